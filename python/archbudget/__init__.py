@@ -1,0 +1,41 @@
+"""Exact budget arithmetic for neural-architecture search spaces.
+
+Describe a family of networks once, in the vocabulary of Keras; then count millions of candidates a second, ask how many
+fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
+"""
+
+from archbudget import errors, layers
+from archbudget._architecture import Architecture, Formula, LayerRecord
+from archbudget._budget import Budget
+from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
+from archbudget._constraint import Constraint
+from archbudget._core import VERSION as __version__
+from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
+from archbudget._feasible import FeasibleSet
+from archbudget._space import Space
+from archbudget.layers import OneOf, Repeat, Residual
+
+__all__ = [
+    "Architecture",
+    "Budget",
+    "Candidates",
+    "Choice",
+    "Constraint",
+    "Evaluation",
+    "FeasibleSet",
+    "Formula",
+    "Int",
+    "LayerEvaluation",
+    "LayerRecord",
+    "OneOf",
+    "Repeat",
+    "Residual",
+    "Space",
+    "__version__",
+    "channels",
+    "errors",
+    "layers",
+    "maximum",
+    "minimum",
+    "round_to",
+]

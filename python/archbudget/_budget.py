@@ -1,0 +1,125 @@
+"""Budgets: what each metric may come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Union
+
+import numpy as np
+
+from archbudget import _core
+from archbudget.errors import BudgetError
+
+METRICS: tuple[str, ...] = tuple(name for name, _ in _core.metrics())
+"""The metrics that are counted for every network."""
+
+MOST = 2**63 - 1
+
+BoundLike = Union[int, "tuple[int | None, int | None]"]
+"""An upper bound, or a range (low, high), both included; `None` leaves an end open."""
+
+
+class Budget(Mapping[str, "tuple[int, int]"]):
+    """What metrics may come to; a mapping from each bounded metric to its range, both ends included.
+
+    Args:
+        params: The most weights, or a range.
+        trainable_params: The most trained weights, or a range.
+        macs: The most multiply-accumulates for one input, or a range.
+        weight_bytes: The most bytes of weights, or a range.
+        peak_activation_bytes: The most bytes of activations alive at once, or a range.
+
+    Raises:
+        BudgetError: If nothing is bounded, an upper bound is not positive, or a range is empty.
+
+    Example:
+        >>> Budget(params=60_000, macs=(1_000_000, 5_000_000))
+        Budget(params=60000, macs=(1000000, 5000000))
+    """
+
+    def __init__(
+        self,
+        *,
+        params: BoundLike | None = None,
+        trainable_params: BoundLike | None = None,
+        macs: BoundLike | None = None,
+        weight_bytes: BoundLike | None = None,
+        peak_activation_bytes: BoundLike | None = None,
+    ) -> None:
+        given = {
+            "params": params,
+            "trainable_params": trainable_params,
+            "macs": macs,
+            "weight_bytes": weight_bytes,
+            "peak_activation_bytes": peak_activation_bytes,
+        }
+        self._bounds = {metric: _range(metric, bound) for metric, bound in given.items() if bound is not None}
+        if not self._bounds:
+            raise BudgetError(f"a budget bounds at least one metric: {', '.join(METRICS)}")
+
+    def __getitem__(self, metric: str) -> tuple[int, int]:
+        return self._bounds[metric]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bounds)
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._bounds.items()))
+
+    def __repr__(self) -> str:
+        return f"Budget({', '.join(f'{metric}={self._show(metric)}' for metric in self)})"
+
+    def _show(self, metric: str) -> str:
+        low, high = self[metric]
+        if low == 0:
+            return str(high)
+        return f"({low}, {'None' if high == MOST else high})"
+
+    def describe(self) -> str:
+        """The budget as it is read aloud: `params <= 60,000, macs 1,000,000 to 5,000,000`."""
+        texts = []
+        for metric, (low, high) in self.items():
+            if low == 0:
+                texts.append(f"{metric} <= {high:,}")
+            elif high == MOST:
+                texts.append(f"{metric} >= {low:,}")
+            else:
+                texts.append(f"{metric} {low:,} to {high:,}")
+        return ", ".join(texts)
+
+    def violations(self, cost: Mapping[str, int]) -> dict[str, int]:
+        """The metrics whose value is outside of its range, with the value."""
+        return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
+
+
+def _range(metric: str, bound: object) -> tuple[int, int]:
+    if isinstance(bound, (tuple, list)):
+        if len(bound) != 2:
+            raise BudgetError(f"{metric}: a range is (low, high), not {bound!r}")
+        low, high = bound
+        if low is None and high is None:
+            raise BudgetError(f"{metric}: a range needs an end, not (None, None)")
+    else:
+        low, high = None, bound
+    low = 0 if low is None else _whole(metric, low)
+    high = MOST if high is None else _whole(metric, high)
+    if high < 1:
+        raise BudgetError(f"{metric}: the upper bound must be at least 1, not {high}")
+    if low < 0:
+        raise BudgetError(f"{metric}: the lower bound must be at least 0, not {low}")
+    if low > high:
+        raise BudgetError(f"{metric}: the range ({low}, {high}) is empty: low exceeds high")
+    return low, high
+
+
+def _whole(metric: str, bound: object) -> int:
+    if isinstance(bound, float) and bound.is_integer():  # 5e6 is how people write five million.
+        bound = int(bound)
+    if isinstance(bound, bool) or not isinstance(bound, (int, np.integer)):
+        raise BudgetError(f"{metric}: a bound must be an integer, not {bound!r}")
+    if bound > MOST:
+        raise BudgetError(f"{metric}: a bound must be at most 2^63 - 1, not {bound}")
+    return int(bound)

@@ -1,0 +1,256 @@
+"""Batches of candidates, and what they cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from archbudget._architecture import Architecture
+    from archbudget._space import Space
+
+Indices = npt.NDArray[Any]
+
+
+def index_dtype(space: Space) -> np.dtype[Any]:
+    """The narrowest unsigned integers that hold the indices of a space."""
+    largest = max((len(decision.values) for decision in space.decisions.values()), default=1) - 1
+    return np.min_scalar_type(largest)
+
+
+class Candidates:
+    """A batch of candidates: an (N, D) array of indices into the domains of a space.
+
+    Args:
+        space: The space.
+        indices: An (N, D) array of unsigned or signed integers, columns in the order of `space.decisions`. Arrays of
+            uint8, uint16 and uint32 are kept as they are, in any layout, and set read-only as this batch shows them.
+
+    Raises:
+        SpaceError: If the array has another number of columns, is not of integers, or an index is outside its domain.
+    """
+
+    def __init__(self, space: Space, indices: npt.ArrayLike) -> None:
+        self.space = space
+        """The space that the indices count in."""
+        array = check_indices(space, indices)
+        sizes = [len(decision.values) for decision in space.decisions.values()]
+        for column, (name, size) in enumerate(zip(space.decisions, sizes, strict=True)):
+            values = array[:, column]
+            if len(values) and int(values.max()) >= size:
+                row = int(np.argmax(values >= size))
+                raise SpaceError(
+                    f"row {row}: index {int(values[row])} is not in the domain of decision '{name}', which has {size} "
+                    "values"
+                )
+        self._indices = array.view()
+        self._indices.flags.writeable = False
+
+    @property
+    def indices(self) -> Indices:
+        """(N, D) indices, read-only; 0 where a decision that was drawn here is inactive."""
+        return self._indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, key: int) -> Architecture: ...
+
+    @overload
+    def __getitem__(self, key: slice | npt.NDArray[Any] | list[int] | list[bool]) -> Candidates: ...
+
+    def __getitem__(self, key: Any) -> Architecture | Candidates:
+        """One candidate as an `Architecture`, or some of them as `Candidates`."""
+        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            return self.space._architecture(tuple(int(index) for index in self._indices[key]))  # noqa: SLF001
+        return _unchecked(self.space, self._indices[key])
+
+    def __iter__(self) -> Iterator[Architecture]:
+        for row in range(len(self)):
+            yield self[row]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Candidates):
+            return self.space is other.space and np.array_equal(self._indices, other._indices)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} Candidates of {len(self.space.decisions)} decisions>"
+
+    def values(self) -> dict[str, npt.NDArray[Any]]:
+        """The values: a column of N for each decision, also where it is inactive. O(N * D)."""
+        return {
+            name: value_array(decision.values)[self._indices[:, column]]
+            for column, (name, decision) in enumerate(self.space.decisions.items())
+        }
+
+    def to_pandas(self) -> Any:
+        """The values as a `pandas.DataFrame`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.values())
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Writes the batch to an NPZ file, with the names and values of the decisions.
+
+        The file is written whole or not at all.
+        """
+        target = Path(file)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as stream:
+                np.savez_compressed(
+                    stream,
+                    indices=self._indices,
+                    decisions=np.array(list(self.space.decisions)),
+                    sizes=np.array([len(decision.values) for decision in self.space.decisions.values()], dtype=np.int64),
+                )
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str], space: Space) -> Candidates:
+        """Reads a batch that `save` wrote.
+
+        Raises:
+            SpaceError: If the file holds no candidates, or those of a space with other decisions.
+            FileNotFoundError: If there is no such file.
+        """
+        import zipfile
+
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                names = [str(name) for name in stored["decisions"]]
+                sizes, indices = [int(size) for size in stored["sizes"]], stored["indices"]
+        except (KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            raise SpaceError(f"{os.fspath(file)} holds no candidates: {error}") from None
+        own = [len(decision.values) for decision in space.decisions.values()]
+        if names != list(space.decisions) or sizes != own:
+            raise SpaceError(
+                f"{os.fspath(file)} holds candidates of another space: its decisions are {names}, those of this space "
+                f"{list(space.decisions)}"
+            )
+        return cls(space, indices)
+
+
+def _unchecked(space: Space, indices: Indices) -> Candidates:
+    """A batch of indices that are known to be good."""
+    candidates = object.__new__(Candidates)
+    candidates.space = space
+    candidates._indices = indices.view()  # noqa: SLF001
+    candidates._indices.flags.writeable = False  # noqa: SLF001
+    return candidates
+
+
+def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:
+    """Values as an array of their own type; of objects where they are mixed."""
+    kinds = {type(value) for value in values}
+    if len(kinds) == 1 and kinds <= {int, float, bool}:
+        return np.array(values)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
+    """Indices as an (N, D) array of uint8, uint16 or uint32, not copied if it is one; ranges are not checked.
+
+    Raises:
+        SpaceError: If the shape or the type is another, or an index is negative.
+    """
+    array = np.asarray(indices)
+    columns = len(space.decisions)
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise SpaceError(
+            f"indices must have the shape (N, {columns}), a column for each decision ({', '.join(space.decisions)}), "
+            f"not {array.shape}"
+        )
+    if array.dtype in (np.uint8, np.uint16, np.uint32):
+        return array if array.flags.aligned and array.dtype.isnative else np.array(array, dtype=array.dtype.newbyteorder("="))
+    if array.size == 0 and not isinstance(indices, np.ndarray):
+        return np.zeros(array.shape, dtype=np.uint8)
+    if array.dtype.kind not in "iu":
+        raise SpaceError(f"indices must be integers, not {array.dtype}; to give values, use a dict of columns")
+    if array.size:
+        least, most = int(array.min()), int(array.max())
+        if least < 0 or most >= 2**32:
+            bad = least if least < 0 else most
+            row, column = (int(place[0]) for place in np.nonzero(array == bad))
+            name = list(space.decisions)[column]
+            size = len(space.decisions[name].values)
+            raise SpaceError(
+                f"row {row}: index {bad} is not in the domain of decision '{name}', which has {size} values"
+            )
+    return array.astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class LayerEvaluation:
+    """What each layer of each candidate costs, and its output shape."""
+
+    names: tuple[str, ...]
+    """The L layers of the space, by name."""
+    costs: dict[str, npt.NDArray[np.int64]]
+    """For each metric (N, L) costs; 0 where a layer is not in the network."""
+    shapes: npt.NDArray[np.int64]
+    """(N, L, rank) sides of the output of each layer, the batch not counted; 0 where a layer is not in the network, and
+    behind the last axis."""
+
+    def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+        return self.costs[metric]
+
+
+class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
+    """What N candidates cost: a mapping from each metric to (N,) int64 totals.
+
+    A candidate that cannot be built has `valid` False and the total 2^63 - 1, which no budget allows.
+    """
+
+    def __init__(
+        self,
+        totals: dict[str, npt.NDArray[np.int64]],
+        valid: npt.NDArray[np.bool_],
+        layers: LayerEvaluation | None = None,
+    ) -> None:
+        self._totals = totals
+        self.valid = valid
+        """(N,) whether each candidate can be built."""
+        self.layers = layers
+        """What each layer costs, if it was asked for (`per_layer=True`)."""
+
+    def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+        try:
+            return self._totals[metric]
+        except KeyError:
+            raise KeyError(f"{metric!r} was not evaluated; there are {', '.join(self._totals)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._totals)
+
+    def __len__(self) -> int:
+        return len(self._totals)
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {len(self.valid):,} candidates: {', '.join(self)}>"
+
+    def to_pandas(self) -> Any:
+        """The totals and `valid` as a `pandas.DataFrame`."""
+        import pandas as pd
+
+        return pd.DataFrame({**self._totals, "valid": self.valid})
+
+
+CandidatesLike = Union[Candidates, "Mapping[str, npt.ArrayLike]", npt.ArrayLike]
+"""A batch of candidates; or a column of N values for each decision, by its name; or (N, D) indices."""

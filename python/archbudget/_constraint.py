@@ -1,0 +1,110 @@
+"""The constraint function: how far a candidate is from a budget."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from archbudget._budget import METRICS, MOST, Budget
+from archbudget._candidates import Candidates
+from archbudget.errors import BudgetError, SpaceError
+
+if TYPE_CHECKING:
+    import optuna
+
+    from archbudget._architecture import Architecture
+    from archbudget._space import Space
+
+
+class Constraint:
+    """How far candidates are from a budget: `log(cost / bound)` for each bound, so feasible when at most 0.
+
+    A range gives two numbers, the second `log(low / cost)`. A candidate that cannot be built is infinitely far.
+
+    Called with
+
+    - a live Optuna trial whose decisions are taken, it sets each number on the trial (`trial.set_constraint`, where
+      this Optuna has it) and returns them;
+    - a `FrozenTrial`, it returns them, so that it also works as `constraints_func=` of a sampler;
+    - an `Architecture`, it returns them;
+    - `Candidates`, it returns an (N, M) float64 array.
+
+    Args:
+        space: The space.
+        budget: The budget.
+    """
+
+    def __init__(self, space: Space, budget: Budget) -> None:
+        if not isinstance(budget, Budget):
+            raise BudgetError(f"a constraint needs a Budget, not {budget!r}")
+        self.space = space
+        self.budget = budget
+        bounds = []
+        for metric, (low, high) in budget.items():
+            position = METRICS.index(metric)
+            if high < MOST:
+                bounds.append((metric, position, 1.0, math.log(high)))
+            if low > 0:
+                bounds.append((f"{metric}_low", position, -1.0, -math.log(low)))
+        self._bounds = tuple(bounds)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The key of each number: the metric, with `_low` for the lower end of a range."""
+        return tuple(name for name, *_ in self._bounds)
+
+    def __repr__(self) -> str:
+        return f"<Constraint {self.budget.describe()}>"
+
+    @overload
+    def __call__(self, candidate: Candidates) -> npt.NDArray[np.float64]: ...
+
+    @overload
+    def __call__(
+        self, candidate: Architecture | optuna.trial.BaseTrial | optuna.trial.FrozenTrial
+    ) -> tuple[float, ...]: ...
+
+    def __call__(self, candidate: Any) -> tuple[float, ...] | npt.NDArray[np.float64]:
+        """The numbers of one candidate, or of each of a batch."""
+        from archbudget._architecture import Architecture
+
+        if isinstance(candidate, Candidates):
+            return self._batch(candidate)
+        if isinstance(candidate, Architecture):
+            return self._numbers(list(candidate.indices))
+        params = getattr(candidate, "params", None)
+        if params is None:
+            raise SpaceError(f"a constraint is called with a trial, an Architecture or Candidates, not {candidate!r}")
+        numbers = self._numbers(self._indices(params))
+        set_constraint = getattr(candidate, "set_constraint", None)
+        if set_constraint is not None:
+            for (name, *_), number in zip(self._bounds, numbers, strict=True):
+                set_constraint(name, number)
+        return numbers
+
+    def _indices(self, params: dict[str, Any]) -> list[int]:
+        indices = []
+        for name, decision in self.space.decisions.items():
+            indices.append(decision.index(params[name]) if name in params else 0)
+        return indices
+
+    def _numbers(self, indices: list[int]) -> tuple[float, ...]:
+        cost = self.space._diagram.cost(indices)  # noqa: SLF001
+        if cost is None:
+            return (math.inf,) * len(self._bounds)
+        return tuple(
+            sign * math.log(cost[position]) - log_bound if cost[position] else -sign * math.inf
+            for _, position, sign, log_bound in self._bounds
+        )
+
+    def _batch(self, candidates: Candidates) -> npt.NDArray[np.float64]:
+        counts = self.space.evaluate(candidates, list(self.budget))
+        numbers = np.empty((len(candidates), len(self._bounds)))
+        with np.errstate(divide="ignore"):
+            for column, (_, position, sign, log_bound) in enumerate(self._bounds):
+                numbers[:, column] = sign * np.log(counts[METRICS[position]].astype(np.float64)) - log_bound
+        numbers[~counts.valid] = np.inf
+        return numbers

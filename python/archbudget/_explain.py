@@ -1,0 +1,88 @@
+"""Where the weights of a layer come from, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archbudget import _core
+from archbudget._summary import show_shape
+
+if TYPE_CHECKING:
+    from archbudget._architecture import Architecture, Formula, LayerRecord
+
+
+def explain(arch: Architecture, record: LayerRecord) -> str:
+    """Where the weights of one layer come from: formulas, their numbers, and the layers that these come from."""
+    inputs = ", ".join(show_shape(shape) for shape in record.input_shapes)
+    flow = f"{inputs} -> {show_shape(record.output_shape)}" if inputs else show_shape(record.output_shape)
+    lines = [f"{record.name} ({record.type}): {flow}"]
+    if record.reused:
+        lines.append("params: 0, because an earlier use of the same layer already counted its weights")
+    elif record.params == 0:
+        purpose = _core.layer_purpose(record.type)
+        lines.append(f"params: 0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "params: 0.")
+    else:
+        lines += _formula(arch, record, "trainable params", record.trainable_formula)
+        lines += _formula(arch, record, "non-trainable params", record.non_trainable_formula)
+    if record.macs:
+        lines.append(f"macs: {record.macs_formula.text} = {record.macs:,}")
+    return "\n".join(lines)
+
+
+def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formula) -> list[str]:
+    if formula.value == 0:
+        return []
+    label = "params" if record.non_trainable_formula.value == 0 else what
+    lines = [f"{label}: {formula.text} = {formula.value:,}"]
+    meanings: dict[str, list[int]] = {}
+    for number, meaning in formula.numbers:
+        meanings.setdefault(meaning, []).append(number)
+    for meaning, numbers in meanings.items():
+        text = "*".join(str(number) for number in numbers) if meaning == "kernel_size" else str(numbers[0])
+        lines.append(f"  {text}: {_meaning(arch, record, meaning)}")
+    return lines
+
+
+def _meaning(arch: Architecture, record: LayerRecord, meaning: str) -> str:
+    if meaning in record.arguments:
+        setting = arch.setting(record, meaning)
+        return f"{meaning}, set by {setting}" if setting else meaning
+    if "of the input" in meaning and record.inputs:
+        return f"{meaning}, {_origin(arch, record)}"
+    return meaning
+
+
+def _origin(arch: Architecture, record: LayerRecord) -> str:
+    """Which layer made the channels that flow into this one, and through which layers they came."""
+    through: list[str] = []
+    channels = record.input_shapes[0][_channel_axis(record)]
+    tensor = record.inputs[0]
+    while True:
+        source = arch.producer(tensor)
+        if source is None:
+            return f"which come from {through[-1]}" if through else "which come from elsewhere"
+        way = f" through {', '.join(reversed(through))}" if through else ""
+        if source.type == "Input":
+            return f"which come from {source.name} {show_shape(source.output_shape)}{way}"
+        for argument in ("filters", "units"):
+            if argument in source.arguments:
+                setting = arch.setting(source, argument)
+                by = f"{argument}={source.arguments[argument]}" + (f", set by {setting}" if setting else "")
+                return f"which come from {source.name} ({by}){way}"
+        if source.type == "Flatten":
+            sides = "*".join(str(side) for side in source.input_shapes[0])
+            return f"which are the {sides} values that {source.name} puts in one row{way}"
+        if len(source.inputs) != 1 or not _keeps_channels(source, channels):
+            return f"which come from {source.name} {show_shape(source.output_shape)}{way}"
+        through.append(source.name)
+        tensor = source.inputs[0]
+
+
+def _channel_axis(record: LayerRecord) -> int:
+    return 0 if record.arguments.get("data_format") == "channels_first" else -1
+
+
+def _keeps_channels(record: LayerRecord, channels: int) -> bool:
+    (shape,) = record.input_shapes
+    axis = _channel_axis(record)
+    return bool(shape) and bool(record.output_shape) and shape[axis] == channels == record.output_shape[axis]

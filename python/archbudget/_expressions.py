@@ -1,0 +1,368 @@
+"""Hyperparameters as expressions over decisions and tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Union
+
+import numpy as np
+
+from archbudget.errors import CountOverflowError, SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Scalar = Union[int, float, str, bool, None]
+"""A value of a decision."""
+
+Lowered = Union[int, float, str, bool, None, list[Any], tuple[Any, ...]]
+"""A hyperparameter as the engine takes it."""
+
+
+class Scope(Protocol):
+    """What an expression needs to know of the program that it becomes part of."""
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision in the program."""
+        ...
+
+    @property
+    def incoming(self) -> int:
+        """The tensor that flows into the layer being written."""
+        ...
+
+
+class Expression:
+    """An integer that is known once the decisions are: `+`, `-`, `*`, `//` and comparisons build new ones."""
+
+    def lower(self, scope: Scope) -> Lowered:
+        """The expression as the engine takes it."""
+        raise NotImplementedError
+
+    def decisions(self) -> Iterator[Decision]:
+        """Each decision that it reads."""
+        raise NotImplementedError
+
+    def __add__(self, other: IntLike) -> Expression:
+        return Binary("add", self, other)
+
+    def __radd__(self, other: IntLike) -> Expression:
+        return Binary("add", other, self)
+
+    def __sub__(self, other: IntLike) -> Expression:
+        return Binary("subtract", self, other)
+
+    def __rsub__(self, other: IntLike) -> Expression:
+        return Binary("subtract", other, self)
+
+    def __mul__(self, other: IntLike) -> Expression:
+        return Binary("multiply", self, other)
+
+    def __rmul__(self, other: IntLike) -> Expression:
+        return Binary("multiply", other, self)
+
+    def __floordiv__(self, other: IntLike) -> Expression:
+        return Binary("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: IntLike) -> Expression:
+        return Binary("floor_divide", other, self)
+
+    def __le__(self, other: IntLike) -> Expression:
+        return Binary("at_most", self, other)
+
+    def __ge__(self, other: IntLike) -> Expression:
+        return Binary("at_most", other, self)
+
+    def __bool__(self) -> bool:
+        raise SpaceError(
+            f"{self!r} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat to "
+            "branch on a decision"
+        )
+
+    def __index__(self) -> int:
+        raise SpaceError(f"{self!r} is not a number before the decisions are taken")
+
+
+IntLike = Union[int, Expression]
+"""An integer, a decision over integers, or an expression."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Binary(Expression):
+    """Two expressions, joined by an operator of the engine."""
+
+    operator: str
+    left: IntLike
+    right: IntLike
+
+    def __post_init__(self) -> None:
+        for side in (self.left, self.right):
+            if isinstance(side, Expression):
+                continue
+            if isinstance(side, bool) or not isinstance(side, (int, np.integer)):
+                raise SpaceError(f"an expression is built of integers and decisions, not {side!r}")
+        for decision in self.decisions():
+            decision.require_integers(f"it is used in {self!r}")
+
+    def lower(self, scope: Scope) -> Lowered:
+        """The expression as the engine takes it."""
+        return (self.operator, lower(self.left, scope), lower(self.right, scope))
+
+    def decisions(self) -> Iterator[Decision]:
+        """Each decision that it reads."""
+        for side in (self.left, self.right):
+            if isinstance(side, Expression):
+                yield from side.decisions()
+
+    def __repr__(self) -> str:
+        signs = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//", "at_most": "<="}
+        if self.operator in signs:
+            return f"({self.left!r} {signs[self.operator]} {self.right!r})"
+        return f"{self.operator}({self.left!r}, {self.right!r})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Side(Expression):
+    """A side of the tensor that flows into the layer where it is used."""
+
+    axis: int
+
+    def lower(self, scope: Scope) -> Lowered:
+        """The expression as the engine takes it."""
+        return ("side", scope.incoming, self.axis)
+
+    def decisions(self) -> Iterator[Decision]:
+        """None."""
+        return iter(())
+
+    def __repr__(self) -> str:
+        return "channels()" if self.axis == -1 else f"channels(axis={self.axis})"
+
+
+def channels(axis: int = -1) -> Expression:
+    """The channels of the tensor that flows into the layer where the expression is used.
+
+    Args:
+        axis: Which side it is, the batch not counted; -1, the last, is right for `channels_last`, 0 for
+            `channels_first`.
+    """
+    return Side(axis)
+
+
+def minimum(left: IntLike, right: IntLike) -> Expression:
+    """The smaller of two expressions."""
+    return Binary("minimum", left, right)
+
+
+def maximum(left: IntLike, right: IntLike) -> Expression:
+    """The larger of two expressions."""
+    return Binary("maximum", left, right)
+
+
+def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
+    """The multiple of `divisor` nearest to `value`, at least `divisor`, and never below nine tenths of `value`.
+
+    This is `make_divisible` of the MobileNet papers.
+    """
+    return Binary("round_to", value, divisor)
+
+
+class Decision(Expression):
+    """An open choice. Using the same object twice, or the same name with the same values, ties the uses."""
+
+    name: str
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """Its values; an index counts into them."""
+        raise NotImplementedError
+
+    def index(self, value: object) -> int:
+        """The index of a value.
+
+        Raises:
+            SpaceError: If it is not one of the values.
+        """
+        try:
+            return self._indices[_key(value)]
+        except (KeyError, TypeError):
+            raise SpaceError(f"{value!r} is not a value of decision '{self.name}', which is {self!r}") from None
+
+    _indices: dict[object, int]
+
+    def require_integers(self, because: str) -> None:
+        """Refuses a decision over anything but integers.
+
+        Raises:
+            SpaceError: With the reason.
+        """
+        for value in self.values:
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise SpaceError(f"decision '{self.name}' must have integer values ({because}), not {value!r}")
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether all its values are integers."""
+        return all(isinstance(value, int) and not isinstance(value, bool) for value in self.values)
+
+    @property
+    def step(self) -> int | None:
+        """The distance between its values where they are integers in an ascending arithmetic progression."""
+        values = self.values
+        if len(values) < 2 or not self.is_integer:
+            return None
+        step = values[1] - values[0]  # type: ignore[operator]
+        if step > 0 and values == tuple(range(values[0], values[-1] + 1, step)):  # type: ignore[arg-type,operator]
+            return int(step)
+        return None
+
+    def lower(self, scope: Scope) -> Lowered:
+        """The decision as the engine takes it."""
+        return ("decision", scope.position(self), self.values)
+
+    def decisions(self) -> Iterator[Decision]:
+        """Itself."""
+        yield self
+
+    def _set(self, name: str, values: Iterable[object]) -> None:
+        if not isinstance(name, str) or not name:
+            raise SpaceError(f"a decision needs a name, a non-empty str, not {name!r}")
+        plain = tuple(_plain(name, value) for value in values)
+        if not plain:
+            raise SpaceError(f"decision '{name}' has no values; it needs at least one")
+        if len(plain) > MOST_VALUES:
+            raise SpaceError(f"decision '{name}' has {len(plain):,} values; at most {MOST_VALUES:,} are supported")
+        indices = {_key(value): index for index, value in reversed(list(enumerate(plain)))}
+        if len(indices) < len(plain):
+            twice = next(value for index, value in enumerate(plain) if indices[_key(value)] != index)
+            raise SpaceError(f"decision '{name}' has the value {twice!r} twice")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_values", plain)
+        object.__setattr__(self, "_indices", indices)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a decision cannot be changed ({name})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Choice, (self.name, self.values))
+
+
+MOST_VALUES = 1 << 20
+
+
+def _key(value: object) -> object:
+    """What makes a value the same as another: 1, 1.0 and True are three values; numpy's numbers are Python's."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return (type(value), value)
+
+
+def _plain(name: str, value: object) -> Scalar:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) < value < 2**63:
+            raise CountOverflowError(f"decision '{name}': {value} does not fit into 63 bits, the range counted exactly")
+        return value
+    if isinstance(value, float):
+        if value != value:
+            raise SpaceError(f"decision '{name}' has the value nan, which is not equal to itself")
+        return value
+    raise SpaceError(f"decision '{name}' has the value {value!r}; a value is an int, float, str, bool or None")
+
+
+class Choice(Decision):
+    """One of several values.
+
+    Args:
+        name: Its name; unique in a space, unless the values are the same too.
+        values: Its values, at least one, all different. Integers wherever the choice touches a shape or a cost.
+
+    Raises:
+        SpaceError: If there is no value, one comes twice, or one is not an int, float, str, bool or None.
+    """
+
+    def __init__(self, name: str, values: Iterable[object]) -> None:
+        if isinstance(values, (str, bytes)):
+            raise SpaceError(f"decision '{name}' needs a sequence of values, not {values!r}")
+        try:
+            iterator = iter(values)
+        except TypeError:
+            raise SpaceError(f"decision '{name}' needs a sequence of values, not {values!r}") from None
+        if isinstance(values, range) and len(values) > MOST_VALUES:
+            raise SpaceError(f"decision '{name}' has {len(values):,} values; at most {MOST_VALUES:,} are supported")
+        self._set(name, iterator)
+
+    @property
+    def values(self) -> tuple[Scalar, ...]:
+        """Its values; an index counts into them."""
+        return self._values
+
+    _values: tuple[Scalar, ...]
+
+    def __repr__(self) -> str:
+        values = ", ".join(repr(value) for value in self.values[:8])
+        return f"Choice({self.name!r}, [{values}{', ...' if len(self.values) > 8 else ''}])"
+
+
+class Int(Choice):
+    """An integer from `low` to `high`, both included.
+
+    Args:
+        name: Its name; unique in a space, unless the values are the same too.
+        low: The least value.
+        high: The most it may be; the largest value is the last one reached by steps.
+        step: The distance between values.
+
+    Raises:
+        SpaceError: If `low` exceeds `high`, `step` is not positive, or an argument is not an integer.
+    """
+
+    def __init__(self, name: str, low: int, high: int, *, step: int = 1) -> None:
+        for what, given in (("low", low), ("high", high), ("step", step)):
+            if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
+                raise SpaceError(f"decision '{name}': {what} must be an integer, not {given!r}")
+        if step < 1:
+            raise SpaceError(f"decision '{name}': step must be at least 1, not {step}")
+        if low > high:
+            raise SpaceError(f"decision '{name}': low={low} exceeds high={high}")
+        super().__init__(name, range(int(low), int(high) + 1, int(step)))
+
+    def __repr__(self) -> str:
+        low, high = self.values[0], self.values[-1]
+        step = f", step={self.step}" if (self.step or 1) > 1 else ""
+        return f"Int({self.name!r}, {low}, {high}{step})"
+
+
+def lower(value: object, scope: Scope) -> Lowered:
+    """A hyperparameter as the engine takes it."""
+    if isinstance(value, Expression):
+        return value.lower(scope)
+    if isinstance(value, (list, tuple)):
+        return [lower(item, scope) for item in value]
+    return value  # type: ignore[return-value]
+
+
+def decisions_in(value: object) -> Iterator[Decision]:
+    """Each decision that a hyperparameter reads."""
+    if isinstance(value, Expression):
+        yield from value.decisions()
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from decisions_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from decisions_in(item)
+
+
+class Unbound:
+    """A scope for checking hyperparameters before they are part of a program."""
+
+    incoming = 0
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision; it is not known yet."""
+        del decision
+        return 0

@@ -1,0 +1,41 @@
+"""Real Keras models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archbudget._architecture import Architecture
+
+
+def build(arch: Architecture) -> Any:
+    """The functional model of a network; each layer is applied as the engine applied it."""
+    try:
+        import keras
+    except ImportError as error:
+        raise ImportError("to_keras needs Keras: pip install archbudget[keras], and a backend such as jax") from error
+
+    tensors: dict[int, Any] = {}
+    layers: dict[int, Any] = {}
+    inputs: list[Any] = []
+    aliases = {target: source for source, target in arch._trace.aliases}  # noqa: SLF001
+
+    def find(tensor: int) -> Any:
+        while tensor in aliases:
+            tensor = aliases[tensor]
+        return tensors[tensor]
+
+    for trace in arch._trace.layers:  # noqa: SLF001
+        use = arch.space._uses[trace.layer]  # noqa: SLF001
+        real = use.layer.keras_arguments(trace.args, arch.chosen_in(trace.layer))
+        if use.layer.kind == "Input":
+            real["shape"] = tuple(trace.args["shape"])
+            tensors[trace.output] = keras.Input(**real, name=use.name)
+            inputs.append(tensors[trace.output])
+            continue
+        if trace.layer not in layers:
+            layers[trace.layer] = getattr(keras.layers, use.layer.kind)(**real, name=use.name)
+        sources = [find(tensor) for tensor in trace.inputs]
+        tensors[trace.output] = layers[trace.layer](sources[0] if len(sources) == 1 else sources)
+    outputs = [find(tensor) for tensor in arch.space._outputs]  # noqa: SLF001
+    return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

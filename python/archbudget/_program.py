@@ -1,0 +1,155 @@
+"""Writing a description of networks into a program of the engine."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from archbudget import _core
+from archbudget._expressions import Choice
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from archbudget._expressions import Decision
+    from archbudget.layers._base import Layer, Tensor
+
+Atom = tuple[int, "list[bool]"]
+Guard = list[Atom]
+"""Conditions on decisions; for each its position, and for each of its values whether the condition holds."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A layer as a part of a program."""
+
+    layer: Layer
+    name: str
+    names: dict[str, str]
+    """The name in the space of each decision that the layer reads, by its own name."""
+
+
+def snake_case(kind: str) -> str:
+    """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
+    name = re.sub(r"\W+", "", kind)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Writer:
+    """Writes blocks into a program, and remembers what the engine does not need: layers, names and values."""
+
+    def __init__(self, *, bytes_per_weight: int, bytes_per_activation: int) -> None:
+        self.program = _core.Program(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        self.decisions: dict[str, Decision] = {}
+        self.uses: list[Use] = []
+        self.incoming = 0
+        self._positions: dict[str, int] = {}
+        self._names: set[str] = set()
+        self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
+        self._repetitions: list[tuple[str, frozenset[str]]] = []
+        self._reading: dict[str, str] = {}
+
+    def name_of(self, decision: Decision, *, outer: bool = False) -> str:
+        """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
+        repetitions = self._repetitions[:-1] if outer else self._repetitions
+        return decision.name + "".join(suffix for suffix, shared in repetitions if decision.name not in shared)
+
+    def position(self, decision: Decision, *, outer: bool = False) -> int:
+        """The position of a decision in the program; it is added when it is met first."""
+        name = self.name_of(decision, outer=outer)
+        self._reading[decision.name] = name
+        known = self.decisions.get(name)
+        if known is not None:
+            if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
+                raise SpaceError(
+                    f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, "
+                    "or give both the same values to tie them"
+                )
+            return self._positions[name]
+        self._positions[name] = self.program.decision(name, len(decision.values))
+        self.decisions[name] = decision if decision.name == name else Choice(name, decision.values)
+        return self._positions[name]
+
+    def atom(self, decision: Decision, allowed: list[bool]) -> Atom:
+        """A condition on a decision."""
+        return (self.position(decision), allowed)
+
+    def outer_atom(self, decision: Decision, allowed: list[bool]) -> Atom:
+        """A condition, within a repetition, on a decision that is taken outside of it."""
+        return (self.position(decision, outer=True), allowed)
+
+    def read(self, decision: Decision, guard: Guard) -> None:
+        """Takes a decision where it stands, even if no shape or cost depends on it."""
+        self.program.read(guard, self.position(decision))
+
+    def tensor(self) -> int:
+        """A tensor that several steps may write."""
+        return self.program.tensor()
+
+    def alias(self, source: int, target: int, guard: Guard) -> None:
+        """Gives a tensor a second name."""
+        self.program.alias(guard, source, target)
+
+    @contextmanager
+    def repetition(self, suffix: str, shared: frozenset[str]) -> Iterator[None]:
+        """Names within it get the suffix."""
+        self._repetitions.append((suffix, shared))
+        try:
+            yield
+        finally:
+            self._repetitions.pop()
+
+    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, *, always_new: bool = False) -> int:
+        """Applies a layer; the second time in the same repetition its weights are shared."""
+        repetition = tuple(suffix for suffix, _ in self._repetitions)
+        position = None if always_new else self._layers.get((id(layer), repetition))
+        self.incoming = inputs[0] if inputs else 0
+        if position is None:
+            self._reading = {}
+            name = self._layer_name(layer)
+            position = self.program.layer(name, layer.kind, layer.lowered(self))
+            for decision in layer.other_decisions():
+                self.program.read(guard, self.position(decision))
+            self.uses.append(Use(layer, name, self._reading))
+            self._layers[id(layer), repetition] = position
+        return self.program.apply(guard, position, list(inputs))
+
+    def _layer_name(self, layer: Layer) -> str:
+        if layer.name is not None:
+            name = layer.name + "".join(suffix for suffix, _ in self._repetitions)
+            if name in self._names:
+                raise SpaceError(f"two layers are named '{name}'")
+        else:
+            stem = "input_layer" if layer.kind == "Input" else snake_case(layer.kind)
+            count = 0
+            while (name := stem if count == 0 else f"{stem}_{count}") in self._names:
+                count += 1
+        self._names.add(name)
+        return name
+
+    def write_graph(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
+        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs."""
+        written: dict[Tensor, int] = {}
+        for tensor in inputs:
+            written[tensor] = tensor.block.write(self, (), [])
+        for output in outputs:
+            # Depth first without recursion: a chain may be longer than Python's stack.
+            waiting = [output]
+            while waiting:
+                tensor = waiting[-1]
+                if tensor in written:
+                    waiting.pop()
+                    continue
+                missing = [source for source in tensor.inputs if source not in written]
+                if missing:
+                    waiting.extend(reversed(missing))
+                    continue
+                if not tensor.inputs:
+                    raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
+                written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
+                waiting.pop()
+        return [written[output] for output in outputs]

@@ -1,0 +1,375 @@
+"""Spaces: a family of networks, described once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archbudget import _core
+from archbudget._architecture import Architecture
+from archbudget._budget import METRICS, Budget
+from archbudget._candidates import (
+    Candidates,
+    CandidatesLike,
+    Evaluation,
+    LayerEvaluation,
+    _unchecked,
+    check_indices,
+)
+from archbudget._program import Writer
+from archbudget.errors import CountOverflowError, SpaceError
+from archbudget.layers._base import Layer, Tensor, as_tensor
+from archbudget.layers._structure import BlockLike, as_block
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import optuna
+
+    from archbudget._constraint import Constraint
+    from archbudget._expressions import Decision, Scalar
+    from archbudget._feasible import FeasibleSet
+    from archbudget.layers._base import TensorLike
+
+
+class Space:
+    """A family of networks: layers whose hyperparameters may be open decisions.
+
+    It is compiled into a decision diagram at once; a space that exists is valid.
+
+    Args:
+        layers: The layers in a row, an `Input` first; blocks such as `Repeat` and `OneOf` count as layers.
+        inputs: The input of a graph, or its inputs, if `layers` is not given.
+        outputs: The tensor that the graph makes, or tensors.
+        bytes_per_weight: What a weight takes in `weight_bytes`: 4 for float32, 1 for int8.
+        bytes_per_activation: What a value takes in `peak_activation_bytes`.
+
+    Raises:
+        SpaceError: If the description is not well formed.
+        InvalidArchitectureError: If no network of the space can be built; the message has the reason.
+        CountOverflowError: If a count of some network would reach 2^63.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> space = ab.Space([
+        ...     layers.Input((28, 28, 1)),
+        ...     layers.Conv2D(ab.Choice("filters", [8, 16, 32]), 5),
+        ...     layers.Flatten(),
+        ...     layers.Dense(10),
+        ... ])
+        >>> space.size
+        3
+        >>> space.architecture(filters=8).params
+        46298
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[BlockLike] | None = None,
+        *,
+        inputs: TensorLike | Sequence[TensorLike] | None = None,
+        outputs: Tensor | Sequence[Tensor] | None = None,
+        bytes_per_weight: int = 4,
+        bytes_per_activation: int = 4,
+    ) -> None:
+        if (layers is None) == (inputs is None and outputs is None):
+            raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
+        for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
+            if isinstance(count, bool) or not isinstance(count, int):
+                raise SpaceError(f"{name} must be an integer, not {count!r}")
+        self._definition = {
+            "layers": layers,
+            "inputs": inputs,
+            "outputs": outputs,
+            "bytes_per_weight": bytes_per_weight,
+            "bytes_per_activation": bytes_per_activation,
+        }
+        sources, targets = _graph(layers, inputs, outputs)
+        writer = Writer(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        self._outputs = tuple(writer.write_graph(sources, targets))
+        self._uses = tuple(writer.uses)
+        self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
+        self._positions = {name: position for position, name in enumerate(writer.decisions)}
+        self._diagram = writer.program.compile()
+
+    @property
+    def decisions(self) -> Mapping[str, Decision]:
+        """The open decisions by name, in the order in which the description meets them."""
+        return self._decisions
+
+    @property
+    def size(self) -> int:
+        """The exact number of distinct networks that can be built.
+
+        Inactive decisions do not multiply it, and candidates that cannot be built are not in it.
+
+        Raises:
+            LimitError: If the space is too wide to be counted.
+        """
+        return self._diagram.size()
+
+    @property
+    def combinations(self) -> int:
+        """The number of combinations of values: what `size` would be if every one were a network of its own."""
+        product = 1
+        for decision in self.decisions.values():
+            product *= len(decision.values)
+        return product
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The layers by name, each once, in the order of the description."""
+        return tuple(use.name for use in self._uses)
+
+    def range(self, metric: str) -> tuple[int, int]:
+        """The smallest and the largest value of a metric over all networks. O(arcs) the first time."""
+        return self._diagram.range(metric)
+
+    def __repr__(self) -> str:
+        return f"<Space of {len(self.decisions)} decisions and {len(self._uses)} layers>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (self._definition,))
+
+    def sample(self, n: int, seed: int | None = None) -> Candidates:
+        """Draws candidates uniformly and independently among the distinct networks that can be built.
+
+        Args:
+            n: How many.
+            seed: The same seed gives the same draw, on any number of threads; `None` takes a fresh one.
+
+        Returns:
+            `n` candidates; each column of their indices is contiguous. O(n * D).
+
+        Raises:
+            SpaceError: If `n` is negative.
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+            raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
+        return _unchecked(self, self._diagram.sample(int(n), fresh_seed(seed)))
+
+    def evaluate(
+        self,
+        candidates: CandidatesLike,
+        metrics: Iterable[str] | None = None,
+        *,
+        per_layer: bool = False,
+        threads: int | None = None,
+    ) -> Evaluation:
+        """Counts candidates, all of them exactly.
+
+        Args:
+            candidates: `Candidates`; or a dict with a column of N values for each decision; or an (N, D) array of
+                indices. uint8, uint16 and uint32 indices and int64 values are read where they are, in any layout,
+                without a copy. What stands in the column of a decision that is inactive is not looked at beyond its
+                range.
+            metrics: Which metrics; all by default. Fewer are faster.
+            per_layer: Whether to give what each layer costs too, and its output shape. Much slower: each candidate is
+                then counted by itself.
+            threads: How many threads work; all that the process may use, by default.
+
+        Returns:
+            For each metric (N,) int64 totals, and whether each candidate is valid. O(N * D), and beside input and output
+            a few blocks of memory.
+
+        Raises:
+            SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the
+                message names the first such row.
+        """
+        names = list(METRICS if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
+        columns, rows = self._columns(candidates)
+        arrays, valid = self._diagram.evaluate(columns, names, rows=rows, threads=threads)
+        layers = None
+        if per_layer:
+            costs, shapes = self._diagram.evaluate_layers(columns, names, rows=rows, threads=threads)
+            rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
+            layers = LayerEvaluation(self.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
+        return Evaluation(dict(zip(names, arrays, strict=True)), valid, layers)
+
+    def _columns(self, candidates: CandidatesLike) -> tuple[list[Any], int]:
+        """A column for each decision, as the engine takes it, and the number of rows."""
+        if isinstance(candidates, Candidates):
+            if candidates.space is not self:
+                raise SpaceError("these candidates belong to another space")
+            return self._split(candidates.indices)
+        if isinstance(candidates, Architecture):
+            raise SpaceError("one architecture is not a batch; its totals are arch.params, arch.macs, ...")
+        if isinstance(candidates, Mapping):
+            return self._value_columns(candidates)
+        return self._split(check_indices(self, candidates))
+
+    def _split(self, indices: npt.NDArray[Any]) -> tuple[list[Any], int]:
+        return [indices[:, column] for column in range(indices.shape[1])], len(indices)
+
+    def _value_columns(self, columns: Mapping[str, npt.ArrayLike]) -> tuple[list[Any], int]:
+        self._check_names(columns, "columns")
+        missing = [name for name in self.decisions if name not in columns]
+        if missing:
+            raise SpaceError(f"the columns of decisions are missing: {', '.join(missing)}")
+        prepared = [_value_column(decision, columns[name]) for name, decision in self._named()]
+        lengths = {len(column[0] if isinstance(column, tuple) else column) for column in prepared}
+        if len(lengths) > 1:
+            shown = {name: len(np.asarray(columns[name])) for name in self.decisions}
+            raise SpaceError(f"the columns must have one length, not {shown}")
+        return prepared, lengths.pop() if lengths else 0
+
+    def _named(self) -> Iterable[tuple[str, Decision]]:
+        return self.decisions.items()
+
+    def _check_names(self, given: Iterable[str], what: str) -> None:
+        unknown = [name for name in given if name not in self._positions]
+        if unknown:
+            raise SpaceError(
+                f"unknown decisions in the {what}: {', '.join(map(repr, unknown))}; this space has "
+                f"{', '.join(self.decisions) or 'no decisions'}"
+            )
+
+    def architecture(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> Architecture:
+        """One network, by the values of its decisions.
+
+        Args:
+            values: The value of each decision by name, if it is not given by keyword.
+            **named: The value of each decision. Inactive decisions may be left out.
+
+        Raises:
+            SpaceError: If a decision is unknown, or an active one is missing, or a value is not in its domain.
+            InvalidArchitectureError: If the network cannot be built; the message names the layer, the shapes and the
+                rule.
+        """
+        given = {**(values or {}), **named}
+        self._check_names(given, "architecture")
+        walk = self._diagram.walk()
+        names = list(self.decisions)
+        indices = [0] * len(names)
+        for name, value in given.items():
+            indices[self._positions[name]] = self.decisions[name].index(value)
+        while (position := walk.open) is not None:
+            if names[position] not in given:
+                raise SpaceError(f"no value is given for decision '{names[position]}', {self.decisions[names[position]]!r}")
+            walk.choose(indices[position])
+        return self._architecture(tuple(indices))
+
+    def _architecture(self, indices: tuple[int, ...]) -> Architecture:
+        return Architecture(self, indices, self._diagram.trace(list(indices)))
+
+    def constraint(self, budget: Budget) -> Constraint:
+        """The constraint function of a budget, for Optuna and for batches; see [`Constraint`][archbudget.Constraint]."""
+        from archbudget._constraint import Constraint
+
+        return Constraint(self, budget)
+
+    def within(self, budget: Budget) -> FeasibleSet:
+        """The candidates that fit a budget, as a set to ask about; see [`FeasibleSet`][archbudget.FeasibleSet]."""
+        from archbudget._feasible import FeasibleSet
+
+        return FeasibleSet(self, budget)
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
+        """Lets an Optuna trial take each active decision, in the order of the description.
+
+        Decisions over integers that form an ascending arithmetic progression are suggested as int parameters, all others
+        as categorical ones; the distributions are always the same, so that every sampler can learn from every trial.
+
+        Raises:
+            InvalidArchitectureError: If the network cannot be built; under a `BudgetSampler` that does not happen.
+        """
+        walk = self._diagram.walk()
+        names = list(self.decisions)
+        indices = [0] * len(names)
+        while (position := walk.open) is not None:
+            decision = self.decisions[names[position]]
+            indices[position] = _suggest(trial, names[position], decision)
+            walk.choose(indices[position])
+        return self._architecture(tuple(indices))
+
+    def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
+        """The index of each decision's value among those given; `None` where none is given."""
+        return [
+            self.decisions[name].index(values[name]) if name in values else None for name in self.decisions
+        ]
+
+
+def _restore(definition: dict[str, Any]) -> Space:
+    return Space(**definition)
+
+
+def _graph(
+    layers: Sequence[BlockLike] | None,
+    inputs: TensorLike | Sequence[TensorLike] | None,
+    outputs: Tensor | Sequence[Tensor] | None,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The inputs and outputs of a description; a list is a graph without branches."""
+    if layers is not None:
+        if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
+            raise SpaceError(f"a space needs a list of layers, the first an Input, not {layers!r}")
+        first, *rest = layers
+        if not (isinstance(first, Layer) and first.kind == "Input"):
+            raise SpaceError(f"the first layer of a space must be an Input, not {first!r}")
+        tensor = as_tensor(first)
+        for block in rest:
+            if isinstance(block, Layer) and block.kind == "Input":
+                raise SpaceError("a list of layers has one Input, at its start")
+            tensor = as_block(block)(tensor)
+        return [as_tensor(first)], [tensor]
+    if inputs is None or outputs is None:
+        raise SpaceError("a graph needs both its inputs and its outputs")
+    sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
+    targets = [as_tensor(each) for each in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+    if not sources or not targets:
+        raise SpaceError("a graph needs at least one input and one output")
+    for source in sources:
+        if source.inputs or not (isinstance(source.block, Layer) and source.block.kind == "Input"):
+            raise SpaceError(f"the inputs of a graph are Input layers, not {source!r}")
+    return sources, targets
+
+
+def _value_column(decision: Decision, column: npt.ArrayLike) -> Any:
+    """A column of values as the engine takes it: int64 values with their domain, or indices."""
+    array = np.asarray(column)
+    if array.ndim != 1:
+        raise SpaceError(f"the column of decision '{decision.name}' must have one axis, not the shape {array.shape}")
+    if len(array) == 0:
+        return np.zeros(0, dtype=np.uint8)
+    if decision.is_integer:
+        if array.dtype.kind not in "iu":
+            raise SpaceError(
+                f"the column of decision '{decision.name}' must hold integers, not {array.dtype}"
+                + (" (it holds nan)" if array.dtype.kind == "f" and np.isnan(array).any() else "")
+            )
+        if array.dtype == np.uint64 and int(array.max()) >= 2**63:
+            raise CountOverflowError(
+                f"the column of decision '{decision.name}' holds {int(array.max())}, which does not fit into 63 bits"
+            )
+        if array.dtype != np.int64 or not array.flags.aligned or not array.dtype.isnative:
+            array = array.astype(np.int64)
+        return (array, list(decision.values))
+    unique, inverse = np.unique(array.astype(object) if array.dtype.kind in "US" else array, return_inverse=True)
+    return np.array([decision.index(value) for value in unique.tolist()], dtype=np.uint32)[inverse]
+
+
+def fresh_seed(seed: int | None) -> int:
+    """A seed of 64 bits.
+
+    Raises:
+        SpaceError: If it is not an integer from 0 to 2^64 - 1.
+    """
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise SpaceError(f"seed must be None or an integer from 0 to 2^64 - 1, not {seed!r}")
+    return int(seed)
+
+
+def _suggest(trial: optuna.trial.BaseTrial, name: str, decision: Decision) -> int:
+    """The index of the value that a trial takes for a decision."""
+    if decision.step is not None:
+        low, high = decision.values[0], decision.values[-1]
+        value: Any = trial.suggest_int(name, low, high, step=decision.step)  # type: ignore[arg-type]
+        return int((value - low) // decision.step)
+    value = trial.suggest_categorical(name, decision.values)
+    return decision.index(value)

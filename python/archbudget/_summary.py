@@ -1,0 +1,68 @@
+"""The summary of a network, as Keras users know it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from archbudget._architecture import Architecture
+
+
+def show_shape(shape: tuple[int, ...]) -> str:
+    """A shape with the batch axis, as Keras prints it."""
+    return f"(None, {', '.join(str(side) for side in shape)})" if shape else "(None,)"
+
+
+def table(arch: Architecture) -> Table:
+    """The layers of a network as a table for the terminal."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SQUARE, header_style="bold")
+    table.add_column("Layer (type)")
+    table.add_column("Output Shape")
+    table.add_column("Param #", justify="right")
+    table.add_column("MACs", justify="right")
+    for record in arch.layers:
+        again = " (reused)" if record.reused else ""
+        table.add_row(
+            f"{record.name} ({record.type}){again}",
+            show_shape(record.output_shape),
+            f"{record.params:,}",
+            f"{record.macs:,}",
+        )
+    return table
+
+
+def summary(arch: Architecture) -> str:
+    """The layers of a network and its totals, as plain text."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, width=100, color_system=None)
+    console.print(table(arch))
+    for line in totals(arch):
+        console.print(f" {line}", highlight=False)
+    return out.getvalue().rstrip("\n")
+
+
+def totals(arch: Architecture) -> list[str]:
+    """The lines below the table."""
+    return [
+        f"Total params: {arch.params:,} ({_bytes(arch.weight_bytes)})",
+        f"Trainable params: {arch.trainable_params:,}",
+        f"Non-trainable params: {arch.params - arch.trainable_params:,}",
+        f"MACs: {arch.macs:,}",
+        f"Peak activations: {_bytes(arch.peak_activation_bytes)}",
+    ]
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if count < 1024 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.2f} {unit}"
+        count /= 1024
+    raise AssertionError("the last unit returns")

@@ -1,0 +1,142 @@
+"""What every layer and every building block is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Union
+
+from archbudget import _core
+from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from archbudget._expressions import Lowered, Scalar, Scope
+    from archbudget._program import Guard, Writer
+
+ENGINE_PARAMETERS: dict[str, dict[str, _core.Parameter]] = {
+    kind: {parameter.name: parameter for parameter in parameters} for kind, parameters in _core.layer_parameters()
+}
+"""For each layer the hyperparameters that touch shape or cost, by name."""
+
+
+class Block:
+    """Something that turns tensors into a tensor: a layer, or layers put together."""
+
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+        """The tensor that the block makes of these, in a graph that is being described."""
+        tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return Tensor(self, tuple(as_tensor(tensor) for tensor in tensors))
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the block into a program and returns the tensor that it makes."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A symbolic tensor: a block, and the tensors it is applied to."""
+
+    block: Block
+    inputs: tuple[Tensor, ...]
+
+    def __repr__(self) -> str:
+        return f"<tensor of {self.block!r}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Layer(Block):
+    """A layer of Keras, by its arguments. Frozen; the same object used twice is one layer with shared weights."""
+
+    name: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.name is not None and (not isinstance(self.name, str) or not self.name):
+            raise SpaceError(f"{self.kind}: name must be a non-empty str, not {self.name!r}")
+        _core.check_layer(self.kind, self.lowered(Unbound()))
+
+    @property
+    def kind(self) -> str:
+        """The name of the layer in `keras.layers`."""
+        return type(self).__name__
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as they were given, without the name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "name"}
+
+    def normalized(self) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost, in the form that the engine takes."""
+        known = ENGINE_PARAMETERS[self.kind]
+        given = {name: value for name, value in self.arguments().items() if name in known}
+        if given.get("data_format", "") is None:
+            given["data_format"] = "channels_last"
+        return given
+
+    def lowered(self, scope: Scope) -> dict[str, Lowered]:
+        """The hyperparameters that touch shape or cost, as the engine takes them."""
+        return {name: lower(value, scope) for name, value in self.normalized().items()}
+
+    def other_decisions(self) -> Iterator[Decision]:
+        """The decisions that touch neither shape nor cost, such as the choice of an activation."""
+        known = ENGINE_PARAMETERS[self.kind]
+        for name, value in self.arguments().items():
+            if name not in known:
+                yield from decisions_in(value)
+
+    def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The arguments of the real layer, those left out that are Keras' own defaults.
+
+        Args:
+            counted: The values of the hyperparameters that touch shape or cost.
+            chosen: The values of the decisions, by the names that they have inside of this layer.
+        """
+        defaults = {each.name: each.default for each in fields(self)}
+        real: dict[str, Any] = {}
+        for name, given in self.arguments().items():
+            if not isinstance(given, Expression) and given is defaults[name]:
+                continue
+            real[name] = counted[name] if name in counted else resolve(given, chosen)
+        return real
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the layer into a program and returns the tensor that it makes."""
+        return writer.apply(self, inputs, guard)
+
+    def __repr__(self) -> str:
+        defaults = {each.name: each.default for each in fields(self)}
+        given = {name: value for name, value in self.arguments().items() if value is not defaults[name]}
+        if self.name is not None:
+            given["name"] = self.name
+        return f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
+    """An argument with its decisions taken."""
+    if isinstance(value, Decision):
+        return chosen[value.name]
+    if isinstance(value, (list, tuple)):
+        return type(value)(resolve(item, chosen) for item in value)
+    if isinstance(value, dict):
+        return {key: resolve(item, chosen) for key, item in value.items()}
+    return value
+
+
+TensorLike = Union[Tensor, Layer]
+"""A tensor, or an `Input`, which stands for its tensor."""
+
+
+def as_tensor(value: object) -> Tensor:
+    """A tensor; an `Input` stands for its own.
+
+    Raises:
+        SpaceError: For anything else.
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Layer) and value.kind == "Input":
+        known: dict[str, Tensor] = value.__dict__
+        if "_tensor" not in known:
+            object.__setattr__(value, "_tensor", Tensor(value, ()))
+        return known["_tensor"]
+    raise SpaceError(f"a layer is called on tensors or on an Input, not on {value!r}")

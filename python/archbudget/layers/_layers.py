@@ -1,0 +1,359 @@
+"""The layers of Keras 3: names, order of arguments and defaults are Keras' own.
+
+Arguments that touch neither shape nor cost are kept for `Architecture.to_keras`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+from archbudget._expressions import Decision, Expression, IntLike
+from archbudget.errors import SpaceError
+from archbudget.layers._base import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+IntsLike = Union[IntLike, "Sequence[IntLike]"]
+Text = Union[str, Decision]
+Flag = Union[bool, Decision]
+Any_ = Any
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Input(Layer):
+    """Where a network starts.
+
+    Args:
+        shape: The sides of the tensor, the batch not counted.
+        dtype: Kept for Keras.
+    """
+
+    shape: Sequence[IntLike]
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.shape, (str, bytes)) or not hasattr(self.shape, "__iter__"):
+            raise SpaceError(f"Input: shape must be a tuple of integers, not {self.shape!r}")
+        object.__setattr__(self, "shape", tuple(self.shape))
+        if any(side is None for side in self.shape):
+            raise SpaceError(
+                f"Input: shape={self.shape!r} has an unknown side; every side but the batch must be known to count MACs"
+            )
+        super().__post_init__()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Conv(Layer):
+    filters: IntLike
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    data_format: Text | None = None
+    dilation_rate: IntsLike = 1
+    groups: IntLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
+    lora_rank: IntLike | None = None
+    lora_alpha: float | None = None
+
+
+class Conv1D(_Conv):
+    """A convolution over sequences: `(k * channels / groups + bias) * filters` weights."""
+
+
+class Conv2D(_Conv):
+    """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights."""
+
+
+class Conv3D(_Conv):
+    """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _DepthwiseConv(Layer):
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    depth_multiplier: IntLike = 1
+    data_format: Text | None = None
+    dilation_rate: IntsLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    depthwise_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    depthwise_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    depthwise_constraint: Any_ = None
+    bias_constraint: Any_ = None
+
+
+class DepthwiseConv1D(_DepthwiseConv):
+    """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights."""
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _SeparableConv(Layer):
+    filters: IntLike
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    data_format: Text | None = None
+    dilation_rate: IntsLike = 1
+    depth_multiplier: IntLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    depthwise_initializer: Any_ = "glorot_uniform"
+    pointwise_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    depthwise_regularizer: Any_ = None
+    pointwise_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    depthwise_constraint: Any_ = None
+    pointwise_constraint: Any_ = None
+    bias_constraint: Any_ = None
+
+
+class SeparableConv1D(_SeparableConv):
+    """A depthwise convolution and a pointwise one, with one bias at the end."""
+
+
+class SeparableConv2D(_SeparableConv):
+    """A depthwise convolution and a pointwise one, with one bias at the end."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Layer):
+    """A matrix on the last axis of a tensor of any rank: `(features + bias) * units` weights."""
+
+    units: IntLike
+    activation: Any_ = None
+    use_bias: Flag = True
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
+    lora_rank: IntLike | None = None
+    lora_alpha: float | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Pooling(Layer):
+    pool_size: IntsLike
+    strides: IntsLike | None = None
+    padding: Text = "valid"
+    data_format: Text | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _MaxPooling(_Pooling):
+    pool_size: IntsLike = 2
+
+
+class MaxPooling1D(_MaxPooling):
+    """The largest value of each window."""
+
+
+class MaxPooling2D(_MaxPooling):
+    """The largest value of each window."""
+
+
+class MaxPooling3D(_MaxPooling):
+    """The largest value of each window."""
+
+
+class AveragePooling1D(_Pooling):
+    """The mean of each window."""
+
+
+class AveragePooling2D(_Pooling):
+    """The mean of each window."""
+
+
+class AveragePooling3D(_Pooling):
+    """The mean of each window."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _GlobalPooling(Layer):
+    data_format: Text | None = None
+    keepdims: Flag = False
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """The largest value of each channel."""
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest value of each channel."""
+
+
+class GlobalMaxPooling3D(_GlobalPooling):
+    """The largest value of each channel."""
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """The mean of each channel."""
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of each channel."""
+
+
+class GlobalAveragePooling3D(_GlobalPooling):
+    """The mean of each channel."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Flatten(Layer):
+    """All values in one row."""
+
+    data_format: Text | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dropout(Layer):
+    """Removes activations while training, not weights; so it costs nothing."""
+
+    rate: Any_
+    noise_shape: Any_ = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        rates = self.rate.values if isinstance(self.rate, Decision) else (self.rate,)
+        for rate in rates:
+            if isinstance(rate, (bool, str, Expression)) or rate is None or not 0 <= rate <= 1:
+                raise SpaceError(f"Dropout: rate must be a number from 0 to 1, not {rate!r}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Activation(Layer):
+    """A fixed function of each value."""
+
+    activation: Any_
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReLU(Layer):
+    """`max(x, 0)`, with Keras' variants."""
+
+    max_value: Any_ = None
+    negative_slope: Any_ = 0.0
+    threshold: Any_ = 0.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchNormalization(Layer):
+    """Gamma and beta, which are trained, and a moving mean and variance, which are not: 4 weights a channel."""
+
+    axis: int = -1
+    momentum: Any_ = 0.99
+    epsilon: Any_ = 1e-3
+    center: Flag = True
+    scale: Flag = True
+    beta_initializer: Any_ = "zeros"
+    gamma_initializer: Any_ = "ones"
+    moving_mean_initializer: Any_ = "zeros"
+    moving_variance_initializer: Any_ = "ones"
+    beta_regularizer: Any_ = None
+    gamma_regularizer: Any_ = None
+    beta_constraint: Any_ = None
+    gamma_constraint: Any_ = None
+    renorm: Flag = False
+    renorm_clipping: Any_ = None
+    renorm_momentum: Any_ = 0.99
+    synchronized: bool = False
+
+
+class _ZeroPadding(Layer):
+    """Zeros around the input."""
+
+    padding: Any_
+    data_format: Text | None
+
+    AXES: int
+
+    def normalized(self) -> dict[str, Any_]:
+        """The padding as (before, after) of each axis, in one list."""
+        given = super().normalized()
+        padding, axes = self.padding, self.AXES
+        if isinstance(padding, (list, tuple)):
+            if axes == 1:
+                padding = (padding,)
+            each = [side if isinstance(side, (list, tuple)) else (side, side) for side in padding]
+            if len(each) != axes or any(len(side) != 2 for side in each):
+                what = "a pair" if axes == 1 else f"{axes} integers or {axes} pairs of them"
+                raise SpaceError(f"{self.kind}: padding must be an integer or {what}, not {self.padding!r}")
+            given["padding"] = [around for side in each for around in side]
+        return given
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The padding as Keras takes it: a pair for each axis."""
+        flat = counted["padding"]
+        pairs = tuple((flat[i], flat[i + 1]) for i in range(0, len(flat), 2))
+        return super().keras_arguments({**counted, "padding": pairs[0] if self.AXES == 1 else pairs}, chosen)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before and after a sequence."""
+
+    padding: Any_ = 1
+    data_format: Text | None = None
+
+    AXES = 1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around an image."""
+
+    padding: Any_ = (1, 1)
+    data_format: Text | None = None
+
+    AXES = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around a volume."""
+
+    padding: Any_ = ((1, 1), (1, 1), (1, 1))
+    data_format: Text | None = None
+
+    AXES = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Add(Layer):
+    """The sum of its inputs."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Multiply(Layer):
+    """The product of its inputs."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Concatenate(Layer):
+    """Its inputs side by side."""
+
+    axis: int = -1

@@ -1,0 +1,295 @@
+//! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
+
+use super::{Arcs, DEAD, Diagram, Interrupt, METRICS, Stage};
+use crate::layers::{Refusal, Shape};
+use crate::space::{Outcome, Program, State};
+use crate::{Error, ErrorKind, Result};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// How much a compilation may store and look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most arcs of one stage that are stored; a wider stage is implicit.
+    pub stored: usize,
+    /// The most arcs of one stage that are looked at; from a wider stage on the diagram is open.
+    pub visited: usize,
+    /// The most nodes of one stage.
+    pub nodes: usize,
+}
+
+impl Default for Limits {
+    /// At most some 200 MB for the widest stage.
+    fn default() -> Self {
+        Self {
+            stored: 1 << 22,
+            visited: 1 << 26,
+            nodes: 1 << 21,
+        }
+    }
+}
+
+/// The nodes of a stage that is not compiled yet.
+#[derive(Default)]
+struct Pending {
+    index: FxHashMap<Box<[i64]>, u32>,
+    /// Their states, and their provisional numbers.
+    states: Vec<(Box<[i64]>, u32)>,
+    size: usize,
+    decision: usize,
+}
+
+const INTERRUPT_EVERY: usize = 1 << 14;
+
+impl Diagram {
+    /// Compiles a program.
+    ///
+    /// # Errors
+    /// `Layer` if no candidate can be built, with the reason of the first; `Overflow` if a count of any candidate
+    /// would leave 63 bits; `Interrupted`.
+    pub fn compile(program: Program, limits: Limits, interrupt: Interrupt<'_>) -> Result<Self> {
+        let mut compiler = Compiler {
+            pending: BTreeMap::new(),
+            created: 0,
+            key: Vec::new(),
+            failure: None,
+        };
+        let mut state = program.start();
+        let outcome = program.run(&mut state, 0, |_| {});
+        let base = state.cost.clone();
+        let root = compiler.target(&program, outcome, &state)?;
+        if root == DEAD {
+            return Err(compiler.failure.take().unwrap_or_else(Error::interrupted));
+        }
+
+        let mut diagram = Self {
+            base,
+            stages: Vec::new(),
+            stage_of: Vec::new(),
+            next: Vec::new(),
+            cost: Vec::new(),
+            index: FxHashMap::default(),
+            open: None,
+            paths: OnceLock::new(),
+            sampler: OnceLock::new(),
+            extremes: (0..METRICS).map(|_| OnceLock::new()).collect(),
+            program,
+        };
+        // Nodes are numbered as they are created, and renumbered stage by stage as their stages are compiled.
+        let mut final_number = Vec::new();
+        let mut any_implicit = false;
+        let mut visited = 0;
+        while let Some(((step, _), pending)) = compiler.pending.pop_first() {
+            let Pending {
+                index,
+                states,
+                size,
+                decision,
+            } = pending;
+            let first = diagram.stage_of.len() as u32;
+            final_number.resize(compiler.created as usize, DEAD);
+            for (number, (_, created)) in (first..).zip(&states) {
+                final_number[*created as usize] = number;
+            }
+            let stage = diagram.stages.len();
+            let last = first + states.len() as u32;
+            diagram.stage_of.resize(last as usize, stage as u32);
+            if any_implicit {
+                let numbered = index
+                    .into_iter()
+                    .map(|(key, created)| (key, final_number[created as usize]));
+                diagram.index.insert((step, decision), numbered.collect());
+            }
+            let arcs = states.len() * size;
+            let is_open = arcs > limits.visited || states.len() > limits.nodes;
+            let stored = arcs <= limits.stored && !is_open;
+            let offset = diagram.next.len();
+            if stored {
+                diagram.next.reserve(arcs);
+                diagram.cost.reserve(arcs * METRICS);
+            } else {
+                any_implicit = true;
+            }
+            if !is_open {
+                for (key, _) in &states {
+                    for value in 0..size {
+                        visited += 1;
+                        if visited % INTERRUPT_EVERY == 0 && interrupt() {
+                            return Err(Error::interrupted());
+                        }
+                        diagram.program.decode(step, key, &mut state);
+                        state.chosen[decision] = value as u32;
+                        let outcome = diagram.program.run(&mut state, step, |_| {});
+                        let next = compiler.target(&diagram.program, outcome, &state)?;
+                        if stored {
+                            diagram.next.push(next);
+                            if next == DEAD {
+                                diagram.cost.resize(diagram.cost.len() + METRICS, 0);
+                            } else {
+                                diagram.cost.extend_from_slice(&state.cost);
+                            }
+                        }
+                    }
+                }
+            }
+            diagram.stages.push(Stage {
+                step,
+                decision,
+                size,
+                nodes: first..last,
+                arcs: if stored {
+                    Arcs::Stored(offset)
+                } else {
+                    Arcs::Implicit(states.into_iter().map(|(key, _)| key).collect())
+                },
+            });
+            if is_open {
+                diagram.open = Some(stage);
+                compiler.pending.clear();
+            }
+        }
+        let terminal = diagram.terminal();
+        for next in &mut diagram.next {
+            *next = match *next {
+                DEAD => DEAD,
+                TERMINAL => terminal,
+                created => final_number[created as usize],
+            };
+        }
+        diagram.check(compiler.failure)
+    }
+
+    /// The last checks of a compilation.
+    fn check(self, failure: Option<Error>) -> Result<Self> {
+        if self.open.is_some() {
+            return Ok(self);
+        }
+        if self.paths(&|| false)?[self.root() as usize] == num_bigint::BigUint::ZERO {
+            let failure = failure.unwrap_or_else(Error::interrupted);
+            return Err(Error::new(
+                failure.kind,
+                format!("no candidate of the space can be built; for one, {}", failure.message),
+            ));
+        }
+        for metric in 0..METRICS {
+            let largest = self.extremes(metric, &|| false)?.largest[self.root() as usize];
+            if self.base[metric].checked_add(largest).is_none_or(|total| total == i64::MAX) {
+                return Err(Error::new(
+                    ErrorKind::Overflow,
+                    format!(
+                        "the {} of the largest candidate exceed 2^63 - 1, the largest number counted exactly",
+                        Program::METRICS[metric].name
+                    ),
+                ));
+            }
+        }
+        Ok(self)
+    }
+}
+
+/// A provisional number for the terminal.
+const TERMINAL: u32 = u32::MAX - 1;
+
+struct Compiler {
+    /// By step, and by the position of the decision among those that the step asks for.
+    pending: BTreeMap<(usize, usize), Pending>,
+    created: u32,
+    key: Vec<i64>,
+    /// The first refusal that was met.
+    failure: Option<Error>,
+}
+
+impl Compiler {
+    /// The provisional number of the node that a run stopped at.
+    fn target(&mut self, program: &Program, outcome: Outcome, state: &State) -> Result<u32> {
+        match outcome {
+            Outcome::Complete => Ok(TERMINAL),
+            Outcome::Refused { step, refusal } => self.refuse(program, step, refusal, state),
+            Outcome::Open { step, decision } => {
+                program.encode(step, state, &mut self.key);
+                let stage = self
+                    .pending
+                    .entry((step, program.slot(step, decision)))
+                    .or_insert_with(|| Pending {
+                        size: program.decisions()[decision].size,
+                        decision,
+                        ..Pending::default()
+                    });
+                if let Some(&known) = stage.index.get(self.key.as_slice()) {
+                    return Ok(known);
+                }
+                let created = self.created;
+                if created >= TERMINAL - 1 {
+                    return Err(Error::new(ErrorKind::Limit, "the diagram has more than 2^32 nodes"));
+                }
+                self.created += 1;
+                let key: Box<[i64]> = self.key.as_slice().into();
+                stage.index.insert(key.clone(), created);
+                stage.states.push((key, created));
+                Ok(created)
+            }
+        }
+    }
+
+    fn refuse(&mut self, program: &Program, step: usize, refusal: Refusal, state: &State) -> Result<u32> {
+        if refusal.is_overflow() {
+            return Err(program.error(step, &refusal, state));
+        }
+        if self.failure.is_none() {
+            self.failure = Some(program.error(step, &refusal, state));
+        }
+        Ok(DEAD)
+    }
+}
+
+/// Marks a tensor that is not computed, or a decision that is open or no longer matters.
+const ABSENT: i64 = -1;
+
+impl Program {
+    /// Writes all that the steps from `step` on can still tell of a state.
+    pub(crate) fn encode(&self, step: usize, state: &State, key: &mut Vec<i64>) {
+        key.clear();
+        let mut waiting = self.waiting(step, state).peekable();
+        for &tensor in self.alive_at(step) {
+            match waiting.next_if(|(next, _)| *next == tensor) {
+                Some((_, shape)) => {
+                    key.push(shape.rank() as i64);
+                    key.extend_from_slice(&shape);
+                }
+                None => key.push(ABSENT),
+            }
+        }
+        drop(waiting);
+        for decision in self.mentioned_from(step) {
+            key.push(self.live_value(step, decision, state).map_or(ABSENT, i64::from));
+        }
+        key.extend(self.built_from(step).map(|slot| state.built(slot)));
+    }
+
+    /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
+    pub(crate) fn decode(&self, step: usize, key: &[i64], state: &mut State) {
+        state.reset();
+        let mut rest = key;
+        let mut take = |n: usize| {
+            let (front, back) = rest.split_at(n);
+            rest = back;
+            front
+        };
+        for &tensor in self.alive_at(step) {
+            let rank = take(1)[0];
+            if rank != ABSENT {
+                state.set_shape(tensor, Shape::new(take(rank as usize)));
+            }
+        }
+        for decision in self.mentioned_from(step) {
+            let value = take(1)[0];
+            if value != ABSENT {
+                state.chosen[decision] = value as u32;
+            }
+        }
+        for slot in self.built_from(step) {
+            state.set_built(slot, take(1)[0]);
+        }
+    }
+}

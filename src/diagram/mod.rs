@@ -1,0 +1,300 @@
+//! The decision diagram of a program, and one file for each pass over it.
+//!
+//! A *stage* is a decision where the program meets it; a *node* is a distinct live state there; an *arc* is a choice
+//! and carries the costs of the layers that it lets us finish. Nodes are numbered stage by stage, so every arc leads to
+//! a larger number; the network is complete at [`Diagram::terminal`].
+
+mod compile;
+mod count;
+mod evaluate;
+mod feasible;
+mod input;
+mod optimize;
+mod parallel;
+mod sample;
+mod table;
+mod walk;
+
+pub use compile::Limits;
+pub use evaluate::{Evaluator, INVALID, LayerTable};
+pub use feasible::{Bound, Feasible};
+pub use input::{Column, Lookup, Strided};
+pub use optimize::Extremes;
+pub use parallel::default_threads;
+pub use sample::Index;
+pub use walk::Walk;
+
+use crate::space::{Outcome, Program, State};
+use crate::{Error, Result};
+use num_bigint::BigUint;
+use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
+
+/// Asked now and then during long work: whether to stop.
+pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// An arc that leads nowhere: the layer that it lets us finish refuses.
+pub(crate) const DEAD: u32 = u32::MAX;
+
+/// A decision where the program meets it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// The step that needs it.
+    step: usize,
+    /// The decision.
+    pub(crate) decision: usize,
+    /// How many values it has.
+    pub(crate) size: usize,
+    /// Its nodes.
+    pub(crate) nodes: std::ops::Range<u32>,
+    arcs: Arcs,
+}
+
+#[derive(Debug)]
+enum Arcs {
+    /// Stored, from this position in the tables on; node by node, value by value.
+    Stored(usize),
+    /// Too many to store: the program is run again when an arc is asked for. The live state of each node.
+    Implicit(Vec<Box<[i64]>>),
+}
+
+/// What one arc does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arc<'a> {
+    /// The node that it leads to, or [`DEAD`].
+    pub(crate) next: u32,
+    /// One cost for each metric; nothing where it is dead.
+    pub(crate) cost: &'a [i64],
+}
+
+/// A compiled space. Frozen; every pass takes `&self`.
+#[derive(Debug)]
+pub struct Diagram {
+    program: Program,
+    /// The cost of what precedes the first decision.
+    base: Vec<i64>,
+    stages: Vec<Stage>,
+    /// The stage of each node.
+    stage_of: Vec<u32>,
+    /// For each stored arc the node it leads to.
+    next: Vec<u32>,
+    /// For each stored arc its costs, one after the other.
+    cost: Vec<i64>,
+    /// Where implicit arcs find the node of a state: by the step and the decision of its stage.
+    index: FxHashMap<(usize, usize), FxHashMap<Box<[i64]>, u32>>,
+    /// From this stage on there are too many arcs even to look at once: candidates are run one by one.
+    open: Option<usize>,
+    paths: OnceLock<Vec<BigUint>>,
+    sampler: OnceLock<sample::Sampler>,
+    extremes: Vec<OnceLock<Extremes>>,
+}
+
+/// The number of metrics.
+pub(crate) const METRICS: usize = Program::METRICS.len();
+
+impl Diagram {
+    /// The program that was compiled.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The number of nodes; also the number of the terminal.
+    pub fn terminal(&self) -> u32 {
+        self.stage_of.len() as u32
+    }
+
+    /// For each stage its decision, its nodes and its arcs.
+    pub fn stages(&self) -> impl Iterator<Item = (usize, usize, usize)> + '_ {
+        self.stages
+            .iter()
+            .map(|stage| (stage.decision, stage.nodes.len(), stage.nodes.len() * stage.size))
+    }
+
+    /// Whether arcs are kept, or found again each time that they are asked for; by stage.
+    pub fn is_implicit(&self, stage: usize) -> bool {
+        matches!(self.stages[stage].arcs, Arcs::Implicit(_))
+    }
+
+    /// The node where every candidate starts.
+    pub(crate) fn root(&self) -> u32 {
+        0
+    }
+
+    pub(crate) fn stage(&self, node: u32) -> &Stage {
+        &self.stages[self.stage_of[node as usize] as usize]
+    }
+
+    pub(crate) fn base(&self) -> &[i64] {
+        &self.base
+    }
+
+    /// Refuses what needs every arc where the diagram is open.
+    ///
+    /// # Errors
+    /// `Limit`, naming the decision at which the arcs become too many.
+    pub(crate) fn require_closed(&self) -> Result<()> {
+        match self.open {
+            None => Ok(()),
+            Some(stage) => {
+                let stage = &self.stages[stage];
+                let decision = &self.program.decisions()[stage.decision].name;
+                Err(Error::new(
+                    crate::ErrorKind::Limit,
+                    format!(
+                        "the diagram is too wide at decision '{decision}' ({} states of {} values each) to look at \
+                         every arc: candidates can be evaluated, but not counted; give fewer values, or tie decisions",
+                        stage.nodes.len(),
+                        stage.size
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// A reader of arcs; it owns the scratch space that implicit arcs need.
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader {
+            diagram: self,
+            scratch: None,
+            key: Vec::new(),
+        }
+    }
+
+    /// The value of each metric for one candidate, or nothing if it is invalid. O(stages).
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of choices, or an index outside its domain.
+    pub fn cost(&self, choices: &[u32]) -> Result<Option<Vec<i64>>> {
+        let decisions = self.program.decisions();
+        if choices.len() != decisions.len() {
+            return Err(Error::argument(format!(
+                "{} choices given for {} decisions",
+                choices.len(),
+                decisions.len()
+            )));
+        }
+        if let Some((decision, choice)) =
+            decisions.iter().zip(choices).find(|(decision, choice)| **choice as usize >= decision.size)
+        {
+            return Err(Error::argument(format!(
+                "index {choice} is not in the domain of decision '{}', which has {} values",
+                decision.name, decision.size
+            )));
+        }
+        let mut total = self.base.clone();
+        let add = |total: &mut Vec<i64>, cost: &[i64]| {
+            for ((total, &cost), metric) in total.iter_mut().zip(cost).zip(Program::METRICS) {
+                *total = optimize::join(metric.combine, *total, cost);
+            }
+        };
+        let mut reader = self.reader();
+        let mut node = self.root();
+        while node != self.terminal() {
+            if self.open == Some(self.stage_of[node as usize] as usize) {
+                return Ok(reader.finish(node, |decision| choices[decision])?.map(|cost| {
+                    add(&mut total, cost);
+                    total
+                }));
+            }
+            let arc = reader.arc(node, choices[self.stage(node).decision] as usize);
+            if arc.next == DEAD {
+                return Ok(None);
+            }
+            add(&mut total, arc.cost);
+            node = arc.next;
+        }
+        Ok(Some(total))
+    }
+
+    /// One candidate, layer by layer.
+    ///
+    /// # Errors
+    /// As [`Program::trace`].
+    pub fn trace(&self, choices: &[u32]) -> Result<crate::space::Trace> {
+        self.program.trace(choices)
+    }
+}
+
+/// Reads arcs, stored or implicit.
+pub(crate) struct Reader<'a> {
+    diagram: &'a Diagram,
+    scratch: Option<State>,
+    key: Vec<i64>,
+}
+
+impl Reader<'_> {
+    /// The arc of a node and a value.
+    #[inline]
+    pub(crate) fn arc(&mut self, node: u32, value: usize) -> Arc<'_> {
+        let diagram = self.diagram;
+        let stage = diagram.stage(node);
+        debug_assert!(value < stage.size);
+        let local = (node - stage.nodes.start) as usize;
+        match &stage.arcs {
+            Arcs::Stored(offset) => {
+                let arc = offset + local * stage.size + value;
+                Arc {
+                    next: diagram.next[arc],
+                    cost: &diagram.cost[arc * METRICS..(arc + 1) * METRICS],
+                }
+            }
+            Arcs::Implicit(states) => self.run(stage, &states[local], value),
+        }
+    }
+
+    fn run(&mut self, stage: &Stage, key: &[i64], value: usize) -> Arc<'_> {
+        let diagram = self.diagram;
+        let program = &diagram.program;
+        let state = self.scratch.get_or_insert_with(|| program.start());
+        program.decode(stage.step, key, state);
+        state.chosen[stage.decision] = value as u32;
+        let next = match program.run(state, stage.step, |_| {}) {
+            Outcome::Refused { .. } => DEAD,
+            Outcome::Complete => diagram.terminal(),
+            Outcome::Open { step, decision } => {
+                program.encode(step, state, &mut self.key);
+                let index = diagram.index.get(&(step, decision));
+                *index
+                    .and_then(|index| index.get(self.key.as_slice()))
+                    .expect("the compiler looked at every arc")
+            }
+        };
+        Arc {
+            next,
+            cost: &state.cost,
+        }
+    }
+
+    /// Runs the program from an open node to the end, for one candidate; nothing if it is invalid.
+    ///
+    /// # Errors
+    /// `Overflow` where a count leaves 63 bits.
+    pub(crate) fn finish(
+        &mut self,
+        node: u32,
+        choices: impl Fn(usize) -> u32,
+    ) -> Result<Option<&[i64]>> {
+        let program = &self.diagram.program;
+        let stage = self.diagram.stage(node);
+        let Arcs::Implicit(states) = &stage.arcs else {
+            unreachable!("open stages keep their states")
+        };
+        let state = self.scratch.get_or_insert_with(|| program.start());
+        program.decode(stage.step, &states[(node - stage.nodes.start) as usize], state);
+        state.chosen[stage.decision] = choices(stage.decision);
+        let mut from = stage.step;
+        loop {
+            match program.run(state, from, |_| {}) {
+                Outcome::Open { step, decision } => {
+                    state.chosen[decision] = choices(decision);
+                    from = step;
+                }
+                Outcome::Complete => return Ok(Some(&state.cost)),
+                Outcome::Refused { step, refusal } if refusal.is_overflow() => {
+                    return Err(program.error(step, &refusal, state));
+                }
+                Outcome::Refused { .. } => return Ok(None),
+            }
+        }
+    }
+}

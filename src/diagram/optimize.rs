@@ -1,0 +1,80 @@
+//! The cheapest and the dearest way to complete each node.
+
+use super::{DEAD, Diagram, Interrupt};
+use crate::space::{Combine, Program};
+use crate::{Error, Result};
+
+/// For each node, and for the terminal, the range of one metric over all its completions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extremes {
+    /// The smallest cost to go; [`Extremes::NONE`] where there is no completion.
+    pub smallest: Vec<i64>,
+    /// The largest cost to go; negative where there is no completion.
+    pub largest: Vec<i64>,
+}
+
+impl Extremes {
+    /// The smallest cost to go of a node that cannot be completed.
+    pub const NONE: i64 = i64::MAX;
+}
+
+/// Joins the costs of two parts of a network; saturating.
+pub(crate) fn join(combine: Combine, a: i64, b: i64) -> i64 {
+    match combine {
+        Combine::Sum => a.saturating_add(b),
+        Combine::Max => a.max(b),
+    }
+}
+
+impl Diagram {
+    /// The range of a metric over the completions of each node. O(arcs) the first time.
+    ///
+    /// # Errors
+    /// `Limit` where the diagram is open; `Interrupted`.
+    pub fn extremes(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<&Extremes> {
+        if let Some(known) = self.extremes[metric].get() {
+            return Ok(known);
+        }
+        self.require_closed()?;
+        let combine = Program::METRICS[metric].combine;
+        let terminal = self.terminal() as usize;
+        let mut extremes = Extremes {
+            smallest: vec![Extremes::NONE; terminal + 1],
+            largest: vec![-1; terminal + 1],
+        };
+        extremes.smallest[terminal] = 0;
+        extremes.largest[terminal] = 0;
+        let mut reader = self.reader();
+        for node in (0..self.terminal()).rev() {
+            if node % 1024 == 0 && interrupt() {
+                return Err(Error::interrupted());
+            }
+            let (mut smallest, mut largest) = (Extremes::NONE, -1);
+            for value in 0..self.stage(node).size {
+                let arc = reader.arc(node, value);
+                if arc.next == DEAD || extremes.largest[arc.next as usize] < 0 {
+                    continue;
+                }
+                smallest = smallest.min(join(combine, arc.cost[metric], extremes.smallest[arc.next as usize]));
+                largest = largest.max(join(combine, arc.cost[metric], extremes.largest[arc.next as usize]));
+            }
+            extremes.smallest[node as usize] = smallest;
+            extremes.largest[node as usize] = largest;
+        }
+        Ok(self.extremes[metric].get_or_init(|| extremes))
+    }
+
+    /// The smallest and the largest value of a metric over the whole space.
+    ///
+    /// # Errors
+    /// `Limit` where the diagram is open; `Interrupted`.
+    pub fn range(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<(i64, i64)> {
+        let combine = Program::METRICS[metric].combine;
+        let extremes = self.extremes(metric, interrupt)?;
+        let (base, root) = (self.base()[metric], self.root() as usize);
+        Ok((
+            join(combine, base, extremes.smallest[root]),
+            join(combine, base, extremes.largest[root]),
+        ))
+    }
+}

@@ -1,0 +1,194 @@
+//! Uniform samples of the whole space.
+
+use super::parallel::work_off;
+use super::{DEAD, Diagram, Interrupt};
+use crate::Result;
+use num_bigint::BigUint;
+use num_traits::{ToPrimitive, Zero};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// An integer type that indices are stored in.
+pub trait Index: Copy + Send + Sync + 'static {
+    /// The index as this type; the caller knows that it fits.
+    fn of(index: u32) -> Self;
+}
+
+macro_rules! indices {
+    ($($kind:ty)*) => {$(
+        impl Index for $kind {
+            fn of(index: u32) -> Self {
+                index as Self
+            }
+        }
+    )*};
+}
+
+indices! { u8 u16 u32 }
+
+/// How the values of a node are drawn.
+#[derive(Debug, Clone, Copy)]
+enum Draw {
+    /// Every value leads to equally many networks.
+    Even,
+    /// By cumulated shares, which start here.
+    Shares(usize),
+}
+
+/// What is needed to draw candidates.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    draws: Vec<Draw>,
+    /// For each value of a node, `floor(2^64 * networks of the values up to it / networks of the node)`; the last,
+    /// which would be 2^64, is `u64::MAX`.
+    shares: Vec<u64>,
+}
+
+/// A block of this many candidates is drawn from one stream of random numbers, whatever the number of threads.
+const BLOCK: usize = 4096;
+
+/// An unbiased number below `n` (Lemire, "Fast Random Integer Generation in an Interval", 2019).
+pub(super) fn below(rng: &mut ChaCha8Rng, n: u64) -> u64 {
+    loop {
+        let wide = u128::from(rng.next_u64()) * u128::from(n);
+        if wide as u64 >= n.wrapping_neg() % n {
+            return (wide >> 64) as u64;
+        }
+    }
+}
+
+/// The random numbers of one block of candidates.
+pub(super) fn stream(seed: u64, block: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(block);
+    rng
+}
+
+impl Diagram {
+    fn sampler(&self, interrupt: Interrupt<'_>) -> Result<&Sampler> {
+        if let Some(sampler) = self.sampler.get() {
+            return Ok(sampler);
+        }
+        let paths = self.paths(interrupt)?;
+        let mut sampler = Sampler {
+            draws: Vec::with_capacity(self.terminal() as usize),
+            shares: Vec::new(),
+        };
+        let mut reader = self.reader();
+        for node in 0..self.terminal() {
+            if node % 1024 == 0 && interrupt() {
+                return Err(crate::Error::interrupted());
+            }
+            let ways = |reader: &mut super::Reader<'_>, value| match reader.arc(node, value).next {
+                DEAD => &BigUint::ZERO,
+                next => &paths[next as usize],
+            };
+            let size = self.stage(node).size;
+            let first = ways(&mut reader, 0);
+            if (1..size).all(|value| ways(&mut reader, value) == first) {
+                sampler.draws.push(Draw::Even);
+                continue;
+            }
+            sampler.draws.push(Draw::Shares(sampler.shares.len()));
+            let total = &paths[node as usize];
+            let mut sum = BigUint::ZERO;
+            for value in 0..size {
+                sum += ways(&mut reader, value);
+                let share = if total.is_zero() { None } else { ((&sum << 64_u8) / total).to_u64() };
+                sampler.shares.push(share.unwrap_or(u64::MAX));
+            }
+        }
+        Ok(self.sampler.get_or_init(|| sampler))
+    }
+
+    /// Draws `n` candidates, uniformly and independently among all networks that can be built.
+    ///
+    /// `columns` holds a column of `n` indices for each decision, one after the other; inactive decisions get index 0.
+    /// The draw depends on the seed alone, not on the number of threads. O(n * stages).
+    ///
+    /// # Errors
+    /// `Limit` where the diagram is open; `Interrupted`.
+    pub fn sample<T: Index>(
+        &self,
+        seed: u64,
+        n: usize,
+        columns: &mut [T],
+        threads: usize,
+        interrupt: Interrupt<'_>,
+    ) -> Result<()> {
+        let paths = self.paths(interrupt)?;
+        let sampler = self.sampler(interrupt)?;
+        let decisions = self.program().decisions().len();
+        assert_eq!(columns.len(), n * decisions, "a column for each decision");
+        let mut chunks: Vec<_> = columns.chunks_mut(n.max(1)).map(|column| column.chunks_mut(BLOCK)).collect();
+        let blocks = (0..n.div_ceil(BLOCK)).map(|block| {
+            let columns: Vec<&mut [T]> = chunks.iter_mut().filter_map(Iterator::next).collect();
+            (block, columns)
+        });
+        work_off(
+            blocks,
+            threads,
+            interrupt,
+            || self.reader(),
+            |reader, (block, mut columns)| {
+                let mut rng = stream(seed, block as u64);
+                for row in 0..(n - block * BLOCK).min(BLOCK) {
+                    for column in &mut columns {
+                        column[row] = T::of(0);
+                    }
+                    let mut node = self.root();
+                    while node != self.terminal() {
+                        let value = sampler.draw(self, paths, reader, node, &mut rng);
+                        columns[self.stage(node).decision][row] = T::of(value as u32);
+                        node = reader.arc(node, value).next;
+                    }
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+impl Sampler {
+    fn draw(
+        &self,
+        diagram: &Diagram,
+        paths: &[BigUint],
+        reader: &mut super::Reader<'_>,
+        node: u32,
+        rng: &mut ChaCha8Rng,
+    ) -> usize {
+        let size = diagram.stage(node).size;
+        match self.draws[node as usize] {
+            Draw::Even => below(rng, size as u64) as usize,
+            Draw::Shares(start) => {
+                let shares = &self.shares[start..start + size];
+                let word = rng.next_u64();
+                let value = shares.partition_point(|&share| share < word);
+                if value == size || shares[value] != word {
+                    return value.min(size - 1);
+                }
+                // The word lies on a border that 64 bits cannot tell (chance 2^-64 for each value): decide it with as
+                // many more words as it takes.
+                let mut ways = Vec::with_capacity(size);
+                for value in 0..size {
+                    let next = reader.arc(node, value).next;
+                    let more = if next == DEAD { BigUint::ZERO } else { paths[next as usize].clone() };
+                    ways.push(ways.last().map_or(BigUint::ZERO, Clone::clone) + more);
+                }
+                let total = ways[size - 1].clone();
+                let (mut point, mut bits) = (BigUint::from(word), 64_u64);
+                loop {
+                    point = (point << 64_u8) + rng.next_u64();
+                    bits += 64;
+                    // The point is in [point, point + 1) / 2^bits.
+                    let low = ways.partition_point(|part| (part << bits) <= &point * &total);
+                    let high = ways.partition_point(|part| (part << bits) < (&point + 1_u8) * &total);
+                    if low == high {
+                        return low;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The one error type of the crate.
+
+use std::fmt;
+
+/// Whose fault an [`Error`] is; the bindings map each kind to one Python exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// An argument is not of the form that the function takes.
+    Argument,
+    /// A network cannot be built: a layer refuses its input.
+    Layer,
+    /// A number would leave the range that is counted exactly (below 2^63).
+    Overflow,
+    /// An exact answer would need more work or memory than the stated limit.
+    Limit,
+    /// The caller asked for the work to stop.
+    Interrupted,
+}
+
+/// What went wrong, in one line that says what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Whose fault it is.
+    pub kind: ErrorKind,
+    /// One line: what, where, which rule, what was given.
+    pub message: String,
+}
+
+/// The result of every fallible function of the crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// An argument that is not of the form that the function takes.
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Argument, message)
+    }
+
+    /// The work was stopped by its caller.
+    pub fn interrupted() -> Self {
+        Self::new(ErrorKind::Interrupted, "interrupted")
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,296 @@
+//! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
+
+use super::geometry::{Image, Window};
+use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+
+const PADDING: &[&str] = &["valid", "same"];
+const CAUSAL: &[&str] = &["valid", "same", "causal"];
+
+const fn sides(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
+    Parameter::new(name, Domain::Int(1), Arity::Each(n), default)
+}
+
+const fn padding(n: usize, causal: bool) -> Parameter {
+    Parameter::keyword("padding", if causal && n == 1 { CAUSAL } else { PADDING })
+}
+
+/// What every convolution refuses, whatever its input.
+fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
+    let most = |values: &[i64]| values.iter().copied().max().unwrap_or(1);
+    if most(strides) > 1 && most(dilation) > 1 {
+        return Err(Refusal::new(
+            "strides > 1 cannot be combined with dilation_rate > 1; given strides up to {} and dilation_rate up to {}",
+            [most(strides), most(dilation)],
+        ));
+    }
+    Ok(())
+}
+
+/// `ConvND`, for N = 1, 2, 3.
+pub(super) struct Conv<const N: usize>;
+
+struct ConvArgs<'a, const N: usize> {
+    filters: i64,
+    window: Window<'a>,
+    groups: i64,
+    use_bias: i64,
+    data_format: i64,
+    lora_rank: i64,
+}
+
+impl<const N: usize> Conv<N> {
+    const TABLE: [Parameter; 9] = [
+        Parameter::int("filters", 1),
+        sides("kernel_size", N, None),
+        sides("strides", N, Some(1)),
+        padding(N, true),
+        Parameter::data_format(),
+        sides("dilation_rate", N, Some(1)),
+        Parameter::new("groups", Domain::Int(1), Arity::One, Some(1)),
+        Parameter::flag("use_bias", true),
+        Parameter::new("lora_rank", Domain::OptionalInt(1), Arity::One, Some(UNSET)),
+    ];
+
+    fn parse(args: &[i64]) -> ConvArgs<'_, N> {
+        let (filters, args) = (args[0], &args[1..]);
+        let (size, args) = args.split_at(N);
+        let (strides, args) = args.split_at(N);
+        let (padding, data_format, args) = (args[0], args[1], &args[2..]);
+        let (dilation, args) = args.split_at(N);
+        ConvArgs {
+            filters,
+            window: Window {
+                size,
+                strides,
+                dilation,
+                padding,
+            },
+            groups: args[0],
+            use_bias: args[1],
+            data_format,
+            lora_rank: args[2],
+        }
+    }
+}
+
+impl<const N: usize> Rule for Conv<N> {
+    const NAME: &'static str = match N {
+        1 => "Conv1D",
+        2 => "Conv2D",
+        _ => "Conv3D",
+    };
+    const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let layer = Self::parse(args);
+        check_strides(layer.window.strides, layer.window.dilation)?;
+        if layer.filters % layer.groups != 0 {
+            return Err(Refusal::new(
+                "its filters must be divisible by its groups; given filters={} and groups={}",
+                [layer.filters, layer.groups],
+            ));
+        }
+        let image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        if image.channels % layer.groups != 0 {
+            return Err(Refusal::new(
+                "the channels of its input must be divisible by its groups; given {} channels and groups={}",
+                [image.channels, layer.groups],
+            ));
+        }
+        Ok(Image {
+            spatial: layer.window.positions(image.spatial)?,
+            channels: layer.filters,
+            ..image
+        }
+        .shape())
+    }
+
+    /// `(k_1 * ... * k_N * channels / groups + bias) * filters` weights; one multiply-accumulate for each weight of the
+    /// kernel at each output position.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Q> {
+        let layer = Self::parse(args);
+        let (Ok(from), Ok(to)) = (
+            Image::<N>::of(&inputs[0], layer.data_format),
+            Image::<N>::of(output, layer.data_format),
+        ) else {
+            unreachable!("`output` accepted the input")
+        };
+        let meaning = if layer.groups == 1 {
+            "channels of the input"
+        } else {
+            "channels of the input in each group"
+        };
+        let fan_in = || Q::product(layer.window.size, "kernel_size") * Q::of(from.channels / layer.groups, meaning);
+        let filters = || Q::of(layer.filters, "filters");
+        let bias = || Q::of(layer.use_bias, "bias of each filter");
+        let macs = Q::product(&to.spatial, "output positions") * (fan_in() * filters());
+        if layer.lora_rank == UNSET {
+            Cost {
+                trainable: (fan_in() + bias()) * filters(),
+                non_trainable: Q::zero(),
+                macs,
+            }
+        } else {
+            let rank = || Q::of(layer.lora_rank, "lora_rank");
+            Cost {
+                trainable: fan_in() * rank() + rank() * filters() + bias() * filters(),
+                non_trainable: fan_in() * filters(),
+                macs,
+            }
+        }
+    }
+}
+
+/// `DepthwiseConvND`, for N = 1, 2.
+pub(super) struct DepthwiseConv<const N: usize>;
+
+struct DepthwiseArgs<'a> {
+    window: Window<'a>,
+    multiplier: i64,
+    data_format: i64,
+    use_bias: i64,
+}
+
+impl<const N: usize> DepthwiseConv<N> {
+    const TABLE: [Parameter; 7] = [
+        sides("kernel_size", N, None),
+        sides("strides", N, Some(1)),
+        padding(N, false),
+        Parameter::new("depth_multiplier", Domain::Int(1), Arity::One, Some(1)),
+        Parameter::data_format(),
+        sides("dilation_rate", N, Some(1)),
+        Parameter::flag("use_bias", true),
+    ];
+
+    fn parse(args: &[i64]) -> DepthwiseArgs<'_> {
+        let (size, args) = args.split_at(N);
+        let (strides, args) = args.split_at(N);
+        let (padding, multiplier, data_format, args) = (args[0], args[1], args[2], &args[3..]);
+        let (dilation, args) = args.split_at(N);
+        DepthwiseArgs {
+            window: Window {
+                size,
+                strides,
+                dilation,
+                padding,
+            },
+            multiplier,
+            data_format,
+            use_bias: args[0],
+        }
+    }
+}
+
+impl<const N: usize> Rule for DepthwiseConv<N> {
+    const NAME: &'static str = if N == 1 { "DepthwiseConv1D" } else { "DepthwiseConv2D" };
+    const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let layer = Self::parse(args);
+        check_strides(layer.window.strides, layer.window.dilation)?;
+        let image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        Ok(Image {
+            spatial: layer.window.positions(image.spatial)?,
+            channels: image
+                .channels
+                .checked_mul(layer.multiplier)
+                .ok_or_else(Refusal::overflow)?,
+            ..image
+        }
+        .shape())
+    }
+
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Q> {
+        let layer = Self::parse(args);
+        let (Ok(from), Ok(to)) = (
+            Image::<N>::of(&inputs[0], layer.data_format),
+            Image::<N>::of(output, layer.data_format),
+        ) else {
+            unreachable!("`output` accepted the input")
+        };
+        let kernel = || Q::product(layer.window.size, "kernel_size");
+        let channels = || match layer.multiplier {
+            1 => Q::of(from.channels, "channels of the input"),
+            n => Q::of(from.channels, "channels of the input") * Q::of(n, "depth_multiplier"),
+        };
+        Cost {
+            trainable: (kernel() + Q::of(layer.use_bias, "bias of each channel")) * channels(),
+            non_trainable: Q::zero(),
+            macs: Q::product(&to.spatial, "output positions") * (kernel() * channels()),
+        }
+    }
+}
+
+/// `SeparableConvND`, for N = 1, 2: a depthwise convolution, then a pointwise one, with one bias at the end.
+pub(super) struct SeparableConv<const N: usize>;
+
+impl<const N: usize> SeparableConv<N> {
+    const TABLE: [Parameter; 8] = [
+        Parameter::int("filters", 1),
+        sides("kernel_size", N, None),
+        sides("strides", N, Some(1)),
+        padding(N, false),
+        Parameter::data_format(),
+        sides("dilation_rate", N, Some(1)),
+        Parameter::new("depth_multiplier", Domain::Int(1), Arity::One, Some(1)),
+        Parameter::flag("use_bias", true),
+    ];
+
+    fn parse(args: &[i64]) -> (i64, DepthwiseArgs<'_>) {
+        let (filters, args) = (args[0], &args[1..]);
+        let (size, args) = args.split_at(N);
+        let (strides, args) = args.split_at(N);
+        let (padding, data_format, args) = (args[0], args[1], &args[2..]);
+        let (dilation, args) = args.split_at(N);
+        let depthwise = DepthwiseArgs {
+            window: Window {
+                size,
+                strides,
+                dilation,
+                padding,
+            },
+            multiplier: args[0],
+            data_format,
+            use_bias: args[1],
+        };
+        (filters, depthwise)
+    }
+}
+
+impl<const N: usize> Rule for SeparableConv<N> {
+    const NAME: &'static str = if N == 1 { "SeparableConv1D" } else { "SeparableConv2D" };
+    const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let (filters, layer) = Self::parse(args);
+        check_strides(layer.window.strides, layer.window.dilation)?;
+        let image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        Ok(Image {
+            spatial: layer.window.positions(image.spatial)?,
+            channels: filters,
+            ..image
+        }
+        .shape())
+    }
+
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Q> {
+        let (filters, layer) = Self::parse(args);
+        let (Ok(from), Ok(to)) = (
+            Image::<N>::of(&inputs[0], layer.data_format),
+            Image::<N>::of(output, layer.data_format),
+        ) else {
+            unreachable!("`output` accepted the input")
+        };
+        let channels = || match layer.multiplier {
+            1 => Q::of(from.channels, "channels of the input"),
+            n => Q::of(from.channels, "channels of the input") * Q::of(n, "depth_multiplier"),
+        };
+        let depthwise = || Q::product(layer.window.size, "kernel_size") * channels();
+        let filters = || Q::of(filters, "filters");
+        Cost {
+            trainable: depthwise() + (channels() + Q::of(layer.use_bias, "bias of each filter")) * filters(),
+            non_trainable: Q::zero(),
+            macs: Q::product(&to.spatial, "output positions") * (depthwise() + channels() * filters()),
+        }
+    }
+}

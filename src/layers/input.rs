@@ -1,0 +1,17 @@
+//! `Input`: where a network starts.
+
+use super::{Arity, Domain, Parameter, Refusal, Rule, Shape};
+
+pub(super) struct Input;
+
+impl Rule for Input {
+    const NAME: &'static str = "Input";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::new("shape", Domain::Int(1), Arity::Any, None)];
+    const INPUTS: (usize, usize) = (0, 0);
+    const PURPOSE: &'static str = "an input holds data, not weights";
+
+    fn output(args: &[i64], _: &[Shape]) -> Result<Shape, Refusal> {
+        let shape = Shape::new(args);
+        shape.elements().map(|_| shape).ok_or_else(Refusal::overflow)
+    }
+}

@@ -1,0 +1,383 @@
+//! The layers: one file a family, one [`Rule`] a layer.
+//!
+//! A rule is scalar: the hyperparameters and the input shapes of *one* layer in, its output shape and its costs out, or
+//! a [`Refusal`]. Nothing outside this module knows any layer; nothing in it knows of decisions, graphs or batches.
+//!
+//! Shapes, argument names, defaults and refusals are those of Keras 3 (`keras.layers`).
+
+mod activation;
+mod convolution;
+mod dense;
+mod geometry;
+mod input;
+mod merging;
+mod normalization;
+mod pooling;
+mod quantity;
+mod regularization;
+mod reshaping;
+mod shape;
+
+pub use quantity::{Count, Formula, Quantity};
+pub use shape::{MAX_RANK, Shape};
+
+use crate::{Error, Result};
+use std::fmt;
+
+/// The value of an optional hyperparameter that is not set (`None` in Keras).
+pub const UNSET: i64 = i64::MIN;
+
+/// What values a hyperparameter takes; inside the engine every value is an `i64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// An integer of at least this value.
+    Int(i64),
+    /// An integer of at least this value, or [`UNSET`].
+    OptionalInt(i64),
+    /// False (0) or true (1).
+    Flag,
+    /// One of these words, by its position.
+    Keyword(&'static [&'static str]),
+}
+
+/// How many numbers a hyperparameter holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// One.
+    One,
+    /// This many; a single number stands for all of them alike.
+    Each(usize),
+    /// Any number up to [`MAX_RANK`]; only the last parameter of a layer may be such.
+    Any,
+}
+
+/// A hyperparameter of a layer, by its Keras name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameter {
+    /// The name of the argument in Keras.
+    pub name: &'static str,
+    /// The values it takes.
+    pub domain: Domain,
+    /// How many numbers it holds.
+    pub arity: Arity,
+    /// What Keras takes when it is not given; `None` where it must be given.
+    pub default: Option<i64>,
+}
+
+impl Parameter {
+    const fn new(name: &'static str, domain: Domain, arity: Arity, default: Option<i64>) -> Self {
+        Self {
+            name,
+            domain,
+            arity,
+            default,
+        }
+    }
+
+    /// One integer of at least `least`, which must be given.
+    const fn int(name: &'static str, least: i64) -> Self {
+        Self::new(name, Domain::Int(least), Arity::One, None)
+    }
+
+    /// A flag.
+    const fn flag(name: &'static str, default: bool) -> Self {
+        Self::new(name, Domain::Flag, Arity::One, Some(default as i64))
+    }
+
+    /// One of several words; the first is the default.
+    const fn keyword(name: &'static str, words: &'static [&'static str]) -> Self {
+        Self::new(name, Domain::Keyword(words), Arity::One, Some(0))
+    }
+
+    /// `data_format`, with Keras' usual default.
+    const fn data_format() -> Self {
+        Self::keyword("data_format", &["channels_last", "channels_first"])
+    }
+
+    /// How many numbers it holds, where that is fixed.
+    const fn len(&self) -> usize {
+        match self.arity {
+            Arity::One => 1,
+            Arity::Each(n) => n,
+            Arity::Any => 0,
+        }
+    }
+
+    /// Checks one value of it.
+    ///
+    /// # Errors
+    /// `Argument`, naming the parameter, what it takes and what was given.
+    pub fn check(&self, value: i64) -> Result<()> {
+        let takes = match self.domain {
+            Domain::Int(least) if value >= least => return Ok(()),
+            Domain::OptionalInt(least) if value == UNSET || value >= least => return Ok(()),
+            Domain::Flag if value == 0 || value == 1 => return Ok(()),
+            Domain::Keyword(words) if (0..words.len() as i64).contains(&value) => return Ok(()),
+            Domain::Int(i64::MIN) | Domain::OptionalInt(i64::MIN) => "an integer".to_owned(),
+            Domain::Int(least) => format!("an integer >= {least}"),
+            Domain::OptionalInt(least) => format!("None or an integer >= {least}"),
+            Domain::Flag => "True or False".to_owned(),
+            Domain::Keyword(words) => format!("one of {words:?}"),
+        };
+        let given = if value == UNSET {
+            "None".to_owned()
+        } else {
+            value.to_string()
+        };
+        Err(Error::argument(format!("{} must be {takes}, not {given}", self.name)))
+    }
+
+    /// A value of it as a Python user would write it.
+    pub fn show(&self, value: i64) -> String {
+        match self.domain {
+            _ if value == UNSET => "None".to_owned(),
+            Domain::Flag => if value == 0 { "False" } else { "True" }.to_owned(),
+            Domain::Keyword(words) => format!("'{}'", words[value as usize]),
+            Domain::Int(_) | Domain::OptionalInt(_) => value.to_string(),
+        }
+    }
+}
+
+/// Why a layer cannot be built. The text is made only when it is asked for: a compiler meets millions of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The rule that was broken; each `{}` stands for the next number.
+    rule: &'static str,
+    numbers: [i64; 4],
+}
+
+impl Refusal {
+    /// A refusal by this rule; each `{}` in it stands for the next of the numbers.
+    pub fn new<const N: usize>(rule: &'static str, numbers: [i64; N]) -> Self {
+        let mut all = [0; 4];
+        all[..N].copy_from_slice(&numbers);
+        Self { rule, numbers: all }
+    }
+
+    /// A number would not fit into 63 bits.
+    pub fn overflow() -> Self {
+        Self::new(Self::OVERFLOW, [])
+    }
+
+    const OVERFLOW: &'static str = "a size or cost would exceed 2^63 - 1, the largest number counted exactly";
+
+    /// Whether it refuses because a number would not fit.
+    pub fn is_overflow(&self) -> bool {
+        self.rule == Self::OVERFLOW
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.rule.split("{}");
+        f.write_str(parts.next().unwrap_or_default())?;
+        for (part, number) in parts.zip(self.numbers) {
+            write!(f, "{number}{part}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What one layer costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cost<Q> {
+    /// Weights that training changes.
+    pub trainable: Q,
+    /// Weights that it does not change, such as moving statistics.
+    pub non_trainable: Q,
+    /// Multiply-accumulates for one input.
+    pub macs: Q,
+}
+
+impl<Q: Quantity> Cost<Q> {
+    /// The cost of a layer without weights or multiplications.
+    fn none() -> Self {
+        Self {
+            trainable: Q::zero(),
+            non_trainable: Q::zero(),
+            macs: Q::zero(),
+        }
+    }
+}
+
+/// The rule of one layer: everything archbudget knows of it.
+trait Rule {
+    /// The name of the layer in `keras.layers`.
+    const NAME: &'static str;
+    /// The hyperparameters that touch shape or cost. A rule reads their values, flattened in this order.
+    const PARAMETERS: &'static [Parameter];
+    /// How many input tensors it takes, from and to.
+    const INPUTS: (usize, usize) = (1, 1);
+    /// Whether it only rearranges or works element by element on one input, so that it can work in place.
+    const IN_PLACE: bool = false;
+    /// What the layer does, for a reader who wonders why it costs nothing.
+    const PURPOSE: &'static str = "";
+
+    /// The output shape.
+    fn output(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
+
+    /// The cost, given an output shape that [`Rule::output`] returned.
+    fn cost<Q: Quantity>(_args: &[i64], _inputs: &[Shape], _output: &Shape) -> Cost<Q> {
+        Cost::none()
+    }
+}
+
+/// A layer as data: its name, its parameters and its rule.
+#[derive(Debug)]
+pub struct Kind {
+    /// The name of the layer in `keras.layers`.
+    pub name: &'static str,
+    /// The hyperparameters that touch shape or cost.
+    pub parameters: &'static [Parameter],
+    /// The fewest and the most input tensors it takes.
+    pub inputs: (usize, usize),
+    /// Whether it can work in place.
+    pub in_place: bool,
+    /// What it does, for layers without weights.
+    pub purpose: &'static str,
+    /// The output shape of one layer; `args` are the values of `parameters`, flattened.
+    pub output: fn(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>,
+    /// The cost of one layer, as numbers.
+    pub cost: fn(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>,
+    /// The cost of one layer, as formulas.
+    pub explain: fn(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>,
+}
+
+impl Kind {
+    const fn of<R: Rule>() -> Self {
+        Self {
+            name: R::NAME,
+            parameters: R::PARAMETERS,
+            inputs: R::INPUTS,
+            in_place: R::IN_PLACE,
+            purpose: R::PURPOSE,
+            output: R::output,
+            cost: R::cost::<Count>,
+            explain: R::cost::<Formula>,
+        }
+    }
+
+    /// The layer of this name.
+    ///
+    /// # Errors
+    /// `Argument` where there is none, naming those that there are.
+    pub fn named(name: &str) -> Result<&'static Self> {
+        KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
+            let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+            Error::argument(format!(
+                "unknown layer '{name}'; the layers are {}",
+                known.join(", ")
+            ))
+        })
+    }
+
+    /// The parameter of this name, and the position of its first number.
+    pub fn parameter(&self, name: &str) -> Option<(usize, &'static Parameter)> {
+        let mut offset = 0;
+        for parameter in self.parameters {
+            if parameter.name == name {
+                return Some((offset, parameter));
+            }
+            offset += parameter.len();
+        }
+        None
+    }
+
+    /// The parameter that each of `len` flattened numbers belongs to.
+    pub fn owners(&self, len: usize) -> impl Iterator<Item = &'static Parameter> {
+        let parameters = self.parameters;
+        let fixed: usize = parameters.iter().map(Parameter::len).sum();
+        parameters.iter().flat_map(move |parameter| {
+            let n = match parameter.arity {
+                Arity::Any => len.saturating_sub(fixed),
+                _ => parameter.len(),
+            };
+            std::iter::repeat_n(parameter, n)
+        })
+    }
+
+    /// Flattened values as a Python user would write them: `filters=64, kernel_size=(5, 5), ...`.
+    pub fn show(&self, args: &[i64]) -> String {
+        let mut texts = Vec::new();
+        let mut rest = args;
+        for parameter in self.parameters {
+            let n = match parameter.arity {
+                Arity::Any => rest.len(),
+                _ => parameter.len(),
+            };
+            let (own, others) = rest.split_at(n);
+            rest = others;
+            let values: Vec<_> = own.iter().map(|&value| parameter.show(value)).collect();
+            texts.push(match parameter.arity {
+                Arity::One => format!("{}={}", parameter.name, values[0]),
+                _ => format!("{}=({})", parameter.name, values.join(", ")),
+            });
+        }
+        texts.join(", ")
+    }
+}
+
+/// Every layer, in the order of the documentation.
+pub static KINDS: &[Kind] = &[
+    Kind::of::<input::Input>(),
+    Kind::of::<convolution::Conv<1>>(),
+    Kind::of::<convolution::Conv<2>>(),
+    Kind::of::<convolution::Conv<3>>(),
+    Kind::of::<convolution::DepthwiseConv<1>>(),
+    Kind::of::<convolution::DepthwiseConv<2>>(),
+    Kind::of::<convolution::SeparableConv<1>>(),
+    Kind::of::<convolution::SeparableConv<2>>(),
+    Kind::of::<dense::Dense>(),
+    Kind::of::<pooling::MaxPooling<1>>(),
+    Kind::of::<pooling::MaxPooling<2>>(),
+    Kind::of::<pooling::MaxPooling<3>>(),
+    Kind::of::<pooling::AveragePooling<1>>(),
+    Kind::of::<pooling::AveragePooling<2>>(),
+    Kind::of::<pooling::AveragePooling<3>>(),
+    Kind::of::<pooling::GlobalMaxPooling<1>>(),
+    Kind::of::<pooling::GlobalMaxPooling<2>>(),
+    Kind::of::<pooling::GlobalMaxPooling<3>>(),
+    Kind::of::<pooling::GlobalAveragePooling<1>>(),
+    Kind::of::<pooling::GlobalAveragePooling<2>>(),
+    Kind::of::<pooling::GlobalAveragePooling<3>>(),
+    Kind::of::<reshaping::Flatten>(),
+    Kind::of::<reshaping::ZeroPadding<1>>(),
+    Kind::of::<reshaping::ZeroPadding<2>>(),
+    Kind::of::<reshaping::ZeroPadding<3>>(),
+    Kind::of::<regularization::Dropout>(),
+    Kind::of::<activation::Activation>(),
+    Kind::of::<activation::ReLU>(),
+    Kind::of::<normalization::BatchNormalization>(),
+    Kind::of::<merging::Add>(),
+    Kind::of::<merging::Multiply>(),
+    Kind::of::<merging::Concatenate>(),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_defaults_are_allowed() {
+        for (position, kind) in KINDS.iter().enumerate() {
+            assert!(KINDS[..position].iter().all(|other| other.name != kind.name));
+            for parameter in kind.parameters {
+                if let Some(default) = parameter.default {
+                    parameter.check(default).unwrap();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refusals_carry_their_numbers() {
+        let refusal = Refusal::new("a kernel of {} does not fit {}", [7, 5]);
+        assert_eq!(refusal.to_string(), "a kernel of 7 does not fit 5");
+    }
+
+    #[test]
+    fn an_unknown_layer_is_named() {
+        let error = Kind::named("Conv9D").unwrap_err();
+        assert!(error.message.contains("'Conv9D'") && error.message.contains("Conv2D"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Poolings: windows without weights.
+
+use super::geometry::{CHANNELS_FIRST, Image, Window};
+use super::{Arity, Domain, Parameter, Refusal, Rule, Shape, UNSET};
+
+const fn parameters(n: usize) -> [Parameter; 4] {
+    [
+        Parameter::new("pool_size", Domain::Int(1), Arity::Each(n), None),
+        Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET)),
+        Parameter::keyword("padding", &["valid", "same"]),
+        Parameter::data_format(),
+    ]
+}
+
+fn pool<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    let (size, args) = args.split_at(N);
+    let (given, args) = args.split_at(N);
+    let mut strides = [1; N];
+    for axis in 0..N {
+        strides[axis] = if given[axis] == UNSET { size[axis] } else { given[axis] };
+    }
+    let image = Image::<N>::of(input, args[1])?;
+    let window = Window {
+        size,
+        strides: &strides,
+        dilation: &[1; N],
+        padding: args[0],
+    };
+    Ok(Image {
+        spatial: window.positions(image.spatial)?,
+        ..image
+    }
+    .shape())
+}
+
+fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    let &[data_format, keepdims] = args else {
+        unreachable!("two parameters")
+    };
+    let image = Image::<N>::of(input, data_format)?;
+    if keepdims == 0 {
+        return Ok(Shape::new(&[image.channels]));
+    }
+    let mut sides = [1; super::MAX_RANK];
+    sides[if data_format == CHANNELS_FIRST { 0 } else { N }] = image.channels;
+    Ok(Shape::new(&sides[..=N]))
+}
+
+macro_rules! poolings {
+    ($($kind:ident, $function:ident, $parameters:expr, $names:expr, $purpose:expr;)*) => {$(
+        pub(super) struct $kind<const N: usize>;
+
+        impl<const N: usize> Rule for $kind<N> {
+            const NAME: &'static str = $names[N - 1];
+            const PARAMETERS: &'static [Parameter] = $parameters;
+            const PURPOSE: &'static str = $purpose;
+
+            fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+                $function::<N>(args, &inputs[0])
+            }
+        }
+    )*};
+}
+
+const GLOBAL: &[Parameter] = &[Parameter::data_format(), Parameter::flag("keepdims", false)];
+
+poolings! {
+    MaxPooling, pool, const { &parameters(N) },
+        ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
+        "it takes the largest value of each window, which needs no weights";
+    AveragePooling, pool, const { &parameters(N) },
+        ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
+        "it takes the mean of each window, which needs no weights";
+    GlobalMaxPooling, pool_globally, GLOBAL,
+        ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"],
+        "it takes the largest value of each channel, which needs no weights";
+    GlobalAveragePooling, pool_globally, GLOBAL,
+        ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"],
+        "it takes the mean of each channel, which needs no weights";
+}

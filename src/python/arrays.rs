@@ -1,0 +1,71 @@
+//! Arrays as columns, without copying them.
+#![allow(unsafe_code)] // numpy hands out a pointer and a stride; the slice below is what they span.
+
+use crate::Error;
+use crate::diagram::{Column, Lookup, Strided};
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+
+/// A borrowed array of one column.
+pub(super) enum Borrowed<'py> {
+    U8(PyReadonlyArray1<'py, u8>),
+    U16(PyReadonlyArray1<'py, u16>),
+    U32(PyReadonlyArray1<'py, u32>),
+    Values(PyReadonlyArray1<'py, i64>, Lookup),
+}
+
+impl<'py> Borrowed<'py> {
+    /// Borrows a column: an array of uint8, uint16 or uint32 for indices, or a pair of an int64 array and the values of
+    /// the decision.
+    pub(super) fn of(column: &Bound<'py, PyAny>) -> crate::Result<Self> {
+        if let Ok((array, values)) = column.extract::<(Bound<'py, PyArray1<i64>>, Vec<i64>)>() {
+            return Ok(Self::Values(borrow(&array)?, Lookup::new(&values)));
+        }
+        if let Ok(array) = column.cast::<PyArray1<u8>>() {
+            return borrow(array).map(Self::U8);
+        }
+        if let Ok(array) = column.cast::<PyArray1<u16>>() {
+            return borrow(array).map(Self::U16);
+        }
+        if let Ok(array) = column.cast::<PyArray1<u32>>() {
+            return borrow(array).map(Self::U32);
+        }
+        Err(Error::argument("a column must be a 1-D array of uint8, uint16, uint32 or int64"))
+    }
+
+    /// The column, for as long as the array is borrowed.
+    pub(super) fn column(&self) -> crate::Result<Column<'_>> {
+        Ok(match self {
+            Self::U8(array) => Column::U8(strided(array)?),
+            Self::U16(array) => Column::U16(strided(array)?),
+            Self::U32(array) => Column::U32(strided(array)?),
+            Self::Values(array, lookup) => Column::Values(strided(array)?, lookup),
+        })
+    }
+}
+
+fn borrow<'py, T: Element>(array: &Bound<'py, PyArray1<T>>) -> crate::Result<PyReadonlyArray1<'py, T>> {
+    array
+        .try_readonly()
+        .map_err(|error| Error::argument(format!("an array is being written to: {error}")))
+}
+
+fn strided<'a, T: Element + Copy>(array: &'a PyReadonlyArray1<'_, T>) -> crate::Result<Strided<'a, T>> {
+    let len = array.len();
+    if len == 0 {
+        return Ok(Strided::new(&[], 0, 1, 0));
+    }
+    let data = array.as_raw_array().as_ptr();
+    let bytes = array.strides()[0];
+    let item = size_of::<T>() as isize;
+    if bytes % item != 0 || !data.is_aligned() {
+        return Err(Error::argument("the items of an array are not aligned; copy it first"));
+    }
+    let stride = bytes / item;
+    let span = (len - 1) * stride.unsigned_abs() + 1;
+    let first = if stride < 0 { span - 1 } else { 0 };
+    // SAFETY: item 0 of the array is at `data`, and its last item `(len - 1) * stride` items further; numpy keeps all
+    // between them in one allocation, `T` is a plain integer, and the borrow keeps the array alive and unwritten.
+    let slice = unsafe { std::slice::from_raw_parts(data.sub(first), span) };
+    Ok(Strided::new(slice, first, stride, len))
+}

@@ -1,0 +1,336 @@
+//! A compiled space, as Python sees it.
+
+use super::arrays::Borrowed;
+use super::convert::values;
+use super::{detached, raise};
+use crate::diagram::{self, Column, Evaluator, LayerTable, default_threads};
+use crate::layers::{Formula, MAX_RANK};
+use crate::space::{self, Program};
+use num_bigint::BigUint;
+use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::{Arc, OnceLock};
+
+/// The decision diagram of a space. Frozen; its methods release the GIL.
+#[pyclass(frozen, module = "archbudget._core")]
+pub(super) struct Diagram {
+    diagram: Arc<diagram::Diagram>,
+    evaluator: OnceLock<Evaluator>,
+}
+
+/// A formula: its text, its value, and each of its numbers with its meaning.
+type FormulaParts = (String, i64, Vec<(i64, &'static str)>);
+
+fn parts(formula: &Formula) -> FormulaParts {
+    (formula.to_string(), formula.value(), formula.numbers())
+}
+
+/// One layer of a network, as it was applied.
+#[pyclass(frozen, get_all, module = "archbudget._core")]
+pub(super) struct LayerTrace {
+    /// The position of the layer.
+    layer: usize,
+    /// The values of its parameters: a number, flag, word or `None`, or a list of them.
+    args: Py<PyDict>,
+    /// The tensors it read.
+    inputs: Vec<usize>,
+    /// Their shapes, without the batch axis.
+    input_shapes: Vec<Vec<i64>>,
+    /// The tensor it wrote.
+    output: usize,
+    /// Its shape, without the batch axis.
+    output_shape: Vec<i64>,
+    /// Its own value of each metric.
+    cost: Vec<i64>,
+    /// Whether an earlier use counted its weights.
+    reused: bool,
+    /// Its trainable weights.
+    trainable: FormulaParts,
+    /// Its other weights.
+    non_trainable: FormulaParts,
+    /// Its multiply-accumulates.
+    macs: FormulaParts,
+}
+
+/// A complete network.
+#[pyclass(frozen, get_all, module = "archbudget._core")]
+pub(super) struct Trace {
+    /// The value of each metric.
+    cost: Vec<i64>,
+    /// For each decision whether the network depends on it.
+    active: Vec<bool>,
+    /// Its layers, in order.
+    layers: Vec<Py<LayerTrace>>,
+    /// Pairs of a tensor and its second name.
+    aliases: Vec<(usize, usize)>,
+}
+
+/// A candidate whose decisions are taken one by one.
+#[pyclass(module = "archbudget._core")]
+pub(super) struct Walk {
+    diagram: Arc<diagram::Diagram>,
+    walk: diagram::Walk,
+}
+
+#[pymethods]
+impl Walk {
+    /// The position of the decision that is asked for; `None` when the network is complete.
+    #[getter]
+    fn open(&self) -> Option<usize> {
+        self.walk.open()
+    }
+
+    /// Takes the open decision, by the index of its value.
+    fn choose(&mut self, py: Python<'_>, index: u32) -> PyResult<()> {
+        let chosen = self.walk.choose(self.diagram.program(), index);
+        chosen.map_err(|error| raise(py, error))
+    }
+}
+
+/// The candidates that keep some bounds.
+#[pyclass(frozen, module = "archbudget._core")]
+pub(super) struct Feasible {
+    feasible: diagram::Feasible,
+}
+
+#[pymethods]
+impl Feasible {
+    /// The exact number of candidates that fit.
+    fn count(&self, py: Python<'_>) -> PyResult<BigUint> {
+        detached(py, |interrupt| self.feasible.count(interrupt))
+    }
+
+    /// Whether no candidate fits.
+    fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
+        detached(py, |_| self.feasible.is_empty())
+    }
+
+    /// The decision after a prefix of indices, and for each of its values whether a completion fits; `None` when the
+    /// candidate is complete.
+    fn allowed(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<bool>)>> {
+        self.feasible.allowed(&prefix).map_err(|error| raise(py, error))
+    }
+}
+
+impl Diagram {
+    pub(super) fn new(diagram: diagram::Diagram) -> Self {
+        Self {
+            diagram: Arc::new(diagram),
+            evaluator: OnceLock::new(),
+        }
+    }
+
+    fn evaluator(&self) -> crate::Result<&Evaluator> {
+        if let Some(evaluator) = self.evaluator.get() {
+            return Ok(evaluator);
+        }
+        let evaluator = Evaluator::new(&self.diagram)?;
+        Ok(self.evaluator.get_or_init(|| evaluator))
+    }
+}
+
+fn metric_positions(py: Python<'_>, metrics: &[String]) -> PyResult<Vec<usize>> {
+    metrics
+        .iter()
+        .map(|metric| Program::metric(metric).map_err(|error| raise(py, error)))
+        .collect()
+}
+
+fn borrow<'py>(columns: &[Bound<'py, PyAny>]) -> crate::Result<Vec<Borrowed<'py>>> {
+    columns.iter().map(Borrowed::of).collect()
+}
+
+/// Costs for each metric, and whether each candidate is valid.
+type Evaluated<'py> = (Vec<Bound<'py, PyArray1<i64>>>, Bound<'py, PyArray1<bool>>);
+/// Costs of each layer for each metric, and the sides of each layer's output.
+type EvaluatedLayers<'py> = (Vec<Bound<'py, PyArray2<i64>>>, Bound<'py, PyArray3<i64>>);
+
+#[pymethods]
+impl Diagram {
+    /// The number of distinct networks that can be built.
+    fn size(&self, py: Python<'_>) -> PyResult<BigUint> {
+        detached(py, |interrupt| self.diagram.size(interrupt))
+    }
+
+    /// The smallest and the largest value of a metric.
+    fn range(&self, py: Python<'_>, metric: &str) -> PyResult<(i64, i64)> {
+        let metric = Program::metric(metric).map_err(|error| raise(py, error))?;
+        detached(py, |interrupt| self.diagram.range(metric, interrupt))
+    }
+
+    /// For each stage its decision, its number of nodes, its number of arcs, and whether its arcs are stored.
+    fn stages(&self) -> Vec<(usize, usize, usize, bool)> {
+        let stages = self.diagram.stages().enumerate();
+        stages
+            .map(|(stage, (decision, nodes, arcs))| (decision, nodes, arcs, !self.diagram.is_implicit(stage)))
+            .collect()
+    }
+
+    /// The groups of stages that are looked up at once: for each its decisions and the entries of its table.
+    fn groups(&self, py: Python<'_>) -> PyResult<Vec<(usize, usize)>> {
+        let evaluator = self.evaluator().map_err(|error| raise(py, error))?;
+        Ok(evaluator.groups().collect())
+    }
+
+    /// One network, by the index of the value of each decision.
+    fn trace(&self, py: Python<'_>, choices: Vec<u32>) -> PyResult<Trace> {
+        let space::Trace {
+            cost,
+            active,
+            layers,
+            aliases,
+        } = self.diagram.trace(&choices).map_err(|error| raise(py, error))?;
+        let layer = |trace: space::LayerTrace| {
+            let kind = self.diagram.program().layers()[trace.layer].kind;
+            Py::new(
+                py,
+                LayerTrace {
+                    layer: trace.layer,
+                    args: values(py, kind, &trace.args)?,
+                    inputs: trace.inputs.iter().map(|tensor| tensor.0).collect(),
+                    input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
+                    output: trace.output.0,
+                    output_shape: trace.output_shape.to_vec(),
+                    cost: trace.cost,
+                    reused: trace.reused,
+                    trainable: parts(&trace.trainable),
+                    non_trainable: parts(&trace.non_trainable),
+                    macs: parts(&trace.macs),
+                },
+            )
+        };
+        Ok(Trace {
+            cost,
+            active,
+            layers: layers.into_iter().map(layer).collect::<PyResult<_>>()?,
+            aliases: aliases.into_iter().map(|(from, to)| (from.0, to.0)).collect(),
+        })
+    }
+
+    /// The value of each metric for one candidate, or `None` if it is invalid.
+    fn cost(&self, py: Python<'_>, choices: Vec<u32>) -> PyResult<Option<Vec<i64>>> {
+        self.diagram.cost(&choices).map_err(|error| raise(py, error))
+    }
+
+    /// A candidate without any decision taken.
+    fn walk(&self, py: Python<'_>) -> PyResult<Walk> {
+        let walk = diagram::Walk::new(self.diagram.program()).map_err(|error| raise(py, error))?;
+        Ok(Walk {
+            diagram: Arc::clone(&self.diagram),
+            walk,
+        })
+    }
+
+    /// The candidates that keep bounds: triples of a metric, the least and the most it may be.
+    #[pyo3(signature = (bounds))]
+    fn within(&self, py: Python<'_>, bounds: Vec<(String, i64, i64)>) -> PyResult<Feasible> {
+        let bounds = bounds.iter().map(|(metric, low, high)| {
+            Program::metric(metric).map(|metric| diagram::Bound {
+                metric,
+                low: *low,
+                high: *high,
+            })
+        });
+        let bounds = bounds.collect::<crate::Result<_>>().map_err(|error| raise(py, error))?;
+        let diagram = Arc::clone(&self.diagram);
+        let feasible = detached(py, |interrupt| diagram::Feasible::new(diagram, bounds, interrupt))?;
+        Ok(Feasible { feasible })
+    }
+
+    /// Draws candidates uniformly: (n, decisions) indices of 8, 16 or 32 bits, each column contiguous.
+    #[pyo3(signature = (n, seed, *, threads=None))]
+    fn sample<'py>(&self, py: Python<'py>, n: usize, seed: u64, threads: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
+        let decisions = self.diagram.program().decisions();
+        let largest = decisions.iter().map(|decision| decision.size).max().unwrap_or(1);
+        let threads = threads.unwrap_or_else(default_threads);
+        let shape = [decisions.len(), n];
+        macro_rules! draw {
+            ($kind:ty) => {{
+                let array = PyArray2::<$kind>::zeros(py, shape, false);
+                let mut columns = array.readwrite();
+                let slice = columns.as_slice_mut()?;
+                detached(py, |interrupt| self.diagram.sample(seed, n, slice, threads, interrupt))?;
+                drop(columns);
+                array.into_any().getattr("T")
+            }};
+        }
+        match largest {
+            0..=0x100 => draw!(u8),
+            0x101..=0x1_0000 => draw!(u16),
+            _ => draw!(u32),
+        }
+    }
+
+    /// Counts candidates, given a column for each decision; see `archbudget.Space.evaluate`.
+    #[pyo3(signature = (columns, metrics, *, rows, threads=None))]
+    fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Vec<Bound<'py, PyAny>>,
+        metrics: Vec<String>,
+        rows: usize,
+        threads: Option<usize>,
+    ) -> PyResult<Evaluated<'py>> {
+        let metrics = metric_positions(py, &metrics)?;
+        let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
+        let columns = borrowed.iter().map(Borrowed::column).collect::<crate::Result<Vec<Column<'_>>>>();
+        let columns = columns.map_err(|error| raise(py, error))?;
+        let arrays: Vec<_> = metrics.iter().map(|_| PyArray1::<i64>::zeros(py, rows, false)).collect();
+        let valid = PyArray1::<bool>::zeros(py, rows, false);
+        {
+            let mut written: Vec<_> = arrays.iter().map(PyArrayMethods::readwrite).collect();
+            let mut outputs: Vec<&mut [i64]> = Vec::new();
+            for array in &mut written {
+                outputs.push(array.as_slice_mut()?);
+            }
+            let mut flags = valid.readwrite();
+            let flags = flags.as_slice_mut()?;
+            let threads = threads.unwrap_or_else(default_threads);
+            detached(py, |interrupt| {
+                let evaluator = self.evaluator()?;
+                evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, flags, threads, interrupt)
+            })?;
+        }
+        Ok((arrays, valid))
+    }
+
+    /// Counts each layer of candidates, given a column for each decision; see `archbudget.Space.evaluate`.
+    #[pyo3(signature = (columns, metrics, *, rows, threads=None))]
+    fn evaluate_layers<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Vec<Bound<'py, PyAny>>,
+        metrics: Vec<String>,
+        rows: usize,
+        threads: Option<usize>,
+    ) -> PyResult<EvaluatedLayers<'py>> {
+        let metrics = metric_positions(py, &metrics)?;
+        let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
+        let columns = borrowed.iter().map(Borrowed::column).collect::<crate::Result<Vec<Column<'_>>>>();
+        let columns = columns.map_err(|error| raise(py, error))?;
+        let layers = self.diagram.program().layers().len();
+        let arrays: Vec<_> = metrics
+            .iter()
+            .map(|_| PyArray2::<i64>::zeros(py, [rows, layers], false))
+            .collect();
+        let shapes = PyArray3::<i64>::zeros(py, [rows, layers, MAX_RANK], false);
+        {
+            let mut written: Vec<_> = arrays.iter().map(PyArrayMethods::readwrite).collect();
+            let mut costs: Vec<&mut [i64]> = Vec::new();
+            for array in &mut written {
+                costs.push(array.as_slice_mut()?);
+            }
+            let mut sides = shapes.readwrite();
+            let table = LayerTable {
+                costs,
+                shapes: sides.as_slice_mut()?,
+            };
+            let threads = threads.unwrap_or_else(default_threads);
+            detached(py, |interrupt| {
+                Evaluator::evaluate_layers(&self.diagram, &columns, &metrics, table, threads, interrupt)
+            })?;
+        }
+        Ok((arrays, shapes))
+    }
+}

@@ -1,0 +1,136 @@
+//! Building a program from Python.
+
+use super::convert::{arguments, number};
+use super::{detached, raise};
+use crate::Error;
+use crate::diagram::{self, Limits};
+use crate::layers::Kind;
+use crate::space::{self, Atom, Expr, Settings, Tensor};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A guard: pairs of a decision and, for each of its values, whether the condition holds.
+type Guard = Vec<(usize, Vec<bool>)>;
+
+fn guard(guard: Guard) -> space::Guard {
+    let atom = |(decision, allowed)| Atom { decision, allowed };
+    guard.into_iter().map(atom).collect()
+}
+
+/// A program that is being written; `compile` turns it into a `Diagram`.
+#[pyclass(module = "archbudget._core")]
+pub(super) struct Program {
+    program: space::Program,
+}
+
+#[pymethods]
+impl Program {
+    #[new]
+    #[pyo3(signature = (*, bytes_per_weight, bytes_per_activation))]
+    fn new(py: Python<'_>, bytes_per_weight: i64, bytes_per_activation: i64) -> PyResult<Self> {
+        for (name, bytes) in [
+            ("bytes_per_weight", bytes_per_weight),
+            ("bytes_per_activation", bytes_per_activation),
+        ] {
+            if bytes < 1 {
+                return Err(raise(py, Error::argument(format!("{name} must be at least 1, not {bytes}"))));
+            }
+        }
+        let settings = Settings {
+            bytes_per_weight,
+            bytes_per_activation,
+        };
+        Ok(Self {
+            program: space::Program::new(settings),
+        })
+    }
+
+    /// Adds a decision with this many values and returns its position.
+    fn decision(&mut self, py: Python<'_>, name: &str, size: usize) -> PyResult<usize> {
+        self.program.decision(name, size).map_err(|error| raise(py, error))
+    }
+
+    /// Adds a layer and returns its position.
+    fn layer(&mut self, py: Python<'_>, name: &str, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<usize> {
+        let mut add = || {
+            let kind = Kind::named(kind)?;
+            let args = arguments(kind, args)
+                .map_err(|error| Error::new(error.kind, format!("layer '{name}' ({}): {}", kind.name, error.message)))?;
+            self.program.layer(name, kind, args)
+        };
+        add().map_err(|error| raise(py, error))
+    }
+
+    /// Applies a layer to tensors and returns the tensor that it writes.
+    #[pyo3(signature = (guard, layer, inputs))]
+    fn apply(&mut self, py: Python<'_>, guard: Guard, layer: usize, inputs: Vec<usize>) -> PyResult<usize> {
+        let inputs = inputs.into_iter().map(Tensor).collect();
+        let output = self.program.apply(self::guard(guard), layer, inputs);
+        output.map(|tensor| tensor.0).map_err(|error| raise(py, error))
+    }
+
+    /// A tensor for `alias` to write.
+    fn tensor(&mut self) -> usize {
+        self.program.tensor().0
+    }
+
+    /// Gives a tensor a second name.
+    #[pyo3(signature = (guard, source, target))]
+    fn alias(&mut self, py: Python<'_>, guard: Guard, source: usize, target: usize) -> PyResult<()> {
+        let alias = self.program.alias(self::guard(guard), Tensor(source), Tensor(target));
+        alias.map_err(|error| raise(py, error))
+    }
+
+    /// Refuses candidates for which the condition is 0.
+    #[pyo3(signature = (guard, condition, text))]
+    fn require(&mut self, py: Python<'_>, guard: Guard, condition: &Bound<'_, PyAny>, text: &str) -> PyResult<()> {
+        let add = || self.program.require(self::guard(guard), number(condition)?, text);
+        add().map_err(|error| raise(py, error))
+    }
+
+    /// Reads a decision that touches neither shape nor cost.
+    #[pyo3(signature = (guard, decision))]
+    fn read(&mut self, py: Python<'_>, guard: Guard, decision: usize) -> PyResult<()> {
+        let read = self.program.read(self::guard(guard), decision);
+        read.map_err(|error| raise(py, error))
+    }
+
+    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage.
+    #[pyo3(signature = (*, stored=None, visited=None, nodes=None))]
+    fn compile(
+        &self,
+        py: Python<'_>,
+        stored: Option<usize>,
+        visited: Option<usize>,
+        nodes: Option<usize>,
+    ) -> PyResult<super::diagram::Diagram> {
+        let program = self.program.clone();
+        let default = Limits::default();
+        let limits = Limits {
+            stored: stored.unwrap_or(default.stored),
+            visited: visited.unwrap_or(default.visited),
+            nodes: nodes.unwrap_or(default.nodes),
+        };
+        let diagram = detached(py, |interrupt| diagram::Diagram::compile(program, limits, interrupt))?;
+        Ok(super::diagram::Diagram::new(diagram))
+    }
+}
+
+/// Checks the arguments of a layer by themselves, whatever its input; decisions by each of their values.
+#[pyfunction]
+pub(super) fn check_layer(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<()> {
+    let check = || {
+        let kind = Kind::named(kind)?;
+        let args = arguments(kind, args)
+            .map_err(|error| Error::new(error.kind, format!("{}: {}", kind.name, error.message)))?;
+        if args.iter().all(|arg| matches!(arg, Expr::Constant(_))) {
+            // The shapes are not known here, but the program refuses what no shape can mend.
+            space::Program::new(Settings::default())
+                .layer(kind.name, kind, args)
+                .map(|_| ())
+        } else {
+            Ok(())
+        }
+    };
+    check().map_err(|error| raise(py, error))
+}

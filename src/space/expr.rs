@@ -1,0 +1,168 @@
+//! Hyperparameters as expressions over decisions and the sides of tensors.
+
+use super::program::Tensor;
+use super::run::State;
+use crate::layers::Refusal;
+use std::sync::Arc;
+
+/// What joins two expressions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// The sum.
+    Add,
+    /// The difference.
+    Subtract,
+    /// The product.
+    Multiply,
+    /// The quotient, rounded towards minus infinity as Python's `//` does.
+    FloorDivide,
+    /// The smaller one.
+    Minimum,
+    /// The larger one.
+    Maximum,
+    /// The multiple of the right nearest to the left, at least the right, and never below nine tenths of the left:
+    /// `make_divisible` of MobileNet.
+    RoundTo,
+    /// 1 where the left is at most the right, else 0.
+    AtMost,
+    /// 1 where both are equal, else 0.
+    Equal,
+}
+
+impl Operator {
+    /// The operator of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "add" => Self::Add,
+            "subtract" => Self::Subtract,
+            "multiply" => Self::Multiply,
+            "floor_divide" => Self::FloorDivide,
+            "minimum" => Self::Minimum,
+            "maximum" => Self::Maximum,
+            "round_to" => Self::RoundTo,
+            "at_most" => Self::AtMost,
+            "equal" => Self::Equal,
+            _ => return None,
+        })
+    }
+
+    fn apply(self, a: i64, b: i64) -> Result<i64, Refusal> {
+        let positive = |what| {
+            if b > 0 {
+                Ok(())
+            } else {
+                Err(Refusal::new(what, [a, b]))
+            }
+        };
+        match self {
+            Self::Add => a.checked_add(b),
+            Self::Subtract => a.checked_sub(b),
+            Self::Multiply => a.checked_mul(b),
+            Self::FloorDivide => {
+                positive("an expression divides {} by {}, which is not positive")?;
+                Some(a.div_euclid(b))
+            }
+            Self::Minimum => Some(a.min(b)),
+            Self::Maximum => Some(a.max(b)),
+            Self::RoundTo => {
+                positive("an expression rounds {} to a multiple of {}, which is not positive")?;
+                round_to(a, b)
+            }
+            Self::AtMost => Some(i64::from(a <= b)),
+            Self::Equal => Some(i64::from(a == b)),
+        }
+        .ok_or_else(Refusal::overflow)
+    }
+}
+
+fn round_to(value: i64, divisor: i64) -> Option<i64> {
+    let nearest = value.checked_add(divisor / 2)?.div_euclid(divisor) * divisor;
+    let nearest = nearest.max(divisor);
+    // `nearest < 0.9 * value`, in integers.
+    if i128::from(nearest) * 10 < i128::from(value) * 9 {
+        nearest.checked_add(divisor)
+    } else {
+        Some(nearest)
+    }
+}
+
+/// An integer that is known once the decisions and tensors it reads are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expr {
+    /// A number.
+    Constant(i64),
+    /// The entry of a table at the index that a decision takes: its value, or the code of its value.
+    Lookup {
+        /// The decision, by its position.
+        decision: usize,
+        /// One entry for each value of the decision.
+        values: Arc<[i64]>,
+    },
+    /// The side of a tensor; the batch axis is not counted, and negative axes count from the end.
+    Side {
+        /// The tensor.
+        tensor: Tensor,
+        /// The axis.
+        axis: i64,
+    },
+    /// Two expressions, joined.
+    Binary(Operator, Box<Expr>, Box<Expr>),
+}
+
+impl Expr {
+    /// Calls back with each decision and each tensor that the expression reads.
+    pub(super) fn visit(&self, decision: &mut impl FnMut(usize, usize), tensor: &mut impl FnMut(Tensor)) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Lookup {
+                decision: read,
+                values,
+            } => decision(*read, values.len()),
+            Self::Side { tensor: read, .. } => tensor(*read),
+            Self::Binary(_, a, b) => {
+                a.visit(decision, tensor);
+                b.visit(decision, tensor);
+            }
+        }
+    }
+
+    /// The value in a state in which all that it reads is known.
+    pub(super) fn value(&self, state: &State) -> Result<i64, Refusal> {
+        match self {
+            Self::Constant(value) => Ok(*value),
+            Self::Lookup { decision, values } => Ok(values[state.chosen(*decision) as usize]),
+            Self::Side { tensor, axis } => {
+                let shape = state.shape(*tensor)?;
+                let rank = shape.rank() as i64;
+                let position = if *axis < 0 { axis + rank } else { *axis };
+                if (0..rank).contains(&position) {
+                    Ok(shape[position as usize])
+                } else {
+                    Err(Refusal::new(
+                        "an expression reads axis {} of a tensor with {} axes beside the batch",
+                        [*axis, rank],
+                    ))
+                }
+            }
+            Self::Binary(operator, a, b) => operator.apply(a.value(state)?, b.value(state)?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_compute_what_python_does() {
+        let apply = |name: &str, a, b| Operator::named(name).unwrap().apply(a, b);
+        assert_eq!(apply("floor_divide", -7, 2), Ok(-4));
+        assert_eq!(apply("round_to", 35, 8), Ok(32));
+        assert_eq!(apply("round_to", 3, 8), Ok(8));
+        assert_eq!(apply("round_to", 11, 8), Ok(16));
+        assert_eq!(apply("minimum", 3, 8), Ok(3));
+        assert!(apply("floor_divide", 1, 0).is_err());
+        assert!(apply("multiply", 1 << 40, 1 << 40).unwrap_err().is_overflow());
+        assert!(Operator::named("power").is_none());
+    }
+}

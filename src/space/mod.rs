@@ -1,0 +1,17 @@
+//! The network program: a space of networks as straight-line code over open decisions.
+//!
+//! A [`Program`] is a list of [`Step`]s. A step applies a layer to tensors, or gives a tensor a second name, and is
+//! skipped where its [`Guard`] does not hold. Hyperparameters are [`Expr`]essions over decisions and tensor sides. A
+//! plain list of layers is the simplest case; branches and repetitions are guards.
+//!
+//! One function runs a program: [`Program::run`]. It stops where a decision is still open. With every decision taken
+//! that is the one-by-one rule of a single network ([`Program::trace`]); with none, it is where the compiler branches.
+
+mod expr;
+mod program;
+mod run;
+
+pub use expr::{Expr, Operator};
+pub use program::{Action, Atom, Combine, Decision, Guard, Layer, Metric, Program, Settings, Step, Tensor};
+pub(crate) use run::{Outcome, State};
+pub use run::{LayerTrace, Trace};

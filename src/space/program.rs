@@ -1,0 +1,483 @@
+//! The program: decisions, layers and steps, checked once when it is built.
+
+use super::expr::Expr;
+use crate::layers::{Kind, MAX_RANK, Shape};
+use crate::{Error, Result};
+use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
+
+/// An open choice: a name and how many values it has. What the values are is known to the expressions that read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Its unique name.
+    pub name: String,
+    /// The number of its values, at least 1.
+    pub size: usize,
+}
+
+/// A tensor, by its position among the tensors of its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tensor(pub usize);
+
+/// A condition on one decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Atom {
+    /// The decision.
+    pub decision: usize,
+    /// For each of its values, whether the condition holds.
+    pub allowed: Vec<bool>,
+}
+
+/// A conjunction of conditions, looked at in order: a later one is not asked where an earlier one fails.
+pub type Guard = Vec<Atom>;
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Applies a layer.
+    Layer {
+        /// The layer, by its position.
+        layer: usize,
+        /// The tensors it reads.
+        inputs: Vec<Tensor>,
+        /// The tensor it writes.
+        output: Tensor,
+    },
+    /// Gives a tensor a second name, where branches meet.
+    Alias {
+        /// The tensor.
+        from: Tensor,
+        /// Its second name.
+        to: Tensor,
+    },
+    /// Refuses the candidate where the expression is 0.
+    Require {
+        /// The condition.
+        condition: Expr,
+        /// What was required, for the error message.
+        text: String,
+    },
+    /// Reads a decision that touches neither shape nor cost (an activation, a rate), so that it is decided.
+    Read {
+        /// The decision.
+        decision: usize,
+    },
+}
+
+/// A step of a program: what it does, and when.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// When it is taken.
+    pub guard: Guard,
+    /// What it does.
+    pub action: Action,
+    /// The decisions that its action reads; the smallest is asked first, which keeps the diagram narrow.
+    pub(super) reads: Vec<usize>,
+}
+
+/// A layer: its rule and its hyperparameters.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Its unique name.
+    pub name: String,
+    /// Its rule.
+    pub kind: &'static Kind,
+    /// The values of the rule's parameters, flattened.
+    pub args: Vec<Expr>,
+    /// Where its weights are remembered, if several steps apply it: they are counted once.
+    pub(super) shared: Option<usize>,
+}
+
+/// How the values of a metric along a network join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Combine {
+    /// They add up.
+    Sum,
+    /// The largest counts.
+    Max,
+}
+
+/// A quantity that is counted for every network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// How its values join.
+    pub combine: Combine,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Bytes of one weight.
+    pub bytes_per_weight: i64,
+    /// Bytes of one value of an activation.
+    pub bytes_per_activation: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bytes_per_weight: 4,
+            bytes_per_activation: 4,
+        }
+    }
+}
+
+/// A space of networks as a program; see the module. Immutable once it is compiled.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) tensors: usize,
+    pub(crate) settings: Settings,
+    /// How many layers are applied by more than one step.
+    pub(super) shared: usize,
+    /// For each tensor, the steps that read it, ascending.
+    pub(super) readers: Vec<Vec<usize>>,
+    /// For each tensor, the first step that writes it.
+    writer: Vec<Option<usize>>,
+    /// For each step, the tensors written before it that it or a later step may read.
+    pub(super) alive: Vec<Vec<Tensor>>,
+    /// For each decision, the steps that mention it, ascending.
+    pub(super) mentions: Vec<Vec<usize>>,
+    /// For each decision and each of its mentions, what [`Self::classes`] found.
+    classes: Vec<Vec<OnceLock<Vec<u32>>>>,
+    /// For each layer that is applied by several steps, the last of them.
+    pub(super) last_use: Vec<usize>,
+}
+
+impl Program {
+    /// The metrics that every program counts, in the order of all cost vectors.
+    pub const METRICS: [Metric; 5] = [
+        Metric {
+            name: "params",
+            combine: Combine::Sum,
+        },
+        Metric {
+            name: "trainable_params",
+            combine: Combine::Sum,
+        },
+        Metric {
+            name: "macs",
+            combine: Combine::Sum,
+        },
+        Metric {
+            name: "weight_bytes",
+            combine: Combine::Sum,
+        },
+        Metric {
+            name: "peak_activation_bytes",
+            combine: Combine::Max,
+        },
+    ];
+
+    /// An empty program.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            decisions: Vec::new(),
+            layers: Vec::new(),
+            steps: Vec::new(),
+            tensors: 0,
+            settings,
+            shared: 0,
+            readers: Vec::new(),
+            writer: Vec::new(),
+            alive: Vec::new(),
+            mentions: Vec::new(),
+            classes: Vec::new(),
+            last_use: Vec::new(),
+        }
+    }
+
+    /// The decisions, by position.
+    pub fn decisions(&self) -> &[Decision] {
+        &self.decisions
+    }
+
+    /// The layers, by position.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The position of the metric of this name.
+    ///
+    /// # Errors
+    /// `Argument` where there is none.
+    pub fn metric(name: &str) -> Result<usize> {
+        Self::METRICS
+            .iter()
+            .position(|metric| metric.name == name)
+            .ok_or_else(|| {
+                let known: Vec<_> = Self::METRICS.iter().map(|metric| metric.name).collect();
+                Error::argument(format!(
+                    "unknown metric '{name}'; the metrics are {}",
+                    known.join(", ")
+                ))
+            })
+    }
+
+    /// Adds a decision and returns its position.
+    ///
+    /// # Errors
+    /// `Argument` if it has no value or its name is taken.
+    pub fn decision(&mut self, name: &str, size: usize) -> Result<usize> {
+        if size == 0 || u32::try_from(size).is_err() {
+            return Err(Error::argument(format!(
+                "decision '{name}' has {size} values; it needs at least 1 and fewer than 2^32"
+            )));
+        }
+        if self.decisions.iter().any(|decision| decision.name == name) {
+            return Err(Error::argument(format!("two decisions are named '{name}'")));
+        }
+        self.decisions.push(Decision {
+            name: name.to_owned(),
+            size,
+        });
+        self.mentions.push(Vec::new());
+        self.classes.push(Vec::new());
+        Ok(self.decisions.len() - 1)
+    }
+
+    /// Adds a layer, not yet applied, and returns its position.
+    ///
+    /// # Errors
+    /// `Argument` if a hyperparameter has a value that its rule never takes, or the numbers are too many or too few.
+    pub fn layer(&mut self, name: &str, kind: &'static Kind, args: Vec<Expr>) -> Result<usize> {
+        let place = |message: String| Error::argument(format!("layer '{name}' ({}): {message}", kind.name));
+        let owners: Vec<_> = kind.owners(args.len()).collect();
+        if owners.len() != args.len() {
+            return Err(place(format!(
+                "{} numbers given for {} hyperparameters",
+                args.len(),
+                owners.len()
+            )));
+        }
+        if kind.name == "Input" && args.len() > MAX_RANK {
+            return Err(place(format!(
+                "its shape has {} axes; at most {MAX_RANK} are supported",
+                args.len()
+            )));
+        }
+        for (arg, parameter) in args.iter().zip(owners) {
+            match arg {
+                Expr::Constant(value) => parameter.check(*value).map_err(|error| place(error.message))?,
+                Expr::Lookup { decision, values } => {
+                    for &value in values.iter() {
+                        parameter.check(value).map_err(|error| {
+                            let decision = self.decisions.get(*decision).map_or("?", |decision| &decision.name);
+                            place(format!("{} (a value of decision '{decision}')", error.message))
+                        })?;
+                    }
+                }
+                Expr::Side { .. } | Expr::Binary(..) => {}
+            }
+        }
+        self.layers.push(Layer {
+            name: name.to_owned(),
+            kind,
+            args,
+            shared: None,
+        });
+        Ok(self.layers.len() - 1)
+    }
+
+    /// Applies a layer to tensors and returns its output.
+    ///
+    /// # Errors
+    /// `Argument` if the layer takes another number of inputs, or something it names is not there.
+    pub fn apply(&mut self, guard: Guard, layer: usize, inputs: Vec<Tensor>) -> Result<Tensor> {
+        let Some(Layer { name, kind, .. }) = self.layers.get(layer) else {
+            return Err(Error::argument(format!("there is no layer {layer}")));
+        };
+        let (least, most) = kind.inputs;
+        if inputs.len() < least || inputs.len() > most {
+            let takes = match (least, most) {
+                (0, 0) => "no input".to_owned(),
+                (1, 1) => "one input".to_owned(),
+                (least, usize::MAX) => format!("a list of at least {least} inputs"),
+                (least, most) => format!("{least} to {most} inputs"),
+            };
+            return Err(Error::argument(format!(
+                "layer '{name}' ({}) takes {takes}; given {}",
+                kind.name,
+                inputs.len()
+            )));
+        }
+        let output = self.tensor();
+        self.push(guard, Action::Layer { layer, inputs, output })?;
+        Ok(output)
+    }
+
+    /// A tensor for [`Self::alias`] to write.
+    pub fn tensor(&mut self) -> Tensor {
+        self.readers.push(Vec::new());
+        self.writer.push(None);
+        self.tensors += 1;
+        Tensor(self.tensors - 1)
+    }
+
+    /// Gives `from` the second name `to`.
+    ///
+    /// # Errors
+    /// `Argument` if something it names is not there.
+    pub fn alias(&mut self, guard: Guard, from: Tensor, to: Tensor) -> Result<()> {
+        self.push(guard, Action::Alias { from, to })
+    }
+
+    /// Refuses candidates for which the condition is 0.
+    ///
+    /// # Errors
+    /// `Argument` if something it names is not there.
+    pub fn require(&mut self, guard: Guard, condition: Expr, text: &str) -> Result<()> {
+        self.push(
+            guard,
+            Action::Require {
+                condition,
+                text: text.to_owned(),
+            },
+        )
+    }
+
+    /// Reads a decision that touches neither shape nor cost.
+    ///
+    /// # Errors
+    /// `Argument` if it is not there.
+    pub fn read(&mut self, guard: Guard, decision: usize) -> Result<()> {
+        self.push(guard, Action::Read { decision })
+    }
+
+    fn push(&mut self, guard: Guard, action: Action) -> Result<()> {
+        let mut reads: Vec<(usize, usize)> = Vec::new();
+        let mut sources = Vec::new();
+        {
+            let mut visit = |expr: &Expr| {
+                expr.visit(&mut |decision, size| reads.push((decision, size)), &mut |tensor| {
+                    sources.push(tensor);
+                });
+            };
+            match &action {
+                Action::Layer { layer, .. } => self.layers[*layer].args.iter().for_each(&mut visit),
+                Action::Require { condition, .. } => visit(condition),
+                Action::Alias { .. } | Action::Read { .. } => {}
+            }
+        }
+        match &action {
+            Action::Layer { inputs, .. } => sources.extend(inputs),
+            Action::Alias { from, .. } => sources.push(*from),
+            Action::Read { decision } => {
+                reads.push((*decision, self.decisions.get(*decision).map_or(0, |read| read.size)));
+            }
+            Action::Require { .. } => {}
+        }
+        let atoms = guard.iter().map(|atom| (atom.decision, atom.allowed.len()));
+        for (decision, size) in reads.iter().copied().chain(atoms) {
+            match self.decisions.get(decision) {
+                Some(known) if known.size == size => {}
+                Some(known) => {
+                    return Err(Error::argument(format!(
+                        "decision '{}' has {} values; a step knows {size}",
+                        known.name, known.size
+                    )));
+                }
+                None => return Err(Error::argument(format!("there is no decision {decision}"))),
+            }
+        }
+        let written = match action {
+            Action::Layer { output, .. } => Some(output),
+            Action::Alias { to, .. } => Some(to),
+            Action::Require { .. } | Action::Read { .. } => None,
+        };
+        if let Some(tensor) = sources.iter().chain(&written).find(|tensor| tensor.0 >= self.tensors) {
+            return Err(Error::argument(format!("there is no tensor {}", tensor.0)));
+        }
+        reads.sort_by_key(|&(decision, size)| (size, decision));
+        reads.dedup();
+        let step = self.steps.len();
+        if let Action::Layer { layer, .. } = action {
+            let again = self
+                .steps
+                .iter()
+                .any(|step| matches!(step.action, Action::Layer { layer: earlier, .. } if earlier == layer));
+            if again {
+                match self.layers[layer].shared {
+                    Some(slot) => self.last_use[slot] = step,
+                    None => {
+                        self.layers[layer].shared = Some(self.shared);
+                        self.last_use.push(step);
+                        self.shared += 1;
+                    }
+                }
+            }
+        }
+        let reads: Vec<_> = reads.into_iter().map(|(decision, _)| decision).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        self.alive.push(Vec::new());
+        for &source in &sources {
+            let Some(writer) = self.writer[source.0] else {
+                return Err(Error::argument(format!("tensor {} is read before it is written", source.0)));
+            };
+            let known = self.readers[source.0].last().copied().unwrap_or(writer);
+            for alive in &mut self.alive[known + 1..=step] {
+                alive.push(source);
+            }
+            self.readers[source.0].push(step);
+        }
+        if let Some(tensor) = written {
+            self.writer[tensor.0].get_or_insert(step);
+        }
+        for &decision in reads.iter().chain(guard.iter().map(|atom| &atom.decision)) {
+            if self.mentions[decision].last() != Some(&step) {
+                self.mentions[decision].push(step);
+                self.classes[decision].push(OnceLock::new());
+            }
+        }
+        self.steps.push(Step {
+            guard,
+            action,
+            reads,
+        });
+        Ok(())
+    }
+
+    /// For each value of a decision, the least value that no guard from step `from` on can tell from it; empty where a
+    /// step reads its value.
+    pub(super) fn classes(&self, decision: usize, from: usize) -> &[u32] {
+        let mentions = &self.mentions[decision];
+        let position = mentions.partition_point(|&mention| mention < from);
+        self.classes[decision][position].get_or_init(|| {
+            let mut signatures = vec![Vec::new(); self.decisions[decision].size];
+            for &mention in &mentions[position..] {
+                let step = &self.steps[mention];
+                if step.reads.contains(&decision) {
+                    return Vec::new();
+                }
+                for atom in step.guard.iter().filter(|atom| atom.decision == decision) {
+                    for (signature, &allowed) in signatures.iter_mut().zip(&atom.allowed) {
+                        signature.push(allowed);
+                    }
+                }
+            }
+            let mut first = FxHashMap::default();
+            let classes = signatures.into_iter().zip(0..);
+            classes
+                .map(|(signature, value)| *first.entry(signature).or_insert(value))
+                .collect()
+        })
+    }
+
+    /// Why a layer refused, in one line: its name, its input shapes, the rule, and its arguments.
+    pub(super) fn refusal(&self, layer: usize, inputs: &[Shape], args: &[i64], reason: &str) -> String {
+        let Layer { name, kind, .. } = &self.layers[layer];
+        let shapes: Vec<_> = inputs.iter().map(Shape::to_string).collect();
+        let place = format!("layer '{name}' ({}) cannot be built", kind.name);
+        let input = match shapes.len() {
+            0 => String::new(),
+            1 => format!(" on input shape {}", shapes[0]),
+            _ => format!(" on input shapes {}", shapes.join(", ")),
+        };
+        format!("{place}{input}: {reason}. Arguments: {}", kind.show(args))
+    }
+}

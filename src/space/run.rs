@@ -1,0 +1,440 @@
+//! Running a program: forward until a decision is open, something refuses, or the network is complete.
+
+use super::program::{Action, Combine, Program, Step, Tensor};
+use crate::layers::{Formula, Refusal, Shape};
+use crate::{Error, ErrorKind, Result};
+
+/// A decision that is not taken.
+pub(crate) const OPEN: u32 = u32::MAX;
+
+/// All that a run knows: the shapes of tensors, the decisions taken, and the cost so far.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    tensors: Vec<Option<Shape>>,
+    /// For each decision the index of its value, or [`OPEN`].
+    pub(crate) chosen: Vec<u32>,
+    /// For each layer that several steps apply: its weights, once they are counted.
+    built: Vec<i64>,
+    /// One entry for each metric.
+    pub(crate) cost: Vec<i64>,
+    args: Vec<i64>,
+    inputs: Vec<Shape>,
+}
+
+const UNBUILT: i64 = -1;
+
+impl State {
+    pub(super) fn chosen(&self, decision: usize) -> u32 {
+        self.chosen[decision]
+    }
+
+    pub(super) fn shape(&self, tensor: Tensor) -> std::result::Result<Shape, Refusal> {
+        self.tensors[tensor.0].ok_or_else(|| Refusal::new("it reads a tensor that is not computed in this network", []))
+    }
+
+    pub(crate) fn set_shape(&mut self, tensor: Tensor, shape: Shape) {
+        self.tensors[tensor.0] = Some(shape);
+    }
+
+    pub(crate) fn built(&self, slot: usize) -> i64 {
+        self.built[slot]
+    }
+
+    pub(crate) fn set_built(&mut self, slot: usize, weights: i64) {
+        self.built[slot] = weights;
+    }
+
+    /// The same state before anything happened.
+    pub(crate) fn reset(&mut self) {
+        self.tensors.fill(None);
+        self.chosen.fill(OPEN);
+        self.built.fill(UNBUILT);
+        self.cost.fill(0);
+    }
+}
+
+/// Where a run stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A step needs a decision that is open.
+    Open { step: usize, decision: usize },
+    /// A step refused.
+    Refused { step: usize, refusal: Refusal },
+    /// The network is complete.
+    Complete,
+}
+
+/// One layer of a network, as it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerTrace {
+    /// The layer, by its position.
+    pub layer: usize,
+    /// The values of its hyperparameters, flattened.
+    pub args: Vec<i64>,
+    /// The tensors that it read.
+    pub inputs: Vec<Tensor>,
+    /// Their shapes.
+    pub input_shapes: Vec<Shape>,
+    /// The tensor that it wrote.
+    pub output: Tensor,
+    /// Its shape.
+    pub output_shape: Shape,
+    /// Its own value of each metric.
+    pub cost: Vec<i64>,
+    /// Whether its weights were counted by an earlier use.
+    pub reused: bool,
+    /// Its trainable weights as a formula.
+    pub trainable: Formula,
+    /// Its other weights as a formula.
+    pub non_trainable: Formula,
+    /// Its multiply-accumulates as a formula.
+    pub macs: Formula,
+}
+
+/// A complete network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The value of each metric.
+    pub cost: Vec<i64>,
+    /// For each decision, whether the network depends on it.
+    pub active: Vec<bool>,
+    /// The layers in the order in which they are applied.
+    pub layers: Vec<LayerTrace>,
+    /// Pairs of a tensor and its second name, in order.
+    pub aliases: Vec<(Tensor, Tensor)>,
+}
+
+/// What a run shows of each layer that it applies.
+pub(crate) struct Applied<'a> {
+    pub(crate) layer: usize,
+    pub(crate) args: &'a [i64],
+    pub(crate) inputs: &'a [Tensor],
+    pub(crate) input_shapes: &'a [Shape],
+    pub(crate) output: Tensor,
+    pub(crate) output_shape: Shape,
+    pub(crate) cost: [i64; Program::METRICS.len()],
+    pub(crate) reused: bool,
+}
+
+impl Program {
+    /// A state before anything happened.
+    pub(crate) fn start(&self) -> State {
+        State {
+            tensors: vec![None; self.tensors],
+            chosen: vec![OPEN; self.decisions.len()],
+            built: vec![UNBUILT; self.shared],
+            cost: vec![0; Self::METRICS.len()],
+            args: Vec::new(),
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Runs from a step on, and shows each layer as it is applied.
+    pub(crate) fn run(&self, state: &mut State, from: usize, mut show: impl FnMut(&Applied<'_>)) -> Outcome {
+        for (number, step) in self.steps.iter().enumerate().skip(from) {
+            match Self::holds(step, state) {
+                Err(decision) => return Outcome::Open { step: number, decision },
+                Ok(false) => continue,
+                Ok(true) => {}
+            }
+            if let Some(&decision) = step.reads.iter().find(|&&decision| state.chosen[decision] == OPEN) {
+                return Outcome::Open { step: number, decision };
+            }
+            if let Err(refusal) = self.take(number, step, state, &mut show) {
+                return Outcome::Refused { step: number, refusal };
+            }
+        }
+        Outcome::Complete
+    }
+
+    /// Whether a guard holds, or the decision that it waits for.
+    fn holds(step: &Step, state: &State) -> std::result::Result<bool, usize> {
+        for atom in &step.guard {
+            match state.chosen[atom.decision] {
+                OPEN => return Err(atom.decision),
+                value if !atom.allowed[value as usize] => return Ok(false),
+                _ => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a guard is known not to hold.
+    fn fails(step: &Step, state: &State) -> bool {
+        Self::holds(step, state) == Ok(false)
+    }
+
+    fn take(
+        &self,
+        number: usize,
+        step: &Step,
+        state: &mut State,
+        show: &mut impl FnMut(&Applied<'_>),
+    ) -> std::result::Result<(), Refusal> {
+        match &step.action {
+            Action::Alias { from, to } => state.tensors[to.0] = state.tensors[from.0],
+            Action::Read { .. } => {}
+            Action::Require { condition, .. } => {
+                if condition.value(state)? == 0 {
+                    return Err(Refusal::new("a constraint between decisions is not met", []));
+                }
+            }
+            Action::Layer { layer, inputs, output } => {
+                self.apply_layer(number, *layer, inputs, *output, state, show)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_layer(
+        &self,
+        number: usize,
+        layer: usize,
+        inputs: &[Tensor],
+        output: Tensor,
+        state: &mut State,
+        show: &mut impl FnMut(&Applied<'_>),
+    ) -> std::result::Result<(), Refusal> {
+        let super::Layer { kind, args, shared, .. } = &self.layers[layer];
+        let mut values = std::mem::take(&mut state.args);
+        let mut shapes = std::mem::take(&mut state.inputs);
+        values.clear();
+        shapes.clear();
+        let result = (|| {
+            for &input in inputs {
+                shapes.push(state.shape(input)?);
+            }
+            for (arg, parameter) in args.iter().zip(kind.owners(args.len())) {
+                let value = arg.value(state)?;
+                if !matches!(arg, super::Expr::Constant(_) | super::Expr::Lookup { .. }) && parameter.check(value).is_err()
+                {
+                    return Err(Refusal::new("an expression gives {} where a hyperparameter cannot take it", [value]));
+                }
+                values.push(value);
+            }
+            let output_shape = (kind.output)(&values, &shapes)?;
+            let cost = (kind.cost)(&values, &shapes, &output_shape);
+            let mut own = self.price(number, kind.in_place, output_shape, &cost, state)?;
+            let weights = own[0];
+            let mut reused = false;
+            if let Some(slot) = *shared {
+                match state.built[slot] {
+                    UNBUILT => state.built[slot] = weights,
+                    before if before == weights => {
+                        (own[0], own[1], own[3], reused) = (0, 0, 0, true);
+                    }
+                    before => {
+                        return Err(Refusal::new(
+                            "it is shared, and its weights do not fit this input: {} before, {} here",
+                            [before, weights],
+                        ));
+                    }
+                }
+            }
+            for ((total, own), metric) in state.cost.iter_mut().zip(own).zip(Self::METRICS) {
+                *total = match metric.combine {
+                    Combine::Sum => total.checked_add(own).ok_or_else(Refusal::overflow)?,
+                    Combine::Max => (*total).max(own),
+                };
+            }
+            state.tensors[output.0] = Some(output_shape);
+            show(&Applied {
+                layer,
+                args: &values,
+                inputs,
+                input_shapes: &shapes,
+                output,
+                output_shape,
+                cost: own,
+                reused,
+            });
+            Ok(())
+        })();
+        state.args = values;
+        state.inputs = shapes;
+        result
+    }
+
+    /// The tensors written before a step that it or a later one may read, in some state.
+    pub(crate) fn alive_at(&self, step: usize) -> &[Tensor] {
+        self.alive.get(step).map_or(&[], Vec::as_slice)
+    }
+
+    /// The decisions that a step or a later one mentions, by position.
+    pub(crate) fn mentioned_from(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.decisions.len())
+            .filter(move |&decision| self.mentions[decision].last().is_some_and(|&last| last >= step))
+    }
+
+    /// The slots of the shared layers that a step or a later one applies.
+    pub(crate) fn built_from(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.shared).filter(move |&slot| self.last_use[slot] >= step)
+    }
+
+    /// Where a step asks for a decision, among all that it asks for.
+    pub(crate) fn slot(&self, step: usize, decision: usize) -> usize {
+        let step = &self.steps[step];
+        let asked = step.guard.iter().map(|atom| atom.decision).chain(step.reads.iter().copied());
+        asked.take_while(|&asked| asked != decision).count()
+    }
+
+    /// What the steps from `step` on can still tell of a decision: the least value that looks the same to them all, or
+    /// nothing where it is open or no longer matters.
+    pub(crate) fn live_value(&self, step: usize, decision: usize, state: &State) -> Option<u32> {
+        let value = state.chosen[decision];
+        if value == OPEN {
+            return None;
+        }
+        let mentions = &self.mentions[decision];
+        let coming = &mentions[mentions.partition_point(|&mention| mention < step)..];
+        let matters = coming.iter().any(|&mention| {
+            // A guard is read in order, so a failing condition hides all that follows it.
+            let before = self.steps[mention].guard.iter().take_while(|atom| atom.decision != decision);
+            let mut known = before.map(|atom| (atom, state.chosen[atom.decision]));
+            !known.any(|(atom, value)| value != OPEN && !atom.allowed[value as usize])
+        });
+        if !matters {
+            return None;
+        }
+        Some(match &self.classes(decision, step)[..] {
+            [] => value,
+            classes => classes[value as usize],
+        })
+    }
+
+    /// The tensors that a step or a later one may still read in this state.
+    pub(crate) fn waiting<'a>(&'a self, step: usize, state: &'a State) -> impl Iterator<Item = (Tensor, Shape)> + 'a {
+        self.alive_at(step).iter().filter_map(move |&tensor| {
+            let shape = state.tensors[tensor.0]?;
+            let readers = self.readers[tensor.0].iter().rev();
+            let mut coming = readers.take_while(|&&reader| reader >= step);
+            coming
+                .any(|&reader| !Self::fails(&self.steps[reader], state))
+                .then_some((tensor, shape))
+        })
+    }
+
+    /// The value of each metric for one layer.
+    fn price(
+        &self,
+        number: usize,
+        in_place: bool,
+        output: Shape,
+        cost: &crate::layers::Cost<crate::layers::Count>,
+        state: &State,
+    ) -> std::result::Result<[i64; Self::METRICS.len()], Refusal> {
+        let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
+        let weight_bytes = params.saturating_mul(self.settings.bytes_per_weight);
+        let elements = |shape: Shape| shape.elements().unwrap_or(i64::MAX);
+        let waiting = self.waiting(number, state).map(|(_, shape)| elements(shape));
+        let mut alive = waiting.fold(0, i64::saturating_add);
+        if !in_place {
+            alive = alive.saturating_add(elements(output));
+        }
+        let peak = alive.saturating_mul(self.settings.bytes_per_activation);
+        let own = [params, cost.trainable.0, cost.macs.0, weight_bytes, peak];
+        if own.contains(&i64::MAX) {
+            return Err(Refusal::overflow());
+        }
+        Ok(own)
+    }
+
+    /// The network of one candidate, layer by layer.
+    ///
+    /// `choices` holds the index of a value for each decision; those of inactive decisions are not looked at.
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of choices or an index outside its domain; `Layer` where a layer cannot be built;
+    /// `Overflow` where a count leaves 63 bits.
+    pub fn trace(&self, choices: &[u32]) -> Result<Trace> {
+        if choices.len() != self.decisions.len() {
+            return Err(Error::argument(format!(
+                "{} choices given for {} decisions",
+                choices.len(),
+                self.decisions.len()
+            )));
+        }
+        let mut layers = Vec::new();
+        let mut state = self.start();
+        let outcome = self.follow(&mut state, choices, |applied| {
+            let kind = self.layers[applied.layer].kind;
+            let formulas = (kind.explain)(applied.args, applied.input_shapes, &applied.output_shape);
+            layers.push(LayerTrace {
+                layer: applied.layer,
+                args: applied.args.to_vec(),
+                inputs: applied.inputs.to_vec(),
+                input_shapes: applied.input_shapes.to_vec(),
+                output: applied.output,
+                output_shape: applied.output_shape,
+                cost: applied.cost.to_vec(),
+                reused: applied.reused,
+                trainable: formulas.trainable,
+                non_trainable: formulas.non_trainable,
+                macs: formulas.macs,
+            });
+        })?;
+        if let Outcome::Refused { step, refusal } = outcome {
+            return Err(self.error(step, &refusal, &state));
+        }
+        let aliases = self.steps.iter().filter_map(|step| match step.action {
+            Action::Alias { from, to } if Self::holds(step, &state) == Ok(true) => Some((from, to)),
+            _ => None,
+        });
+        Ok(Trace {
+            aliases: aliases.collect(),
+            active: state.chosen.iter().map(|&value| value != OPEN).collect(),
+            cost: state.cost,
+            layers,
+        })
+    }
+
+    /// Runs to the end, taking decisions from `choices` as they are asked for.
+    pub(crate) fn follow(
+        &self,
+        state: &mut State,
+        choices: &[u32],
+        mut show: impl FnMut(&Applied<'_>),
+    ) -> Result<Outcome> {
+        let mut from = 0;
+        loop {
+            match self.run(state, from, &mut show) {
+                Outcome::Open { step, decision } => {
+                    let value = choices[decision];
+                    let known = &self.decisions[decision];
+                    if value as usize >= known.size {
+                        return Err(Error::argument(format!(
+                            "index {value} is not in the domain of decision '{}', which has {} values",
+                            known.name, known.size
+                        )));
+                    }
+                    state.chosen[decision] = value;
+                    from = step;
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+    }
+
+    /// Why a step refused, in one line. `state` is the one it refused in.
+    pub(crate) fn error(&self, step: usize, refusal: &Refusal, state: &State) -> Error {
+        let kind = if refusal.is_overflow() {
+            ErrorKind::Overflow
+        } else {
+            ErrorKind::Layer
+        };
+        let message = match &self.steps[step].action {
+            Action::Layer { layer, .. } => {
+                let args = &state.args;
+                if args.len() == self.layers[*layer].args.len() {
+                    self.refusal(*layer, &state.inputs, args, &refusal.to_string())
+                } else {
+                    let name = &self.layers[*layer].name;
+                    format!("layer '{name}' cannot be built: {refusal}")
+                }
+            }
+            Action::Require { text, .. } => format!("the constraint {text} is not met"),
+            Action::Alias { .. } | Action::Read { .. } => refusal.to_string(),
+        };
+        Error::new(kind, message)
+    }
+}
