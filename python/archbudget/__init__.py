@@ -12,12 +12,15 @@ from archbudget._constraint import Constraint
 from archbudget._core import VERSION as __version__
 from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
 from archbudget._feasible import FeasibleSet
+from archbudget._sampler import BudgetSampler
+from archbudget._search import search
 from archbudget._space import Space
 from archbudget.layers import OneOf, Repeat, Residual
 
 __all__ = [
     "Architecture",
     "Budget",
+    "BudgetSampler",
     "Candidates",
     "Choice",
     "Constraint",
@@ -38,4 +41,5 @@ __all__ = [
     "maximum",
     "minimum",
     "round_to",
+    "search",
 ]

@@ -149,13 +149,11 @@ class Architecture(Mapping[str, "Scalar"]):
         def formula(parts: tuple[str, int, list[tuple[int, str]]]) -> Formula:
             return Formula(parts[0], parts[1], tuple(parts[2]))
 
-        use = self.space._uses[trace.layer]  # noqa: SLF001
+        use = self.space._uses[trace.layer]
         return LayerRecord(
             name=use.name,
             type=use.layer.kind,
-            arguments={
-                name: tuple(value) if isinstance(value, list) else value for name, value in trace.args.items()
-            },
+            arguments={name: tuple(value) if isinstance(value, list) else value for name, value in trace.args.items()},
             input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
             output_shape=tuple(trace.output_shape),
             **dict(zip(METRICS, trace.cost, strict=True)),
@@ -208,7 +206,7 @@ class Architecture(Mapping[str, "Scalar"]):
 
     def setting(self, record: LayerRecord, argument: str) -> str | None:
         """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant."""
-        use = next(use for use in self.space._uses if use.name == record.name)  # noqa: SLF001
+        use = next(use for use in self.space._uses if use.name == record.name)
         given = use.layer.arguments().get(argument)
         if isinstance(given, Decision):
             return use.names.get(given.name, given.name)
@@ -226,9 +224,9 @@ class Architecture(Mapping[str, "Scalar"]):
 
     def chosen_in(self, layer: int) -> dict[str, Scalar]:
         """The values of the decisions that a layer reads, by the names that they have inside of it."""
-        names = self.space._uses[layer].names  # noqa: SLF001
+        names = self.space._uses[layer].names
         return {own: self._values[name] for own, name in names.items() if name in self._values}
 
 
 def _restore(space: Space, indices: tuple[int, ...]) -> Architecture:
-    return space._architecture(indices)  # noqa: SLF001
+    return space._architecture(indices)

@@ -71,7 +71,7 @@ class Candidates:
     def __getitem__(self, key: Any) -> Architecture | Candidates:
         """One candidate as an `Architecture`, or some of them as `Candidates`."""
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
-            return self.space._architecture(tuple(int(index) for index in self._indices[key]))  # noqa: SLF001
+            return self.space._architecture(tuple(int(index) for index in self._indices[key]))
         return _unchecked(self.space, self._indices[key])
 
     def __iter__(self) -> Iterator[Architecture]:
@@ -114,7 +114,9 @@ class Candidates:
                     stream,
                     indices=self._indices,
                     decisions=np.array(list(self.space.decisions)),
-                    sizes=np.array([len(decision.values) for decision in self.space.decisions.values()], dtype=np.int64),
+                    sizes=np.array(
+                        [len(decision.values) for decision in self.space.decisions.values()], dtype=np.int64
+                    ),
                 )
             part.replace(target)
         finally:
@@ -149,8 +151,8 @@ def _unchecked(space: Space, indices: Indices) -> Candidates:
     """A batch of indices that are known to be good."""
     candidates = object.__new__(Candidates)
     candidates.space = space
-    candidates._indices = indices.view()  # noqa: SLF001
-    candidates._indices.flags.writeable = False  # noqa: SLF001
+    candidates._indices = indices.view()
+    candidates._indices.flags.writeable = False
     return candidates
 
 
@@ -178,7 +180,11 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
             f"not {array.shape}"
         )
     if array.dtype in (np.uint8, np.uint16, np.uint32):
-        return array if array.flags.aligned and array.dtype.isnative else np.array(array, dtype=array.dtype.newbyteorder("="))
+        return (
+            array
+            if array.flags.aligned and array.dtype.isnative
+            else np.array(array, dtype=array.dtype.newbyteorder("="))
+        )
     if array.size == 0 and not isinstance(indices, np.ndarray):
         return np.zeros(array.shape, dtype=np.uint8)
     if array.dtype.kind not in "iu":

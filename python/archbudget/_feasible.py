@@ -8,8 +8,9 @@ from archbudget._budget import Budget
 from archbudget.errors import BudgetError, InfeasibleBudgetError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from archbudget._expressions import Scalar
     from archbudget._space import Space
 
 
@@ -26,7 +27,7 @@ class FeasibleSet:
             raise BudgetError(f"a feasible set needs a Budget, not {budget!r}")
         self.space = space
         self.budget = budget
-        self._core = space._diagram.within([(metric, low, high) for metric, (low, high) in budget.items()])  # noqa: SLF001
+        self._core = space._diagram.within([(metric, low, high) for metric, (low, high) in budget.items()])
 
     def __repr__(self) -> str:
         return f"<FeasibleSet {self.budget.describe()}>"
@@ -42,6 +43,20 @@ class FeasibleSet:
     def fraction(self) -> float:
         """The share of the space that fits, from 0 to 1."""
         return self.count() / self.space.size
+
+    def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet:
+        """Those of them in which some decisions have given values; where a decision is inactive its value does not matter.
+
+        O(arcs of the diagram).
+
+        Raises:
+            SpaceError: If a decision is unknown or a value is not in its domain.
+        """
+        self.space._check_names(values, "fixed values")
+        part: FeasibleSet = object.__new__(FeasibleSet)
+        part.space, part.budget = self.space, self.budget
+        part._core = self._core.fix(self.space.indices_of(values))
+        return part
 
     def is_empty(self) -> bool:
         """Whether nothing fits; faster than counting."""

@@ -18,15 +18,15 @@ def build(arch: Architecture) -> Any:
     tensors: dict[int, Any] = {}
     layers: dict[int, Any] = {}
     inputs: list[Any] = []
-    aliases = {target: source for source, target in arch._trace.aliases}  # noqa: SLF001
+    aliases = {target: source for source, target in arch._trace.aliases}
 
     def find(tensor: int) -> Any:
         while tensor in aliases:
             tensor = aliases[tensor]
         return tensors[tensor]
 
-    for trace in arch._trace.layers:  # noqa: SLF001
-        use = arch.space._uses[trace.layer]  # noqa: SLF001
+    for trace in arch._trace.layers:
+        use = arch.space._uses[trace.layer]
         real = use.layer.keras_arguments(trace.args, arch.chosen_in(trace.layer))
         if use.layer.kind == "Input":
             real["shape"] = tuple(trace.args["shape"])
@@ -37,5 +37,5 @@ def build(arch: Architecture) -> Any:
             layers[trace.layer] = getattr(keras.layers, use.layer.kind)(**real, name=use.name)
         sources = [find(tensor) for tensor in trace.inputs]
         tensors[trace.output] = layers[trace.layer](sources[0] if len(sources) == 1 else sources)
-    outputs = [find(tensor) for tensor in arch.space._outputs]  # noqa: SLF001
+    outputs = [find(tensor) for tensor in arch.space._outputs]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

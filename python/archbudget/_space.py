@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archbudget import _core
 from archbudget._architecture import Architecture
 from archbudget._budget import METRICS, Budget
 from archbudget._candidates import (
@@ -250,7 +249,9 @@ class Space:
             indices[self._positions[name]] = self.decisions[name].index(value)
         while (position := walk.open) is not None:
             if names[position] not in given:
-                raise SpaceError(f"no value is given for decision '{names[position]}', {self.decisions[names[position]]!r}")
+                raise SpaceError(
+                    f"no value is given for decision '{names[position]}', {self.decisions[names[position]]!r}"
+                )
             walk.choose(indices[position])
         return self._architecture(tuple(indices))
 
@@ -258,7 +259,7 @@ class Space:
         return Architecture(self, indices, self._diagram.trace(list(indices)))
 
     def constraint(self, budget: Budget) -> Constraint:
-        """The constraint function of a budget, for Optuna and for batches; see [`Constraint`][archbudget.Constraint]."""
+        """The constraint function of a budget, for Optuna and for batches: a [`Constraint`][archbudget.Constraint]."""
         from archbudget._constraint import Constraint
 
         return Constraint(self, budget)
@@ -272,12 +273,17 @@ class Space:
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """Lets an Optuna trial take each active decision, in the order of the description.
 
-        Decisions over integers that form an ascending arithmetic progression are suggested as int parameters, all others
-        as categorical ones; the distributions are always the same, so that every sampler can learn from every trial.
+        Decisions over integers that form an ascending arithmetic progression are suggested as int parameters, all
+        others as categorical ones; the distributions are always the same, so that every sampler can learn from every
+        trial.
 
         Raises:
             InvalidArchitectureError: If the network cannot be built; under a `BudgetSampler` that does not happen.
+            optuna.TrialPruned: If a `BudgetSampler` found that values which were enqueued cannot fit its budget.
         """
+        from archbudget._sampler import refuse
+
+        refuse(trial)
         walk = self._diagram.walk()
         names = list(self.decisions)
         indices = [0] * len(names)
@@ -289,9 +295,7 @@ class Space:
 
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
         """The index of each decision's value among those given; `None` where none is given."""
-        return [
-            self.decisions[name].index(values[name]) if name in values else None for name in self.decisions
-        ]
+        return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
 
 
 def _restore(definition: dict[str, Any]) -> Space:

@@ -1,6 +1,6 @@
 //! How many networks there are: paths from each node to the terminal.
 
-use super::{DEAD, Diagram, Interrupt};
+use super::{DEAD, Diagram, Fixed, Interrupt};
 use crate::{Error, Result};
 use num_bigint::BigUint;
 
@@ -18,14 +18,18 @@ impl Diagram {
         if let Some(paths) = self.paths.get() {
             return Ok(paths);
         }
-        self.require_closed()?;
-        let paths = match self.count_paths::<u128>(1, |a, b| a.checked_add(*b), interrupt)? {
-            Some(small) => small.into_iter().map(BigUint::from).collect(),
-            None => self
-                .count_paths(BigUint::from(1_u8), |a, b| Some(a + b), interrupt)?
-                .unwrap_or_default(),
-        };
+        let paths = self.paths_where(&[], interrupt)?;
         Ok(self.paths.get_or_init(|| paths))
+    }
+
+    /// The same for the candidates in which some decisions have a fixed value. O(arcs).
+    pub(crate) fn paths_where(&self, fixed: &Fixed, interrupt: Interrupt<'_>) -> Result<Vec<BigUint>> {
+        self.require_closed()?;
+        if let Some(small) = self.count_paths::<u128>(1, |a, b| a.checked_add(*b), fixed, interrupt)? {
+            return Ok(small.into_iter().map(BigUint::from).collect());
+        }
+        let large = self.count_paths(BigUint::from(1_u8), |a, b| Some(a + b), fixed, interrupt)?;
+        Ok(large.unwrap_or_default())
     }
 
     /// Counts with numbers of any type; nothing where a sum does not fit.
@@ -33,6 +37,7 @@ impl Diagram {
         &self,
         one: C,
         add: impl Fn(&C, &C) -> Option<C>,
+        fixed: &Fixed,
         interrupt: Interrupt<'_>,
     ) -> Result<Option<Vec<C>>> {
         let mut paths = vec![C::default(); self.terminal() as usize + 1];
@@ -43,7 +48,7 @@ impl Diagram {
                 return Err(Error::interrupted());
             }
             let mut sum = C::default();
-            for value in 0..self.stage(node).size {
+            for value in self.values(node, fixed) {
                 let next = reader.arc(node, value).next;
                 if next != DEAD {
                     match add(&sum, &paths[next as usize]) {

@@ -38,6 +38,10 @@ type Spent = [i64; METRICS];
 pub struct Feasible {
     diagram: Arc<Diagram>,
     bounds: Vec<Bound>,
+    /// The values that some decisions are held at.
+    fixed: Vec<Option<u32>>,
+    /// For each bound the range of its metric over the completions of each node.
+    extremes: Vec<Arc<Extremes>>,
     /// Partial candidates, and whether one of their completions fits.
     known: Mutex<FxHashMap<(u32, Spent), bool>>,
 }
@@ -55,12 +59,47 @@ impl Feasible {
                     Program::METRICS[bound.metric].name
                 )));
             }
-            diagram.extremes(bound.metric, interrupt)?;
         }
-        diagram.paths(interrupt)?;
+        let extremes = bounds.iter().map(|bound| diagram.extremes(bound.metric, interrupt).cloned());
         Ok(Self {
+            extremes: extremes.collect::<Result<_>>()?,
             diagram,
             bounds,
+            fixed: Vec::new(),
+            known: Mutex::default(),
+        })
+    }
+
+    /// Those of them in which some decisions have a fixed value; the value of an inactive one does not matter. O(arcs).
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of decisions, or an index outside its domain; `Interrupted`.
+    pub fn fix(&self, fixed: Vec<Option<u32>>, interrupt: Interrupt<'_>) -> Result<Self> {
+        let decisions = self.diagram.program().decisions();
+        if fixed.len() != decisions.len() {
+            return Err(Error::argument(format!(
+                "{} values are fixed or left open for {} decisions",
+                fixed.len(),
+                decisions.len()
+            )));
+        }
+        for (decision, index) in decisions.iter().zip(&fixed) {
+            if let Some(index) = index.filter(|&index| index as usize >= decision.size) {
+                return Err(Error::argument(format!(
+                    "index {index} is not in the domain of decision '{}', which has {} values",
+                    decision.name, decision.size
+                )));
+            }
+        }
+        let extremes = self.bounds.iter().map(|bound| {
+            let extremes = self.diagram.extremes_where(bound.metric, &fixed, interrupt);
+            extremes.map(Arc::new)
+        });
+        Ok(Self {
+            extremes: extremes.collect::<Result<_>>()?,
+            diagram: Arc::clone(&self.diagram),
+            bounds: self.bounds.clone(),
+            fixed,
             known: Mutex::default(),
         })
     }
@@ -71,8 +110,8 @@ impl Feasible {
     }
 
     /// What a partial candidate has spent, as far as its completions can tell; nothing if none of them fits.
-    fn canonical(&self, extremes: &[&Extremes], node: u32, mut spent: Spent) -> Option<Spent> {
-        for ((bound, extremes), spent) in self.bounds.iter().zip(extremes).zip(&mut spent) {
+    fn canonical(&self, node: u32, mut spent: Spent) -> Option<Spent> {
+        for ((bound, extremes), spent) in self.bounds.iter().zip(&self.extremes).zip(&mut spent) {
             if *spent == KEPT {
                 continue;
             }
@@ -108,17 +147,12 @@ impl Feasible {
         after
     }
 
-    fn extremes(&self) -> Result<Vec<&Extremes>> {
-        let extremes = self.bounds.iter().map(|bound| self.diagram.extremes(bound.metric, &|| false));
-        extremes.collect()
-    }
-
-    fn start(&self, extremes: &[&Extremes]) -> Option<Spent> {
+    fn start(&self) -> Spent {
         let mut spent = [KEPT; METRICS];
         for (bound, spent) in self.bounds.iter().zip(&mut spent) {
             *spent = self.diagram.base()[bound.metric];
         }
-        self.canonical(extremes, self.diagram.root(), spent)
+        spent
     }
 
     fn is_settled(spent: &Spent) -> bool {
@@ -131,10 +165,15 @@ impl Feasible {
     /// `Limit` where more than some 16 million partial candidates would have to be told apart; `Interrupted`.
     pub fn count(&self, interrupt: Interrupt<'_>) -> Result<BigUint> {
         let diagram = &*self.diagram;
-        let extremes = self.extremes()?;
-        let paths = diagram.paths(interrupt)?;
+        let restricted;
+        let paths = if self.fixed.is_empty() {
+            diagram.paths(interrupt)?
+        } else {
+            restricted = diagram.paths_where(&self.fixed, interrupt)?;
+            &restricted
+        };
         let mut total = BigUint::zero();
-        let Some(start) = self.start(&extremes) else {
+        let Some(start) = self.canonical(diagram.root(), self.start()) else {
             return Ok(total);
         };
         if Self::is_settled(&start) {
@@ -147,7 +186,7 @@ impl Feasible {
         for node in 0..diagram.terminal() {
             let Some(here) = open.remove(&node) else { continue };
             states -= here.len();
-            for value in 0..diagram.stage(node).size {
+            for value in diagram.values(node, &self.fixed) {
                 if interrupt() {
                     return Err(Error::interrupted());
                 }
@@ -156,7 +195,7 @@ impl Feasible {
                     continue;
                 }
                 for (&spent, ways) in &here {
-                    let Some(spent) = self.canonical(&extremes, arc.next, self.spend(spent, arc.cost)) else {
+                    let Some(spent) = self.canonical(arc.next, self.spend(spent, arc.cost)) else {
                         continue;
                     };
                     if Self::is_settled(&spent) {
@@ -180,8 +219,8 @@ impl Feasible {
     }
 
     /// Whether some completion of a partial candidate fits. Remembers what it found.
-    fn fits(&self, extremes: &[&Extremes], node: u32, spent: Spent) -> Result<bool> {
-        let Some(spent) = self.canonical(extremes, node, spent) else {
+    fn fits(&self, node: u32, spent: Spent) -> Result<bool> {
+        let Some(spent) = self.canonical(node, spent) else {
             return Ok(false);
         };
         if Self::is_settled(&spent) {
@@ -193,11 +232,11 @@ impl Feasible {
         }
         let mut reader = self.diagram.reader();
         let mut found = false;
-        for value in 0..self.diagram.stage(node).size {
+        for value in self.diagram.values(node, &self.fixed) {
             let arc = reader.arc(node, value);
             if arc.next != DEAD {
                 let (next, after) = (arc.next, self.spend(spent, arc.cost));
-                if self.fits(extremes, next, after)? {
+                if self.fits(next, after)? {
                     found = true;
                     break;
                 }
@@ -219,11 +258,7 @@ impl Feasible {
     /// # Errors
     /// `Limit` where that cannot be told within memory.
     pub fn is_empty(&self) -> Result<bool> {
-        let extremes = self.extremes()?;
-        match self.start(&extremes) {
-            None => Ok(true),
-            Some(start) => self.fits(&extremes, self.diagram.root(), start).map(|fits| !fits),
-        }
+        self.fits(self.diagram.root(), self.start()).map(|fits| !fits)
     }
 
     /// For each value of the decision that comes after `prefix`, whether the candidate can still be completed to one
@@ -235,11 +270,7 @@ impl Feasible {
     /// `Argument` for an index outside its domain.
     pub fn allowed(&self, prefix: &[u32]) -> Result<Option<(usize, Vec<bool>)>> {
         let diagram = &*self.diagram;
-        let extremes = self.extremes()?;
-        let mut spent = [KEPT; METRICS];
-        for (bound, spent) in self.bounds.iter().zip(&mut spent) {
-            *spent = diagram.base()[bound.metric];
-        }
+        let mut spent = self.start();
         let mut node = diagram.root();
         let mut reader = diagram.reader();
         for &index in prefix {
@@ -265,15 +296,13 @@ impl Feasible {
             return Ok(None);
         }
         let stage = diagram.stage(node);
-        let mut allowed = Vec::with_capacity(stage.size);
-        for value in 0..stage.size {
+        let mut allowed = vec![false; stage.size];
+        for value in diagram.values(node, &self.fixed) {
             let arc = reader.arc(node, value);
-            allowed.push(if arc.next == DEAD {
-                false
-            } else {
+            if arc.next != DEAD {
                 let (next, after) = (arc.next, self.spend(spent, arc.cost));
-                self.fits(&extremes, next, after)?
-            });
+                allowed[value] = self.fits(next, after)?;
+            }
         }
         Ok(Some((stage.decision, allowed)))
     }

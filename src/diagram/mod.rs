@@ -33,6 +33,9 @@ use std::sync::OnceLock;
 /// Asked now and then during long work: whether to stop.
 pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
 
+/// For each decision the one value it may take, if it is fixed; empty where none is.
+pub type Fixed = [Option<u32>];
+
 /// An arc that leads nowhere: the layer that it lets us finish refuses.
 pub(crate) const DEAD: u32 = u32::MAX;
 
@@ -86,7 +89,7 @@ pub struct Diagram {
     open: Option<usize>,
     paths: OnceLock<Vec<BigUint>>,
     sampler: OnceLock<sample::Sampler>,
-    extremes: Vec<OnceLock<Extremes>>,
+    extremes: Vec<OnceLock<std::sync::Arc<Extremes>>>,
 }
 
 /// The number of metrics.
@@ -122,6 +125,15 @@ impl Diagram {
 
     pub(crate) fn stage(&self, node: u32) -> &Stage {
         &self.stages[self.stage_of[node as usize] as usize]
+    }
+
+    /// The values that a node may take.
+    pub(crate) fn values(&self, node: u32, fixed: &Fixed) -> std::ops::Range<usize> {
+        let stage = self.stage(node);
+        match fixed.get(stage.decision) {
+            Some(&Some(value)) => value as usize..value as usize + 1,
+            _ => 0..stage.size,
+        }
     }
 
     pub(crate) fn base(&self) -> &[i64] {

@@ -1,8 +1,9 @@
 //! The cheapest and the dearest way to complete each node.
 
-use super::{DEAD, Diagram, Interrupt};
+use super::{DEAD, Diagram, Fixed, Interrupt};
 use crate::space::{Combine, Program};
 use crate::{Error, Result};
+use std::sync::Arc;
 
 /// For each node, and for the terminal, the range of one metric over all its completions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +32,16 @@ impl Diagram {
     ///
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
-    pub fn extremes(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<&Extremes> {
+    pub fn extremes(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<&Arc<Extremes>> {
         if let Some(known) = self.extremes[metric].get() {
             return Ok(known);
         }
+        let extremes = self.extremes_where(metric, &[], interrupt)?;
+        Ok(self.extremes[metric].get_or_init(|| Arc::new(extremes)))
+    }
+
+    /// The same for the candidates in which some decisions have a fixed value. O(arcs).
+    pub(crate) fn extremes_where(&self, metric: usize, fixed: &Fixed, interrupt: Interrupt<'_>) -> Result<Extremes> {
         self.require_closed()?;
         let combine = Program::METRICS[metric].combine;
         let terminal = self.terminal() as usize;
@@ -50,7 +57,7 @@ impl Diagram {
                 return Err(Error::interrupted());
             }
             let (mut smallest, mut largest) = (Extremes::NONE, -1);
-            for value in 0..self.stage(node).size {
+            for value in self.values(node, fixed) {
                 let arc = reader.arc(node, value);
                 if arc.next == DEAD || extremes.largest[arc.next as usize] < 0 {
                     continue;
@@ -61,7 +68,7 @@ impl Diagram {
             extremes.smallest[node as usize] = smallest;
             extremes.largest[node as usize] = largest;
         }
-        Ok(self.extremes[metric].get_or_init(|| extremes))
+        Ok(extremes)
     }
 
     /// The smallest and the largest value of a metric over the whole space.

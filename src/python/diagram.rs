@@ -101,6 +101,12 @@ impl Feasible {
         detached(py, |interrupt| self.feasible.count(interrupt))
     }
 
+    /// Those of them in which some decisions have a fixed value: an index for each decision, or `None`.
+    fn fix(&self, py: Python<'_>, fixed: Vec<Option<u32>>) -> PyResult<Self> {
+        let feasible = detached(py, |interrupt| self.feasible.fix(fixed, interrupt))?;
+        Ok(Self { feasible })
+    }
+
     /// Whether no candidate fits.
     fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
         detached(py, |_| self.feasible.is_empty())

@@ -144,10 +144,10 @@ class Repeat(Block):
         elif isinstance(times, bool) or not isinstance(times, int):
             raise SpaceError(f"Repeat: times must be an integer or a decision, not {times!r}")
         counts = times.values if isinstance(times, Decision) else (times,)
-        if min(counts) < 0:  # type: ignore[type-var]
-            raise SpaceError(f"Repeat: a block cannot be repeated {min(counts)} times")  # type: ignore[type-var]
         self.times = times
-        self.counts: tuple[int, ...] = counts  # type: ignore[assignment]
+        self.counts = tuple(count for count in counts if isinstance(count, int))
+        if min(self.counts) < 0:
+            raise SpaceError(f"Repeat: a block cannot be repeated {min(self.counts)} times")
         self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)
         self.shared = frozenset(each.name if isinstance(each, Decision) else each for each in shared)
 

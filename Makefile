@@ -1,0 +1,53 @@
+# Two commands set up everything: `make demo` and `make test`. Both make and use .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
+
+.PHONY: help demo test test-rust test-python lint format bench clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The extension in release mode, and all that the demo needs.
+$(VENV)/.installed: $(BIN)/python requirements.txt $(SOURCES)
+	$(PIP) install -r requirements.txt
+	$(BIN)/maturin develop --release --locked
+	@touch $@
+
+demo: $(VENV)/.installed ## Search for the best digit classifier of at most 5,000 parameters
+	$(BIN)/archbudget search --out out $(DEMO)
+
+test: test-rust test-python ## Run every test
+
+test-rust: ## Run the Rust tests, without Python
+	cargo test --locked --quiet
+
+test-python: $(VENV)/.installed ## Run the Python tests
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.installed ## Check format, lints and types of both languages
+	cargo fmt --check
+	cargo clippy --locked --all-targets --quiet -- -D warnings
+	cargo clippy --locked --all-targets --features python --quiet -- -D warnings
+	$(BIN)/ruff format --check python tests benches
+	$(BIN)/ruff check python tests benches
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest archbudget._core
+
+format: $(VENV)/.installed ## Format both languages
+	cargo fmt
+	$(BIN)/ruff format python tests benches
+	$(BIN)/ruff check --fix python tests benches
+
+bench: $(VENV)/.installed ## Measure the counting throughput against peers; installs numba and PyTorch
+	$(PIP) install -r requirements-bench.txt
+	$(BIN)/archbudget bench
+
+clean: ## Remove what was built
+	rm -rf target $(VENV) out

@@ -1,0 +1,38 @@
+"""What the real Keras says of one layer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MERGING = ("Add", "Concatenate", "Multiply")
+"""The layers that are called on a list of tensors."""
+
+
+def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
+    """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
+
+    The multiply-accumulates follow from the weights that Keras made: each item of a kernel is used once at each
+    position of the output.
+    """
+    import keras
+
+    try:
+        inputs = [keras.Input(tuple(shape)) for shape in shapes]
+        if kind == "Input":
+            shape = keras.Input(**arguments).shape[1:]
+            return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
+        layer = getattr(keras.layers, kind)(**arguments)
+        output = layer(inputs if kind in MERGING else inputs[0]).shape[1:]
+    except Exception:  # noqa: BLE001
+        # Keras refuses with errors of many types, some of them by accident.
+        return None
+    kernels = [weight for weight in layer.weights if weight.name.endswith("kernel")]
+    channels = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
+    positions = math.prod(output) // output[channels] if kernels else 0
+    return {
+        "output": list(output),
+        "trainable": sum(math.prod(weight.shape) for weight in layer.trainable_weights),
+        "non_trainable": sum(math.prod(weight.shape) for weight in layer.non_trainable_weights),
+        "macs": positions * sum(math.prod(weight.shape) for weight in kernels),
+    }

@@ -1,0 +1,211 @@
+"""Random layers: hyperparameters as Keras takes them, and input shapes. Keras refuses some of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+Arguments = dict[str, Any]
+Shapes = list[list[int]]
+Case = tuple[Arguments, Shapes]
+
+
+def random_case(rng: Random, kind: str) -> Case:
+    """Arguments of a layer and the shapes of its inputs, the batch not counted."""
+    arguments, shapes = DRAWS[kind](rng)
+    if rng.random() < 0.1:
+        _spoil(rng, arguments)
+    if shapes and rng.random() < 0.05:
+        shapes[0] = shapes[0][:-1] if rng.random() < 0.5 else [*shapes[0], 2]
+    return arguments, shapes
+
+
+def _spoil(rng: Random, arguments: Arguments) -> None:
+    """Gives one of the sizes, if there is any, a value that no layer takes."""
+    sizes = ("depth_multiplier", "dilation_rate", "filters", "groups", "kernel_size", "pool_size", "units")
+    names = [name for name in sizes if name in arguments]
+    if names:
+        arguments[rng.choice(names)] = rng.choice([0, -1, [2, 2, 2, 2], [3, 0]])
+
+
+def _take(rng: Random, likely: float = 0.4, /, **options: Callable[[], Any]) -> Arguments:
+    """Some of these arguments."""
+    return {name: draw() for name, draw in options.items() if rng.random() < likely}
+
+
+def _sides(rng: Random, axes: int, most: int) -> int | list[int]:
+    return rng.randint(1, most) if rng.random() < 0.5 else [rng.randint(1, most) for _ in range(axes)]
+
+
+def _image(rng: Random, axes: int, channels: int, arguments: Arguments, most: int = 12) -> Shapes:
+    """The shape of an image, in a data format that is drawn too."""
+    sides = [rng.randint(1, most) for _ in range(axes)]
+    data_format = rng.choice([None, "channels_last", "channels_first", "absent"])
+    if data_format != "absent":
+        arguments["data_format"] = data_format
+    return [[channels, *sides] if data_format == "channels_first" else [*sides, channels]]
+
+
+def _shape(rng: Random, least: int = 1, most: int = 4) -> list[int]:
+    return [rng.randint(1, 6) for _ in range(rng.randint(least, most))]
+
+
+def _slide(rng: Random, axes: int, arguments: Arguments) -> None:
+    """Strides or a dilation, and rarely both."""
+    for name in rng.choice([(), (), ("strides",), ("strides",), ("dilation_rate",), ("strides", "dilation_rate")]):
+        arguments[name] = _sides(rng, axes, 3)
+
+
+def _convolution(axes: int) -> Callable[[Random], Case]:
+    paddings = ["valid", "same", "SAME"] + ["causal"] * (axes == 1 or 0)
+
+    def draw(rng: Random) -> Case:
+        arguments = {"filters": rng.choice([1, 2, 3, 4, 6, 8, 12]), "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3)}
+        _slide(rng, axes, arguments)
+        arguments |= _take(
+            rng,
+            padding=lambda: rng.choice(paddings),
+            groups=lambda: rng.choice([1, 2, 2, 3]),
+            use_bias=lambda: rng.random() < 0.5,
+            lora_rank=lambda: rng.choice([None, 1, 2, 4]),
+            activation=lambda: rng.choice([None, "relu"]),
+        )
+        return arguments, _image(rng, axes, rng.choice([1, 2, 3, 4, 6]), arguments, 14 if axes < 3 else 8)
+
+    return draw
+
+
+def _depthwise(axes: int, *, separable: bool) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments: Arguments = {"filters": rng.choice([1, 2, 3, 4, 6, 8])} if separable else {}
+        arguments["kernel_size"] = _sides(rng, axes, 5)
+        _slide(rng, axes, arguments)
+        arguments |= _take(
+            rng,
+            padding=lambda: rng.choice(["valid", "same"]),
+            depth_multiplier=lambda: rng.randint(1, 4),
+            use_bias=lambda: rng.random() < 0.5,
+            activation=lambda: rng.choice([None, "relu"]),
+        )
+        return arguments, _image(rng, axes, rng.choice([1, 2, 3, 4, 6]), arguments, 14)
+
+    return draw
+
+
+def _dense(rng: Random) -> Case:
+    arguments = {"units": rng.randint(1, 12)} | _take(
+        rng,
+        use_bias=lambda: rng.random() < 0.5,
+        lora_rank=lambda: rng.choice([None, 1, 2, 4]),
+        activation=lambda: rng.choice([None, "relu", "softmax"]),
+    )
+    return arguments, [_shape(rng, 0)]
+
+
+def _pooling(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"pool_size": _sides(rng, axes, 4)} | _take(
+            rng,
+            strides=lambda: None if rng.random() < 0.2 else _sides(rng, axes, 3),
+            padding=lambda: rng.choice(["valid", "same"]),
+        )
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments, 14 if axes < 3 else 8)
+
+    return draw
+
+
+def _global_pooling(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = _take(rng, keepdims=lambda: rng.random() < 0.5)
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments)
+
+    return draw
+
+
+def _zero_padding(axes: int) -> Callable[[Random], Case]:
+    def pair(rng: Random) -> list[int]:
+        return [rng.randint(0, 3), rng.randint(0, 3)]
+
+    def draw(rng: Random) -> Case:
+        forms: list[Any] = [rng.randint(0, 3), pair(rng), [pair(rng) for _ in range(axes)], [1] * axes, -1, [1] * 4, [pair(rng)] * 4]
+        arguments = _take(rng, 0.8, padding=lambda: rng.choice(forms))
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments)
+
+    return draw
+
+
+def _normalization(rng: Random) -> Case:
+    shape = _shape(rng)
+    arguments = _take(
+        rng,
+        axis=lambda: rng.randint(-len(shape) - 2, len(shape) + 1),
+        center=lambda: rng.random() < 0.5,
+        scale=lambda: rng.random() < 0.5,
+        renorm=lambda: rng.random() < 0.5,
+        momentum=lambda: 0.9,
+    )
+    return arguments, [shape]
+
+
+def _elementwise(rng: Random) -> Case:
+    shape = _shape(rng)
+    shapes = [list(shape) for _ in range(rng.randint(2, 3))]
+    for other in shapes[1:]:
+        change = rng.random()
+        if change < 0.3:
+            other[rng.randrange(len(other))] = 1
+        elif change < 0.4:
+            other[rng.randrange(len(other))] += 1
+        elif change < 0.5 and len(other) > 1:
+            del other[0]
+    rng.shuffle(shapes)
+    return {}, shapes
+
+
+def _concatenate(rng: Random) -> Case:
+    shape = _shape(rng)
+    arguments = _take(rng, 0.7, axis=lambda: rng.choice([*range(1, len(shape) + 2), *range(-len(shape), 0)]))
+    axis = arguments.get("axis", -1)
+    position = axis if axis < 0 else axis - 1
+    shapes = [list(shape) for _ in range(rng.randint(2, 4))]
+    for other in shapes[1:]:
+        if -len(other) <= position < len(other):
+            other[position] = rng.randint(1, 5)
+        if rng.random() < 0.1:
+            other[rng.randrange(len(other))] += 1
+        if rng.random() < 0.05:
+            other.append(2)
+    return arguments, shapes
+
+
+def _anything(**options: list[Any]) -> Callable[[Random], Case]:
+    """A layer that takes any shape; the first value of an option is given always if it is required."""
+
+    def draw(rng: Random) -> Case:
+        return {name: rng.choice(values) for name, values in options.items()}, [_shape(rng, 0)]
+
+    return draw
+
+
+DRAWS: dict[str, Callable[[Random], Case]] = {
+    "Input": lambda rng: ({"shape": [rng.randint(1, 30) for _ in range(rng.randint(0, 5))]}, []),
+    "Dense": _dense,
+    "BatchNormalization": _normalization,
+    "Add": _elementwise,
+    "Multiply": _elementwise,
+    "Concatenate": _concatenate,
+    "Flatten": _anything(data_format=[None, "channels_last", "channels_first"]),
+    "Dropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "Activation": _anything(activation=["relu", "softmax", "gelu", "linear"]),
+    "ReLU": _anything(max_value=[None, 6], negative_slope=[0, 0.1], threshold=[0, 1]),
+    **{f"Conv{n}D": _convolution(n) for n in (1, 2, 3)},
+    **{f"DepthwiseConv{n}D": _depthwise(n, separable=False) for n in (1, 2)},
+    **{f"SeparableConv{n}D": _depthwise(n, separable=True) for n in (1, 2)},
+    **{f"{kind}Pooling{n}D": _pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"Global{kind}Pooling{n}D": _global_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"ZeroPadding{n}D": _zero_padding(n) for n in (1, 2, 3)},
+}
+"""For each layer a function that draws arguments and input shapes; a new layer needs an entry here."""
