@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
-.PHONY: help demo test test-rust test-python lint format bench clean
+.PHONY: help demo test test-rust test-python lint format bench lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,14 @@ format: $(VENV)/.installed ## Format both languages
 bench: $(VENV)/.installed ## Measure the counting throughput against peers; installs numba and PyTorch
 	$(PIP) install -r requirements-bench.txt
 	$(BIN)/archbudget bench
+
+lock: $(BIN)/python ## Pin the newest versions of everything that is installed here
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-annotate \
+		--extra digits --extra pandas --group build --group test --group lint pyproject.toml \
+		--custom-compile-command "make lock" -o requirements.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-annotate \
+		--group bench -c requirements.txt --custom-compile-command "make lock" -o requirements-bench.txt
 
 clean: ## Remove what was built
 	rm -rf target $(VENV) out

@@ -60,20 +60,20 @@ def _slide(rng: Random, axes: int, arguments: Arguments) -> None:
 
 
 def _convolution(axes: int) -> Callable[[Random], Case]:
-    paddings = ["valid", "same", "SAME"] + ["causal"] * (axes == 1 or 0)
+    paddings = ["valid", "same", "SAME"] + (["causal"] if axes == 1 else [])
 
     def draw(rng: Random) -> Case:
-        arguments = {"filters": rng.choice([1, 2, 3, 4, 6, 8, 12]), "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3)}
+        arguments = {"filters": rng.choice([1, 2, 4, 6, 6, 8, 12]), "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3)}
         _slide(rng, axes, arguments)
         arguments |= _take(
             rng,
             padding=lambda: rng.choice(paddings),
-            groups=lambda: rng.choice([1, 2, 2, 3]),
+            groups=lambda: rng.choice([1, 2, 2, 2, 3]),
             use_bias=lambda: rng.random() < 0.5,
             lora_rank=lambda: rng.choice([None, 1, 2, 4]),
             activation=lambda: rng.choice([None, "relu"]),
         )
-        return arguments, _image(rng, axes, rng.choice([1, 2, 3, 4, 6]), arguments, 14 if axes < 3 else 8)
+        return arguments, _image(rng, axes, rng.choice([1, 2, 3, 4, 6, 6]), arguments, 14 if axes < 3 else 8)
 
     return draw
 
@@ -105,9 +105,9 @@ def _dense(rng: Random) -> Case:
     return arguments, [_shape(rng, 0)]
 
 
-def _pooling(axes: int) -> Callable[[Random], Case]:
+def _pooling(axes: int, *, required: bool) -> Callable[[Random], Case]:
     def draw(rng: Random) -> Case:
-        arguments = {"pool_size": _sides(rng, axes, 4)} | _take(
+        arguments = _take(rng, 1.0 if required else 0.7, pool_size=lambda: _sides(rng, axes, 4)) | _take(
             rng,
             strides=lambda: None if rng.random() < 0.2 else _sides(rng, axes, 3),
             padding=lambda: rng.choice(["valid", "same"]),
@@ -130,7 +130,8 @@ def _zero_padding(axes: int) -> Callable[[Random], Case]:
         return [rng.randint(0, 3), rng.randint(0, 3)]
 
     def draw(rng: Random) -> Case:
-        forms: list[Any] = [rng.randint(0, 3), pair(rng), [pair(rng) for _ in range(axes)], [1] * axes, -1, [1] * 4, [pair(rng)] * 4]
+        each = pair(rng) if axes == 1 else rng.choice([[pair(rng) for _ in range(axes)], [rng.randint(0, 3)] * axes])
+        forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([[-1] * max(axes, 2), [1] * 4, [pair(rng)] * 4])]
         arguments = _take(rng, 0.8, padding=lambda: rng.choice(forms))
         return arguments, _image(rng, axes, rng.randint(1, 6), arguments)
 
@@ -182,7 +183,7 @@ def _concatenate(rng: Random) -> Case:
 
 
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
-    """A layer that takes any shape; the first value of an option is given always if it is required."""
+    """A layer that takes any shape."""
 
     def draw(rng: Random) -> Case:
         return {name: rng.choice(values) for name, values in options.items()}, [_shape(rng, 0)]
@@ -204,7 +205,8 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     **{f"Conv{n}D": _convolution(n) for n in (1, 2, 3)},
     **{f"DepthwiseConv{n}D": _depthwise(n, separable=False) for n in (1, 2)},
     **{f"SeparableConv{n}D": _depthwise(n, separable=True) for n in (1, 2)},
-    **{f"{kind}Pooling{n}D": _pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
+    **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
     **{f"Global{kind}Pooling{n}D": _global_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
     **{f"ZeroPadding{n}D": _zero_padding(n) for n in (1, 2, 3)},
 }

@@ -1,6 +1,6 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
-use super::{Arcs, DEAD, Diagram, Interrupt, METRICS, Stage};
+use super::{Arcs, DEAD, Diagram, Interrupt, METRICS, ROOT, Stage};
 use crate::layers::{Refusal, Shape};
 use crate::space::{Outcome, Program, State};
 use crate::{Error, ErrorKind, Result};
@@ -165,7 +165,7 @@ impl Diagram {
         if self.open.is_some() {
             return Ok(self);
         }
-        if self.paths(&|| false)?[self.root() as usize] == num_bigint::BigUint::ZERO {
+        if self.paths(&|| false)?[ROOT as usize] == num_bigint::BigUint::ZERO {
             let failure = failure.unwrap_or_else(Error::interrupted);
             return Err(Error::new(
                 failure.kind,
@@ -173,8 +173,11 @@ impl Diagram {
             ));
         }
         for metric in 0..METRICS {
-            let largest = self.extremes(metric, &|| false)?.largest[self.root() as usize];
-            if self.base[metric].checked_add(largest).is_none_or(|total| total == i64::MAX) {
+            let largest = self.extremes(metric, &|| false)?.largest[ROOT as usize];
+            if self.base[metric]
+                .checked_add(largest)
+                .is_none_or(|total| total == i64::MAX)
+            {
                 return Err(Error::new(
                     ErrorKind::Overflow,
                     format!(

@@ -1,6 +1,6 @@
 //! How many networks there are: paths from each node to the terminal.
 
-use super::{DEAD, Diagram, Fixed, Interrupt};
+use super::{DEAD, Diagram, Fixed, Interrupt, ROOT};
 use crate::{Error, Result};
 use num_bigint::BigUint;
 
@@ -10,7 +10,7 @@ impl Diagram {
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
     pub fn size(&self, interrupt: Interrupt<'_>) -> Result<BigUint> {
-        self.paths(interrupt).map(|paths| paths[self.root() as usize].clone())
+        self.paths(interrupt).map(|paths| paths[ROOT as usize].clone())
     }
 
     /// For each node, and for the terminal, the number of ways to complete it. O(arcs) the first time.

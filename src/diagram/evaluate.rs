@@ -3,9 +3,9 @@
 
 use super::input::Column;
 use super::optimize::join;
-use super::parallel::work_off;
+use super::parallel::{Workers, work_off};
 use super::table::{Costs, Group, Lookups, Source, Tables, position};
-use super::{DEAD, Diagram, Interrupt, Reader};
+use super::{DEAD, Diagram, Reader};
 use crate::layers::MAX_RANK;
 use crate::space::{Combine, Outcome, Program};
 use crate::{Error, Result};
@@ -33,6 +33,23 @@ pub struct LayerTable<'a> {
     pub shapes: &'a mut [i64],
 }
 
+/// What one call asks for.
+struct Batch<'a> {
+    diagram: &'a Diagram,
+    columns: &'a [Column<'a>],
+    ways: Vec<Way>,
+}
+
+/// How an output is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From the tables of a metric, times a factor.
+    Gather(usize, i64),
+    /// From an earlier output, times a factor.
+    Multiply(usize, i64),
+}
+
+/// Some candidates for one thread.
 struct Job<'a> {
     start: usize,
     outputs: Vec<&'a mut [i64]>,
@@ -78,61 +95,73 @@ impl Evaluator {
         metrics: &[usize],
         outputs: &mut [&mut [i64]],
         valid: &mut [bool],
-        threads: usize,
-        interrupt: Interrupt<'_>,
+        workers: Workers<'_>,
     ) -> Result<()> {
         let n = check_columns(diagram, columns)?;
         assert!(metrics.len() == outputs.len() && outputs.iter().all(|output| output.len() == n) && valid.len() == n);
+        let batch = Batch {
+            diagram,
+            columns,
+            ways: self.ways(metrics),
+        };
         let mut outputs: Vec<_> = outputs.iter_mut().map(|output| output.chunks_mut(JOB)).collect();
         let jobs = valid.chunks_mut(JOB).enumerate().map(|(number, valid)| Job {
             start: number * JOB,
             outputs: outputs.iter_mut().filter_map(Iterator::next).collect(),
             valid,
         });
-        let threads = threads.min(n.div_ceil(JOB)).max(1);
+        let workers = Workers {
+            threads: workers.threads.min(n.div_ceil(JOB)),
+            ..workers
+        };
         let scratch = || Scratch {
             reader: diagram.reader(),
             keys: vec![0; BLOCK],
             entries: vec![0; BLOCK],
         };
-        work_off(jobs, threads, interrupt, scratch, |scratch, mut job| {
+        work_off(jobs, workers, scratch, |scratch, mut job| {
             for start in (0..job.valid.len()).step_by(BLOCK) {
                 let rows = start..job.valid.len().min(start + BLOCK);
-                let mut block: Vec<&mut [i64]> =
-                    job.outputs.iter_mut().map(|output| &mut output[rows.clone()]).collect();
-                let valid = &mut job.valid[rows];
-                self.block(diagram, columns, job.start + start, metrics, &mut block, valid, scratch)?;
+                let outputs = job.outputs.iter_mut().map(|output| &mut output[rows.clone()]);
+                let mut block = Job {
+                    start: job.start + start,
+                    outputs: outputs.collect(),
+                    valid: &mut job.valid[rows.clone()],
+                };
+                self.block(&batch, &mut block, scratch)?;
             }
             Ok(())
         })
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn block(
-        &self,
-        diagram: &Diagram,
-        columns: &[Column<'_>],
-        start: usize,
-        metrics: &[usize],
-        outputs: &mut [&mut [i64]],
-        valid: &mut [bool],
-        scratch: &mut Scratch<'_>,
-    ) -> Result<()> {
-        let n = valid.len();
+    /// How each of these metrics is found: a multiple of one that is found before it is not looked up again.
+    fn ways(&self, metrics: &[usize]) -> Vec<Way> {
+        let mut ways: Vec<Way> = Vec::new();
+        for &metric in metrics {
+            let (own, factor) = match self.tables.sources[metric] {
+                Source::Tables => (metric, 1),
+                Source::Multiple(other, factor) => (other, factor),
+            };
+            let before = ways.iter().position(|&way| way == Way::Gather(own, 1));
+            ways.push(before.map_or(Way::Gather(own, factor), |place| Way::Multiply(place, factor)));
+        }
+        ways
+    }
+
+    fn block(&self, batch: &Batch<'_>, block: &mut Job<'_>, scratch: &mut Scratch<'_>) -> Result<()> {
+        let diagram = batch.diagram;
+        let n = block.valid.len();
         let entries = &mut scratch.entries[..n];
         let keys = &mut scratch.keys[..n];
         entries.fill(0);
         let mut fresh = true;
-        let mut read = vec![false; columns.len()];
-        for group in &self.tables.groups {
+        let mut unread = vec![true; batch.columns.len()];
+        for (number, group) in self.tables.groups.iter().enumerate() {
             let Lookups::Tables { next, costs } = &group.step else {
                 if std::mem::take(&mut fresh) {
-                    start_from(diagram.base(), metrics, outputs);
+                    start_from(batch, block);
                 }
-                self.walk(diagram, group, columns, start, metrics, outputs, entries, &mut scratch.reader)?;
-                for column in &mut read {
-                    *column |= matches!(group.step, Lookups::Run);
-                }
+                self.walk(number, batch, block, entries, &mut scratch.reader)?;
                 continue;
             };
             if group.entries.len() == 1 && !self.tables.can_die {
@@ -143,16 +172,16 @@ impl Evaluator {
                 }
             }
             for &(decision, factor) in &group.columns {
-                let known = &diagram.program().decisions()[decision];
-                columns[decision].add_to(start, known.size, factor, keys, &known.name)?;
-                read[decision] = true;
+                batch.add_to(decision, block.start, factor, keys)?;
+                unread[decision] = false;
             }
-            for (&metric, output) in metrics.iter().zip(outputs.iter_mut()) {
-                let (Source::Tables, Some(costs)) = (self.tables.sources[metric], &costs[metric]) else {
-                    continue;
-                };
-                let base = diagram.base()[metric];
-                gather(costs, keys, output, fresh.then_some(base), Program::METRICS[metric].combine);
+            for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
+                if let &Way::Gather(metric, _) = way
+                    && let Some(costs) = &costs[metric]
+                {
+                    let base = fresh.then_some(diagram.base()[metric]);
+                    gather(costs, keys, output, base, Program::METRICS[metric].combine);
+                }
             }
             fresh = false;
             if next.is_empty() {
@@ -164,133 +193,87 @@ impl Evaluator {
             }
         }
         if fresh {
-            start_from(diagram.base(), metrics, outputs);
+            start_from(batch, block);
         }
-        // A decision that no stage reads is always inactive, but an index outside its domain is still a mistake.
-        for (decision, column) in columns.iter().enumerate().filter(|&(decision, _)| !read[decision]) {
-            let known = &diagram.program().decisions()[decision];
-            column.add_to(start, known.size, 0, keys, &known.name)?;
+        // An index outside its domain is a mistake, even where no stage reads it.
+        for decision in (0..unread.len()).filter(|&decision| unread[decision]) {
+            batch.add_to(decision, block.start, 0, keys)?;
         }
-        self.derive(diagram, columns, start, metrics, outputs, scratch)?;
+        for (place, &way) in batch.ways.iter().enumerate() {
+            let (before, after) = block.outputs.split_at_mut(place);
+            match way {
+                Way::Gather(_, 1) => {}
+                Way::Gather(_, factor) => after[0].iter_mut().for_each(|cost| *cost *= factor),
+                Way::Multiply(source, factor) => {
+                    for (cost, &other) in after[0].iter_mut().zip(before[source].iter()) {
+                        *cost = other * factor;
+                    }
+                }
+            }
+        }
         if !self.tables.can_die {
-            valid.fill(true);
+            block.valid.fill(true);
             return Ok(());
         }
-        for (valid, &entry) in valid.iter_mut().zip(&scratch.entries[..n]) {
+        for (valid, &entry) in block.valid.iter_mut().zip(entries.iter()) {
             *valid = entry == 0;
         }
-        for output in outputs {
-            for (cost, &valid) in output.iter_mut().zip(valid.iter()) {
+        for output in &mut block.outputs {
+            for (cost, &valid) in output.iter_mut().zip(block.valid.iter()) {
                 *cost = if valid { *cost } else { INVALID };
             }
         }
         Ok(())
     }
 
-    /// The metrics that are a multiple of another.
-    fn derive(
-        &self,
-        diagram: &Diagram,
-        columns: &[Column<'_>],
-        start: usize,
-        metrics: &[usize],
-        outputs: &mut [&mut [i64]],
-        scratch: &mut Scratch<'_>,
-    ) -> Result<()> {
-        for (place, &metric) in metrics.iter().enumerate() {
-            let Source::Multiple(other, factor) = self.tables.sources[metric] else {
-                continue;
-            };
-            match metrics[..place].iter().position(|&metric| metric == other) {
-                Some(source) => {
-                    let (before, after) = outputs.split_at_mut(place);
-                    for (cost, &other) in after[0].iter_mut().zip(before[source].iter()) {
-                        *cost = other * factor;
-                    }
-                }
-                None => {
-                    // The metric that it is a multiple of was not asked for: count it in its place.
-                    let n = outputs[place].len();
-                    let mut valid = vec![true; n];
-                    let entries = scratch.entries.clone();
-                    self.block(diagram, columns, start, &[other], &mut [&mut *outputs[place]], &mut valid, scratch)?;
-                    scratch.entries = entries;
-                    for cost in outputs[place].iter_mut() {
-                        *cost = cost.wrapping_mul(factor);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A group without tables: arc by arc, or to the end.
-    #[allow(clippy::too_many_arguments)]
     fn walk(
         &self,
-        diagram: &Diagram,
-        group: &Group,
-        columns: &[Column<'_>],
-        start: usize,
-        metrics: &[usize],
-        outputs: &mut [&mut [i64]],
+        number: usize,
+        batch: &Batch<'_>,
+        block: &mut Job<'_>,
         entries: &mut [u32],
         reader: &mut Reader<'_>,
     ) -> Result<()> {
+        let diagram = batch.diagram;
+        let group = &self.tables.groups[number];
+        let terminal = [diagram.terminal()];
         let ends = self
             .tables
             .groups
-            .iter()
-            .skip_while(|other| !std::ptr::eq(*other, group))
-            .nth(1)
-            .map_or(&[] as &[u32], |next| &next.entries);
-        let terminal = [diagram.terminal()];
-        let ends = if ends.is_empty() { &terminal } else { ends };
-        let own = group.columns.iter().map(|&(decision, _)| decision);
-        let checked: Vec<usize> = match group.step {
-            Lookups::Run => (0..columns.len()).collect(),
-            _ => own.collect(),
-        };
-        let mut ignored = vec![0; entries.len()];
-        for decision in checked {
-            let known = &diagram.program().decisions()[decision];
-            columns[decision].add_to(start, known.size, 0, &mut ignored, &known.name)?;
+            .get(number + 1)
+            .map_or(&terminal[..], |next| &next.entries);
+        let mut unused = vec![0; entries.len()];
+        for &(decision, _) in &group.columns {
+            batch.add_to(decision, block.start, 0, &mut unused)?;
         }
-        let choose = |row: usize, decision: usize| columns[decision].index(start + row).unwrap_or(0);
+        let choose = |row: usize, decision: usize| batch.columns[decision].index(block.start + row).unwrap_or(0);
         for (row, entry) in entries.iter_mut().enumerate() {
             let Some(&node) = group.entries.get(*entry as usize) else {
                 *entry = ends.len() as u32;
                 continue;
             };
-            if node == diagram.terminal() {
+            if node == diagram.terminal() || !group.reads(diagram, node) {
                 *entry = position(ends, node);
                 continue;
             }
-            let mut add = |cost: &[i64]| {
-                for (&metric, output) in metrics.iter().zip(outputs.iter_mut()) {
-                    output[row] = join(Program::METRICS[metric].combine, output[row], cost[metric]);
-                }
-            };
-            *entry = if let Lookups::Run = group.step {
+            let (next, cost) = if let Lookups::Run = group.step {
                 match reader.finish(node, |decision| choose(row, decision))? {
-                    Some(cost) => {
-                        add(cost);
-                        0
-                    }
-                    None => 1,
+                    Some(cost) => (diagram.terminal(), cost),
+                    None => (DEAD, &[] as &[i64]),
                 }
             } else {
-                let own = diagram.stage(node).decision;
-                if group.columns.iter().any(|&(decision, _)| decision == own) && group.reads(diagram, node) {
-                    let arc = reader.arc(node, choose(row, own) as usize);
-                    if arc.next != DEAD {
-                        add(arc.cost);
-                    }
-                    position(ends, arc.next)
-                } else {
-                    position(ends, node)
-                }
+                let arc = reader.arc(node, choose(row, diagram.stage(node).decision) as usize);
+                (arc.next, arc.cost)
             };
+            *entry = position(ends, next);
+            if next != DEAD {
+                for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
+                    if let &Way::Gather(metric, _) = way {
+                        output[row] = join(Program::METRICS[metric].combine, output[row], cost[metric]);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -304,8 +287,7 @@ impl Evaluator {
         columns: &[Column<'_>],
         metrics: &[usize],
         table: LayerTable<'_>,
-        threads: usize,
-        interrupt: Interrupt<'_>,
+        workers: Workers<'_>,
     ) -> Result<()> {
         const ROWS: usize = 256;
         let n = check_columns(diagram, columns)?;
@@ -323,37 +305,42 @@ impl Evaluator {
             (number * ROWS, costs, shapes)
         });
         let scratch = || (program.start(), vec![0; columns.len()]);
-        work_off(jobs, threads, interrupt, scratch, |(state, choices), (start, mut costs, shapes)| {
-            shapes.fill(0);
-            for costs in &mut costs {
-                costs.fill(0);
-            }
-            for row in 0..shapes.len() / (layers * MAX_RANK) {
-                for (decision, choice) in choices.iter_mut().enumerate() {
-                    let mut key = [0];
-                    let known = &program.decisions()[decision];
-                    columns[decision].add_to(start + row, known.size, 1, &mut key, &known.name)?;
-                    *choice = key[0];
+        work_off(
+            jobs,
+            workers,
+            scratch,
+            |(state, choices), (start, mut costs, shapes)| {
+                shapes.fill(0);
+                for costs in &mut costs {
+                    costs.fill(0);
                 }
-                state.reset();
-                let outcome = program.follow(state, choices, |applied| {
-                    let place = row * layers + applied.layer;
-                    for (costs, &metric) in costs.iter_mut().zip(metrics) {
-                        let cost = applied.cost[metric];
-                        costs[place] = join(Program::METRICS[metric].combine, costs[place], cost);
+                for row in 0..shapes.len() / (layers * MAX_RANK) {
+                    for (decision, choice) in choices.iter_mut().enumerate() {
+                        let mut key = [0];
+                        let known = &program.decisions()[decision];
+                        columns[decision].add_to(start + row, known.size, 1, &mut key, &known.name)?;
+                        *choice = key[0];
                     }
-                    let shape = &mut shapes[place * MAX_RANK..(place + 1) * MAX_RANK];
-                    shape.fill(0);
-                    shape[..applied.output_shape.rank()].copy_from_slice(&applied.output_shape);
-                })?;
-                if let Outcome::Refused { step, refusal } = outcome
-                    && refusal.is_overflow()
-                {
-                    return Err(program.error(step, &refusal, state));
+                    state.reset();
+                    let outcome = program.follow(state, choices, |applied| {
+                        let place = row * layers + applied.layer;
+                        for (costs, &metric) in costs.iter_mut().zip(metrics) {
+                            let cost = applied.cost[metric];
+                            costs[place] = join(Program::METRICS[metric].combine, costs[place], cost);
+                        }
+                        let shape = &mut shapes[place * MAX_RANK..(place + 1) * MAX_RANK];
+                        shape.fill(0);
+                        shape[..applied.output_shape.rank()].copy_from_slice(&applied.output_shape);
+                    })?;
+                    if let Outcome::Refused { step, refusal } = outcome
+                        && refusal.is_overflow()
+                    {
+                        return Err(program.error(step, &refusal, state));
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
     }
 }
 
@@ -389,9 +376,19 @@ fn check_columns(diagram: &Diagram, columns: &[Column<'_>]) -> Result<usize> {
     }
 }
 
-fn start_from(base: &[i64], metrics: &[usize], outputs: &mut [&mut [i64]]) {
-    for (&metric, output) in metrics.iter().zip(outputs) {
-        output.fill(base[metric]);
+impl Batch<'_> {
+    /// Adds the indices of a decision, times a factor, to keys.
+    fn add_to(&self, decision: usize, start: usize, factor: u32, keys: &mut [u32]) -> Result<()> {
+        let known = &self.diagram.program().decisions()[decision];
+        self.columns[decision].add_to(start, known.size, factor, keys, &known.name)
+    }
+}
+
+fn start_from(batch: &Batch<'_>, block: &mut Job<'_>) {
+    for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
+        if let &Way::Gather(metric, _) = way {
+            output.fill(batch.diagram.base()[metric]);
+        }
     }
 }
 
@@ -410,6 +407,7 @@ fn gather(costs: &Costs, keys: &[u32], output: &mut [i64], base: Option<i64>, co
     }
 }
 
+#[allow(clippy::inline_always)] // It is compiled into each instruction set's own copy.
 #[inline(always)]
 fn gather_sum_plain(table: &[u32], keys: &[u32], output: &mut [i64], base: Option<i64>) {
     debug_assert!(keys.iter().all(|&key| (key as usize) < table.len()));

@@ -5,7 +5,7 @@
 //! keep ends it. What is left is counted forward, equal states merged.
 
 use super::optimize::{Extremes, join};
-use super::{DEAD, Diagram, Interrupt, METRICS};
+use super::{DEAD, Diagram, Interrupt, METRICS, ROOT};
 use crate::space::{Combine, Program};
 use crate::{Error, ErrorKind, Result};
 use num_bigint::BigUint;
@@ -60,7 +60,9 @@ impl Feasible {
                 )));
             }
         }
-        let extremes = bounds.iter().map(|bound| diagram.extremes(bound.metric, interrupt).cloned());
+        let extremes = bounds
+            .iter()
+            .map(|bound| diagram.extremes(bound.metric, interrupt).cloned());
         Ok(Self {
             extremes: extremes.collect::<Result<_>>()?,
             diagram,
@@ -173,14 +175,14 @@ impl Feasible {
             &restricted
         };
         let mut total = BigUint::zero();
-        let Some(start) = self.canonical(diagram.root(), self.start()) else {
+        let Some(start) = self.canonical(ROOT, self.start()) else {
             return Ok(total);
         };
         if Self::is_settled(&start) {
-            return Ok(paths[diagram.root() as usize].clone());
+            return Ok(paths[ROOT as usize].clone());
         }
         let mut open: FxHashMap<u32, FxHashMap<Spent, BigUint>> = FxHashMap::default();
-        open.entry(diagram.root()).or_default().insert(start, BigUint::from(1_u8));
+        open.entry(ROOT).or_default().insert(start, BigUint::from(1_u8));
         let mut states = 1;
         let mut reader = diagram.reader();
         for node in 0..diagram.terminal() {
@@ -258,7 +260,7 @@ impl Feasible {
     /// # Errors
     /// `Limit` where that cannot be told within memory.
     pub fn is_empty(&self) -> Result<bool> {
-        self.fits(self.diagram.root(), self.start()).map(|fits| !fits)
+        self.fits(ROOT, self.start()).map(|fits| !fits)
     }
 
     /// For each value of the decision that comes after `prefix`, whether the candidate can still be completed to one
@@ -271,11 +273,13 @@ impl Feasible {
     pub fn allowed(&self, prefix: &[u32]) -> Result<Option<(usize, Vec<bool>)>> {
         let diagram = &*self.diagram;
         let mut spent = self.start();
-        let mut node = diagram.root();
+        let mut node = ROOT;
         let mut reader = diagram.reader();
         for &index in prefix {
             if node == diagram.terminal() {
-                return Err(Error::argument("more indices are given than the candidate has decisions"));
+                return Err(Error::argument(
+                    "more indices are given than the candidate has decisions",
+                ));
             }
             let stage = diagram.stage(node);
             if index as usize >= stage.size {

@@ -38,7 +38,7 @@ impl<'a, T: Copy> Strided<'a, T> {
     }
 
     /// Calls back with each item of a block, and its position in the block.
-    #[inline(always)]
+    #[inline]
     fn each(&self, start: usize, len: usize, mut item: impl FnMut(usize, T)) {
         if self.stride == 1 {
             let from = self.first + start;
@@ -84,7 +84,9 @@ impl Lookup {
             }
         } else {
             let indexed = values.iter().enumerate().rev();
-            lookup.sparse.extend(indexed.map(|(index, &value)| (value, index as u32)));
+            lookup
+                .sparse
+                .extend(indexed.map(|(index, &value)| (value, index as u32)));
         }
         lookup
     }

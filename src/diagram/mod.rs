@@ -20,7 +20,7 @@ pub use evaluate::{Evaluator, INVALID, LayerTable};
 pub use feasible::{Bound, Feasible};
 pub use input::{Column, Lookup, Strided};
 pub use optimize::Extremes;
-pub use parallel::default_threads;
+pub use parallel::{Workers, default_threads};
 pub use sample::Index;
 pub use walk::Walk;
 
@@ -70,6 +70,9 @@ pub(crate) struct Arc<'a> {
     pub(crate) cost: &'a [i64],
 }
 
+/// The nodes of a stage by their live state.
+type NodesByState = FxHashMap<Box<[i64]>, u32>;
+
 /// A compiled space. Frozen; every pass takes `&self`.
 #[derive(Debug)]
 pub struct Diagram {
@@ -84,13 +87,16 @@ pub struct Diagram {
     /// For each stored arc its costs, one after the other.
     cost: Vec<i64>,
     /// Where implicit arcs find the node of a state: by the step and the decision of its stage.
-    index: FxHashMap<(usize, usize), FxHashMap<Box<[i64]>, u32>>,
+    index: FxHashMap<(usize, usize), NodesByState>,
     /// From this stage on there are too many arcs even to look at once: candidates are run one by one.
     open: Option<usize>,
     paths: OnceLock<Vec<BigUint>>,
     sampler: OnceLock<sample::Sampler>,
     extremes: Vec<OnceLock<std::sync::Arc<Extremes>>>,
 }
+
+/// The node where every candidate starts; also the terminal, where there is no decision.
+pub(crate) const ROOT: u32 = 0;
 
 /// The number of metrics.
 pub(crate) const METRICS: usize = Program::METRICS.len();
@@ -116,11 +122,6 @@ impl Diagram {
     /// Whether arcs are kept, or found again each time that they are asked for; by stage.
     pub fn is_implicit(&self, stage: usize) -> bool {
         matches!(self.stages[stage].arcs, Arcs::Implicit(_))
-    }
-
-    /// The node where every candidate starts.
-    pub(crate) fn root(&self) -> u32 {
-        0
     }
 
     pub(crate) fn stage(&self, node: u32) -> &Stage {
@@ -185,8 +186,10 @@ impl Diagram {
                 decisions.len()
             )));
         }
-        if let Some((decision, choice)) =
-            decisions.iter().zip(choices).find(|(decision, choice)| **choice as usize >= decision.size)
+        if let Some((decision, choice)) = decisions
+            .iter()
+            .zip(choices)
+            .find(|(decision, choice)| **choice as usize >= decision.size)
         {
             return Err(Error::argument(format!(
                 "index {choice} is not in the domain of decision '{}', which has {} values",
@@ -200,7 +203,7 @@ impl Diagram {
             }
         };
         let mut reader = self.reader();
-        let mut node = self.root();
+        let mut node = ROOT;
         while node != self.terminal() {
             if self.open == Some(self.stage_of[node as usize] as usize) {
                 return Ok(reader.finish(node, |decision| choices[decision])?.map(|cost| {
@@ -281,11 +284,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// `Overflow` where a count leaves 63 bits.
-    pub(crate) fn finish(
-        &mut self,
-        node: u32,
-        choices: impl Fn(usize) -> u32,
-    ) -> Result<Option<&[i64]>> {
+    pub(crate) fn finish(&mut self, node: u32, choices: impl Fn(usize) -> u32) -> Result<Option<&[i64]>> {
         let program = &self.diagram.program;
         let stage = self.diagram.stage(node);
         let Arcs::Implicit(states) = &stage.arcs else {

@@ -1,6 +1,6 @@
 //! The cheapest and the dearest way to complete each node.
 
-use super::{DEAD, Diagram, Fixed, Interrupt};
+use super::{DEAD, Diagram, Fixed, Interrupt, ROOT};
 use crate::space::{Combine, Program};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Diagram {
     pub fn range(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<(i64, i64)> {
         let combine = Program::METRICS[metric].combine;
         let extremes = self.extremes(metric, interrupt)?;
-        let (base, root) = (self.base()[metric], self.root() as usize);
+        let (base, root) = (self.base()[metric], ROOT as usize);
         Ok((
             join(combine, base, extremes.smallest[root]),
             join(combine, base, extremes.largest[root]),

@@ -12,16 +12,24 @@ pub fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Works off jobs with up to `threads` threads, this one among them; each makes its own scratch space once.
+/// Who does the work of a call.
+#[derive(Clone, Copy)]
+pub struct Workers<'a> {
+    /// The most threads that work at once; at least 1.
+    pub threads: usize,
+    /// Asked now and then whether to stop.
+    pub interrupt: Interrupt<'a>,
+}
+
+/// Works off jobs with a few threads, this one among them; each makes its own scratch space once.
 ///
-/// `interrupt` is asked on this thread only, after each of its jobs.
+/// Interrupts are asked for on this thread only, after each of its jobs.
 ///
 /// # Errors
 /// The first error of a job, in the order of the jobs, among those that were begun; `Interrupted`.
 pub(super) fn work_off<J: Send, S>(
     jobs: impl Iterator<Item = J> + Send,
-    threads: usize,
-    interrupt: Interrupt<'_>,
+    Workers { threads, interrupt }: Workers<'_>,
     scratch: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, J) -> Result<()> + Sync,
 ) -> Result<()> {
@@ -49,7 +57,10 @@ pub(super) fn work_off<J: Send, S>(
     std::thread::scope(|scope| {
         for _ in 1..threads {
             // A thread that cannot be had is done without.
-            if std::thread::Builder::new().spawn_scoped(scope, || run(&|| false)).is_err() {
+            if std::thread::Builder::new()
+                .spawn_scoped(scope, || run(&|| false))
+                .is_err()
+            {
                 break;
             }
         }
@@ -66,14 +77,23 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
 
+    fn of(threads: usize, interrupt: Interrupt<'_>) -> Workers<'_> {
+        Workers { threads, interrupt }
+    }
+
     #[test]
     fn every_job_is_done_once() {
         for threads in [1, 3] {
             let sum = AtomicUsize::new(0);
-            work_off(0..1000, threads, &|| false, || (), |(), job| {
-                sum.fetch_add(job, Ordering::Relaxed);
-                Ok(())
-            })
+            work_off(
+                0..1000,
+                of(threads, &|| false),
+                || (),
+                |(), job| {
+                    sum.fetch_add(job, Ordering::Relaxed);
+                    Ok(())
+                },
+            )
             .unwrap();
             assert_eq!(sum.into_inner(), 499_500);
         }
@@ -81,10 +101,16 @@ mod tests {
 
     #[test]
     fn errors_and_interrupts_stop_the_work() {
-        let refuse = |(): &mut (), job: usize| if job == 7 { Err(Error::argument("seven")) } else { Ok(()) };
-        let error = work_off(0..1000, 2, &|| false, || (), refuse).unwrap_err();
+        let refuse = |(): &mut (), job: usize| {
+            if job == 7 {
+                Err(Error::argument("seven"))
+            } else {
+                Ok(())
+            }
+        };
+        let error = work_off(0..1000, of(2, &|| false), || (), refuse).unwrap_err();
         assert_eq!(error.message, "seven");
-        let error = work_off(0.., 2, &|| true, || (), |(), _: usize| Ok(())).unwrap_err();
+        let error = work_off(0.., of(2, &|| true), || (), |(), _: usize| Ok(())).unwrap_err();
         assert_eq!(error, Error::interrupted());
     }
 }

@@ -1,7 +1,7 @@
 //! Uniform samples of the whole space.
 
-use super::parallel::work_off;
-use super::{DEAD, Diagram, Interrupt};
+use super::parallel::{Workers, work_off};
+use super::{DEAD, Diagram, Interrupt, ROOT};
 use crate::Result;
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
@@ -94,7 +94,11 @@ impl Diagram {
             let mut sum = BigUint::ZERO;
             for value in 0..size {
                 sum += ways(&mut reader, value);
-                let share = if total.is_zero() { None } else { ((&sum << 64_u8) / total).to_u64() };
+                let share = if total.is_zero() {
+                    None
+                } else {
+                    ((&sum << 64_u8) / total).to_u64()
+                };
                 sampler.shares.push(share.unwrap_or(u64::MAX));
             }
         }
@@ -108,27 +112,22 @@ impl Diagram {
     ///
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
-    pub fn sample<T: Index>(
-        &self,
-        seed: u64,
-        n: usize,
-        columns: &mut [T],
-        threads: usize,
-        interrupt: Interrupt<'_>,
-    ) -> Result<()> {
-        let paths = self.paths(interrupt)?;
-        let sampler = self.sampler(interrupt)?;
+    pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
+        let paths = self.paths(workers.interrupt)?;
+        let sampler = self.sampler(workers.interrupt)?;
         let decisions = self.program().decisions().len();
         assert_eq!(columns.len(), n * decisions, "a column for each decision");
-        let mut chunks: Vec<_> = columns.chunks_mut(n.max(1)).map(|column| column.chunks_mut(BLOCK)).collect();
+        let mut chunks: Vec<_> = columns
+            .chunks_mut(n.max(1))
+            .map(|column| column.chunks_mut(BLOCK))
+            .collect();
         let blocks = (0..n.div_ceil(BLOCK)).map(|block| {
             let columns: Vec<&mut [T]> = chunks.iter_mut().filter_map(Iterator::next).collect();
             (block, columns)
         });
         work_off(
             blocks,
-            threads,
-            interrupt,
+            workers,
             || self.reader(),
             |reader, (block, mut columns)| {
                 let mut rng = stream(seed, block as u64);
@@ -136,7 +135,7 @@ impl Diagram {
                     for column in &mut columns {
                         column[row] = T::of(0);
                     }
-                    let mut node = self.root();
+                    let mut node = ROOT;
                     while node != self.terminal() {
                         let value = sampler.draw(self, paths, reader, node, &mut rng);
                         columns[self.stage(node).decision][row] = T::of(value as u32);
@@ -173,7 +172,11 @@ impl Sampler {
                 let mut ways = Vec::with_capacity(size);
                 for value in 0..size {
                     let next = reader.arc(node, value).next;
-                    let more = if next == DEAD { BigUint::ZERO } else { paths[next as usize].clone() };
+                    let more = if next == DEAD {
+                        BigUint::ZERO
+                    } else {
+                        paths[next as usize].clone()
+                    };
                     ways.push(ways.last().map_or(BigUint::ZERO, Clone::clone) + more);
                 }
                 let total = ways[size - 1].clone();

@@ -1,6 +1,6 @@
 //! The diagram as a few lookup tables: consecutive stages are fused while their joint table stays in cache.
 
-use super::{DEAD, Diagram, METRICS, optimize::join};
+use super::{DEAD, Diagram, METRICS, ROOT, optimize::join};
 use crate::Result;
 use crate::space::{Combine, Program};
 use num_traits::Zero;
@@ -69,7 +69,9 @@ pub(super) fn position(entries: &[u32], node: u32) -> u32 {
     if node == DEAD {
         entries.len() as u32
     } else {
-        entries.binary_search(&node).map_or(entries.len() as u32, |position| position as u32)
+        entries
+            .binary_search(&node)
+            .map_or(entries.len() as u32, |position| position as u32)
     }
 }
 
@@ -87,7 +89,7 @@ impl Tables {
             (vec![true; diagram.terminal() as usize + 1], vec![i64::MAX; METRICS])
         };
         let mut earliest = vec![u32::MAX; diagram.terminal() as usize + 1];
-        earliest[diagram.root() as usize] = 0;
+        earliest[ROOT as usize] = 0;
         let mut can_die = !closed;
         let mut reader = diagram.reader();
         for (number, stage) in diagram.stages.iter().enumerate() {
@@ -110,7 +112,10 @@ impl Tables {
         let entries = |stage: usize| -> Vec<u32> {
             (0..=diagram.terminal())
                 .filter(|&node| {
-                    let own = diagram.stage_of.get(node as usize).map_or(usize::MAX, |&own| own as usize);
+                    let own = diagram
+                        .stage_of
+                        .get(node as usize)
+                        .map_or(usize::MAX, |&own| own as usize);
                     own >= stage && lives[node as usize] && earliest[node as usize] as usize <= stage
                 })
                 .collect()
@@ -123,7 +128,9 @@ impl Tables {
             if diagram.open == Some(first) {
                 groups.push(Group {
                     entries: starts,
-                    columns: Vec::new(),
+                    columns: (0..diagram.program().decisions().len())
+                        .map(|decision| (decision, 0))
+                        .collect(),
                     width: 1,
                     step: Lookups::Run,
                 });
@@ -140,7 +147,7 @@ impl Tables {
                 } else {
                     width.saturating_mul(stage.size)
                 };
-                if wider.saturating_mul(starts.len() + 1) > FUSED {
+                if wider.saturating_mul(starts.len() + usize::from(can_die)) > FUSED {
                     break;
                 }
                 if wider != width || !decisions.contains(&stage.decision) {
@@ -183,7 +190,10 @@ impl Tables {
 
     /// Finds the metrics that are always a multiple of another one, and drops their tables.
     fn find_multiples(&mut self, base: &[i64]) {
-        let all_tables = self.groups.iter().all(|group| matches!(group.step, Lookups::Tables { .. }));
+        let all_tables = self
+            .groups
+            .iter()
+            .all(|group| matches!(group.step, Lookups::Tables { .. }));
         if !all_tables {
             return;
         }
@@ -257,7 +267,7 @@ fn fuse(
 ) -> Lookups {
     let items = (starts.len() + 1) * width;
     let mut next = Vec::with_capacity(items);
-    let mut costs: Vec<Vec<i64>> = vec![Vec::with_capacity(items); METRICS];
+    let mut costs: [Vec<i64>; METRICS] = std::array::from_fn(|_| Vec::with_capacity(items));
     let mut reader = diagram.reader();
     let mut choices = vec![0; diagram.program().decisions().len()];
     for &start in starts {
@@ -269,7 +279,12 @@ fn fuse(
             }
             let mut node = start;
             let mut total = [0; METRICS];
-            while node != DEAD && diagram.stage_of.get(node as usize).is_some_and(|&stage| (stage as usize) < last) {
+            while node != DEAD
+                && diagram
+                    .stage_of
+                    .get(node as usize)
+                    .is_some_and(|&stage| (stage as usize) < last)
+            {
                 let arc = reader.arc(node, choices[diagram.stage(node).decision]);
                 node = arc.next;
                 if node != DEAD && !lives[node as usize] {

@@ -14,7 +14,10 @@ impl Rule for Dense {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         match inputs[0].rank() {
-            0 => Err(Refusal::new("it needs an input of at least one axis beside the batch", [])),
+            0 => Err(Refusal::new(
+                "it needs an input of at least one axis beside the batch",
+                [],
+            )),
             rank => Ok(inputs[0].with(rank - 1, args[0])),
         }
     }

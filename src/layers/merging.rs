@@ -56,8 +56,7 @@ pub(super) struct Concatenate;
 
 impl Rule for Concatenate {
     const NAME: &'static str = "Concatenate";
-    const PARAMETERS: &'static [Parameter] =
-        &[Parameter::new("axis", Domain::Int(i64::MIN + 1), Arity::One, Some(-1))];
+    const PARAMETERS: &'static [Parameter] = &[Parameter::new("axis", Domain::Int(i64::MIN + 1), Arity::One, Some(-1))];
     const INPUTS: (usize, usize) = (2, usize::MAX);
     const PURPOSE: &'static str = "it puts its inputs side by side, which needs no weights";
 

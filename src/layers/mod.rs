@@ -264,10 +264,7 @@ impl Kind {
     pub fn named(name: &str) -> Result<&'static Self> {
         KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
             let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-            Error::argument(format!(
-                "unknown layer '{name}'; the layers are {}",
-                known.join(", ")
-            ))
+            Error::argument(format!("unknown layer '{name}'; the layers are {}", known.join(", ")))
         })
     }
 

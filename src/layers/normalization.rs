@@ -49,7 +49,10 @@ impl Rule for BatchNormalization {
         let moving = if renorm == 0 {
             Q::of(2, "moving mean and variance")
         } else {
-            Q::of(5, "moving mean, variance and deviation, and the mean and deviation of renorm")
+            Q::of(
+                5,
+                "moving mean, variance and deviation, and the mean and deviation of renorm",
+            )
         };
         Cost {
             trainable: trained * channels(),

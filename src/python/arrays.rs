@@ -30,7 +30,9 @@ impl<'py> Borrowed<'py> {
         if let Ok(array) = column.cast::<PyArray1<u32>>() {
             return borrow(array).map(Self::U32);
         }
-        Err(Error::argument("a column must be a 1-D array of uint8, uint16, uint32 or int64"))
+        Err(Error::argument(
+            "a column must be a 1-D array of uint8, uint16, uint32 or int64",
+        ))
     }
 
     /// The column, for as long as the array is borrowed.

@@ -11,7 +11,9 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 /// A value as Python shows it.
 fn show(value: &Bound<'_, PyAny>) -> String {
-    value.repr().map_or_else(|_| "an object without a repr".to_owned(), |text| text.to_string())
+    value
+        .repr()
+        .map_or_else(|_| "an object without a repr".to_owned(), |text| text.to_string())
 }
 
 /// An integer; numpy's count, floats and bools do not.
@@ -24,7 +26,10 @@ fn integer(value: &Bound<'_, PyAny>) -> Option<Result<i64>> {
     Some(index.extract::<i64>().map_err(|_| {
         Error::new(
             crate::ErrorKind::Overflow,
-            format!("{} does not fit into 63 bits, the range that is counted exactly", show(value)),
+            format!(
+                "{} does not fit into 63 bits, the range that is counted exactly",
+                show(value)
+            ),
         )
     }))
 }
@@ -44,7 +49,10 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
         Domain::Flag => value.extract::<bool>().ok().map(i64::from),
         Domain::Keyword(words) => value.cast::<PyString>().ok().and_then(|word| {
             let word = word.to_string().to_lowercase();
-            words.iter().position(|known| **known == word).map(|position| position as i64)
+            words
+                .iter()
+                .position(|known| **known == word)
+                .map(|position| position as i64)
         }),
     };
     let takes = || match parameter.domain {
@@ -53,8 +61,8 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
         Domain::Flag => "True or False".to_owned(),
         Domain::Keyword(words) => format!("one of {words:?}"),
     };
-    let code = code
-        .ok_or_else(|| Error::argument(format!("{} must be {}, not {}", parameter.name, takes(), show(value))))?;
+    let code =
+        code.ok_or_else(|| Error::argument(format!("{} must be {}, not {}", parameter.name, takes(), show(value))))?;
     parameter.check(code)?;
     Ok(code)
 }
@@ -80,7 +88,9 @@ fn expression(tuple: &Bound<'_, PyTuple>, code: &dyn Fn(&Bound<'_, PyAny>) -> Re
     match name.as_str() {
         "decision" => {
             let values = right.try_iter().map_err(|_| wrong())?;
-            let values = values.map(|value| code(&value.map_err(|_| wrong())?)).collect::<Result<_>>()?;
+            let values = values
+                .map(|value| code(&value.map_err(|_| wrong())?))
+                .collect::<Result<_>>()?;
             Ok(Expr::Lookup {
                 decision: left.extract().map_err(|_| wrong())?,
                 values,
@@ -92,7 +102,11 @@ fn expression(tuple: &Bound<'_, PyTuple>, code: &dyn Fn(&Bound<'_, PyAny>) -> Re
         }),
         name => {
             let operator = Operator::named(name).ok_or_else(wrong)?;
-            Ok(Expr::Binary(operator, Box::new(number(&left)?), Box::new(number(&right)?)))
+            Ok(Expr::Binary(
+                operator,
+                Box::new(number(&left)?),
+                Box::new(number(&right)?),
+            ))
         }
     }
 }
@@ -154,7 +168,11 @@ pub(super) fn arguments(kind: &Kind, given: &Bound<'_, PyDict>) -> Result<Vec<Ex
                     Arity::Each(n) => format!("one value or {n} of them"),
                     Arity::Any => "a sequence of values".to_owned(),
                 };
-                return Err(Error::argument(format!("{} takes {takes}, not {}", parameter.name, show(&value))));
+                return Err(Error::argument(format!(
+                    "{} takes {takes}, not {}",
+                    parameter.name,
+                    show(&value)
+                )));
             }
         }
     }
@@ -184,7 +202,10 @@ pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<P
         if parameter.arity == Arity::One {
             dict.set_item(parameter.name, one(parameter, own[0])?)?;
         } else {
-            let own = own.iter().map(|&value| one(parameter, value)).collect::<PyResult<Vec<_>>>()?;
+            let own = own
+                .iter()
+                .map(|&value| one(parameter, value))
+                .collect::<PyResult<Vec<_>>>()?;
             dict.set_item(parameter.name, own)?;
         }
     }

@@ -3,7 +3,7 @@
 use super::arrays::Borrowed;
 use super::convert::values;
 use super::{detached, raise};
-use crate::diagram::{self, Column, Evaluator, LayerTable, default_threads};
+use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threads};
 use crate::layers::{Formula, MAX_RANK};
 use crate::space::{self, Program};
 use num_bigint::BigUint;
@@ -256,7 +256,10 @@ impl Diagram {
                 let array = PyArray2::<$kind>::zeros(py, shape, false);
                 let mut columns = array.readwrite();
                 let slice = columns.as_slice_mut()?;
-                detached(py, |interrupt| self.diagram.sample(seed, n, slice, threads, interrupt))?;
+                detached(py, |interrupt| {
+                    self.diagram
+                        .sample(seed, n, slice, Workers { threads, interrupt })
+                })?;
                 drop(columns);
                 array.into_any().getattr("T")
             }};
@@ -280,9 +283,15 @@ impl Diagram {
     ) -> PyResult<Evaluated<'py>> {
         let metrics = metric_positions(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
-        let columns = borrowed.iter().map(Borrowed::column).collect::<crate::Result<Vec<Column<'_>>>>();
+        let columns = borrowed
+            .iter()
+            .map(Borrowed::column)
+            .collect::<crate::Result<Vec<Column<'_>>>>();
         let columns = columns.map_err(|error| raise(py, error))?;
-        let arrays: Vec<_> = metrics.iter().map(|_| PyArray1::<i64>::zeros(py, rows, false)).collect();
+        let arrays: Vec<_> = metrics
+            .iter()
+            .map(|_| PyArray1::<i64>::zeros(py, rows, false))
+            .collect();
         let valid = PyArray1::<bool>::zeros(py, rows, false);
         {
             let mut written: Vec<_> = arrays.iter().map(PyArrayMethods::readwrite).collect();
@@ -294,8 +303,9 @@ impl Diagram {
             let flags = flags.as_slice_mut()?;
             let threads = threads.unwrap_or_else(default_threads);
             detached(py, |interrupt| {
+                let workers = Workers { threads, interrupt };
                 let evaluator = self.evaluator()?;
-                evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, flags, threads, interrupt)
+                evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, flags, workers)
             })?;
         }
         Ok((arrays, valid))
@@ -313,7 +323,10 @@ impl Diagram {
     ) -> PyResult<EvaluatedLayers<'py>> {
         let metrics = metric_positions(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
-        let columns = borrowed.iter().map(Borrowed::column).collect::<crate::Result<Vec<Column<'_>>>>();
+        let columns = borrowed
+            .iter()
+            .map(Borrowed::column)
+            .collect::<crate::Result<Vec<Column<'_>>>>();
         let columns = columns.map_err(|error| raise(py, error))?;
         let layers = self.diagram.program().layers().len();
         let arrays: Vec<_> = metrics
@@ -334,7 +347,8 @@ impl Diagram {
             };
             let threads = threads.unwrap_or_else(default_threads);
             detached(py, |interrupt| {
-                Evaluator::evaluate_layers(&self.diagram, &columns, &metrics, table, threads, interrupt)
+                let workers = Workers { threads, interrupt };
+                Evaluator::evaluate_layers(&self.diagram, &columns, &metrics, table, workers)
             })?;
         }
         Ok((arrays, shapes))

@@ -2,6 +2,7 @@
 //!
 //! Every method copies its small inputs, borrows its arrays, and works without the GIL. Errors become the exceptions of
 //! `archbudget.errors` in one function, [`raise`].
+#![allow(clippy::needless_pass_by_value)] // pyo3 hands small arguments over by value.
 
 mod arrays;
 mod convert;
@@ -51,6 +52,7 @@ fn detached<T: Send>(
             return false;
         }
         *last = Instant::now();
+        #[allow(clippy::redundant_closure_for_method_calls)] // The method is not general enough in lifetimes.
         match Python::attach(|py| py.check_signals()) {
             Ok(()) => false,
             Err(error) => {

@@ -33,7 +33,10 @@ impl Program {
             ("bytes_per_activation", bytes_per_activation),
         ] {
             if bytes < 1 {
-                return Err(raise(py, Error::argument(format!("{name} must be at least 1, not {bytes}"))));
+                return Err(raise(
+                    py,
+                    Error::argument(format!("{name} must be at least 1, not {bytes}")),
+                ));
             }
         }
         let settings = Settings {
@@ -54,8 +57,9 @@ impl Program {
     fn layer(&mut self, py: Python<'_>, name: &str, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<usize> {
         let mut add = || {
             let kind = Kind::named(kind)?;
-            let args = arguments(kind, args)
-                .map_err(|error| Error::new(error.kind, format!("layer '{name}' ({}): {}", kind.name, error.message)))?;
+            let args = arguments(kind, args).map_err(|error| {
+                Error::new(error.kind, format!("layer '{name}' ({}): {}", kind.name, error.message))
+            })?;
             self.program.layer(name, kind, args)
         };
         add().map_err(|error| raise(py, error))

@@ -21,7 +21,7 @@ pub enum Operator {
     /// The larger one.
     Maximum,
     /// The multiple of the right nearest to the left, at least the right, and never below nine tenths of the left:
-    /// `make_divisible` of MobileNet.
+    /// `make_divisible` of the `MobileNet` papers.
     RoundTo,
     /// 1 where the left is at most the right, else 0.
     AtMost,
@@ -48,11 +48,7 @@ impl Operator {
 
     fn apply(self, a: i64, b: i64) -> Result<i64, Refusal> {
         let positive = |what| {
-            if b > 0 {
-                Ok(())
-            } else {
-                Err(Refusal::new(what, [a, b]))
-            }
+            if b > 0 { Ok(()) } else { Err(Refusal::new(what, [a, b])) }
         };
         match self {
             Self::Add => a.checked_add(b),
@@ -114,10 +110,7 @@ impl Expr {
     pub(super) fn visit(&self, decision: &mut impl FnMut(usize, usize), tensor: &mut impl FnMut(Tensor)) {
         match self {
             Self::Constant(_) => {}
-            Self::Lookup {
-                decision: read,
-                values,
-            } => decision(*read, values.len()),
+            Self::Lookup { decision: read, values } => decision(*read, values.len()),
             Self::Side { tensor: read, .. } => tensor(*read),
             Self::Binary(_, a, b) => {
                 a.visit(decision, tensor);

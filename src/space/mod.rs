@@ -13,5 +13,5 @@ mod run;
 
 pub use expr::{Expr, Operator};
 pub use program::{Action, Atom, Combine, Decision, Guard, Layer, Metric, Program, Settings, Step, Tensor};
-pub(crate) use run::{Outcome, State};
 pub use run::{LayerTrace, Trace};
+pub(crate) use run::{Outcome, State};

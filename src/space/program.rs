@@ -211,10 +211,7 @@ impl Program {
             .position(|metric| metric.name == name)
             .ok_or_else(|| {
                 let known: Vec<_> = Self::METRICS.iter().map(|metric| metric.name).collect();
-                Error::argument(format!(
-                    "unknown metric '{name}'; the metrics are {}",
-                    known.join(", ")
-                ))
+                Error::argument(format!("unknown metric '{name}'; the metrics are {}", known.join(", ")))
             })
     }
 
@@ -401,13 +398,12 @@ impl Program {
                 .iter()
                 .any(|step| matches!(step.action, Action::Layer { layer: earlier, .. } if earlier == layer));
             if again {
-                match self.layers[layer].shared {
-                    Some(slot) => self.last_use[slot] = step,
-                    None => {
-                        self.layers[layer].shared = Some(self.shared);
-                        self.last_use.push(step);
-                        self.shared += 1;
-                    }
+                if let Some(slot) = self.layers[layer].shared {
+                    self.last_use[slot] = step;
+                } else {
+                    self.layers[layer].shared = Some(self.shared);
+                    self.last_use.push(step);
+                    self.shared += 1;
                 }
             }
         }
@@ -417,7 +413,10 @@ impl Program {
         self.alive.push(Vec::new());
         for &source in &sources {
             let Some(writer) = self.writer[source.0] else {
-                return Err(Error::argument(format!("tensor {} is read before it is written", source.0)));
+                return Err(Error::argument(format!(
+                    "tensor {} is read before it is written",
+                    source.0
+                )));
             };
             let known = self.readers[source.0].last().copied().unwrap_or(writer);
             for alive in &mut self.alive[known + 1..=step] {
@@ -434,11 +433,7 @@ impl Program {
                 self.classes[decision].push(OnceLock::new());
             }
         }
-        self.steps.push(Step {
-            guard,
-            action,
-            reads,
-        });
+        self.steps.push(Step { guard, action, reads });
         Ok(())
     }
 

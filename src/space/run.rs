@@ -206,9 +206,13 @@ impl Program {
             }
             for (arg, parameter) in args.iter().zip(kind.owners(args.len())) {
                 let value = arg.value(state)?;
-                if !matches!(arg, super::Expr::Constant(_) | super::Expr::Lookup { .. }) && parameter.check(value).is_err()
+                if !matches!(arg, super::Expr::Constant(_) | super::Expr::Lookup { .. })
+                    && parameter.check(value).is_err()
                 {
-                    return Err(Refusal::new("an expression gives {} where a hyperparameter cannot take it", [value]));
+                    return Err(Refusal::new(
+                        "an expression gives {} where a hyperparameter cannot take it",
+                        [value],
+                    ));
                 }
                 values.push(value);
             }
@@ -274,7 +278,11 @@ impl Program {
     /// Where a step asks for a decision, among all that it asks for.
     pub(crate) fn slot(&self, step: usize, decision: usize) -> usize {
         let step = &self.steps[step];
-        let asked = step.guard.iter().map(|atom| atom.decision).chain(step.reads.iter().copied());
+        let asked = step
+            .guard
+            .iter()
+            .map(|atom| atom.decision)
+            .chain(step.reads.iter().copied());
         asked.take_while(|&asked| asked != decision).count()
     }
 
@@ -289,14 +297,17 @@ impl Program {
         let coming = &mentions[mentions.partition_point(|&mention| mention < step)..];
         let matters = coming.iter().any(|&mention| {
             // A guard is read in order, so a failing condition hides all that follows it.
-            let before = self.steps[mention].guard.iter().take_while(|atom| atom.decision != decision);
+            let before = self.steps[mention]
+                .guard
+                .iter()
+                .take_while(|atom| atom.decision != decision);
             let mut known = before.map(|atom| (atom, state.chosen[atom.decision]));
             !known.any(|(atom, value)| value != OPEN && !atom.allowed[value as usize])
         });
         if !matters {
             return None;
         }
-        Some(match &self.classes(decision, step)[..] {
+        Some(match self.classes(decision, step) {
             [] => value,
             classes => classes[value as usize],
         })

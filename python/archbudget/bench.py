@@ -1,0 +1,233 @@
+"""Counting throughput against what people write by hand, in one run.
+
+Everyone counts the weights of the same candidates of the LeNet family: 2 convolutions and 2 dense layers on 28x28x1,
+73,728 networks, from the same columns of 8-bit indices into fresh int64 totals. Peers that are not installed are left
+out. Builders of real networks are given fewer candidates, as they need seconds for a thousand.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archbudget import layers
+from archbudget._expressions import Choice, Int
+from archbudget._space import Space
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    Columns = Sequence[npt.NDArray[np.uint8]]
+
+PEERS = ("archbudget", "numpy", "numba", "floor", "torch", "keras")
+"""Who can be measured; `floor` reads the same columns and writes the same output, and does nothing else."""
+
+WIDTHS = np.arange(8, 129, 8)
+KERNELS = np.array([3, 5, 7])
+UNITS = np.arange(16, 513, 16)
+
+
+def lenet() -> Space:
+    """The LeNet family of the benchmark."""
+    return Space(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(Choice("f1", WIDTHS), Choice("k1", KERNELS), activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(Choice("f2", WIDTHS), Choice("k2", KERNELS), activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(Int("units", 16, 512, step=16), activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Measures each peer `repeats` times, in turns.
+
+    Args:
+        rows: How many candidates the fast ones count; builders get a few of the same.
+        repeats: How often each is measured.
+        peers: Which of `PEERS`; all that are installed by default.
+
+    Returns:
+        For each peer `name`, `rows`, `median_seconds`, `fastest_seconds`, `per_second` (by the median) and `ratio`
+        (archbudget's rate over the peer's).
+
+    Raises:
+        SpaceError: If a peer is unknown, or a number is not positive.
+    """
+    unknown = [peer for peer in peers or () if peer not in PEERS]
+    if unknown:
+        raise SpaceError(f"unknown peers {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    for name, number in (("rows", rows), ("repeats", repeats)):
+        if number < 1:
+            raise SpaceError(f"{name} must be at least 1, not {number}")
+    space = lenet()
+    candidates = space.sample(rows, seed=0)
+    columns = [candidates.indices[:, column] for column in range(len(space.decisions))]
+    truth = space.evaluate(candidates, ["params"])["params"]
+
+    contestants: dict[str, tuple[int, Callable[[], npt.NDArray[np.int64]]]] = {}
+    makers: dict[str, tuple[int, Callable[[Columns], Callable[[], npt.NDArray[np.int64]]]]] = {
+        "archbudget": (rows, lambda _: lambda: space.evaluate(candidates, ["params"])["params"]),
+        "numpy": (rows, _numpy),
+        "numba": (rows, _numba),
+        "floor": (rows, _floor),
+        "torch": (min(rows, 300), _torch),
+        "keras": (min(rows, 20), _keras),
+    }
+    for name in PEERS:
+        if peers is not None and name not in {*peers, "archbudget"}:
+            continue
+        count, make = makers[name]
+        part = [column[:count] for column in columns]
+        try:
+            contestant = make(part)
+        except ImportError:
+            continue
+        totals = contestant()  # Compiles, warms up, and shows that all count the same.
+        if name != "floor" and not np.array_equal(totals, truth[:count]):
+            raise AssertionError(f"{name} counts other totals")
+        contestants[name] = (count, contestant)
+
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, (_, contestant) in contestants.items():
+            start = time.perf_counter()
+            contestant()
+            seconds[name].append(time.perf_counter() - start)
+    rates = {name: contestants[name][0] / statistics.median(times) for name, times in seconds.items()}
+    return [
+        {
+            "name": name,
+            "rows": contestants[name][0],
+            "median_seconds": statistics.median(times),
+            "fastest_seconds": min(times),
+            "per_second": rates[name],
+            "ratio": rates["archbudget"] / rates[name],
+        }
+        for name, times in seconds.items()
+    ]
+
+
+def environment() -> dict[str, str]:
+    """What the numbers of a run depend on: the machine and the versions."""
+    versions = {"python": platform.python_version()}
+    for package in ("archbudget", "numpy", "numba", "torch", "keras", "jax"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {"cpu": _cpu(), "cores": str(len(os.sched_getaffinity(0))), **versions}
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _numpy(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
+    def count() -> npt.NDArray[np.int64]:
+        f1, k1, f2, k2 = (domain[column] for domain, column in zip((WIDTHS, KERNELS) * 2, columns, strict=False))
+        units = UNITS[columns[4]]
+        side = ((28 - k1 + 1) // 2 - k2 + 1) // 2
+        total: npt.NDArray[np.int64] = (k1 * k1 + 1) * f1 + (k2 * k2 * f1 + 1) * f2
+        total += (side * side * f2 + 1) * units + (units + 1) * 10
+        return total
+
+    return count
+
+
+def _numba(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
+    import numba
+
+    @numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+    def kernel(c0: Any, c1: Any, c2: Any, c3: Any, c4: Any) -> Any:
+        out = np.empty(len(c0), np.int64)
+        for i in numba.prange(len(c0)):
+            f1, k1 = 8 * (np.int32(c0[i]) + 1), 2 * np.int32(c1[i]) + 3
+            f2, k2 = 8 * (np.int32(c2[i]) + 1), 2 * np.int32(c3[i]) + 3
+            units = 16 * (np.int32(c4[i]) + 1)
+            side = ((28 - k1 + 1) // 2 - k2 + 1) // 2
+            total = (k1 * k1 + 1) * f1 + (k2 * k2 * f1 + 1) * f2
+            out[i] = total + (side * side * f2 + 1) * units + (units + 1) * 10
+        return out
+
+    return lambda: kernel(*columns)
+
+
+def _floor(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
+    import numba
+
+    @numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+    def kernel(c0: Any, c1: Any, c2: Any, c3: Any, c4: Any) -> Any:
+        out = np.empty(len(c0), np.int64)
+        for i in numba.prange(len(c0)):
+            out[i] = np.int64(c0[i] ^ c1[i] ^ c2[i] ^ c3[i] ^ c4[i])
+        return out
+
+    return lambda: kernel(*columns)
+
+
+def _values(columns: Columns) -> list[tuple[int, ...]]:
+    domains = (WIDTHS, KERNELS, WIDTHS, KERNELS, UNITS)
+    return list(zip(*(domain[column].tolist() for domain, column in zip(domains, columns, strict=True)), strict=True))
+
+
+def _torch(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
+    import torch
+    from torch import nn
+
+    candidates = _values(columns)
+
+    def size(f1: int, k1: int, f2: int, k2: int, units: int) -> int:
+        with torch.device("meta"):
+            features = nn.Sequential(
+                nn.Conv2d(1, f1, k1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(f1, f2, k2), nn.ReLU(), nn.MaxPool2d(2)
+            )
+            flat = features(torch.empty(1, 1, 28, 28)).flatten(1).shape[1]
+            head = nn.Sequential(nn.Linear(flat, units), nn.ReLU(), nn.Dropout(), nn.Linear(units, 10))
+            return sum(weight.numel() for part in (features, head) for weight in part.parameters())
+
+    return lambda: np.array([size(*candidate) for candidate in candidates])
+
+
+def _keras(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
+    import keras
+
+    candidates = _values(columns)
+
+    def size(f1: int, k1: int, f2: int, k2: int, units: int) -> int:
+        model = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                keras.layers.Conv2D(f1, k1, activation="relu"),
+                keras.layers.MaxPooling2D(2),
+                keras.layers.Conv2D(f2, k2, activation="relu"),
+                keras.layers.MaxPooling2D(2),
+                keras.layers.Dropout(0.25),
+                keras.layers.Flatten(),
+                keras.layers.Dense(units, activation="relu"),
+                keras.layers.Dropout(0.5),
+                keras.layers.Dense(10, activation="softmax"),
+            ]
+        )
+        return int(model.count_params())
+
+    return lambda: np.array([size(*candidate) for candidate in candidates])

@@ -1,0 +1,27 @@
+"""Single layers, as archbudget counts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_layers import MERGING
+
+import archbudget as ab
+from archbudget import layers
+
+KINDS = sorted(
+    name
+    for name in layers.__all__
+    if isinstance(getattr(layers, name), type) and issubclass(getattr(layers, name), layers.Layer) and name != "Layer"
+)
+"""The public layers, by name."""
+
+
+def one_layer(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.LayerRecord:
+    """The record of a layer that is applied to inputs of these shapes."""
+    layer = getattr(layers, kind)(**arguments)
+    if kind == "Input":
+        return ab.Space([layer]).architecture().layers[-1]
+    inputs = [layers.Input(shape) for shape in shapes]
+    output = layer(inputs if kind in MERGING else inputs[0])
+    return ab.Space(inputs=inputs, outputs=output).architecture().layers[-1]

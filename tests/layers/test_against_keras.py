@@ -1,0 +1,153 @@
+"""Random layers and random networks against the real Keras."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras_layers import describe
+from layer_records import KINDS, one_layer
+from random_layers import DRAWS, random_case
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import ArchbudgetError
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_layer_can_be_drawn(kind: str) -> None:
+    assert kind in DRAWS, f"add {kind} to tests/random_layers.py"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in DRAWS])
+def test_random_layers_are_counted_or_refused_as_by_keras(kind: str) -> None:
+    rng = Random(f"random {kind}")
+    disagreements = []
+    for _ in range(100):
+        arguments, shapes = random_case(rng, kind)
+        expected, counted = describe(kind, arguments, shapes), count(kind, arguments, shapes)
+        if counted != expected:
+            disagreements.append(f"{kind}(**{arguments}) on {shapes}: {counted}, but Keras says {expected}")
+    assert not disagreements
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shapes"),
+    [
+        ("Add", {}, [[3, 4]]),
+        ("Concatenate", {}, [[3, 4]]),
+        ("Concatenate", {"axis": -1}, [[4], [4]]),
+        ("Conv1D", {"filters": 3, "kernel_size": 2, "padding": "causal", "dilation_rate": 3}, [[4, 2]]),
+        ("Conv1D", {"filters": 4, "kernel_size": 2, "data_format": "CHANNELS_FIRST"}, [[2, 9]]),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "padding": "causal"}, [[4, 4, 2]]),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "lora_rank": 0}, [[4, 4, 2]]),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "lora_rank": 2, "kernel_constraint": "non_neg"}, [[4, 4, 2]]),
+        ("Conv2D", {"filters": 3, "kernel_size": (2, 2, 2)}, [[4, 4, 2]]),
+        ("Dense", {"units": 3, "lora_rank": 0}, [[4]]),
+        ("Dense", {"units": 3, "lora_rank": 2, "kernel_constraint": "non_neg"}, [[4]]),
+        ("Dense", {"units": 0}, [[4]]),
+        ("Flatten", {}, [[]]),
+        ("MaxPooling2D", {"pool_size": 2, "padding": "SAME"}, [[5, 5, 2]]),
+        ("MaxPooling2D", {"pool_size": 9, "padding": "same"}, [[5, 5, 2]]),
+        ("ZeroPadding1D", {"padding": (0, 0)}, [[5, 2]]),
+        ("ZeroPadding2D", {"padding": (1, (2, 3))}, [[5, 5, 2]]),
+        ("ReLU", {"max_value": -1}, [[5]]),
+        ("ReLU", {"negative_slope": -1}, [[5]]),
+    ],
+)
+def test_a_rare_case_is_counted_or_refused_as_by_keras(
+    kind: str, arguments: dict[str, Any], shapes: list[list[int]]
+) -> None:
+    assert count(kind, arguments, shapes) == describe(kind, arguments, shapes)
+
+
+def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
+    """What archbudget says of a layer; `None` if it refuses it."""
+    try:
+        record = one_layer(kind, arguments, shapes)
+    except ArchbudgetError:
+        return None
+    return {
+        "output": list(record.output_shape),
+        "trainable": record.trainable_params,
+        "non_trainable": record.non_trainable_params,
+        "macs": record.macs,
+    }
+
+
+def random_network(rng: Random) -> list[layers.Layer]:
+    """An image network: convolutions and poolings, then dense layers; most of them can be built."""
+    network: list[layers.Layer] = [layers.Input((rng.randint(12, 28), rng.randint(12, 28), rng.randint(1, 4)))]
+    for _ in range(rng.randint(1, 4)):
+        draw = rng.randrange(4)
+        padding = rng.choice(["valid", "same"])
+        use_bias = rng.random() < 0.5
+        if draw == 0:
+            network.append(layers.Conv2D(rng.randint(1, 12), rng.randint(1, 4), padding=padding, use_bias=use_bias))
+        elif draw == 1:
+            network.append(layers.SeparableConv2D(rng.randint(1, 12), 3, rng.randint(1, 2), padding))
+        elif draw == 2:
+            network.append(layers.DepthwiseConv2D(3, padding=padding, depth_multiplier=rng.randint(1, 3)))
+        else:
+            network.append(layers.MaxPooling2D(2, padding=padding))
+        network += rng.choice([[], [layers.BatchNormalization()], [layers.ReLU()], [layers.Activation("gelu")]])
+    network.append(rng.choice([layers.Flatten(), layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D()]))
+    for _ in range(rng.randint(0, 2)):
+        network += [layers.Dense(rng.randint(1, 32), "relu", rng.random() < 0.8), layers.Dropout(0.5)]
+    return [*network, layers.Dense(10, activation="softmax")]
+
+
+def sequential(network: list[layers.Layer]) -> keras.Sequential:
+    """The same network, written in Keras."""
+    keras.backend.clear_session()
+    made = []
+    for layer in network:
+        given = {name: value for name, value in layer.arguments().items() if layer.kind != "Input" or name == "shape"}
+        made.append(getattr(keras.layers, layer.kind)(**given))
+    return keras.Sequential(made)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_random_network_is_counted_as_by_keras(seed: int) -> None:
+    network = random_network(Random(seed))
+    try:
+        real = sequential(network)
+    except ValueError:
+        with pytest.raises(ArchbudgetError):
+            ab.Space(network)
+        return
+    arch = ab.Space(network).architecture()
+    trainable = sum(int(np.prod(weight.shape)) for weight in real.trainable_weights)
+    assert arch.params == real.count_params()
+    assert arch.trainable_params == trainable
+    assert [(layer.name, layer.output_shape, layer.params) for layer in arch.layers[1:]] == [
+        (layer.name, layer.output.shape[1:], layer.count_params()) for layer in real.layers
+    ]
+
+    made = arch.to_keras()
+    assert made.count_params() == arch.params
+    assert [layer.get_config() for layer in made.layers[1:]] == [layer.get_config() for layer in real.layers]
+
+
+def test_the_names_of_repeated_layers_are_those_of_keras() -> None:
+    kinds = ["Dense", "ReLU", "Dense", "BatchNormalization", "ReLU", "Dense"]
+    network = [layers.Input((4,))]
+    network += [layers.Dense(3) if kind == "Dense" else getattr(layers, kind)() for kind in kinds]
+    expected = [layer.name for layer in sequential(network).layers]
+    assert [layer.name for layer in ab.Space(network).architecture().layers][1:] == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_automatic_names_are_those_of_keras(kind: str) -> None:
+    arguments, shapes = next(
+        (arguments, shapes)
+        for arguments, shapes in (random_case(Random(seed), kind) for seed in range(100))
+        if describe(kind, arguments, shapes) is not None
+    )
+    keras.backend.clear_session()
+    made = getattr(keras.layers, kind)(**arguments)
+    expected = made._keras_history.operation.name if kind == "Input" else made.name
+    assert one_layer(kind, arguments, shapes).name == expected

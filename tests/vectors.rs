@@ -1,0 +1,189 @@
+//! Every layer against the vectors that the real Keras made (`tests/vectors/generate.py`).
+
+use archbudget::layers::{Arity, Cost, Count, Domain, KINDS, Kind, Parameter, Shape, UNSET};
+use archbudget::space::{Expr, Program, Settings, Tensor};
+use archbudget::{Error, Result};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn cases(kind: &Kind) -> Vec<Value> {
+    let path = directory().join(format!("{}.json", kind.name));
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|_| panic!("{} has no vectors: run tests/vectors/generate.py {0}", kind.name));
+    serde_json::from_str(&text).expect("a list of cases")
+}
+
+fn numbers(value: &Value) -> Vec<i64> {
+    let items = value.as_array().expect("a list");
+    items.iter().map(|item| item.as_i64().expect("an integer")).collect()
+}
+
+fn shapes(case: &Value) -> Vec<Shape> {
+    let inputs = case["inputs"].as_array().expect("a list of shapes");
+    inputs.iter().map(|shape| Shape::new(&numbers(shape))).collect()
+}
+
+/// A value of a hyperparameter as the engine knows it.
+fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
+    let wrong = || Error::argument(format!("{} cannot be {value}", parameter.name));
+    let code = match (parameter.domain, value) {
+        (Domain::Flag, Value::Bool(flag)) => i64::from(*flag),
+        (Domain::Keyword(words), Value::String(word)) => {
+            let known = words.iter().position(|known| **known == word.to_lowercase());
+            known.ok_or_else(wrong)? as i64
+        }
+        (Domain::Keyword(_), Value::Null) => parameter.default.ok_or_else(wrong)?,
+        (Domain::OptionalInt(_), Value::Null) => UNSET,
+        (Domain::Int(_) | Domain::OptionalInt(_), Value::Number(number)) => number.as_i64().ok_or_else(wrong)?,
+        _ => return Err(wrong()),
+    };
+    parameter.check(code).map(|()| code)
+}
+
+/// Each item of a list, or of a list of pairs.
+fn flatten(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(flatten).collect(),
+        other => vec![other],
+    }
+}
+
+/// The arguments of a case in the order of the parameters, flattened.
+fn arguments(kind: &Kind, given: &Value) -> Result<Vec<i64>> {
+    let mut args = Vec::new();
+    for parameter in kind.parameters {
+        let value = match (&given[parameter.name], parameter.default) {
+            (Value::Null, Some(default)) if given.get(parameter.name).is_none() => {
+                let n = if let Arity::Each(n) = parameter.arity { n } else { 1 };
+                args.extend(std::iter::repeat_n(default, n));
+                continue;
+            }
+            (value, _) => value,
+        };
+        let items = flatten(value);
+        let codes = items
+            .iter()
+            .map(|item| code(parameter, item))
+            .collect::<Result<Vec<_>>>()?;
+        match parameter.arity {
+            Arity::Any => args.extend(codes),
+            Arity::One if !value.is_array() => args.extend(codes),
+            Arity::Each(n) if !value.is_array() => args.extend(std::iter::repeat_n(codes[0], n)),
+            Arity::Each(n) if codes.len() == n => args.extend(codes),
+            // `ZeroPaddingND` takes one number for both ends of an axis.
+            Arity::Each(n) if codes.len() * 2 == n => args.extend(codes.iter().flat_map(|&code| [code, code])),
+            _ => return Err(Error::argument(format!("{} cannot be {value}", parameter.name))),
+        }
+    }
+    Ok(args)
+}
+
+/// The output shape and the cost, straight from the rule.
+fn from_rule(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<(Shape, Cost<Count>)> {
+    let output = (kind.output)(args, inputs).map_err(|refusal| Error::argument(refusal.to_string()))?;
+    Ok((output, (kind.cost)(args, inputs, &output)))
+}
+
+/// The layer at the end of a program of inputs and this layer.
+fn program(kind: &'static Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
+    let mut program = Program::new(Settings::default());
+    let input = Kind::named("Input")?;
+    let constants = |values: &[i64]| values.iter().copied().map(Expr::Constant).collect();
+    let mut tensors: Vec<Tensor> = Vec::new();
+    for (number, shape) in inputs.iter().enumerate() {
+        let layer = program.layer(&format!("input_{number}"), input, constants(shape))?;
+        tensors.push(program.apply(Vec::new(), layer, Vec::new())?);
+    }
+    let layer = program.layer("layer", kind, constants(args))?;
+    program.apply(Vec::new(), layer, tensors)?;
+    Ok(program)
+}
+
+#[test]
+fn every_layer_has_vectors() {
+    for kind in KINDS {
+        let cases = cases(kind);
+        assert!(cases.iter().any(|case| case["error"].is_null()), "{}", kind.name);
+    }
+}
+
+#[test]
+fn every_vector_file_has_a_layer() {
+    for entry in fs::read_dir(directory()).expect("the directory of vectors") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+            assert!(Kind::named(name).is_ok(), "{name} is not a layer of the engine");
+        }
+    }
+}
+
+#[test]
+fn layers_cost_what_keras_says() {
+    for kind in KINDS {
+        for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
+            let place = format!("{} {case}", kind.name);
+            let args = arguments(kind, &case["args"]).expect(&place);
+            let inputs = shapes(case);
+            let (output, cost) = from_rule(kind, &args, &inputs).expect(&place);
+            let expected = |key: &str| case[key].as_i64().expect(key);
+            assert_eq!(output.to_vec(), numbers(&case["output"]), "{place}");
+            assert_eq!(cost.trainable, Count(expected("trainable")), "{place}");
+            assert_eq!(cost.non_trainable, Count(expected("non_trainable")), "{place}");
+            assert_eq!(cost.macs, Count(expected("macs")), "{place}");
+
+            let trace = program(kind, &args, &inputs).expect(&place).trace(&[]).expect(&place);
+            let layer = trace.layers.last().expect("a layer");
+            assert_eq!(layer.output_shape, output, "{place}");
+            let weights = expected("trainable") + expected("non_trainable");
+            assert_eq!(
+                layer.cost[..3],
+                [weights, expected("trainable"), expected("macs")],
+                "{place}"
+            );
+            assert_eq!(trace.cost[..3], layer.cost[..3], "{place}");
+        }
+    }
+}
+
+#[test]
+fn formulas_have_the_value_of_the_cost() {
+    for kind in KINDS {
+        for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
+            let args = arguments(kind, &case["args"]).expect(kind.name);
+            let inputs = shapes(case);
+            let (output, cost) = from_rule(kind, &args, &inputs).expect(kind.name);
+            let formulas = (kind.explain)(&args, &inputs, &output);
+            assert_eq!(formulas.trainable.value(), cost.trainable.0, "{} {case}", kind.name);
+            assert_eq!(
+                formulas.non_trainable.value(),
+                cost.non_trainable.0,
+                "{} {case}",
+                kind.name
+            );
+            assert_eq!(formulas.macs.value(), cost.macs.0, "{} {case}", kind.name);
+        }
+    }
+}
+
+#[test]
+fn layers_refuse_what_keras_refuses() {
+    for kind in KINDS {
+        // Such a layer is refused for arguments that the engine does not see, such as the rate of a dropout.
+        if kind.parameters.is_empty() && kind.inputs == (1, 1) {
+            continue;
+        }
+        for case in cases(kind).iter().filter(|case| !case["error"].is_null()) {
+            let inputs = shapes(case);
+            let refused = arguments(kind, &case["args"])
+                .and_then(|args| program(kind, &args, &inputs))
+                .and_then(|program| program.trace(&[]));
+            assert!(refused.is_err(), "{} {case}", kind.name);
+        }
+    }
+}
