@@ -7,7 +7,7 @@ use archbudget::space::{Expr, Program, Settings};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-/// The LeNet family: 73,728 networks.
+/// The `LeNet` family: 73,728 networks.
 fn lenet() -> Program {
     let mut program = Program::new(Settings::default());
     let decision = |program: &mut Program, name: &str, values: Vec<i64>| {

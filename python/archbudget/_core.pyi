@@ -6,6 +6,9 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+__all__: list[str]
+
+MAX_RANK: int
 VERSION: str
 
 _Guard = Sequence[tuple[int, Sequence[bool]]]
@@ -115,11 +118,23 @@ class Diagram:
     def within(self, bounds: Sequence[tuple[str, int, int]]) -> Feasible: ...
     def sample(self, n: int, seed: int, *, threads: int | None = None) -> npt.NDArray[Any]: ...
     def evaluate(
-        self, columns: Sequence[Any], metrics: Sequence[str], *, rows: int, threads: int | None = None
-    ) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.bool_]]: ...
+        self,
+        columns: Sequence[Any],
+        metrics: Sequence[str],
+        totals: Sequence[npt.NDArray[np.int64]],
+        valid: npt.NDArray[np.bool_],
+        *,
+        threads: int | None = None,
+    ) -> None: ...
     def evaluate_layers(
-        self, columns: Sequence[Any], metrics: Sequence[str], *, rows: int, threads: int | None = None
-    ) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.int64]]: ...
+        self,
+        columns: Sequence[Any],
+        metrics: Sequence[str],
+        totals: Sequence[npt.NDArray[np.int64]],
+        shapes: npt.NDArray[np.int64],
+        *,
+        threads: int | None = None,
+    ) -> None: ...
 
 def layer_parameters() -> list[tuple[str, list[Parameter]]]: ...
 def layer_purpose(kind: str) -> str: ...

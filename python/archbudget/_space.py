@@ -182,13 +182,17 @@ class Space:
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
         columns, rows = self._columns(candidates)
-        arrays, valid = self._diagram.evaluate(columns, names, rows=rows, threads=threads)
+        totals = [np.empty(rows, np.int64) for _ in names]
+        valid = np.empty(rows, np.bool_)
+        self._diagram.evaluate(columns, names, totals, valid, threads=threads)
         layers = None
         if per_layer:
-            costs, shapes = self._diagram.evaluate_layers(columns, names, rows=rows, threads=threads)
+            costs = [np.empty((rows, len(self._uses)), np.int64) for _ in names]
+            shapes = np.empty((rows, len(self._uses), _core.MAX_RANK), np.int64)
+            self._diagram.evaluate_layers(columns, names, costs, shapes, threads=threads)
             rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
             layers = LayerEvaluation(self.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
-        return Evaluation(dict(zip(names, arrays, strict=True)), valid, layers)
+        return Evaluation(dict(zip(names, totals, strict=True)), valid, layers)
 
     def _columns(self, candidates: CandidatesLike) -> tuple[list[Any], int]:
         """A column for each decision, as the engine takes it, and the number of rows."""

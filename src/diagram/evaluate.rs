@@ -97,8 +97,9 @@ impl Evaluator {
         valid: &mut [bool],
         workers: Workers<'_>,
     ) -> Result<()> {
-        let n = check_columns(diagram, columns)?;
-        assert!(metrics.len() == outputs.len() && outputs.iter().all(|output| output.len() == n) && valid.len() == n);
+        let n = valid.len();
+        check_columns(diagram, columns, n)?;
+        check_outputs(metrics, outputs.iter().map(|output| output.len()), n)?;
         let batch = Batch {
             diagram,
             columns,
@@ -290,10 +291,11 @@ impl Evaluator {
         workers: Workers<'_>,
     ) -> Result<()> {
         const ROWS: usize = 256;
-        let n = check_columns(diagram, columns)?;
         let program = diagram.program();
         let layers = program.layers().len();
-        assert!(table.costs.len() == metrics.len() && table.shapes.len() == n * layers * MAX_RANK);
+        let n = table.shapes.len() / (layers * MAX_RANK);
+        check_columns(diagram, columns, n)?;
+        check_outputs(metrics, table.costs.iter().map(|costs| costs.len()), n * layers)?;
         let mut costs: Vec<_> = table
             .costs
             .into_iter()
@@ -354,8 +356,8 @@ impl Group {
     }
 }
 
-/// The number of candidates, if the columns are one for each decision and of one length.
-fn check_columns(diagram: &Diagram, columns: &[Column<'_>]) -> Result<usize> {
+/// Refuses columns that are not one for each decision, of `n` rows each.
+fn check_columns(diagram: &Diagram, columns: &[Column<'_>], n: usize) -> Result<()> {
     let decisions = diagram.program().decisions();
     if columns.len() != decisions.len() {
         return Err(Error::argument(format!(
@@ -364,15 +366,22 @@ fn check_columns(diagram: &Diagram, columns: &[Column<'_>]) -> Result<usize> {
             decisions.len()
         )));
     }
-    let n = columns.first().map_or(0, Column::len);
     match columns.iter().position(|column| column.len() != n) {
-        None => Ok(n),
+        None => Ok(()),
         Some(odd) => Err(Error::argument(format!(
-            "the column of decision '{}' has {} rows, that of '{}' has {n}",
+            "the column of decision '{}' has {} rows, not {n}",
             decisions[odd].name,
-            columns[odd].len(),
-            decisions[0].name
+            columns[odd].len()
         ))),
+    }
+}
+
+/// Refuses outputs that are not one for each metric, of `n` items each.
+fn check_outputs(metrics: &[usize], mut lengths: impl ExactSizeIterator<Item = usize>, n: usize) -> Result<()> {
+    if lengths.len() == metrics.len() && lengths.all(|length| length == n) {
+        Ok(())
+    } else {
+        Err(Error::argument(format!("each metric needs an output of {n} items")))
     }
 }
 

@@ -4,10 +4,10 @@ use super::arrays::Borrowed;
 use super::convert::values;
 use super::{detached, raise};
 use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threads};
-use crate::layers::{Formula, MAX_RANK};
+use crate::layers::Formula;
 use crate::space::{self, Program};
 use num_bigint::BigUint;
-use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods};
+use numpy::{PyArray2, PyArrayMethods, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::{Arc, OnceLock};
@@ -147,10 +147,9 @@ fn borrow<'py>(columns: &[Bound<'py, PyAny>]) -> crate::Result<Vec<Borrowed<'py>
     columns.iter().map(Borrowed::of).collect()
 }
 
-/// Costs for each metric, and whether each candidate is valid.
-type Evaluated<'py> = (Vec<Bound<'py, PyArray1<i64>>>, Bound<'py, PyArray1<bool>>);
-/// Costs of each layer for each metric, and the sides of each layer's output.
-type EvaluatedLayers<'py> = (Vec<Bound<'py, PyArray2<i64>>>, Bound<'py, PyArray3<i64>>);
+fn read<'a>(borrowed: &'a [Borrowed<'_>]) -> crate::Result<Vec<Column<'a>>> {
+    borrowed.iter().map(Borrowed::column).collect()
+}
 
 #[pymethods]
 impl Diagram {
@@ -271,86 +270,62 @@ impl Diagram {
         }
     }
 
-    /// Counts candidates, given a column for each decision; see `archbudget.Space.evaluate`.
-    #[pyo3(signature = (columns, metrics, *, rows, threads=None))]
+    /// Counts candidates, given a column for each decision, into contiguous arrays; see `archbudget.Space.evaluate`.
+    #[pyo3(signature = (columns, metrics, totals, valid, *, threads=None))]
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
         columns: Vec<Bound<'py, PyAny>>,
         metrics: Vec<String>,
-        rows: usize,
+        totals: Vec<PyReadwriteArray1<'py, i64>>,
+        mut valid: PyReadwriteArray1<'py, bool>,
         threads: Option<usize>,
-    ) -> PyResult<Evaluated<'py>> {
+    ) -> PyResult<()> {
         let metrics = metric_positions(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
-        let columns = borrowed
-            .iter()
-            .map(Borrowed::column)
-            .collect::<crate::Result<Vec<Column<'_>>>>();
-        let columns = columns.map_err(|error| raise(py, error))?;
-        let arrays: Vec<_> = metrics
-            .iter()
-            .map(|_| PyArray1::<i64>::zeros(py, rows, false))
-            .collect();
-        let valid = PyArray1::<bool>::zeros(py, rows, false);
-        {
-            let mut written: Vec<_> = arrays.iter().map(PyArrayMethods::readwrite).collect();
-            let mut outputs: Vec<&mut [i64]> = Vec::new();
-            for array in &mut written {
-                outputs.push(array.as_slice_mut()?);
-            }
-            let mut flags = valid.readwrite();
-            let flags = flags.as_slice_mut()?;
-            let threads = threads.unwrap_or_else(default_threads);
-            detached(py, |interrupt| {
-                let workers = Workers { threads, interrupt };
-                let evaluator = self.evaluator()?;
-                evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, flags, workers)
-            })?;
+        let columns = read(&borrowed).map_err(|error| raise(py, error))?;
+        let mut totals = totals;
+        let mut outputs = Vec::new();
+        for array in &mut totals {
+            outputs.push(array.as_slice_mut()?);
         }
-        Ok((arrays, valid))
+        let valid = valid.as_slice_mut()?;
+        let threads = threads.unwrap_or_else(default_threads);
+        detached(py, |interrupt| {
+            let workers = Workers { threads, interrupt };
+            let evaluator = self.evaluator()?;
+            evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, valid, workers)
+        })
     }
 
-    /// Counts each layer of candidates, given a column for each decision; see `archbudget.Space.evaluate`.
-    #[pyo3(signature = (columns, metrics, *, rows, threads=None))]
+    /// Counts each layer of candidates, given a column for each decision, into contiguous arrays; see
+    /// `archbudget.Space.evaluate`.
+    #[pyo3(signature = (columns, metrics, totals, shapes, *, threads=None))]
     fn evaluate_layers<'py>(
         &self,
         py: Python<'py>,
         columns: Vec<Bound<'py, PyAny>>,
         metrics: Vec<String>,
-        rows: usize,
+        totals: Vec<PyReadwriteArray2<'py, i64>>,
+        mut shapes: PyReadwriteArray3<'py, i64>,
         threads: Option<usize>,
-    ) -> PyResult<EvaluatedLayers<'py>> {
+    ) -> PyResult<()> {
         let metrics = metric_positions(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
-        let columns = borrowed
-            .iter()
-            .map(Borrowed::column)
-            .collect::<crate::Result<Vec<Column<'_>>>>();
-        let columns = columns.map_err(|error| raise(py, error))?;
-        let layers = self.diagram.program().layers().len();
-        let arrays: Vec<_> = metrics
-            .iter()
-            .map(|_| PyArray2::<i64>::zeros(py, [rows, layers], false))
-            .collect();
-        let shapes = PyArray3::<i64>::zeros(py, [rows, layers, MAX_RANK], false);
-        {
-            let mut written: Vec<_> = arrays.iter().map(PyArrayMethods::readwrite).collect();
-            let mut costs: Vec<&mut [i64]> = Vec::new();
-            for array in &mut written {
-                costs.push(array.as_slice_mut()?);
-            }
-            let mut sides = shapes.readwrite();
-            let table = LayerTable {
-                costs,
-                shapes: sides.as_slice_mut()?,
-            };
-            let threads = threads.unwrap_or_else(default_threads);
-            detached(py, |interrupt| {
-                let workers = Workers { threads, interrupt };
-                Evaluator::evaluate_layers(&self.diagram, &columns, &metrics, table, workers)
-            })?;
+        let columns = read(&borrowed).map_err(|error| raise(py, error))?;
+        let mut totals = totals;
+        let mut costs = Vec::new();
+        for array in &mut totals {
+            costs.push(array.as_slice_mut()?);
         }
-        Ok((arrays, shapes))
+        let table = LayerTable {
+            costs,
+            shapes: shapes.as_slice_mut()?,
+        };
+        let threads = threads.unwrap_or_else(default_threads);
+        detached(py, |interrupt| {
+            let workers = Workers { threads, interrupt };
+            Evaluator::evaluate_layers(&self.diagram, &columns, &metrics, table, workers)
+        })
     }
 }

@@ -144,5 +144,7 @@ mod _core {
     #[pymodule_export]
     use super::{Parameter, layer_parameters, layer_purpose, metrics};
     #[pymodule_export]
+    const MAX_RANK: usize = crate::layers::MAX_RANK;
+    #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 }
