@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 METRICS = ("params", "trainable_params", "macs", "weight_bytes", "peak_activation_bytes")
 MOST_COMBINATIONS = 1500
+SEEDS = range(240)
 
 
 class Draw:
@@ -203,6 +204,6 @@ def random_space(seed: int) -> Enumeration:
             space = draw_space(Random(seed * 1000 + attempt))
         except InvalidArchitectureError:
             continue
-        if 6 <= space.combinations <= MOST_COMBINATIONS:
+        if 8 <= space.combinations <= MOST_COMBINATIONS:
             return enumerate_networks(space, seed)
     raise AssertionError(f"no small space follows from seed {seed}")

@@ -96,10 +96,10 @@ fn program(kind: &'static Kind, args: &[i64], inputs: &[Shape]) -> Result<Progra
     let constants = |values: &[i64]| values.iter().copied().map(Expr::Constant).collect();
     let mut tensors: Vec<Tensor> = Vec::new();
     for (number, shape) in inputs.iter().enumerate() {
-        let layer = program.layer(&format!("input_{number}"), input, constants(shape))?;
+        let layer = program.layer(&format!("input_{number}"), input, constants(shape), true)?;
         tensors.push(program.apply(Vec::new(), layer, Vec::new())?);
     }
-    let layer = program.layer("layer", kind, constants(args))?;
+    let layer = program.layer("layer", kind, constants(args), true)?;
     program.apply(Vec::new(), layer, tensors)?;
     Ok(program)
 }

@@ -13,6 +13,8 @@ from archbudget._candidates import Candidates
 from archbudget.errors import BudgetError, SpaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import optuna
 
     from archbudget._architecture import Architecture
@@ -79,7 +81,7 @@ class Constraint:
         if isinstance(candidate, Candidates):
             return self._batch(candidate)
         if isinstance(candidate, Architecture):
-            return self._numbers(list(candidate.indices))
+            return self._numbers(candidate.indices)
         params = getattr(candidate, "params", None)
         if params is None:
             raise SpaceError(f"a constraint is called with a trial, an Architecture or Candidates, not {candidate!r}")
@@ -90,14 +92,14 @@ class Constraint:
                 set_constraint(name, number)
         return numbers
 
-    def _indices(self, params: dict[str, Any]) -> list[int]:
+    def _indices(self, params: dict[str, Any]) -> list[int | None]:
         try:
-            return [domain[params[name]] if name in params else 0 for name, domain in self._domains]
+            return [domain[params[name]] if name in params else None for name, domain in self._domains]
         except (KeyError, TypeError):
             # Let the decision say what is wrong.
-            return [index or 0 for index in self.space.indices_of(params)]
+            return self.space.indices_of(params)
 
-    def _numbers(self, indices: list[int]) -> tuple[float, ...]:
+    def _numbers(self, indices: Sequence[int | None]) -> tuple[float, ...]:
         cost = self.space._diagram.cost(indices)
         if cost is None:
             return (math.inf,) * len(self._bounds)

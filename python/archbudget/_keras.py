@@ -30,6 +30,7 @@ def build(arch: Architecture) -> Any:
         real = use.layer.keras_arguments(trace.args, arch.chosen_in(trace.layer))
         if use.layer.kind == "Input":
             real["shape"] = tuple(trace.args["shape"])
+            real.pop("trainable", None)
             tensors[trace.output] = keras.Input(**real, name=use.name)
             inputs.append(tensors[trace.output])
             continue

@@ -111,7 +111,7 @@ class Writer:
         if position is None:
             self._reading = {}
             name = self._layer_name(layer)
-            position = self.program.layer(name, layer.kind, layer.lowered(self))
+            position = self.program.layer(name, layer.kind, layer.lowered(self), layer.trainable)
             for decision in layer.other_decisions():
                 self.program.read(guard, self.position(decision))
             self.uses.append(Use(layer, name, self._reading))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archbudget import _core
 from archbudget._architecture import Architecture
 from archbudget._budget import METRICS, Budget
 from archbudget._candidates import (
@@ -197,8 +198,11 @@ class Space:
     def _columns(self, candidates: CandidatesLike) -> tuple[list[Any], int]:
         """A column for each decision, as the engine takes it, and the number of rows."""
         if isinstance(candidates, Candidates):
-            if candidates.space is not self:
-                raise SpaceError("these candidates belong to another space")
+            own = [(name, decision.values) for name, decision in self._named()]
+            if candidates.space is not self and own != [
+                (name, decision.values) for name, decision in candidates.space.decisions.items()
+            ]:
+                raise SpaceError("these candidates belong to a space with other decisions")
             return self._split(candidates.indices)
         if isinstance(candidates, Architecture):
             raise SpaceError("one architecture is not a batch; its totals are arch.params, arch.macs, ...")

@@ -34,8 +34,8 @@ impl Default for Limits {
 #[derive(Default)]
 struct Pending {
     index: FxHashMap<Box<[i64]>, u32>,
-    /// Their states, and their provisional numbers.
-    states: Vec<(Box<[i64]>, u32)>,
+    /// Their states, their provisional numbers, and one more than the stage that led to them first.
+    states: Vec<(Box<[i64]>, u32, u32)>,
     size: usize,
     decision: usize,
 }
@@ -58,7 +58,7 @@ impl Diagram {
         let mut state = program.start();
         let outcome = program.run(&mut state, 0, |_| {});
         let base = state.cost.clone();
-        let root = compiler.target(&program, outcome, &state)?;
+        let root = compiler.target(&program, outcome, &state, 0)?;
         if root == DEAD {
             return Err(compiler.failure.take().unwrap_or_else(Error::interrupted));
         }
@@ -73,7 +73,9 @@ impl Diagram {
             open: None,
             paths: OnceLock::new(),
             sampler: OnceLock::new(),
-            extremes: (0..METRICS).map(|_| OnceLock::new()).collect(),
+            extremes: OnceLock::new(),
+            entered: Vec::new(),
+            has_dead: false,
             program,
         };
         // Nodes are numbered as they are created, and renumbered stage by stage as their stages are compiled.
@@ -89,7 +91,8 @@ impl Diagram {
             } = pending;
             let first = diagram.stage_of.len() as u32;
             final_number.resize(compiler.created as usize, DEAD);
-            for (number, (_, created)) in (first..).zip(&states) {
+            for (number, (_, created, entered)) in (first..).zip(&states) {
+                diagram.entered.push(*entered);
                 final_number[*created as usize] = number;
             }
             let stage = diagram.stages.len();
@@ -112,7 +115,7 @@ impl Diagram {
                 any_implicit = true;
             }
             if !is_open {
-                for (key, _) in &states {
+                for (key, ..) in &states {
                     for value in 0..size {
                         visited += 1;
                         if visited % INTERRUPT_EVERY == 0 && interrupt() {
@@ -121,7 +124,8 @@ impl Diagram {
                         diagram.program.decode(step, key, &mut state);
                         state.chosen[decision] = value as u32;
                         let outcome = diagram.program.run(&mut state, step, |_| {});
-                        let next = compiler.target(&diagram.program, outcome, &state)?;
+                        let next = compiler.target(&diagram.program, outcome, &state, stage as u32 + 1)?;
+                        diagram.has_dead |= next == DEAD;
                         if stored {
                             diagram.next.push(next);
                             if next == DEAD {
@@ -141,7 +145,7 @@ impl Diagram {
                 arcs: if stored {
                     Arcs::Stored(offset)
                 } else {
-                    Arcs::Implicit(states.into_iter().map(|(key, _)| key).collect())
+                    Arcs::Implicit(states.into_iter().map(|(key, ..)| key).collect())
                 },
             });
             if is_open {
@@ -157,15 +161,15 @@ impl Diagram {
                 created => final_number[created as usize],
             };
         }
-        diagram.check(compiler.failure)
+        diagram.check(compiler.failure, interrupt)
     }
 
     /// The last checks of a compilation.
-    fn check(self, failure: Option<Error>) -> Result<Self> {
+    fn check(self, failure: Option<Error>, interrupt: Interrupt<'_>) -> Result<Self> {
         if self.open.is_some() {
             return Ok(self);
         }
-        if self.paths(&|| false)?[ROOT as usize] == num_bigint::BigUint::ZERO {
+        if self.extremes(0, interrupt)?.largest[ROOT as usize] < 0 {
             let failure = failure.unwrap_or_else(Error::interrupted);
             return Err(Error::new(
                 failure.kind,
@@ -173,7 +177,7 @@ impl Diagram {
             ));
         }
         for metric in 0..METRICS {
-            let largest = self.extremes(metric, &|| false)?.largest[ROOT as usize];
+            let largest = self.extremes(metric, interrupt)?.largest[ROOT as usize];
             if self.base[metric]
                 .checked_add(largest)
                 .is_none_or(|total| total == i64::MAX)
@@ -205,7 +209,7 @@ struct Compiler {
 
 impl Compiler {
     /// The provisional number of the node that a run stopped at.
-    fn target(&mut self, program: &Program, outcome: Outcome, state: &State) -> Result<u32> {
+    fn target(&mut self, program: &Program, outcome: Outcome, state: &State, entered: u32) -> Result<u32> {
         match outcome {
             Outcome::Complete => Ok(TERMINAL),
             Outcome::Refused { step, refusal } => self.refuse(program, step, refusal, state),
@@ -229,7 +233,7 @@ impl Compiler {
                 self.created += 1;
                 let key: Box<[i64]> = self.key.as_slice().into();
                 stage.index.insert(key.clone(), created);
-                stage.states.push((key, created));
+                stage.states.push((key, created, entered));
                 Ok(created)
             }
         }

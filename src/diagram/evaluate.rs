@@ -259,7 +259,7 @@ impl Evaluator {
                 continue;
             }
             let (next, cost) = if let Lookups::Run = group.step {
-                match reader.finish(node, |decision| choose(row, decision))? {
+                match reader.finish(node, |decision| Ok(choose(row, decision)))? {
                     Some(cost) => (diagram.terminal(), cost),
                     None => (DEAD, &[] as &[i64]),
                 }

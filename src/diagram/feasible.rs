@@ -93,12 +93,10 @@ impl Feasible {
                 )));
             }
         }
-        let extremes = self.bounds.iter().map(|bound| {
-            let extremes = self.diagram.extremes_where(bound.metric, &fixed, interrupt);
-            extremes.map(Arc::new)
-        });
+        let extremes = self.diagram.extremes_where(&fixed, interrupt)?;
+        let extremes = self.bounds.iter().map(|bound| Arc::clone(&extremes[bound.metric]));
         Ok(Self {
-            extremes: extremes.collect::<Result<_>>()?,
+            extremes: extremes.collect(),
             diagram: Arc::clone(&self.diagram),
             bounds: self.bounds.clone(),
             fixed,

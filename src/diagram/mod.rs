@@ -82,6 +82,11 @@ pub struct Diagram {
     stages: Vec<Stage>,
     /// The stage of each node.
     stage_of: Vec<u32>,
+    /// For each node the first stage whose arcs lead past it or to it: 0 for the root, otherwise one more than that of
+    /// its earliest predecessor.
+    entered: Vec<u32>,
+    /// Whether some arc is dead.
+    has_dead: bool,
     /// For each stored arc the node it leads to.
     next: Vec<u32>,
     /// For each stored arc its costs, one after the other.
@@ -92,7 +97,7 @@ pub struct Diagram {
     open: Option<usize>,
     paths: OnceLock<Vec<BigUint>>,
     sampler: OnceLock<sample::Sampler>,
-    extremes: Vec<OnceLock<std::sync::Arc<Extremes>>>,
+    extremes: OnceLock<Vec<std::sync::Arc<Extremes>>>,
 }
 
 /// The node where every candidate starts; also the terminal, where there is no decision.
@@ -175,9 +180,11 @@ impl Diagram {
 
     /// The value of each metric for one candidate, or nothing if it is invalid. O(stages).
     ///
+    /// `choices` holds the index of the value of each decision; inactive ones may be left open.
+    ///
     /// # Errors
-    /// `Argument` for a wrong number of choices, or an index outside its domain.
-    pub fn cost(&self, choices: &[u32]) -> Result<Option<Vec<i64>>> {
+    /// `Argument` for a wrong number of choices, an index outside its domain, or an active decision that is left open.
+    pub fn cost(&self, choices: &[Option<u32>]) -> Result<Option<Vec<i64>>> {
         let decisions = self.program.decisions();
         if choices.len() != decisions.len() {
             return Err(Error::argument(format!(
@@ -186,16 +193,20 @@ impl Diagram {
                 decisions.len()
             )));
         }
-        if let Some((decision, choice)) = decisions
-            .iter()
-            .zip(choices)
-            .find(|(decision, choice)| **choice as usize >= decision.size)
-        {
-            return Err(Error::argument(format!(
-                "index {choice} is not in the domain of decision '{}', which has {} values",
-                decision.name, decision.size
-            )));
-        }
+        let choose = |decision: usize| {
+            let known = &decisions[decision];
+            match choices[decision] {
+                Some(index) if (index as usize) < known.size => Ok(index),
+                Some(index) => Err(Error::argument(format!(
+                    "index {index} is not in the domain of decision '{}', which has {} values",
+                    known.name, known.size
+                ))),
+                None => Err(Error::argument(format!(
+                    "no value is given for decision '{}'",
+                    known.name
+                ))),
+            }
+        };
         let mut total = self.base.clone();
         let add = |total: &mut Vec<i64>, cost: &[i64]| {
             for ((total, &cost), metric) in total.iter_mut().zip(cost).zip(Program::METRICS) {
@@ -206,12 +217,12 @@ impl Diagram {
         let mut node = ROOT;
         while node != self.terminal() {
             if self.open == Some(self.stage_of[node as usize] as usize) {
-                return Ok(reader.finish(node, |decision| choices[decision])?.map(|cost| {
+                return Ok(reader.finish(node, choose)?.map(|cost| {
                     add(&mut total, cost);
                     total
                 }));
             }
-            let arc = reader.arc(node, choices[self.stage(node).decision] as usize);
+            let arc = reader.arc(node, choose(self.stage(node).decision)? as usize);
             if arc.next == DEAD {
                 return Ok(None);
             }
@@ -284,7 +295,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// `Overflow` where a count leaves 63 bits.
-    pub(crate) fn finish(&mut self, node: u32, choices: impl Fn(usize) -> u32) -> Result<Option<&[i64]>> {
+    pub(crate) fn finish(&mut self, node: u32, choices: impl Fn(usize) -> Result<u32>) -> Result<Option<&[i64]>> {
         let program = &self.diagram.program;
         let stage = self.diagram.stage(node);
         let Arcs::Implicit(states) = &stage.arcs else {
@@ -292,12 +303,12 @@ impl Reader<'_> {
         };
         let state = self.scratch.get_or_insert_with(|| program.start());
         program.decode(stage.step, &states[(node - stage.nodes.start) as usize], state);
-        state.chosen[stage.decision] = choices(stage.decision);
+        state.chosen[stage.decision] = choices(stage.decision)?;
         let mut from = stage.step;
         loop {
             match program.run(state, from, |_| {}) {
                 Outcome::Open { step, decision } => {
-                    state.chosen[decision] = choices(decision);
+                    state.chosen[decision] = choices(decision)?;
                     from = step;
                 }
                 Outcome::Complete => return Ok(Some(&state.cost)),

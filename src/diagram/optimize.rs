@@ -1,6 +1,6 @@
 //! The cheapest and the dearest way to complete each node.
 
-use super::{DEAD, Diagram, Fixed, Interrupt, ROOT};
+use super::{DEAD, Diagram, Fixed, Interrupt, METRICS, ROOT};
 use crate::space::{Combine, Program};
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -28,47 +28,57 @@ pub(crate) fn join(combine: Combine, a: i64, b: i64) -> i64 {
 }
 
 impl Diagram {
-    /// The range of a metric over the completions of each node. O(arcs) the first time.
+    /// The range of a metric over the completions of each node. O(arcs) the first time, for all metrics at once.
     ///
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
     pub fn extremes(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<&Arc<Extremes>> {
-        if let Some(known) = self.extremes[metric].get() {
-            return Ok(known);
+        if let Some(known) = self.extremes.get() {
+            return Ok(&known[metric]);
         }
-        let extremes = self.extremes_where(metric, &[], interrupt)?;
-        Ok(self.extremes[metric].get_or_init(|| Arc::new(extremes)))
+        let extremes = self.extremes_where(&[], interrupt)?;
+        Ok(&self.extremes.get_or_init(|| extremes)[metric])
     }
 
-    /// The same for the candidates in which some decisions have a fixed value. O(arcs).
-    pub(crate) fn extremes_where(&self, metric: usize, fixed: &Fixed, interrupt: Interrupt<'_>) -> Result<Extremes> {
+    /// The same for the candidates in which some decisions have a fixed value, for each metric. O(arcs).
+    pub(crate) fn extremes_where(&self, fixed: &Fixed, interrupt: Interrupt<'_>) -> Result<Vec<Arc<Extremes>>> {
         self.require_closed()?;
-        let combine = Program::METRICS[metric].combine;
         let terminal = self.terminal() as usize;
-        let mut extremes = Extremes {
-            smallest: vec![Extremes::NONE; terminal + 1],
-            largest: vec![-1; terminal + 1],
-        };
-        extremes.smallest[terminal] = 0;
-        extremes.largest[terminal] = 0;
+        let mut extremes: Vec<_> = (0..METRICS)
+            .map(|_| Extremes {
+                smallest: vec![Extremes::NONE; terminal + 1],
+                largest: vec![-1; terminal + 1],
+            })
+            .collect();
+        for extremes in &mut extremes {
+            extremes.smallest[terminal] = 0;
+            extremes.largest[terminal] = 0;
+        }
         let mut reader = self.reader();
         for node in (0..self.terminal()).rev() {
-            if node % 1024 == 0 && interrupt() {
-                return Err(Error::interrupted());
-            }
-            let (mut smallest, mut largest) = (Extremes::NONE, -1);
+            let mut found = [(Extremes::NONE, -1); METRICS];
             for value in self.values(node, fixed) {
+                if value % 1024 == 0 && interrupt() {
+                    return Err(Error::interrupted());
+                }
                 let arc = reader.arc(node, value);
-                if arc.next == DEAD || extremes.largest[arc.next as usize] < 0 {
+                if arc.next == DEAD || extremes[0].largest[arc.next as usize] < 0 {
                     continue;
                 }
-                smallest = smallest.min(join(combine, arc.cost[metric], extremes.smallest[arc.next as usize]));
-                largest = largest.max(join(combine, arc.cost[metric], extremes.largest[arc.next as usize]));
+                for (metric, (smallest, largest)) in found.iter_mut().enumerate() {
+                    let combine = Program::METRICS[metric].combine;
+                    let to_go = &extremes[metric];
+                    let cost = arc.cost[metric];
+                    *smallest = join(combine, cost, to_go.smallest[arc.next as usize]).min(*smallest);
+                    *largest = join(combine, cost, to_go.largest[arc.next as usize]).max(*largest);
+                }
             }
-            extremes.smallest[node as usize] = smallest;
-            extremes.largest[node as usize] = largest;
+            for (extremes, (smallest, largest)) in extremes.iter_mut().zip(found) {
+                extremes.smallest[node as usize] = smallest;
+                extremes.largest[node as usize] = largest;
+            }
         }
-        Ok(extremes)
+        Ok(extremes.into_iter().map(Arc::new).collect())
     }
 
     /// The smallest and the largest value of a metric over the whole space.

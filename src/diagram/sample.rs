@@ -2,7 +2,8 @@
 
 use super::parallel::{Workers, work_off};
 use super::{DEAD, Diagram, Interrupt, ROOT};
-use crate::Result;
+use crate::space::Outcome;
+use crate::{Error, ErrorKind, Result};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 use rand_chacha::ChaCha8Rng;
@@ -77,7 +78,7 @@ impl Diagram {
         let mut reader = self.reader();
         for node in 0..self.terminal() {
             if node % 1024 == 0 && interrupt() {
-                return Err(crate::Error::interrupted());
+                return Err(Error::interrupted());
             }
             let ways = |reader: &mut super::Reader<'_>, value| match reader.arc(node, value).next {
                 DEAD => &BigUint::ZERO,
@@ -113,20 +114,19 @@ impl Diagram {
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
     pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
+        let decisions = self.program().decisions().len();
+        if columns.len() != n * decisions {
+            return Err(Error::argument(format!(
+                "{decisions} columns of {n} indices are needed"
+            )));
+        }
+        if self.open.is_some() {
+            return self.sample_by_rejection(seed, n, columns, workers);
+        }
         let paths = self.paths(workers.interrupt)?;
         let sampler = self.sampler(workers.interrupt)?;
-        let decisions = self.program().decisions().len();
-        assert_eq!(columns.len(), n * decisions, "a column for each decision");
-        let mut chunks: Vec<_> = columns
-            .chunks_mut(n.max(1))
-            .map(|column| column.chunks_mut(BLOCK))
-            .collect();
-        let blocks = (0..n.div_ceil(BLOCK)).map(|block| {
-            let columns: Vec<&mut [T]> = chunks.iter_mut().filter_map(Iterator::next).collect();
-            (block, columns)
-        });
         work_off(
-            blocks,
+            blocks(n, columns),
             workers,
             || self.reader(),
             |reader, (block, mut columns)| {
@@ -146,6 +146,59 @@ impl Diagram {
             },
         )
     }
+
+    /// The same where the diagram is open: combinations of values are drawn until one can be built and has index 0 for
+    /// each inactive decision, so that every network is as likely as any other.
+    fn sample_by_rejection<T: Index>(
+        &self,
+        seed: u64,
+        n: usize,
+        columns: &mut [T],
+        workers: Workers<'_>,
+    ) -> Result<()> {
+        const TRIES: usize = 100_000;
+        let program = self.program();
+        let decisions = program.decisions();
+        let scratch = || (program.start(), vec![0; decisions.len()]);
+        work_off(
+            blocks(n, columns),
+            workers,
+            scratch,
+            |(state, choices), (block, mut columns)| {
+                let mut rng = stream(seed, block as u64);
+                for row in 0..(n - block * BLOCK).min(BLOCK) {
+                    let found = (0..TRIES).find(|_| {
+                        for (choice, decision) in choices.iter_mut().zip(decisions) {
+                            *choice = below(&mut rng, decision.size as u64) as u32;
+                        }
+                        state.reset();
+                        let outcome = program.follow(state, choices, |_| {});
+                        let unread = |(chosen, choice): (&u32, &u32)| chosen == choice || *choice == 0;
+                        outcome == Ok(Outcome::Complete) && state.chosen.iter().zip(choices.iter()).all(unread)
+                    });
+                    if found.is_none() {
+                        return Err(Error::new(
+                            ErrorKind::Limit,
+                            format!(
+                                "none of {TRIES} combinations of values drawn from this very wide space fits together"
+                            ),
+                        ));
+                    }
+                    for (column, &choice) in columns.iter_mut().zip(choices.iter()) {
+                        column[row] = T::of(choice);
+                    }
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+/// Blocks of rows, each with its part of every column.
+fn blocks<T: Index>(n: usize, columns: &mut [T]) -> impl Iterator<Item = (usize, Vec<&mut [T]>)> + Send {
+    let columns = columns.chunks_mut(n.max(1));
+    let mut columns: Vec<_> = columns.map(|column| column.chunks_mut(BLOCK)).collect();
+    (0..n.div_ceil(BLOCK)).map(move |block| (block, columns.iter_mut().filter_map(Iterator::next).collect()))
 }
 
 impl Sampler {

@@ -1,9 +1,8 @@
 //! The diagram as a few lookup tables: consecutive stages are fused while their joint table stays in cache.
 
-use super::{DEAD, Diagram, METRICS, ROOT, optimize::join};
+use super::{DEAD, Diagram, METRICS, optimize::join};
 use crate::Result;
 use crate::space::{Combine, Program};
-use num_traits::Zero;
 
 /// The most entries of a table that fuses several stages.
 const FUSED: usize = 1 << 17;
@@ -79,8 +78,8 @@ impl Tables {
     pub(super) fn of(diagram: &Diagram) -> Result<Self> {
         let closed = diagram.open.is_none();
         let (lives, ranges) = if closed {
-            let paths = diagram.paths(&|| false)?;
-            let lives: Vec<bool> = paths.iter().map(|paths| !paths.is_zero()).collect();
+            let extremes = diagram.extremes(0, &|| false)?;
+            let lives: Vec<bool> = extremes.largest.iter().map(|&largest| largest >= 0).collect();
             let ranges: Vec<i64> = (0..METRICS)
                 .map(|metric| diagram.range(metric, &|| false).map(|(_, largest)| largest))
                 .collect::<Result<_>>()?;
@@ -88,36 +87,23 @@ impl Tables {
         } else {
             (vec![true; diagram.terminal() as usize + 1], vec![i64::MAX; METRICS])
         };
-        let mut earliest = vec![u32::MAX; diagram.terminal() as usize + 1];
-        earliest[ROOT as usize] = 0;
-        let mut can_die = !closed;
-        let mut reader = diagram.reader();
-        for (number, stage) in diagram.stages.iter().enumerate() {
-            if diagram.open == Some(number) {
-                break;
-            }
-            for node in stage.nodes.clone().filter(|&node| lives[node as usize]) {
-                for value in 0..stage.size {
-                    let next = reader.arc(node, value).next;
-                    if next == DEAD || !lives[next as usize] {
-                        can_die = true;
-                    } else {
-                        let known = &mut earliest[next as usize];
-                        *known = (*known).min(number as u32 + 1);
-                    }
-                }
-            }
-        }
-        // A node may be entered from stage `earliest` on, until its own stage.
+        let can_die = !closed || diagram.has_dead;
+        // A node may be entered from the stage after its earliest predecessor on, until its own stage.
         let entries = |stage: usize| -> Vec<u32> {
+            let own = |node: u32| {
+                diagram
+                    .stage_of
+                    .get(node as usize)
+                    .map_or(usize::MAX, |&own| own as usize)
+            };
+            let entered = |node: u32| {
+                diagram
+                    .entered
+                    .get(node as usize)
+                    .map_or(0, |&entered| entered as usize)
+            };
             (0..=diagram.terminal())
-                .filter(|&node| {
-                    let own = diagram
-                        .stage_of
-                        .get(node as usize)
-                        .map_or(usize::MAX, |&own| own as usize);
-                    own >= stage && lives[node as usize] && earliest[node as usize] as usize <= stage
-                })
+                .filter(|&node| own(node) >= stage && lives[node as usize] && entered(node) <= stage)
                 .collect()
         };
 

@@ -198,6 +198,15 @@ impl<Q: Quantity> Cost<Q> {
             macs: Q::zero(),
         }
     }
+
+    /// The same with weights that are not trained.
+    pub(crate) fn frozen(self) -> Self {
+        Self {
+            trainable: Q::zero(),
+            non_trainable: self.trainable + self.non_trainable,
+            macs: self.macs,
+        }
+    }
 }
 
 /// The rule of one layer: everything archbudget knows of it.

@@ -213,8 +213,8 @@ impl Diagram {
         })
     }
 
-    /// The value of each metric for one candidate, or `None` if it is invalid.
-    fn cost(&self, py: Python<'_>, choices: Vec<u32>) -> PyResult<Option<Vec<i64>>> {
+    /// The value of each metric for one candidate, or `None` if it is invalid; inactive decisions may be `None`.
+    fn cost(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Option<Vec<i64>>> {
         self.diagram.cost(&choices).map_err(|error| raise(py, error))
     }
 

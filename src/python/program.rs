@@ -54,13 +54,20 @@ impl Program {
     }
 
     /// Adds a layer and returns its position.
-    fn layer(&mut self, py: Python<'_>, name: &str, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<usize> {
+    fn layer(
+        &mut self,
+        py: Python<'_>,
+        name: &str,
+        kind: &str,
+        args: &Bound<'_, PyDict>,
+        trainable: bool,
+    ) -> PyResult<usize> {
         let mut add = || {
             let kind = Kind::named(kind)?;
             let args = arguments(kind, args).map_err(|error| {
                 Error::new(error.kind, format!("layer '{name}' ({}): {}", kind.name, error.message))
             })?;
-            self.program.layer(name, kind, args)
+            self.program.layer(name, kind, args, trainable)
         };
         add().map_err(|error| raise(py, error))
     }
@@ -130,7 +137,7 @@ pub(super) fn check_layer(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) 
         if args.iter().all(|arg| matches!(arg, Expr::Constant(_))) {
             // The shapes are not known here, but the program refuses what no shape can mend.
             space::Program::new(Settings::default())
-                .layer(kind.name, kind, args)
+                .layer(kind.name, kind, args, true)
                 .map(|_| ())
         } else {
             Ok(())

@@ -84,6 +84,8 @@ pub struct Layer {
     pub kind: &'static Kind,
     /// The values of the rule's parameters, flattened.
     pub args: Vec<Expr>,
+    /// Whether training changes its weights; if not, all of them count as non-trainable.
+    pub trainable: bool,
     /// Where its weights are remembered, if several steps apply it: they are counted once.
     pub(super) shared: Option<usize>,
 }
@@ -241,7 +243,7 @@ impl Program {
     ///
     /// # Errors
     /// `Argument` if a hyperparameter has a value that its rule never takes, or the numbers are too many or too few.
-    pub fn layer(&mut self, name: &str, kind: &'static Kind, args: Vec<Expr>) -> Result<usize> {
+    pub fn layer(&mut self, name: &str, kind: &'static Kind, args: Vec<Expr>, trainable: bool) -> Result<usize> {
         let place = |message: String| Error::argument(format!("layer '{name}' ({}): {message}", kind.name));
         let owners: Vec<_> = kind.owners(args.len()).collect();
         if owners.len() != args.len() {
@@ -275,6 +277,7 @@ impl Program {
             name: name.to_owned(),
             kind,
             args,
+            trainable,
             shared: None,
         });
         Ok(self.layers.len() - 1)

@@ -195,7 +195,13 @@ impl Program {
         state: &mut State,
         show: &mut impl FnMut(&Applied<'_>),
     ) -> std::result::Result<(), Refusal> {
-        let super::Layer { kind, args, shared, .. } = &self.layers[layer];
+        let super::Layer {
+            kind,
+            args,
+            trainable,
+            shared,
+            ..
+        } = &self.layers[layer];
         let mut values = std::mem::take(&mut state.args);
         let mut shapes = std::mem::take(&mut state.inputs);
         values.clear();
@@ -204,9 +210,11 @@ impl Program {
             for &input in inputs {
                 shapes.push(state.shape(input)?);
             }
-            for (arg, parameter) in args.iter().zip(kind.owners(args.len())) {
+            for (position, arg) in args.iter().enumerate() {
                 let value = arg.value(state)?;
-                if !matches!(arg, super::Expr::Constant(_) | super::Expr::Lookup { .. })
+                // Numbers and tables were checked when the layer was added.
+                if matches!(arg, super::Expr::Side { .. } | super::Expr::Binary(..))
+                    && let Some(parameter) = kind.owners(args.len()).nth(position)
                     && parameter.check(value).is_err()
                 {
                     return Err(Refusal::new(
@@ -218,6 +226,7 @@ impl Program {
             }
             let output_shape = (kind.output)(&values, &shapes)?;
             let cost = (kind.cost)(&values, &shapes, &output_shape);
+            let cost = if *trainable { cost } else { cost.frozen() };
             let mut own = self.price(number, kind.in_place, output_shape, &cost, state)?;
             let weights = own[0];
             let mut reused = false;
@@ -370,6 +379,11 @@ impl Program {
         let outcome = self.follow(&mut state, choices, |applied| {
             let kind = self.layers[applied.layer].kind;
             let formulas = (kind.explain)(applied.args, applied.input_shapes, &applied.output_shape);
+            let formulas = if self.layers[applied.layer].trainable {
+                formulas
+            } else {
+                formulas.frozen()
+            };
             layers.push(LayerTrace {
                 layer: applied.layer,
                 args: applied.args.to_vec(),

@@ -47,13 +47,21 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layer(Block):
-    """A layer of Keras, by its arguments. Frozen; the same object used twice is one layer with shared weights."""
+    """A layer of Keras, by its arguments. Frozen; the same object used twice is one layer with shared weights.
+
+    Args:
+        name: Its name; by default Keras' own, such as `conv2d_1`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable.
+    """
 
     name: str | None = field(default=None, kw_only=True)
+    trainable: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.name is not None and (not isinstance(self.name, str) or not self.name):
             raise SpaceError(f"{self.kind}: name must be a non-empty str, not {self.name!r}")
+        if not isinstance(self.trainable, bool):
+            raise SpaceError(f"{self.kind}: trainable must be True or False, not {self.trainable!r}")
         _core.check_layer(self.kind, self.lowered(Unbound()))
 
     @property
