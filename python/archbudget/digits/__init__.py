@@ -1,0 +1,121 @@
+"""The search that `archbudget search` runs by default: classifiers of handwritten digits inside 5,000 parameters.
+
+The data are the 1,797 real 8x8 images that ship with scikit-learn (E. Alpaydin and C. Kaynak, "Optical Recognition of
+Handwritten Digits", UCI Machine Learning Repository, 1998): 1,078 to train, 359 to choose by (validation), 360 that the
+search never sees (test); the split is fixed and stratified.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import optuna
+
+    from archbudget._architecture import Architecture
+
+SPACE_FILE = Path(__file__).with_name("space.yaml")
+"""The space, its budget and its objective."""
+
+EPOCHS = 20
+BATCH = 16
+LEARNING_RATE = 5e-3
+
+EPOCHS_KEY = "archbudget:epochs"
+"""The user attribute of a study that says for how many epochs a network is trained."""
+MODELS_KEY = "archbudget:models"
+"""The user attribute of a study that names the directory of the trained models."""
+
+
+class Part(NamedTuple):
+    """Images of 8x8x1 float32 values from 0 to 1, and their digits."""
+
+    images: npt.NDArray[np.float32]
+    digits: npt.NDArray[np.int64]
+
+
+@cache
+def data() -> tuple[Part, Part, Part]:
+    """The data to train, to validate and to test with.
+
+    Raises:
+        ImportError: If scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise ImportError("the digits need scikit-learn: pip install archbudget[digits]") from error
+    digits = load_digits()
+    images = (digits.images / 16.0).astype("float32")[..., None]
+    train_x, rest_x, train_y, rest_y = train_test_split(
+        images, digits.target, test_size=0.4, random_state=0, stratify=digits.target
+    )
+    valid_x, test_x, valid_y, test_y = train_test_split(rest_x, rest_y, test_size=0.5, random_state=0, stratify=rest_y)
+    return Part(train_x, train_y), Part(valid_x, valid_y), Part(test_x, test_y)
+
+
+def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
+    """Trains a network and returns its accuracy on the validation data, from 0 to 1.
+
+    The accuracy on the test data and the seconds that it took become user attributes of the trial. Where the study
+    names a directory for models, the trained model is written there as `trial_<number>.keras`, whole or not at all.
+
+    Raises:
+        ImportError: If Keras, JAX or scikit-learn is not installed.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    # Small networks gain nothing from more threads, and other trials may want the other cores.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    start = time.monotonic()
+    train, valid, test = data()
+    try:
+        import keras
+    except ImportError as error:
+        raise ImportError("the digits need Keras and JAX: pip install archbudget[digits]") from error
+
+    attributes = trial.study.user_attrs
+    keras.utils.set_random_seed(trial.number)
+    model = arch.to_keras()
+    fit(model, train, int(attributes.get(EPOCHS_KEY, EPOCHS)))
+    score, test_score = (_score(model, part) for part in (valid, test))
+    trial.set_user_attr("test_accuracy", test_score)
+    trial.set_user_attr("seconds", round(time.monotonic() - start, 2))
+    if MODELS_KEY in attributes:
+        directory = Path(attributes[MODELS_KEY])
+        directory.mkdir(parents=True, exist_ok=True)
+        part = directory / f".trial_{trial.number}.{os.getpid()}.keras"
+        try:
+            model.save(part)
+            part.replace(directory / f"trial_{trial.number}.keras")
+        finally:
+            part.unlink(missing_ok=True)
+    keras.backend.clear_session()
+    return score
+
+
+def fit(model: Any, train: Part, epochs: int) -> None:
+    """Trains a model with Adam, the learning rate falling along a cosine."""
+    import keras
+
+    steps = -(-len(train.images) // BATCH)
+    schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * steps)
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=16,
+    )
+    model.fit(train.images, train.digits, batch_size=BATCH, epochs=epochs, verbose=0)
+
+
+def _score(model: Any, part: Part) -> float:
+    predicted = model.predict(part.images, batch_size=len(part.images), verbose=0).argmax(axis=1)
+    return float((predicted == part.digits).mean())

@@ -1,0 +1,45 @@
+"""The default search: its data, its space and its objective."""
+
+import os
+
+import numpy as np
+import optuna
+import pytest
+
+import archbudget as ab
+from archbudget import _spacefile, digits
+
+
+def test_the_data_are_split_once_and_for_all() -> None:
+    pytest.importorskip("sklearn")
+    parts = digits.data()
+    assert [len(part.images) for part in parts] == [1078, 359, 360]
+    assert all(part.images.shape[1:] == (8, 8, 1) and part.images.max() <= 1 for part in parts)
+    rows = np.concatenate([part.images.reshape(len(part.images), -1) for part in parts])
+    assert len(rows) == 1797
+
+
+def test_the_budget_matters() -> None:
+    loaded = _spacefile.read(digits.SPACE_FILE)
+    assert loaded.budget == ab.Budget(params=5000)
+    assert loaded.objective == "archbudget.digits:accuracy"
+    assert loaded.space.size > 10_000
+    assert 0.01 < loaded.space.within(loaded.budget).fraction() < 0.3
+
+
+def test_a_network_is_trained_and_kept(tmp_path: os.PathLike[str]) -> None:
+    pytest.importorskip("sklearn")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "jax":
+        pytest.skip("only one backend fits into a process, and this one cannot train")
+    loaded = _spacefile.read(digits.SPACE_FILE)
+    study = optuna.create_study(direction="maximize")
+    study.set_user_attr(digits.EPOCHS_KEY, 1)
+    study.set_user_attr(digits.MODELS_KEY, str(tmp_path))
+    trial = study.ask()
+    arch = loaded.space.suggest(trial)
+    score = digits.accuracy(arch, trial)
+    assert 0 <= score <= 1
+    assert 0 <= trial.user_attrs["test_accuracy"] <= 1
+    model = keras.models.load_model(f"{tmp_path}/trial_0.keras")
+    assert model.count_params() == arch.params
