@@ -4,18 +4,19 @@ Describe a family of networks once, in the vocabulary of Keras; then count milli
 fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
 """
 
-from archbudget import errors, layers
+from archbudget import _core, errors, layers
 from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
 from archbudget._constraint import Constraint
-from archbudget._core import VERSION as __version__
 from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
 from archbudget._feasible import FeasibleSet
 from archbudget._sampler import BudgetSampler
 from archbudget._search import search
 from archbudget._space import Space
 from archbudget.layers import OneOf, Repeat, Residual
+
+__version__ = _core.VERSION
 
 __all__ = [
     "Architecture",

@@ -45,7 +45,7 @@ class FeasibleSet:
         return self.count() / self.space.size
 
     def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet:
-        """Those of them in which some decisions have given values; where a decision is inactive its value does not matter.
+        """Those of them in which some decisions have given values; that of an inactive decision does not matter.
 
         O(arcs of the diagram).
 

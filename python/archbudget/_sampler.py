@@ -30,9 +30,9 @@ class BudgetSampler(BaseSampler):
     """Keeps every trial of a study inside a budget, whatever sampler proposes the values.
 
     Each decision of the space is asked of the base sampler on those of its values that can still be completed to a
-    network inside the budget. The distributions stored in the study stay full and static, and parameters that are not in
-    the space go to the base sampler as they are. Values that were enqueued are kept; if they cannot fit, the trial is
-    pruned by `Space.suggest` before anything is trained, and a warning says why.
+    network inside the budget. The distributions stored in the study stay full and static, and parameters that are not
+    in the space go to the base sampler as they are. Values that were enqueued are kept; if they cannot fit, the trial
+    is pruned by `Space.suggest` before anything is trained, and a warning says why.
 
     Args:
         space: The space.

@@ -58,16 +58,16 @@ def search(
 ) -> optuna.Study:
     """Searches a space for the best network inside a budget; every trial is inside of it.
 
-    With a storage the search can be stopped at any moment, even killed, and is taken up by the same call: finished trials
-    are kept, and a trial that was running is tried again. Several processes may work on one study.
+    With a storage the search can be stopped at any moment, even killed, and is taken up by the same call: finished
+    trials are kept, and a trial that was running is tried again. Several processes may work on one study.
 
     Args:
         space: The space.
         objective: What is maximised: a function of the `Architecture`. A parameter named `trial` gets the Optuna trial,
             so `objective(arch)`, `objective(arch, trial)` and `objective(trial)` all work.
         budget: The budget.
-        n_trials: The number of finished trials that the study shall have, those that it has already included; `None` for
-            no limit but `timeout`.
+        n_trials: The number of finished trials that the study shall have, those that it has already included; `None`
+            for no limit but `timeout`.
         timeout: The most seconds.
         sampler: The sampler that proposes values: a name (tpe, random, nsgaii, nsgaiii, cmaes, gp, qmc) or an Optuna
             sampler; TPE by default. It is wrapped in a [`BudgetSampler`][archbudget.BudgetSampler].

@@ -172,8 +172,8 @@ class Space:
             threads: How many threads work; all that the process may use, by default.
 
         Returns:
-            For each metric (N,) int64 totals, and whether each candidate is valid. O(N * D), and beside input and output
-            a few blocks of memory.
+            For each metric (N,) int64 totals, and whether each candidate is valid. O(N * D), and beside input and
+            output a few blocks of memory.
 
         Raises:
             SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the

@@ -1,288 +1,483 @@
-"""Spaces from files: YAML that names layers as Keras does, or a `module:attribute` of Python.
+"""Spaces by reference: `module:attribute`, or a file in YAML.
 
-What is allowed where is one pydantic model, made of the layers themselves; the JSON schema that editors complete by
-(`space.schema.json`) is generated from it.
+A space file has the layers as a list; each is a name, or a name and its arguments:
+
+```yaml
+name: example
+budget: {params: 5000}
+decisions:
+  depth: {low: 1, high: 3}        # integers from low to high, with an optional step
+  kernel: [1, 3, 5]               # one of several values
+layers:
+  - Input: [28, 28, 1]            # a list or a number is the first argument
+  - Repeat:
+      times: $depth
+      block:
+        - Conv2D: {filters: $width * 8, kernel_size: $kernel, padding: same}
+  - Flatten                       # no arguments
+  - Dense: {units: 10, activation: softmax}
+```
+
+`$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max` and `round_to`.
 """
 
 from __future__ import annotations
 
 import ast
-import dataclasses
 import difflib
 import importlib
+import inspect
 import re
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union
 
 import yaml
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationError,
-    create_model,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from archbudget import layers as catalogue
-from archbudget._budget import METRICS, Budget, BoundLike
-from archbudget._expressions import Choice, Decision, Expression, Int, channels, maximum, minimum, round_to
+from archbudget import layers
+from archbudget._budget import METRICS, Budget
+from archbudget._expressions import Choice, Decision, Int, channels, maximum, minimum, round_to
 from archbudget._space import Space
-from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
-from archbudget.layers._base import ENGINE_PARAMETERS, Block, Layer
+from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.layers import Block, Layer, OneOf, Repeat, Residual
 
-Place = tuple["str | int", ...]
-"""Where something stands in a document: the keys and positions that lead to it."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
+Place = tuple[Union[str, int], ...]
+"""Where something stands in a file: keys and positions, from the top."""
+
+STRUCTURES = ("OneOf", "Repeat", "Residual")
 
 
 @dataclass(frozen=True)
-class LoadedSpace:
-    """A space, and what its file says about searching it."""
+class Loaded:
+    """A space, and what its file says beside it."""
 
     name: str
     space: Space
     budget: Budget | None = None
     objective: str | None = None
-    """`module:function`: what a search maximises."""
-    test: str | None = None
-    """`module:function`: what judges the winner on data that the search never saw."""
+    """The objective that belongs to it, as `module:function`."""
 
 
-def load(reference: str) -> LoadedSpace:
-    """A space by the path of a YAML file, or by `module:attribute`, importable from the current directory too.
+class Range(BaseModel):
+    """Integers from low to high, both included."""
 
-    The attribute may be a function without arguments that makes the space.
+    model_config = ConfigDict(extra="forbid")
+
+    low: StrictInt
+    high: StrictInt
+    step: StrictInt = 1
+
+
+Number = Union[StrictInt, StrictFloat]
+Bound = Union[Number, Annotated[list[Union[Number, None]], Field(min_length=2, max_length=2)]]
+
+
+class Bounds(BaseModel):
+    """What metrics may come to: an upper bound, or [low, high] with null for an open end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    params: Bound | None = None
+    trainable_params: Bound | None = None
+    macs: Bound | None = None
+    weight_bytes: Bound | None = None
+    peak_activation_bytes: Bound | None = None
+
+
+class SpaceFile(BaseModel):
+    """A space of networks, and what is searched in it."""
+
+    model_config = ConfigDict(extra="forbid", title="archbudget space")
+
+    name: StrictStr | None = Field(None, description="What the space is called; by default the name of the file.")
+    objective: StrictStr | None = Field(None, description="What a search maximises, as module:function.")
+    budget: Bounds | None = Field(None, description="The budget of a search.")
+    bytes_per_weight: StrictInt = Field(4, description="What a weight takes in weight_bytes.")
+    bytes_per_activation: StrictInt = Field(4, description="What a value takes in peak_activation_bytes.")
+    decisions: dict[str, Union[Range, list[Value]]] = Field(
+        default_factory=dict, description="The open decisions by name: a list of values, or a range of integers."
+    )
+    layers: list[Any] = Field(min_length=1, description="The layers in a row, an Input first.")
+
+
+def load(reference: str) -> Loaded:
+    """Loads a space.
+
+    Args:
+        reference: The path of a YAML file, or `module:attribute`, where the attribute is a `Space` or a function that
+            makes one; modules of the current directory are found.
 
     Raises:
-        SpaceError: If there is no such space, or it is not well formed; one line that says where.
+        ArchbudgetError: In one line, if it is not there or not well formed.
     """
-    file = Path(reference)
-    is_yaml = file.suffix in (".yaml", ".yml")
-    if not is_yaml and not file.exists() and ":" in reference:
-        space = attribute(reference, "a space")
-        if callable(space) and not isinstance(space, Space):
-            space = space()
-        if not isinstance(space, Space):
-            raise SpaceError(f"{reference} is not a Space, but of type {type(space).__name__}")
-        return LoadedSpace(reference.rpartition(":")[2], space)
-    if not is_yaml and not file.is_file():
-        raise SpaceError(f"{reference!r} is neither a YAML file nor module:attribute")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise SpaceError(f"{reference}: not UTF-8 text: {error.reason} at byte {error.start}") from None
-    except OSError as error:
-        raise SpaceError(f"{reference}: {error.strerror}") from None
-    return parse(text, reference)
+    if reference.endswith((".yaml", ".yml")):
+        return read(Path(reference))
+    if ":" not in reference:
+        raise SpaceError(f"{reference!r} is not a space: give module:attribute, or a file that ends in .yaml")
+    found = load_attribute(reference)
+    space = found() if inspect.isfunction(found) else found
+    if not isinstance(space, Space):
+        raise SpaceError(f"{reference} is not a Space but {type(space).__name__}")
+    return Loaded(reference, space)
 
 
-def attribute(reference: str, what: str) -> Any:
-    """What `module:attribute` names.
+def load_attribute(reference: str) -> Any:
+    """What `module:attribute` stands for; modules of the current directory are found.
 
     Raises:
         SpaceError: If there is no such module or attribute, or the module cannot be imported.
     """
-    module, colon, path = reference.partition(":")
-    if not (module and colon and path):
-        raise SpaceError(f"{reference!r} does not name {what}; write it as module:attribute")
-    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
+    module_name, _, attribute = reference.partition(":")
+    if not module_name or not attribute:
+        raise SpaceError(f"{reference!r} must be module:attribute")
+    here = str(Path.cwd())
+    if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: Any = importlib.import_module(module)
-    except ArchbudgetError as error:
-        raise SpaceError(f"{reference}: {error}") from error
+        found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        missing = error.name or module
-        if f"{module}.".startswith(f"{missing}."):
-            raise SpaceError(f"{reference}: there is no module {missing!r}") from None
-        raise SpaceError(f"{reference}: the module needs {missing!r}, which is not installed") from error
+        raise SpaceError(f"{reference}: there is no module {error.name!r}") from error
+    except ArchbudgetError:
+        raise
     except Exception as error:
-        raise SpaceError(f"{reference}: importing the module fails with {type(error).__name__}: {error}") from error
-    for name in path.split("."):
-        if not hasattr(found, name):
-            raise SpaceError(f"{reference}: there is no {name!r} in it{_suggestion(name, dir(found))}")
-        found = getattr(found, name)
+        raise SpaceError(f"{reference}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            hint = _hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)
+            raise SpaceError(f"{reference}: module {module_name} has no attribute {attribute!r}{hint}")
+        found = getattr(found, part)
     return found
 
 
-def parse(text: str, file: str = "<text>") -> LoadedSpace:
-    """A space from the text of a YAML file.
-
-    Args:
-        text: The text.
-        file: What messages call it; its stem is the name of the space if the text gives none.
+def read(file: Path) -> Loaded:
+    """Reads a space file.
 
     Raises:
-        SpaceError: If it is not well formed: `file:line: place: what is wrong`.
+        SpaceError: In one line with the file, the line and the place in it.
     """
     try:
-        data = yaml.load(text, _Loader)  # noqa: S506
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise SpaceError(f"{file}{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise SpaceError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise SpaceError(f"{file}: nested too deeply") from None
-    if data is None:
-        raise SpaceError(f"{file}: the file is empty; a space has an 'input' and 'layers'")
-    try:
-        return _Builder(_validated(SpaceFile, data, ()), data).loaded(Path(file).stem)
-    except _MisplacedError as error:
-        line_number, place = _locate(text, error.place)
-        raise SpaceError(f"{file}:{line_number}: {f'{place}: ' if place else ''}{error}") from None
-    except RecursionError:
-        raise SpaceError(f"{file}: nested too deeply") from None
-    except ArchbudgetError as error:
-        raise type(error)(f"{file}: {error}") from None
-
-
-def schema() -> dict[str, Any]:
-    """The JSON schema of space files, draft 2020-12."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **SpaceFile.model_json_schema(by_alias=True)}
-
-
-FACTORS = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-
-
-def bound(text: str) -> BoundLike:
-    """A bound as people write it: `5000`, `60_000`, `5k`, `1.5M`, `64Ki`, or a range `LOW:HIGH`, an end left out.
-
-    Raises:
-        BudgetError: If it is not one.
-    """
-    low, colon, high = text.partition(":")
-    if not colon:
-        return _number(text)
-    return (_number(low) if low.strip() else None, _number(high) if high.strip() else None)
-
-
-def _number(text: str) -> int:
-    match = re.fullmatch(r"([0-9][0-9_,]*(?:\.[0-9]+)?)(?:[eE]([0-9]{1,2}))?([kKMG]|Ki|Mi|Gi)?", text.strip())
-    if match is None:
-        raise BudgetError(f"{text!r} is not a bound; write N or LOW:HIGH, such as 5000, 60_000, 5k, 1.5M or 1k:5k")
-    digits, exponent, suffix = match.groups()
-    number = Decimal(digits.replace("_", "").replace(",", "")).scaleb(int(exponent or 0)) * FACTORS.get(suffix, 1)
-    if number.adjusted() > 18 or number > 2**63 - 1:
-        raise BudgetError(f"{text!r} is out of range; a bound is at most 2^63 - 1")
-    if number != int(number):
-        raise BudgetError(f"{text!r} is not a whole number")
-    return int(number)
-
-
-# ---- Reading YAML
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 as far as plain scalars go: `no` and `off` are words, `1:30` is not 90; a key comes once."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """A mapping whose keys are all different."""
-        keys = set()
-        for key, _ in node.value:
-            if key.value in keys and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} comes twice", key.start_mark
-                )
-            keys.add(key.value if isinstance(key.value, str) else None)
-        return super().construct_mapping(node, deep)
-
-
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?[0-9][0-9_]*", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", list("-+.0123456789")),
-    ("merge", r"<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value.replace("_", "")))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: float(re.sub(r"\.(inf|nan)", r"\1", node.value)))
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpaceError(f"there is no file {file}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{file} cannot be read: {error}") from None
+    return _Reader(str(file), text).loaded(default_name=file.stem)
 
 
 class _MisplacedError(Exception):
-    """Something wrong at a place of the document."""
+    """Something is wrong at a place in a file."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(message)
         self.place = place
 
 
-def _locate(text: str, place: Place) -> tuple[int, str]:
-    """The line of a place, and the place as it is shown; steps that the document does not spell out are left out."""
-    node = yaml.compose(text, _Loader)
-    line, shown = 1, ""
-    for step in place:
-        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-            shown += f"[{step}]"
-        elif isinstance(step, str):
-            found = [pair for pair in node.value if pair[0].value == step] if isinstance(node, yaml.MappingNode) else []
-            if found:
-                line = found[0][0].start_mark.line + 1
-                node = found[0][1]
-            shown += f".{step}" if shown else step
-    return line, shown
+class _Reader:
+    """Reads one file, and knows its lines."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.text = text
+        self.decisions: dict[str, Decision] = {}
+        self.unused: dict[str, Decision] = {}
+
+    def loaded(self, default_name: str) -> Loaded:
+        try:
+            return self._loaded(default_name)
+        except _MisplacedError as error:
+            line = self._line(error.place)
+            where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.place).lstrip(".")
+            raise SpaceError(f"{self.file}:{line}: {where}: {error}") from error.__cause__
+
+    @cached_property
+    def _tree(self) -> yaml.Node:
+        try:
+            tree = yaml.compose(self.text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            raise SpaceError(f"{self.file}{f':{mark.line + 1}' if mark else ''}: not valid YAML: {problem}") from None
+        if tree is None:
+            raise SpaceError(f"{self.file}: the file is empty; a space needs at least its layers")
+        return tree
+
+    def _line(self, place: Place) -> int:
+        """The line of a place, or of the last part of it that the file has."""
+        node = self._tree
+        line = node.start_mark.line
+        for part in place:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((key, value) for key, value in node.value if key.value == part), None)
+                if found is None:
+                    break
+                line, node = found[0].start_mark.line, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line
+            else:
+                break
+        return int(line) + 1
+
+    def _loaded(self, default_name: str) -> Loaded:
+        for key in _repeated_keys(self._tree):
+            raise SpaceError(f"{self.file}:{key.start_mark.line + 1}: the key {key.value!r} stands here twice")
+        try:
+            data = yaml.safe_load(self.text)
+        except (yaml.YAMLError, ValueError) as error:
+            raise SpaceError(f"{self.file}: not valid YAML: {str(error).splitlines()[0]}") from None
+        if not isinstance(data, dict):
+            raise SpaceError(f"{self.file}:1: a space file is a mapping with the key 'layers', not {_show(data)}")
+        for key in data:
+            if key not in SpaceFile.model_fields:
+                raise _MisplacedError((key,), f"unknown key{_hint(key, SpaceFile.model_fields)}")
+        try:
+            spec = SpaceFile.model_validate(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = tuple(part for part in first["loc"] if part != "Range" and not str(part).startswith("list["))
+            raise _MisplacedError(place, _explain_pydantic(first, place)) from None
+        self.decisions = {name: self._decision(name, given) for name, given in spec.decisions.items()}
+        self.unused = dict(self.decisions)
+        blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers)]
+        for name in self.unused:
+            raise _MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
+        try:
+            space = Space(
+                blocks, bytes_per_weight=spec.bytes_per_weight, bytes_per_activation=spec.bytes_per_activation
+            )
+        except ArchbudgetError as error:
+            raise type(error)(f"{self.file}: {error}") from error
+        return Loaded(spec.name or default_name, space, self._budget(spec.budget), spec.objective)
+
+    def _budget(self, bounds: Bounds | None) -> Budget | None:
+        if bounds is None:
+            return None
+        given = {metric: getattr(bounds, metric) for metric in METRICS}
+        ranges = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
+        return self._make(("budget",), lambda: Budget(**ranges))
+
+    def _decision(self, name: str, given: Range | list[Value]) -> Decision:
+        def make() -> Decision:
+            if isinstance(given, Range):
+                return Int(name, given.low, given.high, step=given.step)
+            return Choice(name, given)
+
+        return self._make(("decisions", name), make)
+
+    def _block(self, place: Place, entry: object) -> Block:
+        if isinstance(entry, str):
+            kind, given = entry, None
+        elif isinstance(entry, dict) and len(entry) == 1:
+            ((kind, given),) = entry.items()
+            place = (*place, kind)
+        else:
+            raise _MisplacedError(
+                place, f"a layer is a name, or a name and its arguments ('- Dense: {{units: 10}}'), not {_show(entry)}"
+            )
+        if kind == "Repeat":
+            args = self._arguments(place, given, {"times", "block"}, {"shared"})
+            shared = args.get("shared", [])
+            if not isinstance(shared, list) or any(name not in self.decisions for name in shared):
+                raise _MisplacedError((*place, "shared"), f"must be a list of names of decisions, not {_show(shared)}")
+            times = self._value((*place, "times"), args["times"])
+            block = self._row((*place, "block"), args["block"])
+            return self._make(place, lambda: Repeat(times, block, shared=shared))
+        if kind == "OneOf":
+            args = self._arguments(place, given, {"name", "blocks"}, set())
+            blocks = args["blocks"]
+            if not isinstance(blocks, dict):
+                raise _MisplacedError((*place, "blocks"), f"must be a mapping from names to lists, not {_show(blocks)}")
+            rows = {str(name): self._row((*place, "blocks", name), row) for name, row in blocks.items()}
+            return self._make(place, lambda: OneOf(args["name"], rows))
+        if kind == "Residual":
+            if isinstance(given, list):
+                return Residual(self._row(place, given))
+            args = self._arguments(place, given, {"body"}, {"shortcut"})
+            shortcut = self._row((*place, "shortcut"), args["shortcut"]) if "shortcut" in args else None
+            return Residual(self._row((*place, "body"), args["body"]), shortcut)
+        return self._layer(place, kind, given)
+
+    def _layer(self, place: Place, kind: object, given: object) -> Layer:
+        known = layer_classes()
+        if kind not in known:
+            raise _MisplacedError(place, f"unknown layer {kind!r}{_hint(kind, [*known, *STRUCTURES])}")
+        layer = known[str(kind)]
+        names = [each.name for each in fields(layer)]
+        positional = [each.name for each in fields(layer) if not each.kw_only]
+        if given is None:
+            given = {}
+        elif not isinstance(given, dict):
+            if not positional:
+                raise _MisplacedError(place, f"it takes no arguments, not {_show(given)}")
+            given = {positional[0]: given}
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in names:
+                raise _MisplacedError((*place, name), f"unknown argument{_hint(name, names)}")
+            values[name] = self._value((*place, name), value)
+        for name in _required(layer):
+            if name not in values:
+                raise _MisplacedError(place, f"the argument {name} is missing")
+        return self._make(place, lambda: layer(**values))
+
+    def _row(self, place: Place, entries: object) -> list[Block]:
+        if not isinstance(entries, list):
+            raise _MisplacedError(place, f"must be a list of layers, not {_show(entries)}")
+        return [self._block((*place, position), entry) for position, entry in enumerate(entries)]
+
+    def _arguments(self, place: Place, given: object, needed: set[str], other: set[str]) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            raise _MisplacedError(place, f"needs the keys {', '.join(sorted(needed))}, not {_show(given)}")
+        for name in given:
+            if name not in needed | other:
+                raise _MisplacedError((*place, name), f"unknown argument{_hint(name, sorted(needed | other))}")
+        for name in sorted(needed - set(given)):
+            raise _MisplacedError(place, f"the argument {name} is missing")
+        return given
+
+    def _make(self, place: Place, make: Callable[[], T]) -> T:
+        try:
+            return make()
+        except (ArchbudgetError, TypeError) as error:
+            raise _MisplacedError(place, str(error)) from error
+
+    def _value(self, place: Place, value: object) -> Any:
+        if isinstance(value, str) and "$" in value:
+            return self._expression(place, value)
+        if isinstance(value, list):
+            return [self._value((*place, position), item) for position, item in enumerate(value)]
+        return value
+
+    def _expression(self, place: Place, text: str) -> Any:
+        try:
+            tree = ast.parse(re.sub(r"\$(\w+)", r"_decision_\1", text.strip()), mode="eval")
+        except (SyntaxError, ValueError):
+            raise _MisplacedError(place, f"{text!r} is not an expression over decisions") from None
+        return self._make(place, lambda: self._evaluate(place, text, tree.body))
+
+    def _evaluate(self, place: Place, text: str, node: ast.expr) -> Any:
+        operators: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+            ast.Add: lambda a, b: a + b,
+            ast.Sub: lambda a, b: a - b,
+            ast.Mult: lambda a, b: a * b,
+            ast.FloorDiv: lambda a, b: a // b,
+        }
+        functions: dict[str, Callable[..., Any]] = {"min": minimum, "max": maximum, "round_to": round_to}
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return node.value
+        if isinstance(node, ast.Name) and node.id.startswith("_decision_"):
+            name = node.id.removeprefix("_decision_")
+            if name in self.decisions:
+                self.unused.pop(name, None)
+                return self.decisions[name]
+            if name == "channels":
+                return channels()
+            raise _MisplacedError(place, f"unknown decision ${name}{_hint(name, self.decisions)}")
+        if isinstance(node, ast.BinOp) and type(node.op) in operators:
+            left, right = (self._evaluate(place, text, side) for side in (node.left, node.right))
+            return operators[type(node.op)](left, right)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
+            return functions[node.func.id](*(self._evaluate(place, text, arg) for arg in node.args))
+        raise _MisplacedError(
+            place, f"{text!r} uses more than + - * //, min, max and round_to over decisions and integers"
+        )
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if not close:
-        lower = {each.lower(): each for each in names}
-        close = [lower[found] for found in difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)]
-    return f"; did you mean {close[0]!r}?" if close else ""
+def layer_classes() -> dict[str, type[Layer]]:
+    """The layers by name."""
+    found = {name: getattr(layers, name) for name in layers.__all__}
+    return {
+        name: each
+        for name, each in found.items()
+        if isinstance(each, type) and issubclass(each, Layer) and each is not Layer
+    }
 
 
-def _shown(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
+def _required(layer: type[Layer]) -> list[str]:
+    return [each.name for each in fields(layer) if each.default is MISSING]
+
+
+def _repeated_keys(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    yield key
+                seen.add(key.value)
+            yield from _repeated_keys(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _repeated_keys(value)
+
+
+def _hint(name: object, known: Iterable[object], *, listed: bool = True) -> str:
+    names = [str(each) for each in known]
+    near = difflib.get_close_matches(str(name), names, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; there are {', '.join(names) or 'none'}" if listed else ""
+
+
+def _show(value: object) -> str:
+    text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-# ---- The model: what a document may hold
+def _explain_pydantic(error: Any, place: Place) -> str:
+    if error["type"] == "extra_forbidden":
+        known = Bounds.model_fields if place and place[0] == "budget" else Range.model_fields
+        return f"unknown key{_hint(place[-1], known)}"
+    if error["type"] == "missing":
+        return "it is missing"
+    if place and place[0] == "decisions" and len(place) == 2:
+        return f"a decision is a list of values or a range ({{low: 1, high: 3}}), not {_show(error['input'])}"
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {_show(error['input'])}"
 
 
-class _Mapping(BaseModel):
-    """A mapping with known keys."""
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of space files, for editors."""
+    value = {"description": "A value, or an expression over decisions such as $width * 2."}
+    row = {"type": "array", "items": {"$ref": "#/$defs/Block"}}
 
-    model_config = ConfigDict(extra="forbid")
-    NOUN: ClassVar[str] = "key"
+    def mapping(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        }
 
-    @classmethod
-    def keys(cls) -> list[str]:
-        """The keys that are known."""
-        return [field.alias or name for name, field in cls.model_fields.items()]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _knows_its_keys(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            raise _said(
-                f"needs {' and '.join(cls.keys()[:2])}, not {_shown(data)}"
-                if len(cls.keys()) < 8
-                else f"must be a {cls.NOUN} or a mapping with its name, not {_shown(data)}"
-            )
-        for key in data:
-            if key not in cls.keys():
-                raise PydanticCustomError(
-                    "unknown_key",
-                    "{text}",
-                    {"text": f"unknown {cls.NOUN}{_suggestion(str(key), cls.keys())}", "key": key},
-                )
-        return data
-
-
-def _said(message: str) -> PydanticCustomError:
-    """An error whose message is complete."""
-    return PydanticCustomError("said", "{text}", {"text": message})
+    names = {"type": "array", "items": {"type": "string"}}
+    blocks = {"type": "object", "additionalProperties": row}
+    residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
+    kinds: dict[str, Any] = {
+        "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
+        "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
+        "Residual": {"anyOf": residual},
+    }
+    for name, layer in layer_classes().items():
+        arguments = mapping({each.name: value for each in fields(layer)}, _required(layer))
+        first_argument = {"type": ["integer", "number", "string", "array"]}
+        kinds[name] = {
+            "description": (inspect.getdoc(layer) or "").partition("\n")[0],
+            "anyOf": [arguments, first_argument, {"type": "null"}],
+        }
+    made = SpaceFile.model_json_schema()
+    made["properties"]["layers"]["items"] = {"$ref": "#/$defs/Block"}
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    made["$defs"]["Block"] = {
+        "anyOf": [
+            {"enum": [name for name, layer in layer_classes().items() if not _required(layer)]},
+            {**mapping(kinds, []), "minProperties": 1, "maxProperties": 1},
+        ]
+    }
+    return made
