@@ -7,30 +7,13 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 import pytest
+from families import lenet_family
 from hypothesis import settings
 
 import archbudget as ab
-from archbudget import layers
 
 settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("reproducible")
-
-
-def lenet_family() -> ab.Space:
-    return ab.Space(
-        [
-            layers.Input((28, 28, 1)),
-            layers.Conv2D(ab.Choice("f1", range(8, 129, 8)), ab.Choice("k1", [3, 5, 7]), activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(ab.Choice("f2", range(8, 129, 8)), ab.Choice("k2", [3, 5, 7]), activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Dropout(0.25),
-            layers.Flatten(),
-            layers.Dense(ab.Int("units", 16, 512, step=16), activation="relu"),
-            layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from scipy import stats
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import SpaceError
+from archbudget.errors import LimitError, SpaceError
 
 SIGNIFICANCE = 1e-5
 """A correct sampler fails one of the chi-square tests below with a chance of at most 0.2 %; the seeds are fixed."""
@@ -66,6 +66,26 @@ def test_the_draw_is_uniform_beyond_64_bits() -> None:
         assert stats.chisquare(counts).pvalue > SIGNIFICANCE
 
 
+def test_the_draw_is_uniform_where_a_space_is_too_wide_to_be_counted() -> None:
+    space = ab.Space(
+        [
+            layers.Input((3,)),
+            layers.Dense(ab.Int("a", 1, 2**14)),
+            layers.Dense(ab.Int("b", 1, 2**14)),
+            layers.OneOf("head", {"none": [], "dense": layers.Dense(ab.Int("c", 1, 3))}),
+        ]
+    )
+    with pytest.raises(LimitError):
+        _ = space.size
+    candidates = space.sample(20_000, seed=0)
+    # One network without a head to three with one.
+    pairs, counts = np.unique(candidates.indices[:, 2:], axis=0, return_counts=True)
+    assert pairs.tolist() == [[0, 0], [1, 0], [1, 1], [1, 2]]
+    assert stats.chisquare(counts).pvalue > SIGNIFICANCE
+    for column in candidates.indices[:, :2].T:
+        assert stats.kstest(column / 2**14, "uniform").pvalue > SIGNIFICANCE
+
+
 def test_the_same_seed_gives_the_same_draw(lenet: ab.Space) -> None:
     first, again = lenet.sample(10_000, seed=7), lenet.sample(10_000, seed=7)
     assert first == again
@@ -85,7 +105,7 @@ def test_the_draw_does_not_depend_on_threads(lenet: ab.Space) -> None:
     rows = 40_000
     expected = lenet.sample(rows, seed=5).indices
     for threads in (1, 2, 5):
-        drawn = lenet._diagram.sample(rows, 5, threads)
+        drawn = lenet._diagram.sample(rows, 5, threads=threads)
         np.testing.assert_array_equal(np.asarray(drawn), expected)
 
 

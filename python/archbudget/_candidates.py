@@ -15,6 +15,7 @@ from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from archbudget._architecture import Architecture
+    from archbudget._expressions import Decision
     from archbudget._space import Space
 
 Indices = npt.NDArray[Any]
@@ -72,7 +73,16 @@ class Candidates:
         """One candidate as an `Architecture`, or some of them as `Candidates`."""
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             return self.space._architecture(tuple(int(index) for index in self._indices[key]))
+        if not isinstance(key, slice):
+            key = np.asarray(None if isinstance(key, tuple) else key)
+            if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
+                raise SpaceError(f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {key!r}")
+            if key.size == 0:
+                key = slice(0, 0)
         return _unchecked(self.space, self._indices[key])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Candidates, (self.space, np.asarray(self._indices)))
 
     def __iter__(self) -> Iterator[Architecture]:
         for row in range(len(self)):
@@ -99,7 +109,7 @@ class Candidates:
         """The values as a `pandas.DataFrame`."""
         import pandas as pd
 
-        return pd.DataFrame(self.values())
+        return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes the batch to an NPZ file, with the names and values of the decisions.
@@ -114,9 +124,7 @@ class Candidates:
                     stream,
                     indices=self._indices,
                     decisions=np.array(list(self.space.decisions)),
-                    sizes=np.array(
-                        [len(decision.values) for decision in self.space.decisions.values()], dtype=np.int64
-                    ),
+                    values=np.array([_shown(decision) for decision in self.space.decisions.values()]),
                 )
             part.replace(target)
         finally:
@@ -131,20 +139,38 @@ class Candidates:
             FileNotFoundError: If there is no such file.
         """
         import zipfile
+        import zlib
 
         try:
             with np.load(file, allow_pickle=False) as stored:
-                names = [str(name) for name in stored["decisions"]]
-                sizes, indices = [int(size) for size in stored["sizes"]], stored["indices"]
-        except (KeyError, ValueError, zipfile.BadZipFile, EOFError) as error:
+                names, values = stored["decisions"].tolist(), stored["values"].tolist()
+                indices = stored["indices"]
+        except FileNotFoundError:
+            raise
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OSError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+        ) as error:
             raise SpaceError(f"{os.fspath(file)} holds no candidates: {error}") from None
-        own = [len(decision.values) for decision in space.decisions.values()]
-        if names != list(space.decisions) or sizes != own:
+        own = [_shown(decision) for decision in space.decisions.values()]
+        if names != list(space.decisions) or values != own:
             raise SpaceError(
-                f"{os.fspath(file)} holds candidates of another space: its decisions are {names}, those of this space "
-                f"{list(space.decisions)}"
+                f"{os.fspath(file)} holds candidates of another space: its decisions are {names} with the values "
+                f"{values}, those of this space {list(space.decisions)} with {own}"
             )
         return cls(space, indices)
+
+
+def _shown(decision: Decision) -> str:
+    """The values of a decision as a file keeps them."""
+    return repr(list(decision.values))
 
 
 def _unchecked(space: Space, indices: Indices) -> Candidates:

@@ -26,11 +26,6 @@ class Scope(Protocol):
         """The position of a decision in the program."""
         ...
 
-    @property
-    def incoming(self) -> int:
-        """The tensor that flows into the layer being written."""
-        ...
-
 
 class Expression:
     """An integer that is known once the decisions are: `+`, `-`, `*`, `//` and comparisons build new ones."""
@@ -122,14 +117,15 @@ class Binary(Expression):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Side(Expression):
+class Incoming(Expression):
     """A side of the tensor that flows into the layer where it is used."""
 
     axis: int
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
-        return ("side", scope.incoming, self.axis)
+        del scope
+        return ("incoming", self.axis, None)
 
     def decisions(self) -> Iterator[Decision]:
         """None."""
@@ -146,7 +142,9 @@ def channels(axis: int = -1) -> Expression:
         axis: Which side it is, the batch not counted; -1, the last, is right for `channels_last`, 0 for
             `channels_first`.
     """
-    return Side(axis)
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise SpaceError(f"channels: axis must be an integer, not {axis!r}")
+    return Incoming(int(axis))
 
 
 def minimum(left: IntLike, right: IntLike) -> Expression:
@@ -359,8 +357,6 @@ def decisions_in(value: object) -> Iterator[Decision]:
 
 class Unbound:
     """A scope for checking hyperparameters before they are part of a program."""
-
-    incoming = 0
 
     def position(self, decision: Decision) -> int:
         """The position of a decision; it is not known yet."""

@@ -13,7 +13,10 @@ def build(arch: Architecture) -> Any:
     try:
         import keras
     except ImportError as error:
-        raise ImportError("to_keras needs Keras: pip install archbudget[keras], and a backend such as jax") from error
+        raise ImportError(
+            "to_keras needs Keras and the backend that KERAS_BACKEND names: pip install archbudget[keras] jax "
+            f"({error})"
+        ) from error
 
     tensors: dict[int, Any] = {}
     layers: dict[int, Any] = {}
@@ -37,6 +40,6 @@ def build(arch: Architecture) -> Any:
         if trace.layer not in layers:
             layers[trace.layer] = getattr(keras.layers, use.layer.kind)(**real, name=use.name)
         sources = [find(tensor) for tensor in trace.inputs]
-        tensors[trace.output] = layers[trace.layer](sources[0] if len(sources) == 1 else sources)
+        tensors[trace.output] = layers[trace.layer](sources if use.layer.MERGES else sources[0])
     outputs = [find(tensor) for tensor in arch.space._outputs]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

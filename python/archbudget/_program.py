@@ -46,12 +46,10 @@ class Writer:
         self.program = _core.Program(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         self.decisions: dict[str, Decision] = {}
         self.uses: list[Use] = []
-        self.incoming = 0
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
         self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
         self._repetitions: list[tuple[str, frozenset[str]]] = []
-        self._reading: dict[str, str] = {}
 
     def name_of(self, decision: Decision, *, outer: bool = False) -> str:
         """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
@@ -61,7 +59,6 @@ class Writer:
     def position(self, decision: Decision, *, outer: bool = False) -> int:
         """The position of a decision in the program; it is added when it is met first."""
         name = self.name_of(decision, outer=outer)
-        self._reading[decision.name] = name
         known = self.decisions.get(name)
         if known is not None:
             if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
@@ -107,15 +104,14 @@ class Writer:
         """Applies a layer; the second time in the same repetition its weights are shared."""
         repetition = tuple(suffix for suffix, _ in self._repetitions)
         position = None if always_new else self._layers.get((id(layer), repetition))
-        self.incoming = inputs[0] if inputs else 0
         if position is None:
-            self._reading = {}
             name = self._layer_name(layer)
             position = self.program.layer(name, layer.kind, layer.lowered(self), layer.trainable)
-            for decision in layer.other_decisions():
-                self.program.read(guard, self.position(decision))
-            self.uses.append(Use(layer, name, self._reading))
+            names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
+            self.uses.append(Use(layer, name, names))
             self._layers[id(layer), repetition] = position
+        for decision in layer.other_decisions():
+            self.program.read(guard, self.position(decision))
         return self.program.apply(guard, position, list(inputs))
 
     def _layer_name(self, layer: Layer) -> str:

@@ -172,6 +172,23 @@ def read(file: Path) -> Loaded:
     return _Reader(str(file), text).loaded(default_name=file.stem)
 
 
+class _Yaml12(yaml.SafeLoader):
+    """YAML as people mean it, and as version 1.2 has it: `yes` and `off` are words, and `1:30` is no number."""
+
+
+_Yaml12.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:int", "tag:yaml.org,2002:timestamp")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false|True|False)$"), list("tfTF"))
+_Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9][0-9_]*$"), list("-+0123456789"))
+_Yaml12.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(loader.construct_scalar(node))))  # type: ignore[arg-type]
+
+
 class _MisplacedError(Exception):
     """Something is wrong at a place in a file."""
 
@@ -196,11 +213,13 @@ class _Reader:
             line = self._line(error.place)
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.place).lstrip(".")
             raise SpaceError(f"{self.file}:{line}: {where}: {error}") from error.__cause__
+        except RecursionError:
+            raise SpaceError(f"{self.file}: it is nested too deeply, or within itself") from None
 
     @cached_property
     def _tree(self) -> yaml.Node:
         try:
-            tree = yaml.compose(self.text, Loader=yaml.SafeLoader)
+            tree = yaml.compose(self.text, Loader=_Yaml12)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -230,7 +249,7 @@ class _Reader:
         for key in _repeated_keys(self._tree):
             raise SpaceError(f"{self.file}:{key.start_mark.line + 1}: the key {key.value!r} stands here twice")
         try:
-            data = yaml.safe_load(self.text)
+            data = yaml.load(self.text, Loader=_Yaml12)
         except (yaml.YAMLError, ValueError) as error:
             raise SpaceError(f"{self.file}: not valid YAML: {str(error).splitlines()[0]}") from None
         if not isinstance(data, dict):
@@ -285,8 +304,9 @@ class _Reader:
         if kind == "Repeat":
             args = self._arguments(place, given, {"times", "block"}, {"shared"})
             shared = args.get("shared", [])
-            if not isinstance(shared, list) or any(name not in self.decisions for name in shared):
-                raise _MisplacedError((*place, "shared"), f"must be a list of names of decisions, not {_show(shared)}")
+            if not isinstance(shared, list) or not all(isinstance(name, str) for name in shared):
+                raise _MisplacedError((*place, "shared"), f"must be a list of decisions, not {_show(shared)}")
+            shared = [self._expression((*place, "shared"), f"${name.removeprefix('$')}") for name in shared]
             times = self._value((*place, "times"), args["times"])
             block = self._row((*place, "block"), args["block"])
             return self._make(place, lambda: Repeat(times, block, shared=shared))
@@ -295,8 +315,9 @@ class _Reader:
             blocks = args["blocks"]
             if not isinstance(blocks, dict):
                 raise _MisplacedError((*place, "blocks"), f"must be a mapping from names to lists, not {_show(blocks)}")
-            rows = {str(name): self._row((*place, "blocks", name), row) for name, row in blocks.items()}
-            return self._make(place, lambda: OneOf(args["name"], rows))
+            rows = {label: self._row((*place, "blocks", label), row) for label, row in blocks.items()}
+            name = self._value((*place, "name"), args["name"])
+            return self._make(place, lambda: OneOf(name, rows))
         if kind == "Residual":
             if isinstance(given, list):
                 return Residual(self._row(place, given))
@@ -346,7 +367,7 @@ class _Reader:
     def _make(self, place: Place, make: Callable[[], T]) -> T:
         try:
             return make()
-        except (ArchbudgetError, TypeError) as error:
+        except (ArchbudgetError, TypeError, ArithmeticError) as error:
             raise _MisplacedError(place, str(error)) from error
 
     def _value(self, place: Place, value: object) -> Any:

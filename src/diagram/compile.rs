@@ -258,11 +258,16 @@ impl Program {
     pub(crate) fn encode(&self, step: usize, state: &State, key: &mut Vec<i64>) {
         key.clear();
         let mut waiting = self.waiting(step, state).peekable();
-        for &tensor in self.alive_at(step) {
+        let alive = self.alive_at(step);
+        for &tensor in alive {
             match waiting.next_if(|(next, _)| *next == tensor) {
                 Some((_, shape)) => {
                     key.push(shape.rank() as i64);
                     key.extend_from_slice(&shape);
+                    // Which of them are names of the same values: the position of the first.
+                    let origin = state.origin(tensor);
+                    let first = alive.iter().position(|&other| state.origin(other) == origin);
+                    key.push(first.map_or(ABSENT, |first| first as i64));
                 }
                 None => key.push(ABSENT),
             }
@@ -286,7 +291,9 @@ impl Program {
         for &tensor in self.alive_at(step) {
             let rank = take(1)[0];
             if rank != ABSENT {
-                state.set_shape(tensor, Shape::new(take(rank as usize)));
+                let shape = Shape::new(take(rank as usize));
+                let first = take(1)[0];
+                state.set_tensor(tensor, shape, self.alive_at(step)[first as usize]);
             }
         }
         for decision in self.mentioned_from(step) {

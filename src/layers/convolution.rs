@@ -14,7 +14,7 @@ const fn padding(n: usize, causal: bool) -> Parameter {
     Parameter::keyword("padding", if causal && n == 1 { CAUSAL } else { PADDING })
 }
 
-/// What every convolution refuses, whatever its input.
+/// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass.
 fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
     let most = |values: &[i64]| values.iter().copied().max().unwrap_or(1);
     if most(strides) > 1 && most(dilation) > 1 {
@@ -48,7 +48,7 @@ impl<const N: usize> Conv<N> {
         sides("dilation_rate", N, Some(1)),
         Parameter::new("groups", Domain::Int(1), Arity::One, Some(1)),
         Parameter::flag("use_bias", true),
-        Parameter::new("lora_rank", Domain::OptionalInt(1), Arity::One, Some(UNSET)),
+        Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
 
     fn parse(args: &[i64]) -> ConvArgs<'_, N> {
@@ -124,7 +124,7 @@ impl<const N: usize> Rule for Conv<N> {
         let filters = || Q::of(layer.filters, "filters");
         let bias = || Q::of(layer.use_bias, "bias of each filter");
         let macs = Q::product(&to.spatial, "output positions") * (fan_in() * filters());
-        if layer.lora_rank == UNSET {
+        if layer.lora_rank <= 0 {
             Cost {
                 trainable: (fan_in() + bias()) * filters(),
                 non_trainable: Q::zero(),
@@ -187,7 +187,6 @@ impl<const N: usize> Rule for DepthwiseConv<N> {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
-        check_strides(layer.window.strides, layer.window.dilation)?;
         let image = Image::<N>::of(&inputs[0], layer.data_format)?;
         Ok(Image {
             spatial: layer.window.positions(image.spatial)?,
@@ -263,7 +262,6 @@ impl<const N: usize> Rule for SeparableConv<N> {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let (filters, layer) = Self::parse(args);
-        check_strides(layer.window.strides, layer.window.dilation)?;
         let image = Image::<N>::of(&inputs[0], layer.data_format)?;
         Ok(Image {
             spatial: layer.window.positions(image.spatial)?,

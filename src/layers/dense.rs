@@ -9,7 +9,7 @@ impl Rule for Dense {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::int("units", 1),
         Parameter::flag("use_bias", true),
-        Parameter::new("lora_rank", Domain::OptionalInt(1), Arity::One, Some(UNSET)),
+        Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -37,7 +37,7 @@ impl Rule for Dense {
         } else {
             Q::product(others, "positions of the input") * matrix
         };
-        if lora_rank == UNSET {
+        if lora_rank <= 0 {
             Cost {
                 trainable: (features() + bias()) * units(),
                 non_trainable: Q::zero(),

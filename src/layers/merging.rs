@@ -37,7 +37,7 @@ macro_rules! elementwise {
         impl Rule for $kind {
             const NAME: &'static str = stringify!($kind);
             const PARAMETERS: &'static [Parameter] = &[];
-            const INPUTS: (usize, usize) = (2, usize::MAX);
+            const INPUTS: (usize, usize) = (1, usize::MAX);
             const PURPOSE: &'static str = $purpose;
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -57,7 +57,7 @@ pub(super) struct Concatenate;
 impl Rule for Concatenate {
     const NAME: &'static str = "Concatenate";
     const PARAMETERS: &'static [Parameter] = &[Parameter::new("axis", Domain::Int(i64::MIN + 1), Arity::One, Some(-1))];
-    const INPUTS: (usize, usize) = (2, usize::MAX);
+    const INPUTS: (usize, usize) = (1, usize::MAX);
     const PURPOSE: &'static str = "it puts its inputs side by side, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {

@@ -1,10 +1,10 @@
 //! Hyperparameters as Python hands them in.
 //!
 //! A number is an `int`, a flag a `bool`, a keyword a `str`, several numbers a `list`, and an expression a `tuple` whose
-//! first item says what it is: `("decision", position, values)`, `("side", tensor, axis)` or `(operator, left, right)`.
+//! first item says what it is: `("decision", position, values)`, `("incoming", axis, None)` or `(operator, left, right)`.
 
 use crate::layers::{Arity, Domain, Kind, Parameter, UNSET};
-use crate::space::{Expr, Operator, Tensor};
+use crate::space::{Expr, Operator};
 use crate::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -48,7 +48,7 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
         }
         Domain::Flag => value.extract::<bool>().ok().map(i64::from),
         Domain::Keyword(words) => value.cast::<PyString>().ok().and_then(|word| {
-            let word = word.to_string().to_lowercase();
+            let word = word.to_string();
             words
                 .iter()
                 .position(|known| **known == word)
@@ -96,10 +96,7 @@ fn expression(tuple: &Bound<'_, PyTuple>, code: &dyn Fn(&Bound<'_, PyAny>) -> Re
                 values,
             })
         }
-        "side" => Ok(Expr::Side {
-            tensor: Tensor(left.extract().map_err(|_| wrong())?),
-            axis: right.extract().map_err(|_| wrong())?,
-        }),
+        "incoming" => Ok(Expr::Incoming(left.extract().map_err(|_| wrong())?)),
         name => {
             let operator = Operator::named(name).ok_or_else(wrong)?;
             Ok(Expr::Binary(

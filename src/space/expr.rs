@@ -1,6 +1,5 @@
 //! Hyperparameters as expressions over decisions and the sides of tensors.
 
-use super::program::Tensor;
 use super::run::State;
 use crate::layers::Refusal;
 use std::sync::Arc;
@@ -94,27 +93,22 @@ pub enum Expr {
         /// One entry for each value of the decision.
         values: Arc<[i64]>,
     },
-    /// The side of a tensor; the batch axis is not counted, and negative axes count from the end.
-    Side {
-        /// The tensor.
-        tensor: Tensor,
-        /// The axis.
-        axis: i64,
-    },
+    /// A side of the first tensor that flows into the layer; the batch axis is not counted, and negative axes count from
+    /// the end.
+    Incoming(i64),
     /// Two expressions, joined.
     Binary(Operator, Box<Expr>, Box<Expr>),
 }
 
 impl Expr {
-    /// Calls back with each decision and each tensor that the expression reads.
-    pub(super) fn visit(&self, decision: &mut impl FnMut(usize, usize), tensor: &mut impl FnMut(Tensor)) {
+    /// Calls back with each decision that the expression reads, and the number of values it knows of it.
+    pub(super) fn visit(&self, decision: &mut impl FnMut(usize, usize)) {
         match self {
-            Self::Constant(_) => {}
+            Self::Constant(_) | Self::Incoming(_) => {}
             Self::Lookup { decision: read, values } => decision(*read, values.len()),
-            Self::Side { tensor: read, .. } => tensor(*read),
             Self::Binary(_, a, b) => {
-                a.visit(decision, tensor);
-                b.visit(decision, tensor);
+                a.visit(decision);
+                b.visit(decision);
             }
         }
     }
@@ -124,10 +118,12 @@ impl Expr {
         match self {
             Self::Constant(value) => Ok(*value),
             Self::Lookup { decision, values } => Ok(values[state.chosen(*decision) as usize]),
-            Self::Side { tensor, axis } => {
-                let shape = state.shape(*tensor)?;
+            Self::Incoming(axis) => {
+                let Some(shape) = state.incoming() else {
+                    return Err(Refusal::new("an expression reads its input where there is none", []));
+                };
                 let rank = shape.rank() as i64;
-                let position = if *axis < 0 { axis + rank } else { *axis };
+                let position = if *axis < 0 { axis.saturating_add(rank) } else { *axis };
                 if (0..rank).contains(&position) {
                     Ok(shape[position as usize])
                 } else {

@@ -270,7 +270,7 @@ impl Program {
                         })?;
                     }
                 }
-                Expr::Side { .. } | Expr::Binary(..) => {}
+                Expr::Incoming(_) | Expr::Binary(..) => {}
             }
         }
         self.layers.push(Layer {
@@ -352,11 +352,7 @@ impl Program {
         let mut reads: Vec<(usize, usize)> = Vec::new();
         let mut sources = Vec::new();
         {
-            let mut visit = |expr: &Expr| {
-                expr.visit(&mut |decision, size| reads.push((decision, size)), &mut |tensor| {
-                    sources.push(tensor);
-                });
-            };
+            let mut visit = |expr: &Expr| expr.visit(&mut |decision, size| reads.push((decision, size)));
             match &action {
                 Action::Layer { layer, .. } => self.layers[*layer].args.iter().for_each(&mut visit),
                 Action::Require { condition, .. } => visit(condition),

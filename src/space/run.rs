@@ -11,6 +11,8 @@ pub(crate) const OPEN: u32 = u32::MAX;
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     tensors: Vec<Option<Shape>>,
+    /// For each tensor the one whose values it holds: itself, or what it is a second name of.
+    origins: Vec<Tensor>,
     /// For each decision the index of its value, or [`OPEN`].
     pub(crate) chosen: Vec<u32>,
     /// For each layer that several steps apply: its weights, once they are counted.
@@ -32,8 +34,19 @@ impl State {
         self.tensors[tensor.0].ok_or_else(|| Refusal::new("it reads a tensor that is not computed in this network", []))
     }
 
-    pub(crate) fn set_shape(&mut self, tensor: Tensor, shape: Shape) {
+    pub(crate) fn set_tensor(&mut self, tensor: Tensor, shape: Shape, origin: Tensor) {
         self.tensors[tensor.0] = Some(shape);
+        self.origins[tensor.0] = origin;
+    }
+
+    /// The shape of the first tensor that flows into the layer that is applied.
+    pub(super) fn incoming(&self) -> Option<&Shape> {
+        self.inputs.first()
+    }
+
+    /// The tensor whose values a tensor holds.
+    pub(crate) fn origin(&self, tensor: Tensor) -> Tensor {
+        self.origins[tensor.0]
     }
 
     pub(crate) fn built(&self, slot: usize) -> i64 {
@@ -121,6 +134,7 @@ impl Program {
     pub(crate) fn start(&self) -> State {
         State {
             tensors: vec![None; self.tensors],
+            origins: (0..self.tensors).map(Tensor).collect(),
             chosen: vec![OPEN; self.decisions.len()],
             built: vec![UNBUILT; self.shared],
             cost: vec![0; Self::METRICS.len()],
@@ -172,7 +186,7 @@ impl Program {
         show: &mut impl FnMut(&Applied<'_>),
     ) -> std::result::Result<(), Refusal> {
         match &step.action {
-            Action::Alias { from, to } => state.tensors[to.0] = state.tensors[from.0],
+            Action::Alias { from, to } => state.set_tensor(*to, state.shape(*from)?, state.origin(*from)),
             Action::Read { .. } => {}
             Action::Require { condition, .. } => {
                 if condition.value(state)? == 0 {
@@ -203,17 +217,16 @@ impl Program {
             ..
         } = &self.layers[layer];
         let mut values = std::mem::take(&mut state.args);
-        let mut shapes = std::mem::take(&mut state.inputs);
         values.clear();
-        shapes.clear();
+        state.inputs.clear();
         let result = (|| {
             for &input in inputs {
-                shapes.push(state.shape(input)?);
+                state.inputs.push(state.shape(input)?);
             }
             for (position, arg) in args.iter().enumerate() {
                 let value = arg.value(state)?;
                 // Numbers and tables were checked when the layer was added.
-                if matches!(arg, super::Expr::Side { .. } | super::Expr::Binary(..))
+                if matches!(arg, super::Expr::Incoming(_) | super::Expr::Binary(..))
                     && let Some(parameter) = kind.owners(args.len()).nth(position)
                     && parameter.check(value).is_err()
                 {
@@ -224,8 +237,8 @@ impl Program {
                 }
                 values.push(value);
             }
-            let output_shape = (kind.output)(&values, &shapes)?;
-            let cost = (kind.cost)(&values, &shapes, &output_shape);
+            let output_shape = (kind.output)(&values, &state.inputs)?;
+            let cost = (kind.cost)(&values, &state.inputs, &output_shape);
             let cost = if *trainable { cost } else { cost.frozen() };
             let mut own = self.price(number, kind.in_place, output_shape, &cost, state)?;
             let weights = own[0];
@@ -250,12 +263,12 @@ impl Program {
                     Combine::Max => (*total).max(own),
                 };
             }
-            state.tensors[output.0] = Some(output_shape);
+            state.set_tensor(output, output_shape, output);
             show(&Applied {
                 layer,
                 args: &values,
                 inputs,
-                input_shapes: &shapes,
+                input_shapes: &state.inputs,
                 output,
                 output_shape,
                 cost: own,
@@ -264,7 +277,6 @@ impl Program {
             Ok(())
         })();
         state.args = values;
-        state.inputs = shapes;
         result
     }
 
@@ -346,8 +358,16 @@ impl Program {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
         let weight_bytes = params.saturating_mul(self.settings.bytes_per_weight);
         let elements = |shape: Shape| shape.elements().unwrap_or(i64::MAX);
-        let waiting = self.waiting(number, state).map(|(_, shape)| elements(shape));
-        let mut alive = waiting.fold(0, i64::saturating_add);
+        // Second names take no memory of their own.
+        let mut seen: Vec<Tensor> = Vec::new();
+        let mut alive: i64 = 0;
+        for (tensor, shape) in self.waiting(number, state) {
+            let origin = state.origin(tensor);
+            if !seen.contains(&origin) {
+                seen.push(origin);
+                alive = alive.saturating_add(elements(shape));
+            }
+        }
         if !in_place {
             alive = alive.saturating_add(elements(output));
         }

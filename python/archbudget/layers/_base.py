@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
 from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower
@@ -64,6 +64,9 @@ class Layer(Block):
             raise SpaceError(f"{self.kind}: trainable must be True or False, not {self.trainable!r}")
         _core.check_layer(self.kind, self.lowered(Unbound()))
 
+    MERGES: ClassVar[bool] = False
+    """Whether it takes a list of tensors, even of a single one."""
+
     @property
     def kind(self) -> str:
         """The name of the layer in `keras.layers`."""
@@ -77,8 +80,15 @@ class Layer(Block):
         """The hyperparameters that touch shape or cost, in the form that the engine takes."""
         known = ENGINE_PARAMETERS[self.kind]
         given = {name: value for name, value in self.arguments().items() if name in known}
-        if given.get("data_format", "") is None:
-            given["data_format"] = "channels_last"
+        if "data_format" in given:
+            data_format = given["data_format"]
+            given["data_format"] = (
+                "channels_last"
+                if data_format is None
+                else data_format.lower()
+                if isinstance(data_format, str)
+                else data_format
+            )
         return given
 
     def lowered(self, scope: Scope) -> dict[str, Lowered]:
@@ -92,6 +102,10 @@ class Layer(Block):
             if name not in known:
                 yield from decisions_in(value)
 
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decisions that any argument reads."""
+        yield from decisions_in(self.arguments())
+
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The arguments of the real layer, those left out that are Keras' own defaults.
 
@@ -102,7 +116,8 @@ class Layer(Block):
         defaults = {each.name: each.default for each in fields(self)}
         real: dict[str, Any] = {}
         for name, given in self.arguments().items():
-            if not isinstance(given, Expression) and given is defaults[name]:
+            # Keras' own default of data_format is a setting of the user's machine.
+            if not isinstance(given, Expression) and given is defaults[name] and name != "data_format":
                 continue
             real[name] = counted[name] if name in counted else resolve(given, chosen)
         return real

@@ -27,10 +27,12 @@ class Input(Layer):
 
     Args:
         shape: The sides of the tensor, the batch not counted.
+        batch_size: Kept for Keras.
         dtype: Kept for Keras.
     """
 
     shape: Sequence[IntLike]
+    batch_size: int | None = None
     dtype: str | None = None
 
     def __post_init__(self) -> None:
@@ -65,6 +67,25 @@ class _Conv(Layer):
     lora_rank: IntLike | None = None
     lora_alpha: float | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_lora(self)
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
+        return _lower_padding(super().normalized())
+
+
+def _lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
+    if isinstance(given["padding"], str):
+        given["padding"] = given["padding"].lower()
+    return given
+
+
+def _check_lora(layer: _Conv | Dense) -> None:
+    if layer.lora_rank is not None and layer.lora_rank != 0 and layer.kernel_constraint is not None:
+        raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with kernel_constraint")
+
 
 class Conv1D(_Conv):
     """A convolution over sequences: `(k * channels / groups + bias) * filters` weights."""
@@ -95,6 +116,10 @@ class _DepthwiseConv(Layer):
     activity_regularizer: Any_ = None
     depthwise_constraint: Any_ = None
     bias_constraint: Any_ = None
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
+        return _lower_padding(super().normalized())
 
 
 class DepthwiseConv1D(_DepthwiseConv):
@@ -127,6 +152,10 @@ class _SeparableConv(Layer):
     pointwise_constraint: Any_ = None
     bias_constraint: Any_ = None
 
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
+        return _lower_padding(super().normalized())
+
 
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end."""
@@ -152,6 +181,10 @@ class Dense(Layer):
     bias_constraint: Any_ = None
     lora_rank: IntLike | None = None
     lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_lora(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -259,6 +292,16 @@ class ReLU(Layer):
     negative_slope: Any_ = 0.0
     threshold: Any_ = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("max_value", "negative_slope", "threshold"):
+            given = getattr(self, name)
+            for value in given.values if isinstance(given, Decision) else (given,):
+                if name == "max_value" and value is None:
+                    continue
+                if isinstance(value, (bool, str, Expression)) or value is None or not value >= 0:
+                    raise SpaceError(f"ReLU: {name} must be a number of at least 0, not {value!r}")
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchNormalization(Layer):
@@ -346,10 +389,14 @@ class ZeroPadding3D(_ZeroPadding):
 class Add(Layer):
     """The sum of its inputs."""
 
+    MERGES = True
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Multiply(Layer):
     """The product of its inputs."""
+
+    MERGES = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -357,3 +404,5 @@ class Concatenate(Layer):
     """Its inputs side by side."""
 
     axis: int = -1
+
+    MERGES = True

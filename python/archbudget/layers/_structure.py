@@ -89,7 +89,11 @@ class OneOf(Block):
 
     def __init__(self, name: str | Decision, blocks: Mapping[str, BlockLike] | Sequence[BlockLike]) -> None:
         if not isinstance(blocks, Mapping):
-            blocks = {_label(block, position): block for position, block in enumerate(blocks)}
+            labels = [_label(block, position) for position, block in enumerate(blocks)]
+            twice = next((label for label in labels if labels.count(label) > 1), None)
+            if twice is not None:
+                raise SpaceError(f"two blocks of OneOf are named {twice!r}")
+            blocks = dict(zip(labels, blocks, strict=True))
         self.decision = name if isinstance(name, Decision) else Choice(name, blocks)
         if set(self.decision.values) != set(blocks):
             raise SpaceError(
@@ -153,6 +157,8 @@ class Repeat(Block):
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each repetition behind a guard, and a tensor behind each that may be left out."""
+        if len(inputs) != 1:
+            raise SpaceError(f"Repeat hands one tensor on from block to block, but {len(inputs)} were given")
         (tensor,) = inputs
         if isinstance(self.times, Decision):
             writer.read(self.times, guard)

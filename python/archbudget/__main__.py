@@ -1,0 +1,7 @@
+"""`python -m archbudget` is the command line."""
+
+import sys
+
+from archbudget.cli import main
+
+sys.exit(main())

@@ -1,0 +1,256 @@
+"""The commands that answer at once."""
+
+from typing import Annotated, Any
+
+import typer
+
+from archbudget import _spacefile
+from archbudget._architecture import Architecture
+from archbudget._space import Space
+from archbudget.cli import _files, _options, _tables
+from archbudget.cli._options import (
+    Json,
+    Macs,
+    Params,
+    PeakActivationBytes,
+    Settings,
+    SpaceReference,
+    TrainableParams,
+    WeightBytes,
+)
+from archbudget.errors import ArchbudgetError
+
+OUTSIDE = 1
+"""The exit code of `check` for a network outside of its budget."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command(epilog=_example("evaluate space.yaml --input candidates.csv --output counts.parquet"))(evaluate)
+    app.command(epilog=_example("explain space.yaml conv2d_1 --set filters=32 --set kernel=5"))(explain)
+    app.command(epilog=_example("count space.yaml --params 60k --macs 1M:5M"))(count)
+    app.command(epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
+    app.command(epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
+    app.command(epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
+    app.command(epilog=_example("schema > space.schema.json"))(schema)
+
+
+def _example(command: str) -> str:
+    return f"Example: [bold]archbudget {command}[/bold]"
+
+
+def evaluate(
+    space: SpaceReference,
+    source: Annotated[
+        str, typer.Option("--input", "-i", metavar="FILE", help="Candidates: .csv, .npz or .parquet; - reads CSV.")
+    ],
+    target: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="The counts: .csv, .npz or .parquet; - prints CSV.")
+    ] = "-",
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}; all by default."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Count candidates: a table of values in, a table of metrics out, streamed.
+
+    The columns of the input are named like the decisions of the space. A cell may be empty where the network does not
+    read the decision. The output has a column for each metric, and [bold]valid[/bold]: whether the network can be
+    built. A file appears when it is complete.
+    """
+    loaded = _spacefile.load(space).space
+    wanted = list(_tables.TITLES) if metrics is None else [name.strip() for name in metrics.split(",")]
+    unknown = [name for name in wanted if name not in _tables.TITLES]
+    if unknown:
+        raise ArchbudgetError(
+            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(_tables.TITLES)}"
+        )
+    _files.kind_of(source)
+    rows = valid = 0
+    with _files.writing(target, [*wanted, "valid"], lines=as_json) as write:
+        for batch in _files.read(loaded, source):
+            counts = loaded.evaluate(batch, wanted)
+            write({**counts, "valid": counts.valid})
+            rows, valid = rows + len(batch), valid + int(counts.valid.sum())
+    if target == "-":
+        return
+    if as_json:
+        _tables.print_json({"output": target, "candidates": rows, "valid": valid})
+    else:
+        _tables.plain(f"{target}: {rows:,} candidates, {rows - valid:,} of them cannot be built")
+
+
+def explain(
+    space: SpaceReference,
+    layer: Annotated[str | None, typer.Argument(metavar="LAYER", help="One layer; all by default.")] = None,
+    settings: Settings = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="SEED", help="Take a random network; --set changes values of it."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one network, and where the weights of its layers come from.
+
+    Without [bold]--set[/bold] and [bold]--sample[/bold] it is the random network of seed 0.
+    """
+    loaded = _spacefile.load(space).space
+    arch = _network(loaded, settings or [], seed)
+    if as_json:
+        records = None if layer is None else [arch.layer(layer).name]
+        _tables.print_json(_tables.architecture_json(arch, records))
+        return
+    explanation = arch.explain(layer)
+    _tables.plain(_tables.values_text(arch))
+    _tables.plain(arch.summary())
+    _tables.plain(f"\n{explanation}")
+
+
+def _network(space: Space, settings: list[str], seed: int | None) -> Architecture:
+    """The network that the options of `explain` name."""
+    given = _options.values(space, settings)
+    if settings and seed is None:
+        return space.architecture(given)
+    drawn = space.sample(1, seed or 0)
+    return space.architecture({**{name: column[0] for name, column in drawn.values().items()}, **given})
+
+
+def count(
+    space: SpaceReference,
+    params: Params = None,
+    trainable_params: TrainableParams = None,
+    macs: Macs = None,
+    weight_bytes: WeightBytes = None,
+    peak_activation_bytes: PeakActivationBytes = None,
+    as_json: Json = False,
+) -> None:
+    """Count the networks of a space, and how many of them fit a budget; exactly, not by sampling."""
+    loaded = _spacefile.load(space)
+    budget = _options.budget(
+        loaded.budget,
+        {
+            "params": params,
+            "trainable_params": trainable_params,
+            "macs": macs,
+            "weight_bytes": weight_bytes,
+            "peak_activation_bytes": peak_activation_bytes,
+        },
+    )
+    found = loaded.space
+    size = found.size
+    table, ranges = _tables.ranges(found)
+    data: dict[str, Any] = {"name": loaded.name, "decisions": len(found.decisions), "size": size, "ranges": ranges}
+    text = ""
+    if budget is not None:
+        text, share = _tables.share(found, found.within(budget))
+        data |= share | {"size": size, "budget": {metric: list(bounds) for metric, bounds in budget.items()}}
+    if as_json:
+        _tables.print_json(data)
+        return
+    _tables.plain(f"{loaded.name}: {size:,} networks, {len(found.decisions)} decisions")
+    if text:
+        _tables.plain(text)
+    _tables.console().print(table)
+
+
+def check(
+    space: SpaceReference,
+    settings: Settings = None,
+    params: Params = None,
+    trainable_params: TrainableParams = None,
+    macs: Macs = None,
+    weight_bytes: WeightBytes = None,
+    peak_activation_bytes: PeakActivationBytes = None,
+    as_json: Json = False,
+) -> None:
+    """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
+    loaded = _spacefile.load(space)
+    found = _options.budget(
+        loaded.budget,
+        {
+            "params": params,
+            "trainable_params": trainable_params,
+            "macs": macs,
+            "weight_bytes": weight_bytes,
+            "peak_activation_bytes": peak_activation_bytes,
+        },
+    )
+    budget = _options.require_budget(found, "check")
+    arch = loaded.space.architecture(_options.values(loaded.space, settings or []))
+    violations = budget.violations(arch.costs)
+    if as_json:
+        _tables.print_json(
+            {
+                "fits": not violations,
+                "values": dict(arch),
+                "costs": arch.costs,
+                "budget": {metric: list(bounds) for metric, bounds in budget.items()},
+                "violations": violations,
+            }
+        )
+    elif violations:
+        faults = []
+        for metric, value in violations.items():
+            low, high = budget[metric]
+            faults.append(f"{metric} {value:,} {f'> {high:,}' if value > high else f'< {low:,}'}")
+        _tables.plain(f"outside of the budget: {', '.join(faults)}")
+    else:
+        costs = ", ".join(f"{metric} {arch.costs[metric]:,}" for metric in budget)
+        _tables.plain(f"inside the budget: {costs}; {budget.describe()}")
+    if violations:
+        raise typer.Exit(OUTSIDE)
+
+
+def sample(
+    space: SpaceReference,
+    number: Annotated[str, typer.Option("-n", "--number", metavar="N", help="How many; 10k and 1M work.")] = "10",
+    seed: Annotated[int | None, typer.Option(help="The same seed draws the same candidates.")] = None,
+    target: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="A .csv, .npz or .parquet file; - prints CSV.")
+    ] = "-",
+    as_json: Json = False,
+) -> None:
+    """Draw candidates, uniformly among the distinct networks that can be built."""
+    loaded = _spacefile.load(space).space
+    _files.kind_of(target)
+    drawn = loaded.sample(_options.number(number, "-n"), seed)
+    _files.write_candidates(drawn, target, lines=as_json)
+    if target == "-":
+        return
+    if as_json:
+        _tables.print_json({"output": target, "candidates": len(drawn)})
+    else:
+        _tables.plain(f"{target}: {len(drawn):,} candidates")
+
+
+def bench(
+    rows: Annotated[str, typer.Option(metavar="N", help="How many candidates; 10M works.")] = "10M",
+    repeats: Annotated[int, typer.Option(metavar="N", help="How often each peer counts them.")] = 7,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Compare with: numpy, numba, floor, torch, keras; all that are installed."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure how fast networks are counted, beside what people write by hand.
+
+    The memory floor reads the same columns, writes the same output, and does nothing else.
+    """
+    from archbudget import bench as benchmark
+
+    results = benchmark.run(_options.number(rows, "--rows"), repeats, peer or None)
+    environment = benchmark.environment()
+    if as_json:
+        _tables.print_json({"environment": environment, "results": results})
+    elif markdown:
+        _tables.plain(_tables.bench_markdown(results, environment))
+    else:
+        _tables.console().print(_tables.bench(results))
+        _tables.plain(_tables.environment_text(environment))
+
+
+def schema() -> None:
+    """Print the JSON schema of space files; editors complete and check them by it."""
+    _tables.print_json(_spacefile.schema())

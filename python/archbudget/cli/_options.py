@@ -1,0 +1,113 @@
+"""The options that commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, DecimalException
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from archbudget._budget import METRICS, Budget
+from archbudget.cli._values import Texts
+from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from archbudget._expressions import Scalar
+    from archbudget._space import Space
+
+FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+def _bound(metric: str, what: str) -> typer.models.OptionInfo:
+    flag = f"--{metric.replace('_', '-')}"
+    option: typer.models.OptionInfo = typer.Option(
+        flag,
+        metavar="N|LOW:HIGH",
+        help=f"Bounds the {what}; 5k, 1.5M, 1_000 and LOW:HIGH work.",
+        rich_help_panel="Budget",
+    )
+    return option
+
+
+SpaceReference = Annotated[
+    str, typer.Argument(metavar="SPACE", help="A YAML file, or [bold]module:attribute[/bold].", show_default=False)
+]
+Params = Annotated[str | None, _bound("params", "weights")]
+TrainableParams = Annotated[str | None, _bound("trainable_params", "trained weights")]
+Macs = Annotated[str | None, _bound("macs", "multiply-accumulates for one input")]
+WeightBytes = Annotated[str | None, _bound("weight_bytes", "bytes of the weights")]
+PeakActivationBytes = Annotated[str | None, _bound("peak_activation_bytes", "bytes of activations alive at once")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def number(text: str, what: str) -> int:
+    """A whole number as people write it: `5000`, `5_000`, `5k`, `1.5M`, `5e6`.
+
+    Raises:
+        ArchbudgetError: If it is not one.
+    """
+    match = re.fullmatch(r"(.*?)([kmgt]?)", text.strip().replace("_", ""), re.IGNORECASE | re.DOTALL)
+    try:
+        value = Decimal(match[1] if match else text) * FACTORS[match[2].lower() if match else ""]
+    except DecimalException:
+        value = Decimal("nan")
+    if not value.is_finite() or abs(value) > 10**24 or value != value.to_integral_value():
+        raise ArchbudgetError(f"{what}: {text!r} is not a whole number; write it like 5000, 5k or 1.5M")
+    return int(value)
+
+
+def budget(of_file: Budget | None, given: Mapping[str, str | None]) -> Budget | None:
+    """The budget of a space file with the bounds of the command line, which come first; `None` where there is none.
+
+    Raises:
+        ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
+    """
+    bounds = dict(of_file or {})
+    for metric, text in given.items():
+        if text is None:
+            continue
+        what = f"--{metric.replace('_', '-')}"
+        low, colon, high = text.partition(":")
+        ends = [number(end, what) if end.strip() else None for end in (low, high)]
+        if not colon:
+            ends = [0, number(text, what)]
+        # Budget looks at both ends, so that one parse serves numbers and ranges.
+        bounds[metric] = next(iter(Budget(**{metric: (ends[0], ends[1])}).values()))
+    return Budget(**{metric: bounds[metric] for metric in METRICS if metric in bounds}) if bounds else None
+
+
+def require_budget(found: Budget | None, command: str) -> Budget:
+    """The budget.
+
+    Raises:
+        BudgetError: If there is none.
+    """
+    if found is None:
+        raise BudgetError(f"{command} needs a budget: give --params N, or put a budget into the space file")
+    return found
+
+
+def values(space: Space, settings: Iterable[str]) -> dict[str, Scalar]:
+    """The values of decisions, each given as `name=value`.
+
+    Raises:
+        SpaceError: If a decision is unknown or given twice, or a value is not in its domain.
+    """
+    found: dict[str, Scalar] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise SpaceError(f"--set takes NAME=VALUE, not {setting!r}")
+        space._check_names([name], "settings")
+        if name in found:
+            raise SpaceError(f"--set gives decision '{name}' twice")
+        decision = space.decisions[name]
+        found[name] = decision.values[Texts(decision)[text]]
+    return found

@@ -1,0 +1,393 @@
+"""`archbudget search`: from a space to a trained network inside its budget."""
+
+import contextlib
+import dataclasses
+import re
+import shutil
+import sys
+from collections.abc import Container
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import optuna
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from archbudget import _spacefile
+from archbudget._architecture import Architecture
+from archbudget._budget import Budget
+from archbudget._search import CAUGHT, FINISHED, SAMPLERS, finished
+from archbudget._space import Space
+from archbudget.cli import _options, _tables
+from archbudget.cli._files import atomic
+from archbudget.cli._job import Job, function, quiet, recover, seed_of
+from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, TrainableParams, WeightBytes
+from archbudget.cli._pool import Pool, cores
+from archbudget.errors import ArchbudgetError
+
+BEST = 5
+"""How many networks the table shows, and whose models are kept."""
+
+EPOCHS = "archbudget:epochs"
+MODELS = "archbudget:models"
+"""User attributes of the study, for objectives that look at them."""
+
+PAUSE = 0.3
+"""Seconds between two looks at the study."""
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
+
+class Goal(str, Enum):
+    """Which values of the objective are better."""
+
+    maximize = "maximize"
+    minimize = "minimize"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command(epilog="Example: [bold]archbudget search space.yaml --params 5k --objective train:accuracy[/bold]")(
+        search
+    )
+
+
+def search(
+    space: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SPACE",
+            help="A YAML file, or [bold]module:attribute[/bold]; small networks for handwritten digits by default.",
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION", help="What to maximise: takes the Architecture, and the trial if it asks for it."
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, metavar="N", help="Finished trials, earlier ones included.")] = 40,
+    timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Start no trial after it.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The seed of the sampler.")] = None,
+    sampler: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Who proposes: {', '.join(SAMPLERS)}.", autocompletion=lambda: SAMPLERS)
+    ] = "tpe",
+    goal: Annotated[Goal, typer.Option("--direction", help="Which values are better.")] = Goal.maximize,
+    workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Processes; 2 by default, if there are 2 cores.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="For objectives that read it, as the default one does.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")] = Path("out"),
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where Optuna keeps the study; DIR/search.db by default.")
+    ] = None,
+    study_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its name there; the name of the space by default.")
+    ] = None,
+    params: Params = None,
+    trainable_params: TrainableParams = None,
+    macs: Macs = None,
+    weight_bytes: WeightBytes = None,
+    peak_activation_bytes: PeakActivationBytes = None,
+    as_json: Json = False,
+) -> None:
+    """Search a space for the best network inside a budget; every trial is inside of it.
+
+    Stop it as you like, with Ctrl-C or by a power cut: the same command goes on where it was, and no finished trial is
+    lost. Several machines may share a study by its --storage URL.
+    """
+    if space is None:
+        from archbudget import digits
+
+        space = str(digits.SPACE_FILE)
+    loaded = _spacefile.load(space)
+    given = {
+        "params": params,
+        "trainable_params": trainable_params,
+        "macs": macs,
+        "weight_bytes": weight_bytes,
+        "peak_activation_bytes": peak_activation_bytes,
+    }
+    budget = _options.require_budget(_options.budget(loaded.budget, given), "search")
+    loaded.space.within(budget).require_some()
+    objective = objective or loaded.objective
+    if objective is None:
+        raise ArchbudgetError(
+            "search needs an objective: give --objective module:function, or put one into the space file"
+        )
+    function(objective)
+    quiet()
+    out.mkdir(parents=True, exist_ok=True)
+    job = Job(
+        space=space,
+        objective=objective,
+        budget=dict(budget),
+        storage=storage or f"sqlite:///{out / 'search.db'}",
+        study_name=study_name or loaded.name,
+        direction=goal.value,
+        trials=trials,
+        timeout=timeout,
+        sampler=sampler,
+        seed=seed,
+    )
+    run = _Run(job, loaded.space, budget, out, epochs)
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        interrupted = run.work(workers)
+        data = run.conclude(interrupted)
+    if as_json:
+        _tables.print_json(data)
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+class _Run:
+    """One run of the command, from opening the study to the last line."""
+
+    def __init__(self, job: Job, space: Space, budget: Budget, out: Path, epochs: int | None) -> None:
+        self._job = job
+        self._space = space
+        self._budget = budget
+        self._out = out
+        self._console = _tables.console()
+        self._study = _open(job)
+        self._models = _Models(out / "models" / quote(job.study_name, safe=""))
+        self._study.set_user_attr(MODELS, str(self._models.folder.resolve()))
+        if epochs is not None:
+            self._study.set_user_attr(EPOCHS, epochs)
+
+    def work(self, workers: int | None) -> bool:
+        """Runs the trials that are missing; returns whether it was interrupted."""
+        job, study = self._job, self._study
+        recover(study)
+        done = finished(study)
+        say = f"{done} of {job.trials} trials done"
+        if done >= job.trials:
+            _tables.plain(f"{say}; give more --trials to go on")
+            return False
+        count = min(workers or min(2, cores()), job.trials - done)
+        if done:
+            _tables.plain(f"{say}, continuing")
+        _tables.plain(
+            f"study '{job.study_name}' in {_without_password(job.storage)}: {job.trials} trials, "
+            f"{count} worker{'s' if count > 1 else ''}, {self._budget.describe()}"
+        )
+        begun = len(study.get_trials(deepcopy=False))
+        progress = _Progress(self._console, study, job.trials)
+        try:
+            with progress:
+                if count == 1:
+                    own = dataclasses.replace(job, seed=seed_of(job.seed, 0, begun))
+                    own.run([lambda *_: self._look(progress)])
+                else:
+                    with Pool(job, count, begun, self._out) as pool:
+                        for killed in pool.watch(PAUSE):
+                            if killed:
+                                recover(study)
+                            self._look(progress)
+        except KeyboardInterrupt:
+            self._look(progress)
+            return True
+        return False
+
+    def _look(self, progress: "_Progress") -> None:
+        progress.update()
+        self._models.clean(self._study)
+
+    def conclude(self, interrupted: bool) -> dict[str, Any]:
+        """Prints what was found; returns it for machines."""
+        study, space, job = self._study, self._space, self._job
+        self._models.clean(study)
+        share_text, share = _tables.share(space, space.within(self._budget))
+        ranked = best(study)
+        done = finished(study)
+        data: dict[str, Any] = {
+            "study": job.study_name,
+            "storage": _without_password(job.storage),
+            "budget": {metric: list(bounds) for metric, bounds in self._budget.items()},
+            "space": share,
+            "trials": done,
+            "interrupted": interrupted,
+            "best": [self._entry(trial) for trial in ranked],
+            "model": None,
+        }
+        _tables.plain(f"\n{share_text}")
+        if ranked:
+            self._console.print(self._table(ranked))
+            winner = ranked[0]
+            arch = self._architecture(winner)
+            _tables.plain(f"trial {winner.number}: {_tables.values_text(arch)}")
+            _tables.plain(arch.summary())
+            model = self._models.publish(winner, self._out / "best.keras")
+            data["model"] = None if model is None else str(model)
+            if model is None:
+                _tables.plain(
+                    f"\nThere is no model of trial {winner.number}: an objective keeps it by saving "
+                    f"{self._models.file(winner.number)}; space.architecture(...).to_keras() builds it, untrained."
+                )
+            else:
+                _tables.plain(f"\nThe model of trial {winner.number} is in {model}")
+        else:
+            _tables.plain("No trial has been completed.")
+        if interrupted:
+            _tables.plain(f"Interrupted with {done} of {job.trials} trials done; the same command goes on from here.")
+        return data
+
+    def _architecture(self, trial: optuna.trial.FrozenTrial) -> Architecture:
+        decisions = self._space.decisions
+        return self._space.architecture({name: value for name, value in trial.params.items() if name in decisions})
+
+    def _entry(self, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+        own = {
+            key: value
+            for key, value in trial.user_attrs.items()
+            if key not in _tables.TITLES and not key.startswith("archbudget:")
+        }
+        return {
+            "trial": trial.number,
+            "value": trial.value,
+            "params": trial.params,
+            "costs": self._architecture(trial).costs,
+            "user_attrs": own,
+        }
+
+    def _table(self, ranked: list[optuna.trial.FrozenTrial]) -> Any:
+        metrics = ["params", "macs", *(metric for metric in self._budget if metric not in ("params", "macs"))]
+        tested = any("test_accuracy" in trial.user_attrs for trial in ranked)
+        table = _tables.table(
+            "trial", *(_tables.TITLES[metric] for metric in metrics), "value", *(["test accuracy"] * tested), left=0
+        )
+        for trial in ranked:
+            costs = self._architecture(trial).costs
+            test = trial.user_attrs.get("test_accuracy")
+            table.add_row(
+                str(trial.number),
+                *(f"{costs[metric]:,}" for metric in metrics),
+                f"{trial.value:.4f}",
+                *([f"{test:.4f}" if isinstance(test, float) else "" if test is None else str(test)] * tested),
+            )
+        return table
+
+
+def best(study: optuna.Study, count: int = BEST, among: Container[int] | None = None) -> list[optuna.trial.FrozenTrial]:
+    """The best completed trials of a study, or of some of them, the best first."""
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    chosen = [trial for trial in complete if among is None or trial.number in among]
+    return sorted(chosen, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:count]
+
+
+class _Progress:
+    """A bar where there is a terminal; a line for each finished trial anywhere."""
+
+    def __init__(self, console: Console, study: optuna.Study, total: int) -> None:
+        self._console = console
+        self._study = study
+        self._total = total
+        self._seen = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
+        self._done = finished(study)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("trials"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[best]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("trials", total=total, completed=self._done, best=self._best())
+
+    def __enter__(self) -> "_Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def update(self) -> None:
+        """Reports the trials that finished since."""
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state.is_finished() and trial.number not in self._seen:
+                self._seen.add(trial.number)
+                self._done += trial.state in FINISHED or CAUGHT in trial.user_attrs
+                self._console.print(self._line(trial), soft_wrap=True, markup=False)
+        self._bar.update(self._task, completed=self._done, best=self._best())
+
+    def _line(self, trial: optuna.trial.FrozenTrial) -> str:
+        parts = [f"{trial.value:.4f}" if trial.value is not None else trial.state.name.lower()]
+        parts += [
+            f"{trial.user_attrs[key]:,} {_tables.TITLES[key]}" for key in ("params", "macs") if key in trial.user_attrs
+        ]
+        if trial.duration is not None:
+            parts.append(f"{trial.duration.total_seconds():.1f} s")
+        done = f"{self._done} of {self._total}"
+        return f"trial {trial.number}: {', '.join(parts)} ({', '.join(filter(None, [done, self._best()]))})"
+
+    def _best(self) -> str:
+        ranked = best(self._study, 1, self._seen)
+        return f"best {ranked[0].value:.4f} in trial {ranked[0].number}" if ranked else ""
+
+
+class _Models:
+    """The trained models that an objective saves, a file for each trial."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def file(self, trial: int) -> Path:
+        """The file of a trial."""
+        return self.folder / f"trial_{trial}.keras"
+
+    def clean(self, study: optuna.Study) -> None:
+        """Deletes the models of finished trials that are not among the best, and those of no trial of this study."""
+        keep = {trial.number for trial in best(study)}
+        keep |= {trial.number for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
+        for file in self.folder.glob("trial_*.keras"):
+            number = re.fullmatch(r"trial_(\d+)\.keras", file.name)
+            if number is not None and int(number[1]) not in keep:
+                file.unlink(missing_ok=True)
+
+    def publish(self, trial: optuna.trial.FrozenTrial, target: Path) -> Path | None:
+        """Copies the model of a trial to the target; `None` if there is none."""
+        try:
+            with atomic(target) as part:
+                shutil.copyfile(self.file(trial.number), part)
+        except FileNotFoundError:
+            return None
+        return target
+
+
+def _open(job: Job) -> optuna.Study:
+    """The study of a job.
+
+    Raises:
+        ArchbudgetError: If its storage cannot be used, or it is the study of another search.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return job.open()
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ArchbudgetError(f"--storage {_without_password(job.storage)}: {reason}") from error
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url

@@ -1,0 +1,67 @@
+"""The values of decisions as text: on the command line and in CSV files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from archbudget._expressions import Decision, Scalar
+
+
+class Texts(dict[str, int]):
+    """For each text that means a value of a decision, the index of the value.
+
+    Text is read as a number, truth value or null before it is read as a string; a string that looks like one of them is
+    written in double quotes, as in JSON.
+
+    Args:
+        decision: The decision.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__()
+        self._decision = decision
+        by_type = sorted(enumerate(decision.values), key=lambda pair: isinstance(pair[1], str))
+        for index, value in by_type:
+            for text in _spellings(value):
+                self.setdefault(text, index)
+        self.written = [
+            next(text for text in _spellings(value) if self[text] == index)
+            for index, value in enumerate(decision.values)
+        ]
+        """The text of each value, by its index."""
+
+    def __missing__(self, text: str) -> int:
+        for read in _READERS:
+            try:
+                index = self._decision.index(read(text))
+            except (ValueError, OverflowError):
+                continue
+            self[text] = index
+            return index
+        raise SpaceError(f"{text!r} is not a value of decision '{self._decision.name}', which is {self._decision!r}")
+
+
+def whole(value: object) -> int:
+    """A float without a fraction as an integer: tables with gaps hold 16.0 for 16.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise ValueError(f"{value!r} is not a whole float")
+
+
+_READERS: tuple[Callable[[str], Scalar], ...] = (int, float, lambda text: whole(float(text)))
+
+
+def _spellings(value: Scalar) -> Iterator[str]:
+    """The ways to write a value; the first that is its own is used."""
+    yield str(value)
+    yield json.dumps(value)

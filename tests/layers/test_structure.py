@@ -1,0 +1,267 @@
+"""Layers put together: in a row, one of several, several times, around a skip connection, and with shared weights."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import InvalidArchitectureError, SpaceError
+
+
+def params(space: ab.Space, **values: Any) -> int:
+    return space.architecture(**values).params
+
+
+def test_one_of_counts_the_branch_that_is_taken() -> None:
+    space = ab.Space(
+        [
+            layers.Input((4,)),
+            layers.OneOf("op", {"identity": [], "dense": layers.Dense(4), "deep": [layers.Dense(8), layers.Dense(4)]}),
+            layers.Dense(2),
+        ]
+    )
+    assert space.size == 3
+    assert {op: params(space, op=op) for op in ("identity", "dense", "deep")} == {
+        "identity": 10,
+        "dense": 20 + 10,
+        "deep": 40 + 36 + 10,
+    }
+
+
+def test_the_branches_of_a_list_are_named_by_layer_or_position() -> None:
+    one_of = layers.OneOf("op", [layers.Dense(4, name="narrow"), layers.Dense(8), [], layers.Residual(layers.Dense(4))])
+    assert one_of.decision.values == ("narrow", "1_Dense", "2_Sequential", "3_Residual")
+
+
+def test_branches_with_one_name_are_refused() -> None:
+    with pytest.raises(SpaceError, match="narrow"):
+        layers.OneOf("op", [layers.Dense(4, name="narrow"), layers.Dense(8, name="narrow")])
+
+
+def test_branches_may_belong_to_a_decision_that_is_used_elsewhere() -> None:
+    width = ab.Choice("width", [4, 8])
+    space = ab.Space([layers.Input((4,)), layers.OneOf(width, {4: [], 8: layers.Dense(8)}), layers.Dense(width)])
+    assert space.size == 2
+    assert params(space, width=4) == 20
+    assert params(space, width=8) == 40 + 72
+
+
+@pytest.mark.parametrize("blocks", [{}, [], {"a": layers.Dense(1)}, {"a": [], "b": [], "c": []}])
+def test_branches_that_do_not_match_their_decision_are_refused(blocks: Any) -> None:
+    with pytest.raises(SpaceError, match=r"OneOf|no values"):
+        layers.OneOf(ab.Choice("op", ["a", "b"]), blocks)
+
+
+@pytest.mark.parametrize("block", [None, 3, "Dense", layers.Dense])
+def test_what_is_no_block_is_refused(block: Any) -> None:
+    for build in (
+        lambda: layers.OneOf("op", {"a": block, "b": []}),
+        lambda: layers.Residual(block),
+        lambda: layers.Sequential([block]),
+    ):
+        with pytest.raises(SpaceError, match="building block"):
+            build()
+
+
+def test_repeat_takes_new_layers_and_decisions_each_time() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), layers.Dense(ab.Choice("width", [1, 2])))])
+    assert list(space.decisions) == ["depth", "width_1", "width_2", "width_3"]
+    assert space.size == 1 + 2 + 4 + 8
+    assert params(space, depth=0) == 0
+    assert params(space, depth=3, width_1=1, width_2=2, width_3=1) == 5 + 4 + 3
+
+
+def test_repeat_shares_the_decisions_that_are_to_be_shared() -> None:
+    width, bias = ab.Choice("width", [1, 2]), ab.Choice("bias", [True, False])
+    for shared in ([width], ["width"]):
+        space = ab.Space([layers.Input((4,)), layers.Repeat(2, layers.Dense(width, use_bias=bias), shared=shared)])
+        assert list(space.decisions) == ["width", "bias_1", "bias_2"]
+        assert params(space, width=2, bias_1=False, bias_2=True) == 8 + 6
+
+
+def test_repeat_takes_a_function_of_the_number() -> None:
+    width = ab.Choice("width", [2, 4])
+    space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 1, 3), lambda number: layers.Dense(width * number))])
+    assert list(space.decisions) == ["depth", "width"]
+    assert space.size == 6
+    assert params(space, depth=3, width=2) == 5 * 2 + 3 * 4 + 5 * 6
+
+
+def test_repetitions_can_be_nested() -> None:
+    inner = layers.Repeat(ab.Int("inner", 0, 1), layers.Dense(ab.Choice("width", [1, 2])))
+    space = ab.Space([layers.Input((4,)), layers.Repeat(2, inner)])
+    assert list(space.decisions) == ["inner_1", "width_1_1", "inner_2", "width_2_1"]
+    assert space.size == 9
+    assert params(space, inner_1=1, width_1_1=2, inner_2=1, width_2_1=1) == 10 + 3
+
+
+def test_a_repetition_of_a_given_number_needs_no_decision() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Repeat(3, layers.Dense(4))])
+    assert not space.decisions
+    assert params(space) == 60
+    assert params(ab.Space([layers.Input((4,)), layers.Repeat(0, layers.Dense(4)), layers.Dense(1)])) == 5
+
+
+def test_named_layers_are_numbered_in_repetitions() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Repeat(2, layers.Dense(4, name="body"))])
+    assert space.layer_names == ("input_layer", "body_1", "body_2")
+
+
+@pytest.mark.parametrize("times", [-1, True, 1.5, "2", None, ab.Choice("times", [-1, 2]), ab.Choice("times", ["1"])])
+def test_bad_numbers_of_repetitions_are_refused(times: Any) -> None:
+    with pytest.raises(SpaceError, match=r"Repeat|times"):
+        layers.Repeat(times, layers.Dense(4))
+
+
+def test_a_block_that_depends_on_how_often_it_is_repeated() -> None:
+    depth = ab.Int("depth", 1, 3)
+    space = ab.Space([layers.Input((4,)), layers.Repeat(depth, lambda _: layers.Dense(depth * 2))])
+    assert space.size == 3
+    assert params(space, depth=2) == 5 * 4 + 5 * 4
+
+
+def test_a_residual_adds_its_input() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Residual(layers.Dense(ab.Choice("width", [4, 5, 1])))])
+    assert space.size == 2
+    arch = space.architecture(width=4)
+    assert arch.layers[-1].type == "Add"
+    assert arch.layers[-1].input_shapes == ((4,), (4,))
+    assert params(space, width=1) == 5
+    with pytest.raises(InvalidArchitectureError, match=r"'add' \(Add\).*\(None, 4\), \(None, 5\)"):
+        space.architecture(width=5)
+
+
+def test_a_shortcut_fits_the_input_to_the_body() -> None:
+    width = ab.Choice("width", [3, 5])
+    space = ab.Space([layers.Input((4,)), layers.Residual(layers.Dense(width), layers.Dense(width, use_bias=False))])
+    assert space.size == 2
+    assert params(space, width=5) == 25 + 20
+
+
+def test_a_residual_without_a_body_adds_the_input_to_itself() -> None:
+    arch = ab.Space([layers.Input((4,)), layers.Residual([])]).architecture()
+    assert arch.layers[-1].input_shapes == ((4,), (4,))
+    assert arch.to_keras().count_params() == 0
+
+
+def test_a_layer_used_twice_has_its_weights_once() -> None:
+    dense = layers.Dense(ab.Int("units", 1, 5))
+    space = ab.Space([layers.Input((3,)), dense, dense])
+    assert space.size == 1  # Its weights fit only if it makes as many features as it takes.
+    arch = space.architecture(units=3)
+    assert arch.params == 12
+    assert arch.macs == 18
+    assert arch.to_keras().count_params() == 12
+    with pytest.raises(InvalidArchitectureError, match=r"'dense'.*shared"):
+        space.architecture(units=4)
+
+
+def test_a_layer_in_two_branches_is_counted_in_the_one_that_is_taken() -> None:
+    dense = layers.Dense(3)
+    space = ab.Space([layers.Input((3,)), layers.OneOf("op", {"once": dense, "twice": [dense, dense]}), dense])
+    assert {op: (params(space, op=op), space.architecture(op=op).macs) for op in ("once", "twice")} == {
+        "once": (12, 18),
+        "twice": (12, 27),
+    }
+
+
+def test_the_channels_of_a_shared_layer_are_those_that_flow_into_it() -> None:
+    double = layers.Dense(ab.channels() * 2)
+    space = ab.Space([layers.Input((3,)), layers.OneOf("op", {"once": double, "after": [layers.Dense(5), double]})])
+    assert space.architecture(op="once").layers[-1].output_shape == (6,)
+    assert space.architecture(op="after").layers[-1].output_shape == (10,)
+
+
+def test_a_choice_that_costs_nothing_is_a_decision_in_each_branch() -> None:
+    dense = layers.Dense(3, activation=ab.Choice("activation", ["relu", "tanh"]))
+    space = ab.Space([layers.Input((3,)), layers.OneOf("op", {"once": dense, "after": [layers.Dense(4), dense]})])
+    assert space.size == 4
+    assert dict(space.architecture(op="after", activation="tanh")) == {"op": "after", "activation": "tanh"}
+
+
+def test_a_graph_is_counted_as_its_parts() -> None:
+    source = layers.Input((6,))
+    width = ab.Choice("width", [2, 3])
+    left, right = layers.Dense(width)(source), layers.Dense(4)(source)
+    joint = layers.Concatenate()([left, right])
+    space = ab.Space(inputs=source, outputs=layers.Dense(1)(joint))
+    assert params(space, width=3) == 21 + 28 + 8
+    assert space.architecture(width=3).layer("concatenate").output_shape == (7,)
+
+
+def test_what_does_not_lead_to_an_output_is_not_counted() -> None:
+    source = layers.Input((6,))
+    layers.Dense(100)(source)
+    space = ab.Space(inputs=source, outputs=layers.Dense(1)(source))
+    assert params(space) == 7
+
+
+def test_blocks_can_be_called_on_tensors() -> None:
+    source = layers.Input((6,))
+    x = layers.Repeat(ab.Int("depth", 0, 2), layers.Dense(6))(source)
+    x = layers.OneOf("op", {"none": [], "relu": layers.ReLU()})(x)
+    x = layers.Residual(layers.Dense(6))(x)
+    space = ab.Space(inputs=source, outputs=x)
+    assert space.size == 6
+    assert params(space, depth=2, op="none") == 3 * 42
+
+
+def test_one_of_joins_several_tensors() -> None:
+    left, right = layers.Input((4,)), layers.Input((4,))
+    joint = layers.OneOf("join", {"add": layers.Add(), "concatenate": layers.Concatenate()})([left, right])
+    space = ab.Space(inputs=[left, right], outputs=layers.Dense(1)(joint))
+    assert (params(space, join="add"), params(space, join="concatenate")) == (5, 9)
+
+
+@pytest.mark.parametrize("block", [layers.Repeat(2, layers.Dense(4)), layers.Residual(layers.Dense(4)), layers.Sequential([])])
+def test_a_block_for_one_tensor_refuses_two(block: layers.Block) -> None:
+    left, right = layers.Input((4,)), layers.Input((4,))
+    with pytest.raises(SpaceError):
+        ab.Space(inputs=[left, right], outputs=block([left, right]))
+
+
+def test_a_list_of_layers_is_a_block_everywhere() -> None:
+    rows: list[Any] = [[layers.Dense(3), [layers.Dense(3)]], layers.Sequential([layers.Dense(3)]), (layers.Dense(3),)]
+    assert params(ab.Space([layers.Input((3,)), *rows])) == 4 * 12
+
+
+def test_every_combination_of_nested_blocks_is_a_network_of_its_own() -> None:
+    space = ab.Space(
+        [
+            layers.Input((2,)),
+            layers.Repeat(
+                ab.Int("depth", 0, 2),
+                layers.OneOf("op", {"none": [], "dense": layers.Residual(layers.Dense(2, use_bias=ab.Choice("bias", [True, False])))}),
+            ),
+        ]
+    )
+    each = {"none": [0], "dense": [6, 4]}
+    found = [0]
+    for depth in (1, 2):
+        for ops in itertools.product(*[each] * depth):
+            found += [sum(costs) for costs in itertools.product(*(each[op] for op in ops))]
+    assert space.size == len(found)
+    counts = space.evaluate(space.sample(1000, seed=0))
+    assert set(counts["params"].tolist()) == set(found)
+
+
+def test_frozen_layers_have_no_trainable_weights() -> None:
+    space = ab.Space(
+        [
+            layers.Input((4,)),
+            layers.Dense(ab.Int("units", 1, 3), trainable=False, lora_rank=2),
+            layers.BatchNormalization(trainable=False),
+            layers.Dense(2),
+        ]
+    )
+    arch = space.architecture(units=3)
+    assert [layer.trainable_params for layer in arch.layers] == [0, 0, 0, 8]
+    model = arch.to_keras()
+    assert model.count_params() == arch.params
+    assert sum(weight.shape[0] * (weight.shape[1:] or (1,))[0] for weight in model.trainable_weights) == 8
+    with pytest.raises(SpaceError, match="trainable"):
+        layers.Dense(2, trainable=1)  # type: ignore[arg-type]

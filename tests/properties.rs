@@ -1,0 +1,537 @@
+//! Properties that hold for every layer and every program, checked on random ones.
+//!
+//! A random program is small enough to run each of its candidates alone ([`Program::trace`]); what the diagram says of
+//! all of them, stored, implicit or open, must be the same.
+
+use archbudget::diagram::{
+    Bound, Column, Diagram, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, Strided, Walk, Workers,
+};
+use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
+use archbudget::space::{Atom, Combine, Expr, Guard, Operator, Program, Settings, Trace};
+use archbudget::{ErrorKind, Result};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const NEVER: Interrupt<'static> = &|| false;
+const METRICS: usize = Program::METRICS.len();
+const SIZES: [usize; 4] = [3, 2, 3, 2];
+const VALUES: [[i64; 3]; 4] = [[1, 2, 4], [3, 1, 0], [2, 5, 3], [1, 0, 0]];
+
+/// What a random step is made of; [`build`] gives each number a meaning.
+type Instruction = (u8, u8, u8, [u8; 4], [u8; 3]);
+
+fn instructions() -> impl Strategy<Value = Vec<Instruction>> {
+    vec(any::<Instruction>(), 1..9)
+}
+
+fn constants(values: &[i64]) -> Vec<Expr> {
+    values.iter().copied().map(Expr::Constant).collect()
+}
+
+fn lookup(decision: usize) -> Expr {
+    Expr::Lookup {
+        decision,
+        values: VALUES[decision][..SIZES[decision]].into(),
+    }
+}
+
+/// A number, a decision, a side of the input, or two of these joined.
+fn expression([what, left, right, operator]: [u8; 4]) -> Expr {
+    let leaf = |number: u8| match number % 4 {
+        0 | 1 => lookup(usize::from(number / 4) % SIZES.len()),
+        2 => Expr::Constant(i64::from(number / 4 % 4)),
+        _ => Expr::Incoming(-1),
+    };
+    const OPERATORS: [Operator; 9] = [
+        Operator::Add,
+        Operator::Subtract,
+        Operator::Multiply,
+        Operator::FloorDivide,
+        Operator::Minimum,
+        Operator::Maximum,
+        Operator::RoundTo,
+        Operator::AtMost,
+        Operator::Equal,
+    ];
+    if what < 100 {
+        leaf(left)
+    } else {
+        let operator = OPERATORS[usize::from(operator) % OPERATORS.len()];
+        Expr::Binary(operator, Box::new(leaf(left)), Box::new(leaf(right)))
+    }
+}
+
+/// No condition, one, or two.
+fn guard([what, first, second]: [u8; 3]) -> Guard {
+    let atom = |number: u8| {
+        let decision = usize::from(number) % SIZES.len();
+        let allowed = (0..SIZES[decision]).map(|value| number >> (3 + value) & 1 == 1).collect();
+        Atom { decision, allowed }
+    };
+    match what {
+        0..128 => Vec::new(),
+        128..220 => vec![atom(first)],
+        _ => vec![atom(first), atom(second)],
+    }
+}
+
+/// A program of a few steps over four small decisions; whatever the instructions are, it is well formed.
+fn build(instructions: &[Instruction]) -> Program {
+    let mut program = Program::new(Settings {
+        bytes_per_weight: 4,
+        bytes_per_activation: 2,
+    });
+    for (decision, size) in SIZES.into_iter().enumerate() {
+        program.decision(&format!("d{decision}"), size).expect("a new name");
+    }
+    let mut layers: Vec<(usize, usize)> = Vec::new();
+    let mut add = |program: &mut Program, kind: &str, args: Vec<Expr>| -> Option<usize> {
+        let kind = Kind::named(kind).expect("a layer");
+        let layer = program.layer(&format!("l{}", layers.len()), kind, args, true).ok()?;
+        layers.push((layer, kind.inputs.0));
+        Some(layer)
+    };
+    let input = add(&mut program, "Input", constants(&[5, 3])).expect("a shape");
+    let mut tensors = vec![program.apply(Vec::new(), input, Vec::new()).expect("an input")];
+    for &(what, first, second, numbers, condition) in instructions {
+        let [one, two] = [first, second].map(|number| tensors[usize::from(number) % tensors.len()]);
+        let guard = guard(condition);
+        let size = expression(numbers);
+        let unary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one]));
+        let binary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one, two]));
+        let applied = match what % 12 {
+            0..3 => unary(add(&mut program, "Dense", vec![size, lookup(3), Expr::Constant(UNSET)])),
+            3 => {
+                let mut args = vec![Expr::Constant(2), size];
+                args.extend(constants(&[1, 0, 0, 1, 1, 1, UNSET]));
+                unary(add(&mut program, "Conv1D", args))
+            }
+            4 => {
+                let args = vec![size, Expr::Constant(UNSET), Expr::Constant(0), Expr::Constant(0)];
+                unary(add(&mut program, "MaxPooling1D", args))
+            }
+            5 => unary(add(&mut program, "BatchNormalization", constants(&[-1, 1, 1, 0]))),
+            6 => unary(add(&mut program, "Dropout", Vec::new())),
+            7 => binary(add(&mut program, "Add", Vec::new())),
+            8 => binary(add(&mut program, "Concatenate", constants(&[-1]))),
+            9 => {
+                // An earlier layer again: its weights are shared.
+                let known = program.layers().len();
+                let layer = usize::from(numbers[0]) % known;
+                match program.layers()[layer].kind.inputs.0 {
+                    0 => None,
+                    1 => Some((layer, vec![one])),
+                    _ => Some((layer, vec![one, two])),
+                }
+            }
+            10 => {
+                // Two branches meet: one tensor where the condition holds, another where it does not.
+                let decision = usize::from(numbers[0]) % SIZES.len();
+                let allowed: Vec<bool> = (0..SIZES[decision]).map(|value| numbers[1] >> value & 1 == 1).collect();
+                let others = allowed.iter().map(|allowed| !allowed).collect();
+                let meeting = program.tensor();
+                for (from, allowed) in [(one, allowed), (two, others)] {
+                    let guard = vec![Atom { decision, allowed }];
+                    program.alias(guard, from, meeting).expect("known tensors");
+                }
+                tensors.push(meeting);
+                None
+            }
+            _ => {
+                if numbers[3] < 128 {
+                    program.require(guard.clone(), size, "something").expect("known tensors");
+                } else {
+                    let decision = usize::from(numbers[0]) % SIZES.len();
+                    program.read(guard.clone(), decision).expect("a known decision");
+                }
+                None
+            }
+        };
+        if let Some((layer, inputs)) = applied {
+            tensors.push(program.apply(guard, layer, inputs).expect("known tensors"));
+        }
+    }
+    program
+}
+
+/// Every combination of indices, and what it comes to alone.
+fn enumerate(program: &Program) -> Vec<(Vec<u32>, Result<Trace>)> {
+    let mut rows = vec![Vec::new()];
+    for size in SIZES {
+        rows = rows
+            .into_iter()
+            .flat_map(|row: Vec<u32>| (0..size as u32).map(move |value| [row.as_slice(), &[value]].concat()))
+            .collect();
+    }
+    rows.into_iter().map(|row| (row.clone(), program.trace(&row))).collect()
+}
+
+/// The networks, each once: the indices of its active decisions, and 0 for the others.
+fn distinct(known: &[(Vec<u32>, Result<Trace>)]) -> BTreeSet<(Vec<u32>, Vec<bool>, Vec<i64>)> {
+    let built = known.iter().filter_map(|(row, trace)| Some((row, trace.as_ref().ok()?)));
+    built
+        .map(|(row, trace)| {
+            let indices = row.iter().zip(&trace.active).map(|(&index, &active)| if active { index } else { 0 });
+            (indices.collect(), trace.active.clone(), trace.cost.clone())
+        })
+        .collect()
+}
+
+/// The ways to keep a diagram: all arcs stored, none, and none even looked at from some stage on.
+fn all_limits() -> [Limits; 5] {
+    let default = Limits::default();
+    [
+        default,
+        Limits { stored: 0, ..default },
+        Limits { stored: 4, ..default },
+        Limits { visited: 5, ..default },
+        Limits { nodes: 1, ..default },
+    ]
+}
+
+fn workers(threads: usize) -> Workers<'static> {
+    Workers {
+        threads,
+        interrupt: NEVER,
+    }
+}
+
+fn columns(known: &[(Vec<u32>, Result<Trace>)]) -> Vec<Vec<u8>> {
+    (0..SIZES.len())
+        .map(|decision| known.iter().map(|(row, _)| row[decision] as u8).collect())
+        .collect()
+}
+
+fn as_columns(columns: &[Vec<u8>]) -> Vec<Column<'_>> {
+    columns
+        .iter()
+        .map(|column| Column::U8(Strided::new(column, 0, 1, column.len())))
+        .collect()
+}
+
+/// The diagrams of a program under all limits. Where no network can be built there is none, unless it is open.
+fn diagrams(program: &Program, known: &[(Vec<u32>, Result<Trace>)]) -> Vec<Diagram> {
+    let mut diagrams = Vec::new();
+    for limits in all_limits() {
+        match Diagram::compile(program.clone(), limits, NEVER) {
+            Ok(diagram) => diagrams.push(diagram),
+            Err(error) => {
+                assert_eq!(error.kind, ErrorKind::Layer, "{error}");
+                assert!(known.iter().all(|(_, trace)| trace.is_err()), "{error}");
+            }
+        }
+    }
+    diagrams
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn candidates_cost_the_same_together_as_alone(instructions in instructions()) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let data = columns(&known);
+        let metrics: Vec<usize> = (0..METRICS).collect();
+        for diagram in diagrams(&program, &known) {
+            let mut costs = vec![vec![0; known.len()]; METRICS];
+            let mut valid = vec![false; known.len()];
+            let mut outputs: Vec<&mut [i64]> = costs.iter_mut().map(Vec::as_mut_slice).collect();
+            let evaluator = Evaluator::new(&diagram).unwrap();
+            evaluator
+                .evaluate(&diagram, &as_columns(&data), &metrics, &mut outputs, &mut valid, workers(1))
+                .unwrap();
+            for (position, (row, trace)) in known.iter().enumerate() {
+                let choices: Vec<_> = row.iter().copied().map(Some).collect();
+                let alone = trace.as_ref().ok().map(|trace| trace.cost.clone());
+                prop_assert_eq!(&diagram.cost(&choices).unwrap(), &alone, "{:?}", row);
+                prop_assert_eq!(valid[position], alone.is_some(), "{:?}", row);
+                let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();
+                prop_assert_eq!(together, alone.unwrap_or_else(|| vec![INVALID; METRICS]), "{:?}", row);
+            }
+        }
+    }
+
+    #[test]
+    fn each_metric_is_counted_alone_as_with_the_others(instructions in instructions(), metric in 0..METRICS) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let data = columns(&known);
+        for diagram in diagrams(&program, &known) {
+            let mut costs = vec![0; known.len()];
+            let mut valid = vec![false; known.len()];
+            Evaluator::new(&diagram)
+                .unwrap()
+                .evaluate(&diagram, &as_columns(&data), &[metric], &mut [&mut costs], &mut valid, workers(2))
+                .unwrap();
+            for (position, (row, trace)) in known.iter().enumerate() {
+                let alone = trace.as_ref().map_or(INVALID, |trace| trace.cost[metric]);
+                prop_assert_eq!(costs[position], alone, "{:?}", row);
+            }
+        }
+    }
+
+    #[test]
+    fn layers_cost_the_same_together_as_alone(instructions in instructions()) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let data = columns(&known);
+        let layers = program.layers().len();
+        let metrics: Vec<usize> = (0..METRICS).collect();
+        let Ok(diagram) = Diagram::compile(program, Limits::default(), NEVER) else { return Ok(()) };
+        let mut costs = vec![vec![0; known.len() * layers]; METRICS];
+        let mut shapes = vec![0; known.len() * layers * MAX_RANK];
+        let table = LayerTable {
+            costs: costs.iter_mut().map(Vec::as_mut_slice).collect(),
+            shapes: &mut shapes,
+        };
+        Evaluator::evaluate_layers(&diagram, &as_columns(&data), &metrics, table, workers(1)).unwrap();
+        for (position, (row, trace)) in known.iter().enumerate() {
+            let Ok(trace) = trace else { continue };
+            let mut expected = vec![vec![0; layers]; METRICS];
+            let mut sides = vec![Vec::new(); layers];
+            for layer in &trace.layers {
+                for (metric, expected) in expected.iter_mut().enumerate() {
+                    let cost = &mut expected[layer.layer];
+                    *cost = match Program::METRICS[metric].combine {
+                        Combine::Sum => *cost + layer.cost[metric],
+                        Combine::Max => layer.cost[metric].max(*cost),
+                    };
+                }
+                sides[layer.layer] = layer.output_shape.to_vec();
+            }
+            for (metric, expected) in expected.iter().enumerate() {
+                prop_assert_eq!(&costs[metric][position * layers..][..layers], &expected[..], "{:?}", row);
+            }
+            for (layer, sides) in sides.iter().enumerate() {
+                let written = &shapes[(position * layers + layer) * MAX_RANK..][..MAX_RANK];
+                prop_assert_eq!(&written[..sides.len()], &sides[..], "{:?}", row);
+                prop_assert!(written[sides.len()..].iter().all(|&side| side == 0), "{:?}", row);
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_is_the_number_of_distinct_networks(instructions in instructions()) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let networks = distinct(&known);
+        for diagram in diagrams(&program, &known) {
+            match diagram.size(NEVER) {
+                Ok(size) => prop_assert_eq!(size, networks.len().into()),
+                Err(error) => prop_assert_eq!(error.kind, ErrorKind::Limit),
+            }
+        }
+    }
+
+    #[test]
+    fn the_range_of_a_metric_is_that_of_all_networks(instructions in instructions()) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let networks = distinct(&known);
+        for diagram in diagrams(&program, &known) {
+            for metric in 0..METRICS {
+                let costs = networks.iter().map(|(_, _, cost)| cost[metric]);
+                match diagram.range(metric, NEVER) {
+                    Ok(range) => prop_assert_eq!(Some(range), costs.clone().min().zip(costs.max())),
+                    Err(error) => prop_assert_eq!(error.kind, ErrorKind::Limit),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn samples_are_networks(instructions in instructions(), seed: u64) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let networks: BTreeSet<Vec<u32>> = distinct(&known).into_iter().map(|(row, ..)| row).collect();
+        prop_assume!(!networks.is_empty());
+        for diagram in diagrams(&program, &known) {
+            let mut drawn = vec![0_u8; 50 * SIZES.len()];
+            diagram.sample(seed, 50, &mut drawn, workers(1)).unwrap();
+            for row in 0..50 {
+                let row: Vec<u32> = (0..SIZES.len()).map(|decision| drawn[decision * 50 + row].into()).collect();
+                prop_assert!(networks.contains(&row), "{:?}", row);
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_asks_for_the_active_decisions(instructions in instructions()) {
+        let program = build(&instructions);
+        for (row, trace) in enumerate(&program) {
+            let mut asked = vec![false; SIZES.len()];
+            let mut walk = Walk::new(&program);
+            while let Ok(Some(decision)) = walk.as_ref().map(Walk::open) {
+                prop_assert!(!asked[decision]);
+                asked[decision] = true;
+                walk = walk.and_then(|mut walk| walk.choose(&program, row[decision]).map(|()| walk));
+            }
+            match trace {
+                Ok(trace) => {
+                    prop_assert!(walk.is_ok());
+                    prop_assert_eq!(asked, trace.active);
+                }
+                Err(error) => prop_assert_eq!(walk.map(|_| ()).unwrap_err(), error),
+            }
+        }
+    }
+
+    #[test]
+    fn feasible_sets_are_those_of_all_networks(
+        instructions in instructions(),
+        picks in vec((0..METRICS, any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8), 1..3),
+    ) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        let networks = distinct(&known);
+        prop_assume!(!networks.is_empty());
+        let all: Vec<_> = networks.into_iter().collect();
+        let mut bounds: Vec<Bound> = Vec::new();
+        for (metric, one, two, open) in picks {
+            let [one, two] = [one.get(&all).2[metric], two.get(&all).2[metric]];
+            let (low, high) = (one.min(two), one.max(two));
+            let bound = match open {
+                0 => Bound { metric, low: 0, high },
+                1 => Bound { metric, low, high: i64::MAX },
+                _ => Bound { metric, low, high },
+            };
+            if bounds.iter().all(|other| other.metric != metric) {
+                bounds.push(bound);
+            }
+        }
+        let keeps = |cost: &[i64]| bounds.iter().all(|bound| (bound.low..=bound.high).contains(&cost[bound.metric]));
+        let fitting: Vec<_> = all.iter().filter(|(_, _, cost)| keeps(cost)).collect();
+        for diagram in diagrams(&program, &known) {
+            let fits = match Feasible::new(Arc::new(diagram), bounds.clone(), NEVER) {
+                Ok(fits) => fits,
+                Err(error) => {
+                    prop_assert_eq!(error.kind, ErrorKind::Limit);
+                    continue;
+                }
+            };
+            prop_assert_eq!(fits.count(NEVER).unwrap(), fitting.len().into());
+            prop_assert_eq!(fits.is_empty().unwrap(), fitting.is_empty());
+            // Down to the last network: what is allowed at each of its decisions?
+            let (row, ..) = &all[all.len() - 1];
+            let (mut prefix, mut taken) = (Vec::new(), Vec::new());
+            while let Some((decision, allowed)) = fits.allowed(&prefix).unwrap() {
+                for (value, &allowed) in allowed.iter().enumerate() {
+                    let agrees = |network: &(Vec<u32>, Vec<bool>, Vec<i64>)| {
+                        let chosen = taken.iter().copied().chain([(decision, value as u32)]);
+                        chosen.clone().all(|(decision, value): (usize, u32)| network.1[decision] && network.0[decision] == value)
+                    };
+                    prop_assert_eq!(allowed, fitting.iter().any(|network| agrees(network)), "{:?} {}", taken, value);
+                }
+                prefix.push(row[decision]);
+                taken.push((decision, row[decision]));
+            }
+        }
+    }
+}
+
+/// Values of the hyperparameters of a layer, most of them small; and shapes for as many inputs as it takes.
+fn layer_of(kind: &'static Kind) -> impl Strategy<Value = (Vec<i64>, Vec<Shape>)> {
+    let number = prop_oneof![8 => 1_i64..6, 1 => 1_i64..1 << 20, 1 => i64::MAX / 2..i64::MAX];
+    let mut args: Vec<BoxedStrategy<i64>> = Vec::new();
+    for parameter in kind.parameters {
+        let one = match parameter.domain {
+            Domain::Int(least) if least < 0 => (-4_i64..5).boxed(),
+            Domain::Int(_) => number.clone().boxed(),
+            Domain::OptionalInt(_) => prop_oneof![Just(UNSET), number.clone()].boxed(),
+            Domain::Flag => (0_i64..2).boxed(),
+            Domain::Keyword(words) => (0..words.len() as i64).boxed(),
+        };
+        let n = match parameter.arity {
+            Arity::One => 1,
+            Arity::Each(n) => n,
+            Arity::Any => 2,
+        };
+        args.extend(std::iter::repeat_n(one, n));
+    }
+    let inputs = match kind.inputs {
+        (least, usize::MAX) => least.max(1)..=least + 1,
+        (least, most) => least..=most,
+    };
+    let side = prop_oneof![8 => 1_i64..9, 1 => 1_i64..1 << 40];
+    let shape = vec(side, 0..5).prop_map(|sides| Shape::new(&sides));
+    // Tensors that are joined have mostly one shape.
+    let shapes = (shape.clone(), vec((shape, any::<bool>()), inputs))
+        .prop_map(|(first, others)| others.into_iter().map(|(own, same)| if same { first } else { own }).collect());
+    (args, shapes)
+}
+
+#[test]
+fn the_formula_of_a_cost_has_its_value() {
+    for kind in KINDS {
+        let config = ProptestConfig {
+            cases: 400,
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
+        proptest!(config, |((args, shapes) in layer_of(kind))| {
+            if let Ok(output) = (kind.output)(&args, &shapes) {
+                prop_assert!(output.iter().all(|&side| side >= 1), "{} {:?}", kind.name, output);
+                let cost = (kind.cost)(&args, &shapes, &output);
+                let formula = (kind.explain)(&args, &shapes, &output);
+                prop_assert_eq!(formula.trainable.value(), cost.trainable.0);
+                prop_assert_eq!(formula.non_trainable.value(), cost.non_trainable.0);
+                prop_assert_eq!(formula.macs.value(), cost.macs.0);
+            }
+        });
+    }
+}
+
+#[test]
+fn large_numbers_are_counted_or_overflow() {
+    let large = prop_oneof![1_i64..100, 1_i64 << 20..1 << 33, i64::MAX - 5..=i64::MAX];
+    let config = ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    proptest!(config, |(sides in vec(large.clone(), 1..3), units in vec(large, 1..4))| {
+        let mut program = Program::new(Settings { bytes_per_weight: 1, bytes_per_activation: 1 });
+        let values: Arc<[i64]> = units.into();
+        let decision = program.decision("units", values.len()).unwrap();
+        let units = Expr::Lookup { decision, values: Arc::clone(&values) };
+        let input = program.layer("input", Kind::named("Input").unwrap(), constants(&sides), true).unwrap();
+        let args = vec![units, Expr::Constant(1), Expr::Constant(UNSET)];
+        let dense = program.layer("dense", Kind::named("Dense").unwrap(), args, true).unwrap();
+        let tensor = program.apply(Vec::new(), input, Vec::new()).unwrap();
+        program.apply(Vec::new(), dense, vec![tensor]).unwrap();
+
+        let wide = |numbers: &[i64]| numbers.iter().try_fold(1_i128, |product, &n| product.checked_mul(n.into()));
+        let mut fits = true;
+        for (index, &units) in values.iter().enumerate() {
+            let (last, others) = sides.split_last().unwrap();
+            let exact = (|| {
+                let elements = wide(&sides)?;
+                let output = wide(others)?.checked_mul(units.into())?;
+                let macs = elements.checked_mul(units.into())?;
+                let params = (i128::from(*last) + 1).checked_mul(units.into())?;
+                let peak = elements.checked_add(output)?;
+                [params, params, macs, params, peak].map(|cost| i64::try_from(cost).ok()).into_iter().collect::<Option<Vec<_>>>()
+            })();
+            // 2^63 - 1 itself stands for what is too large.
+            let exact = exact.filter(|costs| !costs.contains(&i64::MAX));
+            fits &= exact.is_some();
+            match program.trace(&[index as u32]) {
+                Ok(trace) => prop_assert_eq!(Some(trace.cost), exact),
+                Err(error) => {
+                    prop_assert_eq!(error.kind, ErrorKind::Overflow);
+                    prop_assert!(exact.is_none());
+                }
+            }
+        }
+        match Diagram::compile(program, Limits::default(), NEVER) {
+            Ok(_) => prop_assert!(fits),
+            Err(error) => {
+                prop_assert_eq!(error.kind, ErrorKind::Overflow);
+                prop_assert!(!fits);
+            }
+        }
+    });
+}

@@ -1,0 +1,118 @@
+"""Budgets: what they take, what they refuse, how they are shown."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget.errors import ArchbudgetError, BudgetError
+
+MOST = 2**63 - 1
+METRICS = ["params", "trainable_params", "macs", "weight_bytes", "peak_activation_bytes"]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("bound", "expected"),
+    [
+        (60_000, (0, 60_000)),
+        (5e6, (0, 5_000_000)),
+        (np.int32(7), (0, 7)),
+        (np.float64(7), (0, 7)),
+        ((10, 20), (10, 20)),
+        ([10, 20], (10, 20)),
+        ((None, 20), (0, 20)),
+        ((10, None), (10, MOST)),
+        ((7, 7), (7, 7)),
+        ((0, 1), (0, 1)),
+        (1, (0, 1)),
+        (MOST, (0, MOST)),
+        ((MOST, MOST), (MOST, MOST)),
+    ],
+)
+def test_bounds_become_ranges(metric: str, bound: Any, expected: tuple[int, int]) -> None:
+    budget = ab.Budget(**{metric: bound})
+    assert dict(budget) == {metric: expected}
+    assert all(type(end) is int for end in budget[metric])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        (0, "upper bound must be at least 1, not 0"),
+        (-5, "upper bound must be at least 1, not -5"),
+        ((0, 0), "upper bound must be at least 1, not 0"),
+        ((5, 3), r"the range \(5, 3\) is empty"),
+        ((-1, 3), "lower bound must be at least 0, not -1"),
+        ((None, None), "a range needs an end"),
+        ((1, 2, 3), r"a range is \(low, high\), not \(1, 2, 3\)"),
+        ((1,), r"a range is \(low, high\)"),
+        (1.5, "must be an integer, not 1.5"),
+        (float("nan"), "must be an integer, not nan"),
+        (float("inf"), "must be an integer, not inf"),
+        ((0, float("nan")), "must be an integer, not nan"),
+        (True, "must be an integer, not True"),
+        (np.True_, "must be an integer"),
+        ((False, 3), "must be an integer, not False"),
+        ("60k", "must be an integer, not '60k'"),
+        ({1, 2}, "must be an integer"),
+        (2**63, "at most 2.63 - 1, not 9223372036854775808"),
+        (1e30, "at most 2.63 - 1"),
+        ((2**63, None), "at most 2.63 - 1"),
+        (ab.Int("x", 1, 2), "must be an integer"),
+    ],
+)
+def test_bad_bounds_are_refused(metric: str, bound: Any, message: str) -> None:
+    with pytest.raises(BudgetError, match=f"^{metric}: .*{message}"):
+        ab.Budget(**{metric: bound})
+
+
+def test_a_budget_bounds_something() -> None:
+    for empty in (ab.Budget, lambda: ab.Budget(params=None)):
+        with pytest.raises(BudgetError, match="at least one metric: params"):
+            empty()
+
+
+def test_unknown_metrics_and_positional_bounds_are_refused() -> None:
+    with pytest.raises(TypeError):
+        ab.Budget(flops=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        ab.Budget(3)  # type: ignore[misc]
+
+
+def test_a_budget_error_is_a_value_error() -> None:
+    assert issubclass(BudgetError, ArchbudgetError)
+    assert issubclass(ArchbudgetError, ValueError)
+
+
+def test_a_budget_is_a_mapping_that_can_be_a_key() -> None:
+    budget = ab.Budget(params=60_000, macs=(1_000_000, 5_000_000))
+    assert list(budget) == ["params", "macs"]
+    assert len(budget) == 2
+    assert budget["macs"] == (1_000_000, 5_000_000)
+    with pytest.raises(KeyError):
+        budget["weight_bytes"]
+    twin = ab.Budget(macs=(1_000_000, 5_000_000), params=60_000)
+    assert budget == twin
+    assert hash(budget) == hash(twin)
+    assert budget != ab.Budget(params=60_000)
+    assert pickle.loads(pickle.dumps(budget)) == budget
+
+
+def test_a_budget_is_shown_as_it_was_given() -> None:
+    budget = ab.Budget(params=60_000, macs=(1_000_000, 5_000_000), weight_bytes=(3, None))
+    assert repr(budget) == "Budget(params=60000, macs=(1000000, 5000000), weight_bytes=(3, None))"
+    assert eval(repr(budget), {"Budget": ab.Budget}) == budget
+    assert budget.describe() == "params <= 60,000, macs 1,000,000 to 5,000,000, weight_bytes >= 3"
+
+
+def test_violations_are_the_metrics_outside_of_their_ranges() -> None:
+    budget = ab.Budget(params=60_000, macs=(1_000_000, 5_000_000))
+    assert budget.violations({"params": 60_000, "macs": 1_000_000}) == {}
+    assert budget.violations({"params": 60_001, "macs": 999_999}) == {"params": 60_001, "macs": 999_999}
+    assert budget.violations({"params": 1, "macs": 5_000_001, "weight_bytes": 4}) == {"macs": 5_000_001}

@@ -1,0 +1,566 @@
+"""The command line, most of it through real processes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from typer.testing import CliRunner
+
+import archbudget as ab
+from archbudget.cli import app, main
+
+MODULE = """
+import os, time
+import archbudget as ab
+from archbudget import layers
+
+space = ab.Space([
+    layers.Input((8, 8, 1)),
+    layers.Conv2D(ab.Choice("filters", [2, 4, 8]), ab.Choice("kernel", [1, 3])),
+    layers.Repeat(ab.Int("depth", 0, 1), layers.Dense(ab.Choice("width", [4, 6]))),
+    layers.Flatten(),
+    layers.Dense(10),
+])
+strings = ab.Space([
+    layers.Input((8, 8, 1)),
+    layers.Conv2D(4, 3, padding=ab.Choice("padding", ["valid", "same"]), use_bias=ab.Choice("bias", [True, False])),
+])
+
+def accuracy(arch, trial):
+    time.sleep(float(os.environ.get("NAP", "0.01")))
+    print("training")
+    folder = trial.study.user_attrs.get("archbudget:models")
+    if folder:
+        with open(f"{folder}/trial_{trial.number}.keras", "w") as file:
+            file.write(f"model {trial.number}")
+    trial.set_user_attr("test_accuracy", arch.params / 2e4)
+    return arch.params / 1e4
+
+def broken(arch):
+    raise RuntimeError("out of\\nluck")
+"""
+
+SEARCH = ["search", "toy:space", "--objective", "toy:accuracy", "--params", "3k"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "toy.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("toy", None)
+    return tmp_path
+
+
+@pytest.fixture
+def space(folder: Path) -> ab.Space:  # noqa: ARG001
+    import toy
+
+    return toy.space
+
+
+def run(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "archbudget", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "archbudget", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def finished_trials(name: str = "toy:space") -> list[int]:
+    study = optuna.load_study(study_name=name, storage="sqlite:///out/search.db")
+    return [trial.number for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+
+
+def wait_for(trials: int, process: subprocess.Popen[str]) -> None:
+    """Reads the output of a search until it has reported some trials."""
+    assert process.stdout is not None
+    seen = 0
+    while seen < trials:
+        line = process.stdout.readline()
+        assert line, process.stderr and process.stderr.read()
+        seen += line.startswith("trial ")
+
+
+# Help and errors
+
+
+def test_help_teaches_with_an_example_in_each_command() -> None:
+    runner = CliRunner()
+    text = runner.invoke(app, ["--help"]).stdout
+    assert "--install-completion" in text
+    commands = ["search", "evaluate", "explain", "count", "check", "sample", "bench", "schema"]
+    for command in commands:
+        assert command in text
+        shown = runner.invoke(app, [command, "--help"])
+        assert shown.exit_code == 0
+        assert f"Example: archbudget {command}" in shown.stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"archbudget {ab.__version__}\n"
+
+
+def test_shell_completion() -> None:
+    shown = run(_ARCHBUDGET_COMPLETE="complete_bash", COMP_WORDS="archbudget se", COMP_CWORD="1")
+    assert shown.stdout.split() == ["search"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["count"], "Missing argument"),
+        (["count", "toy:space", "--nope"], "No such option"),
+        (["count", "nowhere:space"], "nowhere"),
+        (["count", "toy:nothing"], "nothing"),
+        (["count", "missing.yaml"], "missing.yaml"),
+        (["count", "toy:space", "--params", "5x"], "--params: '5x' is not a whole number"),
+        (["count", "toy:space", "--params", "1e999999999"], "is not a whole number"),
+        (["count", "toy:space", "--params", "nan"], "is not a whole number"),
+        (["count", "toy:space", "--params", "0"], "the upper bound must be at least 1"),
+        (["count", "toy:space", "--macs", "5:2"], "low exceeds high"),
+        (["count", "toy:space", "--params", ":"], "needs an end"),
+        (["count", "toy:space", "--params", "9223372036854775808"], "at most 2^63 - 1"),
+        (["check", "toy:space", "--set", "filters=2"], "needs a budget"),
+        (["check", "toy:space", "--params", "5k", "--set", "filters=2"], "no value is given for decision 'kernel'"),
+        (["check", "toy:space", "--params", "5k", "--set", "filters=3"], "'3' is not a value of decision 'filters'"),
+        (["check", "toy:space", "--params", "5k", "--set", "filter=2"], "unknown decisions"),
+        (["check", "toy:space", "--params", "5k", "--set", "filters"], "NAME=VALUE"),
+        (["check", "toy:space", "--params", "5k", "--set", "depth=0", "--set", "depth=1"], "twice"),
+        (["explain", "toy:space", "nope"], "no layer of this network is named 'nope'"),
+        (["explain", "toy:space", "--sample", "-1"], "seed"),
+        (["sample", "toy:space", "-n", "-1"], "n must be"),
+        (["sample", "toy:space", "-o", "a.txt"], "must end in .csv"),
+        (["sample", "toy:space", "-o", "nowhere/a.csv"], "there is no folder nowhere"),
+        (["sample", "toy:space", "-o", "nowhere/a.npz"], "there is no folder nowhere"),
+        (["evaluate", "toy:space", "-i", "missing.csv"], "missing.csv: No such file"),
+        (["evaluate", "toy:space", "-i", "-", "--metrics", "weight"], "unknown 'weight'"),
+        (["bench", "--peer", "abacus"], "unknown peers abacus"),
+        (["bench", "--rows", "0"], "rows must be at least 1"),
+        (["search", "toy:space", "--params", "3k"], "needs an objective"),
+        (["search", "toy:space", "--objective", "toy:accuracy"], "needs a budget"),
+        ([*SEARCH, "--objective", "toy:nothing"], "nothing"),
+        ([*SEARCH, "--objective", "toy:MODULE:x"], "MODULE:x"),
+        ([*SEARCH, "--sampler", "dice"], "unknown sampler 'dice'"),
+        ([*SEARCH, "--trials", "0"], "--trials"),
+        ([*SEARCH, "--storage", "nonsense"], "nonsense"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_an_error_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("error: ")
+    assert shown.err.count("\n") == 1
+    assert message in shown.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_debug_shows_the_traceback() -> None:
+    shown = run("count", "toy:nothing", "--debug")
+    assert shown.returncode == 2
+    assert "Traceback" in shown.stderr
+    assert shown.stderr.splitlines()[-1].startswith("error: ")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_missing_package_is_named_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["sample", "toy:space", "-o", "a.parquet"]) == 2
+    assert capsys.readouterr().err == "error: pyarrow is not installed: pip install archbudget[pandas]\n"
+    assert not list(Path().glob("*.parquet*"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_broken_pipe_is_quiet() -> None:
+    process = start("sample", "toy:space", "-n", "200k")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.wait()
+
+
+# Commands that answer at once
+
+
+def test_count(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    fitting = space.within(ab.Budget(params=2000)).count()
+    assert main(["count", "toy:space", "--params", "2k"]) == 0
+    text = capsys.readouterr().out
+    assert f"{fitting} of {space.size} networks" in text
+    assert "params <= 2,000" in text
+    assert main(["count", "toy:space", "--params", "0.002M", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["size"], data["fitting"]) == (space.size, fitting)
+    low, high = space.range("macs")
+    assert data["ranges"]["macs"] == {"smallest": low, "largest": high}
+
+
+def test_count_without_a_budget(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", "toy:space", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["size"] == space.size
+    assert "fitting" not in data
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"),
+    [("5_000", (0, 5000)), ("5k", (0, 5000)), ("1.5M:2G", (1_500_000, 2 * 10**9)), ("2k:", (2000, 2**63 - 1)),
+     (":2k", (0, 2000)), ("5e3", (0, 5000))],
+)  # fmt: skip
+@pytest.mark.usefixtures("folder")
+def test_bounds_are_read_as_people_write_them(
+    bound: str, expected: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["count", "toy:space", "--weight-bytes", bound, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["budget"] == {"weight_bytes": list(expected)}
+
+
+def test_the_command_line_overrides_the_bounds_of_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "space.yaml").write_text(
+        "budget: {params: 200, macs: 1000}\ndecisions: {units: [2, 4]}\n"
+        "layers:\n  - Input: [8, 8, 1]\n  - Flatten\n  - Dense: $units\n"
+    )
+    assert main(["count", "space.yaml", "--params", "100:300", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["budget"] == {"params": [100, 300], "macs": [0, 1000]}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "code", "line"),
+    [
+        (["--params", "2k"], 0, "inside the budget: params 750; params <= 2,000\n"),
+        (["--params", "700"], 1, "outside of the budget: params 750 > 700\n"),
+        (["--params", "2k:3k"], 1, "outside of the budget: params 750 < 2,000\n"),
+        (["--params", "700", "--macs", "1k"], 1, "outside of the budget: params 750 > 700, macs 1,368 > 1,000\n"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_check(bounds: list[str], code: int, line: str) -> None:
+    shown = run("check", "toy:space", "--set", "filters=2", "--set", "kernel=3", "--set", "depth=0", *bounds)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (code, line, "")
+
+
+@pytest.mark.usefixtures("folder")
+def test_check_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["check", "toy:strings", "--set", "padding=same", "--set", "bias=false", "--params", "3", "--json"]) == 1
+    )
+    data = json.loads(capsys.readouterr().out)
+    assert data["values"] == {"padding": "same", "bias": False}
+    assert data["fits"] is False
+    assert data["violations"] == {"params": 36}
+
+
+def test_explain(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["--set", "filters=4", "--set", "kernel=3", "--set", "depth=0"]
+    assert main(["explain", "toy:space", "conv2d", *settings]) == 0
+    text = capsys.readouterr().out
+    arch = space.architecture(filters=4, kernel=3, depth=0)
+    assert arch.summary() in text
+    assert "(3*3*1 + 1) * 4 = 40" in text
+    assert main(["explain", "toy:space", *settings, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["values"] == dict(arch)
+    assert data["costs"] == arch.costs
+    assert [layer["name"] for layer in data["layers"]] == [record.name for record in arch.layers]
+
+
+def test_explain_a_random_network(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "toy:space", "--sample", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["values"] == dict(space.sample(1, 3)[0])
+    assert main(["explain", "toy:space", "--sample", "3", "--set", "filters=8", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["values"] == {**space.sample(1, 3)[0], "filters": 8}
+
+
+@pytest.mark.usefixtures("folder")
+def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "--rows", "1k", "--repeats", "1", "--peer", "numpy"]
+    assert main([*arguments, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in data["results"]] == ["archbudget", "numpy"]
+    assert "numpy" in data["environment"]
+    assert main([*arguments, "--markdown"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "|---|--:|--:|--:|--:|"
+    assert lines[3].startswith("| numpy | 1,000 |")
+    assert main(arguments) == 0
+    assert "candidates/s" in capsys.readouterr().out
+
+
+def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+# Candidates in files
+
+
+@pytest.mark.parametrize("given", ["csv", "npz", "parquet"])
+@pytest.mark.parametrize("wanted", ["csv", "npz", "parquet"])
+@pytest.mark.parametrize("name", ["space", "strings"])
+def test_evaluate_all_formats(
+    given: str,
+    wanted: str,
+    name: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import toy
+
+    from archbudget.cli import _files
+
+    monkeypatch.setattr(_files, "CHUNK", 7)
+    chosen: ab.Space = getattr(toy, name)
+    assert main(["sample", f"toy:{name}", "-n", "20", "--seed", "5", "-o", f"in.{given}"]) == 0
+    evaluate = ["evaluate", f"toy:{name}", "-i", f"in.{given}", "-o", f"out.{wanted}"]
+    assert main([*evaluate, "--metrics", "macs,params"]) == 0
+    assert f"out.{wanted}: 20 candidates" in capsys.readouterr().out
+    counts = chosen.evaluate(chosen.sample(20, 5))
+    if wanted == "csv":
+        rows = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text())))
+        found = {"params": [int(row["params"]) for row in rows], "macs": [int(row["macs"]) for row in rows]}
+        assert [row["valid"] for row in rows] == ["True"] * 20
+        assert list(rows[0]) == ["macs", "params", "valid"]
+    elif wanted == "npz":
+        stored = np.load(folder / "out.npz")
+        found = {"params": stored["params"].tolist(), "macs": stored["macs"].tolist()}
+        assert stored["valid"].dtype == bool
+    else:
+        import pyarrow.parquet as pq
+
+        found = pq.read_table(folder / "out.parquet").select(["params", "macs"]).to_pydict()
+    assert found == {"params": counts["params"].tolist(), "macs": counts["macs"].tolist()}
+    assert sorted(entry.name for entry in folder.iterdir()) == sorted(
+        {f"in.{given}", f"out.{wanted}", "toy.py"} | _caches(folder)
+    )
+
+
+def _caches(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir() if entry.name == "__pycache__"}
+
+
+def test_evaluate_in_a_pipe(space: ab.Space) -> None:
+    drawn = run("sample", "toy:space", "-n", "4", "--seed", "1")
+    shown = run("evaluate", "toy:space", "--input", "-", stdin=drawn.stdout)
+    rows = list(csv.DictReader(io.StringIO(shown.stdout)))
+    assert [int(row["params"]) for row in rows] == space.evaluate(space.sample(4, 1))["params"].tolist()
+    shown = run("evaluate", "toy:space", "--input", "-", "--json", stdin=drawn.stdout)
+    assert [json.loads(line)["params"] for line in shown.stdout.splitlines()] == [int(row["params"]) for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
+def test_no_candidates_are_no_error(kind: str, folder: Path) -> None:
+    assert main(["sample", "toy:space", "-n", "0", "-o", f"in.{kind}"]) == 0
+    assert main(["evaluate", "toy:space", "-i", f"in.{kind}", "-o", f"out.{kind}"]) == 0
+    assert (folder / f"out.{kind}").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "in.csv:1: there is no header"),
+        ("filters,kernel,depth\n", "in.csv:1: missing columns"),
+        ("filters,kernel,depth,WIDTH,size\n", "in.csv:1: unknown columns"),
+        ("filters,filters,kernel,depth,WIDTH\n", "in.csv:1: repeated columns 'filters'"),
+        ("filters,kernel,depth,WIDTH\n2,1,0,4\n2,1,0\n", "in.csv:3: 3 cells, where the header has 4"),
+        ("filters,kernel,depth,WIDTH\n2,1,0,4\n\n3,1,0,4\n", "in.csv:4: '3' is not a value of decision 'filters'"),
+        ("filters,kernel,depth,WIDTH\nnan,1,0,4\n", "in.csv:2: 'nan' is not a value of decision 'filters'"),
+        ("filters,kernel,depth,WIDTH\n2.5,1,0,4\n", "in.csv:2: '2.5' is not a value"),
+        ("filters,kernel,depth,WIDTH\n2,1,1,\n", "in.csv:2: decision 'WIDTH' has no value, but this network reads it"),
+        ("filters,kernel,depth,WIDTH\n,1,1,4\n", "in.csv:2: decision 'filters' has no value"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_line(
+    text: str, message: str, space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    width = list(space.decisions)[-1]
+    (folder / "in.csv").write_text(text.replace("WIDTH", width))
+    (folder / "out.csv").write_text("before")
+    before = sorted(entry.name for entry in folder.iterdir())
+    assert main(["evaluate", "toy:space", "-i", "in.csv", "-o", "out.csv"]) == 2
+    assert message.replace("WIDTH", width) in capsys.readouterr().err
+    assert (folder / "out.csv").read_text() == "before"
+    assert sorted(entry.name for entry in folder.iterdir()) == before
+
+
+def test_a_cell_may_be_empty_where_the_network_does_not_read_it(
+    space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    width = list(space.decisions)[-1]
+    (folder / "in.csv").write_text(f"{width},depth,filters,kernel\n,0,2.0,1\n6,1,4,3\n")
+    assert main(["evaluate", "toy:space", "-i", "in.csv", "--metrics", "params"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    expected = [space.architecture(filters=2, kernel=1, depth=0), space.architecture({"filters": 4, "kernel": 3,
+                "depth": 1, width: 6})]  # fmt: skip
+    assert [int(row["params"]) for row in rows] == [arch.params for arch in expected]
+
+
+def test_parquet_from_pandas_with_gaps(space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import pandas as pd
+
+    width = list(space.decisions)[-1]
+    frame = pd.DataFrame({"filters": [2, 4], "kernel": [1, 3], "depth": [0, 1], width: [None, 6.0]})
+    frame.to_parquet(folder / "in.parquet")
+    assert main(["evaluate", "toy:space", "-i", "in.parquet", "--metrics", "params", "--json"]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["params"] == space.architecture({"filters": 4, "kernel": 3, "depth": 1, width: 6}).params
+    frame.assign(filters=[2, 5]).to_parquet(folder / "in.parquet")
+    assert main(["evaluate", "toy:space", "-i", "in.parquet"]) == 2
+    assert "in.parquet: row 1: 5 is not a value of decision 'filters'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["in.parquet", "in.npz"])
+@pytest.mark.usefixtures("folder")
+def test_a_file_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_text("nonsense")
+    assert main(["evaluate", "toy:space", "-i", name]) == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert error.count("\n") == 1
+
+
+# Search
+
+
+def test_search_resumes_and_keeps_the_best_models(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SEARCH, "--trials", "6", "--workers", "1", "--seed", "0"]) == 0
+    text = capsys.readouterr().out
+    assert len(re.findall(r"^trial \d+: 0\.\d{4}, [\d,]+ params, ", text, re.MULTILINE)) == 6
+    assert "networks (" in text
+    assert "test accuracy" in text
+    assert "Total params" in text
+    assert main([*SEARCH, "--trials", "9", "--workers", "1", "--seed", "0"]) == 0
+    assert "6 of 9 trials done, continuing" in capsys.readouterr().out
+    assert main([*SEARCH, "--trials", "9", "--json"]) == 0
+    shown = capsys.readouterr()
+    data = json.loads(shown.out)
+    assert data["trials"] == 9
+    assert data["model"] == "out/best.keras"
+    assert [entry["value"] for entry in data["best"]] == sorted((e["value"] for e in data["best"]), reverse=True)
+    assert all(entry["costs"]["params"] <= 3000 for entry in data["best"])
+    winner = data["best"][0]["trial"]
+    assert (folder / "out/best.keras").read_text() == f"model {winner}"
+    kept = {int(re.findall(r"\d+", file.name)[0]) for file in (folder / "out/models").rglob("*.keras")}
+    assert kept == {entry["trial"] for entry in data["best"]}
+
+
+@pytest.mark.usefixtures("folder")
+def test_search_with_two_workers() -> None:
+    shown = run(*SEARCH, "--trials", "8", "--workers", "2", "--json", "--epochs", "3", NAP="0.3")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["trials"] >= 8
+    assert "Traceback" not in shown.stderr
+    assert "training" not in shown.stderr
+    study = optuna.load_study(study_name="toy:space", storage="sqlite:///out/search.db")
+    assert len({trial.user_attrs["archbudget:process"] for trial in study.trials}) == 2
+    assert study.user_attrs["archbudget:epochs"] == 3
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.usefixtures("folder")
+def test_no_finished_trial_is_lost_by_a_kill(workers: str) -> None:
+    process = start(*SEARCH, "--trials", "12", "--workers", workers, NAP="0.2")
+    wait_for(3, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    time.sleep(0.5)  # Workers follow.
+    before = finished_trials()
+    time.sleep(0.7)
+    assert finished_trials() == before
+    assert len(before) >= 3
+    begun = time.monotonic()
+    shown = run(*SEARCH, "--trials", "12", "--workers", workers, NAP="0.05")
+    assert time.monotonic() - begun < 30
+    assert shown.returncode == 0, shown.stderr
+    assert f"{len(before)} of 12 trials done, continuing" in shown.stdout
+    assert set(before) <= set(finished_trials())
+    assert len(finished_trials()) >= 12
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.usefixtures("folder")
+def test_interrupt_shows_what_was_found(workers: str) -> None:
+    process = start(*SEARCH, "--trials", "99", "--workers", workers, NAP="0.2")
+    wait_for(2, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "Total params" in out
+    assert "the same command goes on from here" in out
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.usefixtures("folder")
+def test_a_failing_objective_is_one_line(workers: str) -> None:
+    shown = run("search", "toy:space", "--objective", "toy:broken", "--params", "3k", "--workers", workers)
+    assert shown.returncode == 2
+    assert re.match(r"error: the objective toy:broken failed in trial \d: RuntimeError: out of luck", shown.stderr)
+    assert shown.stderr.count("\n") == 1
+
+
+def test_a_budget_that_nothing_fits_is_refused_at_once(folder: Path) -> None:
+    shown = run("search", "toy:space", "--objective", "toy:accuracy", "--params", "30")
+    assert shown.returncode == 2
+    assert "no network of the space fits the budget (params <= 30)" in shown.stderr
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_study_of_another_budget_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SEARCH, "--trials", "1", "--workers", "1"]) == 0
+    capsys.readouterr()
+    assert main([*SEARCH, "--trials", "1", "--workers", "1", "--macs", "1M"]) == 2
+    assert "belongs to another budget" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_search_without_a_saved_model_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("plain.py").write_text("def value(arch):\n    return -arch.params\n")
+    arguments = ["search", "toy:space", "--objective", "plain:value", "--params", "3k", "--trials", "2"]
+    assert main([*arguments, "--workers", "1", "--direction", "maximize", "--storage", "sqlite:///own.db"]) == 0
+    assert "There is no model of trial" in capsys.readouterr().out
+    assert Path("own.db").exists()
+    assert not Path("out/best.keras").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_timeout_ends_a_search() -> None:
+    begun = time.monotonic()
+    shown = run(*SEARCH, "--trials", "500", "--workers", "1", "--timeout", "1")
+    assert time.monotonic() - begun < 20
+    assert shown.returncode == 0

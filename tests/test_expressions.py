@@ -1,0 +1,352 @@
+"""Decisions, and hyperparameters as expressions over them."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import operator
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def make_divisible(value: float, divisor: int) -> int:
+    """`_make_divisible` of the MobileNet reference code."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+def units(expression: Any, **values: Any) -> int:
+    """What a dense layer gets whose units are an expression."""
+    decisions = [layers.ReLU(negative_slope=decision) for decision in getattr(expression, "decisions", list)()]
+    space = ab.Space([layers.Input((6,)), *decisions, layers.Dense(expression)])
+    return space.architecture({name: value for name, value in values.items() if name in space.decisions}).layers[-1].output_shape[0]
+
+
+A, B = ab.Choice("a", [1, 7, 12, 30]), ab.Choice("b", [2, 3, 8])
+EXPRESSIONS: list[tuple[Any, Callable[[int, int], int]]] = [
+    (A + B, operator.add),
+    (A + 3, lambda a, _: a + 3),
+    (3 + A, lambda a, _: a + 3),
+    (A - B + 10, lambda a, b: a - b + 10),
+    (100 - A, lambda a, _: 100 - a),
+    (A * B, operator.mul),
+    (2 * A, lambda a, _: 2 * a),
+    ((A + 9) // B, lambda a, b: (a + 9) // b),
+    (100 // B, lambda _, b: 100 // b),
+    ((A - 40) // B + 50, lambda a, b: (a - 40) // b + 50),
+    (ab.minimum(A, B), min),
+    (ab.maximum(A, B), max),
+    (ab.maximum(A, 9), lambda a, _: max(a, 9)),
+    (ab.round_to(A * B, 8), lambda a, b: make_divisible(a * b, 8)),
+    (ab.round_to(A * B), lambda a, b: make_divisible(a * b, 8)),
+    (ab.round_to(A * 5, B), lambda a, b: make_divisible(a * 5, b)),
+    ((A <= 7) + 1, lambda a, _: (a <= 7) + 1),
+    ((A >= B) * 4 + 1, lambda a, b: (a >= b) * 4 + 1),
+    (ab.channels() * A, lambda a, _: 6 * a),
+    (ab.channels(0) + A, lambda a, _: 6 + a),
+    (ab.round_to(ab.channels() * A // B, 4), lambda a, b: make_divisible(6 * a // b, 4)),
+]
+
+
+@pytest.mark.parametrize(("expression", "function"), EXPRESSIONS, ids=[repr(expression) for expression, _ in EXPRESSIONS])
+def test_expressions_are_computed_as_in_python(expression: Any, function: Callable[[int, int], int]) -> None:
+    for a, b in itertools.product(A.values, B.values):
+        assert units(expression, a=a, b=b) == function(a, b)
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(1, 1000))
+def test_rounding_is_that_of_mobilenet(value: int, divisor: int) -> None:
+    assert units(ab.round_to(ab.Choice("a", [value]), divisor), a=value) == make_divisible(value, divisor)
+
+
+@given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
+def test_division_rounds_down_as_in_python(value: int, divisor: int) -> None:
+    shift = 10**12 + 1
+    assert units(ab.Choice("a", [value]) // divisor + shift, a=value) == value // divisor + shift
+
+
+LARGE = st.integers(-(2**63) + 1, 2**63 - 1)
+OPERATORS: dict[str, tuple[Callable[..., Any], Callable[[int, int], int]]] = {
+    "add": (operator.add, operator.add),
+    "subtract": (operator.sub, operator.sub),
+    "multiply": (operator.mul, operator.mul),
+    "divide": (operator.floordiv, operator.floordiv),
+    "minimum": (ab.minimum, min),
+    "maximum": (ab.maximum, max),
+    "round": (ab.round_to, lambda a, b: make_divisible_exactly(a, b)),
+    "at most": (operator.le, lambda a, b: int(a <= b)),
+}
+
+
+def make_divisible_exactly(value: int, divisor: int) -> int:
+    """`make_divisible` without floats."""
+    rounded = max(divisor, (value + divisor // 2) // divisor * divisor)
+    return rounded + divisor if 10 * rounded < 9 * value else rounded
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@given(left=LARGE, right=LARGE)
+def test_large_numbers_are_exact_or_overflow(name: str, left: int, right: int) -> None:
+    ours, theirs = OPERATORS[name]
+    try:
+        expected = theirs(left, right) if name not in ("divide", "round") or right > 0 else None
+    except ZeroDivisionError:
+        expected = None
+    expression = ab.minimum(ab.maximum(ours(ab.Choice("a", [left]), ab.Choice("b", [right])), 1), 5)
+    if expected is None:
+        with pytest.raises(InvalidArchitectureError, match="not positive"):
+            units(expression, a=left, b=right)
+        return
+    try:
+        counted = units(expression, a=left, b=right)
+    except CountOverflowError:
+        middle = left + right // 2 if name == "round" else expected
+        assert not -(2**63) <= expected < 2**63 or not -(2**63) <= middle < 2**63
+    else:
+        assert counted == min(max(expected, 1), 5)
+
+
+@pytest.mark.parametrize("value", [-(2**63) + 1, -(2**63) + 2, -(2**62), -7])
+@pytest.mark.parametrize("divisor", [3, 8, 1000, 2**62])
+def test_rounding_a_very_negative_number_gives_the_divisor_or_overflows(value: int, divisor: int) -> None:
+    expression = ab.minimum(ab.round_to(ab.Choice("a", [value]), divisor), 10**6)
+    try:
+        assert units(expression, a=value) == min(divisor, 10**6)
+    except CountOverflowError:
+        assert value < -(2**62)
+
+
+@pytest.mark.parametrize("divisor", [0, -1, ab.Choice("b", [0, -3])])
+def test_divisors_that_are_not_positive_cannot_be_built(divisor: Any) -> None:
+    for expression in (ab.Choice("a", [8]) // divisor, ab.round_to(ab.Choice("a", [8]), divisor)):
+        with pytest.raises(InvalidArchitectureError, match="8 .*which is not positive"):
+            units(expression, a=8)
+
+
+def test_an_expression_that_a_layer_cannot_take_is_a_dead_choice() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("a", 0, 3) - 1)])
+    assert space.size == 2
+    assert space.architecture(a=2).params == 5
+    with pytest.raises(InvalidArchitectureError, match=r"'dense'.*-1"):
+        space.architecture(a=0)
+
+
+def test_channels_are_those_of_the_input_of_the_layer() -> None:
+    expand = ab.Choice("expand", [1, 4])
+    space = ab.Space(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Conv2D(ab.channels() * expand, 1, use_bias=False),
+            layers.Conv2D(ab.round_to(ab.channels() * 2, 8), 1, use_bias=False),
+            layers.DepthwiseConv2D(3, use_bias=False),
+        ]
+    )
+    assert [layer.params for layer in space.architecture(expand=4).layers[1:]] == [3 * 12, 12 * 24, 9 * 24]
+    first = ab.Space(
+        [layers.Input((3, 8, 8)), layers.Conv2D(ab.channels(axis=0) * 2, 1, data_format="channels_first", use_bias=False)]
+    )
+    assert first.architecture().params == 18
+
+
+@pytest.mark.parametrize("axis", [1, -2, 7, 2**40])
+def test_channels_of_a_missing_axis_cannot_be_built(axis: int) -> None:
+    with pytest.raises(InvalidArchitectureError, match=f"axis {axis}"):
+        ab.Space([layers.Input((4,)), layers.Dense(ab.channels(axis))])
+
+
+@pytest.mark.parametrize("axis", ["last", None, 1.0, True, 2**80])
+def test_axes_that_are_no_integers_are_refused(axis: Any) -> None:
+    with pytest.raises(SpaceError, match="axis"):
+        layers.Dense(ab.channels(axis))
+
+
+def test_the_same_decision_ties_its_uses() -> None:
+    width = ab.Choice("width", [2, 4])
+    again = ab.Choice("width", (2, 4))
+    space = ab.Space([layers.Input((3,)), layers.Dense(width), layers.Dense(width * 2), layers.Dense(again)])
+    assert list(space.decisions) == ["width"]
+    assert space.architecture(width=4).params == 16 + 5 * 8 + 9 * 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ab.Choice("x", [1, 2]), ab.Choice("x", [2, 1])),
+        (ab.Choice("x", [1, 2]), ab.Int("x", 1, 3)),
+        (ab.Choice("x", [1]), ab.Choice("x", [True])),
+        (ab.Choice("x", [1, 2]), ab.Choice("x", [1.0, 2.0])),
+    ],
+)
+def test_one_name_for_two_domains_is_refused(one: ab.Choice, other: ab.Choice) -> None:
+    with pytest.raises(SpaceError, match=r"two decisions are named 'x'.*Choice|Int"):
+        ab.Space([layers.Input((3,)), layers.Dense(one), layers.ReLU(negative_slope=other)])
+
+
+def test_an_int_is_the_choice_of_its_values() -> None:
+    assert ab.Int("x", 16, 512, step=16).values == tuple(range(16, 513, 16))
+    assert ab.Int("x", 1, 10, step=4).values == (1, 5, 9)
+    assert ab.Int("x", -3, -3).values == (-3,)
+    space = ab.Space([layers.Input((3,)), layers.Dense(ab.Int("x", 1, 2)), layers.Dense(ab.Choice("x", [1, 2]))])
+    assert list(space.decisions) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [([1, 2, 3], 1), ([8, 16, 24], 8), ([3, 2, 1], None), ([1, 2, 4], None), ([5], None), ([1.0, 2.0], None), ([False, True], None)],
+)
+def test_the_step_of_a_progression_is_known(values: list[Any], step: int | None) -> None:
+    assert ab.Choice("x", values).step == step
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "no values"),
+        ([1, 2, 1], "the value 1 twice"),
+        (["a", "a"], "the value 'a' twice"),
+        ([None, None], "the value None twice"),
+        ([1, np.int64(1)], "the value 1 twice"),
+        ([[1], [2]], r"the value \[1\]"),
+        ([1, object()], "the value <object"),
+        ([1 + 2j], "the value"),
+        ([b"a"], "the value b'a'"),
+        ([float("nan")], "nan"),
+        ("relu", "a sequence of values, not 'relu'"),
+        (5, "a sequence of values, not 5"),
+        (None, "a sequence of values, not None"),
+    ],
+)
+def test_bad_values_of_a_decision_are_refused(values: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=f"decision 'x'.*{message}"):
+        ab.Choice("x", values)
+
+
+def test_values_that_python_holds_equal_are_told_apart() -> None:
+    decision = ab.Choice("x", [1, True, 1.0, "1"])
+    assert [decision.index(value) for value in decision.values] == [0, 1, 2, 3]
+    assert decision.index(np.bool_(True)) == 1
+    with pytest.raises(SpaceError, match="0 is not a value of decision 'x'"):
+        decision.index(0)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63), 10**30])
+def test_values_beyond_63_bits_overflow(value: int) -> None:
+    with pytest.raises(CountOverflowError, match=f"'x'.*{value}"):
+        ab.Choice("x", [1, value])
+
+
+@pytest.mark.parametrize("name", ["", None, 3, b"x", ("x",)])
+def test_bad_names_are_refused(name: Any) -> None:
+    with pytest.raises(SpaceError, match="needs a name"):
+        ab.Choice(name, [1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"low": 3, "high": 2}, "low=3 exceeds high=2"),
+        ({"low": 1, "high": 2, "step": 0}, "step must be at least 1, not 0"),
+        ({"low": 1, "high": 2, "step": -1}, "step must be at least 1, not -1"),
+        ({"low": 1.0, "high": 2}, "low must be an integer, not 1.0"),
+        ({"low": 1, "high": "2"}, "high must be an integer, not '2'"),
+        ({"low": True, "high": 2}, "low must be an integer, not True"),
+        ({"low": 1, "high": 2, "step": None}, "step must be an integer, not None"),
+        ({"low": 1, "high": 2**40}, "at most 1,048,576"),
+        ({"low": 0, "high": 2**70, "step": 2**60}, "63 bits"),
+    ],
+)
+def test_bad_ranges_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArchbudgetError, match=f"decision 'x'.*{message}"):
+        ab.Int("x", **arguments)
+
+
+def test_the_largest_domain_is_a_decision() -> None:
+    assert len(ab.Int("x", 1, 2**20).values) == 2**20
+    with pytest.raises(SpaceError, match="at most 1,048,576"):
+        ab.Choice("x", range(10**12))
+
+
+@pytest.mark.parametrize("other", [1.5, "2", None, True, [1], ab.Choice("y", [1.5]), ab.Choice("y", ["a"]), ab.Choice("y", [True])])
+def test_expressions_are_built_of_integers(other: Any) -> None:
+    for build in (lambda: ab.Int("x", 1, 2) + other, lambda: other * ab.Int("x", 1, 2), lambda: ab.minimum(other, 3)):
+        with pytest.raises((SpaceError, TypeError)):
+            build()
+
+
+def test_an_expression_has_no_truth_and_is_no_number() -> None:
+    expression = ab.Int("x", 1, 2) <= 1
+    with pytest.raises(SpaceError, match="OneOf or Repeat"):
+        bool(expression)
+    with pytest.raises(SpaceError, match="not a number"):
+        range(expression)  # type: ignore[arg-type]
+
+
+def test_decisions_can_neither_be_changed_nor_lose_their_identity() -> None:
+    width = ab.Int("width", 1, 3)
+    with pytest.raises(AttributeError):
+        width.name = "height"
+    for twin in (copy.copy(width), copy.deepcopy(width), pickle.loads(pickle.dumps(width))):
+        assert (twin.name, twin.values, twin.step) == (width.name, width.values, width.step)
+    pair = pickle.loads(pickle.dumps([width, width]))
+    assert pair[0] is pair[1]
+
+
+def test_reprs_are_expressions() -> None:
+    width = ab.Int("width", 8, 32, step=8)
+    assert repr(width) == "Int('width', 8, 32, step=8)"
+    assert repr(ab.Choice("kind", ["a", None])) == "Choice('kind', ['a', None])"
+    assert repr(ab.Choice("many", range(20))) == "Choice('many', [0, 1, 2, 3, 4, 5, 6, 7, ...])"
+    assert repr(ab.round_to(ab.channels() * 2)) == "round_to((channels() * 2), 8)"
+    assert repr(pickle.loads(pickle.dumps(width))) == repr(width)
+
+
+def test_decisions_may_stand_in_every_argument() -> None:
+    space = ab.Space(
+        [
+            layers.Input((ab.Choice("side", [8, 9]), 8, 1)),
+            layers.Conv2D(
+                ab.Int("filters", 1, 2),
+                (ab.Choice("kernel", [1, 3]), 3),
+                padding=ab.Choice("padding", ["valid", "same"]),
+                use_bias=ab.Choice("bias", [True, False]),
+                lora_rank=ab.Choice("rank", [None, 2]),
+                data_format=ab.Choice("format", ["channels_last", "channels_first"]),
+            ),
+            layers.BatchNormalization(axis=-1, scale=ab.Choice("scale", [True, False])),
+        ]
+    )
+    # Read channels first, the one channel is a side of 1: only a kernel of 3 that is padded fits it.
+    assert space.combinations == 2**7 * 2
+    assert space.size == 2 * (2 * 2 * 2 * 2 * 2 * 2) + 2 * (2 * 2 * 2 * 2 * 2)
+    values = {"side": 9, "filters": 2, "kernel": 3, "padding": "same", "bias": False, "rank": 2, "format": "channels_last", "scale": False}
+    arch = space.architecture(values)
+    assert arch.layers[1].output_shape == (9, 8, 2)
+    assert arch.to_keras().count_params() == arch.params
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: layers.Dense(ab.Choice("x", [4, 0])), "units.*0"),
+        (lambda: layers.Dense(ab.Choice("x", [4, 2.5])), r"units.*2\.5"),
+        (lambda: layers.Dense(ab.Choice("x", ["4"])), "units.*'4'"),
+        (lambda: layers.Dense(4, use_bias=ab.Choice("x", [0, 1])), "use_bias.*0"),
+        (lambda: layers.Conv2D(4, 3, padding=ab.Choice("x", ["valid", "full"])), "padding.*'full'"),
+        (lambda: layers.Dropout(ab.Choice("x", [0.5, 1.5])), r"rate.*1\.5"),
+    ],
+)
+def test_a_decision_over_values_that_an_argument_never_takes_is_refused(build: Callable[[], Any], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        build()
