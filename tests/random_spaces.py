@@ -138,6 +138,20 @@ def draw_space(rng: Random) -> ab.Space:
     return ab.Space(body, bytes_per_weight=bytes_per_weight)
 
 
+def draw_wide_space(rng: Random) -> ab.Space:
+    """A random space with wide choices too: its tables do not fit into one.
+
+    Raises:
+        InvalidArchitectureError: If none of its networks can be built.
+    """
+    draw = Draw(rng)
+    body: list[Any] = [layers.Input((rng.randint(4, 7), rng.randint(4, 7), rng.randint(1, 2)))]
+    for number in range(rng.randint(3, 5)):
+        wide = ab.Int(f"wide{number}", 1, rng.randint(50, 200))
+        body += [draw.block(2, 2), rng.choice([layers.Conv2D(wide, 1), layers.Dense(wide)])]
+    return ab.Space([*body, layers.Flatten(), layers.Dense(ab.Int("last", 1, 100))])
+
+
 @dataclass(frozen=True)
 class Enumeration:
     """A space with every combination of indices, counted one by one."""

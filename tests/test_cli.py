@@ -268,9 +268,17 @@ def test_the_command_line_overrides_the_bounds_of_the_file(folder: Path, capsys:
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_check(bounds: list[str], code: int, line: str) -> None:
-    shown = run("check", "toy:space", "--set", "filters=2", "--set", "kernel=3", "--set", "depth=0", *bounds)
-    assert (shown.returncode, shown.stdout, shown.stderr) == (code, line, "")
+def test_check(bounds: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["--set", "filters=2", "--set", "kernel=3", "--set", "depth=0"]
+    assert main(["check", "toy:space", *settings, *bounds]) == code
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.usefixtures("folder")
+def test_check_guards_a_pipeline() -> None:
+    settings = ["--set", "filters=2", "--set", "kernel=3", "--set", "depth=0"]
+    shown = run("check", "toy:space", *settings, "--params", "700")
+    assert (shown.returncode, shown.stderr) == (1, "")
 
 
 @pytest.mark.usefixtures("folder")
@@ -493,7 +501,7 @@ def test_search_with_two_workers() -> None:
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.usefixtures("folder")
 def test_no_finished_trial_is_lost_by_a_kill(workers: str) -> None:
-    process = start(*SEARCH, "--trials", "12", "--workers", workers, NAP="0.2")
+    process = start(*SEARCH, "--trials", "9", "--workers", workers, NAP="0.2")
     wait_for(3, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -503,12 +511,12 @@ def test_no_finished_trial_is_lost_by_a_kill(workers: str) -> None:
     assert finished_trials() == before
     assert len(before) >= 3
     begun = time.monotonic()
-    shown = run(*SEARCH, "--trials", "12", "--workers", workers, NAP="0.05")
+    shown = run(*SEARCH, "--trials", "9", "--workers", workers, NAP="0.05")
     assert time.monotonic() - begun < 30
     assert shown.returncode == 0, shown.stderr
-    assert f"{len(before)} of 12 trials done, continuing" in shown.stdout
+    assert f"{len(before)} of 9 trials done, continuing" in shown.stdout
     assert set(before) <= set(finished_trials())
-    assert len(finished_trials()) >= 12
+    assert len(finished_trials()) >= 9
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -531,6 +539,18 @@ def test_a_failing_objective_is_one_line(workers: str) -> None:
     assert shown.returncode == 2
     assert re.match(r"error: the objective toy:broken failed in trial \d: RuntimeError: out of luck", shown.stderr)
     assert shown.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_diverged_training_is_a_finished_trial(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.py").write_text("def nan(arch):\n    return float('nan')\n\ndef none(arch):\n    pass\n")
+    arguments = ["search", "toy:space", "--params", "3k", "--trials", "2", "--workers", "1", "--objective"]
+    assert main([*arguments, "odd:nan"]) == 0
+    text = capsys.readouterr().out
+    assert "trial 1: pruned" in text
+    assert "No trial has been completed" in text
+    assert main([*arguments, "odd:none", "--study-name", "none"]) == 2
+    assert "it returned None, which is not a number" in capsys.readouterr().err
 
 
 def test_a_budget_that_nothing_fits_is_refused_at_once(folder: Path) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from contextlib import suppress
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from families import lenet_family
-from random_spaces import METRICS, SEEDS, Enumeration, random_space
+from random_spaces import METRICS, SEEDS, Enumeration, draw_wide_space, random_space
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import CountOverflowError, SpaceError
+from archbudget.errors import CountOverflowError, InvalidArchitectureError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,50 @@ def test_many_candidates_in_random_order_are_counted_as_alone(seed: int) -> None
         np.testing.assert_array_equal(counts.valid, known.valid[rows])
         for metric in METRICS:
             np.testing.assert_array_equal(counts[metric], expected(known, metric)[rows])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_candidates_of_wide_spaces_are_counted_as_alone(seed: int) -> None:
+    rng = Random(f"wide {seed}")
+    space = None
+    while space is None:
+        with suppress(InvalidArchitectureError):
+            space = draw_wide_space(rng)
+    sizes = [len(decision.values) for decision in space.decisions.values()]
+    indices = np.random.default_rng(seed).integers(sizes, size=(100, len(sizes)))
+    together, alone = space.evaluate(indices), ab.Candidates(space, indices)
+    for row in range(100):
+        try:
+            arch = alone[row]
+        except InvalidArchitectureError:
+            assert not together.valid[row]
+            assert all(together[metric][row] == INVALID for metric in METRICS)
+        else:
+            assert together.valid[row]
+            assert {metric: together[metric][row] for metric in METRICS} == arch.costs
+
+
+def test_dead_candidates_stay_dead_in_later_tables() -> None:
+    space = ab.Space(
+        [
+            layers.Input((8, 8, 1)),
+            layers.Conv2D(ab.Int("filters", 1, 256), ab.Choice("kernel", [3, 30])),
+            layers.Flatten(),
+            *(layers.Dense(ab.Int(name, 1, 300)) for name in "abc"),
+        ]
+    )
+    counts = space.evaluate({"filters": [1, 1], "kernel": [3, 30], "a": [1, 1], "b": [1, 1], "c": [1, 1]})
+    assert counts.valid.tolist() == [True, False]
+    assert counts["params"].tolist() == [10 + 37 + 2 + 2, INVALID]
+
+
+def test_candidates_that_pass_by_a_choice_too_wide_to_be_counted_are_counted() -> None:
+    wide = [layers.Dense(ab.Int(name, 1, 2**16)) for name in "ab"]
+    space = ab.Space([layers.Input((4,)), layers.OneOf("op", {"none": [], "wide": wide}), layers.Dense(ab.Int("c", 1, 3))])
+    counts = space.evaluate({"op": ["none", "wide"], "a": [1, 2], "b": [1, 3], "c": [2, 2]})
+    assert counts.valid.tolist() == [True, True]
+    assert counts["params"].tolist() == [10, 10 + 9 + 8]
+    assert space.constraint(ab.Budget(params=10))(space.architecture(op="none", c=2)) == (0.0,)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -168,7 +214,7 @@ def mixed() -> ab.Space:
             layers.Activation(ab.Choice("activation", ["relu", "gelu", None])),
             layers.Dropout(ab.Choice("rate", [0.1, 0.25, 0.5])),
             layers.OneOf("operation", {"none": [], "wide": layers.Dense(9)}),
-            layers.ReLU(negative_slope=ab.Choice("slope", [0, 0.5, False])),
+            layers.Activation(ab.Choice("slope", [0, 0.5, False])),
         ]
     )
 

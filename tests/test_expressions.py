@@ -29,7 +29,7 @@ def make_divisible(value: float, divisor: int) -> int:
 
 def units(expression: Any, **values: Any) -> int:
     """What a dense layer gets whose units are an expression."""
-    decisions = [layers.ReLU(negative_slope=decision) for decision in getattr(expression, "decisions", list)()]
+    decisions = [layers.Activation(decision) for decision in getattr(expression, "decisions", list)()]
     space = ab.Space([layers.Input((6,)), *decisions, layers.Dense(expression)])
     return space.architecture({name: value for name, value in values.items() if name in space.decisions}).layers[-1].output_shape[0]
 
@@ -191,7 +191,7 @@ def test_the_same_decision_ties_its_uses() -> None:
 )
 def test_one_name_for_two_domains_is_refused(one: ab.Choice, other: ab.Choice) -> None:
     with pytest.raises(SpaceError, match=r"two decisions are named 'x'.*Choice|Int"):
-        ab.Space([layers.Input((3,)), layers.Dense(one), layers.ReLU(negative_slope=other)])
+        ab.Space([layers.Input((3,)), layers.Dense(one), layers.Activation(other)])
 
 
 def test_an_int_is_the_choice_of_its_values() -> None:

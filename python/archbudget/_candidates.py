@@ -138,26 +138,13 @@ class Candidates:
             SpaceError: If the file holds no candidates, or those of a space with other decisions.
             FileNotFoundError: If there is no such file.
         """
-        import zipfile
-        import zlib
-
         try:
             with np.load(file, allow_pickle=False) as stored:
                 names, values = stored["decisions"].tolist(), stored["values"].tolist()
                 indices = stored["indices"]
         except FileNotFoundError:
             raise
-        except (
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            OSError,
-            NotImplementedError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-        ) as error:
+        except Exception as error:  # A damaged archive fails in more ways than its readers say.
             raise SpaceError(f"{os.fspath(file)} holds no candidates: {error}") from None
         own = [_shown(decision) for decision in space.decisions.values()]
         if names != list(space.decisions) or values != own:
@@ -192,13 +179,25 @@ def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:
     return array
 
 
+def as_array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
+    """Values as an array, not copied if they are one.
+
+    Raises:
+        SpaceError: If they are rows of unlike lengths.
+    """
+    try:
+        return np.asarray(values)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise SpaceError(f"{what} must be an array: {error}") from None
+
+
 def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
     """Indices as an (N, D) array of uint8, uint16 or uint32, not copied if it is one; ranges are not checked.
 
     Raises:
         SpaceError: If the shape or the type is another, or an index is negative.
     """
-    array = np.asarray(indices)
+    array = as_array(indices, "indices")
     columns = len(space.decisions)
     if array.ndim != 2 or array.shape[1] != columns:
         raise SpaceError(

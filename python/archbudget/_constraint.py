@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
     from archbudget._architecture import Architecture
     from archbudget._space import Space
+
+
+JUST_OUTSIDE = sys.float_info.min
+"""The number of a candidate that is outside by less than a logarithm can tell."""
+
+
+def _settle(number: float, outside: bool) -> float:
+    """The number with the right sign: the costs are compared exactly, the logarithms are rounded."""
+    return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
 
 
 class Constraint:
@@ -48,9 +58,9 @@ class Constraint:
         for metric, (low, high) in budget.items():
             position = METRICS.index(metric)
             if high < MOST:
-                bounds.append((metric, position, 1.0, math.log(high)))
+                bounds.append((metric, position, 1, high, math.log(high)))
             if low > 0:
-                bounds.append((f"{metric}_low", position, -1.0, -math.log(low)))
+                bounds.append((f"{metric}_low", position, -1, low, -math.log(low)))
         self._bounds = tuple(bounds)
         # A live trial is asked once for each network: plain dicts are several times faster than `Decision.index`.
         self._domains = tuple(
@@ -104,15 +114,20 @@ class Constraint:
         if cost is None:
             return (math.inf,) * len(self._bounds)
         return tuple(
-            sign * math.log(cost[position]) - log_bound if cost[position] else -sign * math.inf
-            for _, position, sign, log_bound in self._bounds
+            _settle(sign * math.log(cost[position]) - log_bound, sign * (cost[position] - bound) > 0)
+            if cost[position]
+            else -sign * math.inf
+            for _, position, sign, bound, log_bound in self._bounds
         )
 
     def _batch(self, candidates: Candidates) -> npt.NDArray[np.float64]:
         counts = self.space.evaluate(candidates, list(self.budget))
         numbers = np.empty((len(candidates), len(self._bounds)))
         with np.errstate(divide="ignore"):
-            for column, (_, position, sign, log_bound) in enumerate(self._bounds):
-                numbers[:, column] = sign * np.log(counts[METRICS[position]].astype(np.float64)) - log_bound
+            for column, (_, position, sign, bound, log_bound) in enumerate(self._bounds):
+                cost = counts[METRICS[position]]
+                number = sign * np.log(cost.astype(np.float64)) - log_bound
+                outside = cost > bound if sign > 0 else cost < bound
+                numbers[:, column] = np.where(outside, np.maximum(number, JUST_OUTSIDE), np.minimum(number, 0.0))
         numbers[~counts.valid] = np.inf
         return numbers

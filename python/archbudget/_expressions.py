@@ -144,6 +144,8 @@ def channels(axis: int = -1) -> Expression:
     """
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise SpaceError(f"channels: axis must be an integer, not {axis!r}")
+    if not -(2**63) < axis < 2**63:
+        raise SpaceError(f"channels: axis={axis} is no axis of any tensor")
     return Incoming(int(axis))
 
 
@@ -328,10 +330,17 @@ class Int(Choice):
             raise SpaceError(f"decision '{name}': low={low} exceeds high={high}")
         super().__init__(name, range(int(low), int(high) + 1, int(step)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_int, (self.name, self.values[0], self.values[-1], self.step or 1))
+
     def __repr__(self) -> str:
         low, high = self.values[0], self.values[-1]
         step = f", step={self.step}" if (self.step or 1) > 1 else ""
         return f"Int({self.name!r}, {low}, {high}{step})"
+
+
+def _int(name: str, low: int, high: int, step: int) -> Int:
+    return Int(name, low, high, step=step)
 
 
 def lower(value: object, scope: Scope) -> Lowered:

@@ -17,7 +17,9 @@ from archbudget._candidates import (
     Evaluation,
     LayerEvaluation,
     _unchecked,
+    as_array,
     check_indices,
+    index_dtype,
 )
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from archbudget._expressions import Decision, Scalar
     from archbudget._feasible import FeasibleSet
     from archbudget.layers._base import TensorLike
+
+
+MOST_THREADS = 1024
 
 
 class Space:
@@ -80,8 +85,10 @@ class Space:
         for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
             if isinstance(count, bool) or not isinstance(count, int):
                 raise SpaceError(f"{name} must be an integer, not {count!r}")
+            if count >= 2**63:
+                raise CountOverflowError(f"{name} must be below 2^63, not {count}")
         self._definition = {
-            "layers": layers,
+            "layers": list(layers) if isinstance(layers, Sequence) else layers,
             "inputs": inputs,
             "outputs": outputs,
             "bytes_per_weight": bytes_per_weight,
@@ -146,10 +153,16 @@ class Space:
 
         Raises:
             SpaceError: If `n` is negative.
+            MemoryError: If there is not enough memory.
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
             raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
-        return _unchecked(self, self._diagram.sample(int(n), fresh_seed(seed)))
+        try:
+            columns = np.zeros((len(self.decisions), n), index_dtype(self))
+        except (ValueError, OverflowError):
+            raise SpaceError(f"n={n} candidates are more than an array can hold") from None
+        self._diagram.sample(columns, fresh_seed(seed))
+        return _unchecked(self, columns.T)
 
     def evaluate(
         self,
@@ -169,7 +182,7 @@ class Space:
             metrics: Which metrics; all by default. Fewer are faster.
             per_layer: Whether to give what each layer costs too, and its output shape. Much slower: each candidate is
                 then counted by itself.
-            threads: How many threads work; all that the process may use, by default.
+            threads: How many threads work, at most 1,024; as many as the process has cores, by default.
 
         Returns:
             For each metric (N,) int64 totals, and whether each candidate is valid. O(N * D), and beside input and
@@ -182,6 +195,7 @@ class Space:
         names = list(METRICS if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
+        threads = None if threads is None else min(threads, MOST_THREADS)
         columns, rows = self._columns(candidates)
         totals = [np.empty(rows, np.int64) for _ in names]
         valid = np.empty(rows, np.bool_)
@@ -342,7 +356,13 @@ def _graph(
 
 def _value_column(decision: Decision, column: npt.ArrayLike) -> Any:
     """A column of values as the engine takes it: int64 values with their domain, or indices."""
-    array = np.asarray(column)
+    what = f"the column of decision '{decision.name}'"
+    if not decision.is_integer and isinstance(column, (list, tuple)):
+        # numpy would make text of True beside "yes".
+        array = np.empty(len(column), dtype=object)
+        array[:] = column
+    else:
+        array = as_array(column, what)
     if array.ndim != 1:
         raise SpaceError(f"the column of decision '{decision.name}' must have one axis, not the shape {array.shape}")
     if len(array) == 0:
@@ -360,8 +380,16 @@ def _value_column(decision: Decision, column: npt.ArrayLike) -> Any:
         if array.dtype != np.int64 or not array.flags.aligned or not array.dtype.isnative:
             array = array.astype(np.int64)
         return (array, list(decision.values))
-    unique, inverse = np.unique(array.astype(object) if array.dtype.kind in "US" else array, return_inverse=True)
-    return np.array([decision.index(value) for value in unique.tolist()], dtype=np.uint32)[inverse]
+    if array.dtype.kind == "f":
+        unique, inverse = np.unique(array, return_inverse=True)
+        return np.array([decision.index(value) for value in unique.tolist()], dtype=np.uint32)[inverse]
+    indices = np.empty(len(array), dtype=np.uint32)
+    for row, value in enumerate(array.tolist()):
+        try:
+            indices[row] = decision.index(value)
+        except SpaceError as error:
+            raise SpaceError(f"row {row}: {error}") from None
+    return indices
 
 
 def fresh_seed(seed: int | None) -> int:

@@ -105,7 +105,7 @@ impl Diagram {
                 diagram.index.insert((step, decision), numbered.collect());
             }
             let arcs = states.len() * size;
-            let is_open = arcs > limits.visited || states.len() > limits.nodes;
+            let is_open = diagram.open.is_some() || arcs > limits.visited || states.len() > limits.nodes;
             let stored = arcs <= limits.stored && !is_open;
             let offset = diagram.next.len();
             if stored {
@@ -149,8 +149,8 @@ impl Diagram {
                 },
             });
             if is_open {
-                diagram.open = Some(stage);
-                compiler.pending.clear();
+                // The stages that were already reached beyond it are open too.
+                diagram.open.get_or_insert(stage);
             }
         }
         let terminal = diagram.terminal();
@@ -182,13 +182,7 @@ impl Diagram {
                 .checked_add(largest)
                 .is_none_or(|total| total == i64::MAX)
             {
-                return Err(Error::new(
-                    ErrorKind::Overflow,
-                    format!(
-                        "the {} of the largest candidate exceed 2^63 - 1, the largest number counted exactly",
-                        Program::METRICS[metric].name
-                    ),
-                ));
+                return Err(Self::overflow(metric));
             }
         }
         Ok(self)

@@ -272,6 +272,9 @@ impl Evaluator {
                 for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
                     if let &Way::Gather(metric, _) = way {
                         output[row] = join(Program::METRICS[metric].combine, output[row], cost[metric]);
+                        if output[row] == i64::MAX {
+                            return Err(Diagram::overflow(metric));
+                        }
                     }
                 }
             }
@@ -349,10 +352,9 @@ impl Evaluator {
 impl Group {
     /// Whether a node belongs to a stage of this group, rather than passing through it.
     fn reads(&self, diagram: &Diagram, node: u32) -> bool {
-        // A group without tables is one stage: its own nodes are the first of its entries.
-        self.entries
-            .first()
-            .is_some_and(|&first| diagram.stage_of[first as usize] == diagram.stage_of[node as usize])
+        // A group without tables is one stage, or all that are open.
+        let stage = diagram.stage_of[node as usize] as usize;
+        stage == self.first || matches!(self.step, Lookups::Run)
     }
 }
 

@@ -93,7 +93,8 @@ pub struct Diagram {
     cost: Vec<i64>,
     /// Where implicit arcs find the node of a state: by the step and the decision of its stage.
     index: FxHashMap<(usize, usize), NodesByState>,
-    /// From this stage on there are too many arcs even to look at once: candidates are run one by one.
+    /// From this stage on there are too many arcs even to look at once: candidates are run one by one. All later stages
+    /// hold only nodes that were reached before.
     open: Option<usize>,
     paths: OnceLock<Vec<BigUint>>,
     sampler: OnceLock<sample::Sampler>,
@@ -209,27 +210,45 @@ impl Diagram {
         };
         let mut total = self.base.clone();
         let add = |total: &mut Vec<i64>, cost: &[i64]| {
-            for ((total, &cost), metric) in total.iter_mut().zip(cost).zip(Program::METRICS) {
-                *total = optimize::join(metric.combine, *total, cost);
+            for (metric, (total, &cost)) in total.iter_mut().zip(cost).enumerate() {
+                *total = optimize::join(Program::METRICS[metric].combine, *total, cost);
+                if *total == i64::MAX {
+                    return Err(Self::overflow(metric));
+                }
             }
+            Ok(())
         };
         let mut reader = self.reader();
         let mut node = ROOT;
         while node != self.terminal() {
-            if self.open == Some(self.stage_of[node as usize] as usize) {
-                return Ok(reader.finish(node, choose)?.map(|cost| {
-                    add(&mut total, cost);
-                    total
-                }));
+            if self
+                .open
+                .is_some_and(|open| self.stage_of[node as usize] as usize >= open)
+            {
+                return match reader.finish(node, choose)? {
+                    Some(cost) => add(&mut total, cost).map(|()| Some(total)),
+                    None => Ok(None),
+                };
             }
             let arc = reader.arc(node, choose(self.stage(node).decision)? as usize);
             if arc.next == DEAD {
                 return Ok(None);
             }
-            add(&mut total, arc.cost);
+            add(&mut total, arc.cost)?;
             node = arc.next;
         }
         Ok(Some(total))
+    }
+
+    /// A total of a metric that would leave 63 bits.
+    fn overflow(metric: usize) -> Error {
+        Error::new(
+            crate::ErrorKind::Overflow,
+            format!(
+                "the {} of a candidate exceed 2^63 - 1, the largest number counted exactly",
+                Program::METRICS[metric].name
+            ),
+        )
     }
 
     /// One candidate, layer by layer.

@@ -33,6 +33,7 @@ pub(super) fn work_off<J: Send, S>(
     scratch: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, J) -> Result<()> + Sync,
 ) -> Result<()> {
+    let threads = jobs.size_hint().1.unwrap_or(threads).min(threads);
     let jobs = Mutex::new(jobs.enumerate());
     let failure: Mutex<Option<(usize, Error)>> = Mutex::new(None);
     let stop = AtomicBool::new(false);

@@ -7,6 +7,9 @@ use crate::space::{Combine, Program};
 /// The most entries of a table that fuses several stages.
 const FUSED: usize = 1 << 17;
 
+/// The most entries of a table of one stage; a larger one is walked arc by arc.
+const SINGLE: usize = 1 << 22;
+
 /// The costs of a table, as narrow as the largest total allows.
 #[derive(Debug)]
 pub(super) enum Costs {
@@ -30,6 +33,8 @@ pub(super) enum Source {
 pub(super) struct Group {
     /// The nodes at which candidates may enter it; a dead candidate enters after the last of them.
     pub(super) entries: Vec<u32>,
+    /// The first of the stages.
+    pub(super) first: usize,
     /// Each decision it reads, and what its index is multiplied with in a key.
     pub(super) columns: Vec<(usize, u32)>,
     /// The entries of the table for each node.
@@ -114,6 +119,7 @@ impl Tables {
             if diagram.open == Some(first) {
                 groups.push(Group {
                     entries: starts,
+                    first,
                     columns: (0..diagram.program().decisions().len())
                         .map(|decision| (decision, 0))
                         .collect(),
@@ -125,7 +131,7 @@ impl Tables {
             let mut decisions: Vec<usize> = vec![diagram.stages[first].decision];
             let mut width = diagram.stages[first].size;
             let mut last = first + 1;
-            let implicit = diagram.is_implicit(first);
+            let implicit = diagram.is_implicit(first) || width.saturating_mul(starts.len() + 1) > SINGLE;
             while !implicit && last < diagram.stages.len() && !diagram.is_implicit(last) {
                 let stage = &diagram.stages[last];
                 let wider = if decisions.contains(&stage.decision) {
@@ -158,6 +164,7 @@ impl Tables {
             };
             groups.push(Group {
                 entries: starts,
+                first,
                 columns,
                 width,
                 step,
@@ -300,7 +307,7 @@ fn fuse(
     });
     Lookups::Tables {
         costs: costs.collect(),
-        next: if next[..starts.len() * width].iter().all(|&next| next == 0) {
+        next: if !diagram.has_dead && next[..starts.len() * width].iter().all(|&next| next == 0) {
             Vec::new()
         } else {
             next

@@ -9,7 +9,7 @@ impl BatchNormalization {
     fn axis(given: i64, rank: usize) -> Option<usize> {
         let axes = rank as i64 + 1;
         let axis = if given < 0 { given.checked_add(axes)? } else { given };
-        (1..axes).contains(&axis).then_some(axis as usize - 1)
+        (1..axes).contains(&axis).then(|| axis as usize - 1)
     }
 }
 

@@ -243,31 +243,30 @@ impl Diagram {
         Ok(Feasible { feasible })
     }
 
-    /// Draws candidates uniformly: (n, decisions) indices of 8, 16 or 32 bits, each column contiguous.
-    #[pyo3(signature = (n, seed, *, threads=None))]
-    fn sample<'py>(&self, py: Python<'py>, n: usize, seed: u64, threads: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
-        let decisions = self.diagram.program().decisions();
-        let largest = decisions.iter().map(|decision| decision.size).max().unwrap_or(1);
+    /// Draws candidates uniformly into a contiguous (decisions, n) array of 8, 16 or 32 bits.
+    #[pyo3(signature = (columns, seed, *, threads=None))]
+    fn sample(&self, py: Python<'_>, columns: &Bound<'_, PyAny>, seed: u64, threads: Option<usize>) -> PyResult<()> {
         let threads = threads.unwrap_or_else(default_threads);
-        let shape = [decisions.len(), n];
         macro_rules! draw {
-            ($kind:ty) => {{
-                let array = PyArray2::<$kind>::zeros(py, shape, false);
-                let mut columns = array.readwrite();
-                let slice = columns.as_slice_mut()?;
-                detached(py, |interrupt| {
-                    self.diagram
-                        .sample(seed, n, slice, Workers { threads, interrupt })
-                })?;
-                drop(columns);
-                array.into_any().getattr("T")
-            }};
+            ($kind:ty) => {
+                if let Ok(array) = columns.cast::<PyArray2<$kind>>() {
+                    let mut columns = array.try_readwrite()?;
+                    let n = array.dims()[1];
+                    let slice = columns.as_slice_mut()?;
+                    return detached(py, |interrupt| {
+                        self.diagram
+                            .sample(seed, n, slice, Workers { threads, interrupt })
+                    });
+                }
+            };
         }
-        match largest {
-            0..=0x100 => draw!(u8),
-            0x101..=0x1_0000 => draw!(u16),
-            _ => draw!(u32),
-        }
+        draw!(u8);
+        draw!(u16);
+        draw!(u32);
+        Err(raise(
+            py,
+            crate::Error::argument("the columns must be a 2-D array of uint8, uint16 or uint32"),
+        ))
     }
 
     /// Counts candidates, given a column for each decision, into contiguous arrays; see `archbudget.Space.evaluate`.

@@ -71,14 +71,15 @@ impl Operator {
 }
 
 fn round_to(value: i64, divisor: i64) -> Option<i64> {
-    let nearest = value.checked_add(divisor / 2)?.div_euclid(divisor) * divisor;
-    let nearest = nearest.max(divisor);
+    let (value, divisor) = (i128::from(value), i128::from(divisor));
+    let nearest = ((value + divisor / 2).div_euclid(divisor) * divisor).max(divisor);
     // `nearest < 0.9 * value`, in integers.
-    if i128::from(nearest) * 10 < i128::from(value) * 9 {
-        nearest.checked_add(divisor)
+    let rounded = if nearest * 10 < value * 9 {
+        nearest + divisor
     } else {
-        Some(nearest)
-    }
+        nearest
+    };
+    i64::try_from(rounded).ok()
 }
 
 /// An integer that is known once the decisions and tensors it reads are.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import platform
 import warnings
@@ -61,21 +62,27 @@ class Job:
         """Works on the study until it has its trials.
 
         Raises:
-            ObjectiveError: If the objective raises anything.
+            ObjectiveError: If the objective raises anything, or returns anything but a number.
         """
         import optuna
 
         call = _caller(function(self.objective))
 
-        def objective(arch: Any, trial: optuna.Trial) -> float | Sequence[float]:
+        def objective(arch: Any, trial: optuna.Trial) -> float:
+            failed = f"the objective {self.objective} failed in trial {trial.number}"
             try:
-                return call(arch, trial)
+                value = call(arch, trial)
             except (optuna.TrialPruned, ImportError):
                 raise
             except Exception as error:
-                raise ObjectiveError(
-                    f"the objective {self.objective} failed in trial {trial.number}: {type(error).__name__}: {error}"
-                ) from error
+                raise ObjectiveError(f"{failed}: {type(error).__name__}: {error}") from error
+            try:
+                number = float(value)  # type: ignore[arg-type]
+            except (TypeError, ValueError):
+                raise ObjectiveError(f"{failed}: it returned {value!r}, which is not a number") from None
+            if not math.isfinite(number):
+                raise optuna.TrialPruned(f"the objective returned {number}")  # Training diverged: a finished trial.
+            return number
 
         self._search(objective, self.trials, callbacks)
 

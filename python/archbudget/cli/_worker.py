@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.raw.read() if hasattr(sys.stdin.buffer, "raw") else sys.stdin.read()
+    sys.stdin.read()
     os._exit(1)
 
 

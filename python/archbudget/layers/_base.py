@@ -26,6 +26,11 @@ class Block:
 
     def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
         """The tensor that the block makes of these, in a graph that is being described."""
+        if isinstance(self, Layer) and self.MERGES and not isinstance(inputs, (list, tuple)):
+            name = self.name or self.kind.lower()
+            raise SpaceError(
+                f"layer '{name}' ({self.kind}) takes a list of at least one tensor, not a tensor by itself"
+            )
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         return Tensor(self, tuple(as_tensor(tensor) for tensor in tensors))
 
@@ -60,8 +65,13 @@ class Layer(Block):
     def __post_init__(self) -> None:
         if self.name is not None and (not isinstance(self.name, str) or not self.name):
             raise SpaceError(f"{self.kind}: name must be a non-empty str, not {self.name!r}")
+        if self.name is not None and "/" in self.name:
+            raise SpaceError(f"{self.kind}: name must not contain '/', as {self.name!r} does: Keras refuses it")
         if not isinstance(self.trainable, bool):
             raise SpaceError(f"{self.kind}: trainable must be True or False, not {self.trainable!r}")
+        for each in fields(self):
+            # What is frozen does not change with a list that it was given.
+            object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
         _core.check_layer(self.kind, self.lowered(Unbound()))
 
     MERGES: ClassVar[bool] = False
@@ -132,6 +142,10 @@ class Layer(Block):
         if self.name is not None:
             given["name"] = self.name
         return f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:

@@ -273,7 +273,7 @@ class Dropout(Layer):
         super().__post_init__()
         rates = self.rate.values if isinstance(self.rate, Decision) else (self.rate,)
         for rate in rates:
-            if isinstance(rate, (bool, str, Expression)) or rate is None or not 0 <= rate <= 1:
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
                 raise SpaceError(f"Dropout: rate must be a number from 0 to 1, not {rate!r}")
 
 
@@ -299,7 +299,7 @@ class ReLU(Layer):
             for value in given.values if isinstance(given, Decision) else (given,):
                 if name == "max_value" and value is None:
                     continue
-                if isinstance(value, (bool, str, Expression)) or value is None or not value >= 0:
+                if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                     raise SpaceError(f"ReLU: {name} must be a number of at least 0, not {value!r}")
 
 
