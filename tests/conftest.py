@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 import pytest
-from families import lenet_family
 from hypothesis import settings
 
-import archbudget as ab
+from families import lenet_family
+
+if TYPE_CHECKING:
+    import archbudget as ab
 
 settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("reproducible")

@@ -24,7 +24,7 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
         layer = getattr(keras.layers, kind)(**arguments)
         output = layer(inputs if kind in MERGING else inputs[0]).shape[1:]
-    except Exception:  # noqa: BLE001
+    except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return None
     kernels = [weight for weight in layer.weights if weight.name.endswith("kernel")]

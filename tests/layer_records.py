@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_layers import MERGING
-
 import archbudget as ab
 from archbudget import layers
+from keras_layers import MERGING
 
 KINDS = sorted(
     name

@@ -48,6 +48,18 @@ fn lookup(decision: usize) -> Expr {
     }
 }
 
+const OPERATORS: [Operator; 9] = [
+    Operator::Add,
+    Operator::Subtract,
+    Operator::Multiply,
+    Operator::FloorDivide,
+    Operator::Minimum,
+    Operator::Maximum,
+    Operator::RoundTo,
+    Operator::AtMost,
+    Operator::Equal,
+];
+
 /// A number, a decision, a side of the input, or two of these joined.
 fn expression([what, left, right, operator]: [u8; 4]) -> Expr {
     let leaf = |number: u8| match number % 4 {
@@ -55,17 +67,6 @@ fn expression([what, left, right, operator]: [u8; 4]) -> Expr {
         2 => Expr::Constant(i64::from(number / 4 % 4)),
         _ => Expr::Incoming(-1),
     };
-    const OPERATORS: [Operator; 9] = [
-        Operator::Add,
-        Operator::Subtract,
-        Operator::Multiply,
-        Operator::FloorDivide,
-        Operator::Minimum,
-        Operator::Maximum,
-        Operator::RoundTo,
-        Operator::AtMost,
-        Operator::Equal,
-    ];
     if what < 100 {
         leaf(left)
     } else {

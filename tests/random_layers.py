@@ -63,7 +63,10 @@ def _convolution(axes: int) -> Callable[[Random], Case]:
     paddings = ["valid", "same", "SAME"] + (["causal"] if axes == 1 else [])
 
     def draw(rng: Random) -> Case:
-        arguments = {"filters": rng.choice([1, 2, 4, 6, 6, 8, 12]), "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3)}
+        arguments = {
+            "filters": rng.choice([1, 2, 4, 6, 6, 8, 12]),
+            "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3),
+        }
         _slide(rng, axes, arguments)
         arguments |= _take(
             rng,

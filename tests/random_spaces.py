@@ -120,7 +120,9 @@ def draw_space(rng: Random) -> ab.Space:
     """
     draw = Draw(rng)
     axes = 0 if rng.random() < 0.3 else 2
-    shape = [rng.randint(4, 7), rng.randint(4, 7), rng.randint(1, 2)] if axes else [rng.randint(1, 4), rng.randint(1, 4)]
+    shape = (
+        [rng.randint(4, 7), rng.randint(4, 7), rng.randint(1, 2)] if axes else [rng.randint(1, 4), rng.randint(1, 4)]
+    )
     source = layers.Input(shape)
     bytes_per_weight = rng.choice([1, 4])
     if rng.random() < 0.3:
@@ -133,7 +135,11 @@ def draw_space(rng: Random) -> ab.Space:
         return ab.Space(inputs=source, outputs=outputs, bytes_per_weight=bytes_per_weight)
     body: list[Any] = [source, *(draw.block(axes, 2) for _ in range(rng.randint(1, 3)))]
     if axes:
-        body.append(rng.choice([layers.Flatten(), layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D("channels_last", True)]))
+        body.append(
+            rng.choice(
+                [layers.Flatten(), layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D("channels_last", True)]
+            )
+        )
         body += [draw.layer(0) for _ in range(rng.randint(0, 2))]
     return ab.Space(body, bytes_per_weight=bytes_per_weight)
 

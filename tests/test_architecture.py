@@ -10,11 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from random_spaces import METRICS, SEEDS, random_space
 
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import SpaceError
+from random_spaces import METRICS, SEEDS, random_space
 
 IN_PLACE = {"Activation", "BatchNormalization", "Dropout", "Flatten", "ReLU"}
 """Layers that rearrange or work element by element on one input, and so need no memory of their own."""
@@ -81,8 +81,9 @@ def test_a_dropout_is_explained(seed_network: ab.Architecture) -> None:
 
 
 def test_the_dense_layer_after_flatten_is_explained(seed_network: ab.Architecture) -> None:
-    assert "1024: features of the input, which are the 4*4*64 values that flatten puts in one row" in seed_network.explain(
-        "dense"
+    assert (
+        "1024: features of the input, which are the 4*4*64 values that flatten puts in one row"
+        in seed_network.explain("dense")
     )
 
 
@@ -109,7 +110,10 @@ def test_weights_that_are_not_trained_are_explained_apart() -> None:
 def test_a_layer_that_is_used_again_says_so() -> None:
     dense = layers.Dense(4)
     arch = ab.Space([layers.Input((4,)), dense, dense]).architecture()
-    assert [(layer.name, layer.params, layer.reused) for layer in arch.layers[1:]] == [("dense", 20, False), ("dense", 0, True)]
+    assert [(layer.name, layer.params, layer.reused) for layer in arch.layers[1:]] == [
+        ("dense", 20, False),
+        ("dense", 0, True),
+    ]
     assert arch.params == 20
     assert arch.macs == 32
     assert "(reused)" in arch.summary()
@@ -189,7 +193,9 @@ def test_a_skip_connection_keeps_its_input_alive() -> None:
 
 
 def test_a_branch_that_hands_on_its_input_makes_no_tensor() -> None:
-    space = ab.Space([layers.Input((10,)), layers.Residual([layers.OneOf("op", {"identity": [], "dense": layers.Dense(10)})])])
+    space = ab.Space(
+        [layers.Input((10,)), layers.Residual([layers.OneOf("op", {"identity": [], "dense": layers.Dense(10)})])]
+    )
     # The sum of the input with itself: the input, once, and the output.
     assert space.architecture(op="identity").layer("add").peak_activation_bytes == 80
     assert space.architecture(op="dense").layer("add").peak_activation_bytes == 120
@@ -285,7 +291,9 @@ def test_an_architecture_is_a_mapping_of_its_active_decisions() -> None:
 
 def test_architectures_are_equal_if_their_active_decisions_are() -> None:
     space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 1), layers.Dense(ab.Int("units", 1, 3)))])
-    assert space.architecture(depth=0, units_1=2) == space.architecture(depth=0, units_1=3) == space.architecture(depth=0)
+    assert (
+        space.architecture(depth=0, units_1=2) == space.architecture(depth=0, units_1=3) == space.architecture(depth=0)
+    )
     assert len({space.architecture(depth=0, units_1=units) for units in (1, 2, 3)}) == 1
     assert space.architecture(depth=1, units_1=2) != space.architecture(depth=1, units_1=3)
 
@@ -302,9 +310,7 @@ def test_an_architecture_can_be_pickled_and_copied(lenet: ab.Space) -> None:
 
 def test_the_repr_says_the_values_and_totals(lenet: ab.Space) -> None:
     arch = lenet.architecture(f1=32, k1=5, f2=64, k2=5, units=128)
-    assert repr(arch) == (
-        "<Architecture f1=32, k1=5, f2=64, k2=5, units=128: 184,586 params, 3,869,952 macs>"
-    )
+    assert repr(arch) == ("<Architecture f1=32, k1=5, f2=64, k2=5, units=128: 184,586 params, 3,869,952 macs>")
 
 
 @pytest.mark.parametrize(
@@ -341,7 +347,7 @@ def test_a_decision_may_have_any_name() -> None:
 def test_an_unknown_layer_is_refused(lenet: ab.Space) -> None:
     arch = lenet.architecture(f1=32, k1=5, f2=64, k2=5, units=128)
     for ask in (arch.layer, arch.explain):
-        with pytest.raises(SpaceError, match="'conv3d'.*conv2d_1"):
+        with pytest.raises(SpaceError, match=r"'conv3d'.*conv2d_1"):
             ask("conv3d")
 
 

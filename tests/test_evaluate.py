@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from families import lenet_family
-from random_spaces import METRICS, SEEDS, Enumeration, draw_wide_space, random_space
 
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import CountOverflowError, InvalidArchitectureError, SpaceError
+from families import lenet_family
+from random_spaces import METRICS, SEEDS, Enumeration, draw_wide_space, random_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,9 @@ def test_dead_candidates_stay_dead_in_later_tables() -> None:
 
 def test_candidates_that_pass_by_a_choice_too_wide_to_be_counted_are_counted() -> None:
     wide = [layers.Dense(ab.Int(name, 1, 2**16)) for name in "ab"]
-    space = ab.Space([layers.Input((4,)), layers.OneOf("op", {"none": [], "wide": wide}), layers.Dense(ab.Int("c", 1, 3))])
+    space = ab.Space(
+        [layers.Input((4,)), layers.OneOf("op", {"none": [], "wide": wide}), layers.Dense(ab.Int("c", 1, 3))]
+    )
     counts = space.evaluate({"op": ["none", "wide"], "a": [1, 2], "b": [1, 3], "c": [2, 2]})
     assert counts.valid.tolist() == [True, True]
     assert counts["params"].tolist() == [10, 10 + 9 + 8]
@@ -121,7 +123,10 @@ def test_layers_are_counted_as_in_an_architecture(seed: int) -> None:
                 costs[record.name] = join(costs[record.name], getattr(record, metric))
             shapes[record.name] = record.output_shape
         for metric in METRICS:
-            assert dict(zip(counts.layers.names, counts.layers[metric][row].tolist(), strict=True)) == expected_costs[metric]
+            assert (
+                dict(zip(counts.layers.names, counts.layers[metric][row].tolist(), strict=True))
+                == expected_costs[metric]
+            )
         for name, sides in zip(counts.layers.names, counts.layers.shapes[row].tolist(), strict=True):
             shape = shapes.get(name, ())
             assert sides == [*shape, *[0] * (len(sides) - len(shape))]
@@ -224,9 +229,7 @@ def test_values_of_every_type_are_looked_up(mixed: ab.Space, name: str) -> None:
     candidates = mixed.sample(500, seed=3)
     columns: dict[str, Any] = candidates.values()
     reference = mixed.evaluate(candidates)
-    for column in (columns[name], columns[name].tolist(), columns[name].astype(object)):
-        if name == "units" and getattr(column, "dtype", None) == object:
-            continue
+    for column in (columns[name], columns[name].tolist(), list(columns[name])):
         counts = mixed.evaluate({**columns, name: column})
         for metric in METRICS:
             np.testing.assert_array_equal(counts[metric], reference[metric])
@@ -251,7 +254,7 @@ def test_few_candidates_are_counted(lenet: ab.Space, rows: int) -> None:
 
 
 def test_nothing_can_be_given_as_empty_lists(lenet: ab.Space) -> None:
-    assert lenet.evaluate(dict.fromkeys(lenet.decisions, []))["params"].shape == (0,)
+    assert lenet.evaluate({name: [] for name in lenet.decisions})["params"].shape == (0,)
     assert lenet.evaluate(np.zeros((0, 5), dtype=np.uint8)).valid.shape == (0,)
 
 
@@ -383,9 +386,7 @@ def test_bad_columns_are_refused(lenet: ab.Space, what: str) -> None:
         ("operation", ["none", None]),
     ],
 )
-def test_a_value_that_is_not_in_the_domain_is_named_with_its_row(
-    mixed: ab.Space, name: str, column: list[Any]
-) -> None:
+def test_a_value_that_is_not_in_the_domain_is_named_with_its_row(mixed: ab.Space, name: str, column: list[Any]) -> None:
     columns: dict[str, Any] = {**mixed.sample(2, seed=0).values(), name: column}
     with pytest.raises(SpaceError, match=rf"row [01].*'{name}'"):
         mixed.evaluate(columns)
@@ -406,7 +407,7 @@ def test_other_candidates_are_refused(lenet: ab.Space, mixed: ab.Space) -> None:
 
 @pytest.mark.parametrize("metrics", [["weights"], ["params", "Params"], "flops"])
 def test_unknown_metrics_are_refused(lenet: ab.Space, metrics: Any) -> None:
-    with pytest.raises(SpaceError, match="unknown metric.*params, trainable_params, macs"):
+    with pytest.raises(SpaceError, match=r"unknown metric.*params, trainable_params, macs"):
         lenet.evaluate(lenet.sample(1, seed=0), metrics)
 
 

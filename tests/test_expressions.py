@@ -31,7 +31,11 @@ def units(expression: Any, **values: Any) -> int:
     """What a dense layer gets whose units are an expression."""
     decisions = [layers.Activation(decision) for decision in getattr(expression, "decisions", list)()]
     space = ab.Space([layers.Input((6,)), *decisions, layers.Dense(expression)])
-    return space.architecture({name: value for name, value in values.items() if name in space.decisions}).layers[-1].output_shape[0]
+    return (
+        space.architecture({name: value for name, value in values.items() if name in space.decisions})
+        .layers[-1]
+        .output_shape[0]
+    )
 
 
 A, B = ab.Choice("a", [1, 7, 12, 30]), ab.Choice("b", [2, 3, 8])
@@ -60,7 +64,9 @@ EXPRESSIONS: list[tuple[Any, Callable[[int, int], int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("expression", "function"), EXPRESSIONS, ids=[repr(expression) for expression, _ in EXPRESSIONS])
+@pytest.mark.parametrize(
+    ("expression", "function"), EXPRESSIONS, ids=[repr(expression) for expression, _ in EXPRESSIONS]
+)
 def test_expressions_are_computed_as_in_python(expression: Any, function: Callable[[int, int], int]) -> None:
     for a, b in itertools.product(A.values, B.values):
         assert units(expression, a=a, b=b) == function(a, b)
@@ -131,7 +137,7 @@ def test_rounding_a_very_negative_number_gives_the_divisor_or_overflows(value: i
 @pytest.mark.parametrize("divisor", [0, -1, ab.Choice("b", [0, -3])])
 def test_divisors_that_are_not_positive_cannot_be_built(divisor: Any) -> None:
     for expression in (ab.Choice("a", [8]) // divisor, ab.round_to(ab.Choice("a", [8]), divisor)):
-        with pytest.raises(InvalidArchitectureError, match="8 .*which is not positive"):
+        with pytest.raises(InvalidArchitectureError, match=r"8 .*which is not positive"):
             units(expression, a=8)
 
 
@@ -155,7 +161,10 @@ def test_channels_are_those_of_the_input_of_the_layer() -> None:
     )
     assert [layer.params for layer in space.architecture(expand=4).layers[1:]] == [3 * 12, 12 * 24, 9 * 24]
     first = ab.Space(
-        [layers.Input((3, 8, 8)), layers.Conv2D(ab.channels(axis=0) * 2, 1, data_format="channels_first", use_bias=False)]
+        [
+            layers.Input((3, 8, 8)),
+            layers.Conv2D(ab.channels(axis=0) * 2, 1, data_format="channels_first", use_bias=False),
+        ]
     )
     assert first.architecture().params == 18
 
@@ -204,7 +213,15 @@ def test_an_int_is_the_choice_of_its_values() -> None:
 
 @pytest.mark.parametrize(
     ("values", "step"),
-    [([1, 2, 3], 1), ([8, 16, 24], 8), ([3, 2, 1], None), ([1, 2, 4], None), ([5], None), ([1.0, 2.0], None), ([False, True], None)],
+    [
+        ([1, 2, 3], 1),
+        ([8, 16, 24], 8),
+        ([3, 2, 1], None),
+        ([1, 2, 4], None),
+        ([5], None),
+        ([1.0, 2.0], None),
+        ([False, True], None),
+    ],
 )
 def test_the_step_of_a_progression_is_known(values: list[Any], step: int | None) -> None:
     assert ab.Choice("x", values).step == step
@@ -278,7 +295,9 @@ def test_the_largest_domain_is_a_decision() -> None:
         ab.Choice("x", range(10**12))
 
 
-@pytest.mark.parametrize("other", [1.5, "2", None, True, [1], ab.Choice("y", [1.5]), ab.Choice("y", ["a"]), ab.Choice("y", [True])])
+@pytest.mark.parametrize(
+    "other", [1.5, "2", None, True, [1], ab.Choice("y", [1.5]), ab.Choice("y", ["a"]), ab.Choice("y", [True])]
+)
 def test_expressions_are_built_of_integers(other: Any) -> None:
     for build in (lambda: ab.Int("x", 1, 2) + other, lambda: other * ab.Int("x", 1, 2), lambda: ab.minimum(other, 3)):
         with pytest.raises((SpaceError, TypeError)):
@@ -330,7 +349,16 @@ def test_decisions_may_stand_in_every_argument() -> None:
     # Read channels first, the one channel is a side of 1: only a kernel of 3 that is padded fits it.
     assert space.combinations == 2**7 * 2
     assert space.size == 2 * (2 * 2 * 2 * 2 * 2 * 2) + 2 * (2 * 2 * 2 * 2 * 2)
-    values = {"side": 9, "filters": 2, "kernel": 3, "padding": "same", "bias": False, "rank": 2, "format": "channels_last", "scale": False}
+    values = {
+        "side": 9,
+        "filters": 2,
+        "kernel": 3,
+        "padding": "same",
+        "bias": False,
+        "rank": 2,
+        "format": "channels_last",
+        "scale": False,
+    }
     arch = space.architecture(values)
     assert arch.layers[1].output_shape == (9, 8, 2)
     assert arch.to_keras().count_params() == arch.params

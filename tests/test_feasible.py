@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_spaces import METRICS, SEEDS, Enumeration, random_space
 
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
+from random_spaces import METRICS, SEEDS, Enumeration, random_space
 
 MOST = 2**63 - 1
 
@@ -115,9 +115,11 @@ def test_two_bounds_on_the_lenet_family_are_counted(lenet: ab.Space) -> None:
 
 
 def test_a_space_of_more_than_64_bits_is_counted_exactly() -> None:
-    space = ab.Space([layers.Input((1,)), layers.Repeat(40, layers.Dense(ab.Choice("units", [1, 2, 3, 4]), use_bias=False))])
+    space = ab.Space(
+        [layers.Input((1,)), layers.Repeat(40, layers.Dense(ab.Choice("units", [1, 2, 3, 4]), use_bias=False))]
+    )
     assert space.size == 4**40
-    # Let f(n, u) be the number of chains of n layers that end in u units, by their weights: dynamic programming by hand.
+    # By hand: how many chains of layers end in so many units and have so many weights.
     ways = {(1, 0): 1}
     for _ in range(40):
         after: dict[tuple[int, int], int] = {}
@@ -190,7 +192,7 @@ def test_what_is_no_budget_is_refused(lenet: ab.Space, budget: Any) -> None:
 def test_a_space_too_wide_to_be_counted_says_so() -> None:
     space = ab.Space([layers.Input((4,)), *(layers.Dense(ab.Int(name, 1, 2**16)) for name in "ab")])
     for ask in (lambda: space.size, lambda: space.within(ab.Budget(params=100)), lambda: space.range("macs")):
-        with pytest.raises(LimitError, match="'b'.*65536"):
+        with pytest.raises(LimitError, match=r"'b'.*65536"):
             ask()
 
 

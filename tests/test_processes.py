@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from families import lenet_family
-from random_spaces import METRICS
 
 import archbudget as ab
+from families import lenet_family
+from random_spaces import METRICS
 
 TESTS = Path(__file__).parent
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
@@ -26,7 +26,12 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 def run(script: str, *, timeout: float) -> str:
     """The output of a script in a fresh process."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], cwd=TESTS, capture_output=True, text=True, timeout=timeout, check=False
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -54,7 +59,9 @@ def test_other_threads_run_while_one_counts(lenet: ab.Space) -> None:
     batch = lenet.sample(2_000_000, seed=0)
     ticks = 0
     with ThreadPoolExecutor(1) as pool:
-        counting = pool.submit(lambda: [lenet.evaluate(batch, ["params"], threads=1, per_layer=False) for _ in range(20)])
+        counting = pool.submit(
+            lambda: [lenet.evaluate(batch, ["params"], threads=1, per_layer=False) for _ in range(20)]
+        )
         while not counting.done():
             ticks += 1
             time.sleep(0.001)
@@ -114,6 +121,7 @@ OPEN_SPACE = """
     # Too wide to be counted: every candidate is run by itself.
     space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("a", 1, 2**16)), layers.Dense(ab.Int("b", 1, 2**16))])
     row = np.array([[7, 9]], dtype=np.uint16)
+    wide = [layers.Input((4,)), layers.Dense(ab.Int("a", 1, 4096)), layers.Dense(ab.Int("b", 1, 4096))]
     endless = np.broadcast_to(row, (30_000_000, 2))
 """
 LONG_WORK = {
@@ -121,7 +129,7 @@ LONG_WORK = {
     "evaluate with threads": "space.evaluate(endless, ['params'], threads=2)",
     "evaluate layers": "[space.evaluate(endless[:300_000], ['params'], per_layer=True, threads=1) for _ in range(100)]",
     "sample": "[space.sample(3_000_000, seed=seed) for seed in range(100)]",
-    "compile": "[ab.Space([layers.Input((4,)), layers.Dense(ab.Int('a', 1, 4096)), layers.Dense(ab.Int('b', 1, 4096))]) for _ in 'abc']",
+    "compile": "[ab.Space(wide) for _ in range(3)]",
 }
 
 
@@ -191,9 +199,8 @@ def test_two_wide_dense_layers_are_counted_in_little_memory() -> None:
         import archbudget as ab
         from archbudget import layers
 
-        space = ab.Space(
-            [layers.Input((16,)), layers.Dense(ab.Int("a", 1, 4096)), layers.Dense(ab.Int("b", 1, 4096)), layers.Dense(10)]
-        )
+        wide = [layers.Dense(ab.Int(name, 1, 4096)) for name in "ab"]
+        space = ab.Space([layers.Input((16,)), *wide, layers.Dense(10)])
         assert space.size == 4096**2
         indices = np.random.default_rng(0).integers(4096, size=(100_000, 2)).astype(np.uint16)
         a, b = indices.astype(np.int64).T + 1
@@ -213,12 +220,9 @@ def test_a_wide_choice_beside_many_states_takes_little_memory() -> None:
         from archbudget import layers
 
         # While the right branch is decided, all the widths of the left one wait.
+        left, right = layers.Dense(ab.Int("a", 1, 2**14)), layers.Dense(ab.Int("b", 1, 2**12))
         space = ab.Space(
-            [
-                layers.Input((4,)),
-                layers.OneOf("op", {"l": layers.Dense(ab.Int("a", 1, 2**14)), "r": layers.Dense(ab.Int("b", 1, 2**12))}),
-                layers.Dense(ab.Choice("c", [1, 2])),
-            ]
+            [layers.Input((4,)), layers.OneOf("op", {"l": left, "r": right}), layers.Dense(ab.Choice("c", [1, 2]))]
         )
         counts = space.evaluate({"op": ["l", "r"], "a": [3, 1], "b": [1, 5], "c": [2, 1]})
         assert counts["params"].tolist() == [15 + 8, 25 + 6]

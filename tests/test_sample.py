@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_spaces import SEEDS, random_space
 from scipy import stats
 
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import LimitError, SpaceError
+from random_spaces import SEEDS, random_space
 
 SIGNIFICANCE = 1e-5
 """A correct sampler fails one of the chi-square tests below with a chance of at most 0.2 %; the seeds are fixed."""
@@ -26,7 +26,7 @@ def test_only_distinct_networks_are_drawn(seed: int) -> None:
     assert known.space.evaluate(candidates).valid.all()
 
 
-@pytest.mark.parametrize("seed", [seed for seed in SEEDS[:100] if 2 <= len(random_space(seed).first)])
+@pytest.mark.parametrize("seed", [seed for seed in SEEDS[:100] if len(random_space(seed).first) >= 2])
 def test_every_network_is_drawn_equally_often(seed: int) -> None:
     known = random_space(seed)
     networks = len(known.first)
@@ -57,7 +57,11 @@ def test_dead_and_inactive_choices_do_not_bend_the_draw() -> None:
 
 def test_the_draw_is_uniform_beyond_64_bits() -> None:
     space = ab.Space(
-        [layers.Input((4,)), layers.Repeat(20, layers.Dense(ab.Int("units", 1, 31))), layers.Dense(ab.Choice("last", [1, 2]))]
+        [
+            layers.Input((4,)),
+            layers.Repeat(20, layers.Dense(ab.Int("units", 1, 31))),
+            layers.Dense(ab.Choice("last", [1, 2])),
+        ]
     )
     assert space.size == 2 * 31**20
     candidates = space.sample(50_000, seed=3)
@@ -110,7 +114,9 @@ def test_the_draw_does_not_depend_on_threads(lenet: ab.Space) -> None:
         np.testing.assert_array_equal(drawn.T, expected)
 
 
-@pytest.mark.parametrize(("values", "dtype"), [(256, np.uint8), (257, np.uint16), (65_536, np.uint16), (65_537, np.uint32)])
+@pytest.mark.parametrize(
+    ("values", "dtype"), [(256, np.uint8), (257, np.uint16), (65_536, np.uint16), (65_537, np.uint32)]
+)
 def test_indices_are_as_narrow_as_the_domains_allow(values: int, dtype: Any) -> None:
     space = ab.Space([layers.Input((2,)), layers.Dense(ab.Int("units", 1, values))])
     candidates = space.sample(20_000, seed=0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import time
 import warnings
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
@@ -17,7 +19,7 @@ from archbudget._sampler import BudgetSampler
 from archbudget.errors import BudgetError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from archbudget._architecture import Architecture
     from archbudget._space import Space
@@ -31,7 +33,7 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 Direction = Literal["minimize", "maximize"]
 
 CAUGHT = "archbudget:caught"
-"""The user attribute of a trial that failed by an exception that was to be caught."""
+"""The user attribute of a trial that failed and is not tried again: by an exception to be caught, or by nan."""
 
 HEARTBEAT = 10
 """Seconds between the signs of life of a running trial; after six that are missing it counts as lost."""
@@ -99,16 +101,19 @@ def search(
     if study_name is not None and storage is None:
         raise SpaceError("study_name needs a storage to keep the study in")
     call = _caller(objective)
+    space.within(budget).require_some()
     study = optuna.create_study(
         storage=_storage(storage),
         study_name=study_name,
         direction=None if directions is not None else direction,
         directions=directions,
-        sampler=BudgetSampler(space, budget, base_sampler(sampler, seed)),
         pruner=pruner,
         load_if_exists=True,
     )
     _recognize(study, space, budget)
+    # A study that is taken up again goes on with other random numbers.
+    begun = len(study.get_trials(deepcopy=False))
+    study.sampler = BudgetSampler(space, budget, base_sampler(sampler, None if seed is None else seed + begun))
 
     caught = tuple(catch)
 
@@ -117,10 +122,15 @@ def search(
         for metric, value in arch.costs.items():
             trial.set_user_attr(metric, value)
         try:
-            return call(arch, trial)
+            values = call(arch, trial)
         except caught as error:
             trial.set_user_attr(CAUGHT, repr(error))
             raise
+        if not _is_number(values):
+            raise SpaceError(f"the objective must return a number (or several), not {values!r}")
+        if np.isnan(values).any():
+            trial.set_user_attr(CAUGHT, "it returned nan")
+        return values
 
     end = None if timeout is None else time.monotonic() + timeout
 
@@ -162,7 +172,7 @@ def search(
 
 
 def finished(study: optuna.Study) -> int:
-    """The trials of a search that count: completed, pruned, or failed by an exception that was to be caught."""
+    """The trials of a search that count: completed, pruned, or failed and not to be tried again."""
     trials = study.get_trials(deepcopy=False)
     return sum(trial.state in FINISHED or CAUGHT in trial.user_attrs for trial in trials)
 
@@ -208,17 +218,23 @@ def _caller(
     return lambda arch, trial: objective(arch, trial=trial)
 
 
+def _is_number(values: object) -> bool:
+    try:
+        return np.asarray(values, dtype=np.float64).ndim <= 1 and not isinstance(values, (str, bool))
+    except (TypeError, ValueError):
+        return False
+
+
 def _storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.storages.BaseStorage | None:
     """A storage that notices trials whose process is gone, and tries them again."""
     if not isinstance(storage, str) or storage.startswith("redis"):
         return storage  # type: ignore[return-value]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with _quiet():
         return optuna.storages.RDBStorage(
             storage,
             heartbeat_interval=HEARTBEAT,
             grace_period=6 * HEARTBEAT,
-            failed_trial_callback=_retry,
+            heartbeat_stale_trial_callback=_retry,
             engine_kwargs={"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else None,
         )
 
@@ -234,8 +250,17 @@ def _fail_stale(study: optuna.Study) -> bool:
 
     if not is_heartbeat_enabled(study._storage):
         return False
-    optuna.storages.fail_stale_trials(study)
+    with _quiet():
+        optuna.storages.fail_stale_trials(study)
     return True
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Optuna calls its heartbeats experimental each time that they are used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
 
 
 def _recognize(study: optuna.Study, space: Space, budget: Budget) -> None:

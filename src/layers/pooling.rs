@@ -3,9 +3,9 @@
 use super::geometry::{CHANNELS_FIRST, Image, Window};
 use super::{Arity, Domain, Parameter, Refusal, Rule, Shape, UNSET};
 
-const fn parameters(n: usize) -> [Parameter; 4] {
+const fn parameters(n: usize, pool_size: Option<i64>) -> [Parameter; 4] {
     [
-        Parameter::new("pool_size", Domain::Int(1), Arity::Each(n), None),
+        Parameter::new("pool_size", Domain::Int(1), Arity::Each(n), pool_size),
         Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET)),
         Parameter::keyword("padding", &["valid", "same"]),
         Parameter::data_format(),
@@ -65,10 +65,10 @@ macro_rules! poolings {
 const GLOBAL: &[Parameter] = &[Parameter::data_format(), Parameter::flag("keepdims", false)];
 
 poolings! {
-    MaxPooling, pool, const { &parameters(N) },
+    MaxPooling, pool, const { &parameters(N, Some(2)) },
         ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
         "it takes the largest value of each window, which needs no weights";
-    AveragePooling, pool, const { &parameters(N) },
+    AveragePooling, pool, const { &parameters(N, None) },
         ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
         "it takes the mean of each window, which needs no weights";
     GlobalMaxPooling, pool_globally, GLOBAL,

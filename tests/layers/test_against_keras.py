@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras_layers import describe
-from layer_records import KINDS, one_layer
-from random_layers import DRAWS, random_case
 
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
+from keras_layers import describe
+from layer_records import KINDS, one_layer
+from random_layers import DRAWS, random_case
 
 
 @pytest.mark.parametrize("kind", KINDS)

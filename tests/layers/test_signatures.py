@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 import pytest
-from layer_records import KINDS
 
 from archbudget import layers
+from layer_records import KINDS
 
 MISSING = {
     "quantization_config": "quantised layers are not counted",
@@ -29,7 +29,11 @@ NEWER = {"lora_rank", "lora_alpha", "renorm", "renorm_clipping", "renorm_momentu
 def parameters(callable_: Any) -> dict[str, inspect.Parameter]:
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     signature = inspect.signature(callable_).parameters
-    return {name: each for name, each in signature.items() if each.kind not in variadic and name not in ("name", "trainable")}
+    return {
+        name: each
+        for name, each in signature.items()
+        if each.kind not in variadic and name not in ("name", "trainable")
+    }
 
 
 def same_default(ours: Any, theirs: Any) -> bool:

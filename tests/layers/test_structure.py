@@ -68,7 +68,9 @@ def test_what_is_no_block_is_refused(block: Any) -> None:
 
 
 def test_repeat_takes_new_layers_and_decisions_each_time() -> None:
-    space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), layers.Dense(ab.Choice("width", [1, 2])))])
+    space = ab.Space(
+        [layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), layers.Dense(ab.Choice("width", [1, 2])))]
+    )
     assert list(space.decisions) == ["depth", "width_1", "width_2", "width_3"]
     assert space.size == 1 + 2 + 4 + 8
     assert params(space, depth=0) == 0
@@ -85,7 +87,9 @@ def test_repeat_shares_the_decisions_that_are_to_be_shared() -> None:
 
 def test_repeat_takes_a_function_of_the_number() -> None:
     width = ab.Choice("width", [2, 4])
-    space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 1, 3), lambda number: layers.Dense(width * number))])
+    space = ab.Space(
+        [layers.Input((4,)), layers.Repeat(ab.Int("depth", 1, 3), lambda number: layers.Dense(width * number))]
+    )
     assert list(space.decisions) == ["depth", "width"]
     assert space.size == 6
     assert params(space, depth=3, width=2) == 5 * 2 + 3 * 4 + 5 * 6
@@ -217,7 +221,9 @@ def test_one_of_joins_several_tensors() -> None:
     assert (params(space, join="add"), params(space, join="concatenate")) == (5, 9)
 
 
-@pytest.mark.parametrize("block", [layers.Repeat(2, layers.Dense(4)), layers.Residual(layers.Dense(4)), layers.Sequential([])])
+@pytest.mark.parametrize(
+    "block", [layers.Repeat(2, layers.Dense(4)), layers.Residual(layers.Dense(4)), layers.Sequential([])]
+)
 def test_a_block_for_one_tensor_refuses_two(block: layers.Block) -> None:
     left, right = layers.Input((4,)), layers.Input((4,))
     with pytest.raises(SpaceError):
@@ -235,7 +241,10 @@ def test_every_combination_of_nested_blocks_is_a_network_of_its_own() -> None:
             layers.Input((2,)),
             layers.Repeat(
                 ab.Int("depth", 0, 2),
-                layers.OneOf("op", {"none": [], "dense": layers.Residual(layers.Dense(2, use_bias=ab.Choice("bias", [True, False])))}),
+                layers.OneOf(
+                    "op",
+                    {"none": [], "dense": layers.Residual(layers.Dense(2, use_bias=ab.Choice("bias", [True, False])))},
+                ),
             ),
         ]
     )

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from layer_records import KINDS, one_layer
 
 from archbudget.errors import ArchbudgetError
+from layer_records import KINDS, one_layer
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

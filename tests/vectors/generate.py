@@ -20,10 +20,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import keras  # noqa: E402
-from keras_layers import describe  # noqa: E402
-from random_layers import random_case  # noqa: E402
 
 from archbudget import _core  # noqa: E402
+from keras_layers import describe  # noqa: E402
+from random_layers import random_case  # noqa: E402
 
 ACCEPTED, REFUSED = 16, 4
 TRIES = 500

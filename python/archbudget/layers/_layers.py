@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
-from archbudget._expressions import Decision, Expression, IntLike
+from archbudget._expressions import Decision, IntLike
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
 
