@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
+from optuna.trial import FixedTrial, Trial
 
+from archbudget._architecture import Architecture
 from archbudget._budget import METRICS, MOST, Budget
 from archbudget._candidates import Candidates
 from archbudget.errors import BudgetError, SpaceError
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     import optuna
 
-    from archbudget._architecture import Architecture
     from archbudget._space import Space
 
 
@@ -38,8 +39,8 @@ class Constraint:
 
     Called with
 
-    - a live Optuna trial whose decisions are taken, it sets each number on the trial (`trial.set_constraint`, where
-      this Optuna has it) and returns them;
+    - a live Optuna trial whose decisions are taken, it sets each number on the trial (`trial.set_constraint`)
+      and returns them;
     - a `FrozenTrial`, it returns them, so that it also works as `constraints_func=` of a sampler;
     - an `Architecture`, it returns them;
     - `Candidates`, it returns an (N, M) float64 array.
@@ -62,6 +63,7 @@ class Constraint:
             if low > 0:
                 bounds.append((f"{metric}_low", position, -1, low, -math.log(low)))
         self._bounds = tuple(bounds)
+        self._names = tuple(name for name, *_ in bounds)
         # A live trial is asked once for each network: plain dicts are several times faster than `Decision.index`.
         self._domains = tuple(
             (name, {value: index for index, value in reversed(list(enumerate(decision.values)))})
@@ -71,7 +73,7 @@ class Constraint:
     @property
     def names(self) -> tuple[str, ...]:
         """The key of each number: the metric, with `_low` for the lower end of a range."""
-        return tuple(name for name, *_ in self._bounds)
+        return self._names
 
     def __repr__(self) -> str:
         return f"<Constraint {self.budget.describe()}>"
@@ -86,8 +88,6 @@ class Constraint:
 
     def __call__(self, candidate: Any) -> tuple[float, ...] | npt.NDArray[np.float64]:
         """The numbers of one candidate, or of each of a batch."""
-        from archbudget._architecture import Architecture
-
         if isinstance(candidate, Candidates):
             return self._batch(candidate)
         if isinstance(candidate, Architecture):
@@ -96,10 +96,9 @@ class Constraint:
         if params is None:
             raise SpaceError(f"a constraint is called with a trial, an Architecture or Candidates, not {candidate!r}")
         numbers = self._numbers(self._indices(params))
-        set_constraint = getattr(candidate, "set_constraint", None)
-        if set_constraint is not None:
-            for (name, *_), number in zip(self._bounds, numbers, strict=True):
-                set_constraint(name, number)
+        if isinstance(candidate, (Trial, FixedTrial)):
+            for name, number in zip(self._names, numbers, strict=True):
+                candidate.set_constraint(name, number)
         return numbers
 
     def _indices(self, params: dict[str, Any]) -> list[int | None]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget import layers
+from archbudget._budget import Budget
 from archbudget._expressions import Choice, Int
 from archbudget._space import Space
 from archbudget.errors import SpaceError
@@ -121,6 +122,29 @@ def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = 
         }
         for name, times in seconds.items()
     ]
+
+
+def constraint_call(repeats: int = 200) -> dict[str, float]:
+    """Measures the constraint function of the LeNet family, as Optuna calls it: median seconds of one call.
+
+    Returns:
+        `frozen_trial`: the numbers of a finished trial; `live_trial`: those of a running one, set on it, in memory.
+    """
+    import optuna
+
+    space = lenet()
+    constraint = space.constraint(Budget(params=100_000, macs=5_000_000))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seconds: dict[str, list[float]] = {"frozen_trial": [], "live_trial": []}
+    for _ in range(repeats):
+        trial = study.ask()
+        space.suggest(trial)
+        frozen = study.get_trials(deepcopy=False)[-1]
+        for name, asked in (("frozen_trial", frozen), ("live_trial", trial)):
+            start = time.perf_counter()
+            constraint(asked)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def environment() -> dict[str, str]:

@@ -241,14 +241,17 @@ def bench(
     from archbudget import bench as benchmark
 
     results = benchmark.run(_options.number(rows, "--rows"), repeats, peer or None)
+    constraint = benchmark.constraint_call()
     environment = benchmark.environment()
     if as_json:
-        _tables.print_json({"environment": environment, "results": results})
-    elif markdown:
-        _tables.plain(_tables.bench_markdown(results, environment))
+        _tables.print_json({"environment": environment, "results": results, "constraint_seconds": constraint})
+        return
+    if markdown:
+        _tables.plain(_tables.bench_markdown(results))
     else:
         _tables.console().print(_tables.bench(results))
-        _tables.plain(_tables.environment_text(environment))
+    _tables.plain(_tables.constraint_text(constraint))
+    _tables.plain(_tables.environment_text(environment))
 
 
 def schema() -> None:

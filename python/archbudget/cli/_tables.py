@@ -113,11 +113,17 @@ def bench(results: Sequence[dict[str, Any]]) -> Table:
     return made
 
 
-def bench_markdown(results: Sequence[dict[str, Any]], environment: dict[str, str]) -> str:
-    """The results of a benchmark as Markdown, with what they depend on."""
+def bench_markdown(results: Sequence[dict[str, Any]]) -> str:
+    """The results of a benchmark as Markdown."""
     lines = ["| counted by | candidates | median | candidates/s | archbudget is |", "|---|--:|--:|--:|--:|"]
     lines += [f"| {' | '.join(_bench_row(row))} |" for row in results]
-    return "\n".join([*lines, "", environment_text(environment)])
+    return "\n".join([*lines, ""])
+
+
+def constraint_text(seconds: dict[str, float]) -> str:
+    """What one call of the constraint function takes, in one line."""
+    frozen, live = (f"{1e6 * seconds[name]:.1f} microseconds" for name in ("frozen_trial", "live_trial"))
+    return f"one call of the constraint function: {frozen} on a finished trial, {live} on a live one (set on it too)"
 
 
 def environment_text(environment: dict[str, str]) -> str:
