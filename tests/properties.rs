@@ -34,7 +34,7 @@ const VALUES: [[i64; 3]; 4] = [[1, 2, 4], [3, 1, 0], [2, 5, 3], [1, 0, 0]];
 type Instruction = (u8, u8, u8, [u8; 4], [u8; 3]);
 
 fn instructions() -> impl Strategy<Value = Vec<Instruction>> {
-    vec(any::<Instruction>(), 1..9)
+    vec(any::<Instruction>(), 1..14)
 }
 
 fn constants(values: &[i64]) -> Vec<Expr> {

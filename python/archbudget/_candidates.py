@@ -107,8 +107,7 @@ class Candidates:
 
     def to_pandas(self) -> Any:
         """The values as a `pandas.DataFrame`."""
-        import pandas as pd
-
+        pd = _pandas()
         return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})
 
     def save(self, file: str | os.PathLike[str]) -> None:
@@ -177,6 +176,14 @@ def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_pandas needs pandas: pip install archbudget[pandas]") from error
+    return pandas
 
 
 def as_array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
@@ -278,8 +285,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
 
     def to_pandas(self) -> Any:
         """The totals and `valid` as a `pandas.DataFrame`."""
-        import pandas as pd
-
+        pd = _pandas()
         return pd.DataFrame({**self._totals, "valid": self.valid})
 
 

@@ -6,7 +6,21 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-__all__: list[str]
+__all__ = [
+    "MAX_RANK",
+    "VERSION",
+    "Diagram",
+    "Feasible",
+    "LayerTrace",
+    "Parameter",
+    "Program",
+    "Trace",
+    "Walk",
+    "check_layer",
+    "layer_parameters",
+    "layer_purpose",
+    "metrics",
+]
 
 MAX_RANK: int
 VERSION: str
