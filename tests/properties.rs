@@ -555,3 +555,11 @@ fn large_numbers_are_counted_or_overflow() {
         }
     });
 }
+
+#[test]
+fn a_constraint_cannot_read_the_input_of_a_layer() {
+    let mut program = build(&[]);
+    let condition = Expr::Binary(Operator::AtMost, Box::new(lookup(0)), Box::new(Expr::Incoming(-1)));
+    let error = program.require(Vec::new(), condition, "d0 <= channels()").unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Argument);
+}

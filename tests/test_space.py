@@ -283,6 +283,12 @@ def test_the_largest_counts_are_exact() -> None:
     assert space.range("weight_bytes")[1] == arch.weight_bytes
 
 
+def test_the_largest_of_several_tensors_does_not_overflow_as_their_sum_would() -> None:
+    dense = layers.Dense(ab.Choice("units", [1, 2]), use_bias=False)
+    space = ab.Space([layers.Input((2**60,)), dense], bytes_per_weight=1)
+    assert space.range("peak_activation_bytes") == (2**62 + 4, 2**62 + 8)
+
+
 def test_a_count_that_overflows_in_a_space_too_wide_to_be_counted_is_refused() -> None:
     # 2^62 weights before the first decision, and up to 2^62 more behind it.
     space = ab.Space(

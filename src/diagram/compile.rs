@@ -2,7 +2,7 @@
 
 use super::{Arcs, DEAD, Diagram, Interrupt, METRICS, ROOT, Stage};
 use crate::layers::{Refusal, Shape};
-use crate::space::{Outcome, Program, State};
+use crate::space::{Outcome, Program, State, Tensor};
 use crate::{Error, ErrorKind, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -252,19 +252,22 @@ impl Program {
     pub(crate) fn encode(&self, step: usize, state: &State, key: &mut Vec<i64>) {
         key.clear();
         let mut waiting = self.waiting(step, state).peekable();
-        let alive = self.alive_at(step);
-        for &tensor in alive {
-            match waiting.next_if(|(next, _)| *next == tensor) {
-                Some((_, shape)) => {
-                    key.push(shape.rank() as i64);
-                    key.extend_from_slice(&shape);
-                    // Which of them are names of the same values: the position of the first.
-                    let origin = state.origin(tensor);
-                    let first = alive.iter().position(|&other| state.origin(other) == origin);
-                    key.push(first.map_or(ABSENT, |first| first as i64));
-                }
-                None => key.push(ABSENT),
+        // Which of them are names of the same values: each refers to the first.
+        let mut names: Vec<(Tensor, i64)> = Vec::new();
+        for (position, &tensor) in (0..).zip(self.alive_at(step)) {
+            let Some((_, shape)) = waiting.next_if(|(next, _)| *next == tensor) else {
+                key.push(ABSENT);
+                continue;
+            };
+            let origin = state.origin(tensor);
+            let known = names.iter().find(|(name, _)| *name == origin);
+            let first = known.map_or(position, |&(_, first)| first);
+            if known.is_none() {
+                names.push((origin, position));
             }
+            key.push(shape.rank() as i64);
+            key.extend_from_slice(&shape);
+            key.push(first);
         }
         drop(waiting);
         for decision in self.mentioned_from(step) {

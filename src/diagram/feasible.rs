@@ -5,11 +5,12 @@
 //! keep ends it. What is left is counted forward, equal states merged.
 
 use super::optimize::{Extremes, join};
+use super::sums::Sums;
 use super::{DEAD, Diagram, Interrupt, METRICS, ROOT};
 use crate::space::{Combine, Program};
 use crate::{Error, ErrorKind, Result};
 use num_bigint::BigUint;
-use num_traits::Zero;
+use num_traits::{ToPrimitive, Zero};
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +26,15 @@ pub struct Bound {
 }
 
 /// The most states that a count keeps at once.
-const STATES: usize = 1 << 24;
+pub(super) const STATES: usize = 1 << 24;
+
+/// More partial candidates than are kept.
+pub(super) fn too_many() -> Error {
+    Error::new(
+        ErrorKind::Limit,
+        format!("an exact count would have to tell more than {STATES} partial candidates apart"),
+    )
+}
 
 /// A bound that every completion keeps.
 const KEPT: i64 = i64::MIN;
@@ -36,12 +45,12 @@ type Spent = [i64; METRICS];
 /// The candidates of a diagram that keep some bounds.
 #[derive(Debug)]
 pub struct Feasible {
-    diagram: Arc<Diagram>,
+    pub(super) diagram: Arc<Diagram>,
     bounds: Vec<Bound>,
     /// The values that some decisions are held at.
-    fixed: Vec<Option<u32>>,
+    pub(super) fixed: Vec<Option<u32>>,
     /// For each bound the range of its metric over the completions of each node.
-    extremes: Vec<Arc<Extremes>>,
+    pub(super) extremes: Vec<Arc<Extremes>>,
     /// Partial candidates, and whether one of their completions fits.
     known: Mutex<FxHashMap<(u32, Spent), bool>>,
 }
@@ -172,6 +181,12 @@ impl Feasible {
             restricted = diagram.paths_where(&self.fixed, interrupt)?;
             &restricted
         };
+        if let &[bound] = self.bounds.as_slice()
+            && Program::METRICS[bound.metric].combine == Combine::Sum
+            && let Some(paths) = paths.iter().map(ToPrimitive::to_u128).collect::<Option<Vec<_>>>()
+        {
+            return Sums::new(self, bound, &paths).count(interrupt);
+        }
         let mut total = BigUint::zero();
         let Some(start) = self.canonical(ROOT, self.start()) else {
             return Ok(total);
@@ -207,10 +222,7 @@ impl Feasible {
                     *there.entry(spent).or_default() += ways;
                     states += there.len() - before;
                     if states > STATES {
-                        return Err(Error::new(
-                            ErrorKind::Limit,
-                            format!("an exact count would have to tell more than {STATES} partial candidates apart"),
-                        ));
+                        return Err(too_many());
                     }
                 }
             }

@@ -12,6 +12,7 @@ mod input;
 mod optimize;
 mod parallel;
 mod sample;
+mod sums;
 mod table;
 mod walk;
 

@@ -114,6 +114,15 @@ impl Expr {
         }
     }
 
+    /// Whether it reads the input of a layer.
+    pub(super) fn reads_input(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Lookup { .. } => false,
+            Self::Incoming(_) => true,
+            Self::Binary(_, a, b) => a.reads_input() || b.reads_input(),
+        }
+    }
+
     /// The value in a state in which all that it reads is known.
     pub(super) fn value(&self, state: &State) -> Result<i64, Refusal> {
         match self {

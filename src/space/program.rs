@@ -331,6 +331,11 @@ impl Program {
     /// # Errors
     /// `Argument` if something it names is not there.
     pub fn require(&mut self, guard: Guard, condition: Expr, text: &str) -> Result<()> {
+        if condition.reads_input() {
+            return Err(Error::argument(format!(
+                "the constraint {text} reads the input of a layer, but stands beside no layer"
+            )));
+        }
         self.push(
             guard,
             Action::Require {
