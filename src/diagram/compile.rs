@@ -177,11 +177,7 @@ impl Diagram {
             ));
         }
         for metric in 0..METRICS {
-            let largest = self.extremes(metric, interrupt)?.largest[ROOT as usize];
-            if self.base[metric]
-                .checked_add(largest)
-                .is_none_or(|total| total == i64::MAX)
-            {
+            if self.range(metric, interrupt)?.1 == i64::MAX {
                 return Err(Self::overflow(metric));
             }
         }
