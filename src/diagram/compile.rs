@@ -81,6 +81,7 @@ impl Diagram {
         // Nodes are numbered as they are created, and renumbered stage by stage as their stages are compiled.
         let mut final_number = Vec::new();
         let mut any_implicit = false;
+        let mut completed = u32::MAX;
         let mut visited = 0;
         while let Some(((step, _), pending)) = compiler.pending.pop_first() {
             let Pending {
@@ -126,6 +127,9 @@ impl Diagram {
                         let outcome = diagram.program.run(&mut state, step, |_| {});
                         let next = compiler.target(&diagram.program, outcome, &state, stage as u32 + 1)?;
                         diagram.has_dead |= next == DEAD;
+                        if next == TERMINAL {
+                            completed = completed.min(stage as u32 + 1);
+                        }
                         if stored {
                             diagram.next.push(next);
                             if next == DEAD {
@@ -154,6 +158,7 @@ impl Diagram {
             }
         }
         let terminal = diagram.terminal();
+        diagram.entered.push(if terminal == ROOT { 0 } else { completed });
         for next in &mut diagram.next {
             *next = match *next {
                 DEAD => DEAD,

@@ -83,7 +83,7 @@ pub struct Diagram {
     stages: Vec<Stage>,
     /// The stage of each node.
     stage_of: Vec<u32>,
-    /// For each node the first stage whose arcs lead past it or to it: 0 for the root, otherwise one more than that of
+    /// For each node, and for the terminal, the first stage whose arcs lead past it or to it: 0 for the root, otherwise one more than that of
     /// its earliest predecessor.
     entered: Vec<u32>,
     /// Whether some arc is dead.

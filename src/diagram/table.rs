@@ -101,12 +101,7 @@ impl Tables {
                     .get(node as usize)
                     .map_or(usize::MAX, |&own| own as usize)
             };
-            let entered = |node: u32| {
-                diagram
-                    .entered
-                    .get(node as usize)
-                    .map_or(0, |&entered| entered as usize)
-            };
+            let entered = |node: u32| diagram.entered[node as usize] as usize;
             (0..=diagram.terminal())
                 .filter(|&node| own(node) >= stage && lives[node as usize] && entered(node) <= stage)
                 .collect()
