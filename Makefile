@@ -17,7 +17,7 @@ $(BIN)/python:
 # The extension in release mode, and all that the demo needs.
 $(VENV)/.installed: $(BIN)/python requirements.txt $(SOURCES)
 	$(PIP) install -r requirements.txt
-	$(BIN)/maturin develop --release --locked --quiet
+	$(BIN)/maturin develop --release --locked --quiet > /dev/null
 	@touch $@
 
 demo: $(VENV)/.installed ## Search for the best digit classifier of at most 5,000 parameters

@@ -87,14 +87,17 @@ def _check_lora(layer: _Conv | Dense) -> None:
         raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with kernel_constraint")
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv1D(_Conv):
     """A convolution over sequences: `(k * channels / groups + bias) * filters` weights."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv2D(_Conv):
     """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights."""
 
@@ -122,10 +125,12 @@ class _DepthwiseConv(Layer):
         return _lower_padding(super().normalized())
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConv1D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConv2D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights."""
 
@@ -157,10 +162,12 @@ class _SeparableConv(Layer):
         return _lower_padding(super().normalized())
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class SeparableConv2D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end."""
 
@@ -200,26 +207,32 @@ class _MaxPooling(_Pooling):
     pool_size: IntsLike = 2
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling1D(_MaxPooling):
     """The largest value of each window."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling2D(_MaxPooling):
     """The largest value of each window."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling3D(_MaxPooling):
     """The largest value of each window."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class AveragePooling1D(_Pooling):
     """The mean of each window."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class AveragePooling2D(_Pooling):
     """The mean of each window."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class AveragePooling3D(_Pooling):
     """The mean of each window."""
 
@@ -230,26 +243,32 @@ class _GlobalPooling(Layer):
     keepdims: Flag = False
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest value of each channel."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest value of each channel."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling3D(_GlobalPooling):
     """The largest value of each channel."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of each channel."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each channel."""
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling3D(_GlobalPooling):
     """The mean of each channel."""
 
