@@ -1,9 +1,11 @@
 """The default search: its data, its space and its objective."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
-import optuna
 import pytest
 
 import archbudget as ab
@@ -27,19 +29,31 @@ def test_the_budget_matters() -> None:
     assert 0.01 < loaded.space.within(loaded.budget).fraction() < 0.3
 
 
-def test_a_network_is_trained_and_kept(tmp_path: os.PathLike[str]) -> None:
-    pytest.importorskip("sklearn")
-    keras = pytest.importorskip("keras")
-    if keras.backend.backend() != "jax":
-        pytest.skip("only one backend fits into a process, and this one cannot train")
-    loaded = _spacefile.read(digits.SPACE_FILE)
-    study = optuna.create_study(direction="maximize")
-    study.set_user_attr(digits.EPOCHS_KEY, 1)
-    study.set_user_attr(digits.MODELS_KEY, str(tmp_path))
-    trial = study.ask()
-    arch = loaded.space.suggest(trial)
-    score = digits.accuracy(arch, trial)
-    assert 0 <= score <= 1
-    assert 0 <= trial.user_attrs["test_accuracy"] <= 1
-    model = keras.models.load_model(f"{tmp_path}/trial_0.keras")
-    assert model.count_params() == arch.params
+TRAIN = """
+import sys
+import keras, optuna
+from archbudget import _spacefile, digits
+
+loaded = _spacefile.read(digits.SPACE_FILE)
+study = optuna.create_study(direction="maximize")
+study.set_user_attr(digits.EPOCHS_KEY, 1)
+study.set_user_attr(digits.MODELS_KEY, sys.argv[1])
+trial = study.ask()
+arch = loaded.space.suggest(trial)
+score = digits.accuracy(arch, trial)
+assert 0 <= score <= 1 and 0 <= trial.user_attrs["test_accuracy"] <= 1
+assert keras.models.load_model(f"{sys.argv[1]}/trial_0.keras").count_params() == arch.params
+print("trained")
+"""
+
+
+def test_a_network_is_trained_and_kept(tmp_path: Path) -> None:
+    for package in ("sklearn", "keras", "jax"):
+        pytest.importorskip(package)
+    # Only one backend fits into a process, and this one has another.
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.strip() == "trained", done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["trial_0.keras"]
