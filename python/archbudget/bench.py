@@ -233,6 +233,7 @@ def _torch(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
 
 
 def _keras(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
+    os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras' own default needs TensorFlow.
     import keras
 
     candidates = _values(columns)

@@ -111,10 +111,6 @@ impl Evaluator {
             outputs: outputs.iter_mut().filter_map(Iterator::next).collect(),
             valid,
         });
-        let workers = Workers {
-            threads: workers.threads.min(n.div_ceil(JOB)),
-            ..workers
-        };
         let scratch = || Scratch {
             reader: diagram.reader(),
             keys: vec![0; BLOCK],

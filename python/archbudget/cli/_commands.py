@@ -127,16 +127,7 @@ def count(
 ) -> None:
     """Count the networks of a space, and how many of them fit a budget; exactly, not by sampling."""
     loaded = _spacefile.load(space)
-    budget = _options.budget(
-        loaded.budget,
-        {
-            "params": params,
-            "trainable_params": trainable_params,
-            "macs": macs,
-            "weight_bytes": weight_bytes,
-            "peak_activation_bytes": peak_activation_bytes,
-        },
-    )
+    budget = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     found = loaded.space
     size = found.size
     table, ranges = _tables.ranges(found)
@@ -166,16 +157,7 @@ def check(
 ) -> None:
     """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
     loaded = _spacefile.load(space)
-    found = _options.budget(
-        loaded.budget,
-        {
-            "params": params,
-            "trainable_params": trainable_params,
-            "macs": macs,
-            "weight_bytes": weight_bytes,
-            "peak_activation_bytes": peak_activation_bytes,
-        },
-    )
+    found = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.require_budget(found, "check")
     arch = loaded.space.architecture(_options.values(loaded.space, settings or []))
     violations = budget.violations(arch.costs)
@@ -239,6 +221,9 @@ def bench(
     The memory floor reads the same columns, writes the same output, and does nothing else.
     """
     from archbudget import bench as benchmark
+    from archbudget.cli._job import quiet
+
+    quiet()
 
     results = benchmark.run(_options.number(rows, "--rows"), repeats, peer or None)
     constraint = benchmark.constraint_call()

@@ -13,7 +13,7 @@ from archbudget.cli._values import Texts
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from archbudget._expressions import Scalar
     from archbudget._space import Space
@@ -63,14 +63,18 @@ def number(text: str, what: str) -> int:
     return int(value)
 
 
-def budget(of_file: Budget | None, given: Mapping[str, str | None]) -> Budget | None:
+def budget(of_file: Budget | None, *given: str | None) -> Budget | None:
     """The budget of a space file with the bounds of the command line, which come first; `None` where there is none.
+
+    Args:
+        of_file: The budget of the space file.
+        given: The option of each metric, in the order of `METRICS`.
 
     Raises:
         ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
     """
     bounds = dict(of_file or {})
-    for metric, text in given.items():
+    for metric, text in zip(METRICS, given, strict=True):
         if text is None:
             continue
         what = f"--{metric.replace('_', '-')}"

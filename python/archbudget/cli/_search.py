@@ -26,14 +26,11 @@ from archbudget.cli._files import atomic
 from archbudget.cli._job import Job, function, quiet, recover, seed_of
 from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, TrainableParams, WeightBytes
 from archbudget.cli._pool import Pool, cores
+from archbudget.digits import EPOCHS_KEY, MODELS_KEY
 from archbudget.errors import ArchbudgetError
 
 BEST = 5
 """How many networks the table shows, and whose models are kept."""
-
-EPOCHS = "archbudget:epochs"
-MODELS = "archbudget:models"
-"""User attributes of the study, for objectives that look at them."""
 
 PAUSE = 0.3
 """Seconds between two looks at the study."""
@@ -107,14 +104,8 @@ def search(
 
         space = str(digits.SPACE_FILE)
     loaded = _spacefile.load(space)
-    given = {
-        "params": params,
-        "trainable_params": trainable_params,
-        "macs": macs,
-        "weight_bytes": weight_bytes,
-        "peak_activation_bytes": peak_activation_bytes,
-    }
-    budget = _options.require_budget(_options.budget(loaded.budget, given), "search")
+    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    budget = _options.require_budget(_options.budget(loaded.budget, *given), "search")
     loaded.space.within(budget).require_some()
     objective = objective or loaded.objective
     if objective is None:
@@ -157,9 +148,9 @@ class _Run:
         self._console = _tables.console()
         self._study = _open(job)
         self._models = _Models(out / "models" / quote(job.study_name, safe=""))
-        self._study.set_user_attr(MODELS, str(self._models.folder.resolve()))
+        self._study.set_user_attr(MODELS_KEY, str(self._models.folder.resolve()))
         if epochs is not None:
-            self._study.set_user_attr(EPOCHS, epochs)
+            self._study.set_user_attr(EPOCHS_KEY, epochs)
 
     def work(self, workers: int | None) -> bool:
         """Runs the trials that are missing; returns whether it was interrupted."""
