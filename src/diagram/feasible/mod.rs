@@ -16,6 +16,7 @@ mod marginals;
 mod members;
 mod number;
 mod prefix;
+mod rounded;
 mod table;
 
 use super::parallel::{Workers, default_threads, work_off};
@@ -31,11 +32,12 @@ use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 pub use extreme::End;
 use number::Number;
+use rounded::Plans;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use table::{Cells, Table};
+use table::{Cells, Special, Table};
 
 /// What one metric may come to, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +144,11 @@ impl Width {
         paths[graph.terminal() as usize] = Some(1);
         let mut most = Some(0);
         for node in (1..graph.terminal()).rev() {
-            let ends = graph.arcs_of(node).map(|arc| paths[graph.arcs[arc].end as usize]);
-            let sum = ends.fold(Some(0_u128), |sum, ways| sum?.checked_add(ways?));
+            let mut arcs = graph.arcs_of(node);
+            let sum = arcs.try_fold(0_u128, |sum, arc| {
+                let ways = paths[graph.arcs[arc].end as usize]?.checked_mul(u128::from(graph.ways(arc)))?;
+                sum.checked_add(ways)
+            });
             paths[node as usize] = sum;
             most = most.and_then(|most| Some(sum?.max(most)));
         }
@@ -286,15 +291,16 @@ impl Feasible {
         let most = self.memory / width.bytes();
         let cells = if graph.dims() <= 1 {
             let axes = (0..graph.dims()).map(|dim| axis::exact(graph, dim, effort, interrupt));
-            let cells = Cells::all(Arc::clone(graph), axes.collect::<Result<_>>()?, Rounding::Up);
+            let axes = axes.collect::<Result<_>>()?;
+            let cells = Cells::all(Arc::clone(graph), axes, Special::default(), Rounding::Up);
             let (count, work) = cells.size();
             if count > most || work > EXACT_WORK {
                 return Ok(None);
             }
             cells
         } else {
-            let steps = (self.memory / 16).min(STORED_STEPS);
-            match Cells::reached(Arc::clone(graph), most / 4, steps, effort, interrupt)? {
+            let steps = (self.memory / 32).min(STORED_STEPS);
+            match Cells::reached(Arc::clone(graph), most / 16, steps, effort, interrupt)? {
                 Some(cells) => cells,
                 None => return Ok(None),
             }
@@ -315,25 +321,9 @@ impl Feasible {
     /// The rounded table that comes close, or as close as the limits allow.
     fn rounded(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Answer> {
         let composites = Composites::new(graph.one_sided(), interrupt)?;
-        let graph = &composites.graph;
-        let width = Width::of(&composites.fine);
-        let dims = graph.dims();
-        let effort = Effort {
-            node: 1 << 16,
-            all: 1 << 24,
-        };
-        let lists = (0..dims)
-            .map(|dim| {
-                Ok((
-                    axis::reachable(graph, dim, effort, interrupt)?,
-                    axis::breakpoints(graph, dim, effort, true, interrupt)?,
-                ))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let cells = |classes: usize, rounding| {
-            let axes = (0..dims).map(|dim| axis::coarse(graph, dim, classes, &lists[dim]));
-            Cells::all(Arc::clone(graph), axes.collect(), rounding)
-        };
+        let width = Width::of(&composites.graph);
+        let plans = Plans::new(&composites, interrupt)?;
+        let cells = |classes, rounding| plans.cells(classes, rounding);
         let fits = |classes: usize, work: usize| {
             let (count, steps) = cells(classes, Rounding::Down).size();
             count <= self.memory / width.bytes() && steps <= work
