@@ -121,8 +121,8 @@ enum AnyTable {
 
 /// Does the same with a table of any numbers.
 macro_rules! with {
-    ($answer:expr, $table:ident => $work:expr) => {
-        match &$answer.table {
+    ($any:expr, $table:ident => $work:expr) => {
+        match &$any {
             AnyTable::Narrow($table) => $work,
             AnyTable::Wide($table) => $work,
             AnyTable::Big($table) => $work,
@@ -180,9 +180,19 @@ impl Width {
     }
 }
 
+impl AnyTable {
+    fn total(&self) -> BigUint {
+        with!(*self, table => table.total())
+    }
+
+    fn ranks(&self) -> Ranks {
+        with!(*self, table => Ranks::of(table))
+    }
+}
+
 impl Answer {
     fn total(&self) -> BigUint {
-        with!(self, table => table.total())
+        self.table.total()
     }
 
     /// Refuses what a rounded table cannot tell.
@@ -306,14 +316,9 @@ impl Feasible {
             }
         };
         let table = width.table(cells, interrupt)?;
-        let ranks = match &table {
-            AnyTable::Narrow(table) => Ranks::of(table),
-            AnyTable::Wide(table) => Ranks::of(table),
-            AnyTable::Big(table) => Ranks::of(table),
-        };
         Ok(Some(Answer {
+            ranks: table.ranks(),
             table,
-            ranks,
             rounded: None,
         }))
     }
@@ -341,20 +346,16 @@ impl Feasible {
             low
         };
         let limit = finest(ROUNDED_WORK);
-        let mut classes = finest(ROUNDED_WORK / 32).min(limit);
+        let mut classes = finest(ROUNDED_WORK / 16).max(64).min(limit);
         loop {
-            let lower = width.table(cells(classes, Rounding::Up), interrupt)?;
-            let lower = match lower {
-                AnyTable::Narrow(table) => table.total(),
-                AnyTable::Wide(table) => table.total(),
-                AnyTable::Big(table) => table.total(),
-            };
-            let table = width.table(cells(classes, Rounding::Down), interrupt)?;
-            let (ranks, upper) = match &table {
-                AnyTable::Narrow(table) => (Ranks::of(table), table.total()),
-                AnyTable::Wide(table) => (Ranks::of(table), table.total()),
-                AnyTable::Big(table) => (Ranks::of(table), table.total()),
-            };
+            let make = |rounding| width.table(cells(classes, rounding), interrupt);
+            let (lower, table) = std::thread::scope(|scope| {
+                let lower = scope.spawn(|| make(Rounding::Up).map(|table| table.total()));
+                let upper = make(Rounding::Down);
+                (lower.join().unwrap_or_else(|_| Err(Error::interrupted())), upper)
+            });
+            let (lower, table) = (lower?, table?);
+            let (ranks, upper) = (table.ranks(), table.total());
             let excess = ratio(&upper, &lower) - 1.0;
             if excess <= CLOSE || classes >= limit {
                 return Ok(Answer {
@@ -364,7 +365,7 @@ impl Feasible {
                 });
             }
             // The error is about inversely proportional to the number of classes.
-            let wanted = (classes as f64 * (excess / CLOSE).min(1e6) * 1.1).min(limit as f64) as usize;
+            let wanted = (classes as f64 * (excess / CLOSE).min(1e6) * 1.05).min(limit as f64) as usize;
             classes = wanted.clamp(classes + 1, limit);
         }
     }
@@ -403,7 +404,7 @@ impl Feasible {
     /// `Argument` where nothing fits; `Limit` where none of many candidates of the rounded superset fits; `Interrupted`.
     pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
         let answer = self.answer(workers.interrupt)?;
-        with!(answer, table => self.sample_from(answer, table, seed, n, columns, workers))
+        with!(answer.table, table => self.sample_from(answer, table, seed, n, columns, workers))
     }
 
     fn sample_from<T: Index, N: Number>(
@@ -501,7 +502,7 @@ impl Feasible {
                 start + n
             )));
         }
-        with!(answer, table => self.write_members(answer, table, start, n, columns, workers))
+        with!(answer.table, table => self.write_members(answer, table, start, n, columns, workers))
     }
 
     fn write_members<T: Index, N: Number>(
@@ -563,7 +564,7 @@ impl Feasible {
             path.push((node, arc));
             node = graph.arcs[arc].end;
         }
-        Ok(with!(answer, table => table.rank(&path)))
+        Ok(with!(answer.table, table => table.rank(&path)))
     }
 
     /// How many candidates take each value of each decision.

@@ -93,6 +93,7 @@ impl Plans {
                 points,
                 items,
                 scattered,
+                ..Special::default()
             },
         })
     }
@@ -129,7 +130,7 @@ fn listed(graph: &Graph) -> Vec<Option<Arc<Points>>> {
         sums: start.to_vec(),
         places: std::iter::once((start, 0)).collect(),
     });
-    let mut left = POINTS * 64;
+    let mut left = POINTS * 8;
     for node in 0..graph.terminal() {
         let (before, after) = found.split_at_mut(node as usize + 1);
         let own = &before[node as usize];

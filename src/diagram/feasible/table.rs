@@ -14,6 +14,7 @@ use num_bigint::BigUint;
 use num_traits::Zero;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Leads to no cell.
@@ -52,6 +53,9 @@ pub(super) struct Special {
     pub(super) items: Vec<Option<Arc<Items>>>,
     /// Nodes whose completions are better gone through one by one.
     pub(super) scattered: Vec<bool>,
+    /// For each node and each row of its cells along the last constraint, the range in which the cells lie that
+    /// prefixes come to; empty where all of them may.
+    pub(super) rows: Vec<Vec<Range<u32>>>,
 }
 
 /// The sums that prefixes of a node come to, in each constraint.
@@ -84,7 +88,7 @@ impl Special {
 impl Cells {
     /// All combinations of classes.
     pub(super) fn all(graph: Arc<Graph>, axes: Vec<Vec<Axis>>, special: Special, rounding: Rounding) -> Self {
-        let mut cells = Self {
+        Self {
             graph,
             kind: Kind::All {
                 axes,
@@ -92,9 +96,82 @@ impl Cells {
                 special,
             },
             rounding,
+        }
+    }
+
+    /// Makes what every pass needs again; worth its time where a table is made.
+    fn prepare(&mut self) {
+        if self.graph.dims() > 1 {
+            self.find_rows();
+        } else {
+            self.keep_maps();
+        }
+    }
+
+    /// Finds the part of each row that prefixes come to.
+    fn find_rows(&mut self) {
+        let graph = Arc::clone(&self.graph);
+        let terminal = graph.terminal();
+        let Kind::All { axes, special, .. } = &self.kind else { return };
+        let Some(last) = axes.last() else { return };
+        let row_of = |node: u32, cell: usize| {
+            let len = last[node as usize].len();
+            (cell / len, (cell % len) as u32)
         };
-        cells.keep_maps();
-        cells
+        let mut rows: Vec<Vec<Range<u32>>> = (0..=terminal)
+            .map(|node| match special.points(node) {
+                Some(_) => Vec::new(),
+                None => {
+                    let cells = self.count(node);
+                    vec![u32::MAX..0; cells / last[node as usize].len().max(1)]
+                }
+            })
+            .collect();
+        for node in 0..terminal {
+            let own = std::mem::take(&mut rows[node as usize]);
+            for arc in graph.arcs_of(node) {
+                let end = graph.arcs[arc].end;
+                if special.points(end).is_some() {
+                    continue;
+                }
+                let target = &mut rows[end as usize];
+                let mut reach = |cell: usize| {
+                    let (row, class) = row_of(end, cell);
+                    let range = &mut target[row];
+                    *range = range.start.min(class)..range.end.max(class + 1);
+                };
+                if let Some(points) = special.points(node) {
+                    self.each_point(points, arc, |_, next| reach(next));
+                    continue;
+                }
+                let maps = self.maps(axes, &[], node, arc);
+                each_row(&maps, &self.lens(axes, node, arc), &mut |from, to, map| {
+                    let range = &own[row_of(node, from).0];
+                    let Some(map) = map else { return };
+                    let range = range.start as usize..(range.end as usize).min(map.len());
+                    if !range.is_empty() {
+                        reach(to + map.get(range.start));
+                        reach(to + map.get(range.end - 1));
+                    }
+                });
+            }
+            rows[node as usize] = own;
+        }
+        if let Kind::All { special, .. } = &mut self.kind {
+            special.rows = rows;
+        }
+    }
+
+    /// The part of the row of a cell that prefixes come to, of the classes that get on.
+    fn row(special: &Special, axes: &[Vec<Axis>], node: u32, cell: usize, map: &Map) -> Range<usize> {
+        match (special.rows.get(node as usize), axes.last()) {
+            (Some(rows), Some(last)) if !rows.is_empty() => {
+                let row = &rows[cell / last[node as usize].len()];
+                let end = (row.end as usize).min(map.len());
+                (row.start as usize).min(end)..end
+            }
+            _ => 0..map.len(),
+        }
     }
 
     fn keep_maps(&mut self) {
@@ -332,7 +409,7 @@ impl Cells {
                 each_row(&maps, &self.lens(axes, node, arc), &mut |from, to, map| match map {
                     None => found(from, to),
                     Some(map) => {
-                        for class in 0..map.len() {
+                        for class in Self::row(special, axes, node, from, map) {
                             found(from + class, to + map.get(class));
                         }
                     }
@@ -344,8 +421,8 @@ impl Cells {
     /// Adds the numbers of the cells that an arc leads to, times its ways, to those of the cells that it leads from.
     fn add<N: Number>(&self, node: u32, arc: usize, own: &mut [N], next: &[N]) {
         let ways = self.graph.ways(arc);
-        let (axes, maps) = match &self.kind {
-            Kind::All { axes, maps, special } if special.points(node).is_none() => (axes, maps),
+        let (axes, maps, special) = match &self.kind {
+            Kind::All { axes, maps, special } if special.points(node).is_none() => (axes, maps, special),
             _ => {
                 let ways = N::of(ways);
                 self.each(node, arc, |from, to| own[from].add_product(&next[to], &ways));
@@ -355,26 +432,32 @@ impl Cells {
         let maps = self.maps(axes, maps, node, arc);
         each_row(&maps, &self.lens(axes, node, arc), &mut |from, to, map| match map {
             None => N::add_all(&mut own[from..=from], &next[to..=to], ways),
-            Some(Map::Shift { zeros, by, len }) => {
-                let (low, high) = own[from..from + len].split_at_mut((*zeros).min(*len));
-                for own in low {
-                    N::add_all(std::slice::from_mut(own), &next[to..=to], ways);
-                }
-                let first = to as i64 + *zeros as i64 + by;
-                if !high.is_empty() {
-                    N::add_all(high, &next[first as usize..], ways);
-                }
-            }
-            Some(Map::Table(table)) => {
-                let next = &next[to..];
-                if ways == 1 {
-                    for (own, &class) in own[from..].iter_mut().zip(table) {
-                        own.add(&next[class as usize]);
+            Some(map) => {
+                let row = Self::row(special, axes, node, from, map);
+                let own = &mut own[from + row.start..from + row.end];
+                match map {
+                    Map::Shift { zeros, .. } => {
+                        let zeros = zeros.saturating_sub(row.start).min(own.len());
+                        let (low, high) = own.split_at_mut(zeros);
+                        for own in low {
+                            N::add_all(std::slice::from_mut(own), &next[to..=to], ways);
+                        }
+                        if !high.is_empty() {
+                            N::add_all(high, &next[to + map.get(row.start + zeros)..], ways);
+                        }
                     }
-                } else {
-                    let ways = N::of(ways);
-                    for (own, &class) in own[from..].iter_mut().zip(table) {
-                        own.add_product(&next[class as usize], &ways);
+                    Map::Table(table) => {
+                        let (next, table) = (&next[to..], &table[row]);
+                        if ways == 1 {
+                            for (own, &class) in own.iter_mut().zip(table) {
+                                own.add(&next[class as usize]);
+                            }
+                        } else {
+                            let ways = N::of(ways);
+                            for (own, &class) in own.iter_mut().zip(table) {
+                                own.add_product(&next[class as usize], &ways);
+                            }
+                        }
                     }
                 }
             }
@@ -414,6 +497,15 @@ impl Cells {
         for arc in graph.arcs_of(node) {
             let Some(items) = special.items(graph.arcs[arc].end) else { continue };
             let cost = graph.cost(arc);
+            if let ([axis], [cost]) = (&axes[..], cost) {
+                let (high, each) = (graph.windows[0].high, N::of(graph.ways(arc)));
+                for (after, &ways) in items.costs.iter().zip(&items.ways) {
+                    if let Some(last) = axis.within(cost + after, high).checked_sub(1) {
+                        own[last].add_product(&N::of(ways), &each);
+                    }
+                }
+                continue;
+            }
             for (costs, &ways) in items.costs.chunks_exact(dims).zip(&items.ways) {
                 let last = (0..dims).try_fold(0, |cell, dim| {
                     let within = axes[dim].within(cost[dim] + costs[dim], graph.windows[dim].high);
@@ -475,7 +567,8 @@ pub(super) struct Table<N> {
 const WORTH_A_THREAD: usize = 1 << 18;
 
 impl<N: Number> Table<N> {
-    pub(super) fn new(cells: Cells, workers: Workers<'_>) -> Result<Self> {
+    pub(super) fn new(mut cells: Cells, workers: Workers<'_>) -> Result<Self> {
+        cells.prepare();
         let graph = Arc::clone(&cells.graph);
         let terminal = graph.terminal();
         let mut completions: Vec<Vec<N>> = vec![Vec::new(); terminal as usize + 1];
