@@ -26,6 +26,10 @@ class Scope(Protocol):
         """The position of a decision in the program."""
         ...
 
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that the program keeps."""
+        ...
+
 
 class Expression:
     """An integer that is known once the decisions are: `+`, `-`, `*`, `//` and comparisons build new ones."""
@@ -216,9 +220,27 @@ class Decision(Expression):
             return int(step)
         return None
 
+    def narrowed(self, name: str, values: Iterable[object] | None = None) -> Choice:
+        """The decision under a name, with only some of its values, in their order; with all of them by default.
+
+        It stays an `Int` where the values do: from one of them on, in the same steps.
+
+        Raises:
+            SpaceError: If there is no value, or one is not among those of the decision.
+        """
+        if values is not None and name != self.name:
+            return self.narrowed(name).narrowed(name, values)
+        kept = range(len(self.values)) if values is None else sorted({self.index(value) for value in values})
+        if not kept:
+            raise SpaceError(f"decision '{name}' has no values left; it needs at least one")
+        left = [self.values[index] for index in kept]
+        if isinstance(self, Int) and kept[-1] - kept[0] == len(kept) - 1:
+            return _int(name, left[0], left[-1], self.step or 1)  # type: ignore[arg-type]
+        return Choice(name, left)
+
     def lower(self, scope: Scope) -> Lowered:
         """The decision as the engine takes it."""
-        return ("decision", scope.position(self), self.values)
+        return ("decision", scope.position(self), scope.values(self))
 
     def decisions(self) -> Iterator[Decision]:
         """Itself."""
@@ -371,3 +393,7 @@ class Unbound:
         """The position of a decision; it is not known yet."""
         del decision
         return 0
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """All values of a decision."""
+        return decision.values
