@@ -18,11 +18,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from archbudget import _spacefile
 from archbudget._architecture import Architecture
+from archbudget._atomic import atomic
 from archbudget._budget import Budget
 from archbudget._search import CAUGHT, FINISHED, SAMPLERS, finished
 from archbudget._space import Space
 from archbudget.cli import _options, _tables
-from archbudget.cli._files import atomic
 from archbudget.cli._job import Job, function, quiet, recover, seed_of
 from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, TrainableParams, WeightBytes
 from archbudget.cli._pool import Pool, cores
