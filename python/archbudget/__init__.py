@@ -4,7 +4,7 @@ Describe a family of networks once, in the vocabulary of Keras; then count milli
 fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
 """
 
-from archbudget import _core, errors, layers
+from archbudget import _core, errors, layers, plot
 from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
@@ -41,6 +41,7 @@ __all__ = [
     "layers",
     "maximum",
     "minimum",
+    "plot",
     "round_to",
     "search",
 ]

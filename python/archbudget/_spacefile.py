@@ -96,7 +96,7 @@ class Loaded:
     def text(self, folder: Path) -> str:
         """The text of a space file in a folder."""
         described = dict(self.description)
-        if _is_file(described.get("space", "")):
+        if is_file(described.get("space", "")):
             described["space"] = Path(os.path.relpath(self.folder / described["space"], folder)).as_posix()
         return yaml.dump(
             described, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
@@ -166,7 +166,7 @@ def load(reference: str) -> Loaded:
     Raises:
         ArchbudgetError: In one line, if it is not there or not well formed.
     """
-    if _is_file(reference):
+    if is_file(reference):
         return read(Path(reference))
     if ":" not in reference:
         raise SpaceError(f"{reference!r} is not a space: give module:attribute, or a file that ends in .yaml")
@@ -177,7 +177,8 @@ def load(reference: str) -> Loaded:
     return Loaded(reference, space, {"space": reference}, Path())
 
 
-def _is_file(reference: str) -> bool:
+def is_file(reference: str) -> bool:
+    """Whether a reference is the path of a space file, by its name."""
     return reference.endswith((".yaml", ".yml"))
 
 
@@ -379,7 +380,7 @@ class _Reader:
         reference = str(spec.space)
 
         def make() -> Loaded:
-            return read(self.path.parent / reference, self.within) if _is_file(reference) else load(reference)
+            return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
 
         loaded = self._make(("space",), make)
         space = self._make(("domains",), lambda: loaded.space.with_domains(domains)) if domains else loaded.space
