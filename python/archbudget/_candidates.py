@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union, overload
 import numpy as np
 import numpy.typing as npt
 
+from archbudget._atomic import atomic
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -115,19 +116,13 @@ class Candidates:
 
         The file is written whole or not at all.
         """
-        target = Path(file)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as stream:
-                np.savez_compressed(
-                    stream,
-                    indices=self._indices,
-                    decisions=np.array(list(self.space.decisions)),
-                    values=np.array([_shown(decision) for decision in self.space.decisions.values()]),
-                )
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with atomic(Path(file)) as part, part.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                indices=self._indices,
+                decisions=np.array(list(self.space.decisions)),
+                values=np.array([_shown(decision) for decision in self.space.decisions.values()]),
+            )
 
     @classmethod
     def load(cls, file: str | os.PathLike[str], space: Space) -> Candidates:

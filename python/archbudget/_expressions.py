@@ -221,18 +221,16 @@ class Decision(Expression):
         return None
 
     def narrowed(self, name: str, values: Iterable[object] | None = None) -> Choice:
-        """The decision under a name, with only some of its values, in their order; with all of them by default.
+        """The decision under a name, with at least one of its values, in their order; with all of them by default.
 
         It stays an `Int` where the values do: from one of them on, in the same steps.
 
         Raises:
-            SpaceError: If there is no value, or one is not among those of the decision.
+            SpaceError: If a value is not among those of the decision.
         """
         if values is not None and name != self.name:
             return self.narrowed(name).narrowed(name, values)
         kept = range(len(self.values)) if values is None else sorted({self.index(value) for value in values})
-        if not kept:
-            raise SpaceError(f"decision '{name}' has no values left; it needs at least one")
         left = [self.values[index] for index in kept]
         if isinstance(self, Int) and kept[-1] - kept[0] == len(kept) - 1:
             return _int(name, left[0], left[-1], self.step or 1)  # type: ignore[arg-type]

@@ -380,9 +380,14 @@ def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[
         raise SpaceError(f"domains must be a mapping from names of decisions to values, not {domains!r}")
     kept = {}
     for name, values in (domains or {}).items():
-        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise SpaceError(f"the domain of decision '{name}' must be a sequence of values, not {values!r}")
-        kept[name] = tuple(values)
+        try:
+            kept[name] = () if isinstance(values, (str, bytes)) else tuple(values)
+        except TypeError:
+            kept[name] = ()
+        if not kept[name]:
+            raise SpaceError(
+                f"the domain of decision '{name}' must be a sequence of at least one value, not {values!r}"
+            )
     return kept
 
 

@@ -275,8 +275,6 @@ def _parquet(part: Path) -> Iterator[Write]:
 def write_candidates(candidates: Candidates, target: str, *, lines: bool = False) -> None:
     """Writes the values of candidates to a file, or to standard output."""
     if kind_of(target) == "npz":
-        if not Path(target).parent.is_dir():
-            raise FileNotFoundError(f"{target}: there is no folder {Path(target).parent}")
         candidates.save(target)
         return
     decisions = candidates.space.decisions

@@ -141,7 +141,7 @@ def pruned(space: Space, part: Space) -> tuple[Table, dict[str, dict[str, list[A
 def domain(decision: Decision) -> str:
     """The values of a decision, as short as they can be read."""
     values = [str(value) for value in decision.values]
-    if decision.step is not None and len(values) > 2:
+    if decision.step is not None and len(values) > 3:
         return f"{values[0]}..{values[-1]}" + (f" step {decision.step}" if decision.step > 1 else "")
     if len(values) > SHOWN:
         values = [*values[: SHOWN - 2], "...", values[-1]]
