@@ -162,6 +162,7 @@ def test_an_int_stays_one_where_its_values_go_on_in_its_steps() -> None:
 def test_tied_uses_and_expressions_follow() -> None:
     width = ab.Int("width", 1, 4)
     space = ab.Space([layers.Input((4,)), layers.Dense(width), layers.Dense(width * 2)], domains={"width": [2, 4]})
+    assert "4: units, set by (width * 2)" in space.architecture(width=2).explain("dense_1")
     assert space.evaluate({"width": [2, 4]})["params"].tolist() == [5 * 2 + 3 * 4, 5 * 4 + 5 * 8]
     with pytest.raises(SpaceError, match="3 is not a value of decision 'width'"):
         space.architecture(width=3)

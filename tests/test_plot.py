@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,11 @@ def small() -> ab.Space:
             layers.Dense(ab.Choice("last", [1, 2, 10])),
         ]
     )
+
+
+def test_plotly_is_loaded_with_the_first_plot_only() -> None:
+    code = "import sys, archbudget as ab; ab.plot; assert 'plotly' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # Distributions

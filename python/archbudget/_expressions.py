@@ -10,7 +10,7 @@ import numpy as np
 from archbudget.errors import CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
@@ -41,6 +41,11 @@ class Expression:
     def decisions(self) -> Iterator[Decision]:
         """Each decision that it reads."""
         raise NotImplementedError
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """The expression as it is read, its decisions by their names in a space."""
+        del names
+        return repr(self)
 
     def __add__(self, other: IntLike) -> Expression:
         return Binary("add", self, other)
@@ -113,11 +118,24 @@ class Binary(Expression):
             if isinstance(side, Expression):
                 yield from side.decisions()
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """The expression as it is read, its decisions by their names in a space."""
+        return self._joined(*(side.text(names) if isinstance(side, Expression) else repr(side) for side in self._sides))
+
     def __repr__(self) -> str:
+        return self._joined(*(repr(side) for side in self._sides))
+
+    @property
+    def _sides(self) -> tuple[IntLike, IntLike]:
+        return (self.left, self.right)
+
+    def _joined(self, left: str, right: str) -> str:
         signs = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//", "at_most": "<="}
-        if self.operator in signs:
-            return f"({self.left!r} {signs[self.operator]} {self.right!r})"
-        return f"{self.operator}({self.left!r}, {self.right!r})"
+        return (
+            f"({left} {signs[self.operator]} {right})"
+            if self.operator in signs
+            else f"{self.operator}({left}, {right})"
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -243,6 +261,10 @@ class Decision(Expression):
     def decisions(self) -> Iterator[Decision]:
         """Itself."""
         yield self
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """Its name in a space."""
+        return names.get(self.name, self.name)
 
     def _set(self, name: str, values: Iterable[object]) -> None:
         if not isinstance(name, str) or not name:

@@ -116,13 +116,7 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
 
     shares: Mapping[str, Mapping[Any, float]]
     if isinstance(source, FeasibleSet):
-        found = source.marginals()
-        # Decisions that none of these networks reads have a row too.
-        shares = {
-            name: {value: found.get(name, {}).get(value, 0.0) for value in decision.values}
-            for name, decision in source.space.decisions.items()
-        }
-        what = source.budget.describe()
+        shares, what = source.marginals(), source.budget.describe()
     else:
         shares, what = source, "the budget"
     cells = [cell for name, row in shares.items() for cell in _cells(name, row)]
@@ -142,10 +136,11 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
             hovertemplate="%{y} = %{text}<br>%{customdata} of the networks<extra></extra>",
         )
     )
+    subtitle = "the darker, the more networks have it; grey: none has it"
+    if not getattr(shares, "exact", True):
+        subtitle += "; rounded"
     figure.update_layout(
-        **_layout(
-            f"values in the networks that fit {what}", "the darker, the more networks have it; grey: none has it"
-        ),
+        **_layout(f"values in the networks that fit {what}", subtitle),
         height=150 + 36 * max(len(shares), 3),
         barmode="overlay",
         uniformtext={"minsize": 9, "mode": "hide"},
