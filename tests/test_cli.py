@@ -36,7 +36,8 @@ space = ab.Space([
     layers.Flatten(),
     layers.Dense(10),
 ])
-wide = ab.Space([layers.Input((4,)), layers.Repeat(3, layers.Dense(ab.Int("units", 1, 64)))])
+units = ab.Choice("units", [1, 3, 7, 17, 29, 53, 97, 131, 197, 263, 389, 511])
+rough = ab.Space([layers.Input((4,)), layers.Repeat(6, layers.Dense(units))])
 strings = ab.Space([
     layers.Input((8, 8, 1)),
     layers.Conv2D(4, 3, padding=ab.Choice("padding", ["valid", "same"]), use_bias=ab.Choice("bias", [True, False])),
@@ -273,17 +274,21 @@ def test_count_of_nothing_has_no_inside(space: ab.Space, capsys: pytest.CaptureF
 def test_count_has_certified_bounds_where_the_memory_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     import toy
 
-    budget = ["--params", "2_500"]
-    expected = toy.wide.within(ab.Budget(params=2_500)).count()
-    assert main(["count", "toy:wide", *budget, "--memory", "4k", "--json"]) == 0
+    budget = ["--params", "100k"]
+    expected = toy.rough.within(ab.Budget(params=100_000)).count()
+    assert main(["count", "toy:rough", *budget, "--memory", "16k", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["exact"] is False
     assert "count" not in data
     assert data["lower"] <= expected <= data["upper"]
-    assert main(["count", "toy:wide", *budget, "--memory", "4k"]) == 0
-    assert f"between {data['lower']:,} and {data['upper']:,} of 262,144 networks" in capsys.readouterr().out
-    assert main(["count", "toy:wide", *budget, "--memory", "1G", "--json"]) == 0
+    assert main(["count", "toy:rough", *budget, "--memory", "16k"]) == 0
+    assert f"between {data['lower']:,} and {data['upper']:,} of 2,985,984 networks" in capsys.readouterr().out
+    assert main(["count", "toy:rough", *budget, "--memory", "1G", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["count"] == expected
+    assert main(["sample", "toy:rough", *budget, "--memory", "16k", "-n", "500", "-o", "a.npz", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert 0 < data["acceptance"] <= 1
+    assert data["metrics"]["params"]["largest"] <= 100_000
 
 
 def test_count_without_a_budget(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:

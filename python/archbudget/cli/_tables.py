@@ -64,7 +64,7 @@ def table(*columns: str, left: int = 1) -> Table:
     return made
 
 
-def percent(part: int, total: int) -> str:
+def percent(part: float, total: float) -> str:
     """A share, with three digits that say something."""
     return f"{100 * part / total:.3g} %" if total else "0 %"
 
