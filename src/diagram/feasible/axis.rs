@@ -145,7 +145,7 @@ impl Axis {
 
 /// `a / b` for numbers that are not negative.
 #[inline]
-fn quotient(a: i64, b: i64) -> i64 {
+pub(super) fn quotient(a: i64, b: i64) -> i64 {
     // Floating point divides several times faster, and is exact as long as the numbers are.
     if a < 1 << 51 { (a as f64 / b as f64) as i64 } else { a / b }
 }

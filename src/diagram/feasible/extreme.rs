@@ -53,7 +53,7 @@ impl Feasible {
         if graph.terminal() == ROOT {
             return Ok(Some(choices));
         }
-        let values = self.values_of(graph, metric, interrupt)?;
+        let values = graph.values(&self.diagram, metric, interrupt)?;
         let path = match answer {
             Answer { rounded: Some(_), .. } => self.search_extreme(graph, &values, metric, end, interrupt)?,
             Answer { table, .. } => match table {
@@ -67,21 +67,6 @@ impl Feasible {
             choices[self.diagram.stage(node).decision] = graph.arcs[arc].label;
         }
         Ok(Some(choices))
-    }
-
-    /// For each arc of the graph its own value of a metric.
-    fn values_of(&self, graph: &Graph, metric: usize, interrupt: Interrupt<'_>) -> Result<Vec<i64>> {
-        let mut reader = self.diagram.reader();
-        let mut values = Vec::with_capacity(graph.arcs.len());
-        for node in 0..graph.terminal() {
-            if interrupt() {
-                return Err(Error::interrupted());
-            }
-            for arc in graph.arcs_of(node) {
-                values.push(reader.arc(node, graph.arcs[arc].label as usize).cost[metric]);
-            }
-        }
-        Ok(values)
     }
 
     /// Best first: a partial candidate promises the value of its best completion, whatever the bounds, or the bound on

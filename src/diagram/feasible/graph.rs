@@ -294,6 +294,32 @@ impl Graph {
         Verdict::Open(Column { costs, window })
     }
 
+    /// For each arc the value of a metric of the layers that it finishes.
+    pub(super) fn values(&self, diagram: &Diagram, metric: usize, interrupt: Interrupt<'_>) -> Result<Vec<i64>> {
+        let mut reader = diagram.reader();
+        let mut values = Vec::with_capacity(self.arcs.len());
+        for node in 0..self.terminal() {
+            if interrupt() {
+                return Err(Error::interrupted());
+            }
+            for arc in self.arcs_of(node) {
+                values.push(reader.arc(node, self.arcs[arc].label as usize).cost[metric]);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Makes costs what they add beyond the least, in the largest possible unit; returns the least sum and the unit.
+    pub(super) fn simplify(&self, costs: &mut [i64]) -> (i64, i64) {
+        let least = self.completions(costs, i64::min);
+        self.reduce(costs, |from, cost, to| cost + least[to] - least[from]);
+        let unit = costs.iter().fold(0_i64, |unit, cost| unit.gcd(cost)).max(1);
+        for cost in costs {
+            *cost /= unit;
+        }
+        (least[ROOT as usize], unit)
+    }
+
     /// Gives each arc another cost: of its node, its cost, and the node it leads to.
     fn reduce(&self, costs: &mut [i64], cost: impl Fn(usize, i64, usize) -> i64) {
         for node in 0..self.terminal() {

@@ -10,6 +10,7 @@
 
 mod axis;
 mod composite;
+mod distribution;
 mod extreme;
 mod graph;
 mod marginals;
@@ -30,6 +31,7 @@ use graph::Graph;
 use members::{Rank, Ranks};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
+pub use distribution::Distribution;
 pub use extreme::End;
 use number::Number;
 use rounded::Plans;
@@ -140,10 +142,19 @@ enum Width {
 
 impl Width {
     fn of(graph: &Graph) -> Self {
+        Self::from_node(graph, 1)
+    }
+
+    /// The root included.
+    fn of_all(graph: &Graph) -> Self {
+        Self::from_node(graph, ROOT)
+    }
+
+    fn from_node(graph: &Graph, first: u32) -> Self {
         let mut paths: Vec<Option<u128>> = vec![Some(0); graph.terminal() as usize + 1];
         paths[graph.terminal() as usize] = Some(1);
         let mut most = Some(0);
-        for node in (1..graph.terminal()).rev() {
+        for node in (first..graph.terminal()).rev() {
             let mut arcs = graph.arcs_of(node);
             let sum = arcs.try_fold(0_u128, |sum, arc| {
                 let ways = paths[graph.arcs[arc].end as usize]?.checked_mul(u128::from(graph.ways(arc)))?;
