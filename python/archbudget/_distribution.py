@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,8 @@ class Distribution:
         """
         if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 <= q <= 1:
             raise SpaceError(f"a quantile is taken at a number from 0 to 1, not at {q!r}")
-        numerator, denominator = float(q).as_integer_ratio()
-        wanted = -(-self.total * numerator // denominator)
+        # As it is written: 0.05 is a twentieth, not the binary number next to it.
+        wanted = math.ceil(self.total * Fraction(repr(float(q))))
         return int(self.values[min(bisect_left(self._sums, wanted), len(self._sums) - 1)]) + self.error
 
     def cdf(self, value: float) -> float:

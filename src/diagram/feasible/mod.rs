@@ -300,8 +300,8 @@ impl Feasible {
     /// How much may be spent on listing sums.
     fn effort(&self) -> Effort {
         Effort {
-            node: (self.memory / 64).clamp(1 << 10, 1 << 20),
-            all: (self.memory / 32).clamp(1 << 12, 1 << 25),
+            node: (self.memory >> 10).clamp(16, 1 << 20),
+            all: (self.memory >> 5).clamp(1 << 10, 1 << 25),
         }
     }
 
@@ -338,7 +338,7 @@ impl Feasible {
     fn rounded(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Answer> {
         let composites = Composites::new(graph.one_sided(), interrupt)?;
         let width = Width::of(&composites.graph);
-        let plans = Plans::new(&composites, interrupt)?;
+        let plans = Plans::new(&composites, self.memory, interrupt)?;
         let cells = |classes, rounding| plans.cells(classes, rounding);
         let fits = |classes: usize, work: usize| {
             let (count, steps) = cells(classes, Rounding::Down).size();

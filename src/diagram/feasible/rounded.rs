@@ -11,17 +11,30 @@ use crate::Result;
 use crate::diagram::{Interrupt, ROOT};
 use std::sync::Arc;
 
-/// The most sums of the prefixes of a node that are listed.
-const POINTS: usize = 1 << 16;
+/// What may be kept and gone through, as parts of the memory.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The most sums of the prefixes of a node that are listed.
+    points: usize,
+    /// The most completions of a node that are kept as a list.
+    items: usize,
+    /// The most completions of a node that are gone through.
+    scattered: usize,
+    /// The most cells of a node that needs no work for each of them.
+    free: usize,
+}
 
-/// The most completions of a node that are kept as a list, and of all nodes.
-const ITEMS: (usize, usize) = (1 << 16, 1 << 22);
-
-/// The most completions of a node that are gone through.
-const SCATTERED: usize = 1 << 23;
-
-/// The most cells of a node that needs no work for each of them.
-const FREE: usize = 1 << 22;
+impl Limits {
+    /// For one GiB: 65,536 sums, as many completions, 8 and 4 million.
+    fn of(memory: usize) -> Self {
+        Self {
+            points: memory >> 14,
+            items: memory >> 14,
+            scattered: memory >> 7,
+            free: memory >> 8,
+        }
+    }
+}
 
 /// How the cells of a node are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,18 +50,20 @@ pub(super) struct Plans {
     graph: Arc<Graph>,
     plans: Vec<Plan>,
     special: Special,
+    limits: Limits,
 }
 
 impl Plans {
-    pub(super) fn new(composites: &Composites, interrupt: Interrupt<'_>) -> Result<Self> {
+    pub(super) fn new(composites: &Composites, memory: usize, interrupt: Interrupt<'_>) -> Result<Self> {
+        let limits = Limits::of(memory);
         let graph = Arc::clone(&composites.graph);
         let dims = graph.dims();
         let effort = Effort {
-            node: 1 << 16,
-            all: 1 << 24,
+            node: (memory >> 14).max(16),
+            all: (memory >> 6).max(1 << 10),
         };
-        let mut points = listed(&graph);
-        let (items, passed) = completions(&graph);
+        let mut points = listed(&graph, limits.points);
+        let (items, passed) = completions(&graph, limits.items);
         let mut backward = Vec::new();
         for dim in 0..dims {
             backward.push(axis::breakpoints(&graph, dim, effort, true, interrupt)?);
@@ -69,12 +84,12 @@ impl Plans {
                 continue;
             }
             let mut ends = graph.arcs_of(node).map(|arc| graph.arcs[arc].end as usize);
-            scattered[place] = passed[place] <= SCATTERED && ends.all(|end| exact[end] && items[end].is_some());
+            scattered[place] = passed[place] <= limits.scattered && ends.all(|end| exact[end] && items[end].is_some());
             let lists: Option<Vec<_>> = backward.iter().map(|lists| lists[place].clone()).collect();
             plans[place] = Plan::Grid;
             if let Some(lists) = lists {
                 let cells = lists.iter().map(Vec::len).fold(1, usize::saturating_mul);
-                if scattered[place] && cells <= FREE {
+                if scattered[place] && cells <= limits.free {
                     exact[place] = true;
                     plans[place] = Plan::Exact(lists.into_iter().map(Axis::Ends).collect());
                 }
@@ -95,6 +110,7 @@ impl Plans {
                 scattered,
                 ..Special::default()
             },
+            limits,
         })
     }
 
@@ -107,7 +123,7 @@ impl Plans {
                 Plan::Exact(axes) => axes[dim].clone(),
                 Plan::Grid => {
                     let free = if self.special.scattered[node as usize] {
-                        let most = (FREE as f64).powf(1.0 / dims as f64) as usize;
+                        let most = (self.limits.free as f64).powf(1.0 / dims as f64) as usize;
                         classes.saturating_mul(4).min(most).max(classes)
                     } else {
                         classes
@@ -122,7 +138,7 @@ impl Plans {
 }
 
 /// For each node the sums that its prefixes come to, where they are few.
-fn listed(graph: &Graph) -> Vec<Option<Arc<Points>>> {
+fn listed(graph: &Graph, most: usize) -> Vec<Option<Arc<Points>>> {
     let nodes = graph.terminal() as usize + 1;
     let mut found: Vec<Option<Points>> = (0..nodes).map(|_| Some(Points::default())).collect();
     let start: Box<[i64]> = vec![0; graph.dims()].into();
@@ -130,7 +146,7 @@ fn listed(graph: &Graph) -> Vec<Option<Arc<Points>>> {
         sums: start.to_vec(),
         places: std::iter::once((start, 0)).collect(),
     });
-    let mut left = POINTS * 8;
+    let mut left = most.saturating_mul(8);
     for node in 0..graph.terminal() {
         let (before, after) = found.split_at_mut(node as usize + 1);
         let own = &before[node as usize];
@@ -153,7 +169,7 @@ fn listed(graph: &Graph) -> Vec<Option<Arc<Points>>> {
                 }
             }
             left = left.saturating_sub(own.places.len());
-            if left == 0 || points.places.len() > POINTS {
+            if left == 0 || points.places.len() > most {
                 *target = None;
             }
         }
@@ -162,7 +178,7 @@ fn listed(graph: &Graph) -> Vec<Option<Arc<Points>>> {
 }
 
 /// For each node what its completions come to, where they are few; and how many there are.
-fn completions(graph: &Graph) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
+fn completions(graph: &Graph, most: usize) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
     let terminal = graph.terminal() as usize;
     let dims = graph.dims();
     let mut found: Vec<Option<Arc<Items>>> = vec![None; terminal + 1];
@@ -171,7 +187,7 @@ fn completions(graph: &Graph) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
         costs: vec![0; dims],
         ways: vec![1],
     }));
-    let mut left = ITEMS.1;
+    let mut left = most.saturating_mul(64);
     for node in (0..terminal as u32).rev() {
         let arcs = graph.arcs_of(node);
         let ends: Option<Vec<_>> = arcs
@@ -181,7 +197,7 @@ fn completions(graph: &Graph) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
         let Some(ends) = ends else { continue };
         let all: usize = ends.iter().map(|items| items.ways.len()).sum();
         passed[node as usize] = all;
-        if all > ITEMS.0.min(left) {
+        if all > most.min(left) {
             continue;
         }
         left -= all;
