@@ -274,18 +274,18 @@ def test_count_of_nothing_has_no_inside(space: ab.Space, capsys: pytest.CaptureF
 def test_count_has_certified_bounds_where_the_memory_is_short(capsys: pytest.CaptureFixture[str]) -> None:
     import toy
 
-    budget = ["--params", "100k"]
-    expected = toy.rough.within(ab.Budget(params=100_000)).count()
-    assert main(["count", "toy:rough", *budget, "--memory", "16k", "--json"]) == 0
+    budget = ["--params", "100k", "--macs", "98k"]
+    expected = toy.rough.within(ab.Budget(params=100_000, macs=98_000)).count()
+    assert main(["count", "toy:rough", *budget, "--memory", "24k", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["exact"] is False
     assert "count" not in data
     assert data["lower"] <= expected <= data["upper"]
-    assert main(["count", "toy:rough", *budget, "--memory", "16k"]) == 0
+    assert main(["count", "toy:rough", *budget, "--memory", "24k"]) == 0
     assert f"between {data['lower']:,} and {data['upper']:,} of 2,985,984 networks" in capsys.readouterr().out
     assert main(["count", "toy:rough", *budget, "--memory", "1G", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["count"] == expected
-    assert main(["sample", "toy:rough", *budget, "--memory", "16k", "-n", "500", "-o", "a.npz", "--json"]) == 0
+    assert main(["sample", "toy:rough", *budget, "--memory", "24k", "-n", "500", "-o", "a.npz", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert 0 < data["acceptance"] <= 1
     assert data["metrics"]["params"]["largest"] <= 100_000

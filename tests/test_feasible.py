@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,11 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
 from random_spaces import METRICS, SEEDS, Enumeration, random_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
 
 MOST = 2**63 - 1
 
@@ -163,7 +168,9 @@ def test_a_pruned_space_keeps_what_fits_and_nothing_useless(seed: int) -> None:
         pruned = fits.prune()
         left = pruned.within(fits.budget)
         assert left.count() == len(networks)
-        assert sorted(repr(sorted(arch.items())) for arch in left) == sorted(repr(sorted(each.items())) for each in networks)
+        assert sorted(repr(sorted(arch.items())) for arch in left) == sorted(
+            repr(sorted(each.items())) for each in networks
+        )
         for name, decision in pruned.decisions.items():
             for value in decision.values:
                 used = any(name in network and same(network[name], value) for network in networks)
@@ -227,6 +234,96 @@ def test_rounded_sets_bound_the_count_and_hold_only_what_fits(seed: int) -> None
         while (found := exact.allowed(prefix)) is not None:
             assert fits.allowed(prefix) == found
             prefix.append(rng.choice([index for index, fit in enumerate(found[1]) if fit]))
+
+
+def every_row(space: ab.Space) -> npt.NDArray[np.uint8]:
+    """The indices of all combinations of values."""
+    columns = [np.arange(len(decision.values), dtype=np.uint8) for decision in space.decisions.values()]
+    return np.stack([column.ravel() for column in np.meshgrid(*columns, indexing="ij")], axis=1)
+
+
+def chain_of_dense() -> ab.Space:
+    """923,521 networks, with a state for each width."""
+    widths = [*range(3, 90, 3), 101, 107]
+    dense = [layers.Dense(ab.Choice(f"width{i}", widths)) for i in range(4)]
+    return ab.Space([layers.Input((7,)), *dense, layers.Dense(3)])
+
+
+def chain_of_convolutions() -> ab.Space:
+    """65,536 networks in which weights and MACs are not in proportion."""
+    body: list[Any] = [layers.Input((9, 9, 2))]
+    for i in range(4):
+        filters = ab.Choice(f"filters{i}", [3, 5, 8, 11, 17, 23, 31, 40])
+        kernel = ab.Choice(f"kernel{i}", [1, 3])
+        body += [
+            layers.Conv2D(filters, kernel, padding="same", strides=2 if i == 1 else 1),
+            layers.BatchNormalization(),
+        ]
+    return ab.Space([*body, layers.GlobalAveragePooling2D(), layers.Dense(3)])
+
+
+SHARES: list[dict[str, tuple[float | None, float | None]]] = [
+    {"params": (None, 0.3)},
+    {"params": (0.3, 0.5)},
+    {"macs": (0.9, None)},
+    {"params": (None, 0.4), "macs": (None, 0.5)},
+    {"params": (0.2, 0.6), "macs": (0.3, 0.5)},
+    {"params": (None, 0.5), "macs": (None, 0.5), "trainable_params": (0.1, 0.55)},
+    {"params": (None, 0.5), "macs": (0.2, None), "peak_activation_bytes": (0.3, 0.8)},
+]
+"""For each metric the shares of all networks that lie below the ends of its range."""
+
+
+@pytest.mark.parametrize("make", [chain_of_dense, chain_of_convolutions])
+def test_bounds_hold_where_memory_is_short(make: Callable[[], ab.Space]) -> None:
+    space = make()
+    rows = every_row(space)
+    counts = space.evaluate(rows)
+    rounded = 0
+    for shares in SHARES:
+        bounds = {
+            metric: tuple(None if share is None else int(np.quantile(counts[metric], share)) for share in ends)
+            for metric, ends in shares.items()
+        }
+        budget = ab.Budget(**bounds)  # type: ignore[arg-type]
+        fits = np.ones(len(rows), dtype=bool)
+        for metric, (low, high) in budget.items():
+            fits &= (low <= counts[metric]) & (counts[metric] <= high)
+        expected = int(fits.sum())
+        marginals = {
+            name: np.bincount(rows[fits, column], minlength=len(decision.values)) / expected
+            for column, (name, decision) in enumerate(space.decisions.items())
+        }
+        assert space.within(budget).count() == expected
+        for memory in (1 << 17, 1 << 18, 1 << 20):
+            known = space.within(budget, memory=memory)
+            count = known.count()
+            drawn = space.evaluate(known.sample(2000, seed=1))
+            assert all(
+                drawn[metric].min() >= low and drawn[metric].max() <= high for metric, (low, high) in budget.items()
+            )
+            found = known.marginals()
+            error = max(np.abs(list(found[name].values()) - own).max() for name, own in marginals.items())
+            if known.exact:
+                assert count == expected
+                assert error < 1e-12
+                assert known.acceptance == 1
+                continue
+            rounded += 1
+            assert isinstance(count, ab.Bounds)
+            assert count.lower <= expected <= count.upper
+            assert not found.exact
+            # A share of the superset is off by no more than its excess.
+            assert error <= 1 - expected / count.upper + 1e-9
+            assert known.acceptance == pytest.approx(expected / count.upper, abs=0.1)
+            assert isinstance(known.fraction(), ab.Bounds)
+            with pytest.raises(LimitError, match="exact count"):
+                known.candidates(0, 1)
+            with pytest.raises(LimitError, match="exact count"):
+                known.rank(known.sample(1)[0])
+            with pytest.raises(LimitError, match="exact count"):
+                next(iter(known))
+    assert rounded >= 5
 
 
 def chi_square_p(counts: list[int], expected: float) -> float:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Distribution:
     """How many networks of a space have each value of a metric; so which budget keeps five per cent of them.
 
-    Exact wherever the values can be told apart in some seconds. Where they are too many, neighbouring values are counted
-    together under the smallest of them, and `error` says by how much a value may be too small.
+    Exact wherever the values can be told apart in some seconds. Where they are too many, neighbouring values are
+    counted together under the smallest of them, and `error` says by how much a value may be too small.
     """
 
     def __init__(self, metric: str, values: list[int], counts: list[int], error: int) -> None:

@@ -35,7 +35,11 @@ pub(super) enum Rounding {
 #[derive(Debug, Clone)]
 pub(super) enum Map {
     /// The first `zeros` get to class 0, all others to one that is `by` larger.
-    Shift { zeros: usize, by: i64, len: usize },
+    Shift {
+        zeros: usize,
+        by: i64,
+        len: usize,
+    },
     Table(Vec<u32>),
 }
 
@@ -116,7 +120,9 @@ impl Axis {
         }
         let sums = (0..len).map(|class| self.at(class) + cost);
         let classes: Option<Vec<u32>> = match to {
-            Self::Grid { .. } => sums.map(|sum| to.class(sum, rounding).map(|class| class as u32)).collect(),
+            Self::Grid { .. } => sums
+                .map(|sum| to.class(sum, rounding).map(|class| class as u32))
+                .collect(),
             // Both ascend, so they are gone through together.
             Self::Reached(known) => {
                 let mut after = 0;
@@ -147,7 +153,11 @@ impl Axis {
 #[inline]
 pub(super) fn quotient(a: i64, b: i64) -> i64 {
     // Floating point divides several times faster, and is exact as long as the numbers are.
-    if a < 1 << 51 { (a as f64 / b as f64) as i64 } else { a / b }
+    if a < 1 << 51 {
+        (a as f64 / b as f64) as i64
+    } else {
+        a / b
+    }
 }
 
 impl Map {

@@ -31,7 +31,11 @@ const SUMS: f64 = (1 << 22) as f64;
 /// The sums that prefixes of a node come to, with how many prefixes come to each.
 enum Sums<N> {
     /// In steps from a first one on.
-    Dense { first: i64, step: i64, counts: Vec<N> },
+    Dense {
+        first: i64,
+        step: i64,
+        counts: Vec<N>,
+    },
     Sparse(FxHashMap<i64, N>),
 }
 
@@ -122,7 +126,9 @@ impl Diagram {
         root.add(start, &N::of(1));
         sums[ROOT as usize] = Some(root);
         for node in 0..terminal {
-            let Some(own) = sums[node as usize].take() else { continue };
+            let Some(own) = sums[node as usize].take() else {
+                continue;
+            };
             for arc in graph.arcs_of(node) {
                 if interrupt() {
                     return Err(Error::interrupted());

@@ -83,7 +83,9 @@ impl Feasible {
         let nodes = graph.terminal() as usize + 1;
         let mut best = vec![0; nodes];
         for node in (0..graph.terminal()).rev() {
-            let found = graph.arcs_of(node).map(|arc| join(combine, values[arc], best[graph.arcs[arc].end as usize]));
+            let found = graph
+                .arcs_of(node)
+                .map(|arc| join(combine, values[arc], best[graph.arcs[arc].end as usize]));
             best[node as usize] = found.reduce(|a, b| end.of(a, b)).unwrap_or(0);
         }
         let base = self.diagram.base()[metric];
@@ -99,7 +101,11 @@ impl Feasible {
         let mut steps: Vec<(usize, u32, usize)> = Vec::new();
         let mut waiting = BinaryHeap::new();
         waiting.push(Partial {
-            promise: if end == End::Largest { promise(base, ROOT) } else { -promise(base, ROOT) },
+            promise: if end == End::Largest {
+                promise(base, ROOT)
+            } else {
+                -promise(base, ROOT)
+            },
             node: ROOT,
             spent: base,
             sums: vec![0; graph.dims()].into(),

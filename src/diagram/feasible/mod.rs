@@ -27,16 +27,16 @@ use crate::space::Program;
 use crate::{Error, ErrorKind, Result};
 use axis::{Effort, Rounding};
 use composite::Composites;
-use graph::Graph;
-use members::{Rank, Ranks};
-use num_bigint::BigUint;
-use num_traits::{ToPrimitive, Zero};
 pub use distribution::Distribution;
 pub use extreme::End;
+use graph::Graph;
+use members::{Place, Rank, Ranks, Step};
+use num_bigint::BigUint;
+use num_traits::{ToPrimitive, Zero};
 use number::Number;
-use rounded::Plans;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
+use rounded::Plans;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use table::{Cells, Special, Table};
@@ -388,7 +388,10 @@ impl Feasible {
     pub fn count(&self, interrupt: Interrupt<'_>) -> Result<Count> {
         let answer = self.answer(interrupt)?;
         let upper = answer.total();
-        let lower = answer.rounded.as_ref().map_or_else(|| upper.clone(), |(_, lower)| lower.clone());
+        let lower = answer
+            .rounded
+            .as_ref()
+            .map_or_else(|| upper.clone(), |(_, lower)| lower.clone());
         Ok(Count { lower, upper })
     }
 
@@ -402,11 +405,17 @@ impl Feasible {
 
     /// How many of the candidates that were drawn so far, and of those among them that fit.
     pub fn drawn(&self) -> (u64, u64) {
-        (self.drawn.load(Ordering::Relaxed), self.accepted.load(Ordering::Relaxed))
+        (
+            self.drawn.load(Ordering::Relaxed),
+            self.accepted.load(Ordering::Relaxed),
+        )
     }
 
     fn nothing_fits() -> Error {
-        Error::new(ErrorKind::Argument, "no candidate fits the budget, so none can be drawn")
+        Error::new(
+            ErrorKind::Argument,
+            "no candidate fits the budget, so none can be drawn",
+        )
     }
 
     /// Draws `n` candidates uniformly and independently among those that fit; as [`Diagram::sample`].
@@ -432,56 +441,107 @@ impl Feasible {
         if n > 0 && total.is_zero() {
             return Err(Self::nothing_fits());
         }
-        let graph = &table.cells.graph;
-        let terminal = graph.terminal();
-        work_off(blocks(n, columns), workers, || (), |(), (block, mut columns)| {
-            let mut rng = stream(seed, block as u64);
-            let rows = (n - block * BLOCK).min(BLOCK);
-            let mut drawn = 0;
-            let mut path = Vec::new();
-            for row in 0..rows {
+        let is_single = table.cells.graph.terminal() == ROOT;
+        work_off(
+            blocks(n, columns),
+            workers,
+            || (),
+            |(), (block, mut columns)| {
+                let mut rng = stream(seed, block as u64);
+                let rows = (n - block * BLOCK).min(BLOCK);
                 for column in &mut columns {
-                    column[row] = T::of(0);
+                    column.fill(T::of(0));
                 }
-                if terminal == ROOT {
-                    continue;
+                if is_single {
+                    return Ok(());
                 }
-                let mut tries = 0;
-                loop {
-                    let place = table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
-                    drawn += 1;
-                    let Some((composites, _)) = &answer.rounded else {
-                        table.member(place, |node, arc, _| {
-                            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
-                        });
-                        break;
-                    };
-                    path.clear();
-                    table.member(place, |node, arc, way| {
-                        composites.expand(node, graph.arcs[arc].label, way, |node, arc| path.push((node, arc)));
-                    });
-                    if composites.fine.keeps(path.iter().map(|&(_, arc)| arc)) {
-                        for &(node, arc) in &path {
-                            columns[self.diagram.stage(node).decision][row] =
-                                T::of(composites.fine.arcs[arc].label);
-                        }
-                        break;
+                let mut next = || table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
+                let drawn = match &answer.rounded {
+                    None => {
+                        self.draw_exact(table, &mut next, rows, &mut columns);
+                        rows
                     }
-                    tries += 1;
-                    if tries == TRIES {
-                        return Err(Error::new(
-                            ErrorKind::Limit,
-                            format!(
-                                "none of {TRIES} candidates drawn from the superset of this set fits; allow more memory"
-                            ),
-                        ));
-                    }
+                    Some((composites, _)) => self.draw_rounded(table, composites, &mut next, rows, &mut columns)?,
+                };
+                self.drawn.fetch_add(drawn as u64, Ordering::Relaxed);
+                self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
+                Ok(())
+            },
+        )
+    }
+
+    /// Draws rows of an exact table.
+    fn draw_exact<T: Index, N: Number>(
+        &self,
+        table: &Table<N>,
+        next: &mut impl FnMut() -> Place<N>,
+        rows: usize,
+        columns: &mut [&mut [T]],
+    ) {
+        /// So many rows go on in turn: while one waits for memory, the others work.
+        const TOGETHER: usize = 16;
+        let graph = &table.cells.graph;
+        let mut write = |row: usize, (node, arc, _): Step| {
+            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
+        };
+        let mut walkers = Vec::with_capacity(TOGETHER);
+        for start in (0..rows).step_by(TOGETHER) {
+            for row in start..rows.min(start + TOGETHER) {
+                if let Some((walker, first)) = table.begin(next()) {
+                    write(row, first);
+                    walkers.push((row, walker));
                 }
             }
-            self.drawn.fetch_add(drawn, Ordering::Relaxed);
-            self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
-            Ok(())
-        })
+            while !walkers.is_empty() {
+                walkers.retain_mut(|(row, walker)| match table.step(walker) {
+                    Some(step) => {
+                        write(*row, step);
+                        true
+                    }
+                    None => false,
+                });
+            }
+        }
+    }
+
+    /// Draws rows of a rounded table, each until it fits; returns how many were drawn.
+    fn draw_rounded<T: Index, N: Number>(
+        &self,
+        table: &Table<N>,
+        composites: &Composites,
+        next: &mut impl FnMut() -> Place<N>,
+        rows: usize,
+        columns: &mut [&mut [T]],
+    ) -> Result<usize> {
+        let graph = &table.cells.graph;
+        let fine = &composites.fine;
+        let mut drawn = 0;
+        let mut path = Vec::new();
+        for row in 0..rows {
+            let fits = (0..TRIES).any(|_| {
+                path.clear();
+                drawn += 1;
+                table.member(next(), |(node, arc, way)| {
+                    composites.expand(node, graph.arcs[arc].label, way, |node, arc| path.push((node, arc)));
+                });
+                fine.keeps(&path)
+            });
+            if !fits {
+                return Err(Error::new(
+                    ErrorKind::Limit,
+                    format!("none of {TRIES} candidates drawn from the superset of this set fits; allow more memory"),
+                ));
+            }
+            self.write(fine, &path, row, columns);
+        }
+        Ok(drawn)
+    }
+
+    /// Writes the choices of a candidate, by its nodes and arcs, into a row.
+    fn write<T: Index>(&self, graph: &Graph, path: &[(u32, usize)], row: usize, columns: &mut [&mut [T]]) {
+        for &(node, arc) in path {
+            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
+        }
     }
 
     fn check_columns(&self, n: usize, len: usize) -> Result<()> {
@@ -489,20 +549,16 @@ impl Feasible {
         if len == n * decisions {
             return Ok(());
         }
-        Err(Error::argument(format!("{decisions} columns of {n} indices are needed")))
+        Err(Error::argument(format!(
+            "{decisions} columns of {n} indices are needed"
+        )))
     }
 
     /// Writes `n` candidates, those of rank `start` and the following, into columns as [`Diagram::sample`]. O(n).
     ///
     /// # Errors
     /// `Argument` where there are fewer; `Limit` where the count is not exact; `Interrupted`.
-    pub fn members<T: Index>(
-        &self,
-        start: &BigUint,
-        n: usize,
-        columns: &mut [T],
-        workers: Workers<'_>,
-    ) -> Result<()> {
+    pub fn members<T: Index>(&self, start: &BigUint, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
         let answer = self.answer(workers.interrupt)?;
         answer.require_exact("the candidate of a rank")?;
         self.check_columns(n, columns.len())?;
@@ -526,26 +582,31 @@ impl Feasible {
         workers: Workers<'_>,
     ) -> Result<()> {
         let graph = &table.cells.graph;
-        work_off(blocks(n, columns), workers, || (), |(), (block, mut columns)| {
-            for column in &mut columns {
-                column.fill(T::of(0));
-            }
-            if graph.terminal() == ROOT {
-                return Ok(());
-            }
-            let rows = (n - block * BLOCK).min(BLOCK);
-            let rank = answer.ranks.rank(&(start + block * BLOCK));
-            table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
-                let value = T::of(graph.arcs[arc].label);
-                let column = &mut columns[self.diagram.stage(node).decision];
-                if rows.len() == 1 {
-                    column[rows.start] = value;
-                } else {
-                    column[rows].fill(value);
+        work_off(
+            blocks(n, columns),
+            workers,
+            || (),
+            |(), (block, mut columns)| {
+                for column in &mut columns {
+                    column.fill(T::of(0));
                 }
-            });
-            Ok(())
-        })
+                if graph.terminal() == ROOT {
+                    return Ok(());
+                }
+                let rows = (n - block * BLOCK).min(BLOCK);
+                let rank = answer.ranks.rank(&(start + block * BLOCK));
+                table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
+                    let value = T::of(graph.arcs[arc].label);
+                    let column = &mut columns[self.diagram.stage(node).decision];
+                    if rows.len() == 1 {
+                        column[rows.start] = value;
+                    } else {
+                        column[rows].fill(value);
+                    }
+                });
+                Ok(())
+            },
+        )
     }
 
     /// The rank of a candidate, by the index of the value of each decision; nothing where it does not fit.

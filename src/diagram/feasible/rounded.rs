@@ -48,7 +48,7 @@ enum Plan {
 /// How cells are made, whatever the number of classes.
 pub(super) struct Plans {
     graph: Arc<Graph>,
-    plans: Vec<Plan>,
+    nodes: Vec<Plan>,
     special: Special,
     limits: Limits,
 }
@@ -103,7 +103,7 @@ impl Plans {
         }
         Ok(Self {
             graph,
-            plans,
+            nodes: plans,
             special: Special {
                 points,
                 items,
@@ -118,7 +118,7 @@ impl Plans {
     pub(super) fn cells(&self, classes: usize, rounding: Rounding) -> Cells {
         let dims = self.graph.dims();
         let axes = (0..dims).map(|dim| {
-            let nodes = (0..).zip(&self.plans);
+            let nodes = (0..).zip(&self.nodes);
             let axes = nodes.map(|(node, plan)| match plan {
                 Plan::Exact(axes) => axes[dim].clone(),
                 Plan::Grid => {

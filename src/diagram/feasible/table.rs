@@ -112,21 +112,23 @@ impl Cells {
     fn find_rows(&mut self) {
         let graph = Arc::clone(&self.graph);
         let terminal = graph.terminal();
-        let Kind::All { axes, special, .. } = &self.kind else { return };
+        let Kind::All { axes, special, .. } = &self.kind else {
+            return;
+        };
         let Some(last) = axes.last() else { return };
         let row_of = |node: u32, cell: usize| {
             let len = last[node as usize].len();
             (cell / len, (cell % len) as u32)
         };
-        let mut rows: Vec<Vec<Range<u32>>> = (0..=terminal)
-            .map(|node| match special.points(node) {
-                Some(_) => Vec::new(),
-                None => {
-                    let cells = self.count(node);
-                    vec![u32::MAX..0; cells / last[node as usize].len().max(1)]
-                }
-            })
-            .collect();
+        let nowhere = Range {
+            start: u32::MAX,
+            end: 0,
+        };
+        let empty = |node: u32| match special.points(node) {
+            Some(_) => 0,
+            None => self.count(node) / last[node as usize].len().max(1),
+        };
+        let mut rows: Vec<Vec<Range<u32>>> = (0..=terminal).map(|node| vec![nowhere.clone(); empty(node)]).collect();
         for node in 0..terminal {
             let own = std::mem::take(&mut rows[node as usize]);
             for arc in graph.arcs_of(node) {
@@ -175,7 +177,9 @@ impl Cells {
     }
 
     fn keep_maps(&mut self) {
-        let Kind::All { axes, maps, .. } = &mut self.kind else { return };
+        let Kind::All { axes, maps, .. } = &mut self.kind else {
+            return;
+        };
         let [axes] = &axes[..] else { return };
         let graph = &self.graph;
         let high = graph.windows[0].high;
@@ -183,7 +187,12 @@ impl Cells {
         for node in 0..graph.terminal() {
             let own = &axes[node as usize];
             for arc in graph.arcs_of(node) {
-                let map = own.map(graph.cost(arc)[0], &axes[graph.arcs[arc].end as usize], high, self.rounding);
+                let map = own.map(
+                    graph.cost(arc)[0],
+                    &axes[graph.arcs[arc].end as usize],
+                    high,
+                    self.rounding,
+                );
                 items += match &map {
                     Map::Shift { .. } => 0,
                     Map::Table(table) => table.len(),
@@ -278,7 +287,11 @@ impl Cells {
         for (arc, next) in next.iter_mut().enumerate() {
             if graph.arcs[arc].end as usize == terminal {
                 for cell in next {
-                    *cell = if Some(*cell) == fitting && *cell != NOWHERE { 0 } else { NOWHERE };
+                    *cell = if Some(*cell) == fitting && *cell != NOWHERE {
+                        0
+                    } else {
+                        NOWHERE
+                    };
                 }
             }
         }
@@ -338,7 +351,11 @@ impl Cells {
 
     /// The cell of some sums.
     fn cell_of(&self, axes: &[Vec<Axis>], special: &Special, node: u32, sums: &[i64]) -> Option<usize> {
-        if sums.iter().zip(&self.graph.windows).any(|(&sum, window)| sum > window.high) {
+        if sums
+            .iter()
+            .zip(&self.graph.windows)
+            .any(|(&sum, window)| sum > window.high)
+        {
             return None;
         }
         if let Some(points) = special.points(node) {
@@ -352,7 +369,9 @@ impl Cells {
 
     /// Calls back with each cell of a node that lists its sums, and the cell that an arc leads to.
     fn each_point(&self, points: &Points, arc: usize, mut found: impl FnMut(usize, usize)) {
-        let Kind::All { axes, special, .. } = &self.kind else { return };
+        let Kind::All { axes, special, .. } = &self.kind else {
+            return;
+        };
         let end = self.graph.arcs[arc].end;
         let costs = self.graph.cost(arc);
         let mut after = vec![0; costs.len()];
@@ -387,7 +406,9 @@ impl Cells {
     /// How many classes the axes of the two nodes of an arc have.
     fn lens(&self, axes: &[Vec<Axis>], node: u32, arc: usize) -> Vec<(usize, usize)> {
         let end = self.graph.arcs[arc].end as usize;
-        axes.iter().map(|axes| (axes[node as usize].len(), axes[end].len())).collect()
+        axes.iter()
+            .map(|axes| (axes[node as usize].len(), axes[end].len()))
+            .collect()
     }
 
     /// Calls back with each cell of a node from which an arc leads on, and the cell it leads to.
@@ -468,7 +489,9 @@ impl Cells {
     #[inline]
     pub(super) fn follow(&self, node: u32, cell: usize, arc: usize) -> Option<usize> {
         match &self.kind {
-            Kind::Reached { next, .. } => Some(next[arc][cell]).filter(|&next| next != NOWHERE).map(|next| next as usize),
+            Kind::Reached { next, .. } => Some(next[arc][cell])
+                .filter(|&next| next != NOWHERE)
+                .map(|next| next as usize),
             Kind::All { maps, .. } if !maps.is_empty() => {
                 let map = &maps[arc];
                 (cell < map.len()).then(|| map.get(cell))
@@ -490,12 +513,16 @@ impl Cells {
     /// Counts the completions of each cell of a node by going through them: each belongs to the cells up to the last in
     /// which it fits.
     fn scatter<N: Number>(&self, node: u32, own: &mut [N]) {
-        let Kind::All { axes, special, .. } = &self.kind else { return };
+        let Kind::All { axes, special, .. } = &self.kind else {
+            return;
+        };
         let graph = &self.graph;
         let axes: Vec<_> = axes.iter().map(|axes| &axes[node as usize]).collect();
         let dims = axes.len();
         for arc in graph.arcs_of(node) {
-            let Some(items) = special.items(graph.arcs[arc].end) else { continue };
+            let Some(items) = special.items(graph.arcs[arc].end) else {
+                continue;
+            };
             let cost = graph.cost(arc);
             if let ([axis], [cost]) = (&axes[..], cost) {
                 let (high, each) = (graph.windows[0].high, N::of(graph.ways(arc)));
@@ -542,7 +569,9 @@ fn each_row(maps: &[Map], lens: &[(usize, usize)], row: &mut impl FnMut(usize, u
         match (maps, lens) {
             ([map], _) => row(from, to, Some(map)),
             ([map, maps @ ..], [_, lens @ ..]) => {
-                let scale = lens.iter().fold((1, 1), |scale, len| (scale.0 * len.0, scale.1 * len.1));
+                let scale = lens
+                    .iter()
+                    .fold((1, 1), |scale, len| (scale.0 * len.0, scale.1 * len.1));
                 for class in 0..map.len() {
                     go(maps, lens, (from + class * scale.0, to + map.get(class) * scale.1), row);
                 }
@@ -591,20 +620,25 @@ impl<N: Number> Table<N> {
             let cells = &cells;
             let threads = if work < WORTH_A_THREAD { 1 } else { workers.threads };
             let interrupt = workers.interrupt;
-            work_off(jobs, Workers { threads, interrupt }, || (), |(), (node, own)| {
-                if !graph.is_live(node) {
-                    return Ok(());
-                }
-                own.resize(cells.count(node), N::default());
-                if cells.is_scattered(node) {
-                    cells.scatter(node, own);
-                    return Ok(());
-                }
-                for arc in graph.arcs_of(node) {
-                    cells.add(node, arc, own, &later[(graph.arcs[arc].end - last) as usize]);
-                }
-                Ok(())
-            })?;
+            work_off(
+                jobs,
+                Workers { threads, interrupt },
+                || (),
+                |(), (node, own)| {
+                    if !graph.is_live(node) {
+                        return Ok(());
+                    }
+                    own.resize(cells.count(node), N::default());
+                    if cells.is_scattered(node) {
+                        cells.scatter(node, own);
+                        return Ok(());
+                    }
+                    for arc in graph.arcs_of(node) {
+                        cells.add(node, arc, own, &later[(graph.arcs[arc].end - last) as usize]);
+                    }
+                    Ok(())
+                },
+            )?;
             last = first;
         }
         let mut sums = Vec::new();
