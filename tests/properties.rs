@@ -4,8 +4,8 @@
 //! all of them, stored, implicit or open, must be the same.
 
 use archbudget::diagram::{
-    Bound, Column, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided, Walk,
-    Workers,
+    Bound, Column, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided, Taken,
+    Walk, Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{Atom, Combine, Expr, Guard, Operator, Program, Settings, Trace};
@@ -452,7 +452,7 @@ proptest! {
                 // Down to the last network: what is allowed at each of its decisions?
                 let (row, ..) = &all[all.len() - 1];
                 let (mut prefix, mut taken) = (Vec::new(), Vec::new());
-                while let Some((decision, allowed)) = fits.allowed(&prefix, NEVER).unwrap() {
+                while let Some((decision, allowed)) = fits.allowed(Taken::InOrder(&prefix), NEVER).unwrap() {
                     for (value, &allowed) in allowed.iter().enumerate() {
                         let agrees = |network: &Network| {
                             let chosen = taken.iter().copied().chain([(decision, value as u32)]);

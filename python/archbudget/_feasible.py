@@ -338,7 +338,13 @@ class FeasibleSet:
         Raises:
             SpaceError: If an index is outside of its domain, or another decision has to be taken first.
         """
-        found = self._core.allowed(self._prefix(prefix, decision))
+        if isinstance(prefix, Mapping):
+            given = prefix if decision is None else {**prefix, decision: None}
+            self.space._check_names(given, "prefix")
+            stop = None if decision is None else self.space._positions[decision]
+            found = self._core.allowed_after(self.space.indices_of(prefix), stop)
+        else:
+            found = self._core.allowed(list(prefix))
         if found is None:
             return None
         name = self.space._names[found[0]]
@@ -346,29 +352,18 @@ class FeasibleSet:
             raise SpaceError(f"after these choices it is not '{decision}' that is asked for, but '{name}'")
         return name, found[1]
 
-    def _prefix(self, prefix: Sequence[int] | Mapping[str, Scalar], decision: str | None) -> list[int]:
-        """The indices of the decisions taken, in the order in which they are asked for."""
-        if not isinstance(prefix, Mapping):
-            return list(prefix)
-        self.space._check_names(prefix if decision is None else [*prefix, decision], "prefix")
-        walk = self.space._diagram.walk()
-        indices: list[int] = []
-        while (position := walk.open) is not None:
-            name = self.space._names[position]
-            if name == decision or name not in prefix:
-                break
-            index = self.space.decisions[name].index(prefix[name])
-            indices.append(index)
-            walk.choose(index)
-        return indices
-
-    def shares(self, prefix: Sequence[int] | Mapping[str, Scalar]) -> tuple[str, list[float]] | None:
+    def shares(self, taken: Mapping[str, Scalar]) -> tuple[str, list[float]] | None:
         """The decision that follows some taken ones, and for each of its values the share of the completions that fit.
 
-        Exact where the count is; otherwise the values that can be completed share evenly. `None` when the candidate is
-        complete.
+        Args:
+            taken: The values taken so far, by the names of their decisions.
+
+        Returns:
+            `None` when the candidate is complete. The shares are exact where the count is; otherwise the values that
+            can be completed share evenly.
         """
-        found = self._core.shares(self._prefix(prefix, None))
+        self.space._check_names(taken, "choices")
+        found = self._core.shares(self.space.indices_of(taken))
         return None if found is None else (self.space._names[found[0]], found[1])
 
     def require_some(self) -> None:

@@ -3,7 +3,7 @@
 use super::arrays::Borrowed;
 use super::convert::values;
 use super::{detached, raise};
-use crate::diagram::{self, Column, End, Evaluator, LayerTable, Workers, default_threads};
+use crate::diagram::{self, Column, End, Evaluator, LayerTable, Taken, Workers, default_threads};
 use crate::layers::Formula;
 use crate::space::{self, Program};
 use num_bigint::BigUint;
@@ -144,12 +144,26 @@ impl Feasible {
     /// The decision after a prefix of indices, and for each of its values whether a completion fits; `None` when the
     /// candidate is complete.
     fn allowed(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<bool>)>> {
-        detached(py, |interrupt| self.feasible.allowed(&prefix, interrupt))
+        detached(py, |interrupt| {
+            self.feasible.allowed(Taken::InOrder(&prefix), interrupt)
+        })
     }
 
-    /// The decision after a prefix of indices, and for each of its values the share of the completions that take it.
-    fn shares(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<f64>)>> {
-        detached(py, |interrupt| self.feasible.shares(&prefix, interrupt))
+    /// The same after choices by decision, `None` where one is not taken; up to the decision to stop at.
+    fn allowed_after(
+        &self,
+        py: Python<'_>,
+        choices: Vec<Option<u32>>,
+        stop: Option<usize>,
+    ) -> PyResult<Option<(usize, Vec<bool>)>> {
+        let taken = Taken::ByDecision(&choices, stop);
+        detached(py, |interrupt| self.feasible.allowed(taken, interrupt))
+    }
+
+    /// The decision after choices by decision, and for each of its values the share of the completions that take it.
+    fn shares(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Option<(usize, Vec<f64>)>> {
+        let taken = Taken::ByDecision(&choices, None);
+        detached(py, |interrupt| self.feasible.shares(taken, interrupt))
     }
 
     /// Draws candidates uniformly into a contiguous (decisions, n) array of 8, 16 or 32 bits.

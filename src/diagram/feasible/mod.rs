@@ -34,6 +34,7 @@ use members::{Place, Rank, Ranks, Step};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 use number::Number;
+pub use prefix::Taken;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use rounded::Plans;

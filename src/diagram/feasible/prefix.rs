@@ -29,6 +29,15 @@ enum Judge<'a> {
     Search,
 }
 
+/// The choices of a partial candidate.
+#[derive(Debug, Clone, Copy)]
+pub enum Taken<'a> {
+    /// The indices of its values, in the order in which the diagram asks for them.
+    InOrder(&'a [u32]),
+    /// For each decision the index of its value, if it is taken; and the decision before which to stop, if any.
+    ByDecision(&'a [Option<u32>], Option<usize>),
+}
+
 /// Where a partial candidate stands; `cell` in the exact table.
 struct Prefix {
     node: u32,
@@ -77,7 +86,7 @@ impl Feasible {
     }
 
     /// Goes down a prefix. Nothing where a layer refuses.
-    fn descend(&self, graph: &Graph, judge: Judge<'_>, prefix: &[u32]) -> Result<Option<Prefix>> {
+    fn descend(&self, graph: &Graph, judge: Judge<'_>, prefix: Taken<'_>) -> Result<Option<Prefix>> {
         let diagram = self.diagram();
         let mut at = Prefix {
             node: ROOT,
@@ -85,13 +94,16 @@ impl Feasible {
             cell: 0,
         };
         let mut reader = diagram.reader();
-        for &index in prefix {
-            if at.node == diagram.terminal() {
-                return Err(Error::argument(
-                    "more indices are given than the candidate has decisions",
-                ));
-            }
+        let mut taken = 0;
+        while at.node != diagram.terminal() {
             let stage = diagram.stage(at.node);
+            let index = match prefix {
+                Taken::InOrder(indices) => indices.get(taken).copied(),
+                Taken::ByDecision(_, Some(stop)) if stop == stage.decision => None,
+                Taken::ByDecision(choices, _) => choices.get(stage.decision).copied().flatten(),
+            };
+            let Some(index) = index else { return Ok(Some(at)) };
+            taken += 1;
             if index as usize >= stage.size {
                 let name = &diagram.program().decisions()[stage.decision].name;
                 return Err(Error::argument(format!(
@@ -122,18 +134,22 @@ impl Feasible {
                 }
             }
         }
-        Ok(Some(at))
+        match prefix {
+            Taken::InOrder(indices) if taken < indices.len() => Err(Error::argument(
+                "more indices are given than the candidate has decisions",
+            )),
+            _ => Ok(Some(at)),
+        }
     }
 
     /// For each value of the decision that comes after `prefix`, whether the candidate can still be completed to one
-    /// that fits. `prefix` holds the indices chosen so far, in the order in which the diagram asks. O(stages + values)
-    /// once the set was counted.
+    /// that fits. O(stages + values) once the set was counted.
     ///
     /// Returns the decision too; nothing when the candidate is complete, or cannot be built.
     ///
     /// # Errors
     /// `Argument` for an index outside its domain; `Limit` where that cannot be told within memory; `Interrupted`.
-    pub fn allowed(&self, prefix: &[u32], interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<bool>)>> {
+    pub fn allowed(&self, prefix: Taken<'_>, interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<bool>)>> {
         let graph = self.graph(interrupt)?;
         let judge = self.judge(graph, interrupt)?;
         let diagram = self.diagram();
@@ -169,7 +185,7 @@ impl Feasible {
     ///
     /// # Errors
     /// As [`Self::allowed`].
-    pub fn shares(&self, prefix: &[u32], interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<f64>)>> {
+    pub fn shares(&self, prefix: Taken<'_>, interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<f64>)>> {
         let graph = self.graph(interrupt)?;
         let answer = self.answer(interrupt)?;
         if answer.rounded.is_some() {
