@@ -1,0 +1,165 @@
+"""A feasible set as samplers deal with it: rows of indices, and parameters of Optuna."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
+from archbudget._space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from archbudget._expressions import Decision
+    from archbudget._feasible import FeasibleSet
+
+    Rows = npt.NDArray[np.uint32]
+
+BATCH = 1024
+"""How many candidates are drawn at once where most of them are rejected."""
+MOST_BATCHES = 256
+
+
+def distribution_of(decision: Decision) -> IntDistribution | CategoricalDistribution:
+    """The distribution with which `Space.suggest` asks for a decision."""
+    if decision.step is not None:
+        low, high = decision.values[0], decision.values[-1]
+        return IntDistribution(low, high, step=decision.step)  # type: ignore[arg-type]
+    return CategoricalDistribution(decision.values)
+
+
+class Inside:
+    """The candidates that fit, or those of them that have some fixed values.
+
+    A candidate is a row of indices, one for each decision of the space; those of inactive decisions do not matter.
+
+    Args:
+        fits: The feasible set; it must not be empty.
+    """
+
+    def __init__(self, fits: FeasibleSet) -> None:
+        self.fits = fits
+        self.space: Space = fits.space
+        self.names = tuple(self.space.decisions)
+        self.positions = {name: position for position, name in enumerate(self.names)}
+        self.values = tuple(decision.values for decision in self.space.decisions.values())
+        self.distributions: dict[str, BaseDistribution] = {
+            name: distribution_of(decision) for name, decision in self.space.decisions.items()
+        }
+        self._fixed: list[tuple[int, int]] = []
+
+    def fix(self, values: Mapping[str, Any]) -> Inside:
+        """Those with the given values of some decisions. O(arcs of the diagram)."""
+        part: Inside = object.__new__(Inside)
+        part.__dict__.update(self.__dict__)
+        part.fits = self.fits.fix(values)
+        part._fixed = [(self.positions[name], self.space.decisions[name].index(value)) for name, value in values.items()]
+        return part
+
+    def impose(self, rows: Rows) -> None:
+        """Gives rows the fixed values, in place."""
+        for position, index in self._fixed:
+            rows[:, position] = index
+
+    def holds(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """For each row whether it fits. The fixed values are taken for granted."""
+        budget = self.fits.budget
+        # Few rows at a time: other threads would only be in the way.
+        counts = self.space.evaluate(rows, list(budget), threads=1)
+        fits = counts.valid.copy()
+        for metric, (low, high) in budget.items():
+            fits &= (low <= counts[metric]) & (counts[metric] <= high)
+        return fits
+
+    def draw(self, n: int, rng: np.random.Generator) -> Rows:
+        """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit."""
+        return _draw(self, n, int(rng.integers(2**63)))
+
+    def walk(self, choose: Callable[[int, list[bool]], int]) -> Rows:
+        """One row, whose decisions are taken in the order in which they are asked for.
+
+        Args:
+            choose: Called with the position of each active decision and which of its values can be completed to a
+                candidate that fits; returns the index of one of those.
+        """
+        row = np.zeros(len(self.names), np.uint32)
+        prefix: list[int] = []
+        while (found := self.fits.allowed(prefix)) is not None:
+            name, allowed = found
+            position = self.positions[name]
+            index = choose(position, allowed)
+            row[position] = index
+            prefix.append(index)
+        return row
+
+    def nearest(self, wanted: Sequence[float | None], rng: np.random.Generator) -> Rows:
+        """The row that follows wishes as far as they can be completed, decision by decision.
+
+        Args:
+            wanted: For each decision the index that is wished for, or `None`: then any is as good. Where an index is
+                not allowed, numbers take the nearest one that is, and other decisions any.
+            rng: What decides where there is no wish.
+        """
+
+        def choose(position: int, allowed: list[bool]) -> int:
+            wish = wanted[position]
+            if wish is not None and allowed[int(wish)]:
+                return int(wish)
+            good = np.flatnonzero(allowed)
+            if wish is None or not self.is_ordered(position):
+                return int(rng.choice(good))
+            return int(good[np.argmin(np.abs(good - wish))])
+
+        return self.walk(choose)
+
+    def is_ordered(self, position: int) -> bool:
+        """Whether the values of a decision are ascending numbers."""
+        values = self.values[position]
+        return all(type(value) in (int, float) for value in values) and list(values) == sorted(values)  # type: ignore[type-var]
+
+    def active(self, row: Sequence[int] | Rows) -> Iterator[int]:
+        """The positions of the active decisions of a candidate, in the order in which they are asked for."""
+        walk = self.space._diagram.walk()
+        while (position := walk.open) is not None:
+            yield position
+            walk.choose(int(row[position]))
+
+    def params(self, row: Sequence[int] | Rows) -> dict[str, Any]:
+        """A candidate as parameters: the values of its active decisions."""
+        return {self.names[position]: self.values[position][int(row[position])] for position in self.active(row)}
+
+
+def _draw(inside: Inside, n: int, seed: int) -> Rows:
+    """Rows of a feasible set by rejection; what `FeasibleSet.sample` replaces."""
+    sample = getattr(inside.fits, "sample", None)
+    if sample is not None:
+        return np.asarray(sample(n, seed=seed).indices, np.uint32)
+    rng = np.random.default_rng(seed)
+    found: list[Rows] = []
+    for _ in range(MOST_BATCHES):
+        rows = np.asarray(inside.space.sample(BATCH, seed=int(rng.integers(2**63))).indices, np.uint32)
+        keep = inside.holds(rows)
+        for position, index in inside._fixed:
+            keep &= rows[:, position] == index
+        found.append(rows[keep])
+        if sum(map(len, found)) >= n:
+            return np.concatenate(found)[:n]
+    while sum(map(len, found)) < n:
+        found.append(inside.walk(lambda _, allowed: int(rng.choice(np.flatnonzero(allowed))))[None])
+    return np.concatenate(found)[:n]
+
+
+def shares(inside: Inside, prefix: list[int]) -> tuple[str, list[float]] | None:
+    """The share of each value of the next decision in the completions that fit; what `FeasibleSet._shares` replaces."""
+    exact = getattr(inside.fits, "_shares", None)
+    if exact is not None:
+        return exact(prefix)  # type: ignore[no-any-return]
+    found = inside.fits.allowed(prefix)
+    if found is None:
+        return None
+    name, allowed = found
+    return name, [good / sum(allowed) for good in allowed]
