@@ -172,6 +172,7 @@ def quieten() -> None:
 
 if __name__ == "__main__":
     import sys, time
+
     print(synthetic_truth())
     methods = sys.argv[2:] or SYNTHETIC
     seeds = int(sys.argv[1])
@@ -181,4 +182,7 @@ if __name__ == "__main__":
             tr = 80 if "GP" in m else 200
             res = list(pool.map(functools.partial(synthetic_run, m, tr), range(seeds)))
             gaps = np.array([r["gap"] if r["gap"] is not None else 100 for r in res])
-            print(f"{m:32s} median {np.median(gaps):6.3f}  q {np.quantile(gaps,.25):.3f} {np.quantile(gaps,.75):.3f} max {gaps.max():.2f} inside {np.median([r['inside'] for r in res])}  {time.time()-t:.1f}s", flush=True)
+            print(
+                f"{m:32s} median {np.median(gaps):6.3f}  q {np.quantile(gaps, 0.25):.3f} {np.quantile(gaps, 0.75):.3f} max {gaps.max():.2f} inside {np.median([r['inside'] for r in res])}  {time.time() - t:.1f}s",
+                flush=True,
+            )

@@ -75,6 +75,9 @@ class BudgetSampler(BaseSampler):
     def __repr__(self) -> str:
         return f"<BudgetSampler {self.budget.describe()}, base {type(self.base).__name__}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (BudgetSampler, (self.space, self.budget, self.base))
+
     def reseed_rng(self) -> None:
         """Takes fresh random numbers, for another thread or process."""
         self.base.reseed_rng()
@@ -100,7 +103,9 @@ class BudgetSampler(BaseSampler):
         if self._proposer is None or REFUSED in trial.user_attrs:
             joint = self.base.infer_relative_search_space(study, trial)
             return {name: distribution for name, distribution in joint.items() if name not in decisions}
+        _, settled = _unwrapped(self.base)
         own = self._proposer.own(study, trial, self._inside)
+        own = {name: each for name, each in own.items() if name not in settled}
         return {**own, **{name: each for name, each in decisions.items() if not each.single()}}
 
     def sample_relative(

@@ -60,9 +60,7 @@ class Cube(Proposer):
         """See `Proposer`."""
         inside, study = question.inside, question.study
         axes: dict[str, BaseDistribution] = {
-            AXIS + name: FloatDistribution(0.0, 1.0)
-            for name, each in inside.distributions.items()
-            if not each.single()
+            AXIS + name: FloatDistribution(0.0, 1.0) for name, each in inside.distributions.items() if not each.single()
         }
         space = {**axes, **question.own}
 
@@ -82,15 +80,17 @@ class Cube(Proposer):
 
 
 class CmaEs(Cube):
-    """CMA-ES. Where it is told to start at values of parameters, it is asked for values, and those are mended."""
+    """CMA-ES. Where it is told to start at values of parameters, it walks these parameters and has its steps mended."""
 
     def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
-        base = self.base
-        if getattr(base, "_x0", None) is None and getattr(base, "_source_trials", None) is None:
+        base, study, trial = self.base, question.study, question.trial
+        start, sources = getattr(base, "_x0", None), getattr(base, "_source_trials", None)
+        if start is None and sources is None:
             return super().propose(question)
-        space = {**self.base.infer_relative_search_space(question.study, question.trial), **question.own}
-        drawn = base.sample_relative(question.study, question.trial, space)
+        joint = {**base.infer_relative_search_space(study, trial), **question.own}
+        space = {name: each for name, each in joint.items() if start is None or name in start}
+        drawn = base.sample_relative(study, trial, space)
         return question.mend(drawn) if drawn else question.uniform()
 
 

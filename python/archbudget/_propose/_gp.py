@@ -14,7 +14,6 @@ from archbudget._propose._view import View
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from optuna.samplers import GPSampler
     from optuna.trial import FrozenTrial
 
     from archbudget._propose._inside import Inside, Rows
@@ -51,14 +50,18 @@ class Gp(Proposer):
         def complete(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, BaseDistribution]] | None:
             if not trial.state.is_finished():
                 return trial.params, trial.distributions
-            if not question.own.keys() <= trial.params.keys():
+            # A trial that took no decision, or lacks a parameter that is drawn with them, says nothing here.
+            if not space.keys() & trial.params.keys() & middle.keys() or not question.own.keys() <= trial.params.keys():
                 return None
             return {**middle, **trial.params}, {**space, **trial.distributions}
 
+        seen: Any = View(study, complete)
+        if not seen._get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            return question.uniform()
         # A sampler of this trial alone: other threads ask for other trials.
         sampler: Any = copy.copy(base)
         sampler._optimize_acqf = lambda acqf, best: maximize(acqf, best, question, space)
-        proposed = sampler.sample_relative(View(study, complete), question.trial, space)
+        proposed = sampler.sample_relative(seen, question.trial, space)
         # Where the fit of the kernel begins the next time.
         base._gprs_cache_list = sampler._gprs_cache_list
         base._constraints_gprs_cache_list = sampler._constraints_gprs_cache_list
@@ -77,9 +80,7 @@ def neutral(inside: Inside) -> dict[str, Any]:
     }
 
 
-def maximize(
-    acqf: Any, best: Floats | None, question: Question, space: dict[str, BaseDistribution]
-) -> Floats:
+def maximize(acqf: Any, best: Floats | None, question: Question, space: dict[str, BaseDistribution]) -> Floats:
     """The point with the greatest acquisition among uniform draws, what is known as best, and their neighbours."""
     inside, rng = question.inside, question.rng
     encode = _Encoding(inside, space)
@@ -107,8 +108,7 @@ def maximize(
             row, mine, value = near[top], near_own[top], float(scores[top])
         if value > best_value or best_point is None:
             best_value, best_point = value, encode.points(row[None], mine[None])[0]
-    assert best_point is not None
-    return best_point
+    return np.asarray(best_point)
 
 
 class _Encoding:
@@ -171,9 +171,9 @@ class _Encoding:
         rows = rows[self._inside.holds(rows)]
         owns = np.repeat(own[None], len(rows), axis=0)
         if self.own_columns:
-            moved = self._near_own(own, rng)
-            rows = np.concatenate([rows, np.repeat(row[None], len(moved), axis=0)])
-            owns = np.concatenate([owns, moved])
+            others = self._near_own(own, rng)
+            rows = np.concatenate([rows, np.repeat(row[None], len(others), axis=0)])
+            owns = np.concatenate([owns, others])
         return rows, owns
 
     def _near_own(self, own: Floats, rng: np.random.Generator, n: int = 64) -> Floats:

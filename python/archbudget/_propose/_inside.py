@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from archbudget._space import Space
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from archbudget._expressions import Decision
     from archbudget._feasible import FeasibleSet
+    from archbudget._space import Space
 
     Rows = npt.NDArray[np.uint32]
 
@@ -57,7 +56,9 @@ class Inside:
         part: Inside = object.__new__(Inside)
         part.__dict__.update(self.__dict__)
         part.fits = self.fits.fix(values)
-        part._fixed = [(self.positions[name], self.space.decisions[name].index(value)) for name, value in values.items()]
+        part._fixed = [
+            (self.positions[name], self.space.decisions[name].index(value)) for name, value in values.items()
+        ]
         return part
 
     def impose(self, rows: Rows) -> None:

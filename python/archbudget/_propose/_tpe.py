@@ -215,9 +215,7 @@ BATCH = 128
 MOVES = True
 
 
-def _best(
-    inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
-) -> tuple[Rows, dict[str, Any]]:
+def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator) -> tuple[Rows, dict[str, Any]]:
     """The best of `n` candidates in the first block; then the best of `n` moves in each further one."""
     if not blocks:
         return inside.draw(1, rng)[0], {}
