@@ -25,7 +25,7 @@ from scipy.stats import chisquare
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._propose import _cube, _tpe, proposer_for
+from archbudget._propose import Inside, _cube, _tpe, proposer_for
 from archbudget._sampler import REFUSED
 from archbudget.errors import InfeasibleBudgetError, SpaceError
 from random_spaces import random_space
@@ -509,7 +509,9 @@ def test_nobody_is_warned(base: str, space: ab.Space, caplog: pytest.LogCaptureF
 def test_an_unknown_tpe_is_asked_on_narrowed_distributions(
     base: str, space: ab.Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tpe, "IS_KNOWN", False)
+    assert _tpe.is_known(BASES[base](0))
+    monkeypatch.delattr(optuna.samplers._tpe.sampler, "default_gamma_multiobjective")
+    assert not _tpe.is_known(BASES[base](0))
     monkeypatch.setattr(_tpe, "_best", None)
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
     study.optimize(lambda trial: score(space.suggest(trial)) + trial.suggest_float("own", 0, 1), n_trials=40)
@@ -553,7 +555,7 @@ def test_equal_volumes_of_the_cube_hold_equally_many_candidates() -> None:
     known = random_space(111)
     budget = random_budget(Random(111), known)
     networks = fitting(known, budget)
-    inside = _cube.Inside(known.space.within(budget))
+    inside = Inside(known.space.within(budget))
     rng = np.random.default_rng(0)
     names = [_cube.AXIS + name for name in known.space.decisions]
     found = Counter(
@@ -566,7 +568,7 @@ def test_equal_volumes_of_the_cube_hold_equally_many_candidates() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_each_corner_of_the_cube_is_a_candidate(level: float, space: ab.Space) -> None:
-    inside = _cube.Inside(space.within(BUDGET))
+    inside = Inside(space.within(BUDGET))
     row = _cube.read(inside, {_cube.AXIS + name: level for name in space.decisions})
     assert inside.holds(row[None]).all()
 
@@ -577,7 +579,7 @@ def test_gp_points_are_those_of_optuna(space: ab.Space) -> None:
 
     from archbudget._propose import _gp
 
-    inside = _gp.Inside(space.within(BUDGET)) if hasattr(_gp, "Inside") else _cube.Inside(space.within(BUDGET))
+    inside = Inside(space.within(BUDGET))
     asked = {name: each for name, each in inside.distributions.items() if not each.single()}
     rows = space.sample(50, seed=0).indices.astype(np.uint32)
     encoding = _gp._Encoding(inside, asked)

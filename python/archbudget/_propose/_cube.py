@@ -6,22 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import TrialState
 
-from archbudget._propose._inside import Inside, shares
+from archbudget._propose._inside import shares
 from archbudget._propose._proposer import Proposer
-from archbudget._propose._view import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-    from archbudget._propose._inside import Rows
+    from archbudget._propose._inside import Inside, Rows
     from archbudget._propose._proposer import Question
 
 POINT = "archbudget:point"
-"""The system attribute of a trial with the point of the cube that its candidate was read from."""
+"""What the system attributes of a trial begin with that hold the point of the cube that its candidate was read from."""
+PIECE = 128
+"""How many coordinates an attribute holds: some storages keep only short ones."""
 AXIS = "archbudget:"
 """What the name of an axis begins with; the name of its decision follows."""
 
@@ -52,31 +55,49 @@ def read(inside: Inside, point: Mapping[str, float]) -> Rows:
 class Cube(Proposer):
     """A sampler that proposes points of the unit cube with an axis for each decision, whatever its kind.
 
-    The point is kept with the trial. The base sampler sees the axes instead of the decisions, so that what it learns of
-    a trial is what it proposed.
+    The point is kept with the trial. The base sampler sees the axes beside the decisions, so that what it learns of a
+    trial is what it proposed. Until a trial has ended, all are uniform.
     """
 
     def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
         inside, study = question.inside, question.study
+        if not study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True):
+            # CMA-ES says here that it does not take several objectives.
+            self.base.sample_relative(study, question.trial, {})
+            return question.uniform()
         axes: dict[str, BaseDistribution] = {
             AXIS + name: FloatDistribution(0.0, 1.0) for name, each in inside.distributions.items() if not each.single()
         }
-        space = {**axes, **question.own}
 
         def on_axes(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, BaseDistribution]] | None:
-            point = trial.system_attrs.get(POINT)
-            if point is None:
+            point = _kept(trial)
+            if len(point) != len(axes):
                 return trial.params, trial.distributions
-            return {**trial.params, **point}, {**trial.distributions, **axes}
+            return {**trial.params, **dict(zip(axes, point, strict=True))}, {**trial.distributions, **axes}
 
-        drawn = self.base.sample_relative(View(study, on_axes), question.trial, space)
+        drawn = self.base.sample_relative(self.view(study, on_axes), question.trial, {**axes, **question.own})
         if not axes.keys() <= drawn.keys():
             return {**question.uniform(), **drawn}
-        point = {axis: float(drawn[axis]) for axis in axes}
-        study._storage.set_trial_system_attr(question.trial._trial_id, POINT, point)
+        point = {axis: round(float(drawn[axis]), 9) for axis in axes}
+        _keep(study._storage, question.trial, list(point.values()))
         params = inside.params(read(inside, point))
         return {**params, **{name: drawn[name] for name in question.own if name in drawn}}
+
+
+def _keep(storage: BaseStorage, trial: FrozenTrial, point: list[float]) -> None:
+    for number, start in enumerate(range(0, len(point), PIECE)):
+        storage.set_trial_system_attr(trial._trial_id, f"{POINT}:{number}", point[start : start + PIECE])
+
+
+def _kept(trial: FrozenTrial) -> list[float]:
+    """The point of a trial; empty if it has none."""
+    point: list[float] = []
+    while (piece := trial.system_attrs.get(f"{POINT}:{len(point) // PIECE}")) is not None:
+        point += piece
+        if len(piece) < PIECE:
+            break
+    return point
 
 
 class CmaEs(Cube):
@@ -95,20 +116,10 @@ class CmaEs(Cube):
 
 
 class Qmc(Cube):
-    """Quasi Monte Carlo: the first trial is uniform, as its base sampler leaves it to chance, too."""
+    """Quasi Monte Carlo. That decisions are conditional is no concern here, and no reason for it to warn."""
 
     def own(self, study: Study, trial: FrozenTrial, inside: Inside) -> dict[str, BaseDistribution]:
-        """See `Proposer`. That decisions are conditional is no concern here, and no reason to warn."""
-
-        def without(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, BaseDistribution]] | None:
-            own = {name: each for name, each in trial.distributions.items() if name not in inside.distributions}
-            return {name: trial.params[name] for name in own}, own
-
-        joint = self.base.infer_relative_search_space(View(study, without), trial)
-        return {name: distribution for name, distribution in joint.items() if not distribution.single()}
-
-    def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
-        if all(each.number == question.trial.number for each in question.study._get_trials(deepcopy=False)):
-            return question.uniform()
-        return super().propose(question)
+        if not study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True):
+            return {}
+        return super().own(study, trial, inside)

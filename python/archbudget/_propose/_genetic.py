@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget._propose._proposer import Proposer
-from archbudget._propose._view import View
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -30,11 +29,11 @@ class Genetic(Proposer):
         space = {name: each for name, each in inside.distributions.items() if not each.single()} | question.own
 
         def complete(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, BaseDistribution]] | None:
-            if not trial.state.is_finished() or not question.own.keys() <= trial.params.keys():
+            if not trial.state.is_finished():
                 return trial.params, trial.distributions
-            return {**genes(inside, trial), **trial.params}, {**space, **trial.distributions}
+            return {**genes(inside, trial), **trial.params}, {**inside.distributions, **trial.distributions}
 
-        child = self.base.sample_relative(View(question.study, complete), question.trial, space)
+        child = self.base.sample_relative(self.view(question.study, complete), question.trial, space)
         return question.mend(child) if child else question.uniform()
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from archbudget._propose._view import View
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from archbudget._propose._inside import Inside
+    from archbudget._propose._view import Translate
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Proposer:
 
     def __init__(self, base: BaseSampler) -> None:
         self.base: Any = base
+        self._shown: WeakKeyDictionary[Any, dict[int, FrozenTrial]] = WeakKeyDictionary()
+
+    def view(self, study: Study, translate: Translate) -> Any:
+        """The study with trials that are translated, each once; so the translation must always be the same."""
+        return View(study, translate, self._shown.setdefault(study._storage, {}))
 
     def own(self, study: Study, trial: FrozenTrial, inside: Inside) -> dict[str, BaseDistribution]:
         """The parameters beside the space that the base sampler draws together."""

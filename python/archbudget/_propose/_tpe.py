@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from archbudget._propose._proposer import Proposer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+    from optuna.samplers import BaseSampler
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -23,12 +25,8 @@ if TYPE_CHECKING:
 
 try:
     from optuna.samplers._tpe import sampler as _tpe
-
-    _NAMES = ("_split_trials", "default_gamma", "default_gamma_multiobjective", "_RELATIVE_PARAMS_KEY")
-    IS_KNOWN = all(hasattr(_tpe, name) for name in (*_NAMES, "_SYSTEM_ATTR_MAX_LENGTH"))
 except ImportError:
-    IS_KNOWN = False
-"""Whether this Optuna's TPE is the one that is known here; otherwise it is asked through its public interface."""
+    _tpe = None  # type: ignore[assignment]
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -40,13 +38,18 @@ class Tpe(Proposer):
     is drawn and scored as TPE does it; whole candidates are drawn until enough of them fit.
     """
 
+    def __init__(self, base: BaseSampler) -> None:
+        super().__init__(base)
+        self.is_known = is_known(base)
+        """Whether it is understood how this TPE works; otherwise it is asked through its public interface."""
+
     def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
         base, study, trial = self.base, question.study, question.trial
         finished = study._get_trials(deepcopy=False, states=FINISHED, use_cache=True)
-        if len(finished) < base._n_startup_trials:
+        if len(finished) < getattr(base, "_n_startup_trials", 10):
             return question.uniform()
-        if not IS_KNOWN:
+        if not self.is_known:
             return dict(base.sample_relative(study, trial, question.own))
         blocks = self._blocks(question)
         row, own = _best(question.inside, blocks, base._n_ei_candidates, question.rng)
@@ -116,6 +119,27 @@ class Tpe(Proposer):
             study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + most])
 
 
+def is_known(base: Any) -> bool:
+    """Whether a TPE has inside what is used here, as that of Optuna 5.0 has it."""
+    functions = ("_split_trials", "default_gamma", "default_gamma_multiobjective")
+    names = ("_RELATIVE_PARAMS_KEY", "_SYSTEM_ATTR_MAX_LENGTH")
+    if not all(hasattr(_tpe, name) for name in (*functions, *names)):
+        return False
+    methods = ("_build_parzen_estimator", "_is_multivariate", "_search_space", "_group_decomposed_search_space")
+    settings = ("_n_startup_trials", "_n_ei_candidates", "_gamma", "_group", "_constant_liar")
+    if not all(hasattr(base, name) for name in (*methods, *settings)):
+        return False
+    try:
+        study = SimpleNamespace(_is_multi_objective=lambda: False)
+        estimator = base._build_parzen_estimator(study, {"x": IntDistribution(0, 3)}, [], handle_below=True)
+        (kernels,) = estimator._mixture_distribution.distributions
+        shapes = {array.shape for array in (estimator._mixture_distribution.weights, kernels.mu, kernels.sigma)}
+        ends = (kernels.low, kernels.high, kernels.step, kernels.adapted_low, kernels.adapted_high, kernels.is_log)
+        return shapes == {(1,)} and ends == (0, 3, 1, -0.5, 3.5, False)
+    except Exception:  # Whatever it is that another version does.
+        return False
+
+
 class _Block:
     """Parameters that are modelled jointly: decisions, and perhaps parameters beside the space."""
 
@@ -134,9 +158,8 @@ class _Block:
 
     def pick(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
         """Kernels, by their weights."""
-        return np.searchsorted(np.cumsum(self._weights), rng.random(n) * self._weights.sum(), side="right").clip(
-            max=len(self._weights) - 1
-        )
+        level = np.cumsum(self._weights)
+        return np.asarray((level[:-1] <= rng.random((n, 1)) * level[-1]).sum(axis=1), np.intp)
 
     def draw(self, rows: Rows, kernels: npt.NDArray[np.intp], rng: np.random.Generator) -> None:
         """Draws the decisions of the block in each row from its kernel, whether it fits or not."""
@@ -156,7 +179,7 @@ class _Block:
     def draw_own(self, kernels: npt.NDArray[np.intp], rng: np.random.Generator) -> dict[str, Floats]:
         """Draws the parameters beside the space from kernels, as Optuna represents them inside."""
         return {
-            name: _draw_own(self._kernels[name], self.space[name], kernels, rng)
+            name: _draw_own(self._kernels[name], kernels, rng)
             for name in self.space
             if name not in self.positions.values()
         }
@@ -185,13 +208,11 @@ def _densities(kernels: Any, size: int) -> Floats:
     return heights / heights.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
-def _draw_own(
-    kernels: Any, distribution: BaseDistribution, picked: npt.NDArray[np.intp], rng: np.random.Generator
-) -> Floats:
+def _draw_own(kernels: Any, picked: npt.NDArray[np.intp], rng: np.random.Generator) -> Floats:
     """Values of a parameter beside the space, from the kernels that were picked."""
     if hasattr(kernels, "weights"):
         levels = np.cumsum(kernels.weights[picked], axis=1)
-        return (levels[:, :-1] < rng.random((len(picked), 1)) * levels[:, -1:]).sum(axis=1).astype(np.float64)
+        return np.asarray((levels[:, :-1] < rng.random((len(picked), 1)) * levels[:, -1:]).sum(axis=1), np.float64)
     low, high = kernels.adapted_low, kernels.adapted_high
     mu, sigma = kernels.mu[picked], kernels.sigma[picked]
     # Each kernel has its middle inside of the range, so that at least about a sixth of the draws are kept.
@@ -208,11 +229,11 @@ def _draw_own(
         values = np.exp(values)
     if kernels.step:
         values = kernels.low + np.round((values - kernels.low) / kernels.step) * kernels.step
-    return np.clip(values, kernels.low, kernels.high)
+    return np.asarray(np.clip(values, kernels.low, kernels.high), np.float64)
 
 
 BATCH = 128
-MOVES = True
+"""How many candidates are drawn at once, before those that do not fit are left out."""
 
 
 def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator) -> tuple[Rows, dict[str, Any]]:

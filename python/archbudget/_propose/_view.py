@@ -21,11 +21,14 @@ class View:
     Args:
         study: The study.
         translate: The parameters and distributions of a trial as they are shown; `None` hides the trial.
+        shown: The trials as they were shown before, by their ids in the storage; a trial that has ended is translated
+            once for all views that share it.
     """
 
-    def __init__(self, study: Study, translate: Translate) -> None:
+    def __init__(self, study: Study, translate: Translate, shown: dict[int, FrozenTrial] | None = None) -> None:
         self._study = study
         self._translate = translate
+        self._shown = {} if shown is None else shown
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self._study, attribute)
@@ -43,13 +46,19 @@ class View:
         return self._show(self._study.trials)
 
     def _show(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        known = self._shown
         shown = []
         for trial in trials:
-            found = self._translate(trial)
-            if found is None:
-                continue
-            if found[0] is not trial.params:
-                trial = copy.copy(trial)
-                trial._params, trial._distributions = found
-            shown.append(trial)
+            seen = known.get(trial._trial_id)
+            if seen is None:
+                found = self._translate(trial)
+                if found is None:
+                    continue
+                seen = trial
+                if found[0] is not trial.params:
+                    seen = copy.copy(trial)
+                    seen._params, seen._distributions = found
+                if trial.state.is_finished():
+                    known[trial._trial_id] = seen
+            shown.append(seen)
         return shown
