@@ -10,7 +10,7 @@ from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
 from archbudget._constraint import Constraint
 from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
-from archbudget._feasible import FeasibleSet
+from archbudget._feasible import Bounds, FeasibleSet, Marginals
 from archbudget._sampler import BudgetSampler
 from archbudget._search import search
 from archbudget._space import Space
@@ -20,6 +20,7 @@ __version__ = _core.VERSION
 
 __all__ = [
     "Architecture",
+    "Bounds",
     "Budget",
     "BudgetSampler",
     "Candidates",
@@ -31,6 +32,7 @@ __all__ = [
     "Int",
     "LayerEvaluation",
     "LayerRecord",
+    "Marginals",
     "OneOf",
     "Repeat",
     "Residual",

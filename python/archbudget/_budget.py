@@ -95,6 +95,16 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
 
 
+def require_metric(metric: object) -> None:
+    """Refuses what is not the name of a metric.
+
+    Raises:
+        BudgetError: With the metrics that there are.
+    """
+    if metric not in METRICS:
+        raise BudgetError(f"unknown metric {metric!r}; the metrics are {', '.join(METRICS)}")
+
+
 def _range(metric: str, bound: object) -> tuple[int, int]:
     if isinstance(bound, (tuple, list)):
         if len(bound) != 2:

@@ -79,7 +79,7 @@ class Candidates:
                 raise SpaceError(f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {key!r}")
             if key.size == 0:
                 key = slice(0, 0)
-        return _unchecked(self.space, self._indices[key])
+        return unchecked(self.space, self._indices[key])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Candidates, (self.space, np.asarray(self._indices)))
@@ -159,13 +159,27 @@ def _shown(decision: Decision) -> str:
     return repr(list(decision.values))
 
 
-def _unchecked(space: Space, indices: Indices) -> Candidates:
+def unchecked(space: Space, indices: Indices) -> Candidates:
     """A batch of indices that are known to be good."""
     candidates = object.__new__(Candidates)
     candidates.space = space
     candidates._indices = indices.view()
     candidates._indices.flags.writeable = False
     return candidates
+
+
+def empty_columns(space: Space, n: int) -> Indices:
+    """A (D, n) array for the indices of `n` candidates, a contiguous row for each decision.
+
+    Raises:
+        SpaceError: If `n` is not an integer of at least 0, or more than an array can hold.
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
+    try:
+        return np.zeros((len(space.decisions), n), index_dtype(space))
+    except (ValueError, OverflowError):
+        raise SpaceError(f"n={n} candidates are more than an array can hold") from None
 
 
 def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:

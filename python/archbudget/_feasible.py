@@ -2,47 +2,303 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
-from archbudget._budget import Budget
-from archbudget.errors import BudgetError, InfeasibleBudgetError
+import numpy as np
+
+from archbudget._architecture import Architecture
+from archbudget._budget import MOST, Budget, require_metric
+from archbudget._candidates import Candidates, empty_columns, unchecked
+from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from archbudget._expressions import Scalar
     from archbudget._space import Space
+
+Number = TypeVar("Number", int, float)
+
+MEMORY = 2**30
+"""The bytes that an answer may take by default."""
+
+CHUNK = 1 << 20
+"""How many candidates are made at once where a set is gone through."""
+
+
+@dataclass(frozen=True)
+class Bounds(Generic[Number]):
+    """A number that is not known exactly, but for certain lies between two others, both included."""
+
+    lower: Number
+    """It is not smaller."""
+    upper: Number
+    """It is not larger."""
+
+    @property
+    def ratio(self) -> float:
+        """`upper / lower`: 1.01 says that the number is known to within one per cent."""
+        if self.lower:
+            return self.upper / self.lower
+        return 1.0 if not self.upper else float("inf")
+
+    def __str__(self) -> str:
+        return f"between {self.lower:,} and {self.upper:,}"
+
+
+class Marginals(dict[str, "dict[Scalar, float]"]):
+    """For each decision and each of its values, the share of the feasible networks that take it.
+
+    The shares of a decision sum to 1, or to less if it is inactive in some of the networks.
+    """
+
+    def __init__(self, shares: Mapping[str, dict[Scalar, float]], *, exact: bool) -> None:
+        super().__init__(shares)
+        self.exact = exact
+        """Whether the shares are those of the feasible networks; if not, those of a superset of which all but a few
+        networks fit, see [`FeasibleSet.count`][archbudget.FeasibleSet.count]."""
 
 
 class FeasibleSet:
     """The candidates of a space that fit a budget; it may be empty.
 
+    What is asked first takes the time of a count; the answers after it are made from the same table. Every method
+    releases the GIL and stops on Ctrl-C.
+
     Args:
         space: The space.
         budget: The budget.
+        memory: The bytes that the table may take. Where an exact one would take more, or minutes of work, costs are
+            rounded: counts are then certified bounds, and samples are still exactly uniform.
+
+    Raises:
+        BudgetError: If it is no budget, or `memory` no positive number.
+        LimitError: If the space is too wide to be counted.
     """
 
-    def __init__(self, space: Space, budget: Budget) -> None:
+    def __init__(self, space: Space, budget: Budget, *, memory: int = MEMORY) -> None:
         if not isinstance(budget, Budget):
             raise BudgetError(f"a feasible set needs a Budget, not {budget!r}")
+        if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or not 0 < memory < 2**63:
+            raise BudgetError(f"memory must be a positive number of bytes, not {memory!r}")
         self.space = space
         self.budget = budget
-        self._core = space._diagram.within([(metric, low, high) for metric, (low, high) in budget.items()])
+        self.memory = int(memory)
+        self._core = space._diagram.within([(metric, low, high) for metric, (low, high) in budget.items()], self.memory)
 
     def __repr__(self) -> str:
         return f"<FeasibleSet {self.budget.describe()}>"
 
-    def count(self) -> int:
-        """The exact number of distinct networks that fit.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (self.space, self.budget, self.memory))
+
+    @property
+    def exact(self) -> bool:
+        """Whether the set is counted exactly, and its members have ranks."""
+        return self._core.is_exact()
+
+    def count(self) -> int | Bounds[int]:
+        """The number of distinct networks that fit: exact, or certified bounds.
 
         Raises:
-            LimitError: If an exact count would need too much memory.
+            LimitError: If what the budget leaves of the space does not fit into memory at all.
         """
-        return self._core.count()
+        lower, upper = self._core.count()
+        return lower if lower == upper else Bounds(lower, upper)
 
-    def fraction(self) -> float:
-        """The share of the space that fits, from 0 to 1."""
-        return self.count() / self.space.size
+    def fraction(self) -> float | Bounds[float]:
+        """The share of the space that fits, from 0 to 1; as bounds where the count is."""
+        count, size = self.count(), self.space.size
+        if isinstance(count, Bounds):
+            return Bounds(count.lower / size, count.upper / size)
+        return count / size
+
+    def sample(self, n: int, seed: int | None = None) -> Candidates:
+        """Draws networks uniformly and independently among those that fit, however rare they are.
+
+        Args:
+            n: How many.
+            seed: The same seed gives the same draw, on any number of threads; `None` takes a fresh one.
+
+        Returns:
+            `n` candidates, index 0 where a decision is inactive. O(n * D). Where costs are rounded, draws come from the
+            rounded superset and those that do not fit are rejected; `acceptance` says how many were kept.
+
+        Raises:
+            SpaceError: If `n` is not an integer of at least 0.
+            InfeasibleBudgetError: If nothing fits.
+            LimitError: If a million draws in a row were rejected.
+        """
+        from archbudget._space import fresh_seed
+
+        columns = empty_columns(self.space, n)
+        if n:
+            self.require_some()
+            self._core.sample(columns, fresh_seed(seed))
+        return unchecked(self.space, columns.T)
+
+    @property
+    def acceptance(self) -> float:
+        """The share of the draws so far that were kept; 1 where the set is counted exactly."""
+        drawn, accepted = self._core.drawn()
+        return accepted / drawn if drawn else 1.0
+
+    def candidates(self, start: int = 0, stop: int | None = None) -> Candidates:
+        """Networks by their rank: those of rank `start` up to, and without, `stop`; all the rest by default.
+
+        Networks are ordered by their choices, taken one after the other as the space asks for them. O(number * D).
+
+        Raises:
+            SpaceError: If the ranks are no range within the number of networks that fit.
+            LimitError: If the count is not exact.
+        """
+        total = self._exact_count("a candidate of a rank")
+        stop = total if stop is None else stop
+        for name, rank in (("start", start), ("stop", stop)):
+            if isinstance(rank, bool) or not isinstance(rank, (int, np.integer)):
+                raise SpaceError(f"{name} must be an integer, not {rank!r}")
+        if not 0 <= start <= stop <= total:
+            raise SpaceError(f"ranks from {start} to {stop} are asked for; there are {total:,} candidates, from 0 on")
+        columns = empty_columns(self.space, int(stop) - int(start))
+        self._core.members(columns, int(start))
+        return unchecked(self.space, columns.T)
+
+    def chunks(self, size: int = CHUNK) -> Iterator[Candidates]:
+        """All networks that fit, in the order of their ranks, so many at a time.
+
+        Raises:
+            SpaceError: If `size` is not positive.
+            LimitError: If the count is not exact.
+        """
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise SpaceError(f"size must be an integer of at least 1, not {size!r}")
+        total = self._exact_count("going through a set")
+        return (self.candidates(start, min(start + size, total)) for start in range(0, total, int(size)))
+
+    def __iter__(self) -> Iterator[Architecture]:
+        for chunk in self.chunks(1 << 12):
+            yield from chunk
+
+    def _exact_count(self, what: str) -> int:
+        from archbudget.errors import LimitError
+
+        count = self.count()
+        if isinstance(count, Bounds) or not self.exact:
+            raise LimitError(f"{what} needs an exact count, and here it is {count}; allow more memory")
+        return count
+
+    def rank(self, arch: Architecture | Mapping[str, Scalar]) -> int:
+        """The rank of a network: how many that fit come before it. O(D * values).
+
+        Raises:
+            SpaceError: If it is not a network of the space, or does not fit.
+            LimitError: If the count is not exact.
+        """
+        arch = self._own(arch)
+        self._exact_count("a rank")
+        rank = self._core.rank(list(arch.indices))
+        if rank is None:
+            found = ", ".join(f"{metric} {value:,}" for metric, value in self.budget.violations(arch.costs).items())
+            raise SpaceError(f"the network has {found}, outside of the budget ({self.budget.describe()})")
+        return rank
+
+    def __contains__(self, arch: object) -> bool:
+        if not isinstance(arch, Mapping):
+            return False
+        try:
+            return not self.budget.violations(self._own(arch).costs)
+        except (SpaceError, ValueError):
+            return False
+
+    def _own(self, arch: Architecture | Mapping[str, Scalar]) -> Architecture:
+        """A network as one of this space."""
+        if isinstance(arch, Architecture) and arch.space is self.space:
+            return arch
+        if not isinstance(arch, Mapping):
+            raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {arch!r}")
+        return self.space.architecture(dict(arch))
+
+    def marginals(self) -> Marginals:
+        """For each decision and each of its values, the share of the feasible networks that take it.
+
+        Raises:
+            InfeasibleBudgetError: If nothing fits.
+        """
+        self.require_some()
+        counts, total, exact = self._core.marginals()
+        shares = {
+            name: {value: count / total for value, count in zip(decision.values, own, strict=True)}
+            for (name, decision), own in zip(self.space.decisions.items(), counts, strict=True)
+        }
+        return Marginals(shares, exact=exact)
+
+    def prune(self) -> Space:
+        """The space without the values, and without the structure, that occur in no network that fits.
+
+        Every network that fits is still in it, and each value of it occurs in one that fits.
+
+        Raises:
+            InfeasibleBudgetError: If nothing fits.
+        """
+        self.require_some()
+        kept: dict[str, list[Scalar]] = {}
+        for (name, decision), occurs in zip(self.space.decisions.items(), self._core.occurring(), strict=True):
+            values = [value for value, occur in zip(decision.values, occurs, strict=True) if occur]
+            if values:
+                kept[name] = values
+        return self.space.with_domains(kept)
+
+    def largest(self, metric: str) -> Architecture:
+        """The network that fits with the most of a metric; the first of them, where there are several.
+
+        Raises:
+            BudgetError: If there is no such metric.
+            InfeasibleBudgetError: If nothing fits.
+            LimitError: If the count is not exact, and the search for it gives up.
+        """
+        return self._extreme(metric, largest=True)
+
+    def smallest(self, metric: str) -> Architecture:
+        """The network that fits with the least of a metric; as `largest`."""
+        return self._extreme(metric, largest=False)
+
+    def _extreme(self, metric: str, *, largest: bool) -> Architecture:
+        require_metric(metric)
+        self.require_some()
+        found = self._core.extreme(metric, largest)
+        if found is None:
+            raise self._nothing()
+        return self.space._architecture(tuple(found))
+
+    def closest(self, metric: str, value: float) -> Architecture:
+        """The network that fits whose value of a metric is nearest to a number; the smaller one of two equally near.
+
+        Raises:
+            BudgetError: If there is no such metric, or the value is no number.
+            InfeasibleBudgetError: If nothing fits.
+            LimitError: As for `largest`.
+        """
+        require_metric(metric)
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value != value:
+            raise BudgetError(f"{metric}: a value must be a number, not {value!r}")
+        self.require_some()
+        low, high = self.budget.get(metric, (0, MOST))
+        below = min(high, int(np.floor(min(value, MOST)))) if value < MOST else high
+        near = []
+        if below >= max(low, 1):
+            near.append((self._bounded(metric, low, below), True))
+        above = max(low, below + 1)
+        if above <= high:
+            near.append((self._bounded(metric, above, high), False))
+        found = [part._extreme(metric, largest=largest) for part, largest in near if not part.is_empty()]
+        if not found:
+            raise self._nothing()
+        return min(found, key=lambda arch: (abs(arch.costs[metric] - value), arch.costs[metric]))
+
+    def _bounded(self, metric: str, low: int, high: int) -> FeasibleSet:
+        """Those of them within a range of a metric."""
+        bounds: dict[str, Any] = {**self.budget, metric: (low, high)}
+        return FeasibleSet(self.space, Budget(**bounds), memory=self.memory)
 
     def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet:
         """Those of them in which some decisions have given values; that of an inactive decision does not matter.
@@ -54,28 +310,62 @@ class FeasibleSet:
         """
         self.space._check_names(values, "fixed values")
         part: FeasibleSet = object.__new__(FeasibleSet)
-        part.space, part.budget = self.space, self.budget
+        part.space, part.budget, part.memory = self.space, self.budget, self.memory
         part._core = self._core.fix(self.space.indices_of(values))
         return part
 
     def is_empty(self) -> bool:
-        """Whether nothing fits; faster than counting."""
+        """Whether nothing fits; for one upper bound much faster than counting."""
         return self._core.is_empty()
 
-    def allowed(self, prefix: Sequence[int]) -> tuple[str, list[bool]] | None:
+    def allowed(
+        self, prefix: Sequence[int] | Mapping[str, Scalar], decision: str | None = None
+    ) -> tuple[str, list[bool]] | None:
         """The decision that follows some taken ones, and for each of its values whether a completion fits.
 
         Args:
-            prefix: The indices of the values taken so far, in the order in which the decisions are asked for.
+            prefix: The indices of the values taken so far, in the order in which the decisions are asked for; or the
+                values by the names of their decisions.
+            decision: The decision that is asked about. Only needed with names, to stop before others that have values.
 
         Returns:
-            `None` when the candidate is complete.
+            `None` when the candidate is complete. Once the set was counted, microseconds.
+
+        Raises:
+            SpaceError: If an index is outside of its domain, or another decision has to be taken first.
         """
-        found = self._core.allowed(list(prefix))
+        found = self._core.allowed(self._prefix(prefix, decision))
         if found is None:
             return None
-        position, allowed = found
-        return list(self.space.decisions)[position], allowed
+        name = self.space._names[found[0]]
+        if decision is not None and name != decision:
+            raise SpaceError(f"after these choices it is not '{decision}' that is asked for, but '{name}'")
+        return name, found[1]
+
+    def _prefix(self, prefix: Sequence[int] | Mapping[str, Scalar], decision: str | None) -> list[int]:
+        """The indices of the decisions taken, in the order in which they are asked for."""
+        if not isinstance(prefix, Mapping):
+            return list(prefix)
+        self.space._check_names(prefix if decision is None else [*prefix, decision], "prefix")
+        walk = self.space._diagram.walk()
+        indices: list[int] = []
+        while (position := walk.open) is not None:
+            name = self.space._names[position]
+            if name == decision or name not in prefix:
+                break
+            index = self.space.decisions[name].index(prefix[name])
+            indices.append(index)
+            walk.choose(index)
+        return indices
+
+    def shares(self, prefix: Sequence[int] | Mapping[str, Scalar]) -> tuple[str, list[float]] | None:
+        """The decision that follows some taken ones, and for each of its values the share of the completions that fit.
+
+        Exact where the count is; otherwise the values that can be completed share evenly. `None` when the candidate is
+        complete.
+        """
+        found = self._core.shares(self._prefix(prefix, None))
+        return None if found is None else (self.space._names[found[0]], found[1])
 
     def require_some(self) -> None:
         """Refuses a budget that nothing fits.
@@ -83,12 +373,22 @@ class FeasibleSet:
         Raises:
             InfeasibleBudgetError: With the smallest and largest value that each bounded metric can take.
         """
-        if not self.is_empty():
-            return
+        if self.is_empty():
+            raise self._nothing()
+
+    def _nothing(self) -> InfeasibleBudgetError:
         reach = []
         for metric in self.budget:
             smallest, largest = self.space.range(metric)
             reach.append(f"{metric} go from {smallest:,} to {largest:,}")
-        raise InfeasibleBudgetError(
+        return InfeasibleBudgetError(
             f"no network of the space fits the budget ({self.budget.describe()}): in this space {', '.join(reach)}"
         )
+
+
+def _restore(space: Space, budget: Budget, memory: int) -> FeasibleSet:
+    return FeasibleSet(space, budget, memory=memory)
+
+
+CountLike = Union[int, Bounds[int]]
+"""A count: exact, or certified bounds."""

@@ -16,10 +16,10 @@ from archbudget._candidates import (
     CandidatesLike,
     Evaluation,
     LayerEvaluation,
-    _unchecked,
     as_array,
     check_indices,
-    index_dtype,
+    empty_columns,
+    unchecked,
 )
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
@@ -99,6 +99,7 @@ class Space:
         self._outputs = tuple(writer.write_graph(sources, targets))
         self._uses = tuple(writer.uses)
         self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
+        self._names = tuple(writer.decisions)
         self._positions = {name: position for position, name in enumerate(writer.decisions)}
         self._diagram = writer.program.compile()
 
@@ -155,14 +156,9 @@ class Space:
             SpaceError: If `n` is negative.
             MemoryError: If there is not enough memory.
         """
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-            raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
-        try:
-            columns = np.zeros((len(self.decisions), n), index_dtype(self))
-        except (ValueError, OverflowError):
-            raise SpaceError(f"n={n} candidates are more than an array can hold") from None
+        columns = empty_columns(self, n)
         self._diagram.sample(columns, fresh_seed(seed))
-        return _unchecked(self, columns.T)
+        return unchecked(self, columns.T)
 
     def evaluate(
         self,
@@ -286,11 +282,16 @@ class Space:
 
         return Constraint(self, budget)
 
-    def within(self, budget: Budget) -> FeasibleSet:
-        """The candidates that fit a budget, as a set to ask about; see [`FeasibleSet`][archbudget.FeasibleSet]."""
+    def within(self, budget: Budget, *, memory: int = 2**30) -> FeasibleSet:
+        """The candidates that fit a budget, as a set to ask about; see [`FeasibleSet`][archbudget.FeasibleSet].
+
+        Args:
+            budget: The budget.
+            memory: The bytes that the answers may take before they are rounded to certified bounds.
+        """
         from archbudget._feasible import FeasibleSet
 
-        return FeasibleSet(self, budget)
+        return FeasibleSet(self, budget, memory=memory)
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """Lets an Optuna trial take each active decision, in the order of the description.

@@ -12,13 +12,12 @@ mod input;
 mod optimize;
 mod parallel;
 mod sample;
-mod sums;
 mod table;
 mod walk;
 
 pub use compile::Limits;
 pub use evaluate::{Evaluator, INVALID, LayerTable};
-pub use feasible::{Bound, Feasible};
+pub use feasible::{Bound, Count, End, Feasible, MEMORY, Marginals};
 pub use input::{Column, Lookup, Strided};
 pub use optimize::Extremes;
 pub use parallel::{Workers, default_threads};

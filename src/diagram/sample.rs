@@ -46,7 +46,7 @@ pub(super) struct Sampler {
 }
 
 /// A block of this many candidates is drawn from one stream of random numbers, whatever the number of threads.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// An unbiased number below `n` (Lemire, "Fast Random Integer Generation in an Interval", 2019).
 pub(super) fn below(rng: &mut ChaCha8Rng, n: u64) -> u64 {
@@ -195,7 +195,7 @@ impl Diagram {
 }
 
 /// Blocks of rows, each with its part of every column.
-fn blocks<T: Index>(n: usize, columns: &mut [T]) -> impl Iterator<Item = (usize, Vec<&mut [T]>)> + Send {
+pub(super) fn blocks<T: Index>(n: usize, columns: &mut [T]) -> impl Iterator<Item = (usize, Vec<&mut [T]>)> + Send {
     let columns = columns.chunks_mut(n.max(1));
     let mut columns: Vec<_> = columns.map(|column| column.chunks_mut(BLOCK)).collect();
     (0..n.div_ceil(BLOCK)).map(move |block| (block, columns.iter_mut().filter_map(Iterator::next).collect()))

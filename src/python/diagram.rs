@@ -3,7 +3,7 @@
 use super::arrays::Borrowed;
 use super::convert::values;
 use super::{detached, raise};
-use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threads};
+use crate::diagram::{self, Column, End, Evaluator, LayerTable, Workers, default_threads};
 use crate::layers::Formula;
 use crate::space::{self, Program};
 use num_bigint::BigUint;
@@ -94,28 +94,114 @@ pub(super) struct Feasible {
     feasible: diagram::Feasible,
 }
 
+/// Runs a method that draws into a 2-D array of any index type: `$work` gets the number of rows and the columns.
+macro_rules! into_columns {
+    ($py:expr, $columns:expr, |$n:ident, $slice:ident| $work:expr) => {{
+        macro_rules! of {
+            ($kind:ty) => {
+                if let Ok(array) = $columns.cast::<PyArray2<$kind>>() {
+                    let mut columns = array.try_readwrite()?;
+                    let $n = array.dims()[1];
+                    let $slice = columns.as_slice_mut()?;
+                    return $work;
+                }
+            };
+        }
+        of!(u8);
+        of!(u16);
+        of!(u32);
+        Err(raise(
+            $py,
+            crate::Error::argument("the columns must be a 2-D array of uint8, uint16 or uint32"),
+        ))
+    }};
+}
+
 #[pymethods]
 impl Feasible {
-    /// The exact number of candidates that fit.
-    fn count(&self, py: Python<'_>) -> PyResult<BigUint> {
-        detached(py, |interrupt| self.feasible.count(interrupt))
+    /// The number of candidates that fit: at least so many, and at most so many.
+    fn count(&self, py: Python<'_>) -> PyResult<(BigUint, BigUint)> {
+        let count = detached(py, |interrupt| self.feasible.count(interrupt))?;
+        Ok((count.lower, count.upper))
+    }
+
+    /// Whether the number is known exactly, and candidates have ranks.
+    fn is_exact(&self, py: Python<'_>) -> PyResult<bool> {
+        detached(py, |interrupt| self.feasible.is_exact(interrupt))
     }
 
     /// Those of them in which some decisions have a fixed value: an index for each decision, or `None`.
     fn fix(&self, py: Python<'_>, fixed: Vec<Option<u32>>) -> PyResult<Self> {
-        let feasible = detached(py, |interrupt| self.feasible.fix(fixed, interrupt))?;
+        let feasible = self.feasible.fix(fixed).map_err(|error| raise(py, error))?;
         Ok(Self { feasible })
     }
 
     /// Whether no candidate fits.
     fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
-        detached(py, |_| self.feasible.is_empty())
+        detached(py, |interrupt| self.feasible.is_empty(interrupt))
     }
 
     /// The decision after a prefix of indices, and for each of its values whether a completion fits; `None` when the
     /// candidate is complete.
     fn allowed(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<bool>)>> {
-        self.feasible.allowed(&prefix).map_err(|error| raise(py, error))
+        detached(py, |interrupt| self.feasible.allowed(&prefix, interrupt))
+    }
+
+    /// The decision after a prefix of indices, and for each of its values the share of the completions that take it.
+    fn shares(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<f64>)>> {
+        detached(py, |interrupt| self.feasible.shares(&prefix, interrupt))
+    }
+
+    /// Draws candidates uniformly into a contiguous (decisions, n) array of 8, 16 or 32 bits.
+    #[pyo3(signature = (columns, seed, *, threads=None))]
+    fn sample(&self, py: Python<'_>, columns: &Bound<'_, PyAny>, seed: u64, threads: Option<usize>) -> PyResult<()> {
+        let threads = threads.unwrap_or_else(default_threads);
+        into_columns!(py, columns, |n, slice| detached(py, |interrupt| {
+            self.feasible.sample(seed, n, slice, Workers { threads, interrupt })
+        }))
+    }
+
+    /// How many candidates were drawn so far, and how many of them fitted.
+    fn drawn(&self) -> (u64, u64) {
+        self.feasible.drawn()
+    }
+
+    /// Writes the candidates from a rank on into a contiguous (decisions, n) array of 8, 16 or 32 bits.
+    #[pyo3(signature = (columns, start, *, threads=None))]
+    fn members(
+        &self,
+        py: Python<'_>,
+        columns: &Bound<'_, PyAny>,
+        start: BigUint,
+        threads: Option<usize>,
+    ) -> PyResult<()> {
+        let threads = threads.unwrap_or_else(default_threads);
+        into_columns!(py, columns, |n, slice| detached(py, |interrupt| {
+            self.feasible.members(&start, n, slice, Workers { threads, interrupt })
+        }))
+    }
+
+    /// The rank of a candidate, by the index of the value of each decision; `None` where it does not fit.
+    fn rank(&self, py: Python<'_>, choices: Vec<u32>) -> PyResult<Option<BigUint>> {
+        detached(py, |interrupt| self.feasible.rank(&choices, interrupt))
+    }
+
+    /// For each decision and value how many candidates take it; how many there are; and whether all of these fit.
+    fn marginals(&self, py: Python<'_>) -> PyResult<(Vec<Vec<BigUint>>, BigUint, bool)> {
+        let marginals = detached(py, |interrupt| self.feasible.marginals(interrupt))?;
+        Ok((marginals.counts, marginals.total, marginals.exact))
+    }
+
+    /// For each decision and value whether some candidate takes it.
+    fn occurring(&self, py: Python<'_>) -> PyResult<Vec<Vec<bool>>> {
+        detached(py, |interrupt| self.feasible.occurring(interrupt))
+    }
+
+    /// The candidate with the largest or the smallest value of a metric, by indices; `None` where nothing fits.
+    fn extreme(&self, py: Python<'_>, metric: &str, largest: bool) -> PyResult<Option<Vec<u32>>> {
+        let metric = Program::metric(metric).map_err(|error| raise(py, error))?;
+        let end = if largest { End::Largest } else { End::Smallest };
+        detached(py, |interrupt| self.feasible.extreme(metric, end, interrupt))
     }
 }
 
@@ -228,8 +314,8 @@ impl Diagram {
     }
 
     /// The candidates that keep bounds: triples of a metric, the least and the most it may be.
-    #[pyo3(signature = (bounds))]
-    fn within(&self, py: Python<'_>, bounds: Vec<(String, i64, i64)>) -> PyResult<Feasible> {
+    #[pyo3(signature = (bounds, memory))]
+    fn within(&self, py: Python<'_>, bounds: Vec<(String, i64, i64)>, memory: usize) -> PyResult<Feasible> {
         let bounds = bounds.iter().map(|(metric, low, high)| {
             Program::metric(metric).map(|metric| diagram::Bound {
                 metric,
@@ -239,7 +325,7 @@ impl Diagram {
         });
         let bounds = bounds.collect::<crate::Result<_>>().map_err(|error| raise(py, error))?;
         let diagram = Arc::clone(&self.diagram);
-        let feasible = detached(py, |interrupt| diagram::Feasible::new(diagram, bounds, interrupt))?;
+        let feasible = diagram::Feasible::new(diagram, bounds, memory).map_err(|error| raise(py, error))?;
         Ok(Feasible { feasible })
     }
 
@@ -247,26 +333,9 @@ impl Diagram {
     #[pyo3(signature = (columns, seed, *, threads=None))]
     fn sample(&self, py: Python<'_>, columns: &Bound<'_, PyAny>, seed: u64, threads: Option<usize>) -> PyResult<()> {
         let threads = threads.unwrap_or_else(default_threads);
-        macro_rules! draw {
-            ($kind:ty) => {
-                if let Ok(array) = columns.cast::<PyArray2<$kind>>() {
-                    let mut columns = array.try_readwrite()?;
-                    let n = array.dims()[1];
-                    let slice = columns.as_slice_mut()?;
-                    return detached(py, |interrupt| {
-                        self.diagram
-                            .sample(seed, n, slice, Workers { threads, interrupt })
-                    });
-                }
-            };
-        }
-        draw!(u8);
-        draw!(u16);
-        draw!(u32);
-        Err(raise(
-            py,
-            crate::Error::argument("the columns must be a 2-D array of uint8, uint16 or uint32"),
-        ))
+        into_columns!(py, columns, |n, slice| detached(py, |interrupt| {
+            self.diagram.sample(seed, n, slice, Workers { threads, interrupt })
+        }))
     }
 
     /// Counts candidates, given a column for each decision, into contiguous arrays; see `archbudget.Space.evaluate`.

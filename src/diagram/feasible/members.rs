@@ -1,0 +1,206 @@
+//! The members of a feasible set, by their rank.
+//!
+//! Members are in the order of their choices, taken one after the other as the diagram asks for them. The member of a
+//! rank is found by going down from the root: each arc has as many members as completions fit.
+
+use super::number::Number;
+use super::table::Table;
+use crate::diagram::ROOT;
+use num_bigint::BigUint;
+use num_traits::ToPrimitive;
+
+/// The rank of a member.
+#[derive(Debug, Clone)]
+pub(super) enum Rank {
+    Small(u128),
+    Big(BigUint),
+}
+
+/// Where a member is: the arc of the root, by its place, which of its ways, and the rank among the completions.
+pub(super) type Place<N> = (usize, u64, N);
+
+/// The arcs of the root by rank.
+#[derive(Debug)]
+pub(super) struct Ranks {
+    /// How many members use an arc or an earlier one; empty where that leaves 128 bits.
+    sums: Vec<u128>,
+}
+
+impl Ranks {
+    pub(super) fn of<N: Number>(table: &Table<N>) -> Self {
+        let sums: Option<Vec<_>> = table.sums.iter().map(ToPrimitive::to_u128).collect();
+        Self {
+            sums: sums.unwrap_or_default(),
+        }
+    }
+
+    /// A rank as it is looked up fastest.
+    pub(super) fn rank(&self, rank: &BigUint) -> Rank {
+        match rank.to_u128() {
+            Some(small) if !self.sums.is_empty() => Rank::Small(small),
+            _ => Rank::Big(rank.clone()),
+        }
+    }
+
+    /// The number of all members, if it fits into 128 bits.
+    pub(super) fn total(&self) -> Option<u128> {
+        self.sums.last().copied()
+    }
+}
+
+impl<N: Number> Table<N> {
+    /// Where the member of a rank is.
+    pub(super) fn place(&self, ranks: &Ranks, rank: &Rank) -> Place<N> {
+        let first = self.cells.graph.arcs_of(ROOT).start;
+        match rank {
+            Rank::Small(rank) => {
+                let place = ranks.sums.partition_point(|sum| sum <= rank);
+                let rest = rank - if place == 0 { 0 } else { ranks.sums[place - 1] };
+                let ways = u128::from(self.cells.graph.ways(first + place));
+                (place, (rest % ways) as u64, N::from_small(rest / ways))
+            }
+            Rank::Big(rank) => {
+                let place = self.sums.partition_point(|sum| sum <= rank);
+                let rest = if place == 0 {
+                    rank.clone()
+                } else {
+                    rank - &self.sums[place - 1]
+                };
+                let (rest, way) = rest.divide(self.cells.graph.ways(first + place));
+                (place, way, N::from_big(&rest))
+            }
+        }
+    }
+
+    /// Calls back with each node and arc of a member, and with which of the ways of the arc it takes.
+    #[inline]
+    pub(super) fn member(&self, (place, way, rest): Place<N>, mut found: impl FnMut(u32, usize, u64)) {
+        let graph = &self.cells.graph;
+        let terminal = graph.terminal();
+        if terminal == ROOT {
+            return;
+        }
+        let mut arc = graph.arcs_of(ROOT).start + place;
+        let Some(mut cell) = self.cells.follow(ROOT, 0, arc) else {
+            return;
+        };
+        found(ROOT, arc, way);
+        let mut node = graph.arcs[arc].end;
+        let mut rest = rest;
+        while node != terminal {
+            let mut next = None;
+            for other in graph.arcs_of(node) {
+                let Some(target) = self.cells.follow(node, cell, other) else {
+                    continue;
+                };
+                let end = graph.arcs[other].end;
+                let each = self.of(end, target);
+                let ways = graph.ways(other);
+                if ways == 1 {
+                    if rest < *each {
+                        next = Some((other, target, 0));
+                        break;
+                    }
+                    rest.subtract(each);
+                } else {
+                    let mut all = N::default();
+                    all.add_product(each, &N::of(ways));
+                    if rest < all {
+                        // The ways take turns: the rank within one of them is the quotient.
+                        let (quotient, way) = rest.divide(ways);
+                        rest = quotient;
+                        next = Some((other, target, way));
+                        break;
+                    }
+                    rest.subtract(&all);
+                }
+            }
+            let Some((other, target, way)) = next else {
+                debug_assert!(false, "a rank below the number of completions has a member");
+                return;
+            };
+            arc = other;
+            cell = target;
+            found(node, arc, way);
+            node = graph.arcs[arc].end;
+        }
+    }
+
+    /// Writes the members from one on into rows, in order: `write` is told each node, its arc, and the rows of the
+    /// members that take it. No arc stands for several ways.
+    pub(super) fn fill(
+        &self,
+        (place, _, rest): Place<N>,
+        rows: std::ops::Range<usize>,
+        write: &mut impl FnMut(u32, usize, std::ops::Range<usize>),
+    ) {
+        let graph = &self.cells.graph;
+        let mut at = rows.start;
+        let mut skip = rest;
+        for arc in graph.arcs_of(ROOT).skip(place) {
+            if at >= rows.end {
+                return;
+            }
+            if let Some(cell) = self.cells.follow(ROOT, 0, arc) {
+                at = self.fill_arc((ROOT, arc, cell), &mut skip, at..rows.end, write);
+            }
+        }
+    }
+
+    /// The members along an arc; returns the row after the last one written. `skip` of them are left out first.
+    fn fill_arc(
+        &self,
+        (node, arc, next): (u32, usize, usize),
+        skip: &mut N,
+        rows: std::ops::Range<usize>,
+        write: &mut impl FnMut(u32, usize, std::ops::Range<usize>),
+    ) -> usize {
+        let graph = &self.cells.graph;
+        let end = graph.arcs[arc].end;
+        let all = self.of(end, next);
+        if *skip >= *all {
+            skip.subtract(all);
+            return rows.start;
+        }
+        let left = if skip.is_nothing() {
+            all.at_most(rows.len())
+        } else {
+            let mut left = all.clone();
+            left.subtract(skip);
+            left.at_most(rows.len())
+        };
+        let last = rows.start + left;
+        write(node, arc, rows.start..last);
+        if end == graph.terminal() {
+            *skip = N::default();
+            return last;
+        }
+        let mut at = rows.start;
+        for other in graph.arcs_of(end) {
+            if at >= last {
+                break;
+            }
+            if let Some(target) = self.cells.follow(end, next, other) {
+                at = self.fill_arc((end, other, target), skip, at..last, write);
+            }
+        }
+        last
+    }
+
+    /// How many members come before the arc that each node takes; nothing where no completion fits. The arcs are those
+    /// of one candidate, from the root on.
+    pub(super) fn rank(&self, arcs: &[(u32, usize)]) -> Option<BigUint> {
+        let graph = &self.cells.graph;
+        let mut rank = BigUint::default();
+        let mut cell = 0;
+        for &(node, taken) in arcs {
+            for arc in graph.arcs_of(node).take_while(|&arc| arc < taken) {
+                if let Some(next) = self.cells.follow(node, cell, arc) {
+                    rank += self.of(graph.arcs[arc].end, next).big();
+                }
+            }
+            cell = self.leads_on(node, cell, taken)?;
+        }
+        Some(rank)
+    }
+}

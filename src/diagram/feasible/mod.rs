@@ -1,0 +1,662 @@
+//! The candidates that fit a budget.
+//!
+//! [`graph`] is the part of the diagram that the budget leaves, with the costs that it bounds in simple terms. [`axis`]
+//! says which sums of a constraint the completions of a node can tell apart; [`table`] counts the completions of each
+//! such cell. That is again a diagram, of the feasible candidates alone, and every question is a pass over it:
+//! [`members`] (rank, the candidate of a rank, and so samples), [`marginals`], [`extreme`].
+//!
+//! Where an exact table would take too much memory or work, sums are rounded: down for a superset, which is counted and
+//! sampled from, and up for a subset, which is counted too. [`composite`] keeps the number of roundings small.
+
+mod axis;
+mod composite;
+mod extreme;
+mod graph;
+mod marginals;
+mod members;
+mod number;
+mod prefix;
+mod table;
+
+use super::parallel::{Workers, default_threads, work_off};
+use super::sample::{BLOCK, Index, below, blocks, stream};
+use super::{Diagram, Interrupt, ROOT};
+use crate::space::Program;
+use crate::{Error, ErrorKind, Result};
+use axis::{Effort, Rounding};
+use composite::Composites;
+use graph::Graph;
+use members::{Rank, Ranks};
+use num_bigint::BigUint;
+use num_traits::{ToPrimitive, Zero};
+pub use extreme::End;
+use number::Number;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use table::{Cells, Table};
+
+/// What one metric may come to, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// The metric, by its position.
+    pub metric: usize,
+    /// The least it may be.
+    pub low: i64,
+    /// The most it may be.
+    pub high: i64,
+}
+
+/// How many candidates fit: at least `lower`, at most `upper`; both are the number where it is known exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// So many fit for certain.
+    pub lower: BigUint,
+    /// No more fit.
+    pub upper: BigUint,
+}
+
+/// How many feasible candidates take each value of each decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marginals {
+    /// By decision and value.
+    pub counts: Vec<Vec<BigUint>>,
+    /// How many candidates there are in all.
+    pub total: BigUint,
+    /// Whether these are the feasible candidates; if not, a few others are among them.
+    pub exact: bool,
+}
+
+/// The bytes that an answer may take by default.
+pub const MEMORY: usize = 1 << 30;
+
+/// The most steps from cell to cell that an exact table may take: some seconds.
+const EXACT_WORK: usize = 1 << 32;
+
+/// The same for a rounded one, which is made twice.
+const ROUNDED_WORK: usize = 1 << 31;
+
+/// The most bytes of steps that are stored: a bound on several metrics.
+const STORED_STEPS: usize = 1 << 26;
+
+/// How close the bounds of a rounded count shall be: `upper / lower - 1`.
+const CLOSE: f64 = 0.01;
+
+/// How often a sample is drawn again before it counts as too rare to be drawn.
+const TRIES: usize = 1 << 20;
+
+/// The candidates of a diagram that keep some bounds. What was asked for once is remembered.
+#[derive(Debug)]
+pub struct Feasible {
+    diagram: Arc<Diagram>,
+    bounds: Vec<Bound>,
+    /// The values that some decisions are held at.
+    fixed: Vec<Option<u32>>,
+    memory: usize,
+    graph: OnceLock<Arc<Graph>>,
+    answer: OnceLock<Answer>,
+    /// Candidates that were drawn, and those among them that fit.
+    drawn: AtomicU64,
+    accepted: AtomicU64,
+    open_prefixes: prefix::Known,
+}
+
+#[derive(Debug)]
+struct Answer {
+    table: AnyTable,
+    ranks: Ranks,
+    /// Where sums are rounded: the graph without rounding, and how many candidates fit for certain.
+    rounded: Option<(Composites, BigUint)>,
+}
+
+#[derive(Debug)]
+enum AnyTable {
+    Narrow(Table<u64>),
+    Wide(Table<u128>),
+    Big(Table<BigUint>),
+}
+
+/// Does the same with a table of any numbers.
+macro_rules! with {
+    ($answer:expr, $table:ident => $work:expr) => {
+        match &$answer.table {
+            AnyTable::Narrow($table) => $work,
+            AnyTable::Wide($table) => $work,
+            AnyTable::Big($table) => $work,
+        }
+    };
+}
+
+/// How wide the numbers of completions are, those of the root left out.
+#[derive(Debug, Clone, Copy)]
+enum Width {
+    Narrow,
+    Wide,
+    Big,
+}
+
+impl Width {
+    fn of(graph: &Graph) -> Self {
+        let mut paths: Vec<Option<u128>> = vec![Some(0); graph.terminal() as usize + 1];
+        paths[graph.terminal() as usize] = Some(1);
+        let mut most = Some(0);
+        for node in (1..graph.terminal()).rev() {
+            let ends = graph.arcs_of(node).map(|arc| paths[graph.arcs[arc].end as usize]);
+            let sum = ends.fold(Some(0_u128), |sum, ways| sum?.checked_add(ways?));
+            paths[node as usize] = sum;
+            most = most.and_then(|most| Some(sum?.max(most)));
+        }
+        match most {
+            Some(most) if u64::try_from(most).is_ok() => Self::Narrow,
+            Some(_) => Self::Wide,
+            None => Self::Big,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::Narrow => 8,
+            Self::Wide => 16,
+            Self::Big => 48,
+        }
+    }
+
+    fn table(self, cells: Cells, interrupt: Interrupt<'_>) -> Result<AnyTable> {
+        let workers = Workers {
+            threads: default_threads(),
+            interrupt,
+        };
+        Ok(match self {
+            Self::Narrow => AnyTable::Narrow(Table::new(cells, workers)?),
+            Self::Wide => AnyTable::Wide(Table::new(cells, workers)?),
+            Self::Big => AnyTable::Big(Table::new(cells, workers)?),
+        })
+    }
+}
+
+impl Answer {
+    fn total(&self) -> BigUint {
+        with!(self, table => table.total())
+    }
+
+    /// Refuses what a rounded table cannot tell.
+    fn require_exact(&self, what: &str) -> Result<()> {
+        if self.rounded.is_none() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Limit,
+            format!("this set is counted within bounds only, and {what} needs the exact count; allow more memory"),
+        ))
+    }
+}
+
+impl Feasible {
+    /// The candidates that keep all of these bounds, asked about within some bytes of memory.
+    ///
+    /// # Errors
+    /// `Argument` for a metric that is bounded twice; `Limit` where the diagram is open.
+    pub fn new(diagram: Arc<Diagram>, bounds: Vec<Bound>, memory: usize) -> Result<Self> {
+        diagram.require_closed()?;
+        for (position, bound) in bounds.iter().enumerate() {
+            if bounds[..position].iter().any(|other| other.metric == bound.metric) {
+                return Err(Error::argument(format!(
+                    "{} is bounded twice",
+                    Program::METRICS[bound.metric].name
+                )));
+            }
+        }
+        Ok(Self {
+            diagram,
+            bounds,
+            fixed: Vec::new(),
+            memory,
+            graph: OnceLock::new(),
+            answer: OnceLock::new(),
+            drawn: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            open_prefixes: prefix::Known::default(),
+        })
+    }
+
+    /// Those of them in which some decisions have a fixed value; the value of an inactive one does not matter.
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of decisions, or an index outside its domain.
+    pub fn fix(&self, fixed: Vec<Option<u32>>) -> Result<Self> {
+        let decisions = self.diagram.program().decisions();
+        if fixed.len() != decisions.len() {
+            return Err(Error::argument(format!(
+                "{} values are fixed or left open for {} decisions",
+                fixed.len(),
+                decisions.len()
+            )));
+        }
+        for (decision, index) in decisions.iter().zip(&fixed) {
+            if let Some(index) = index.filter(|&index| index as usize >= decision.size) {
+                return Err(Error::argument(format!(
+                    "index {index} is not in the domain of decision '{}', which has {} values",
+                    decision.name, decision.size
+                )));
+            }
+        }
+        let mut part = Self::new(Arc::clone(&self.diagram), self.bounds.clone(), self.memory)?;
+        part.fixed = fixed;
+        Ok(part)
+    }
+
+    /// The diagram of the whole space.
+    pub fn diagram(&self) -> &Diagram {
+        &self.diagram
+    }
+
+    fn graph(&self, interrupt: Interrupt<'_>) -> Result<&Arc<Graph>> {
+        if let Some(graph) = self.graph.get() {
+            return Ok(graph);
+        }
+        let graph = Graph::new(&self.diagram, &self.bounds, &self.fixed, self.memory, interrupt)?;
+        Ok(self.graph.get_or_init(|| Arc::new(graph)))
+    }
+
+    fn answer(&self, interrupt: Interrupt<'_>) -> Result<&Answer> {
+        if let Some(answer) = self.answer.get() {
+            return Ok(answer);
+        }
+        let graph = self.graph(interrupt)?;
+        let answer = match self.exact(graph, interrupt)? {
+            Some(answer) => answer,
+            None => self.rounded(graph, interrupt)?,
+        };
+        Ok(self.answer.get_or_init(|| answer))
+    }
+
+    /// How much may be spent on listing sums.
+    fn effort(&self) -> Effort {
+        Effort {
+            node: (self.memory / 64).clamp(1 << 10, 1 << 20),
+            all: (self.memory / 32).clamp(1 << 12, 1 << 25),
+        }
+    }
+
+    /// The exact table, if it is within the limits.
+    fn exact(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Option<Answer>> {
+        let width = Width::of(graph);
+        let effort = self.effort();
+        let most = self.memory / width.bytes();
+        let cells = if graph.dims() <= 1 {
+            let axes = (0..graph.dims()).map(|dim| axis::exact(graph, dim, effort, interrupt));
+            let cells = Cells::all(Arc::clone(graph), axes.collect::<Result<_>>()?, Rounding::Up);
+            let (count, work) = cells.size();
+            if count > most || work > EXACT_WORK {
+                return Ok(None);
+            }
+            cells
+        } else {
+            let steps = (self.memory / 16).min(STORED_STEPS);
+            match Cells::reached(Arc::clone(graph), most / 4, steps, effort, interrupt)? {
+                Some(cells) => cells,
+                None => return Ok(None),
+            }
+        };
+        let table = width.table(cells, interrupt)?;
+        let ranks = match &table {
+            AnyTable::Narrow(table) => Ranks::of(table),
+            AnyTable::Wide(table) => Ranks::of(table),
+            AnyTable::Big(table) => Ranks::of(table),
+        };
+        Ok(Some(Answer {
+            table,
+            ranks,
+            rounded: None,
+        }))
+    }
+
+    /// The rounded table that comes close, or as close as the limits allow.
+    fn rounded(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Answer> {
+        let composites = Composites::new(graph.one_sided(), interrupt)?;
+        let graph = &composites.graph;
+        let width = Width::of(&composites.fine);
+        let dims = graph.dims();
+        let effort = Effort {
+            node: 1 << 16,
+            all: 1 << 24,
+        };
+        let lists = (0..dims)
+            .map(|dim| {
+                Ok((
+                    axis::reachable(graph, dim, effort, interrupt)?,
+                    axis::breakpoints(graph, dim, effort, true, interrupt)?,
+                ))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let cells = |classes: usize, rounding| {
+            let axes = (0..dims).map(|dim| axis::coarse(graph, dim, classes, &lists[dim]));
+            Cells::all(Arc::clone(graph), axes.collect(), rounding)
+        };
+        let fits = |classes: usize, work: usize| {
+            let (count, steps) = cells(classes, Rounding::Down).size();
+            count <= self.memory / width.bytes() && steps <= work
+        };
+        let finest = |work: usize| {
+            let (mut low, mut high) = (2, 1 << 24);
+            while high - low > low / 64 + 1 {
+                let middle = low + (high - low) / 2;
+                if fits(middle, work) {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            low
+        };
+        let limit = finest(ROUNDED_WORK);
+        let mut classes = finest(ROUNDED_WORK / 32).min(limit);
+        loop {
+            let lower = width.table(cells(classes, Rounding::Up), interrupt)?;
+            let lower = match lower {
+                AnyTable::Narrow(table) => table.total(),
+                AnyTable::Wide(table) => table.total(),
+                AnyTable::Big(table) => table.total(),
+            };
+            let table = width.table(cells(classes, Rounding::Down), interrupt)?;
+            let (ranks, upper) = match &table {
+                AnyTable::Narrow(table) => (Ranks::of(table), table.total()),
+                AnyTable::Wide(table) => (Ranks::of(table), table.total()),
+                AnyTable::Big(table) => (Ranks::of(table), table.total()),
+            };
+            let excess = ratio(&upper, &lower) - 1.0;
+            if excess <= CLOSE || classes >= limit {
+                return Ok(Answer {
+                    table,
+                    ranks,
+                    rounded: Some((composites, lower)),
+                });
+            }
+            // The error is about inversely proportional to the number of classes.
+            let wanted = (classes as f64 * (excess / CLOSE).min(1e6) * 1.1).min(limit as f64) as usize;
+            classes = wanted.clamp(classes + 1, limit);
+        }
+    }
+
+    /// How many candidates fit.
+    ///
+    /// # Errors
+    /// `Limit` where even the graph does not fit into memory; `Interrupted`.
+    pub fn count(&self, interrupt: Interrupt<'_>) -> Result<Count> {
+        let answer = self.answer(interrupt)?;
+        let upper = answer.total();
+        let lower = answer.rounded.as_ref().map_or_else(|| upper.clone(), |(_, lower)| lower.clone());
+        Ok(Count { lower, upper })
+    }
+
+    /// Whether the count is exact, and members have ranks.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn is_exact(&self, interrupt: Interrupt<'_>) -> Result<bool> {
+        Ok(self.answer(interrupt)?.rounded.is_none())
+    }
+
+    /// How many of the candidates that were drawn so far, and of those among them that fit.
+    pub fn drawn(&self) -> (u64, u64) {
+        (self.drawn.load(Ordering::Relaxed), self.accepted.load(Ordering::Relaxed))
+    }
+
+    fn nothing_fits() -> Error {
+        Error::new(ErrorKind::Argument, "no candidate fits the budget, so none can be drawn")
+    }
+
+    /// Draws `n` candidates uniformly and independently among those that fit; as [`Diagram::sample`].
+    ///
+    /// # Errors
+    /// `Argument` where nothing fits; `Limit` where none of many candidates of the rounded superset fits; `Interrupted`.
+    pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
+        let answer = self.answer(workers.interrupt)?;
+        with!(answer, table => self.sample_from(answer, table, seed, n, columns, workers))
+    }
+
+    fn sample_from<T: Index, N: Number>(
+        &self,
+        answer: &Answer,
+        table: &Table<N>,
+        seed: u64,
+        n: usize,
+        columns: &mut [T],
+        workers: Workers<'_>,
+    ) -> Result<()> {
+        self.check_columns(n, columns.len())?;
+        let total = table.total();
+        if n > 0 && total.is_zero() {
+            return Err(Self::nothing_fits());
+        }
+        let graph = &table.cells.graph;
+        let terminal = graph.terminal();
+        work_off(blocks(n, columns), workers, || (), |(), (block, mut columns)| {
+            let mut rng = stream(seed, block as u64);
+            let rows = (n - block * BLOCK).min(BLOCK);
+            let mut drawn = 0;
+            let mut path = Vec::new();
+            for row in 0..rows {
+                for column in &mut columns {
+                    column[row] = T::of(0);
+                }
+                if terminal == ROOT {
+                    continue;
+                }
+                let mut tries = 0;
+                loop {
+                    let place = table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
+                    drawn += 1;
+                    let Some((composites, _)) = &answer.rounded else {
+                        table.member(place, |node, arc, _| {
+                            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
+                        });
+                        break;
+                    };
+                    path.clear();
+                    table.member(place, |node, arc, way| {
+                        composites.expand(node, graph.arcs[arc].label, way, |node, arc| path.push((node, arc)));
+                    });
+                    if composites.fine.keeps(path.iter().map(|&(_, arc)| arc)) {
+                        for &(node, arc) in &path {
+                            columns[self.diagram.stage(node).decision][row] =
+                                T::of(composites.fine.arcs[arc].label);
+                        }
+                        break;
+                    }
+                    tries += 1;
+                    if tries == TRIES {
+                        return Err(Error::new(
+                            ErrorKind::Limit,
+                            format!(
+                                "none of {TRIES} candidates drawn from the superset of this set fits; allow more memory"
+                            ),
+                        ));
+                    }
+                }
+            }
+            self.drawn.fetch_add(drawn, Ordering::Relaxed);
+            self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    fn check_columns(&self, n: usize, len: usize) -> Result<()> {
+        let decisions = self.diagram.program().decisions().len();
+        if len == n * decisions {
+            return Ok(());
+        }
+        Err(Error::argument(format!("{decisions} columns of {n} indices are needed")))
+    }
+
+    /// Writes `n` candidates, those of rank `start` and the following, into columns as [`Diagram::sample`]. O(n).
+    ///
+    /// # Errors
+    /// `Argument` where there are fewer; `Limit` where the count is not exact; `Interrupted`.
+    pub fn members<T: Index>(
+        &self,
+        start: &BigUint,
+        n: usize,
+        columns: &mut [T],
+        workers: Workers<'_>,
+    ) -> Result<()> {
+        let answer = self.answer(workers.interrupt)?;
+        answer.require_exact("the candidate of a rank")?;
+        self.check_columns(n, columns.len())?;
+        let total = answer.total();
+        if start + n > total {
+            return Err(Error::argument(format!(
+                "ranks {start} to {} are asked for, but {total} candidates fit",
+                start + n
+            )));
+        }
+        with!(answer, table => self.write_members(answer, table, start, n, columns, workers))
+    }
+
+    fn write_members<T: Index, N: Number>(
+        &self,
+        answer: &Answer,
+        table: &Table<N>,
+        start: &BigUint,
+        n: usize,
+        columns: &mut [T],
+        workers: Workers<'_>,
+    ) -> Result<()> {
+        let graph = &table.cells.graph;
+        work_off(blocks(n, columns), workers, || (), |(), (block, mut columns)| {
+            for column in &mut columns {
+                column.fill(T::of(0));
+            }
+            if graph.terminal() == ROOT {
+                return Ok(());
+            }
+            let rows = (n - block * BLOCK).min(BLOCK);
+            let rank = answer.ranks.rank(&(start + block * BLOCK));
+            table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
+                let value = T::of(graph.arcs[arc].label);
+                let column = &mut columns[self.diagram.stage(node).decision];
+                if rows.len() == 1 {
+                    column[rows.start] = value;
+                } else {
+                    column[rows].fill(value);
+                }
+            });
+            Ok(())
+        })
+    }
+
+    /// The rank of a candidate, by the index of the value of each decision; nothing where it does not fit.
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of choices; `Limit` where the count is not exact; `Interrupted`.
+    pub fn rank(&self, choices: &[u32], interrupt: Interrupt<'_>) -> Result<Option<BigUint>> {
+        let answer = self.answer(interrupt)?;
+        answer.require_exact("the rank of a candidate")?;
+        let graph = self.graph(interrupt)?;
+        if choices.len() != self.diagram.program().decisions().len() {
+            return Err(Error::argument(format!(
+                "{} choices given for {} decisions",
+                choices.len(),
+                self.diagram.program().decisions().len()
+            )));
+        }
+        if graph.terminal() == ROOT {
+            return Ok((!graph.empty).then(BigUint::zero));
+        }
+        let mut path = Vec::new();
+        let mut node = ROOT;
+        while node != graph.terminal() {
+            let Some(arc) = graph.find(node, choices[self.diagram.stage(node).decision]) else {
+                return Ok(None);
+            };
+            path.push((node, arc));
+            node = graph.arcs[arc].end;
+        }
+        Ok(with!(answer, table => table.rank(&path)))
+    }
+
+    /// How many candidates take each value of each decision.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn marginals(&self, interrupt: Interrupt<'_>) -> Result<Marginals> {
+        let answer = self.answer(interrupt)?;
+        let total = answer.total();
+        let narrow = total.to_u64().is_some();
+        let counts = match &answer.table {
+            AnyTable::Narrow(table) if narrow => self.by_value(answer, &table.through(|&n| n, interrupt)?),
+            AnyTable::Narrow(table) => self.by_value(answer, &table.through(|&n| u128::from(n), interrupt)?),
+            AnyTable::Wide(table) if total.to_u128().is_some() => {
+                self.by_value(answer, &table.through(|&n| n, interrupt)?)
+            }
+            AnyTable::Wide(table) => self.by_value(answer, &table.through(Number::big, interrupt)?),
+            AnyTable::Big(table) => self.by_value(answer, &table.through(Clone::clone, interrupt)?),
+        };
+        Ok(Marginals {
+            counts,
+            total,
+            exact: answer.rounded.is_none(),
+        })
+    }
+
+    /// Adds up what goes through arcs by the values that they stand for.
+    fn by_value<W: Number>(&self, answer: &Answer, through: &[W]) -> Vec<Vec<BigUint>> {
+        let decisions = self.diagram.program().decisions();
+        let mut counts: Vec<Vec<W>> = decisions.iter().map(|known| vec![W::default(); known.size]).collect();
+        let spread;
+        let (graph, through) = match &answer.rounded {
+            None => (self.graph.get().map(|graph| &**graph), through),
+            Some((composites, _)) => {
+                spread = composites.spread(through);
+                (Some(&composites.fine), &spread[..])
+            }
+        };
+        if let Some(graph) = graph {
+            for node in 0..graph.terminal() {
+                let own = &mut counts[self.diagram.stage(node).decision];
+                for arc in graph.arcs_of(node) {
+                    own[graph.arcs[arc].label as usize].add(&through[arc]);
+                }
+            }
+        }
+        counts.iter().map(|own| own.iter().map(Number::big).collect()).collect()
+    }
+}
+
+fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {
+    if lower.is_zero() {
+        return if upper.is_zero() { 1.0 } else { f64::INFINITY };
+    }
+    let shift = upper.bits().saturating_sub(1000);
+    let float = |number: &BigUint| (number >> shift).to_f64().unwrap_or(f64::INFINITY);
+    float(upper) / float(lower)
+}
+
+/// A uniform rank.
+fn draw(rng: &mut ChaCha8Rng, ranks: &Ranks, total: &BigUint) -> Rank {
+    let Some(total) = ranks.total() else {
+        return Rank::Big(draw_big(rng, total));
+    };
+    if let Ok(total) = u64::try_from(total) {
+        return Rank::Small(u128::from(below(rng, total)));
+    }
+    let bits = total.leading_zeros();
+    loop {
+        let word = (u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64())) >> bits;
+        if word < total {
+            return Rank::Small(word);
+        }
+    }
+}
+
+fn draw_big(rng: &mut ChaCha8Rng, total: &BigUint) -> BigUint {
+    let bits = total.bits();
+    loop {
+        let words: Vec<u32> = (0..bits.div_ceil(32)).map(|_| rng.next_u32()).collect();
+        let number = BigUint::new(words) >> (bits.div_ceil(32) * 32 - bits);
+        if &number < total {
+            return number;
+        }
+    }
+}

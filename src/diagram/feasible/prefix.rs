@@ -1,0 +1,341 @@
+//! Which choices a partial candidate still has.
+
+use super::graph::Graph;
+use super::{Answer, AnyTable, Feasible};
+use crate::diagram::{DEAD, Interrupt, ROOT};
+use crate::{Error, ErrorKind, Result};
+use num_traits::{ToPrimitive, Zero};
+use rustc_hash::FxHashMap;
+use std::sync::Mutex;
+
+/// Partial candidates, by their node and sums, and whether one of their completions fits.
+#[derive(Debug, Default)]
+pub(super) struct Known(Mutex<FxHashMap<(u32, Box<[i64]>), bool>>);
+
+/// The most partial candidates that are remembered, and looked at for one question.
+const MOST: usize = 1 << 22;
+
+/// How it is told whether a completion fits.
+#[derive(Clone, Copy)]
+enum Judge<'a> {
+    /// At most one upper bound: the cheapest completion tells.
+    Cheapest,
+    /// The exact table.
+    Table(&'a Answer),
+    /// A search, with what was found remembered.
+    Search,
+}
+
+/// Where a partial candidate stands; `cell` in the exact table.
+struct Prefix {
+    node: u32,
+    /// What it has come to in each constraint; nothing where it fits no more.
+    sums: Option<Vec<i64>>,
+    cell: usize,
+}
+
+impl Feasible {
+    fn judge<'a>(&'a self, graph: &Graph, interrupt: Interrupt<'_>) -> Result<Judge<'a>> {
+        if graph.dims() == 0 || (graph.dims() == 1 && graph.windows[0].low <= 0) {
+            return Ok(Judge::Cheapest);
+        }
+        let answer = self.answer(interrupt)?;
+        Ok(if answer.rounded.is_none() {
+            Judge::Table(answer)
+        } else {
+            Judge::Search
+        })
+    }
+
+    /// Whether no candidate fits.
+    ///
+    /// # Errors
+    /// `Limit` where that cannot be told within memory; `Interrupted`.
+    pub fn is_empty(&self, interrupt: Interrupt<'_>) -> Result<bool> {
+        let graph = self.graph(interrupt)?;
+        if graph.empty {
+            return Ok(true);
+        }
+        match self.judge(graph, interrupt)? {
+            Judge::Cheapest => Ok(false),
+            Judge::Table(answer) => Ok(answer.total().is_zero()),
+            Judge::Search => {
+                let answer = self.answer(interrupt)?;
+                match &answer.rounded {
+                    Some((_, lower)) if !lower.is_zero() => Ok(false),
+                    _ if answer.total().is_zero() => Ok(true),
+                    _ => {
+                        let fits = self.search(graph, ROOT, &vec![0; graph.dims()], interrupt)?;
+                        Ok(!fits)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes down a prefix. Nothing where a layer refuses.
+    fn descend(&self, graph: &Graph, judge: Judge<'_>, prefix: &[u32]) -> Result<Option<Prefix>> {
+        let diagram = self.diagram();
+        let mut at = Prefix {
+            node: ROOT,
+            sums: (!graph.empty).then(|| vec![0; graph.dims()]),
+            cell: 0,
+        };
+        let mut reader = diagram.reader();
+        for &index in prefix {
+            if at.node == diagram.terminal() {
+                return Err(Error::argument(
+                    "more indices are given than the candidate has decisions",
+                ));
+            }
+            let stage = diagram.stage(at.node);
+            if index as usize >= stage.size {
+                let name = &diagram.program().decisions()[stage.decision].name;
+                return Err(Error::argument(format!(
+                    "index {index} is not in the domain of decision '{name}', which has {} values",
+                    stage.size
+                )));
+            }
+            let arc = at.sums.as_ref().and_then(|_| graph.find(at.node, index));
+            match (arc, &mut at.sums) {
+                (Some(arc), Some(sums)) => {
+                    for (sum, cost) in sums.iter_mut().zip(graph.cost(arc)) {
+                        *sum += cost;
+                    }
+                    let kept = sums.iter().zip(&graph.windows).all(|(&sum, window)| sum <= window.high);
+                    let next = match judge {
+                        Judge::Table(answer) => answer.table.follow(at.node, at.cell, arc),
+                        _ => Some(0),
+                    };
+                    match next.filter(|_| kept) {
+                        Some(cell) => at.cell = cell,
+                        None => at.sums = None,
+                    }
+                    at.node = graph.arcs[arc].end;
+                }
+                _ => {
+                    at.sums = None;
+                    at.node = reader.arc(at.node, index as usize).next;
+                    if at.node == DEAD {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Ok(Some(at))
+    }
+
+    /// For each value of the decision that comes after `prefix`, whether the candidate can still be completed to one
+    /// that fits. `prefix` holds the indices chosen so far, in the order in which the diagram asks. O(stages + values)
+    /// once the set was counted.
+    ///
+    /// Returns the decision too; nothing when the candidate is complete, or cannot be built.
+    ///
+    /// # Errors
+    /// `Argument` for an index outside its domain; `Limit` where that cannot be told within memory; `Interrupted`.
+    pub fn allowed(&self, prefix: &[u32], interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<bool>)>> {
+        let graph = self.graph(interrupt)?;
+        let judge = self.judge(graph, interrupt)?;
+        let diagram = self.diagram();
+        let Some(Prefix { node, sums, cell }) = self.descend(graph, judge, prefix)? else {
+            return Ok(None);
+        };
+        if node == diagram.terminal() {
+            return Ok(None);
+        }
+        let stage = diagram.stage(node);
+        let mut allowed = vec![false; stage.size];
+        if let Some(sums) = sums {
+            for arc in graph.arcs_of(node) {
+                let fits = match judge {
+                    Judge::Cheapest => {
+                        let mut kept = sums.iter().zip(graph.cost(arc)).zip(&graph.windows);
+                        kept.all(|((sum, cost), window)| sum + cost <= window.high)
+                    }
+                    Judge::Table(answer) => answer.table.leads_on(node, cell, arc),
+                    Judge::Search => {
+                        let after: Vec<_> = sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
+                        self.search(graph, graph.arcs[arc].end, &after, interrupt)?
+                    }
+                };
+                allowed[graph.arcs[arc].label as usize] = fits;
+            }
+        }
+        Ok(Some((stage.decision, allowed)))
+    }
+
+    /// For each value of the decision that comes after `prefix`, the share of the completions that take it; all zero
+    /// where none fits. Where the count is not exact, values that fit have equal shares.
+    ///
+    /// # Errors
+    /// As [`Self::allowed`].
+    pub fn shares(&self, prefix: &[u32], interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<f64>)>> {
+        let graph = self.graph(interrupt)?;
+        let answer = self.answer(interrupt)?;
+        if answer.rounded.is_some() {
+            let allowed = self.allowed(prefix, interrupt)?;
+            return Ok(allowed.map(|(decision, allowed)| {
+                let fit = allowed.iter().filter(|&&fits| fits).count().max(1) as f64;
+                let shares = allowed.into_iter().map(|fits| f64::from(u8::from(fits)) / fit);
+                (decision, shares.collect())
+            }));
+        }
+        let judge = Judge::Table(answer);
+        let diagram = self.diagram();
+        let Some(Prefix { node, sums, cell }) = self.descend(graph, judge, prefix)? else {
+            return Ok(None);
+        };
+        if node == diagram.terminal() {
+            return Ok(None);
+        }
+        let stage = diagram.stage(node);
+        let mut shares = vec![0.0; stage.size];
+        if sums.is_some() {
+            let arcs = graph.arcs_of(node);
+            let counts: Vec<_> = arcs.clone().map(|arc| answer.table.share(node, cell, arc)).collect();
+            let total: f64 = counts.iter().sum();
+            for (arc, count) in arcs.zip(counts) {
+                shares[graph.arcs[arc].label as usize] = if total > 0.0 { count / total } else { 0.0 };
+            }
+        }
+        Ok(Some((stage.decision, shares)))
+    }
+
+    /// For each decision and value whether some feasible candidate takes it.
+    ///
+    /// # Errors
+    /// As [`Self::allowed`].
+    pub fn occurring(&self, interrupt: Interrupt<'_>) -> Result<Vec<Vec<bool>>> {
+        let decisions = self.diagram.program().decisions();
+        let mut occurs: Vec<Vec<bool>> = decisions.iter().map(|known| vec![false; known.size]).collect();
+        let graph = self.graph(interrupt)?;
+        match self.judge(graph, interrupt)? {
+            // Each arc that is left lies on a candidate that fits.
+            Judge::Cheapest => {
+                for node in 0..graph.terminal() {
+                    for arc in graph.arcs_of(node) {
+                        occurs[self.diagram.stage(node).decision][graph.arcs[arc].label as usize] = true;
+                    }
+                }
+            }
+            Judge::Table(_) => {
+                for (occurs, counts) in occurs.iter_mut().zip(self.marginals(interrupt)?.counts) {
+                    for (occurs, count) in occurs.iter_mut().zip(counts) {
+                        *occurs = !count.is_zero();
+                    }
+                }
+            }
+            Judge::Search => {
+                let marginals = self.marginals(interrupt)?;
+                for node in 0..graph.terminal() {
+                    let decision = self.diagram.stage(node).decision;
+                    for arc in graph.arcs_of(node) {
+                        let value = graph.arcs[arc].label as usize;
+                        if !occurs[decision][value] && !marginals.counts[decision][value].is_zero() {
+                            let part = graph.through(node, arc);
+                            let start = vec![0; part.dims()];
+                            let mut known = FxHashMap::default();
+                            let mut search = Search { graph: &part, left: MOST, known: &mut known, interrupt };
+                            occurs[decision][value] = search.fits(ROOT, &start)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(occurs)
+    }
+
+    /// Whether some completion of a partial candidate fits; remembers what was found.
+    fn search(&self, graph: &Graph, node: u32, sums: &[i64], interrupt: Interrupt<'_>) -> Result<bool> {
+        let mut known = self.open_prefixes.0.lock().map_err(|_| Error::interrupted())?;
+        let mut search = Search {
+            graph,
+            left: MOST,
+            known: &mut known,
+            interrupt,
+        };
+        search.fits(node, sums)
+    }
+}
+
+/// A search for a candidate that fits, depth first.
+struct Search<'a> {
+    graph: &'a Graph,
+    /// How many more partial candidates it may look at.
+    left: usize,
+    known: &'a mut FxHashMap<(u32, Box<[i64]>), bool>,
+    interrupt: Interrupt<'a>,
+}
+
+impl Search<'_> {
+    fn fits(&mut self, node: u32, sums: &[i64]) -> Result<bool> {
+        let graph = self.graph;
+        let mut settled = true;
+        for (dim, (&sum, window)) in sums.iter().zip(&graph.windows).enumerate() {
+            let most = sum + graph.to_go(node, dim);
+            if sum > window.high || most < window.low {
+                return Ok(false);
+            }
+            settled &= sum >= window.low && most <= window.high;
+        }
+        if node == graph.terminal() || (settled && graph.is_live(node)) {
+            return Ok(settled);
+        }
+        let key = (node, Box::from(sums));
+        if let Some(&known) = self.known.get(&key) {
+            return Ok(known);
+        }
+        if self.left == 0 || self.known.len() > MOST {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "the bounds are too tight together to tell whether a partial candidate can still fit; allow more memory",
+            ));
+        }
+        self.left -= 1;
+        if self.left % 1024 == 0 && (self.interrupt)() {
+            return Err(Error::interrupted());
+        }
+        let mut found = false;
+        for arc in graph.arcs_of(node) {
+            let after: Vec<_> = sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
+            if self.fits(graph.arcs[arc].end, &after)? {
+                found = true;
+                break;
+            }
+        }
+        self.known.insert(key, found);
+        Ok(found)
+    }
+}
+
+impl AnyTable {
+    fn follow(&self, node: u32, cell: usize, arc: usize) -> Option<usize> {
+        match self {
+            Self::Narrow(table) => table.cells.follow(node, cell, arc),
+            Self::Wide(table) => table.cells.follow(node, cell, arc),
+            Self::Big(table) => table.cells.follow(node, cell, arc),
+        }
+    }
+
+    fn leads_on(&self, node: u32, cell: usize, arc: usize) -> bool {
+        match self {
+            Self::Narrow(table) => table.leads_on(node, cell, arc).is_some(),
+            Self::Wide(table) => table.leads_on(node, cell, arc).is_some(),
+            Self::Big(table) => table.leads_on(node, cell, arc).is_some(),
+        }
+    }
+
+    /// How many completions along an arc fit, as a number to compare.
+    fn share(&self, node: u32, cell: usize, arc: usize) -> f64 {
+        fn float<N: super::Number>(table: &super::Table<N>, node: u32, cell: usize, arc: usize) -> f64 {
+            let end = table.cells.graph.arcs[arc].end;
+            let next = table.cells.follow(node, cell, arc);
+            next.map_or(0.0, |next| table.of(end, next).big().to_f64().unwrap_or(f64::MAX))
+        }
+        match self {
+            Self::Narrow(table) => float(table, node, cell, arc),
+            Self::Wide(table) => float(table, node, cell, arc),
+            Self::Big(table) => float(table, node, cell, arc),
+        }
+    }
+}
