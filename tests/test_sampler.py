@@ -550,8 +550,6 @@ def test_cmaes_that_starts_at_values_has_them_mended(space: ab.Space) -> None:
 
 
 def test_equal_volumes_of_the_cube_hold_equally_many_candidates() -> None:
-    if not hasattr(ab.FeasibleSet, "_shares"):
-        pytest.skip("the shares of completions are not known exactly")
     known = random_space(111)
     budget = random_budget(Random(111), known)
     networks = fitting(known, budget)

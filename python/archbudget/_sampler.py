@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 REFUSED = "archbudget:refused"
 """The user attribute of a trial whose fixed values cannot fit the budget: why."""
 
-MOST_PARTS = 64
+MOST_PARTS = 4
 """For how many sets of fixed values the candidates that have them are kept at hand."""
 
 _logger = optuna.logging.get_logger(__name__)

@@ -8,7 +8,6 @@ import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from archbudget._propose._inside import shares
 from archbudget._propose._proposer import Proposer
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def read(inside: Inside, point: Mapping[str, float]) -> Rows:
     """
     row = np.zeros(len(inside.names), np.uint32)
     prefix: list[int] = []
-    while (found := shares(inside, prefix)) is not None:
+    while (found := inside.fits.shares(prefix)) is not None:
         name, parts = found
         level = np.cumsum(parts)
         index = int(np.searchsorted(level, point.get(AXIS + name, 0.5) * level[-1], side="right"))

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     Rows = npt.NDArray[np.uint32]
 
-BATCH = 1024
-"""How many candidates are drawn at once where most of them are rejected."""
-MOST_BATCHES = 256
-
 
 def distribution_of(decision: Decision) -> IntDistribution | CategoricalDistribution:
     """The distribution with which `Space.suggest` asks for a decision."""
@@ -78,7 +74,7 @@ class Inside:
 
     def draw(self, n: int, rng: np.random.Generator) -> Rows:
         """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit."""
-        return _draw(self, n, int(rng.integers(2**63)))
+        return np.asarray(self.fits.sample(n, seed=int(rng.integers(2**63))).indices, np.uint32)
 
     def walk(self, choose: Callable[[int, list[bool]], int]) -> Rows:
         """One row, whose decisions are taken in the order in which they are asked for.
@@ -132,35 +128,3 @@ class Inside:
     def params(self, row: Sequence[int] | Rows) -> dict[str, Any]:
         """A candidate as parameters: the values of its active decisions."""
         return {self.names[position]: self.values[position][int(row[position])] for position in self.active(row)}
-
-
-def _draw(inside: Inside, n: int, seed: int) -> Rows:
-    """Rows of a feasible set by rejection; what `FeasibleSet.sample` replaces."""
-    sample = getattr(inside.fits, "sample", None)
-    if sample is not None:
-        return np.asarray(sample(n, seed=seed).indices, np.uint32)
-    rng = np.random.default_rng(seed)
-    found: list[Rows] = []
-    for _ in range(MOST_BATCHES):
-        rows = np.asarray(inside.space.sample(BATCH, seed=int(rng.integers(2**63))).indices, np.uint32)
-        keep = inside.holds(rows)
-        for position, index in inside._fixed:
-            keep &= rows[:, position] == index
-        found.append(rows[keep])
-        if sum(map(len, found)) >= n:
-            return np.concatenate(found)[:n]
-    while sum(map(len, found)) < n:
-        found.append(inside.walk(lambda _, allowed: int(rng.choice(np.flatnonzero(allowed))))[None])
-    return np.concatenate(found)[:n]
-
-
-def shares(inside: Inside, prefix: list[int]) -> tuple[str, list[float]] | None:
-    """The share of each value of the next decision in the completions that fit; what `FeasibleSet._shares` replaces."""
-    exact = getattr(inside.fits, "_shares", None)
-    if exact is not None:
-        return exact(prefix)  # type: ignore[no-any-return]
-    found = inside.fits.allowed(prefix)
-    if found is None:
-        return None
-    name, allowed = found
-    return name, [good / sum(allowed) for good in allowed]
