@@ -13,6 +13,8 @@ from optuna.trial import TrialState
 from archbudget._propose._proposer import Proposer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
     from optuna.samplers import BaseSampler
     from optuna.study import Study
@@ -94,7 +96,7 @@ class Tpe(Proposer):
             inside,
             space,
             build(study, space, below, handle_below=True),
-            build(study, space, above, handle_below=False),
+            lambda: build(study, space, above, handle_below=False),
         )
 
     def _split(self, study: Study, trial: FrozenTrial) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
@@ -143,7 +145,9 @@ def is_known(base: Any) -> bool:
 class _Block:
     """Parameters that are modelled jointly: decisions, and perhaps parameters beside the space."""
 
-    def __init__(self, inside: Inside, space: dict[str, BaseDistribution], below: Any, above: Any) -> None:
+    def __init__(
+        self, inside: Inside, space: dict[str, BaseDistribution], below: Any, above: Callable[[], Any]
+    ) -> None:
         self.space = space
         self.positions = {inside.positions[name]: name for name in space if name in inside.positions}
         self._below, self._above = below, above
@@ -189,7 +193,8 @@ class _Block:
         samples = dict(own)
         for position, name in self.positions.items():
             samples[name] = _internal(self.space[name], rows[:, position])
-        return self._below.log_pdf(samples) - self._above.log_pdf(samples)  # type: ignore[no-any-return]
+        # The estimator of the others is only made for the blocks that are scored: many are inactive.
+        return self._below.log_pdf(samples) - self._above().log_pdf(samples)  # type: ignore[no-any-return]
 
 
 def _internal(distribution: Any, indices: npt.NDArray[np.uint32]) -> Floats:
