@@ -16,9 +16,9 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 from rich.table import Table
-from search_quality import BASES, layered_space, synthetic_space
 
 import archbudget as ab
+from search_quality import BASES, layered_space, synthetic_space
 
 SPACES = {
     "6 decisions, 1 % fit": (synthetic_space, ab.Budget(params=325_000)),

@@ -114,7 +114,9 @@ class BudgetSampler(BaseSampler):
         """A whole candidate that fits, and what the base sampler draws together with it."""
         decisions = self._inside.distributions
         own = {name: each for name, each in search_space.items() if decisions.get(name) != each}
-        if self._proposer is None or REFUSED in trial.user_attrs or len(own) == len(search_space):
+        # Where a name means something else than in the space, no network is asked for.
+        is_other = len(own) == len(search_space) or not own.keys().isdisjoint(decisions)
+        if self._proposer is None or REFUSED in trial.user_attrs or is_other:
             return self.base.sample_relative(study, trial, own)
         inside = self._part(self._fixed(study, trial))
         proposed = self._proposer.propose(Question(study, trial, inside, own, self._random.of(trial)))

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
+KNOWN = ("_n_startup_trials", "_optimize_acqf", "_gprs_cache_list", "_constraints_gprs_cache_list")
+"""What is used of the inside of Optuna's sampler; one without it is asked through its public interface."""
+
 POOL = 2048
 """How many candidates are drawn uniformly."""
 STARTS = 8
 """How many of the best candidates have their neighbours looked at, in turn until none is better."""
 MOST_ROUNDS = 32
+MOST_VALUES = 128
+"""How many values of a decision are looked at in each round."""
 
 
 class Gp(Proposer):
@@ -40,9 +45,9 @@ class Gp(Proposer):
         """See `Proposer`."""
         base, study, inside = self.base, question.study, question.inside
         completed = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
-        if len(completed) < base._n_startup_trials:
+        if len(completed) < getattr(base, "_n_startup_trials", 10):
             return question.uniform()
-        if not hasattr(base, "_optimize_acqf"):
+        if not all(hasattr(base, name) for name in KNOWN):
             return dict(base.sample_relative(study, question.trial, question.own))
         space = {name: each for name, each in inside.distributions.items() if not each.single()} | question.own
         middle = neutral(inside)
@@ -163,17 +168,21 @@ class _Encoding:
         """The candidates that fit and differ in one decision; and the candidate with other parameters of its own."""
         near = []
         for position, values in enumerate(self._inside.values):
-            moved = np.repeat(row[None], len(values), axis=0)
-            moved[:, position] = np.arange(len(values))
+            others = np.arange(len(values))
+            if len(values) > MOST_VALUES:
+                close = np.arange(-4, 5) + int(row[position])
+                others = np.append(rng.choice(others, MOST_VALUES), close.clip(0, len(values) - 1))
+            moved = np.repeat(row[None], len(others), axis=0)
+            moved[:, position] = others
             near.append(moved)
         rows = np.concatenate(near)
         self._inside.impose(rows)
         rows = rows[self._inside.holds(rows)]
         owns = np.repeat(own[None], len(rows), axis=0)
         if self.own_columns:
-            others = self._near_own(own, rng)
-            rows = np.concatenate([rows, np.repeat(row[None], len(others), axis=0)])
-            owns = np.concatenate([owns, others])
+            near_own = self._near_own(own, rng)
+            rows = np.concatenate([rows, np.repeat(row[None], len(near_own), axis=0)])
+            owns = np.concatenate([owns, near_own])
         return rows, owns
 
     def _near_own(self, own: Floats, rng: np.random.Generator, n: int = 64) -> Floats:

@@ -76,14 +76,15 @@ class Inside:
         """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit."""
         return np.asarray(self.fits.sample(n, seed=int(rng.integers(2**63))).indices, np.uint32)
 
-    def walk(self, choose: Callable[[int, list[bool]], int]) -> Rows:
+    def walk(self, choose: Callable[[int, list[bool]], int], onto: Rows | None = None) -> Rows:
         """One row, whose decisions are taken in the order in which they are asked for.
 
         Args:
             choose: Called with the position of each active decision and which of its values can be completed to a
                 candidate that fits; returns the index of one of those.
+            onto: The row to write to; inactive decisions keep what it has. A row of zeros by default.
         """
-        row = np.zeros(len(self.names), np.uint32)
+        row = np.zeros(len(self.names), np.uint32) if onto is None else onto
         prefix: list[int] = []
         while (found := self.fits.allowed(prefix)) is not None:
             name, allowed = found

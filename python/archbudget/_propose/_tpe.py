@@ -30,6 +30,9 @@ try:
 except ImportError:
     _tpe = None  # type: ignore[assignment]
 
+BATCH = 128
+"""How many candidates are drawn at least, before those that do not fit are left out."""
+
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -176,8 +179,9 @@ class _Block:
         chances = np.diff(self._chances[position][kernel], prepend=0.0) * allowed
         level = np.cumsum(chances)
         if level[-1] <= 0:
-            good = np.flatnonzero(allowed)
-            return int(good[np.argmin(np.abs(good - np.argmax(np.diff(self._chances[position][kernel], prepend=0.0))))])
+            # All of them are too far away to have a chance in floating-point numbers: the nearest one.
+            good, middle = np.flatnonzero(allowed), np.searchsorted(self._chances[position][kernel], 0.5)
+            return int(good[np.argmin(np.abs(good - middle))])
         return int((level[:-1] <= rng.random() * level[-1]).sum())
 
     def draw_own(self, kernels: npt.NDArray[np.intp], rng: np.random.Generator) -> dict[str, Floats]:
@@ -237,10 +241,6 @@ def _draw_own(kernels: Any, picked: npt.NDArray[np.intp], rng: np.random.Generat
     return np.asarray(np.clip(values, kernels.low, kernels.high), np.float64)
 
 
-BATCH = 128
-"""How many candidates are drawn at once, before those that do not fit are left out."""
-
-
 def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator) -> tuple[Rows, dict[str, Any]]:
     """The best of `n` candidates in the first block; then the best of `n` moves in each further one."""
     if not blocks:
@@ -272,28 +272,26 @@ def _candidates(
     inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
 ) -> tuple[Rows, npt.NDArray[np.intp]]:
     """`n` candidates that fit, and the kernels of the first block that they were drawn from."""
-    rows = np.zeros((BATCH, len(inside.names)), np.uint32)
-    picked = [block.pick(BATCH, rng) for block in blocks]
+    size = max(BATCH, 2 * n)
+    rows = np.zeros((size, len(inside.names)), np.uint32)
+    picked = [block.pick(size, rng) for block in blocks]
     for block, kernels in zip(blocks, picked, strict=True):
         block.draw(rows, kernels, rng)
     inside.impose(rows)
     good = np.flatnonzero(inside.holds(rows))[:n]
     if len(good) == n:
         return rows[good], picked[0][good]
-    # Few fit: the others are drawn decision by decision.
-    of = {position: number for number, block in enumerate(blocks) for position in block.positions}
-    walked, kernels_of_walked = [], []
-    for _ in range(n - len(good)):
-        kernel = [int(block.pick(1, rng)[0]) for block in blocks]
+    # Few fit: the others are drawn decision by decision, each onto a row that did not fit: inactive decisions have
+    # values, too, in case that a later move makes them active.
+    of = {position: block for block in blocks for position in block.positions}
+    others = np.setdiff1d(np.arange(size), good)[: n - len(good)]
+    for other in others:
+        kernel = {id(block): int(kernels[other]) for block, kernels in zip(blocks, picked, strict=True)}
 
-        def choose(position: int, allowed: list[bool], kernel: list[int] = kernel) -> int:
-            number = of.get(position)
-            if number is None:
-                return allowed.index(True)
-            return blocks[number].choose(position, kernel[number], allowed, rng)
+        def choose(position: int, allowed: list[bool], kernel: dict[int, int] = kernel) -> int:
+            block = of.get(position)
+            return allowed.index(True) if block is None else block.choose(position, kernel[id(block)], allowed, rng)
 
-        walked.append(inside.walk(choose))
-        kernels_of_walked.append(kernel[0])
-    return np.concatenate([rows[good], np.stack(walked)]), np.concatenate(
-        [picked[0][good], np.array(kernels_of_walked, np.intp)]
-    )
+        inside.walk(choose, rows[other])
+    taken = np.concatenate([good, others])
+    return rows[taken], picked[0][taken]
