@@ -27,7 +27,7 @@ import archbudget as ab
 from archbudget import layers
 from archbudget._propose import Inside, _cube, _tpe, proposer_for
 from archbudget._sampler import REFUSED
-from archbudget.errors import InfeasibleBudgetError, SpaceError
+from archbudget.errors import InfeasibleBudgetError, LimitError, SpaceError
 from random_spaces import random_space
 from test_feasible import fitting, random_budget
 
@@ -556,6 +556,19 @@ def test_a_gp_that_cannot_be_told_where_to_look_is_asked_on_narrowed_distributio
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES["gp"](0)))
     study.optimize(lambda trial: score(space.suggest(trial)), n_trials=8)
     check_inside(study, space, BUDGET, 8)
+
+
+@each_base()
+def test_sets_beyond_exact_sampling_are_drawn_from_decision_by_decision(
+    base: str, space: ab.Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise LimitError("a million draws in a row were rejected")
+
+    monkeypatch.setattr(ab.FeasibleSet, "sample", refuse)
+    study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
+    study.optimize(lambda trial: score(space.suggest(trial)), n_trials=6)
+    check_inside(study, space, BUDGET, 6)
 
 
 def test_samplers_that_nobody_knows_have_no_proposer() -> None:

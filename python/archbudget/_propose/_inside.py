@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from archbudget.errors import LimitError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -73,8 +75,15 @@ class Inside:
         return fits
 
     def draw(self, n: int, rng: np.random.Generator) -> Rows:
-        """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit."""
-        return np.asarray(self.fits.sample(n, seed=int(rng.integers(2**63))).indices, np.uint32)
+        """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit.
+
+        Where the set is beyond exact sampling, decision by decision among the values that can be completed.
+        """
+        try:
+            return np.asarray(self.fits.sample(n, seed=int(rng.integers(2**63))).indices, np.uint32)
+        except LimitError:
+            nothing = [None] * len(self.names)
+            return np.stack([self.nearest(nothing, rng) for _ in range(n)])
 
     def walk(self, choose: Callable[[int, list[bool]], int], onto: Rows | None = None) -> Rows:
         """One row, whose decisions are taken in the order in which they are asked for.
