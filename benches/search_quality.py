@@ -371,7 +371,7 @@ def show(study: Study, *, markdown: bool) -> None:
 
 def machine() -> str:
     """What the numbers were measured on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("archbudget", "optuna", "numpy"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("optuna", "numpy"))
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
 
 

@@ -622,7 +622,7 @@ def test_gp_points_are_those_of_optuna(space: ab.Space) -> None:
     asked = {name: each for name, each in inside.distributions.items() if not each.single()}
     rows = space.sample(50, seed=0).indices.astype(np.uint32)
     encoding = _gp._Encoding(inside, asked)
-    encoding.rest(rows)
+    encoding.neutralize(rows)
     params = [
         {name: values[index] for name, values, index in zip(inside.names, inside.values, row, strict=True)}
         for row in rows

@@ -76,7 +76,7 @@ class BudgetSampler(BaseSampler):
         return f"<BudgetSampler {self.budget.describe()}, base {type(self.base).__name__}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (BudgetSampler, (self.space, self.budget, self.base))
+        return (type(self), (self.space, self.budget, self.base))
 
     def reseed_rng(self) -> None:
         """Takes fresh random numbers, for another thread or process."""

@@ -97,7 +97,7 @@ def maximize(acqf: Any, best: Floats | None, question: Question, space: dict[str
         good = inside.holds(known)
         rows = np.concatenate([rows, known[good]])
         own = np.concatenate([own, best[good][:, encode.own_columns]])
-    encode.rest(rows)
+    encode.neutralize(rows)
     values = acqf.eval_acqf_no_grad(encode.points(rows, own))
     best_value, best_point = -np.inf, None
     # Each start climbs to the best of its neighbours as long as that is better.
@@ -105,7 +105,7 @@ def maximize(acqf: Any, best: Floats | None, question: Question, space: dict[str
         row, mine, value = rows[start], own[start], float(values[start])
         for _ in range(MOST_ROUNDS):
             near, near_own = encode.neighbours(row, mine, rng)
-            encode.rest(near)
+            encode.neutralize(near)
             scores = acqf.eval_acqf_no_grad(encode.points(near, near_own)) if len(near) else np.array([-np.inf])
             top = int(np.argmax(scores))
             if not scores[top] > value:
@@ -149,7 +149,7 @@ class _Encoding:
         rows[:, self._positions] = np.round(np.where(self._categorical, taken, taken * self._sizes - 0.5))
         return rows
 
-    def rest(self, rows: Rows) -> None:
+    def neutralize(self, rows: Rows) -> None:
         """Gives inactive decisions their neutral values, in place."""
         for row in rows:
             active = list(self._inside.active(row))
