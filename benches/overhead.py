@@ -14,11 +14,9 @@ import warnings
 from pathlib import Path
 
 import optuna
-from rich.console import Console
-from rich.table import Table
 
 import archbudget as ab
-from search_quality import BASES, layered_space, synthetic_space
+from search_quality import BASES, layered_space, machine, show, synthetic_space
 
 SPACES = {
     "6 decisions, 1 % fit": (synthetic_space, ab.Budget(params=325_000)),
@@ -50,18 +48,20 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200, help="trials before the clock starts (200)")
     parser.add_argument("--further", type=int, default=60, help="trials that are timed (60)")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    table = Table("space", "base sampler", "alone", "inside", "ratio", title=f"a trial after {given.trials} trials")
-    numbers = []
+    rows, numbers = [], []
     for what, (make, budget) in SPACES.items():
         space = make()
         for method in METHODS:
             alone, inside = measure(method, space, budget, given.trials, given.further)
-            table.add_row(what, method, f"{alone * 1e3:.2f} ms", f"{inside * 1e3:.2f} ms", f"{inside / alone:.2f}")
+            rows.append([what, method, f"{alone * 1e3:.2f} ms", f"{inside * 1e3:.2f} ms", f"{inside / alone:.2f}"])
             numbers.append({"space": what, "base": method, "alone": alone, "inside": inside})
-    Console(width=110).print(table)
+    head = ["space", "base sampler", "alone", "inside", "ratio"]
+    print(machine())
+    show((f"a trial after {given.trials} trials", head, rows, {}), markdown=given.markdown)
     if given.json:
         given.json.write_text(json.dumps(numbers, indent=1))
 
