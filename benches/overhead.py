@@ -20,7 +20,7 @@ from search_quality import BASES, layered_space, machine, show, synthetic_space
 
 SPACES = {
     "6 decisions, 1 % fit": (synthetic_space, ab.Budget(params=325_000)),
-    "21 decisions, most of them conditional": (layered_space, ab.Budget(params=50_000)),
+    "12 decisions, 10 of them conditional": (layered_space, ab.Budget(params=50_000)),
 }
 METHODS = ("TPE", "TPE univariate", "TPE group", "NSGA-II", "CMA-ES", "QMC", "uniform")
 

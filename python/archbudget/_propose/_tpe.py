@@ -157,11 +157,12 @@ class _Block:
         mixture = below._mixture_distribution
         self._weights: Floats = mixture.weights
         self._kernels = dict(zip(space, mixture.distributions, strict=True))
-        # For each decision a row of cumulated chances for each kernel.
+        # For each decision a row of chances for each kernel, and the same cumulated.
         self._chances = {
-            position: np.cumsum(_densities(self._kernels[name], len(inside.values[position])), axis=1)
+            position: _densities(self._kernels[name], len(inside.values[position]))
             for position, name in self.positions.items()
         }
+        self._levels = {position: chances.cumsum(axis=1) for position, chances in self._chances.items()}
 
     def pick(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
         """Kernels, by their weights."""
@@ -170,19 +171,18 @@ class _Block:
 
     def draw(self, rows: Rows, kernels: npt.NDArray[np.intp], rng: np.random.Generator) -> None:
         """Draws the decisions of the block in each row from its kernel, whether it fits or not."""
-        for position, chances in self._chances.items():
-            levels = chances[kernels]
+        for position, of_kernels in self._levels.items():
+            levels = of_kernels[kernels]
             rows[:, position] = (levels[:, :-1] < rng.random((len(rows), 1)) * levels[:, -1:]).sum(axis=1)
 
     def choose(self, position: int, kernel: int, allowed: list[bool], rng: np.random.Generator) -> int:
         """Draws one decision from a kernel among the values that are allowed."""
-        chances = np.diff(self._chances[position][kernel], prepend=0.0) * allowed
-        level = np.cumsum(chances)
+        level = (self._chances[position][kernel] * allowed).cumsum()
         if level[-1] <= 0:
             # All of them are too far away to have a chance in floating-point numbers: the nearest one.
-            good, middle = np.flatnonzero(allowed), np.searchsorted(self._chances[position][kernel], 0.5)
+            good, middle = np.flatnonzero(allowed), self._levels[position][kernel].searchsorted(0.5)
             return int(good[np.argmin(np.abs(good - middle))])
-        return int((level[:-1] <= rng.random() * level[-1]).sum())
+        return int(level[:-1].searchsorted(rng.random() * level[-1], side="right"))
 
     def draw_own(self, kernels: npt.NDArray[np.intp], rng: np.random.Generator) -> dict[str, Floats]:
         """Draws the parameters beside the space from kernels, as Optuna represents them inside."""
