@@ -4,7 +4,8 @@
 //! all of them, stored, implicit or open, must be the same.
 
 use archbudget::diagram::{
-    Bound, Column, Diagram, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, Strided, Walk, Workers,
+    Bound, Column, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided, Walk,
+    Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{Atom, Combine, Expr, Guard, Operator, Program, Settings, Trace};
@@ -12,7 +13,7 @@ use archbudget::{ErrorKind, Result};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// The same cases in every run.
@@ -431,31 +432,98 @@ proptest! {
         let keeps = |cost: &[i64]| bounds.iter().all(|bound| (bound.low..=bound.high).contains(&cost[bound.metric]));
         let fitting: Vec<_> = all.iter().filter(|(_, _, cost)| keeps(cost)).collect();
         for diagram in diagrams(&program, &known) {
-            let fits = match Feasible::new(Arc::new(diagram), bounds.clone(), NEVER) {
-                Ok(fits) => fits,
-                Err(error) => {
-                    prop_assert_eq!(error.kind, ErrorKind::Limit);
-                    continue;
+            let diagram = Arc::new(diagram);
+            for memory in [MEMORY, 1000] {
+                let fits = Feasible::new(Arc::clone(&diagram), bounds.clone(), memory);
+                let found = fits.and_then(|fits| Ok((fits.count(NEVER)?, fits)));
+                let (count, fits) = match found {
+                    Ok(found) => found,
+                    Err(error) => {
+                        prop_assert_eq!(error.kind, ErrorKind::Limit);
+                        continue;
+                    }
+                };
+                prop_assert!(count.lower <= fitting.len().into() && count.upper >= fitting.len().into());
+                prop_assert_eq!(fits.is_empty(NEVER).unwrap(), fitting.is_empty());
+                if fits.is_exact(NEVER).unwrap() {
+                    prop_assert_eq!(&count.lower, &count.upper);
+                    members_are(&fits, &fitting)?;
                 }
-            };
-            prop_assert_eq!(fits.count(NEVER).unwrap(), fitting.len().into());
-            prop_assert_eq!(fits.is_empty().unwrap(), fitting.is_empty());
-            // Down to the last network: what is allowed at each of its decisions?
-            let (row, ..) = &all[all.len() - 1];
-            let (mut prefix, mut taken) = (Vec::new(), Vec::new());
-            while let Some((decision, allowed)) = fits.allowed(&prefix).unwrap() {
-                for (value, &allowed) in allowed.iter().enumerate() {
-                    let agrees = |network: &(Vec<u32>, Vec<bool>, Vec<i64>)| {
-                        let chosen = taken.iter().copied().chain([(decision, value as u32)]);
-                        chosen.clone().all(|(decision, value): (usize, u32)| network.1[decision] && network.0[decision] == value)
-                    };
-                    prop_assert_eq!(allowed, fitting.iter().any(|network| agrees(network)), "{:?} {}", taken, value);
+                // Down to the last network: what is allowed at each of its decisions?
+                let (row, ..) = &all[all.len() - 1];
+                let (mut prefix, mut taken) = (Vec::new(), Vec::new());
+                while let Some((decision, allowed)) = fits.allowed(&prefix, NEVER).unwrap() {
+                    for (value, &allowed) in allowed.iter().enumerate() {
+                        let agrees = |network: &Network| {
+                            let chosen = taken.iter().copied().chain([(decision, value as u32)]);
+                            chosen.clone().all(|(decision, value): (usize, u32)| {
+                                network.1[decision] && network.0[decision] == value
+                            })
+                        };
+                        let expected = fitting.iter().any(|network| agrees(network));
+                        prop_assert_eq!(allowed, expected, "{:?} {}", taken, value);
+                    }
+                    prefix.push(row[decision]);
+                    taken.push((decision, row[decision]));
                 }
-                prefix.push(row[decision]);
-                taken.push((decision, row[decision]));
             }
         }
     }
+}
+
+/// The indices of a network, which of its decisions are active, and what it costs.
+type Network = (Vec<u32>, Vec<bool>, Vec<i64>);
+
+/// Holds the members, ranks, marginals, extremes and samples of a set against the networks that fit.
+fn members_are(fits: &Feasible, fitting: &[&Network]) -> std::result::Result<(), TestCaseError> {
+    let n = fitting.len();
+    let decisions = fits.diagram().program().decisions();
+    let workers = Workers {
+        threads: 2,
+        interrupt: NEVER,
+    };
+    let shown = |network: &Network| -> Vec<u32> {
+        let own = network.0.iter().zip(&network.1);
+        own.map(|(&index, &active)| if active { index } else { 0 }).collect()
+    };
+    let expected: HashSet<Vec<u32>> = fitting.iter().map(|network| shown(network)).collect();
+    let rows = |columns: &[u32], n: usize| -> Vec<Vec<u32>> {
+        (0..n)
+            .map(|row| (0..decisions.len()).map(|column| columns[column * n + row]).collect())
+            .collect()
+    };
+    let mut columns = vec![7_u32; n * decisions.len()];
+    fits.members(&0_u8.into(), n, &mut columns, workers).unwrap();
+    let members = rows(&columns, n);
+    prop_assert_eq!(&members.iter().cloned().collect::<HashSet<_>>(), &expected);
+    for (rank, member) in members.iter().enumerate() {
+        prop_assert_eq!(fits.rank(member, NEVER).unwrap(), Some(rank.into()));
+    }
+    let marginals = fits.marginals(NEVER).unwrap();
+    for (decision, counts) in marginals.counts.iter().enumerate() {
+        for (value, count) in (0..).zip(counts) {
+            let taken = fitting
+                .iter()
+                .filter(|network| network.1[decision] && network.0[decision] == value);
+            prop_assert_eq!(count, &taken.count().into());
+        }
+    }
+    for metric in 0..METRICS {
+        let costs = || fitting.iter().map(|network| network.2[metric]);
+        for (end, cost) in [(End::Smallest, costs().min()), (End::Largest, costs().max())] {
+            let found = fits.extreme(metric, end, NEVER).unwrap();
+            let own = found.map(|found| fitting.iter().find(|network| shown(network) == found).unwrap().2[metric]);
+            prop_assert_eq!(own, cost);
+        }
+    }
+    if n > 0 {
+        let mut columns = vec![7_u32; 20 * decisions.len()];
+        fits.sample(3, 20, &mut columns, workers).unwrap();
+        for row in rows(&columns, 20) {
+            prop_assert!(expected.contains(&row));
+        }
+    }
+    Ok(())
 }
 
 /// Values of the hyperparameters of a layer, most of them small; and shapes for as many inputs as it takes.

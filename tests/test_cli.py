@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,7 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 import archbudget as ab
+from archbudget import _spacefile
 from archbudget.cli import app, main
+from random_spaces import METRICS, enumerate_networks
 
 MODULE = """
 import os, time
@@ -33,6 +36,8 @@ space = ab.Space([
     layers.Flatten(),
     layers.Dense(10),
 ])
+units = ab.Choice("units", [1, 3, 7, 17, 29, 53, 97, 131, 197, 263, 389, 511])
+rough = ab.Space([layers.Input((4,)), layers.Repeat(6, layers.Dense(units))])
 strings = ab.Space([
     layers.Input((8, 8, 1)),
     layers.Conv2D(4, 3, padding=ab.Choice("padding", ["valid", "same"]), use_bias=ab.Choice("bias", [True, False])),
@@ -114,7 +119,7 @@ def test_help_teaches_with_an_example_in_each_command() -> None:
     runner = CliRunner()
     text = runner.invoke(app, ["--help"]).stdout
     assert "--install-completion" in text
-    commands = ["search", "evaluate", "explain", "count", "check", "sample", "bench", "schema"]
+    commands = ["search", "evaluate", "explain", "count", "check", "sample", "prune", "bench", "schema"]
     for command in commands:
         assert command in text
         shown = runner.invoke(app, [command, "--help"])
@@ -147,6 +152,16 @@ def test_shell_completion() -> None:
         (["count", "toy:space", "--macs", "5:2"], "low exceeds high"),
         (["count", "toy:space", "--params", ":"], "needs an end"),
         (["count", "toy:space", "--params", "9223372036854775808"], "at most 2^63 - 1"),
+        (["count", "toy:space", "--memory", "0"], "--memory: a count needs at least 1 byte"),
+        (["count", "toy:space", "--memory", "much"], "--memory: 'much' is not a whole number"),
+        (["count", "toy:space", "--plot", "a.txt"], "a.txt: the name of a plot must end in one of .html, .json"),
+        (["count", "toy:space", "--plot", "nowhere/a.html"], "there is no folder nowhere"),
+        (["sample", "toy:space", "--params", "30"], "no network of the space fits the budget (params <= 30)"),
+        (["prune", "toy:space", "--params", "30"], "no network of the space fits the budget (params <= 30)"),
+        (["prune", "toy:space"], "prune needs a budget"),
+        (["prune", "toy:space", "--params", "1k", "-o", "a.json"], "a.json: the name of a space file must end in"),
+        (["prune", "toy:space", "--params", "1k", "-o", "nowhere/a.yaml"], "there is no folder nowhere"),
+        ([*SEARCH, "--plot", "a.gif"], "a.gif: the name of a plot"),
         (["check", "toy:space", "--set", "filters=2"], "needs a budget"),
         (["check", "toy:space", "--params", "5k", "--set", "filters=2"], "no value is given for decision 'kernel'"),
         (["check", "toy:space", "--params", "5k", "--set", "filters=3"], "'3' is not a value of decision 'filters'"),
@@ -224,16 +239,63 @@ def test_count(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     assert "params <= 2,000" in text
     assert main(["count", "toy:space", "--params", "0.002M", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert (data["size"], data["fitting"]) == (space.size, fitting)
+    assert (data["size"], data["exact"], data["count"]) == (space.size, True, fitting)
     low, high = space.range("macs")
     assert data["ranges"]["macs"] == {"smallest": low, "largest": high}
+
+
+def test_count_says_what_the_metrics_come_to_inside_the_budget(
+    space: ab.Space, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = enumerate_networks(space)
+    inside = known.cost("params") <= 2000
+    assert main(["count", "toy:space", "--params", "2k", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert set(data["inside"]) == set(METRICS)
+    for metric in METRICS:
+        costs = known.cost(metric)[inside]
+        assert data["inside"][metric] == {"smallest": costs.min(), "largest": costs.max()}
+    assert main(["count", "toy:space", "--params", "2k"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("MACs"))
+    ends = [*space.range("macs"), *data["inside"]["macs"].values()]
+    assert row.split() == ["MACs", *(f"{end:,}" for end in ends)]
+
+
+def test_count_of_nothing_has_no_inside(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["count", "toy:space", "--params", "30", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["exact"], data["count"], data["percent"]) == (True, 0, 0)
+    assert "inside" not in data
+    assert main(["count", "toy:space", "--params", "30"]) == 0
+    assert f"0 of {space.size} networks (0 %) fit params <= 30" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("folder")
+def test_count_has_certified_bounds_where_the_memory_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    import toy
+
+    budget = ["--params", "100k", "--macs", "98k"]
+    expected = toy.rough.within(ab.Budget(params=100_000, macs=98_000)).count()
+    assert main(["count", "toy:rough", *budget, "--memory", "24k", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["exact"] is False
+    assert "count" not in data
+    assert data["lower"] <= expected <= data["upper"]
+    assert main(["count", "toy:rough", *budget, "--memory", "24k"]) == 0
+    assert f"between {data['lower']:,} and {data['upper']:,} of 2,985,984 networks" in capsys.readouterr().out
+    assert main(["count", "toy:rough", *budget, "--memory", "1G", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["count"] == expected
+    assert main(["sample", "toy:rough", *budget, "--memory", "24k", "-n", "500", "-o", "a.npz", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert 0 < data["acceptance"] <= 1
+    assert data["metrics"]["params"]["largest"] <= 100_000
 
 
 def test_count_without_a_budget(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["count", "toy:space", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["size"] == space.size
-    assert "fitting" not in data
+    assert not {"count", "exact", "inside", "budget"} & set(data)
 
 
 @pytest.mark.parametrize(
@@ -331,6 +393,154 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+# Samples inside a budget
+
+SMALL = """
+budget: {params: 200}
+decisions: {units: {low: 1, high: 9}}
+layers: [{Input: [8, 8, 1]}, Flatten, {Dense: $units}]
+"""
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_sample_inside_a_budget(space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["sample", "toy:space", "-n", "300", "--seed", "4", "--params", "2k"]
+    assert main([*arguments, "-o", "a.npz"]) == 0
+    text = capsys.readouterr().out
+    assert "a.npz: 300 candidates that fit params <= 2,000; acceptance rate 100 %" in text
+    assert "median" in text
+    drawn = ab.Candidates.load("a.npz", space)
+    known = enumerate_networks(space)
+    fitting = {frozenset(known.networks[row].items()) for row in np.flatnonzero(known.cost("params") <= 2000)}
+    assert {frozenset(arch.items()) for arch in drawn} == fitting
+    assert main([*arguments, "-o", "b.npz", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    np.testing.assert_array_equal(np.load(folder / "b.npz")["indices"], drawn.indices)
+    assert (data["candidates"], data["acceptance"], data["budget"]) == (300, 1.0, {"params": [0, 2000]})
+    costs = np.sort(space.evaluate(drawn)["macs"])
+    assert data["metrics"]["macs"] == {"smallest": costs[0], "median": costs[150], "largest": costs[-1]}
+
+
+@pytest.mark.usefixtures("folder")
+def test_sample_takes_the_budget_of_the_file_unless_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("small.yaml").write_text(SMALL)
+    for options, units in [
+        ([], {1, 2, 3}),
+        (["--all"], set(range(1, 10))),
+        (["--params", "300"], {1, 2, 3, 4}),
+        (["--all", "--macs", "128"], {1, 2}),
+    ]:
+        assert main(["sample", "small.yaml", "-n", "200", "--seed", "0", *options]) == 0
+        shown = capsys.readouterr()
+        assert {int(row["units"]) for row in rows_of(shown.out)} == units
+        assert ("200 candidates that fit" in shown.err) == (options != ["--all"])
+
+
+def test_sample_without_a_budget_says_no_acceptance(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "toy:space", "-n", "20", "--seed", "5", "-o", "a.npz", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert not {"acceptance", "budget"} & set(data)
+    assert data["metrics"]["params"]["largest"] == space.evaluate(space.sample(20, 5))["params"].max()
+
+
+# Prune
+
+
+def test_prune_writes_a_space_without_the_values_that_never_fit(
+    space: ab.Space, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prune", "toy:space", "--params", "1_300", "-o", "part.yaml", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    known = enumerate_networks(space)
+    fitting = [known.networks[row] for row in np.flatnonzero(known.cost("params") <= 1300)]
+    for name, decision in space.decisions.items():
+        kept = {network[name] for network in fitting if name in network}
+        assert data["decisions"][name] == {
+            "before": list(decision.values),
+            "after": [value for value in decision.values if value in kept],
+        }
+    part = _spacefile.load("part.yaml")
+    assert part.budget == ab.Budget(params=1300)
+    assert data["size"] == {"before": space.size, "after": part.space.size}
+    assert part.space.size < space.size
+    assert part.space.within(ab.Budget(params=1300)).count() == len(fitting)
+    for command in (["count"], ["sample", "-n", "3"], ["prune"]):
+        assert main([command[0], "part.yaml", *command[1:]]) == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_prune_prints_the_file_and_the_table_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("small.yaml").write_text(SMALL)
+    assert main(["prune", "small.yaml"]) == 0
+    shown = capsys.readouterr()
+    Path("part.yaml").write_text(shown.out)
+    assert shown.out.startswith("budget: {params: 200}\ndecisions:\n  units: {low: 1, high: 9}\n")
+    assert _spacefile.load("part.yaml").space.decisions["units"].values == (1, 2, 3)
+    assert re.search(r"^ units +1\.\.9 +1, 2, 3 +3 of 9 *$", shown.err, re.MULTILINE)
+    assert "9 networks before, 3 after; params <= 200" in shown.err
+    assert main(["prune", "small.yaml", "--params", "150", "-o", "part.yaml"]) == 0
+    assert "part.yaml: 9 networks before, 2 after; params <= 150" in capsys.readouterr().out
+    assert _spacefile.load("part.yaml").budget == ab.Budget(params=150)
+
+
+@pytest.mark.usefixtures("folder")
+def test_prune_says_what_no_network_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prune", "toy:space", "--params", "760", "-o", "part.yaml"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^ width_1 +4, 6 +never read +0 of 2 *$", text, re.MULTILINE)
+    assert "width_1" not in _spacefile.load("part.yaml").space.decisions
+
+
+# Plots
+
+
+def trace(file: str) -> dict[str, Any]:
+    """The first trace of a plot that was written as JSON."""
+    return json.loads(Path(file).read_text())["data"][0]
+
+
+@pytest.mark.parametrize("command", ["count", "sample", "prune"])
+def test_a_plot_beside_the_answer(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = [] if command == "count" else ["-o", "out.yaml" if command == "prune" else "out.csv"]
+    for file in ("plot.html", "plot.json"):
+        assert main([command, "toy:space", "--params", "2k", *output, "--plot", file, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["plot"] == file
+    html = (folder / "plot.html").read_text()
+    assert "params" in html.rpartition("Plotly.newPlot")[2]
+    assert '<script src="' not in html
+    drawn = trace("plot.json")
+    if command == "prune":
+        assert {"filters", "kernel", "depth", "width_1"} == set(drawn["y"])
+    else:
+        assert sum(int(count) for _, count in drawn["customdata"]) == (18 if command == "count" else 10)
+    assert not list(folder.glob(".*.part"))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_plot_of_a_search(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SEARCH, "--trials", "5", "--workers", "1", "--plot", "plot.json", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["plot"] == "plot.json"
+    drawn = trace("plot.json")
+    study = optuna.load_study(study_name="toy:space", storage="sqlite:///out/search.db")
+    assert drawn["customdata"] == [trial.number for trial in study.trials]
+    assert drawn["y"] == [trial.value for trial in study.trials]
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("plotly", "archbudget[plot]"), ("kaleido", "kaleido")])
+@pytest.mark.usefixtures("folder")
+def test_what_a_plot_needs_is_named_before_the_work(
+    name: str, remedy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    assert main([*SEARCH, "--plot", "plot.png"]) == 2
+    assert capsys.readouterr().err == f"error: {name} is not installed: pip install {remedy}\n"
+    assert not Path("out").exists()
 
 
 # Candidates in files
@@ -464,11 +674,15 @@ def test_a_file_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture
 # Search
 
 
-def test_search_resumes_and_keeps_the_best_models(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_resumes_and_keeps_the_best_models(
+    space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enumerated = (space.within(ab.Budget(params=3000)).count(), space.size)
     assert main([*SEARCH, "--trials", "6", "--workers", "1", "--seed", "0"]) == 0
     text = capsys.readouterr().out
     assert len(re.findall(r"^trial \d+: 0\.\d{4}, [\d,]+ params, ", text, re.MULTILINE)) == 6
-    assert "networks (" in text
+    count, size = enumerated
+    assert text.startswith(f"{count} of {size} networks (")
     assert "test accuracy" in text
     assert "Total params" in text
     assert main([*SEARCH, "--trials", "9", "--workers", "1", "--seed", "0"]) == 0
@@ -477,6 +691,7 @@ def test_search_resumes_and_keeps_the_best_models(folder: Path, capsys: pytest.C
     shown = capsys.readouterr()
     data = json.loads(shown.out)
     assert data["trials"] == 9
+    assert (data["space"]["exact"], data["space"]["count"]) == (True, count)
     assert data["model"] == "out/best.keras"
     assert [entry["value"] for entry in data["best"]] == sorted((e["value"] for e in data["best"]), reverse=True)
     assert all(entry["costs"]["params"] <= 3000 for entry in data["best"])

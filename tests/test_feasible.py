@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,11 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
 from random_spaces import METRICS, SEEDS, Enumeration, random_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
 
 MOST = 2**63 - 1
 
@@ -89,6 +94,283 @@ def test_fixing_decisions_keeps_the_networks_that_agree(seed: int) -> None:
         ]
         assert part.count() == len(expected), (budget, fixed)
         assert part.is_empty() == (not expected), (budget, fixed)
+
+
+def in_order(known: Enumeration, networks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Networks in the order of their choices, taken as the space asks for them."""
+
+    def key(network: dict[str, Any]) -> list[int]:
+        walk = known.space._diagram.walk()
+        names = list(known.space.decisions)
+        taken = []
+        while (position := walk.open) is not None:
+            taken.append(known.space.decisions[names[position]].index(network[names[position]]))
+            walk.choose(taken[-1])
+        return taken
+
+    return sorted(networks, key=key)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ranks_number_the_networks_that_fit(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    for _ in range(3):
+        fits = known.space.within(random_budget(rng, known))
+        networks = in_order(known, fitting(known, fits.budget))
+        assert [dict(arch) for arch in fits] == networks
+        assert [fits.rank(network) for network in networks] == list(range(len(networks)))
+        cut = sorted(rng.randint(0, len(networks)) for _ in range(2))
+        assert [dict(arch) for arch in fits.candidates(*cut)] == networks[slice(*cut)]
+        assert sum(len(chunk) for chunk in fits.chunks(7)) == len(networks)
+        for network in known.networks[:50]:
+            assert (network in fits) == (network in networks)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_marginals_are_the_shares_of_the_networks(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    for _ in range(3):
+        fits = known.space.within(random_budget(rng, known))
+        networks = fitting(known, fits.budget)
+        if not networks:
+            with pytest.raises(InfeasibleBudgetError):
+                fits.marginals()
+            continue
+        marginals = fits.marginals()
+        assert marginals.exact
+        assert list(marginals) == list(known.space.decisions)
+        for name, decision in known.space.decisions.items():
+            expected = {
+                value: sum(name in network and same(network[name], value) for network in networks) / len(networks)
+                for value in decision.values
+            }
+            assert marginals[name] == expected
+
+
+def same(a: object, b: object) -> bool:
+    """Whether two values of a decision are one: True is not 1."""
+    return type(a) is type(b) and a == b
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_pruned_space_keeps_what_fits_and_nothing_useless(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    for _ in range(3):
+        fits = known.space.within(random_budget(rng, known))
+        networks = fitting(known, fits.budget)
+        if not networks:
+            with pytest.raises(InfeasibleBudgetError):
+                fits.prune()
+            continue
+        pruned = fits.prune()
+        left = pruned.within(fits.budget)
+        assert left.count() == len(networks)
+        assert sorted(repr(sorted(arch.items())) for arch in left) == sorted(
+            repr(sorted(each.items())) for each in networks
+        )
+        for name, decision in pruned.decisions.items():
+            for value in decision.values:
+                used = any(name in network and same(network[name], value) for network in networks)
+                # Structure may ask for a decision in networks that do not fit only; then it has one value.
+                assert used or len(decision.values) == 1, (name, value)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_extremes_are_those_of_all_networks(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    for _ in range(3):
+        fits = known.space.within(random_budget(rng, known))
+        keeps = np.ones(len(known.first), dtype=bool)
+        for metric, (low, high) in fits.budget.items():
+            keeps &= (low <= known.cost(metric)) & (known.cost(metric) <= high)
+        metric = rng.choice(METRICS)
+        costs = known.cost(metric)[keeps]
+        if not len(costs):
+            for ask in (fits.largest, fits.smallest):
+                with pytest.raises(InfeasibleBudgetError):
+                    ask(metric)
+            continue
+        largest, smallest = fits.largest(metric), fits.smallest(metric)
+        assert (smallest.costs[metric], largest.costs[metric]) == (costs.min(), costs.max())
+        assert largest in fits
+        assert smallest in fits
+        wanted = rng.randint(int(costs.min()) - 2, int(costs.max()) + 2) + rng.choice([0, 0.5])
+        closest = fits.closest(metric, wanted)
+        assert closest in fits
+        assert abs(closest.costs[metric] - wanted) == np.abs(costs - wanted).min()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rounded_sets_bound_the_count_and_hold_only_what_fits(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    for _ in range(3):
+        budget = random_budget(rng, known)
+        exact = known.space.within(budget)
+        fits = known.space.within(budget, memory=rng.choice([600, 1500, 4000]))
+        try:
+            count = fits.count()
+        except LimitError:  # The choices alone take more.
+            continue
+        networks = fitting(known, budget)
+        if isinstance(count, ab.Bounds):
+            assert count.lower <= len(networks) <= count.upper
+        else:
+            assert count == len(networks)
+        assert fits.is_empty() == (not networks)
+        if not networks:
+            continue
+        drawn = fits.sample(64, seed=1)
+        assert all(dict(arch) in networks for arch in drawn[:16])
+        assert 0 < fits.acceptance <= 1
+        assert fits.prune().decisions.keys() == exact.prune().decisions.keys()
+        metric = rng.choice(METRICS)
+        assert fits.largest(metric).costs[metric] == exact.largest(metric).costs[metric]
+        prefix: list[int] = []
+        while (found := exact.allowed(prefix)) is not None:
+            assert fits.allowed(prefix) == found
+            prefix.append(rng.choice([index for index, fit in enumerate(found[1]) if fit]))
+
+
+def every_row(space: ab.Space) -> npt.NDArray[np.uint8]:
+    """The indices of all combinations of values."""
+    columns = [np.arange(len(decision.values), dtype=np.uint8) for decision in space.decisions.values()]
+    return np.stack([column.ravel() for column in np.meshgrid(*columns, indexing="ij")], axis=1)
+
+
+def chain_of_dense() -> ab.Space:
+    """923,521 networks, with a state for each width."""
+    widths = [*range(3, 90, 3), 101, 107]
+    dense = [layers.Dense(ab.Choice(f"width{i}", widths)) for i in range(4)]
+    return ab.Space([layers.Input((7,)), *dense, layers.Dense(3)])
+
+
+def chain_of_convolutions() -> ab.Space:
+    """65,536 networks in which weights and MACs are not in proportion."""
+    body: list[Any] = [layers.Input((9, 9, 2))]
+    for i in range(4):
+        filters = ab.Choice(f"filters{i}", [3, 5, 8, 11, 17, 23, 31, 40])
+        kernel = ab.Choice(f"kernel{i}", [1, 3])
+        body += [
+            layers.Conv2D(filters, kernel, padding="same", strides=2 if i == 1 else 1),
+            layers.BatchNormalization(),
+        ]
+    return ab.Space([*body, layers.GlobalAveragePooling2D(), layers.Dense(3)])
+
+
+SHARES: list[dict[str, tuple[float | None, float | None]]] = [
+    {"params": (None, 0.3)},
+    {"params": (0.3, 0.5)},
+    {"macs": (0.9, None)},
+    {"params": (None, 0.4), "macs": (None, 0.5)},
+    {"params": (0.2, 0.6), "macs": (0.3, 0.5)},
+    {"params": (None, 0.5), "macs": (None, 0.5), "trainable_params": (0.1, 0.55)},
+    {"params": (None, 0.5), "macs": (0.2, None), "peak_activation_bytes": (0.3, 0.8)},
+]
+"""For each metric the shares of all networks that lie below the ends of its range."""
+
+
+@pytest.mark.parametrize("make", [chain_of_dense, chain_of_convolutions])
+def test_bounds_hold_where_memory_is_short(make: Callable[[], ab.Space]) -> None:
+    space = make()
+    rows = every_row(space)
+    counts = space.evaluate(rows)
+    rounded = 0
+    for shares in SHARES:
+        bounds = {
+            metric: tuple(None if share is None else int(np.quantile(counts[metric], share)) for share in ends)
+            for metric, ends in shares.items()
+        }
+        budget = ab.Budget(**bounds)  # type: ignore[arg-type]
+        fits = np.ones(len(rows), dtype=bool)
+        for metric, (low, high) in budget.items():
+            fits &= (low <= counts[metric]) & (counts[metric] <= high)
+        expected = int(fits.sum())
+        marginals = {
+            name: np.bincount(rows[fits, column], minlength=len(decision.values)) / expected
+            for column, (name, decision) in enumerate(space.decisions.items())
+        }
+        assert space.within(budget).count() == expected
+        for memory in (1 << 17, 1 << 18, 1 << 20):
+            known = space.within(budget, memory=memory)
+            count = known.count()
+            drawn = space.evaluate(known.sample(2000, seed=1))
+            assert all(
+                drawn[metric].min() >= low and drawn[metric].max() <= high for metric, (low, high) in budget.items()
+            )
+            found = known.marginals()
+            error = max(np.abs(list(found[name].values()) - own).max() for name, own in marginals.items())
+            if known.exact:
+                assert count == expected
+                assert error < 1e-12
+                assert known.acceptance == 1
+                continue
+            rounded += 1
+            assert isinstance(count, ab.Bounds)
+            assert count.lower <= expected <= count.upper
+            assert not found.exact
+            # A share of the superset is off by no more than its excess.
+            assert error <= 1 - expected / count.upper + 1e-9
+            assert known.acceptance == pytest.approx(expected / count.upper, abs=0.1)
+            assert isinstance(known.fraction(), ab.Bounds)
+            with pytest.raises(LimitError, match="exact count"):
+                known.candidates(0, 1)
+            with pytest.raises(LimitError, match="exact count"):
+                known.rank(known.sample(1)[0])
+            with pytest.raises(LimitError, match="exact count"):
+                next(iter(known))
+    assert rounded >= 5
+
+
+def chi_square_p(counts: list[int], expected: float) -> float:
+    """The chance of counts at least as uneven as these, if all are equally likely."""
+    from scipy.stats import chisquare
+
+    return float(chisquare(counts, [expected] * len(counts)).pvalue)
+
+
+@pytest.mark.parametrize("memory", [2**30, 1500])
+@pytest.mark.parametrize("seed", SEEDS[:60:2])
+def test_samples_are_uniform(seed: int, memory: int) -> None:
+    """At a significance of 10^-5 for each of 60 fixed seeds."""
+    known = random_space(seed)
+    rng = Random(seed)
+    budgets = (random_budget(rng, known) for _ in range(100))
+    budget = next(budget for budget in budgets if len(fitting(known, budget)) >= 2)
+    networks = fitting(known, budget)
+    fits = known.space.within(budget, memory=memory)
+    each = 40
+    try:
+        drawn = fits.sample(each * len(networks), seed=seed)
+    except LimitError:
+        pytest.skip("the choices alone take more memory")
+    places = {tuple(known.space.architecture(network).indices): place for place, network in enumerate(networks)}
+    counts = [0] * len(networks)
+    for row in drawn.indices:
+        counts[places[tuple(int(index) for index in row)]] += 1
+    assert chi_square_p(counts, each) > 1e-5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_distributions_count_every_network(seed: int) -> None:
+    known = random_space(seed)
+    for metric in METRICS:
+        found = known.space.distribution(metric)
+        values, counts = np.unique(known.cost(metric), return_counts=True)
+        assert found.exact
+        assert found.values.tolist() == values.tolist()
+        assert found.counts == counts.tolist()
+        assert found.total == known.space.size == len(known.first)
+        for q in (0, 0.05, 0.5, 1):
+            bound = found.quantile(q)
+            assert (known.cost(metric) <= bound).mean() >= q
+            assert bound == values[0] or (known.cost(metric) < bound).mean() < q
+        assert found.cdf(int(values[0]) - 1) == 0
+        assert found.cdf(float(values[len(values) // 2])) == (known.cost(metric) <= values[len(values) // 2]).mean()
 
 
 @pytest.mark.parametrize(("params", "count"), [(100_000, 11_675), (8_000, 61), (MOST, 73_728), (1, 0)])

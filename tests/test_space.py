@@ -429,6 +429,16 @@ def test_whatever_a_budget_is_given_it_is_made_or_refused(bounds: dict[str, Any]
     assert 0 <= space.within(budget).count() <= space.size
 
 
+@given(domains=st.one_of(ANYTHING, st.dictionaries(st.sampled_from(["op", "a", "c", "d"]), ANYTHING, max_size=3)))
+def test_whatever_domains_are_given_a_part_is_made_or_refused(domains: Any) -> None:
+    space = wide()
+    try:
+        part = space.with_domains(domains)
+    except ArchbudgetError:
+        return
+    assert 1 <= part.size <= space.size
+
+
 @given(name=ANYTHING, values=ANYTHING, low=ANYTHING, high=ANYTHING, step=ANYTHING)
 def test_whatever_a_decision_is_given_it_is_made_or_refused(
     name: Any, values: Any, low: Any, high: Any, step: Any

@@ -1,13 +1,18 @@
 """Spaces by reference."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import archbudget as ab
 from archbudget import _spacefile, layers
 from archbudget.errors import ArchbudgetError, SpaceError
+
+ONE = "decisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: $u\n"
+"""A file with one decision."""
 
 
 def read(tmp_path: Path, text: str) -> _spacefile.Loaded:
@@ -69,7 +74,7 @@ def test_a_file_is_the_space_that_it_describes(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "the file is empty"),
-        ("- a", "a space file is a mapping with the key 'layers', not ['a']"),
+        ("- a", "a space file is a mapping with the key 'layers' or 'space', not ['a']"),
         ("layer: []", ":1: layer: unknown key; did you mean layers?"),
         ("layers: [\n", "not valid YAML"),
         ("layers:\n- Input: [8]\nlayers:\n- Flatten", ":3: the key 'layers' stands here twice"),
@@ -89,6 +94,19 @@ def test_a_file_is_the_space_that_it_describes(tmp_path: Path) -> None:
         ("layers:\n- Input: [8]\n- Repeat: {times: 2}", "layers[1].Repeat: the argument block is missing"),
         ("layers:\n- Input: [8]\n- OneOf: {name: x, blocks: [Flatten]}", "must be a mapping from names to lists"),
         ("layers:\n- Input: [3]\n- Conv2D: {filters: 2, kernel_size: 3}", "layer 'conv2d' (Conv2D) cannot be built"),
+        ("name: a", "gives its layers, or another space; this one gives neither"),
+        ("space: a.yaml\nlayers:\n- Input: [8]", "gives its layers, or another space; this one gives both"),
+        ("space: space.yaml", ":1: space: "),
+        ("space: space.yaml", "space.yaml leads to itself"),
+        ("space: missing.yaml", "missing.yaml"),
+        ("space: nowhere", ":1: space: 'nowhere' is not a space"),
+        ("space: archbudget.digits:accuracy\ndecisions: {a: [1]}", ":2: decisions: it belongs to the space"),
+        ("space: a.yaml\nbytes_per_weight: 1", ":2: bytes_per_weight: it belongs to the space"),
+        (f"{ONE}domains: {{v: [1]}}", "unknown decisions in the domains: 'v'; this space has u"),
+        (f"{ONE}domains: {{u: [3]}}", "3 is not a value of decision 'u'"),
+        (f"{ONE}domains: {{u: []}}", ":5: domains.u: decision 'u' has no values"),
+        (f"{ONE}domains: {{u: 3}}", ":5: domains.u: a decision is a list of values or a range"),
+        (f"{ONE}domains: {{u: {{low: 1}}}}", ":5: domains.u.high: it is missing"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -119,6 +137,137 @@ def test_a_module_attribute_is_a_space_or_makes_one(tmp_path: Path, monkeypatch:
     ]:
         with pytest.raises(SpaceError, match=message.replace("?", r"\?")):
             _spacefile.load(reference)
+
+
+WHOLE = """
+name: example
+objective: module:function
+budget: {params: 5000}
+decisions:
+  depth: {low: 0, high: 3}
+  width: {low: 8, high: 64, step: 8}
+  kernel: [1, 3, 5]
+  padding: [same, valid]
+layers:
+- Input: [8, 8, 1]
+- Repeat:
+    times: $depth
+    block:
+    - Conv2D: {filters: $width, kernel_size: $kernel, padding: $padding}
+- OneOf:
+    name: 'on'
+    blocks:
+      'off': []
+      '089': [Flatten]
+"""
+
+
+def same(found: ab.Space, expected: ab.Space) -> None:
+    assert {name: repr(each) for name, each in found.decisions.items()} == {
+        name: repr(each) for name, each in expected.decisions.items()
+    }
+    assert found.layer_names == expected.layer_names
+    rows = expected.sample(50, seed=0)
+    assert (found.evaluate(rows.indices)["params"] == expected.evaluate(rows)["params"]).all()
+
+
+def test_domains_keep_some_values(tmp_path: Path) -> None:
+    loaded = read(tmp_path, f"{WHOLE}domains: {{depth: [2, 1], width_1: {{low: 8, high: 24, step: 8}}, 'on': ['off']}}")
+    assert loaded.space.domains == {"depth": (1, 2), "width_1": (8, 16, 24), "on": ("off",)}
+    same(loaded.space, read(tmp_path, WHOLE).space.with_domains(loaded.space.domains))
+    assert "flatten" not in loaded.space.layer_names
+
+
+def test_a_file_may_name_another_one(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/whole.yaml").write_text(WHOLE)
+    (tmp_path / "below/part.yaml").write_text("space: whole.yaml\ndomains: {depth: [1]}\nbudget: {macs: 1000}")
+    loaded = read(tmp_path, "name: mine\nspace: below/part.yaml\ndomains: {kernel_1: [3]}")
+    assert (loaded.name, loaded.objective, loaded.budget) == ("mine", "module:function", ab.Budget(macs=1000))
+    assert loaded.space.domains == {"depth": (1,), "kernel_1": (3,)}
+    with pytest.raises(SpaceError, match=r"space\.yaml:2: domains: unknown decisions in the domains: 'kernel_2'"):
+        read(tmp_path, "space: below/part.yaml\ndomains: {kernel_2: [3]}")
+
+
+PART = {
+    "depth": [1, 2],
+    "width_1": [8, 16, 24, 32],
+    "width_2": [8, 64],
+    "kernel_1": [5, 3],
+    "padding_1": ["same"],
+    "on": ["089"],
+}
+
+
+def test_a_part_is_written_as_the_file_with_its_domains(tmp_path: Path) -> None:
+    whole = read(tmp_path, WHOLE)
+    part = whole.space.with_domains(PART)
+    whole.narrowed(part, whole.budget).write(tmp_path / "part.yaml")
+    text = (tmp_path / "part.yaml").read_text()
+    assert text.startswith("name: example\nobjective: module:function\nbudget: {params: 5000}\ndecisions:\n")
+    assert text.endswith(
+        "domains:\n  depth: [1, 2]\n  width_1: {low: 8, high: 32, step: 8}\n  kernel_1: [3, 5]\n"
+        "  padding_1: [same]\n  width_2: [8, 64]\n  'on': ['089']\n"
+    )
+    again = _spacefile.load(str(tmp_path / "part.yaml"))
+    same(again.space, part)
+    assert (again.name, again.objective, again.budget) == (whole.name, whole.objective, whole.budget)
+    # A part of a part is written from that, with the domains of both.
+    smaller = again.space.with_domains({"depth": [1]})
+    again.narrowed(smaller, again.budget).write(tmp_path / "part.yaml")
+    same(_spacefile.load(str(tmp_path / "part.yaml")).space, smaller)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["part.yaml", "space.yaml"]
+
+
+def test_a_part_that_is_the_whole_has_no_domains(tmp_path: Path) -> None:
+    whole = read(tmp_path, WHOLE)
+    assert "domains" not in whole.narrowed(whole.space.with_domains({"depth": range(4)}), None).text(tmp_path)
+
+
+def test_the_budget_of_a_part_is_written_where_it_is_another(tmp_path: Path) -> None:
+    whole = read(tmp_path, WHOLE)
+    budget = ab.Budget(params=3000, macs=(10, None), weight_bytes=(5, 9))
+    (tmp_path / "part.yaml").write_text(whole.narrowed(whole.space, budget).text(tmp_path))
+    assert _spacefile.load(str(tmp_path / "part.yaml")).budget == budget
+
+
+def test_a_part_of_another_file_names_it_from_where_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/whole.yaml").write_text(WHOLE)
+    outer = read(tmp_path, "space: below/whole.yaml\ndomains: {depth: [0, 1]}")
+    part = outer.space.with_domains({"kernel_1": [3]})
+    for file, reference in [("part.yaml", "below/whole.yaml"), ("below/part.yaml", "whole.yaml")]:
+        outer.narrowed(part, outer.budget).write(tmp_path / file)
+        assert (tmp_path / file).read_text() == f"space: {reference}\ndomains:\n  depth: [0, 1]\n  kernel_1: [3]\n"
+        same(_spacefile.load(str(tmp_path / file)).space, part)
+
+
+def test_a_part_of_a_module_attribute_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "part_of.py").write_text(
+        "import archbudget as ab\nfrom archbudget import layers\n"
+        "space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int('units', 1, 9))])\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    whole = _spacefile.load("part_of:space")
+    part = whole.space.with_domains({"units": range(2, 8)})
+    whole.narrowed(part, ab.Budget(params=50)).write(tmp_path / "part.yaml")
+    assert (tmp_path / "part.yaml").read_text() == (
+        "space: part_of:space\nbudget: {params: 50}\ndomains:\n  units: {low: 2, high: 7}\n"
+    )
+    loaded = _spacefile.load("part.yaml")
+    same(loaded.space, part)
+    assert (loaded.name, loaded.budget) == ("part", ab.Budget(params=50))
+
+
+def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    whole = read(tmp_path, WHOLE)
+    unwritable = dataclasses.replace(whole, description={"name": object()})
+    with pytest.raises(yaml.YAMLError):
+        unwritable.write(tmp_path / "space.yaml")
+    assert (tmp_path / "space.yaml").read_text() == WHOLE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["space.yaml"]
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        whole.write(tmp_path / "nowhere/space.yaml")
 
 
 def test_the_published_schema_is_the_one_that_the_code_makes() -> None:

@@ -4,11 +4,12 @@ Describe a family of networks once, in the vocabulary of Keras; then count milli
 fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
 """
 
-from archbudget import _core, errors, layers
+from archbudget import _core, errors, layers, plot
 from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
 from archbudget._constraint import Constraint
+from archbudget._distribution import Distribution
 from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
 from archbudget._feasible import Bounds, FeasibleSet, Marginals
 from archbudget._sampler import BudgetSampler
@@ -26,6 +27,7 @@ __all__ = [
     "Candidates",
     "Choice",
     "Constraint",
+    "Distribution",
     "Evaluation",
     "FeasibleSet",
     "Formula",
@@ -43,6 +45,7 @@ __all__ = [
     "layers",
     "maximum",
     "minimum",
+    "plot",
     "round_to",
     "search",
 ]

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import METRICS
-from archbudget._expressions import Decision, Expression
+from archbudget._expressions import Expression
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -205,12 +205,13 @@ class Architecture(Mapping[str, "Scalar"]):
         return next((record for record in reversed(self.layers) if record.output == tensor), None)
 
     def setting(self, record: LayerRecord, argument: str) -> str | None:
-        """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant."""
+        """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant.
+
+        Decisions are named as in the space.
+        """
         use = next(use for use in self.space._uses if use.name == record.name)
         given = use.layer.arguments().get(argument)
-        if isinstance(given, Decision):
-            return use.names.get(given.name, given.name)
-        return repr(given) if isinstance(given, Expression) else None
+        return given.text(use.names) if isinstance(given, Expression) else None
 
     def to_keras(self) -> Any:
         """The real, trainable model: a functional `keras.Model`, built and uncompiled.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union, overload
 import numpy as np
 import numpy.typing as npt
 
+from archbudget._atomic import atomic
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Candidates:
 
     def to_pandas(self) -> Any:
         """The values as a `pandas.DataFrame`."""
-        pd = _pandas()
+        pd = pandas_module()
         return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})
 
     def save(self, file: str | os.PathLike[str]) -> None:
@@ -115,19 +116,13 @@ class Candidates:
 
         The file is written whole or not at all.
         """
-        target = Path(file)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as stream:
-                np.savez_compressed(
-                    stream,
-                    indices=self._indices,
-                    decisions=np.array(list(self.space.decisions)),
-                    values=np.array([_shown(decision) for decision in self.space.decisions.values()]),
-                )
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with atomic(Path(file)) as part, part.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                indices=self._indices,
+                decisions=np.array(list(self.space.decisions)),
+                values=np.array([_shown(decision) for decision in self.space.decisions.values()]),
+            )
 
     @classmethod
     def load(cls, file: str | os.PathLike[str], space: Space) -> Candidates:
@@ -192,7 +187,8 @@ def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:
     return array
 
 
-def _pandas() -> Any:
+def pandas_module() -> Any:
+    """The module `pandas`, or what to install."""
     try:
         import pandas
     except ImportError as error:
@@ -299,7 +295,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
 
     def to_pandas(self) -> Any:
         """The totals and `valid` as a `pandas.DataFrame`."""
-        pd = _pandas()
+        pd = pandas_module()
         return pd.DataFrame({**self._totals, "valid": self.valid})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from archbudget.errors import CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
@@ -26,6 +26,10 @@ class Scope(Protocol):
         """The position of a decision in the program."""
         ...
 
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that the program keeps."""
+        ...
+
 
 class Expression:
     """An integer that is known once the decisions are: `+`, `-`, `*`, `//` and comparisons build new ones."""
@@ -37,6 +41,11 @@ class Expression:
     def decisions(self) -> Iterator[Decision]:
         """Each decision that it reads."""
         raise NotImplementedError
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """The expression as it is read, its decisions by their names in a space."""
+        del names
+        return repr(self)
 
     def __add__(self, other: IntLike) -> Expression:
         return Binary("add", self, other)
@@ -109,11 +118,24 @@ class Binary(Expression):
             if isinstance(side, Expression):
                 yield from side.decisions()
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """The expression as it is read, its decisions by their names in a space."""
+        return self._joined(*(side.text(names) if isinstance(side, Expression) else repr(side) for side in self._sides))
+
     def __repr__(self) -> str:
+        return self._joined(*(repr(side) for side in self._sides))
+
+    @property
+    def _sides(self) -> tuple[IntLike, IntLike]:
+        return (self.left, self.right)
+
+    def _joined(self, left: str, right: str) -> str:
         signs = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//", "at_most": "<="}
-        if self.operator in signs:
-            return f"({self.left!r} {signs[self.operator]} {self.right!r})"
-        return f"{self.operator}({self.left!r}, {self.right!r})"
+        return (
+            f"({left} {signs[self.operator]} {right})"
+            if self.operator in signs
+            else f"{self.operator}({left}, {right})"
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -216,13 +238,33 @@ class Decision(Expression):
             return int(step)
         return None
 
+    def narrowed(self, name: str, values: Iterable[object] | None = None) -> Choice:
+        """The decision under a name, with at least one of its values, in their order; with all of them by default.
+
+        It stays an `Int` where the values do: from one of them on, in the same steps.
+
+        Raises:
+            SpaceError: If a value is not among those of the decision.
+        """
+        if values is not None and name != self.name:
+            return self.narrowed(name).narrowed(name, values)
+        kept = range(len(self.values)) if values is None else sorted({self.index(value) for value in values})
+        left = [self.values[index] for index in kept]
+        if isinstance(self, Int) and kept[-1] - kept[0] == len(kept) - 1:
+            return _int(name, left[0], left[-1], self.step or 1)  # type: ignore[arg-type]
+        return Choice(name, left)
+
     def lower(self, scope: Scope) -> Lowered:
         """The decision as the engine takes it."""
-        return ("decision", scope.position(self), self.values)
+        return ("decision", scope.position(self), scope.values(self))
 
     def decisions(self) -> Iterator[Decision]:
         """Itself."""
         yield self
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """Its name in a space."""
+        return names.get(self.name, self.name)
 
     def _set(self, name: str, values: Iterable[object]) -> None:
         if not isinstance(name, str) or not name:
@@ -371,3 +413,7 @@ class Unbound:
         """The position of a decision; it is not known yet."""
         del decision
         return 0
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """All values of a decision."""
+        return decision.values

@@ -14,6 +14,7 @@ from archbudget._candidates import Candidates, empty_columns, unchecked
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 if TYPE_CHECKING:
+    from archbudget import _core
     from archbudget._expressions import Scalar
     from archbudget._space import Space
 
@@ -84,7 +85,7 @@ class FeasibleSet:
         self.space = space
         self.budget = budget
         self.memory = int(memory)
-        self._core = space._diagram.within([(metric, low, high) for metric, (low, high) in budget.items()], self.memory)
+        self._core = space._diagram.within(_bounds(budget), self.memory)
 
     def __repr__(self) -> str:
         return f"<FeasibleSet {self.budget.describe()}>"
@@ -235,7 +236,8 @@ class FeasibleSet:
     def prune(self) -> Space:
         """The space without the values, and without the structure, that occur in no network that fits.
 
-        Every network that fits is still in it, and each value of it occurs in one that fits.
+        Every network that fits is still in it, and each value of it occurs in one that fits. (A decision that only
+        networks beyond the budget ask for, because of choices that are tied, is left with one value.)
 
         Raises:
             InfeasibleBudgetError: If nothing fits.
@@ -244,8 +246,8 @@ class FeasibleSet:
         kept: dict[str, list[Scalar]] = {}
         for (name, decision), occurs in zip(self.space.decisions.items(), self._core.occurring(), strict=True):
             values = [value for value, occur in zip(decision.values, occurs, strict=True) if occur]
-            if values:
-                kept[name] = values
+            # Where the structure asks for a decision in networks that do not fit only, one value of it is enough.
+            kept[name] = values or list(decision.values[:1])
         return self.space.with_domains(kept)
 
     def largest(self, metric: str) -> Architecture:
@@ -285,7 +287,7 @@ class FeasibleSet:
         low, high = self.budget.get(metric, (0, MOST))
         below = min(high, int(np.floor(min(value, MOST)))) if value < MOST else high
         near = []
-        if below >= max(low, 1):
+        if below >= low:
             near.append((self._bounded(metric, low, below), True))
         above = max(low, below + 1)
         if above <= high:
@@ -297,8 +299,13 @@ class FeasibleSet:
 
     def _bounded(self, metric: str, low: int, high: int) -> FeasibleSet:
         """Those of them within a range of a metric."""
-        bounds: dict[str, Any] = {**self.budget, metric: (low, high)}
-        return FeasibleSet(self.space, Budget(**bounds), memory=self.memory)
+        return self._part(self.space._diagram.within(_bounds({**self.budget, metric: (low, high)}), self.memory))
+
+    def _part(self, core: _core.Feasible) -> FeasibleSet:
+        """A part of the set."""
+        part: FeasibleSet = object.__new__(FeasibleSet)
+        part.space, part.budget, part.memory, part._core = self.space, self.budget, self.memory, core
+        return part
 
     def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet:
         """Those of them in which some decisions have given values; that of an inactive decision does not matter.
@@ -309,10 +316,7 @@ class FeasibleSet:
             SpaceError: If a decision is unknown or a value is not in its domain.
         """
         self.space._check_names(values, "fixed values")
-        part: FeasibleSet = object.__new__(FeasibleSet)
-        part.space, part.budget, part.memory = self.space, self.budget, self.memory
-        part._core = self._core.fix(self.space.indices_of(values))
-        return part
+        return self._part(self._core.fix(self.space.indices_of(values)))
 
     def is_empty(self) -> bool:
         """Whether nothing fits; for one upper bound much faster than counting."""
@@ -384,6 +388,11 @@ class FeasibleSet:
         return InfeasibleBudgetError(
             f"no network of the space fits the budget ({self.budget.describe()}): in this space {', '.join(reach)}"
         )
+
+
+def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:
+    """Ranges as the engine takes them."""
+    return [(metric, low, high) for metric, (low, high) in ranges.items()]
 
 
 def _restore(space: Space, budget: Budget, memory: int) -> FeasibleSet:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archbudget import _core
-from archbudget._expressions import Choice
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from archbudget._expressions import Decision
+    from archbudget._expressions import Decision, Scalar
     from archbudget.layers._base import Layer, Tensor
 
 Atom = tuple[int, "list[bool]"]
@@ -40,12 +39,23 @@ def snake_case(kind: str) -> str:
 
 
 class Writer:
-    """Writes blocks into a program, and remembers what the engine does not need: layers, names and values."""
+    """Writes blocks into a program, and remembers what the engine does not need: layers, names and values.
 
-    def __init__(self, *, bytes_per_weight: int, bytes_per_activation: int) -> None:
+    Args:
+        bytes_per_weight: What a weight takes.
+        bytes_per_activation: What a value takes.
+        domains: For some decisions, by their names in the space, the only values to keep.
+    """
+
+    def __init__(
+        self, *, bytes_per_weight: int, bytes_per_activation: int, domains: Mapping[str, Sequence[Scalar]]
+    ) -> None:
         self.program = _core.Program(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         self.decisions: dict[str, Decision] = {}
+        self.described: dict[str, Decision] = {}
+        """The decisions as they are described, with all of their values."""
         self.uses: list[Use] = []
+        self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
         self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
@@ -59,7 +69,7 @@ class Writer:
     def position(self, decision: Decision, *, outer: bool = False) -> int:
         """The position of a decision in the program; it is added when it is met first."""
         name = self.name_of(decision, outer=outer)
-        known = self.decisions.get(name)
+        known = self.described.get(name)
         if known is not None:
             if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
                 raise SpaceError(
@@ -67,9 +77,17 @@ class Writer:
                     "or give both the same values to tie them"
                 )
             return self._positions[name]
-        self._positions[name] = self.program.decision(name, len(decision.values))
-        self.decisions[name] = decision if decision.name == name else Choice(name, decision.values)
+        kept = self._domains.get(name)
+        left = decision if kept is None and decision.name == name else decision.narrowed(name, kept)
+        self._positions[name] = self.program.decision(name, len(left.values))
+        self.described[name] = decision
+        self.decisions[name] = left
         return self._positions[name]
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that are kept; indices count into them."""
+        self.position(decision)
+        return self.decisions[self.name_of(decision)].values
 
     def atom(self, decision: Decision, allowed: list[bool]) -> Atom:
         """A condition on a decision."""

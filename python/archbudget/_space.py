@@ -10,7 +10,7 @@ import numpy as np
 
 from archbudget import _core
 from archbudget._architecture import Architecture
-from archbudget._budget import METRICS, Budget
+from archbudget._budget import METRICS, Budget, require_metric
 from archbudget._candidates import (
     Candidates,
     CandidatesLike,
@@ -21,6 +21,7 @@ from archbudget._candidates import (
     empty_columns,
     unchecked,
 )
+from archbudget._distribution import Distribution
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
@@ -50,9 +51,12 @@ class Space:
         outputs: The tensor that the graph makes, or tensors.
         bytes_per_weight: What a weight takes in `weight_bytes`: 4 for float32, 1 for int8.
         bytes_per_activation: What a value takes in `peak_activation_bytes`.
+        domains: For some decisions, by their names in the space, the only values to keep. The space is the one that
+            would have been described with these values: layers and decisions that no network reaches any more are gone.
 
     Raises:
-        SpaceError: If the description is not well formed.
+        SpaceError: If the description is not well formed, or `domains` names what is not a decision or not a value of
+            it, or leaves a decision without values.
         InvalidArchitectureError: If no network of the space can be built; the message has the reason.
         CountOverflowError: If a count of some network would reach 2^63.
 
@@ -79,6 +83,7 @@ class Space:
         outputs: Tensor | Sequence[Tensor] | None = None,
         bytes_per_weight: int = 4,
         bytes_per_activation: int = 4,
+        domains: Mapping[str, Iterable[Scalar]] | None = None,
     ) -> None:
         if (layers is None) == (inputs is None and outputs is None):
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
@@ -87,19 +92,34 @@ class Space:
                 raise SpaceError(f"{name} must be an integer, not {count!r}")
             if count >= 2**63:
                 raise CountOverflowError(f"{name} must be below 2^63, not {count}")
+        kept = _domains(domains)
         self._definition = {
             "layers": list(layers) if isinstance(layers, Sequence) else layers,
             "inputs": inputs,
             "outputs": outputs,
             "bytes_per_weight": bytes_per_weight,
             "bytes_per_activation": bytes_per_activation,
+            "domains": kept,
         }
         sources, targets = _graph(layers, inputs, outputs)
-        writer = Writer(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        sizes = {"bytes_per_weight": bytes_per_weight, "bytes_per_activation": bytes_per_activation}
+        writer = Writer(**sizes, domains=kept)
         self._outputs = tuple(writer.write_graph(sources, targets))
+        if gone := {name: values for name, values in kept.items() if name not in writer.decisions}:
+            # They went with the structure around them, or have never been there.
+            whole = Writer(**sizes, domains={})
+            whole.write_graph(sources, targets)
+            _check_domains(whole.decisions, gone)
         self._uses = tuple(writer.uses)
         self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
         self._names = tuple(writer.decisions)
+        self._domains = MappingProxyType(
+            {
+                name: decision.values
+                for name, decision in writer.decisions.items()
+                if len(decision.values) < len(writer.described[name].values)
+            }
+        )
         self._positions = {name: position for position, name in enumerate(writer.decisions)}
         self._diagram = writer.program.compile()
 
@@ -107,6 +127,33 @@ class Space:
     def decisions(self) -> Mapping[str, Decision]:
         """The open decisions by name, in the order in which the description meets them."""
         return self._decisions
+
+    @property
+    def domains(self) -> Mapping[str, tuple[Scalar, ...]]:
+        """The values of the decisions of which only some are kept, by name; see `with_domains`."""
+        return self._domains
+
+    def with_domains(self, domains: Mapping[str, Iterable[Scalar]]) -> Space:
+        """The space with only some values of some decisions; what is restricted already stays so.
+
+        Args:
+            domains: The values to keep, by the name of the decision; other decisions keep all of theirs.
+
+        Raises:
+            SpaceError: If it names what is not a decision of this space or not a value of it, or leaves a decision
+                without values.
+            InvalidArchitectureError: If no network is left that can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 8, 128, step=8))])
+            >>> space.with_domains({"units": [8, 16, 24]}).decisions["units"]
+            Int('units', 8, 24, step=8)
+        """
+        kept = _domains(domains)
+        _check_domains(self.decisions, kept)
+        return _restore({**self._definition, "domains": {**self.domains, **kept}})
 
     @property
     def size(self) -> int:
@@ -239,12 +286,7 @@ class Space:
         return self.decisions.items()
 
     def _check_names(self, given: Iterable[str], what: str) -> None:
-        unknown = [name for name in given if name not in self._positions]
-        if unknown:
-            raise SpaceError(
-                f"unknown decisions in the {what}: {', '.join(map(repr, unknown))}; this space has "
-                f"{', '.join(self.decisions) or 'no decisions'}"
-            )
+        _check_names(self.decisions, given, what)
 
     def architecture(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> Architecture:
         """One network, by the values of its decisions.
@@ -293,6 +335,23 @@ class Space:
 
         return FeasibleSet(self, budget, memory=memory)
 
+    def distribution(self, metric: str, *, memory: int = 2**30) -> Distribution:
+        """How many networks have each value of a metric; exact where they can be told apart in some seconds.
+
+        Args:
+            metric: The metric.
+            memory: The bytes that the choices of the space may take.
+
+        Example:
+            The budget that 5 % of the space keeps is `space.distribution("params").quantile(0.05)`.
+
+        Raises:
+            BudgetError: If there is no such metric.
+            LimitError: If the space is too wide to be counted.
+        """
+        require_metric(metric)
+        return Distribution(metric, *self._diagram.distribution(metric, memory))
+
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """Lets an Optuna trial take each active decision, in the order of the description.
 
@@ -323,6 +382,43 @@ class Space:
 
 def _restore(definition: dict[str, Any]) -> Space:
     return Space(**definition)
+
+
+def _check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: str) -> None:
+    unknown = [name for name in given if name not in decisions]
+    if unknown:
+        raise SpaceError(
+            f"unknown decisions in the {what}: {', '.join(map(repr, unknown))}; this space has "
+            f"{', '.join(decisions) or 'no decisions'}"
+        )
+
+
+def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
+    """Domains as they are kept."""
+    if domains is not None and not isinstance(domains, Mapping):
+        raise SpaceError(f"domains must be a mapping from names of decisions to values, not {domains!r}")
+    kept = {}
+    for name, values in (domains or {}).items():
+        try:
+            kept[name] = () if isinstance(values, (str, bytes)) else tuple(values)
+        except TypeError:
+            kept[name] = ()
+        if not kept[name]:
+            raise SpaceError(
+                f"the domain of decision '{name}' must be a sequence of at least one value, not {values!r}"
+            )
+    return kept
+
+
+def _check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iterable[Scalar]]) -> None:
+    """Refuses domains that are not parts of those of some decisions.
+
+    Raises:
+        SpaceError: With the first that is wrong.
+    """
+    _check_names(decisions, domains, "domains")
+    for name, values in domains.items():
+        decisions[name].narrowed(name, values)
 
 
 def _graph(

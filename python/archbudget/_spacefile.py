@@ -19,6 +19,16 @@ layers:
 ```
 
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max` and `round_to`.
+
+Instead of its own layers a file may name another space, as `module:attribute` or as a file; and it may keep only some
+values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
+
+```yaml
+space: example.yaml               # next to this file; its budget and objective count here too, unless there are others
+domains:
+  depth: [1, 2]
+  kernel_2: [1, 3]                # the kernel of the second repetition
+```
 """
 
 from __future__ import annotations
@@ -27,9 +37,10 @@ import ast
 import difflib
 import importlib
 import inspect
+import os
 import re
 import sys
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union
@@ -38,14 +49,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from archbudget import layers
-from archbudget._budget import METRICS, Budget
+from archbudget._atomic import atomic
+from archbudget._budget import METRICS, MOST, Budget
 from archbudget._expressions import Choice, Decision, Int, channels, maximum, minimum, round_to
 from archbudget._space import Space
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.layers import Block, Layer, OneOf, Repeat, Residual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from archbudget._expressions import Scalar
 
 T = TypeVar("T")
 Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
@@ -61,9 +75,37 @@ class Loaded:
 
     name: str
     space: Space
+    description: dict[str, Any]
+    """What its file holds; for `module:attribute` what a file of it would hold."""
+    folder: Path
+    """Where the files are looked for that it names."""
     budget: Budget | None = None
     objective: str | None = None
     """The objective that belongs to it, as `module:function`."""
+
+    def narrowed(self, space: Space, budget: Budget | None) -> Loaded:
+        """The same with a part of its space, and another budget."""
+        description = {key: value for key, value in self.description.items() if key != "domains"}
+        if budget is not None and budget != self.budget:
+            description["budget"] = {metric: _bound(*ends) for metric, ends in budget.items()}
+        if space.domains:
+            description["domains"] = {name: _domain(space.decisions[name]) for name in space.domains}
+        ordered = {key: description[key] for key in [*self.description, *description] if key in description}
+        return replace(self, space=space, budget=budget, description=ordered)
+
+    def text(self, folder: Path) -> str:
+        """The text of a space file in a folder."""
+        described = dict(self.description)
+        if is_file(described.get("space", "")):
+            described["space"] = Path(os.path.relpath(self.folder / described["space"], folder)).as_posix()
+        return yaml.dump(
+            described, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
+        )
+
+    def write(self, file: Path) -> None:
+        """Writes a space file, whole or not at all."""
+        with atomic(file) as part:
+            part.write_text(self.text(file.parent), encoding="utf-8")
 
 
 class Range(BaseModel):
@@ -102,10 +144,16 @@ class SpaceFile(BaseModel):
     budget: Bounds | None = Field(None, description="The budget of a search.")
     bytes_per_weight: StrictInt = Field(4, description="What a weight takes in weight_bytes.")
     bytes_per_activation: StrictInt = Field(4, description="What a value takes in peak_activation_bytes.")
+    space: StrictStr | None = Field(
+        None, description="Another space instead of layers: module:attribute, or a file, relative to this one."
+    )
     decisions: dict[str, Union[Range, list[Value]]] = Field(
         default_factory=dict, description="The open decisions by name: a list of values, or a range of integers."
     )
-    layers: list[Any] = Field(min_length=1, description="The layers in a row, an Input first.")
+    layers: list[Any] | None = Field(None, min_length=1, description="The layers in a row, an Input first.")
+    domains: dict[str, Union[Range, list[Value]]] = Field(
+        default_factory=dict, description="The only values to keep of some decisions, by their names in the space."
+    )
 
 
 def load(reference: str) -> Loaded:
@@ -118,7 +166,7 @@ def load(reference: str) -> Loaded:
     Raises:
         ArchbudgetError: In one line, if it is not there or not well formed.
     """
-    if reference.endswith((".yaml", ".yml")):
+    if is_file(reference):
         return read(Path(reference))
     if ":" not in reference:
         raise SpaceError(f"{reference!r} is not a space: give module:attribute, or a file that ends in .yaml")
@@ -126,7 +174,12 @@ def load(reference: str) -> Loaded:
     space = found() if inspect.isfunction(found) else found
     if not isinstance(space, Space):
         raise SpaceError(f"{reference} is not a Space but {type(space).__name__}")
-    return Loaded(reference, space)
+    return Loaded(reference, space, {"space": reference}, Path())
+
+
+def is_file(reference: str) -> bool:
+    """Whether a reference is the path of a space file, by its name."""
+    return reference.endswith((".yaml", ".yml"))
 
 
 def load_attribute(reference: str) -> Any:
@@ -157,19 +210,25 @@ def load_attribute(reference: str) -> Any:
     return found
 
 
-def read(file: Path) -> Loaded:
+def read(file: Path, within: tuple[Path, ...] = ()) -> Loaded:
     """Reads a space file.
+
+    Args:
+        file: Its path.
+        within: The files that led to it by their `space`.
 
     Raises:
         SpaceError: In one line with the file, the line and the place in it.
     """
+    if (place := file.resolve()) in within:
+        raise SpaceError(f"{file} leads to itself")
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpaceError(f"there is no file {file}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{file} cannot be read: {error}") from None
-    return _Reader(str(file), text).loaded(default_name=file.stem)
+    return _Reader(file, text, (*within, place)).loaded()
 
 
 class _Yaml12(yaml.SafeLoader):
@@ -184,9 +243,19 @@ _Yaml12.yaml_implicit_resolvers = {
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(true|false|True|False)$"), list("tfTF"))
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9][0-9_]*$"), list("-+0123456789"))
 _Yaml12.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(loader.construct_scalar(node))))  # type: ignore[arg-type]
+
+
+class _Dumper(yaml.SafeDumper):
+    """Puts quotes around text that either version of YAML would take for something else."""
+
+
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", re.compile("^(true|false|True|False)$"), list("tfTF")),
+    ("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9][0-9_]*$"), list("-+0123456789")),
+):
+    _Yaml12.add_implicit_resolver(_tag, _pattern, _first)
+    _Dumper.add_implicit_resolver(_tag, _pattern, _first)
 
 
 class _MisplacedError(Exception):
@@ -200,15 +269,17 @@ class _MisplacedError(Exception):
 class _Reader:
     """Reads one file, and knows its lines."""
 
-    def __init__(self, file: str, text: str) -> None:
-        self.file = file
+    def __init__(self, file: Path, text: str, within: tuple[Path, ...]) -> None:
+        self.path = file
+        self.within = within
+        self.file = str(file)
         self.text = text
         self.decisions: dict[str, Decision] = {}
         self.unused: dict[str, Decision] = {}
 
-    def loaded(self, default_name: str) -> Loaded:
+    def loaded(self) -> Loaded:
         try:
-            return self._loaded(default_name)
+            return self._loaded()
         except _MisplacedError as error:
             line = self._line(error.place)
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.place).lstrip(".")
@@ -245,7 +316,7 @@ class _Reader:
                 break
         return int(line) + 1
 
-    def _loaded(self, default_name: str) -> Loaded:
+    def _loaded(self) -> Loaded:
         for key in _repeated_keys(self._tree):
             raise SpaceError(f"{self.file}:{key.start_mark.line + 1}: the key {key.value!r} stands here twice")
         try:
@@ -253,7 +324,9 @@ class _Reader:
         except (yaml.YAMLError, ValueError) as error:
             raise SpaceError(f"{self.file}: not valid YAML: {str(error).splitlines()[0]}") from None
         if not isinstance(data, dict):
-            raise SpaceError(f"{self.file}:1: a space file is a mapping with the key 'layers', not {_show(data)}")
+            raise SpaceError(
+                f"{self.file}:1: a space file is a mapping with the key 'layers' or 'space', not {_show(data)}"
+            )
         for key in data:
             if key not in SpaceFile.model_fields:
                 raise _MisplacedError((key,), f"unknown key{_hint(key, SpaceFile.model_fields)}")
@@ -263,18 +336,55 @@ class _Reader:
             first = error.errors(include_url=False)[0]
             place = tuple(part for part in first["loc"] if part != "Range" and not str(part).startswith("list["))
             raise _MisplacedError(place, _explain_pydantic(first, place)) from None
-        self.decisions = {name: self._decision(name, given) for name, given in spec.decisions.items()}
+        if (spec.space is None) == (spec.layers is None):
+            given = "gives neither" if spec.space is None else "gives both"
+            raise SpaceError(f"{self.file}: a space file gives its layers, or another space; this one {given}")
+        domains = {name: self._decision(("domains", name), name, each).values for name, each in spec.domains.items()}
+        space, budget, objective = self._other(spec, domains) if spec.layers is None else self._own(spec, domains)
+        return Loaded(
+            spec.name or self.path.stem,
+            space,
+            data,
+            self.path.parent,
+            self._budget(spec.budget) or budget,
+            spec.objective or objective,
+        )
+
+    def _own(self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]) -> tuple[Space, None, None]:
+        """The space of the layers of the file."""
+        self.decisions = {
+            name: self._decision(("decisions", name), name, each) for name, each in spec.decisions.items()
+        }
         self.unused = dict(self.decisions)
-        blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers)]
+        blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers or [])]
         for name in self.unused:
             raise _MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
         try:
             space = Space(
-                blocks, bytes_per_weight=spec.bytes_per_weight, bytes_per_activation=spec.bytes_per_activation
+                blocks,
+                bytes_per_weight=spec.bytes_per_weight,
+                bytes_per_activation=spec.bytes_per_activation,
+                domains=domains,
             )
         except ArchbudgetError as error:
             raise type(error)(f"{self.file}: {error}") from error
-        return Loaded(spec.name or default_name, space, self._budget(spec.budget), spec.objective)
+        return space, None, None
+
+    def _other(
+        self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
+    ) -> tuple[Space, Budget | None, str | None]:
+        """The space that the file names, and what belongs to it."""
+        for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
+            if key in spec.model_fields_set:
+                raise _MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
+        reference = str(spec.space)
+
+        def make() -> Loaded:
+            return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
+
+        loaded = self._make(("space",), make)
+        space = self._make(("domains",), lambda: loaded.space.with_domains(domains)) if domains else loaded.space
+        return space, loaded.budget, loaded.objective
 
     def _budget(self, bounds: Bounds | None) -> Budget | None:
         if bounds is None:
@@ -283,13 +393,13 @@ class _Reader:
         ranges = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
         return self._make(("budget",), lambda: Budget(**ranges))
 
-    def _decision(self, name: str, given: Range | list[Value]) -> Decision:
+    def _decision(self, place: Place, name: str, given: Range | list[Value]) -> Decision:
         def make() -> Decision:
             if isinstance(given, Range):
                 return Int(name, given.low, given.high, step=given.step)
             return Choice(name, given)
 
-        return self._make(("decisions", name), make)
+        return self._make(place, make)
 
     def _block(self, place: Place, entry: object) -> Block:
         if isinstance(entry, str):
@@ -459,9 +569,23 @@ def _explain_pydantic(error: Any, place: Place) -> str:
         return f"unknown key{_hint(place[-1], known)}"
     if error["type"] == "missing":
         return "it is missing"
-    if place and place[0] == "decisions" and len(place) == 2:
+    if place and place[0] in ("decisions", "domains") and len(place) == 2:
         return f"a decision is a list of values or a range ({{low: 1, high: 3}}), not {_show(error['input'])}"
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {_show(error['input'])}"
+
+
+def _bound(low: int, high: int) -> int | list[int | None]:
+    """A range of a budget as a file has it."""
+    return high if low == 0 else [low, None if high == MOST else high]
+
+
+def _domain(decision: Decision) -> Any:
+    """The values of a decision as a file has them."""
+    values = list(decision.values)
+    if decision.step is None or len(values) <= 3:
+        return values
+    ends = {"low": values[0], "high": values[-1]}
+    return ends if decision.step == 1 else {**ends, "step": decision.step}
 
 
 def schema() -> dict[str, Any]:
@@ -493,7 +617,12 @@ def schema() -> dict[str, Any]:
             "anyOf": [arguments, first_argument, {"type": "null"}],
         }
     made = SpaceFile.model_json_schema()
-    made["properties"]["layers"]["items"] = {"$ref": "#/$defs/Block"}
+    made["properties"]["layers"] = {
+        "description": SpaceFile.model_fields["layers"].description,
+        "minItems": 1,
+        **row,
+    }
+    made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["$defs"]["Block"] = {
         "anyOf": [

@@ -17,7 +17,7 @@ mod walk;
 
 pub use compile::Limits;
 pub use evaluate::{Evaluator, INVALID, LayerTable};
-pub use feasible::{Bound, Count, End, Feasible, MEMORY, Marginals};
+pub use feasible::{Bound, Count, Distribution, End, Feasible, MEMORY, Marginals};
 pub use input::{Column, Lookup, Strided};
 pub use optimize::Extremes;
 pub use parallel::{Workers, default_threads};

@@ -250,6 +250,13 @@ impl Diagram {
         detached(py, |interrupt| self.diagram.range(metric, interrupt))
     }
 
+    /// How many networks have each value of a metric: the values, the numbers, and by how much a value may be too small.
+    fn distribution(&self, py: Python<'_>, metric: &str, memory: usize) -> PyResult<(Vec<i64>, Vec<BigUint>, i64)> {
+        let metric = Program::metric(metric).map_err(|error| raise(py, error))?;
+        let found = detached(py, |interrupt| self.diagram.distribution(metric, memory, interrupt))?;
+        Ok((found.values, found.counts, found.error))
+    }
+
     /// For each stage its decision, its number of nodes, its number of arcs, and whether its arcs are stored.
     fn stages(&self) -> Vec<(usize, usize, usize, bool)> {
         let stages = self.diagram.stages().enumerate();

@@ -1,4 +1,4 @@
-"""The command line: `archbudget search | evaluate | explain | count | check | sample | bench | schema`."""
+"""The command line: `archbudget search | evaluate | explain | count | check | sample | prune | bench | schema`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ EXTRAS = {
     "jax": "archbudget[digits]",
     "sklearn": "archbudget[digits]",
     "pandas": "archbudget[pandas]",
+    "plotly": "archbudget[plot]",
     "pyarrow": "archbudget[pandas]",
     "torch": "archbudget[torch]",
 }

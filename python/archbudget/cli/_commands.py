@@ -1,18 +1,23 @@
 """The commands that answer at once."""
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from archbudget import _spacefile
+from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
 from archbudget._space import Space
 from archbudget.cli import _files, _options, _tables
 from archbudget.cli._options import (
+    MEMORY,
     Json,
     Macs,
+    Memory,
     Params,
     PeakActivationBytes,
+    PlotFile,
     Settings,
     SpaceReference,
     TrainableParams,
@@ -31,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_example("count space.yaml --params 60k --macs 1M:5M"))(count)
     app.command(epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
     app.command(epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
+    app.command(epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
     app.command(epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
     app.command(epilog=_example("schema > space.schema.json"))(schema)
 
@@ -123,19 +129,32 @@ def count(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    memory: Memory = MEMORY,
+    picture: PlotFile = None,
     as_json: Json = False,
 ) -> None:
-    """Count the networks of a space, and how many of them fit a budget; exactly, not by sampling."""
+    """Count the networks of a space, and how many of them fit a budget; exactly, not by sampling.
+
+    Where an exact count needs more than [bold]--memory[/bold], certified bounds are given instead. The plot shows how
+    the first metric of the budget, or params, is distributed over the space.
+    """
     loaded = _spacefile.load(space)
     budget = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    limit = _options.memory(memory)
+    _options.check_plot(picture)
     found = loaded.space
     size = found.size
-    table, ranges = _tables.ranges(found)
-    data: dict[str, Any] = {"name": loaded.name, "decisions": len(found.decisions), "size": size, "ranges": ranges}
+    fits = None if budget is None else found.within(budget, memory=limit)
+    data: dict[str, Any] = {"name": loaded.name, "decisions": len(found.decisions), "size": size}
     text = ""
-    if budget is not None:
-        text, share = _tables.share(found, found.within(budget))
-        data |= share | {"size": size, "budget": {metric: list(bounds) for metric, bounds in budget.items()}}
+    if budget is not None and fits is not None:
+        text, share = _tables.share(found, fits)
+        data |= share | {"budget": {metric: list(bounds) for metric, bounds in budget.items()}}
+    table, ranges = _tables.ranges(found, fits)
+    data |= ranges
+    if picture is not None:
+        plot.save(plot.distribution(found, budget), picture)
+        data["plot"] = str(picture)
     if as_json:
         _tables.print_json(data)
         return
@@ -191,19 +210,119 @@ def sample(
     target: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="A .csv, .npz or .parquet file; - prints CSV.")
     ] = "-",
+    whole: Annotated[
+        bool, typer.Option("--all", help="Ignore the budget of the space file.", rich_help_panel="Budget")
+    ] = False,
+    params: Params = None,
+    trainable_params: TrainableParams = None,
+    macs: Macs = None,
+    weight_bytes: WeightBytes = None,
+    peak_activation_bytes: PeakActivationBytes = None,
+    memory: Memory = MEMORY,
+    picture: PlotFile = None,
     as_json: Json = False,
 ) -> None:
-    """Draw candidates, uniformly among the distinct networks that can be built."""
-    loaded = _spacefile.load(space).space
+    """Draw candidates uniformly: among the networks that fit a budget, or without one among all that can be built.
+
+    However few networks fit, each of them is as likely as any other. The plot shows how the first metric of the budget,
+    or params, is distributed over what was drawn.
+    """
+    loaded = _spacefile.load(space)
+    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    budget = _options.budget(None if whole else loaded.budget, *given)
     _files.kind_of(target)
-    drawn = loaded.sample(_options.number(number, "-n"), seed)
-    _files.write_candidates(drawn, target, lines=as_json)
-    if target == "-":
-        return
-    if as_json:
-        _tables.print_json({"output": target, "candidates": len(drawn)})
+    _options.check_plot(picture)
+    number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
+    data: dict[str, Any] = {"output": target}
+    text = ""
+    if budget is None:
+        drawn = loaded.space.sample(number_drawn, seed)
     else:
-        _tables.plain(f"{target}: {len(drawn):,} candidates")
+        fits = loaded.space.within(budget, memory=limit)
+        drawn = fits.sample(number_drawn, seed)
+        text = f" that fit {budget.describe()}; acceptance rate {_tables.percent(fits.acceptance, 1)}"
+        data |= {
+            "budget": {metric: list(bounds) for metric, bounds in budget.items()},
+            "acceptance": fits.acceptance,
+        }
+    _files.write_candidates(drawn, target, lines=as_json)
+    if picture is not None:
+        plot.save(plot.distribution(drawn, budget), picture)
+        data["plot"] = str(picture)
+    data["candidates"] = len(drawn)
+    text = f"{len(drawn):,} candidates{text}"
+    if target == "-":
+        if budget is not None:
+            print(text, file=sys.stderr)  # The candidates themselves are on standard output.
+        return
+    table, data["metrics"] = _tables.spread(drawn) if len(drawn) else (None, {})
+    if as_json:
+        _tables.print_json(data)
+        return
+    _tables.plain(f"{target}: {text}")
+    if table is not None:
+        _tables.console().print(table)
+
+
+def prune(
+    space: SpaceReference,
+    target: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The space file to write; standard output by default."),
+    ] = None,
+    params: Params = None,
+    trainable_params: TrainableParams = None,
+    macs: Macs = None,
+    weight_bytes: WeightBytes = None,
+    peak_activation_bytes: PeakActivationBytes = None,
+    memory: Memory = MEMORY,
+    picture: PlotFile = None,
+    as_json: Json = False,
+) -> None:
+    """Strike the values that no network inside a budget has from a space; no network that fits is lost.
+
+    What is written is a space file with the budget, for every other command. The plot shows how often each value occurs
+    inside the budget.
+    """
+    loaded = _spacefile.load(space)
+    given = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    budget = _options.require_budget(given, "prune")
+    if target is not None and not _spacefile.is_file(str(target)):
+        raise ArchbudgetError(f"{target}: the name of a space file must end in .yaml or .yml")
+    limit = _options.memory(memory)
+    _options.check_plot(picture)
+    fits = loaded.space.within(budget, memory=limit)
+    fits.require_some()
+    part = fits.prune()
+    written = loaded.narrowed(part, budget)
+    if target is not None:
+        written.write(target)
+    table, decisions = _tables.pruned(loaded.space, part)
+    sizes = {"before": loaded.space.size, "after": part.size}
+    data: dict[str, Any] = {
+        "name": loaded.name,
+        "budget": {metric: list(bounds) for metric, bounds in budget.items()},
+        "size": sizes,
+        "decisions": decisions,
+        "output": None if target is None else str(target),
+    }
+    if picture is not None:
+        plot.save(plot.marginals(fits), picture)
+        data["plot"] = str(picture)
+    if as_json:
+        _tables.print_json(data | {"space": written.description})
+        return
+    aside = target is None
+    if aside:
+        _tables.plain(written.text(Path()).rstrip())
+    console = _tables.console(stderr=aside)
+    console.print(table)
+    where = "" if target is None else f"{target}: "
+    console.print(
+        f"{where}{sizes['before']:,} networks before, {sizes['after']:,} after; {budget.describe()}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def bench(

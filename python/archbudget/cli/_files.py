@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from contextlib import contextmanager
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
+from archbudget._atomic import atomic
 from archbudget._candidates import Candidates, index_dtype
 from archbudget.cli._values import Texts, whole
 from archbudget.errors import ArchbudgetError, SpaceError
@@ -33,23 +33,6 @@ CHUNK = 100_000
 
 GAP = -1
 """The index of an empty cell."""
-
-
-@contextmanager
-def atomic(target: Path) -> Iterator[Path]:
-    """A path to write to; it takes the place of the target at the end, and is removed after an error.
-
-    Raises:
-        FileNotFoundError: If the folder of the target does not exist.
-    """
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def kind_of(target: str) -> str:
@@ -292,8 +275,6 @@ def _parquet(part: Path) -> Iterator[Write]:
 def write_candidates(candidates: Candidates, target: str, *, lines: bool = False) -> None:
     """Writes the values of candidates to a file, or to standard output."""
     if kind_of(target) == "npz":
-        if not Path(target).parent.is_dir():
-            raise FileNotFoundError(f"{target}: there is no folder {Path(target).parent}")
         candidates.save(target)
         return
     decisions = candidates.space.decisions

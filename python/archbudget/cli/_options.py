@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from decimal import Decimal, DecimalException
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archbudget import plot
 from archbudget._budget import METRICS, Budget
 from archbudget.cli._values import Texts
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
@@ -43,6 +46,15 @@ PeakActivationBytes = Annotated[str | None, _bound("peak_activation_bytes", "byt
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
+]
+Memory = Annotated[
+    str, typer.Option(metavar="BYTES", help="What a count may take; 512M and 4G work. With too little it has bounds.")
+]
+MEMORY = str(2**30)
+"""The memory of a count by default, as it is written."""
+PlotFile = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help=f"Draw it too: {', '.join(f'.{kind}' for kind in plot.FORMATS)}."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -96,6 +108,35 @@ def require_budget(found: Budget | None, command: str) -> Budget:
     if found is None:
         raise BudgetError(f"{command} needs a budget: give --params N, or put a budget into the space file")
     return found
+
+
+def memory(text: str) -> int:
+    """The bytes that a count may take.
+
+    Raises:
+        ArchbudgetError: If it is not a whole number of at least 1.
+    """
+    found = number(text, "--memory")
+    if found < 1:
+        raise ArchbudgetError(f"--memory: a count needs at least 1 byte, not {found}")
+    return found
+
+
+def check_plot(file: Path | None) -> None:
+    """Refuses a plot that could not be written, before the work that it is of.
+
+    Raises:
+        ArchbudgetError: If its name does not say its format.
+        FileNotFoundError: If its folder does not exist.
+        ModuleNotFoundError: If what draws it is not installed.
+    """
+    if file is None:
+        return
+    kind = plot.kind_of(file)
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
+    for module in ("plotly", *(["kaleido"] if kind not in plot.ALONE else [])):
+        importlib.import_module(module)
 
 
 def values(space: Space, settings: Iterable[str]) -> dict[str, Scalar]:

@@ -16,15 +16,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from archbudget import _spacefile
+from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
-from archbudget._budget import Budget
+from archbudget._atomic import atomic
+from archbudget._feasible import FeasibleSet
 from archbudget._search import CAUGHT, FINISHED, SAMPLERS, finished
-from archbudget._space import Space
 from archbudget.cli import _options, _tables
-from archbudget.cli._files import atomic
 from archbudget.cli._job import Job, function, quiet, recover, seed_of
-from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, TrainableParams, WeightBytes
+from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, PlotFile, TrainableParams, WeightBytes
 from archbudget.cli._pool import Pool, cores
 from archbudget.digits import EPOCHS_KEY, MODELS_KEY
 from archbudget.errors import ArchbudgetError
@@ -92,12 +91,14 @@ def search(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    picture: PlotFile = None,
     as_json: Json = False,
 ) -> None:
     """Search a space for the best network inside a budget; every trial is inside of it.
 
     Stop it as you like, with Ctrl-C or by a power cut: the same command goes on where it was, and no finished trial is
-    lost. Several machines may share a study by its --storage URL.
+    lost. Several machines may share a study by its --storage URL. The plot shows the value of each trial over the first
+    metric of the budget.
     """
     if space is None:
         from archbudget import digits
@@ -106,7 +107,9 @@ def search(
     loaded = _spacefile.load(space)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.require_budget(_options.budget(loaded.budget, *given), "search")
-    loaded.space.within(budget).require_some()
+    _options.check_plot(picture)
+    fits = loaded.space.within(budget)
+    fits.require_some()
     objective = objective or loaded.objective
     if objective is None:
         raise ArchbudgetError(
@@ -127,10 +130,10 @@ def search(
         sampler=sampler,
         seed=seed,
     )
-    run = _Run(job, loaded.space, budget, out, epochs)
+    run = _Run(job, fits, out, epochs)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         interrupted = run.work(workers)
-        data = run.conclude(interrupted)
+        data = run.conclude(interrupted, picture)
     if as_json:
         _tables.print_json(data)
     if interrupted:
@@ -140,10 +143,11 @@ def search(
 class _Run:
     """One run of the command, from opening the study to the last line."""
 
-    def __init__(self, job: Job, space: Space, budget: Budget, out: Path, epochs: int | None) -> None:
+    def __init__(self, job: Job, fits: FeasibleSet, out: Path, epochs: int | None) -> None:
         self._job = job
-        self._space = space
-        self._budget = budget
+        self._space = fits.space
+        self._budget = fits.budget
+        self._share_text, self._share = _tables.share(fits.space, fits)
         self._out = out
         self._console = _tables.console()
         self._study = _open(job)
@@ -155,6 +159,7 @@ class _Run:
     def work(self, workers: int | None) -> bool:
         """Runs the trials that are missing; returns whether it was interrupted."""
         job, study = self._job, self._study
+        _tables.plain(self._share_text)
         recover(study)
         done = finished(study)
         say = f"{done} of {job.trials} trials done"
@@ -190,24 +195,23 @@ class _Run:
         progress.update()
         self._models.clean(self._study)
 
-    def conclude(self, interrupted: bool) -> dict[str, Any]:
-        """Prints what was found; returns it for machines."""
-        study, space, job = self._study, self._space, self._job
+    def conclude(self, interrupted: bool, picture: Path | None) -> dict[str, Any]:
+        """Prints what was found, and draws it; returns it for machines."""
+        study, job = self._study, self._job
         self._models.clean(study)
-        share_text, share = _tables.share(space, space.within(self._budget))
         ranked = best(study)
         done = finished(study)
         data: dict[str, Any] = {
             "study": job.study_name,
             "storage": _without_password(job.storage),
             "budget": {metric: list(bounds) for metric, bounds in self._budget.items()},
-            "space": share,
+            "space": self._share,
             "trials": done,
             "interrupted": interrupted,
             "best": [self._entry(trial) for trial in ranked],
             "model": None,
         }
-        _tables.plain(f"\n{share_text}")
+        _tables.plain(f"\n{self._share_text}")
         if ranked:
             self._console.print(self._table(ranked))
             winner = ranked[0]
@@ -225,6 +229,10 @@ class _Run:
                 _tables.plain(f"\nThe model of trial {winner.number} is in {model}")
         else:
             _tables.plain("No trial has been completed.")
+        if picture is not None:
+            plot.save(plot.history(study, self._budget), picture)
+            data["plot"] = str(picture)
+            _tables.plain(f"The plot of the trials is in {picture}")
         if interrupted:
             _tables.plain(f"Interrupted with {done} of {job.trials} trials done; the same command goes on from here.")
         return data

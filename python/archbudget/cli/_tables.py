@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -13,11 +14,16 @@ from rich.table import Table
 from archbudget.errors import LimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from archbudget._architecture import Architecture
+    from archbudget._candidates import Candidates
+    from archbudget._expressions import Decision
     from archbudget._feasible import FeasibleSet
     from archbudget._space import Space
+
+SHOWN = 8
+"""How many values of a decision are written out."""
 
 TITLES = {
     "params": "params",
@@ -28,9 +34,15 @@ TITLES = {
 }
 
 
+WIDTH = 160
+"""The most characters in a line of a table, where there is no terminal."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console for results, or for what goes beside them."""
-    return Console(stderr=stderr, highlight=False)
+    # In a file or a pipe no number is cut to the width of a terminal that is not there.
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDTH)
 
 
 def print_json(data: Any) -> None:
@@ -52,30 +64,88 @@ def table(*columns: str, left: int = 1) -> Table:
     return made
 
 
-def percent(part: int, total: int) -> str:
+def percent(part: float, total: float) -> str:
     """A share, with three digits that say something."""
     return f"{100 * part / total:.3g} %" if total else "0 %"
 
 
 def share(space: Space, fits: FeasibleSet) -> tuple[str, dict[str, Any]]:
     """How many networks of a space fit a budget, in words and for machines."""
+    described = fits.budget.describe()
     try:
         size, count = space.size, fits.count()
     except LimitError as error:
-        return f"how many networks fit is not known: {error}", {"size": None, "fitting": None, "percent": None}
-    text = f"{count:,} of {size:,} networks ({percent(count, size)}) fit {fits.budget.describe()}"
-    return text, {"size": size, "fitting": count, "percent": 100 * count / size}
+        return f"how many networks fit is not known: {error}", {"size": None, "exact": False, "percent": None}
+    if isinstance(count, int):
+        text = f"{count:,} of {size:,} networks ({percent(count, size)}) fit {described}"
+        return text, {"size": size, "exact": True, "count": count, "percent": 100 * count / size}
+    lower, upper = count.lower, count.upper
+    text = (
+        f"between {lower:,} and {upper:,} of {size:,} networks ({percent(lower, size)} to {percent(upper, size)}) fit "
+        f"{described}; the exact number needs more memory"
+    )
+    percents = [100 * end / size for end in (lower, upper)]
+    return text, {"size": size, "exact": False, "lower": lower, "upper": upper, "percent": percents}
 
 
-def ranges(space: Space) -> tuple[Table, dict[str, dict[str, int]]]:
-    """The smallest and largest value of each metric, as a table and for machines."""
-    made = table("metric", "smallest", "largest")
-    data = {}
+def ranges(space: Space, fits: FeasibleSet | None = None) -> tuple[Table, dict[str, dict[str, dict[str, int | None]]]]:
+    """The smallest and largest value of each metric, in a space and inside a budget, as a table and for machines."""
+    inside = fits is not None and not fits.is_empty()
+    made = table("metric", "smallest", "largest", *(["smallest inside", "largest inside"] if inside else []))
+    data: dict[str, dict[str, dict[str, int | None]]] = {"ranges": {}, **({"inside": {}} if inside else {})}
     for metric, title in TITLES.items():
         low, high = space.range(metric)
-        made.add_row(title, f"{low:,}", f"{high:,}")
-        data[metric] = {"smallest": low, "largest": high}
+        data["ranges"][metric] = {"smallest": low, "largest": high}
+        found: list[int | None] = [low, high]
+        if fits is not None and inside:
+            found += [_extreme(fits.smallest, metric), _extreme(fits.largest, metric)]
+            data["inside"][metric] = {"smallest": found[2], "largest": found[3]}
+        made.add_row(title, *("not known" if cost is None else f"{cost:,}" for cost in found))
     return made, data
+
+
+def _extreme(choose: Callable[[str], Architecture], metric: str) -> int | None:
+    """What a metric comes to in the network that is chosen by it; `None` if that needs too much memory."""
+    try:
+        return choose(metric).costs[metric]
+    except LimitError:
+        return None
+
+
+def spread(candidates: Candidates) -> tuple[Table, dict[str, dict[str, int]]]:
+    """The smallest, median and largest value of each metric among candidates, as a table and for machines."""
+    made = table("metric", "smallest", "median", "largest")
+    data = {}
+    counts = candidates.space.evaluate(candidates)
+    for metric, title in TITLES.items():
+        ordered = np.sort(counts[metric])
+        found = [int(ordered[place]) for place in (0, len(ordered) // 2, -1)]
+        made.add_row(title, *(f"{cost:,}" for cost in found))
+        data[metric] = dict(zip(("smallest", "median", "largest"), found, strict=True))
+    return made, data
+
+
+def pruned(space: Space, part: Space) -> tuple[Table, dict[str, dict[str, list[Any]]]]:
+    """The values of each decision before and after, as a table and for machines."""
+    made = table("decision", "values before", "values after", "kept", left=3)
+    data = {}
+    for name, before in space.decisions.items():
+        after = part.decisions.get(name)
+        kept = () if after is None else after.values
+        text = "never read" if after is None else domain(after) if len(kept) < len(before.values) else "the same"
+        made.add_row(name, domain(before), text, f"{len(kept):,} of {len(before.values):,}")
+        data[name] = {"before": list(before.values), "after": list(kept)}
+    return made, data
+
+
+def domain(decision: Decision) -> str:
+    """The values of a decision, as short as they can be read."""
+    values = [str(value) for value in decision.values]
+    if decision.step is not None and len(values) > 3:
+        return f"{values[0]}..{values[-1]}" + (f" step {decision.step}" if decision.step > 1 else "")
+    if len(values) > SHOWN:
+        values = [*values[: SHOWN - 2], "...", values[-1]]
+    return ", ".join(values)
 
 
 def values_text(arch: Architecture) -> str:

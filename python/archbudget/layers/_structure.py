@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Union
 
-from archbudget._expressions import Choice, Decision
+from archbudget._expressions import Choice, Decision, Unbound
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer
 from archbudget.layers._layers import Add
 
 if TYPE_CHECKING:
+    from archbudget._expressions import Scope
     from archbudget._program import Guard, Writer
 
 BlockLike = Union[Block, Sequence["BlockLike"]]
@@ -103,8 +104,8 @@ class OneOf(Block):
         self.blocks = {label: as_block(block) for label, block in blocks.items()}
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes each block behind a guard, and a tensor where they meet."""
-        values = self.decision.values
+        """Writes each block that may be taken behind a guard, and a tensor where they meet."""
+        values = writer.values(self.decision)
         meeting = writer.tensor()
         writer.read(self.decision, guard)
         for index, value in enumerate(values):
@@ -147,11 +148,10 @@ class Repeat(Block):
             times.require_integers("it says how often a block is repeated")
         elif isinstance(times, bool) or not isinstance(times, int):
             raise SpaceError(f"Repeat: times must be an integer or a decision, not {times!r}")
-        counts = times.values if isinstance(times, Decision) else (times,)
         self.times = times
-        self.counts = tuple(count for count in counts if isinstance(count, int))
-        if min(self.counts) < 0:
-            raise SpaceError(f"Repeat: a block cannot be repeated {min(self.counts)} times")
+        least = min(_counts(times, Unbound()))
+        if least < 0:
+            raise SpaceError(f"Repeat: a block cannot be repeated {least} times")
         self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)
         self.shared = frozenset(each.name if isinstance(each, Decision) else each for each in shared)
 
@@ -162,18 +162,19 @@ class Repeat(Block):
         (tensor,) = inputs
         if isinstance(self.times, Decision):
             writer.read(self.times, guard)
-        for number in range(1, max(self.counts) + 1):
+        counts = _counts(self.times, writer)
+        for number in range(1, max(counts) + 1):
             if isinstance(self.block, Block):
                 block, suffix = self.block, f"_{number}"
             else:
                 block, suffix = as_block(self.block(number)), ""
             with writer.repetition(suffix, self.shared):
-                if number <= min(self.counts):
+                if number <= min(counts):
                     tensor = block.write(writer, (tensor,), guard)
                     continue
                 if not isinstance(self.times, Decision):
                     raise AssertionError("a fixed number of repetitions is the least and the most")
-                taken = [count >= number for count in self.counts]
+                taken = [count >= number for count in counts]
                 own = [*guard, writer.outer_atom(self.times, taken)]
                 meeting = writer.tensor()
                 writer.alias(block.write(writer, (tensor,), own), meeting, own)
@@ -184,3 +185,9 @@ class Repeat(Block):
 
     def __repr__(self) -> str:
         return f"Repeat({self.times!r}, {self.block!r})"
+
+
+def _counts(times: int | Decision, scope: Scope) -> tuple[int, ...]:
+    """How often a block may be repeated."""
+    values = scope.values(times) if isinstance(times, Decision) else (times,)
+    return tuple(count for count in values if isinstance(count, int))

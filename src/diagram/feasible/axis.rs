@@ -32,10 +32,14 @@ pub(super) enum Rounding {
 }
 
 /// The class that each class of a node gets into along an arc. Those that get nowhere are at the end, and left out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Map {
     /// The first `zeros` get to class 0, all others to one that is `by` larger.
-    Shift { zeros: usize, by: i64, len: usize },
+    Shift {
+        zeros: usize,
+        by: i64,
+        len: usize,
+    },
     Table(Vec<u32>),
 }
 
@@ -66,8 +70,8 @@ impl Axis {
                 let beyond = (sum - first).max(0);
                 let class = match (*step, rounding) {
                     (1, _) => beyond,
-                    (step, Rounding::Down) => beyond / step,
-                    (step, Rounding::Up) => (beyond + step - 1) / step,
+                    (step, Rounding::Down) => quotient(beyond, step),
+                    (step, Rounding::Up) => quotient(beyond + step - 1, step),
                 };
                 Some((class as usize).min(len - 1))
             }
@@ -75,7 +79,8 @@ impl Axis {
     }
 
     /// How many classes keep a bound after this cost.
-    fn within(&self, cost: i64, high: i64) -> usize {
+    #[inline]
+    pub(super) fn within(&self, cost: i64, high: i64) -> usize {
         match self {
             Self::Reached(sums) | Self::Ends(sums) => sums.partition_point(|&sum| sum + cost <= high),
             Self::Grid { first, step, len } => {
@@ -83,7 +88,7 @@ impl Axis {
                 if room < 0 {
                     0
                 } else {
-                    (*len).min((room / step) as usize + 1)
+                    (*len).min(quotient(room, *step) as usize + 1)
                 }
             }
         }
@@ -115,7 +120,9 @@ impl Axis {
         }
         let sums = (0..len).map(|class| self.at(class) + cost);
         let classes: Option<Vec<u32>> = match to {
-            Self::Grid { .. } => sums.map(|sum| to.class(sum, rounding).map(|class| class as u32)).collect(),
+            Self::Grid { .. } => sums
+                .map(|sum| to.class(sum, rounding).map(|class| class as u32))
+                .collect(),
             // Both ascend, so they are gone through together.
             Self::Reached(known) => {
                 let mut after = 0;
@@ -139,6 +146,17 @@ impl Axis {
             }
         };
         Map::Table(classes.unwrap_or_default())
+    }
+}
+
+/// `a / b` for numbers that are not negative.
+#[inline]
+pub(super) fn quotient(a: i64, b: i64) -> i64 {
+    // Floating point divides several times faster, and is exact as long as the numbers are.
+    if a < 1 << 51 {
+        (a as f64 / b as f64) as i64
+    } else {
+        a / b
     }
 }
 
@@ -310,7 +328,7 @@ pub(super) fn breakpoints(
 }
 
 /// The classes of the terminal: what is below the window, if anything is, and the window.
-fn ends(graph: &Graph, dim: usize) -> Vec<i64> {
+pub(super) fn ends(graph: &Graph, dim: usize) -> Vec<i64> {
     let window = graph.windows[dim];
     if window.low > 0 {
         vec![window.low - 1, window.high]
@@ -361,53 +379,16 @@ pub(super) fn exact(graph: &Graph, dim: usize, effort: Effort, interrupt: Interr
         .collect())
 }
 
-/// An axis of at most `most` classes for each node of a graph without lower bounds.
-pub(super) fn coarse(
-    graph: &Graph,
-    dim: usize,
-    most: usize,
-    lists: &(Lists, Lists),
-) -> Vec<Axis> {
-    let terminal = graph.terminal();
-    let (forward, backward) = lists;
-    // Whether what prefixes come to is rounded somewhere before a node.
-    let mut rounded = vec![false; terminal as usize + 1];
+/// A grid of at most `most` classes for a node of a graph without lower bounds.
+pub(super) fn grid(graph: &Graph, node: u32, dim: usize, most: usize) -> Axis {
     let high = graph.windows[dim].high;
-    let mut axes = Vec::with_capacity(terminal as usize + 1);
-    for node in 0..=terminal {
-        let place = node as usize;
-        let mut rounds = false;
-        let axis = if node == terminal {
-            Axis::Ends(ends(graph, dim))
-        } else if !graph.is_live(node) {
-            Axis::Ends(Vec::new())
-        } else {
-            let reached = forward[place].as_ref().filter(|_| !rounded[place]);
-            let (reached, ends) = (reached.cloned().map(Axis::Reached), backward[place].clone().map(Axis::Ends));
-            let shortest = reached.into_iter().chain(ends).min_by_key(Axis::len);
-            let (first, _) = span(graph, node, dim);
-            let width = high - first;
-            match shortest {
-                Some(list) if list.len() <= most => list,
-                _ => {
-                    let step = (width as u64).div_ceil(most.max(2) as u64 - 1).max(1).next_power_of_two() as i64;
-                    let steps = (width as u64).div_ceil(step as u64) as i64;
-                    rounds = step > 1;
-                    Axis::Grid {
-                        first: high - steps * step,
-                        step,
-                        len: steps as usize + 1,
-                    }
-                }
-            }
-        };
-        let after = rounds || rounded[place];
-        if after {
-            for arc in graph.arcs_of(node) {
-                rounded[graph.arcs[arc].end as usize] = true;
-            }
-        }
-        axes.push(axis);
+    let (first, _) = span(graph, node, dim);
+    let width = (high - first) as u64;
+    let step = width.div_ceil(most.max(2) as u64 - 1).max(1);
+    let steps = width.div_ceil(step);
+    Axis::Grid {
+        first: high - (steps * step) as i64,
+        step: step as i64,
+        len: steps as usize + 1,
     }
-    axes
 }

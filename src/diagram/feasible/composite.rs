@@ -56,23 +56,20 @@ impl Composites {
                     None => break,
                 }
             }
-            match joined {
-                Some((to, part, found)) => {
-                    let entered = entered(&fine, part.clone());
-                    for ((node, own), entered) in part.zip(found).zip(entered) {
-                        items[node] = own;
-                        kept[node] = entered;
-                        part_of[node] = places[from] as u32;
-                    }
-                    from = to;
+            if let Some((to, part, found)) = joined {
+                let entered = entered(&fine, part.clone());
+                for ((node, own), entered) in part.zip(found).zip(entered) {
+                    items[node] = own;
+                    kept[node] = entered;
+                    part_of[node] = places[from] as u32;
                 }
-                None => {
-                    for node in places[from]..places[from + 1] {
-                        items[node] = single(&fine, node);
-                        kept[node] = true;
-                    }
-                    from += 1;
+                from = to;
+            } else {
+                for node in places[from]..places[from + 1] {
+                    items[node] = single(&fine, node);
+                    kept[node] = true;
                 }
+                from += 1;
             }
         }
         let mut graph = Graph {
@@ -108,17 +105,16 @@ impl Composites {
         let mut rest = costs.clone();
         while node != target {
             let mut arcs = self.fine.arcs_of(node);
-            let next = arcs.find_map(|arc| {
+            let next = arcs.find(|&arc| {
                 for ((rest, cost), own) in rest.iter_mut().zip(&costs).zip(self.fine.cost(arc)) {
                     *rest = cost - own;
                 }
                 let ways = self.ways_on(node, arc, target, &rest);
-                if number < ways {
-                    Some(arc)
-                } else {
+                let found = number < ways;
+                if !found {
                     number -= ways;
-                    None
                 }
+                found
             });
             let Some(arc) = next else {
                 debug_assert!(false, "a composite arc stands for as many ways as it says");

@@ -53,7 +53,7 @@ impl Feasible {
         if graph.terminal() == ROOT {
             return Ok(Some(choices));
         }
-        let values = self.values_of(graph, metric, interrupt)?;
+        let values = graph.values(&self.diagram, metric, interrupt)?;
         let path = match answer {
             Answer { rounded: Some(_), .. } => self.search_extreme(graph, &values, metric, end, interrupt)?,
             Answer { table, .. } => match table {
@@ -67,21 +67,6 @@ impl Feasible {
             choices[self.diagram.stage(node).decision] = graph.arcs[arc].label;
         }
         Ok(Some(choices))
-    }
-
-    /// For each arc of the graph its own value of a metric.
-    fn values_of(&self, graph: &Graph, metric: usize, interrupt: Interrupt<'_>) -> Result<Vec<i64>> {
-        let mut reader = self.diagram.reader();
-        let mut values = Vec::with_capacity(graph.arcs.len());
-        for node in 0..graph.terminal() {
-            if interrupt() {
-                return Err(Error::interrupted());
-            }
-            for arc in graph.arcs_of(node) {
-                values.push(reader.arc(node, graph.arcs[arc].label as usize).cost[metric]);
-            }
-        }
-        Ok(values)
     }
 
     /// Best first: a partial candidate promises the value of its best completion, whatever the bounds, or the bound on
@@ -98,7 +83,9 @@ impl Feasible {
         let nodes = graph.terminal() as usize + 1;
         let mut best = vec![0; nodes];
         for node in (0..graph.terminal()).rev() {
-            let found = graph.arcs_of(node).map(|arc| join(combine, values[arc], best[graph.arcs[arc].end as usize]));
+            let found = graph
+                .arcs_of(node)
+                .map(|arc| join(combine, values[arc], best[graph.arcs[arc].end as usize]));
             best[node as usize] = found.reduce(|a, b| end.of(a, b)).unwrap_or(0);
         }
         let base = self.diagram.base()[metric];
@@ -114,7 +101,11 @@ impl Feasible {
         let mut steps: Vec<(usize, u32, usize)> = Vec::new();
         let mut waiting = BinaryHeap::new();
         waiting.push(Partial {
-            promise: if end == End::Largest { promise(base, ROOT) } else { -promise(base, ROOT) },
+            promise: if end == End::Largest {
+                promise(base, ROOT)
+            } else {
+                -promise(base, ROOT)
+            },
             node: ROOT,
             spent: base,
             sums: vec![0; graph.dims()].into(),

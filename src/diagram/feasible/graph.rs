@@ -134,7 +134,7 @@ impl Graph {
         }
         let mut left: Vec<Column> = Vec::new();
         for (costs, counted) in columns.into_iter().zip(counted) {
-            match graph.normalize(costs, counted.low, counted.high) {
+            match graph.normalize(costs, counted.low, counted.high)? {
                 Verdict::Kept => {}
                 Verdict::Broken => return Ok(graph.nothing(terminal)),
                 Verdict::Open(column) => match left.iter_mut().find(|other| other.costs == column.costs) {
@@ -195,10 +195,10 @@ impl Graph {
         place.ok().map(|place| arcs.start + place)
     }
 
-    /// Whether a candidate with these arcs keeps every constraint.
-    pub(super) fn keeps(&self, arcs: impl Iterator<Item = usize> + Clone) -> bool {
+    /// Whether a candidate with these nodes and arcs keeps every constraint.
+    pub(super) fn keeps(&self, path: &[(u32, usize)]) -> bool {
         self.windows.iter().enumerate().all(|(dim, window)| {
-            let sum: i64 = arcs.clone().map(|arc| self.cost(arc)[dim]).sum();
+            let sum: i64 = path.iter().map(|&(_, arc)| self.cost(arc)[dim]).sum();
             (window.low..=window.high).contains(&sum)
         })
     }
@@ -254,14 +254,16 @@ impl Graph {
     fn completions(&self, costs: &[i64], pick: impl Fn(i64, i64) -> i64) -> Vec<i64> {
         let mut found = vec![0; self.terminal() as usize + 1];
         for node in (0..self.terminal()).rev() {
-            let sums = self.arcs_of(node).map(|arc| costs[arc] + found[self.arcs[arc].end as usize]);
+            let sums = self
+                .arcs_of(node)
+                .map(|arc| costs[arc] + found[self.arcs[arc].end as usize]);
             found[node as usize] = sums.reduce(&pick).unwrap_or(0);
         }
         found
     }
 
     /// A constraint in its simplest terms.
-    fn normalize(&self, mut costs: Vec<i64>, low: i64, high: i64) -> Verdict {
+    fn normalize(&self, mut costs: Vec<i64>, low: i64, high: i64) -> Result<Verdict> {
         let root = ROOT as usize;
         let least = self.completions(&costs, i64::min);
         self.reduce(&mut costs, |from, cost, to| cost + least[to] - least[from]);
@@ -269,12 +271,12 @@ impl Graph {
         let mut low = low.saturating_sub(least[root]).max(0);
         let mut high = high.saturating_sub(least[root]);
         if high < 0 || low > most[root] {
-            return Verdict::Broken;
+            return Ok(Verdict::Broken);
         }
         high = high.min(most[root]);
         if high == most[root] {
             if low == 0 {
-                return Verdict::Kept;
+                return Ok(Verdict::Kept);
             }
             // Only a lower bound: count what is missing of the most instead.
             self.reduce(&mut costs, |from, cost, to| most[from] - cost - most[to]);
@@ -284,14 +286,46 @@ impl Graph {
         for cost in &mut costs {
             *cost /= unit;
         }
+        if high / unit > i64::MAX / 4 {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "candidates within the budget differ by more than 2^61, beyond what sets of them are counted by",
+            ));
+        }
         let window = Window {
             low: Integer::div_ceil(&low, &unit),
             high: high / unit,
         };
         if window.low > window.high {
-            return Verdict::Broken;
+            return Ok(Verdict::Broken);
         }
-        Verdict::Open(Column { costs, window })
+        Ok(Verdict::Open(Column { costs, window }))
+    }
+
+    /// For each arc the value of a metric of the layers that it finishes.
+    pub(super) fn values(&self, diagram: &Diagram, metric: usize, interrupt: Interrupt<'_>) -> Result<Vec<i64>> {
+        let mut reader = diagram.reader();
+        let mut values = Vec::with_capacity(self.arcs.len());
+        for node in 0..self.terminal() {
+            if interrupt() {
+                return Err(Error::interrupted());
+            }
+            for arc in self.arcs_of(node) {
+                values.push(reader.arc(node, self.arcs[arc].label as usize).cost[metric]);
+            }
+        }
+        Ok(values)
+    }
+
+    /// Makes costs what they add beyond the least, in the largest possible unit; returns the least sum and the unit.
+    pub(super) fn simplify(&self, costs: &mut [i64]) -> (i64, i64) {
+        let least = self.completions(costs, i64::min);
+        self.reduce(costs, |from, cost, to| cost + least[to] - least[from]);
+        let unit = costs.iter().fold(0_i64, |unit, cost| unit.gcd(cost)).max(1);
+        for cost in costs {
+            *cost /= unit;
+        }
+        (least[ROOT as usize], unit)
     }
 
     /// Gives each arc another cost: of its node, its cost, and the node it leads to.
@@ -346,7 +380,9 @@ impl Graph {
         }
         self.so_far = so_far;
         let most: Vec<_> = columns.iter().map(|costs| self.completions(costs, i64::max)).collect();
-        self.to_go = (0..nodes * dims).map(|place| most[place % dims][place / dims]).collect();
+        self.to_go = (0..nodes * dims)
+            .map(|place| most[place % dims][place / dims])
+            .collect();
         self.costs = (0..self.arcs.len() * dims)
             .map(|place| columns[place % dims][place / dims])
             .collect();

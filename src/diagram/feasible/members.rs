@@ -19,6 +19,17 @@ pub(super) enum Rank {
 /// Where a member is: the arc of the root, by its place, which of its ways, and the rank among the completions.
 pub(super) type Place<N> = (usize, u64, N);
 
+/// A node, its arc, and which of the ways of the arc.
+pub(super) type Step = (u32, usize, u64);
+
+/// A member on its way to the terminal: where it is, and its rank among the completions.
+#[derive(Debug)]
+pub(super) struct Walker<N> {
+    node: u32,
+    cell: usize,
+    rest: N,
+}
+
 /// The arcs of the root by rank.
 #[derive(Debug)]
 pub(super) struct Ranks {
@@ -72,57 +83,63 @@ impl<N: Number> Table<N> {
         }
     }
 
-    /// Calls back with each node and arc of a member, and with which of the ways of the arc it takes.
+    /// Where a member begins, and the arc of the root that it takes; nothing where the root is the terminal.
     #[inline]
-    pub(super) fn member(&self, (place, way, rest): Place<N>, mut found: impl FnMut(u32, usize, u64)) {
+    pub(super) fn begin(&self, (place, way, rest): Place<N>) -> Option<(Walker<N>, Step)> {
         let graph = &self.cells.graph;
-        let terminal = graph.terminal();
-        if terminal == ROOT {
-            return;
+        let arc = graph.arcs_of(ROOT).start + place;
+        let cell = self.cells.follow(ROOT, 0, arc)?;
+        let node = graph.arcs[arc].end;
+        Some((Walker { node, cell, rest }, (ROOT, arc, way)))
+    }
+
+    /// Goes on by one arc; nothing at the terminal.
+    #[inline]
+    pub(super) fn step(&self, walker: &mut Walker<N>) -> Option<Step> {
+        let graph = &self.cells.graph;
+        let Walker { node, cell, rest } = walker;
+        if *node == graph.terminal() {
+            return None;
         }
-        let mut arc = graph.arcs_of(ROOT).start + place;
-        let Some(mut cell) = self.cells.follow(ROOT, 0, arc) else {
+        for arc in graph.arcs_of(*node) {
+            let Some(next) = self.cells.follow(*node, *cell, arc) else {
+                continue;
+            };
+            let end = graph.arcs[arc].end;
+            let each = self.of(end, next);
+            let ways = graph.ways(arc);
+            let mut way = 0;
+            if ways == 1 {
+                if *rest >= *each {
+                    rest.subtract(each);
+                    continue;
+                }
+            } else {
+                let mut all = N::default();
+                all.add_product(each, &N::of(ways));
+                if *rest >= all {
+                    rest.subtract(&all);
+                    continue;
+                }
+                // The ways take turns: the rank within one of them is the quotient.
+                (*rest, way) = rest.divide(ways);
+            }
+            let from = std::mem::replace(node, end);
+            *cell = next;
+            return Some((from, arc, way));
+        }
+        debug_assert!(false, "a rank below the number of completions has a member");
+        None
+    }
+
+    /// Calls back with each step of a member.
+    pub(super) fn member(&self, place: Place<N>, mut found: impl FnMut(Step)) {
+        let Some((mut walker, first)) = self.begin(place) else {
             return;
         };
-        found(ROOT, arc, way);
-        let mut node = graph.arcs[arc].end;
-        let mut rest = rest;
-        while node != terminal {
-            let mut next = None;
-            for other in graph.arcs_of(node) {
-                let Some(target) = self.cells.follow(node, cell, other) else {
-                    continue;
-                };
-                let end = graph.arcs[other].end;
-                let each = self.of(end, target);
-                let ways = graph.ways(other);
-                if ways == 1 {
-                    if rest < *each {
-                        next = Some((other, target, 0));
-                        break;
-                    }
-                    rest.subtract(each);
-                } else {
-                    let mut all = N::default();
-                    all.add_product(each, &N::of(ways));
-                    if rest < all {
-                        // The ways take turns: the rank within one of them is the quotient.
-                        let (quotient, way) = rest.divide(ways);
-                        rest = quotient;
-                        next = Some((other, target, way));
-                        break;
-                    }
-                    rest.subtract(&all);
-                }
-            }
-            let Some((other, target, way)) = next else {
-                debug_assert!(false, "a rank below the number of completions has a member");
-                return;
-            };
-            arc = other;
-            cell = target;
-            found(node, arc, way);
-            node = graph.arcs[arc].end;
+        found(first);
+        while let Some(step) = self.step(&mut walker) {
+            found(step);
         }
     }
 

@@ -10,12 +10,14 @@
 
 mod axis;
 mod composite;
+mod distribution;
 mod extreme;
 mod graph;
 mod marginals;
 mod members;
 mod number;
 mod prefix;
+mod rounded;
 mod table;
 
 use super::parallel::{Workers, default_threads, work_off};
@@ -25,17 +27,19 @@ use crate::space::Program;
 use crate::{Error, ErrorKind, Result};
 use axis::{Effort, Rounding};
 use composite::Composites;
+pub use distribution::Distribution;
+pub use extreme::End;
 use graph::Graph;
-use members::{Rank, Ranks};
+use members::{Place, Rank, Ranks, Step};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
-pub use extreme::End;
 use number::Number;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
+use rounded::Plans;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use table::{Cells, Table};
+use table::{Cells, Special, Table};
 
 /// What one metric may come to, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,8 +123,8 @@ enum AnyTable {
 
 /// Does the same with a table of any numbers.
 macro_rules! with {
-    ($answer:expr, $table:ident => $work:expr) => {
-        match &$answer.table {
+    ($any:expr, $table:ident => $work:expr) => {
+        match &$any {
             AnyTable::Narrow($table) => $work,
             AnyTable::Wide($table) => $work,
             AnyTable::Big($table) => $work,
@@ -138,12 +142,24 @@ enum Width {
 
 impl Width {
     fn of(graph: &Graph) -> Self {
+        Self::from_node(graph, 1)
+    }
+
+    /// The root included.
+    fn of_all(graph: &Graph) -> Self {
+        Self::from_node(graph, ROOT)
+    }
+
+    fn from_node(graph: &Graph, first: u32) -> Self {
         let mut paths: Vec<Option<u128>> = vec![Some(0); graph.terminal() as usize + 1];
         paths[graph.terminal() as usize] = Some(1);
         let mut most = Some(0);
-        for node in (1..graph.terminal()).rev() {
-            let ends = graph.arcs_of(node).map(|arc| paths[graph.arcs[arc].end as usize]);
-            let sum = ends.fold(Some(0_u128), |sum, ways| sum?.checked_add(ways?));
+        for node in (first..graph.terminal()).rev() {
+            let mut arcs = graph.arcs_of(node);
+            let sum = arcs.try_fold(0_u128, |sum, arc| {
+                let ways = paths[graph.arcs[arc].end as usize]?.checked_mul(u128::from(graph.ways(arc)))?;
+                sum.checked_add(ways)
+            });
             paths[node as usize] = sum;
             most = most.and_then(|most| Some(sum?.max(most)));
         }
@@ -175,9 +191,19 @@ impl Width {
     }
 }
 
+impl AnyTable {
+    fn total(&self) -> BigUint {
+        with!(*self, table => table.total())
+    }
+
+    fn ranks(&self) -> Ranks {
+        with!(*self, table => Ranks::of(table))
+    }
+}
+
 impl Answer {
     fn total(&self) -> BigUint {
-        with!(self, table => table.total())
+        self.table.total()
     }
 
     /// Refuses what a rounded table cannot tell.
@@ -274,8 +300,8 @@ impl Feasible {
     /// How much may be spent on listing sums.
     fn effort(&self) -> Effort {
         Effort {
-            node: (self.memory / 64).clamp(1 << 10, 1 << 20),
-            all: (self.memory / 32).clamp(1 << 12, 1 << 25),
+            node: (self.memory >> 10).clamp(16, 1 << 20),
+            all: (self.memory >> 5).clamp(1 << 10, 1 << 25),
         }
     }
 
@@ -286,28 +312,24 @@ impl Feasible {
         let most = self.memory / width.bytes();
         let cells = if graph.dims() <= 1 {
             let axes = (0..graph.dims()).map(|dim| axis::exact(graph, dim, effort, interrupt));
-            let cells = Cells::all(Arc::clone(graph), axes.collect::<Result<_>>()?, Rounding::Up);
+            let axes = axes.collect::<Result<_>>()?;
+            let cells = Cells::all(Arc::clone(graph), axes, Special::default(), Rounding::Up);
             let (count, work) = cells.size();
             if count > most || work > EXACT_WORK {
                 return Ok(None);
             }
             cells
         } else {
-            let steps = (self.memory / 16).min(STORED_STEPS);
-            match Cells::reached(Arc::clone(graph), most / 4, steps, effort, interrupt)? {
+            let steps = (self.memory / 32).min(STORED_STEPS);
+            match Cells::reached(Arc::clone(graph), most / 16, steps, effort, interrupt)? {
                 Some(cells) => cells,
                 None => return Ok(None),
             }
         };
         let table = width.table(cells, interrupt)?;
-        let ranks = match &table {
-            AnyTable::Narrow(table) => Ranks::of(table),
-            AnyTable::Wide(table) => Ranks::of(table),
-            AnyTable::Big(table) => Ranks::of(table),
-        };
         Ok(Some(Answer {
+            ranks: table.ranks(),
             table,
-            ranks,
             rounded: None,
         }))
     }
@@ -315,25 +337,9 @@ impl Feasible {
     /// The rounded table that comes close, or as close as the limits allow.
     fn rounded(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Answer> {
         let composites = Composites::new(graph.one_sided(), interrupt)?;
-        let graph = &composites.graph;
-        let width = Width::of(&composites.fine);
-        let dims = graph.dims();
-        let effort = Effort {
-            node: 1 << 16,
-            all: 1 << 24,
-        };
-        let lists = (0..dims)
-            .map(|dim| {
-                Ok((
-                    axis::reachable(graph, dim, effort, interrupt)?,
-                    axis::breakpoints(graph, dim, effort, true, interrupt)?,
-                ))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let cells = |classes: usize, rounding| {
-            let axes = (0..dims).map(|dim| axis::coarse(graph, dim, classes, &lists[dim]));
-            Cells::all(Arc::clone(graph), axes.collect(), rounding)
-        };
+        let width = Width::of(&composites.graph);
+        let plans = Plans::new(&composites, self.memory, interrupt)?;
+        let cells = |classes, rounding| plans.cells(classes, rounding);
         let fits = |classes: usize, work: usize| {
             let (count, steps) = cells(classes, Rounding::Down).size();
             count <= self.memory / width.bytes() && steps <= work
@@ -351,20 +357,16 @@ impl Feasible {
             low
         };
         let limit = finest(ROUNDED_WORK);
-        let mut classes = finest(ROUNDED_WORK / 32).min(limit);
+        let mut classes = finest(ROUNDED_WORK / 16).max(64).min(limit);
         loop {
-            let lower = width.table(cells(classes, Rounding::Up), interrupt)?;
-            let lower = match lower {
-                AnyTable::Narrow(table) => table.total(),
-                AnyTable::Wide(table) => table.total(),
-                AnyTable::Big(table) => table.total(),
-            };
-            let table = width.table(cells(classes, Rounding::Down), interrupt)?;
-            let (ranks, upper) = match &table {
-                AnyTable::Narrow(table) => (Ranks::of(table), table.total()),
-                AnyTable::Wide(table) => (Ranks::of(table), table.total()),
-                AnyTable::Big(table) => (Ranks::of(table), table.total()),
-            };
+            let make = |rounding| width.table(cells(classes, rounding), interrupt);
+            let (lower, table) = std::thread::scope(|scope| {
+                let lower = scope.spawn(|| make(Rounding::Up).map(|table| table.total()));
+                let upper = make(Rounding::Down);
+                (lower.join().unwrap_or_else(|_| Err(Error::interrupted())), upper)
+            });
+            let (lower, table) = (lower?, table?);
+            let (ranks, upper) = (table.ranks(), table.total());
             let excess = ratio(&upper, &lower) - 1.0;
             if excess <= CLOSE || classes >= limit {
                 return Ok(Answer {
@@ -374,7 +376,7 @@ impl Feasible {
                 });
             }
             // The error is about inversely proportional to the number of classes.
-            let wanted = (classes as f64 * (excess / CLOSE).min(1e6) * 1.1).min(limit as f64) as usize;
+            let wanted = (classes as f64 * (excess / CLOSE).min(1e6) * 1.05).min(limit as f64) as usize;
             classes = wanted.clamp(classes + 1, limit);
         }
     }
@@ -386,7 +388,10 @@ impl Feasible {
     pub fn count(&self, interrupt: Interrupt<'_>) -> Result<Count> {
         let answer = self.answer(interrupt)?;
         let upper = answer.total();
-        let lower = answer.rounded.as_ref().map_or_else(|| upper.clone(), |(_, lower)| lower.clone());
+        let lower = answer
+            .rounded
+            .as_ref()
+            .map_or_else(|| upper.clone(), |(_, lower)| lower.clone());
         Ok(Count { lower, upper })
     }
 
@@ -400,11 +405,17 @@ impl Feasible {
 
     /// How many of the candidates that were drawn so far, and of those among them that fit.
     pub fn drawn(&self) -> (u64, u64) {
-        (self.drawn.load(Ordering::Relaxed), self.accepted.load(Ordering::Relaxed))
+        (
+            self.drawn.load(Ordering::Relaxed),
+            self.accepted.load(Ordering::Relaxed),
+        )
     }
 
     fn nothing_fits() -> Error {
-        Error::new(ErrorKind::Argument, "no candidate fits the budget, so none can be drawn")
+        Error::new(
+            ErrorKind::Argument,
+            "no candidate fits the budget, so none can be drawn",
+        )
     }
 
     /// Draws `n` candidates uniformly and independently among those that fit; as [`Diagram::sample`].
@@ -413,7 +424,7 @@ impl Feasible {
     /// `Argument` where nothing fits; `Limit` where none of many candidates of the rounded superset fits; `Interrupted`.
     pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
         let answer = self.answer(workers.interrupt)?;
-        with!(answer, table => self.sample_from(answer, table, seed, n, columns, workers))
+        with!(answer.table, table => self.sample_from(answer, table, seed, n, columns, workers))
     }
 
     fn sample_from<T: Index, N: Number>(
@@ -430,56 +441,107 @@ impl Feasible {
         if n > 0 && total.is_zero() {
             return Err(Self::nothing_fits());
         }
-        let graph = &table.cells.graph;
-        let terminal = graph.terminal();
-        work_off(blocks(n, columns), workers, || (), |(), (block, mut columns)| {
-            let mut rng = stream(seed, block as u64);
-            let rows = (n - block * BLOCK).min(BLOCK);
-            let mut drawn = 0;
-            let mut path = Vec::new();
-            for row in 0..rows {
+        let is_single = table.cells.graph.terminal() == ROOT;
+        work_off(
+            blocks(n, columns),
+            workers,
+            || (),
+            |(), (block, mut columns)| {
+                let mut rng = stream(seed, block as u64);
+                let rows = (n - block * BLOCK).min(BLOCK);
                 for column in &mut columns {
-                    column[row] = T::of(0);
+                    column.fill(T::of(0));
                 }
-                if terminal == ROOT {
-                    continue;
+                if is_single {
+                    return Ok(());
                 }
-                let mut tries = 0;
-                loop {
-                    let place = table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
-                    drawn += 1;
-                    let Some((composites, _)) = &answer.rounded else {
-                        table.member(place, |node, arc, _| {
-                            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
-                        });
-                        break;
-                    };
-                    path.clear();
-                    table.member(place, |node, arc, way| {
-                        composites.expand(node, graph.arcs[arc].label, way, |node, arc| path.push((node, arc)));
-                    });
-                    if composites.fine.keeps(path.iter().map(|&(_, arc)| arc)) {
-                        for &(node, arc) in &path {
-                            columns[self.diagram.stage(node).decision][row] =
-                                T::of(composites.fine.arcs[arc].label);
-                        }
-                        break;
+                let mut next = || table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
+                let drawn = match &answer.rounded {
+                    None => {
+                        self.draw_exact(table, &mut next, rows, &mut columns);
+                        rows
                     }
-                    tries += 1;
-                    if tries == TRIES {
-                        return Err(Error::new(
-                            ErrorKind::Limit,
-                            format!(
-                                "none of {TRIES} candidates drawn from the superset of this set fits; allow more memory"
-                            ),
-                        ));
-                    }
+                    Some((composites, _)) => self.draw_rounded(table, composites, &mut next, rows, &mut columns)?,
+                };
+                self.drawn.fetch_add(drawn as u64, Ordering::Relaxed);
+                self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
+                Ok(())
+            },
+        )
+    }
+
+    /// Draws rows of an exact table.
+    fn draw_exact<T: Index, N: Number>(
+        &self,
+        table: &Table<N>,
+        next: &mut impl FnMut() -> Place<N>,
+        rows: usize,
+        columns: &mut [&mut [T]],
+    ) {
+        /// So many rows go on in turn: while one waits for memory, the others work.
+        const TOGETHER: usize = 16;
+        let graph = &table.cells.graph;
+        let mut write = |row: usize, (node, arc, _): Step| {
+            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
+        };
+        let mut walkers = Vec::with_capacity(TOGETHER);
+        for start in (0..rows).step_by(TOGETHER) {
+            for row in start..rows.min(start + TOGETHER) {
+                if let Some((walker, first)) = table.begin(next()) {
+                    write(row, first);
+                    walkers.push((row, walker));
                 }
             }
-            self.drawn.fetch_add(drawn, Ordering::Relaxed);
-            self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
-            Ok(())
-        })
+            while !walkers.is_empty() {
+                walkers.retain_mut(|(row, walker)| match table.step(walker) {
+                    Some(step) => {
+                        write(*row, step);
+                        true
+                    }
+                    None => false,
+                });
+            }
+        }
+    }
+
+    /// Draws rows of a rounded table, each until it fits; returns how many were drawn.
+    fn draw_rounded<T: Index, N: Number>(
+        &self,
+        table: &Table<N>,
+        composites: &Composites,
+        next: &mut impl FnMut() -> Place<N>,
+        rows: usize,
+        columns: &mut [&mut [T]],
+    ) -> Result<usize> {
+        let graph = &table.cells.graph;
+        let fine = &composites.fine;
+        let mut drawn = 0;
+        let mut path = Vec::new();
+        for row in 0..rows {
+            let fits = (0..TRIES).any(|_| {
+                path.clear();
+                drawn += 1;
+                table.member(next(), |(node, arc, way)| {
+                    composites.expand(node, graph.arcs[arc].label, way, |node, arc| path.push((node, arc)));
+                });
+                fine.keeps(&path)
+            });
+            if !fits {
+                return Err(Error::new(
+                    ErrorKind::Limit,
+                    format!("none of {TRIES} candidates drawn from the superset of this set fits; allow more memory"),
+                ));
+            }
+            self.write(fine, &path, row, columns);
+        }
+        Ok(drawn)
+    }
+
+    /// Writes the choices of a candidate, by its nodes and arcs, into a row.
+    fn write<T: Index>(&self, graph: &Graph, path: &[(u32, usize)], row: usize, columns: &mut [&mut [T]]) {
+        for &(node, arc) in path {
+            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
+        }
     }
 
     fn check_columns(&self, n: usize, len: usize) -> Result<()> {
@@ -487,20 +549,16 @@ impl Feasible {
         if len == n * decisions {
             return Ok(());
         }
-        Err(Error::argument(format!("{decisions} columns of {n} indices are needed")))
+        Err(Error::argument(format!(
+            "{decisions} columns of {n} indices are needed"
+        )))
     }
 
     /// Writes `n` candidates, those of rank `start` and the following, into columns as [`Diagram::sample`]. O(n).
     ///
     /// # Errors
     /// `Argument` where there are fewer; `Limit` where the count is not exact; `Interrupted`.
-    pub fn members<T: Index>(
-        &self,
-        start: &BigUint,
-        n: usize,
-        columns: &mut [T],
-        workers: Workers<'_>,
-    ) -> Result<()> {
+    pub fn members<T: Index>(&self, start: &BigUint, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
         let answer = self.answer(workers.interrupt)?;
         answer.require_exact("the candidate of a rank")?;
         self.check_columns(n, columns.len())?;
@@ -511,7 +569,7 @@ impl Feasible {
                 start + n
             )));
         }
-        with!(answer, table => self.write_members(answer, table, start, n, columns, workers))
+        with!(answer.table, table => self.write_members(answer, table, start, n, columns, workers))
     }
 
     fn write_members<T: Index, N: Number>(
@@ -524,26 +582,31 @@ impl Feasible {
         workers: Workers<'_>,
     ) -> Result<()> {
         let graph = &table.cells.graph;
-        work_off(blocks(n, columns), workers, || (), |(), (block, mut columns)| {
-            for column in &mut columns {
-                column.fill(T::of(0));
-            }
-            if graph.terminal() == ROOT {
-                return Ok(());
-            }
-            let rows = (n - block * BLOCK).min(BLOCK);
-            let rank = answer.ranks.rank(&(start + block * BLOCK));
-            table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
-                let value = T::of(graph.arcs[arc].label);
-                let column = &mut columns[self.diagram.stage(node).decision];
-                if rows.len() == 1 {
-                    column[rows.start] = value;
-                } else {
-                    column[rows].fill(value);
+        work_off(
+            blocks(n, columns),
+            workers,
+            || (),
+            |(), (block, mut columns)| {
+                for column in &mut columns {
+                    column.fill(T::of(0));
                 }
-            });
-            Ok(())
-        })
+                if graph.terminal() == ROOT {
+                    return Ok(());
+                }
+                let rows = (n - block * BLOCK).min(BLOCK);
+                let rank = answer.ranks.rank(&(start + block * BLOCK));
+                table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
+                    let value = T::of(graph.arcs[arc].label);
+                    let column = &mut columns[self.diagram.stage(node).decision];
+                    if rows.len() == 1 {
+                        column[rows.start] = value;
+                    } else {
+                        column[rows].fill(value);
+                    }
+                });
+                Ok(())
+            },
+        )
     }
 
     /// The rank of a candidate, by the index of the value of each decision; nothing where it does not fit.
@@ -573,7 +636,7 @@ impl Feasible {
             path.push((node, arc));
             node = graph.arcs[arc].end;
         }
-        Ok(with!(answer, table => table.rank(&path)))
+        Ok(with!(answer.table, table => table.rank(&path)))
     }
 
     /// How many candidates take each value of each decision.

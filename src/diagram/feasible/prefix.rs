@@ -10,7 +10,10 @@ use std::sync::Mutex;
 
 /// Partial candidates, by their node and sums, and whether one of their completions fits.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<FxHashMap<(u32, Box<[i64]>), bool>>);
+pub(super) struct Known(Mutex<Found>);
+
+/// For a node and sums, whether a completion fits.
+type Found = FxHashMap<(u32, Box<[i64]>), bool>;
 
 /// The most partial candidates that are remembered, and looked at for one question.
 const MOST: usize = 1 << 22;
@@ -97,28 +100,25 @@ impl Feasible {
                 )));
             }
             let arc = at.sums.as_ref().and_then(|_| graph.find(at.node, index));
-            match (arc, &mut at.sums) {
-                (Some(arc), Some(sums)) => {
-                    for (sum, cost) in sums.iter_mut().zip(graph.cost(arc)) {
-                        *sum += cost;
-                    }
-                    let kept = sums.iter().zip(&graph.windows).all(|(&sum, window)| sum <= window.high);
-                    let next = match judge {
-                        Judge::Table(answer) => answer.table.follow(at.node, at.cell, arc),
-                        _ => Some(0),
-                    };
-                    match next.filter(|_| kept) {
-                        Some(cell) => at.cell = cell,
-                        None => at.sums = None,
-                    }
-                    at.node = graph.arcs[arc].end;
+            if let (Some(arc), Some(sums)) = (arc, &mut at.sums) {
+                for (sum, cost) in sums.iter_mut().zip(graph.cost(arc)) {
+                    *sum += cost;
                 }
-                _ => {
-                    at.sums = None;
-                    at.node = reader.arc(at.node, index as usize).next;
-                    if at.node == DEAD {
-                        return Ok(None);
-                    }
+                let kept = sums.iter().zip(&graph.windows).all(|(&sum, window)| sum <= window.high);
+                let next = match judge {
+                    Judge::Table(answer) => answer.table.follow(at.node, at.cell, arc),
+                    _ => Some(0),
+                };
+                match next.filter(|_| kept) {
+                    Some(cell) => at.cell = cell,
+                    None => at.sums = None,
+                }
+                at.node = graph.arcs[arc].end;
+            } else {
+                at.sums = None;
+                at.node = reader.arc(at.node, index as usize).next;
+                if at.node == DEAD {
+                    return Ok(None);
                 }
             }
         }
@@ -235,7 +235,12 @@ impl Feasible {
                             let part = graph.through(node, arc);
                             let start = vec![0; part.dims()];
                             let mut known = FxHashMap::default();
-                            let mut search = Search { graph: &part, left: MOST, known: &mut known, interrupt };
+                            let mut search = Search {
+                                graph: &part,
+                                left: MOST,
+                                known: &mut known,
+                                interrupt,
+                            };
                             occurs[decision][value] = search.fits(ROOT, &start)?;
                         }
                     }
@@ -263,7 +268,7 @@ struct Search<'a> {
     graph: &'a Graph,
     /// How many more partial candidates it may look at.
     left: usize,
-    known: &'a mut FxHashMap<(u32, Box<[i64]>), bool>,
+    known: &'a mut Found,
     interrupt: Interrupt<'a>,
 }
 
@@ -292,7 +297,7 @@ impl Search<'_> {
             ));
         }
         self.left -= 1;
-        if self.left % 1024 == 0 && (self.interrupt)() {
+        if self.left.is_multiple_of(1024) && (self.interrupt)() {
             return Err(Error::interrupted());
         }
         let mut found = false;

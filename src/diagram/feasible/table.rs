@@ -13,10 +13,15 @@ use crate::{Error, Result};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Leads to no cell.
-pub(super) const NOWHERE: u32 = u32::MAX;
+const NOWHERE: u32 = u32::MAX;
+
+/// The most items of maps that are kept.
+const MAPS: usize = 1 << 24;
 
 /// The cells of each node, and where its arcs lead from each of them.
 #[derive(Debug)]
@@ -28,19 +33,176 @@ pub(super) struct Cells {
 
 #[derive(Debug)]
 enum Kind {
-    /// All combinations of the classes of the axes; those of each constraint, node by node.
-    All(Vec<Vec<Axis>>),
+    /// All combinations of the classes of the axes; those of each constraint, node by node. Where there is one
+    /// constraint and they are small, the maps of all arcs.
+    All {
+        axes: Vec<Vec<Axis>>,
+        maps: Vec<Map>,
+        special: Special,
+    },
     /// Those that prefixes come to: how many at each node, and for each arc where it leads from each of them.
     Reached { counts: Vec<usize>, next: Vec<Box<[u32]>> },
 }
 
+/// What is different for some nodes of a table of all combinations.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Special {
+    /// Nodes that prefixes come to with few sums; empty where there are none. Their cells are these alone.
+    pub(super) points: Vec<Option<Arc<Points>>>,
+    /// What completions come to, for nodes that have few of them; empty where it does not matter.
+    pub(super) items: Vec<Option<Arc<Items>>>,
+    /// Nodes whose completions are better gone through one by one.
+    pub(super) scattered: Vec<bool>,
+    /// For each node and each row of its cells along the last constraint, the range in which the cells lie that
+    /// prefixes come to; empty where all of them may.
+    pub(super) rows: Vec<Vec<Range<u32>>>,
+}
+
+/// The sums that prefixes of a node come to, in each constraint.
+#[derive(Debug, Default)]
+pub(super) struct Points {
+    /// One after the other.
+    pub(super) sums: Vec<i64>,
+    pub(super) places: FxHashMap<Box<[i64]>, u32>,
+}
+
+/// The costs that completions of a node come to.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    /// In each constraint, one completion after the other.
+    pub(super) costs: Vec<i64>,
+    /// How many completions come to these costs.
+    pub(super) ways: Vec<u64>,
+}
+
+impl Special {
+    fn points(&self, node: u32) -> Option<&Points> {
+        self.points.get(node as usize)?.as_deref()
+    }
+
+    pub(super) fn items(&self, node: u32) -> Option<&Items> {
+        self.items.get(node as usize)?.as_deref()
+    }
+}
+
 impl Cells {
     /// All combinations of classes.
-    pub(super) fn all(graph: Arc<Graph>, axes: Vec<Vec<Axis>>, rounding: Rounding) -> Self {
+    pub(super) fn all(graph: Arc<Graph>, axes: Vec<Vec<Axis>>, special: Special, rounding: Rounding) -> Self {
         Self {
             graph,
-            kind: Kind::All(axes),
+            kind: Kind::All {
+                axes,
+                maps: Vec::new(),
+                special,
+            },
             rounding,
+        }
+    }
+
+    /// Makes what every pass needs again; worth its time where a table is made.
+    fn prepare(&mut self) {
+        if self.graph.dims() > 1 {
+            self.find_rows();
+        } else {
+            self.keep_maps();
+        }
+    }
+
+    /// Finds the part of each row that prefixes come to.
+    fn find_rows(&mut self) {
+        let graph = Arc::clone(&self.graph);
+        let terminal = graph.terminal();
+        let Kind::All { axes, special, .. } = &self.kind else {
+            return;
+        };
+        let Some(last) = axes.last() else { return };
+        let row_of = |node: u32, cell: usize| {
+            let len = last[node as usize].len();
+            (cell / len, (cell % len) as u32)
+        };
+        let nowhere = Range {
+            start: u32::MAX,
+            end: 0,
+        };
+        let empty = |node: u32| match special.points(node) {
+            Some(_) => 0,
+            None => self.count(node) / last[node as usize].len().max(1),
+        };
+        let mut rows: Vec<Vec<Range<u32>>> = (0..=terminal).map(|node| vec![nowhere.clone(); empty(node)]).collect();
+        for node in 0..terminal {
+            let own = std::mem::take(&mut rows[node as usize]);
+            for arc in graph.arcs_of(node) {
+                let end = graph.arcs[arc].end;
+                if special.points(end).is_some() {
+                    continue;
+                }
+                let target = &mut rows[end as usize];
+                let mut reach = |cell: usize| {
+                    let (row, class) = row_of(end, cell);
+                    let range = &mut target[row];
+                    *range = range.start.min(class)..range.end.max(class + 1);
+                };
+                if let Some(points) = special.points(node) {
+                    self.each_point(points, arc, |_, next| reach(next));
+                    continue;
+                }
+                let maps = self.maps(axes, &[], node, arc);
+                each_row(&maps, &self.lens(axes, node, arc), &mut |from, to, map| {
+                    let range = &own[row_of(node, from).0];
+                    let Some(map) = map else { return };
+                    let range = range.start as usize..(range.end as usize).min(map.len());
+                    if !range.is_empty() {
+                        reach(to + map.get(range.start));
+                        reach(to + map.get(range.end - 1));
+                    }
+                });
+            }
+            rows[node as usize] = own;
+        }
+        if let Kind::All { special, .. } = &mut self.kind {
+            special.rows = rows;
+        }
+    }
+
+    /// The part of the row of a cell that prefixes come to, of the classes that get on.
+    fn row(special: &Special, axes: &[Vec<Axis>], node: u32, cell: usize, map: &Map) -> Range<usize> {
+        match (special.rows.get(node as usize), axes.last()) {
+            (Some(rows), Some(last)) if !rows.is_empty() => {
+                let row = &rows[cell / last[node as usize].len()];
+                let end = (row.end as usize).min(map.len());
+                (row.start as usize).min(end)..end
+            }
+            _ => 0..map.len(),
+        }
+    }
+
+    fn keep_maps(&mut self) {
+        let Kind::All { axes, maps, .. } = &mut self.kind else {
+            return;
+        };
+        let [axes] = &axes[..] else { return };
+        let graph = &self.graph;
+        let high = graph.windows[0].high;
+        let mut items = 0;
+        for node in 0..graph.terminal() {
+            let own = &axes[node as usize];
+            for arc in graph.arcs_of(node) {
+                let map = own.map(
+                    graph.cost(arc)[0],
+                    &axes[graph.arcs[arc].end as usize],
+                    high,
+                    self.rounding,
+                );
+                items += match &map {
+                    Map::Shift { .. } => 0,
+                    Map::Table(table) => table.len(),
+                };
+                if items > MAPS {
+                    *maps = Vec::new();
+                    return;
+                }
+                maps.push(map);
+            }
         }
     }
 
@@ -125,7 +287,11 @@ impl Cells {
         for (arc, next) in next.iter_mut().enumerate() {
             if graph.arcs[arc].end as usize == terminal {
                 for cell in next {
-                    *cell = if Some(*cell) == fitting && *cell != NOWHERE { 0 } else { NOWHERE };
+                    *cell = if Some(*cell) == fitting && *cell != NOWHERE {
+                        0
+                    } else {
+                        NOWHERE
+                    };
                 }
             }
         }
@@ -140,10 +306,13 @@ impl Cells {
     /// How many cells a node has.
     pub(super) fn count(&self, node: u32) -> usize {
         match &self.kind {
-            Kind::All(axes) => axes
-                .iter()
-                .map(|axes| axes[node as usize].len())
-                .fold(1, usize::saturating_mul),
+            Kind::All { axes, special, .. } => match special.points(node) {
+                Some(points) => points.places.len(),
+                None => axes
+                    .iter()
+                    .map(|axes| axes[node as usize].len())
+                    .fold(1, usize::saturating_mul),
+            },
             Kind::Reached { counts, .. } => counts[node as usize],
         }
     }
@@ -153,9 +322,67 @@ impl Cells {
         let graph = &self.graph;
         (0..=graph.terminal()).fold((0, 0), |(cells, ways), node| {
             let count = self.count(node);
-            let own = count.saturating_mul(graph.arcs_of(node).len());
+            let own = if self.is_scattered(node) {
+                count
+            } else {
+                count.saturating_mul(graph.arcs_of(node).len())
+            };
             (cells.saturating_add(count), ways.saturating_add(own))
         })
+    }
+
+    fn is_scattered(&self, node: u32) -> bool {
+        match &self.kind {
+            Kind::All { special, .. } => special.scattered.get(node as usize).copied().unwrap_or(false),
+            Kind::Reached { .. } => false,
+        }
+    }
+
+    /// What stands for a cell in a constraint; of a node whose cells are all combinations.
+    fn at(axes: &[Vec<Axis>], node: u32, mut cell: usize, sums: &mut Vec<i64>) {
+        sums.clear();
+        for axes in axes.iter().rev() {
+            let axis = &axes[node as usize];
+            sums.push(axis.at(cell % axis.len()));
+            cell /= axis.len();
+        }
+        sums.reverse();
+    }
+
+    /// The cell of some sums.
+    fn cell_of(&self, axes: &[Vec<Axis>], special: &Special, node: u32, sums: &[i64]) -> Option<usize> {
+        if sums
+            .iter()
+            .zip(&self.graph.windows)
+            .any(|(&sum, window)| sum > window.high)
+        {
+            return None;
+        }
+        if let Some(points) = special.points(node) {
+            return points.places.get(sums).map(|&place| place as usize);
+        }
+        sums.iter().zip(axes).try_fold(0, |cell, (&sum, axes)| {
+            let axis = &axes[node as usize];
+            Some(cell * axis.len() + axis.class(sum, self.rounding)?)
+        })
+    }
+
+    /// Calls back with each cell of a node that lists its sums, and the cell that an arc leads to.
+    fn each_point(&self, points: &Points, arc: usize, mut found: impl FnMut(usize, usize)) {
+        let Kind::All { axes, special, .. } = &self.kind else {
+            return;
+        };
+        let end = self.graph.arcs[arc].end;
+        let costs = self.graph.cost(arc);
+        let mut after = vec![0; costs.len()];
+        for (cell, sums) in points.sums.chunks_exact(costs.len()).enumerate() {
+            for ((after, sum), cost) in after.iter_mut().zip(sums).zip(costs) {
+                *after = sum + cost;
+            }
+            if let Some(next) = self.cell_of(axes, special, end, &after) {
+                found(cell, next);
+            }
+        }
     }
 
     /// The cell of the terminal in which every constraint is kept.
@@ -163,12 +390,24 @@ impl Cells {
         self.count(self.graph.terminal()) - 1
     }
 
-    fn maps(&self, axes: &[Vec<Axis>], node: u32, arc: usize) -> Vec<Map> {
+    /// The map of an arc in each constraint.
+    fn maps<'a>(&self, axes: &[Vec<Axis>], kept: &'a [Map], node: u32, arc: usize) -> Cow<'a, [Map]> {
+        if let Some(map) = kept.get(arc) {
+            return Cow::Borrowed(std::slice::from_ref(map));
+        }
         let end = self.graph.arcs[arc].end as usize;
         let costs = self.graph.cost(arc);
         let windows = &self.graph.windows;
         let dims = axes.iter().zip(costs).zip(windows);
         dims.map(|((axes, &cost), window)| axes[node as usize].map(cost, &axes[end], window.high, self.rounding))
+            .collect()
+    }
+
+    /// How many classes the axes of the two nodes of an arc have.
+    fn lens(&self, axes: &[Vec<Axis>], node: u32, arc: usize) -> Vec<(usize, usize)> {
+        let end = self.graph.arcs[arc].end as usize;
+        axes.iter()
+            .map(|axes| (axes[node as usize].len(), axes[end].len()))
             .collect()
     }
 
@@ -182,14 +421,16 @@ impl Cells {
                     }
                 }
             }
-            Kind::All(axes) => {
-                let end = self.graph.arcs[arc].end as usize;
-                let maps = self.maps(axes, node, arc);
-                let lens: Vec<_> = axes.iter().map(|axes| (axes[node as usize].len(), axes[end].len())).collect();
-                each_row(&maps, &lens, &mut |from, to, map| match map {
+            Kind::All { axes, maps, special } => {
+                if let Some(points) = special.points(node) {
+                    self.each_point(points, arc, found);
+                    return;
+                }
+                let maps = self.maps(axes, maps, node, arc);
+                each_row(&maps, &self.lens(axes, node, arc), &mut |from, to, map| match map {
                     None => found(from, to),
                     Some(map) => {
-                        for class in 0..map.len() {
+                        for class in Self::row(special, axes, node, from, map) {
                             found(from + class, to + map.get(class));
                         }
                     }
@@ -201,36 +442,43 @@ impl Cells {
     /// Adds the numbers of the cells that an arc leads to, times its ways, to those of the cells that it leads from.
     fn add<N: Number>(&self, node: u32, arc: usize, own: &mut [N], next: &[N]) {
         let ways = self.graph.ways(arc);
-        let Kind::All(axes) = &self.kind else {
-            debug_assert_eq!(ways, 1);
-            self.each(node, arc, |from, to| own[from].add(&next[to]));
-            return;
-        };
-        let end = self.graph.arcs[arc].end as usize;
-        let maps = self.maps(axes, node, arc);
-        let lens: Vec<_> = axes.iter().map(|axes| (axes[node as usize].len(), axes[end].len())).collect();
-        each_row(&maps, &lens, &mut |from, to, map| match map {
-            None => N::add_all(&mut own[from..=from], &next[to..=to], ways),
-            Some(Map::Shift { zeros, by, len }) => {
-                let (low, high) = own[from..from + len].split_at_mut((*zeros).min(*len));
-                for own in low {
-                    N::add_all(std::slice::from_mut(own), &next[to..=to], ways);
-                }
-                let first = to as i64 + *zeros as i64 + by;
-                if !high.is_empty() {
-                    N::add_all(high, &next[first as usize..], ways);
-                }
+        let (axes, maps, special) = match &self.kind {
+            Kind::All { axes, maps, special } if special.points(node).is_none() => (axes, maps, special),
+            _ => {
+                let ways = N::of(ways);
+                self.each(node, arc, |from, to| own[from].add_product(&next[to], &ways));
+                return;
             }
-            Some(Map::Table(table)) => {
-                let next = &next[to..];
-                if ways == 1 {
-                    for (own, &class) in own[from..].iter_mut().zip(table) {
-                        own.add(&next[class as usize]);
+        };
+        let maps = self.maps(axes, maps, node, arc);
+        each_row(&maps, &self.lens(axes, node, arc), &mut |from, to, map| match map {
+            None => N::add_all(&mut own[from..=from], &next[to..=to], ways),
+            Some(map) => {
+                let row = Self::row(special, axes, node, from, map);
+                let own = &mut own[from + row.start..from + row.end];
+                match map {
+                    Map::Shift { zeros, .. } => {
+                        let zeros = zeros.saturating_sub(row.start).min(own.len());
+                        let (low, high) = own.split_at_mut(zeros);
+                        for own in low {
+                            N::add_all(std::slice::from_mut(own), &next[to..=to], ways);
+                        }
+                        if !high.is_empty() {
+                            N::add_all(high, &next[to + map.get(row.start + zeros)..], ways);
+                        }
                     }
-                } else {
-                    let ways = N::of(ways);
-                    for (own, &class) in own[from..].iter_mut().zip(table) {
-                        own.add_product(&next[class as usize], &ways);
+                    Map::Table(table) => {
+                        let (next, table) = (&next[to..], &table[row]);
+                        if ways == 1 {
+                            for (own, &class) in own.iter_mut().zip(table) {
+                                own.add(&next[class as usize]);
+                            }
+                        } else {
+                            let ways = N::of(ways);
+                            for (own, &class) in own.iter_mut().zip(table) {
+                                own.add_product(&next[class as usize], &ways);
+                            }
+                        }
                     }
                 }
             }
@@ -241,24 +489,70 @@ impl Cells {
     #[inline]
     pub(super) fn follow(&self, node: u32, cell: usize, arc: usize) -> Option<usize> {
         match &self.kind {
-            Kind::Reached { next, .. } => Some(next[arc][cell]).filter(|&next| next != NOWHERE).map(|next| next as usize),
-            Kind::All(axes) => {
-                let end = self.graph.arcs[arc].end as usize;
-                let mut rest = cell;
-                let mut scale = 1;
-                let mut target = 0;
-                for (dim, axes) in axes.iter().enumerate().rev() {
-                    let (own, next) = (&axes[node as usize], &axes[end]);
-                    let sum = own.at(rest % own.len()) + self.graph.cost(arc)[dim];
-                    rest /= own.len();
-                    if sum > self.graph.windows[dim].high {
-                        return None;
-                    }
-                    target += scale * next.class(sum, self.rounding)?;
-                    scale *= next.len();
-                }
-                Some(target)
+            Kind::Reached { next, .. } => Some(next[arc][cell])
+                .filter(|&next| next != NOWHERE)
+                .map(|next| next as usize),
+            Kind::All { maps, .. } if !maps.is_empty() => {
+                let map = &maps[arc];
+                (cell < map.len()).then(|| map.get(cell))
             }
+            Kind::All { axes, special, .. } => {
+                let mut sums = Vec::with_capacity(axes.len());
+                match special.points(node) {
+                    Some(points) => sums.extend_from_slice(&points.sums[cell * axes.len()..(cell + 1) * axes.len()]),
+                    None => Self::at(axes, node, cell, &mut sums),
+                }
+                for (sum, cost) in sums.iter_mut().zip(self.graph.cost(arc)) {
+                    *sum += cost;
+                }
+                self.cell_of(axes, special, self.graph.arcs[arc].end, &sums)
+            }
+        }
+    }
+
+    /// Counts the completions of each cell of a node by going through them: each belongs to the cells up to the last in
+    /// which it fits.
+    fn scatter<N: Number>(&self, node: u32, own: &mut [N]) {
+        let Kind::All { axes, special, .. } = &self.kind else {
+            return;
+        };
+        let graph = &self.graph;
+        let axes: Vec<_> = axes.iter().map(|axes| &axes[node as usize]).collect();
+        let dims = axes.len();
+        for arc in graph.arcs_of(node) {
+            let Some(items) = special.items(graph.arcs[arc].end) else {
+                continue;
+            };
+            let cost = graph.cost(arc);
+            if let ([axis], [cost]) = (&axes[..], cost) {
+                let (high, each) = (graph.windows[0].high, N::of(graph.ways(arc)));
+                for (after, &ways) in items.costs.iter().zip(&items.ways) {
+                    if let Some(last) = axis.within(cost + after, high).checked_sub(1) {
+                        own[last].add_product(&N::of(ways), &each);
+                    }
+                }
+                continue;
+            }
+            for (costs, &ways) in items.costs.chunks_exact(dims).zip(&items.ways) {
+                let last = (0..dims).try_fold(0, |cell, dim| {
+                    let within = axes[dim].within(cost[dim] + costs[dim], graph.windows[dim].high);
+                    Some(cell * axes[dim].len() + within.checked_sub(1)?)
+                });
+                if let Some(last) = last {
+                    own[last].add_product(&N::of(ways), &N::of(graph.ways(arc)));
+                }
+            }
+        }
+        let mut stride = 1;
+        for axis in axes.iter().rev() {
+            let block = stride * axis.len();
+            for block in own.chunks_exact_mut(block) {
+                for cell in (0..block.len() - stride).rev() {
+                    let (before, after) = block.split_at_mut(cell + stride);
+                    before[cell].add(&after[0]);
+                }
+            }
+            stride = block;
         }
     }
 }
@@ -275,7 +569,9 @@ fn each_row(maps: &[Map], lens: &[(usize, usize)], row: &mut impl FnMut(usize, u
         match (maps, lens) {
             ([map], _) => row(from, to, Some(map)),
             ([map, maps @ ..], [_, lens @ ..]) => {
-                let scale = lens.iter().fold((1, 1), |scale, len| (scale.0 * len.0, scale.1 * len.1));
+                let scale = lens
+                    .iter()
+                    .fold((1, 1), |scale, len| (scale.0 * len.0, scale.1 * len.1));
                 for class in 0..map.len() {
                     go(maps, lens, (from + class * scale.0, to + map.get(class) * scale.1), row);
                 }
@@ -300,7 +596,8 @@ pub(super) struct Table<N> {
 const WORTH_A_THREAD: usize = 1 << 18;
 
 impl<N: Number> Table<N> {
-    pub(super) fn new(cells: Cells, workers: Workers<'_>) -> Result<Self> {
+    pub(super) fn new(mut cells: Cells, workers: Workers<'_>) -> Result<Self> {
+        cells.prepare();
         let graph = Arc::clone(&cells.graph);
         let terminal = graph.terminal();
         let mut completions: Vec<Vec<N>> = vec![Vec::new(); terminal as usize + 1];
@@ -323,16 +620,25 @@ impl<N: Number> Table<N> {
             let cells = &cells;
             let threads = if work < WORTH_A_THREAD { 1 } else { workers.threads };
             let interrupt = workers.interrupt;
-            work_off(jobs, Workers { threads, interrupt }, || (), |(), (node, own)| {
-                if !graph.is_live(node) {
-                    return Ok(());
-                }
-                own.resize(cells.count(node), N::default());
-                for arc in graph.arcs_of(node) {
-                    cells.add(node, arc, own, &later[(graph.arcs[arc].end - last) as usize]);
-                }
-                Ok(())
-            })?;
+            work_off(
+                jobs,
+                Workers { threads, interrupt },
+                || (),
+                |(), (node, own)| {
+                    if !graph.is_live(node) {
+                        return Ok(());
+                    }
+                    own.resize(cells.count(node), N::default());
+                    if cells.is_scattered(node) {
+                        cells.scatter(node, own);
+                        return Ok(());
+                    }
+                    for arc in graph.arcs_of(node) {
+                        cells.add(node, arc, own, &later[(graph.arcs[arc].end - last) as usize]);
+                    }
+                    Ok(())
+                },
+            )?;
             last = first;
         }
         let mut sums = Vec::new();

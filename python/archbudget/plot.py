@@ -1,0 +1,378 @@
+"""Plots: what a space costs, what fits a budget, how a search went.
+
+Each function returns a `plotly.graph_objects.Figure`; `save` writes one. plotly is loaded when a plot is made:
+`pip install archbudget[plot]`.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from archbudget._atomic import atomic
+from archbudget._budget import METRICS, MOST
+from archbudget._candidates import Candidates
+from archbudget._feasible import FeasibleSet
+from archbudget._space import Space
+from archbudget.errors import ArchbudgetError, SpaceError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    import optuna
+    from plotly.graph_objects import Figure
+
+    from archbudget._budget import Budget
+    from archbudget._distribution import Distribution
+    from archbudget._feasible import Marginals
+
+BARS = 120
+"""How many bars a histogram has, but for one or two that a budget adds."""
+CELLS = 64
+"""The most cells in a row of a heat map; neighbouring values share one where there are more."""
+ALONE = ("html", "json")
+"""The formats that plotly writes by itself."""
+FORMATS = (*ALONE, "png", "svg", "pdf")
+
+INSIDE, OUTSIDE, LINE = "#2563a8", "#c3c9d1", "#c0392b"
+NEVER, RARE, FREQUENT = "#e6e8eb", (219, 232, 246), (23, 74, 128)
+"""What never occurs is grey; all else is of a blue between these two."""
+
+
+def distribution(
+    source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
+) -> Figure:
+    """How a metric is distributed over the networks of a space, or over some of them.
+
+    Args:
+        source: A space, a distribution of it, or candidates.
+        budget: Bars within its bounds stand out.
+        metric: Which metric it is; by default the first one of the budget, or params.
+
+    Raises:
+        SpaceError: If there are no candidates, or the metric is unknown.
+    """
+    import plotly.graph_objects as go
+
+    metric = metric or next(iter(budget or ()), "params")
+    if metric not in METRICS:
+        raise SpaceError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
+    title = _title(metric)
+    exact, what = True, "networks"
+    if isinstance(source, Candidates):
+        costs = source.space.evaluate(source, [metric])
+        values, numbers = np.unique(costs[metric][costs.valid], return_counts=True)
+        counts, what = numbers.tolist(), "candidates"
+    else:
+        found = source.distribution(metric) if isinstance(source, Space) else source
+        values, counts, exact = found.values, found.counts, found.exact
+    if len(values) == 0:
+        raise SpaceError("there are no networks to show the distribution of")
+    total = sum(counts)
+    low, high = (0, MOST) if budget is None or metric not in budget else budget[metric]
+    bars = _bars(values, counts, low, high)
+    figure = go.Figure(
+        go.Bar(
+            x=[bar.low for bar in bars],
+            y=[100 * bar.networks / total for bar in bars],
+            width=[bar.high - bar.low for bar in bars],
+            offset=0,
+            marker={"color": [INSIDE if low <= bar.low <= high else OUTSIDE for bar in bars], "line": {"width": 0}},
+            customdata=[
+                (f"{bar.low:,}" if bar.high - bar.low == 1 else f"{bar.low:,} to {bar.high - 1:,}", f"{bar.networks:,}")
+                for bar in bars
+            ],
+            hovertemplate=f"{title} %{{customdata[0]}}<br>%{{customdata[1]}} {what}<br>%{{y:.3g}} %<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        **_layout(f"{title} of {_short(total)} {what}{'' if exact else ', rounded'}"),
+        xaxis_title=title,
+        yaxis_title=f"% of the {what}",
+        bargap=0,
+    )
+    figure.update_xaxes(type="log" if _is_wide(values) else "linear", exponentformat="SI")
+    if (low, high) != (0, MOST):
+        inside = sum(bar.networks for bar in bars if low <= bar.low <= high)
+        _mark(figure, low, high, f"{_range(low, high)}: {_percent(inside / total)}")
+    return figure
+
+
+def marginals(source: FeasibleSet | Marginals) -> Figure:
+    """How often each value of each decision occurs among the networks that fit a budget, as a heat map.
+
+    A row is a decision, its cells are its values in their order. A cell is as dark as its value is frequent, compared
+    with the most frequent value of the decision; what never occurs is grey.
+
+    Args:
+        source: A feasible set, or the marginals of one.
+    """
+    import plotly.graph_objects as go
+
+    shares: Mapping[str, Mapping[Any, float]]
+    if isinstance(source, FeasibleSet):
+        shares, what = source.marginals(), source.budget.describe()
+    else:
+        shares, what = source, "the budget"
+    cells = [cell for name, row in shares.items() for cell in _cells(name, row)]
+    figure = go.Figure(
+        go.Bar(
+            orientation="h",
+            y=[cell.decision for cell in cells],
+            base=[cell.start for cell in cells],
+            x=[cell.width for cell in cells],
+            width=0.9,
+            marker={"color": [_shade(cell.relative) for cell in cells], "line": {"width": 1.5, "color": "white"}},
+            text=[cell.label for cell in cells],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            customdata=[_percent(cell.share) for cell in cells],
+            hovertemplate="%{y} = %{text}<br>%{customdata} of the networks<extra></extra>",
+        )
+    )
+    subtitle = "the darker, the more networks have it; grey: none has it"
+    if not getattr(shares, "exact", True):
+        subtitle += "; rounded"
+    figure.update_layout(
+        **_layout(f"values in the networks that fit {what}", subtitle),
+        height=150 + 36 * max(len(shares), 3),
+        barmode="overlay",
+        uniformtext={"minsize": 9, "mode": "hide"},
+        plot_bgcolor="white",
+    )
+    figure.update_xaxes(range=[0, 1], showgrid=False, showticklabels=False, zeroline=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", automargin=True, ticksuffix="  ")
+    return figure
+
+
+def history(study: optuna.Study, budget: Budget) -> Figure:
+    """The finished trials of a search: what the objective came to, over the first metric of the budget.
+
+    Args:
+        study: A study of `archbudget.search`, which keeps the costs of each trial as user attributes.
+        budget: Its budget.
+
+    Raises:
+        SpaceError: If the study has several objectives, or its trials do not say what they cost.
+    """
+    import plotly.graph_objects as go
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    if len(study.directions) != 1:
+        raise SpaceError("the history of a search shows one objective; this study has several")
+    metric = next(iter(budget))
+    trials = [
+        trial for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if trial.value is not None
+    ]
+    silent = next((trial.number for trial in trials if metric not in trial.user_attrs), None)
+    if silent is not None:
+        raise SpaceError(
+            f"trial {silent} has no user attribute {metric!r}; archbudget.search keeps the costs of each trial there"
+        )
+    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    best = max(trials, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)
+    shown: dict[str, Any] = {
+        "mode": "markers",
+        "hovertemplate": f"trial %{{customdata}}<br>{_title(metric)} %{{x:,}}<br>value %{{y}}<extra></extra>",
+    }
+
+    def points(some: Sequence[optuna.trial.FrozenTrial]) -> dict[str, Any]:
+        return {
+            "x": [trial.user_attrs[metric] for trial in some],
+            "y": [trial.value for trial in some],
+            "customdata": [trial.number for trial in some],
+        }
+
+    figure = go.Figure(
+        go.Scatter(
+            **points(trials),
+            **shown,
+            name="trial",
+            showlegend=False,
+            marker={
+                "size": 9,
+                "color": [trial.number for trial in trials],
+                "colorscale": [(0, "#c9dcf0"), (1, "#174a80")],
+                "colorbar": {"title": {"text": "trial", "side": "right"}, "thickness": 12},
+                "line": {"width": 0.5, "color": "white"},
+            },
+        )
+    )
+    if best is not None:
+        figure.add_trace(
+            go.Scatter(
+                **points([best]),
+                **shown,
+                name=f"best: trial {best.number}",
+                showlegend=True,
+                marker={"size": 17, "symbol": "circle-open", "color": LINE, "line": {"width": 2.5}},
+            )
+        )
+    figure.update_layout(
+        **_layout(f"{len(trials)} finished trials of study '{study.study_name}'"),
+        xaxis_title=_title(metric),
+        yaxis_title="value",
+        legend={"x": 0, "y": 1.0, "yanchor": "bottom", "orientation": "h"},
+    )
+    figure.update_xaxes(exponentformat="SI")
+    _mark(figure, *budget[metric], f"budget: {_range(*budget[metric])}")
+    return figure
+
+
+def save(figure: Figure, file: str | os.PathLike[str]) -> None:
+    """Writes a figure, whole or not at all; its format goes by the name of the file.
+
+    `.html` needs nothing else, not even a network, to be looked at; `.json` is plotly's own; `.png`, `.svg` and `.pdf`
+    need kaleido and a Chrome browser.
+
+    Raises:
+        ArchbudgetError: If the name says nothing, or there is no kaleido or no browser.
+    """
+    target = Path(file)
+    kind = kind_of(target)
+    with atomic(target) as part:
+        if kind == "html":
+            part.write_text(figure.to_html(include_plotlyjs=True), encoding="utf-8")
+        elif kind == "json":
+            part.write_text(figure.to_json(), encoding="utf-8")
+        else:
+            try:
+                image = figure.to_image(format=kind, scale=2)
+            except Exception as error:  # It has several ways to say that something is missing.
+                reason = str(error).strip().partition("\n")[0]
+                raise ArchbudgetError(
+                    f"{target}: a .{kind} needs kaleido (pip install kaleido) and a Chrome browser, a .html needs "
+                    f"neither: {type(error).__name__}: {reason}"
+                ) from error
+            part.write_bytes(image)
+
+
+def kind_of(file: str | os.PathLike[str]) -> str:
+    """The format of a plot by the name of its file.
+
+    Raises:
+        ArchbudgetError: If it is none of `FORMATS`.
+    """
+    kind = Path(file).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        known = ", ".join(f".{each}" for each in FORMATS)
+        raise ArchbudgetError(f"{Path(file)}: the name of a plot must end in one of {known}")
+    return kind
+
+
+class _Bar(NamedTuple):
+    """How many networks there are from one cost to another."""
+
+    low: int
+    high: int
+    """The first cost beyond it."""
+    networks: int
+
+
+def _bars(values: npt.NDArray[np.int64], counts: Sequence[int], low: int, high: int) -> list[_Bar]:
+    """The bars of a histogram that are not empty; each lies inside of the bounds or outside."""
+    first, end = int(values[0]), int(values[-1]) + 1
+    scale = math.log if _is_wide(values) else float
+    edges = {end}
+    parts = [first, *(bound for bound in (low, high + 1) if first < bound < end), end]
+    for start, stop in pairwise(parts):
+        number = max(1, round(BARS * (scale(stop) - scale(start)) / (scale(end) - scale(first))))
+        for step in range(number):
+            ahead = (
+                start * (stop / start) ** (step / number) - start
+                if scale is math.log
+                else (stop - start) * step // number
+            )
+            edges.add(min(start + round(ahead), stop - 1))
+    ordered = sorted(edges)
+    places = np.searchsorted(values, np.array(ordered[:-1], dtype=np.int64)).tolist()
+    exact = np.array(counts, dtype=object)  # They may have any number of digits.
+    return [
+        _Bar(left, right, int(exact[begin:stop].sum()))
+        for (left, right), (begin, stop) in zip(pairwise(ordered), pairwise([*places, len(values)]), strict=True)
+        if stop > begin
+    ]
+
+
+def _is_wide(values: npt.NDArray[np.int64]) -> bool:
+    """Whether costs are better shown on a logarithmic axis."""
+    return bool(values[0] > 0 and values[-1] // values[0] >= 50)
+
+
+class _Cell(NamedTuple):
+    """A value of a decision, or neighbouring values, in a row that is 1 wide."""
+
+    decision: str
+    label: str
+    start: float
+    width: float
+    share: float
+    relative: float
+    """The share, where that of the most frequent cell of the row is 1."""
+
+
+def _cells(decision: str, row: Mapping[Any, float]) -> list[_Cell]:
+    values, shares = list(row), list(row.values())
+    step = -(-len(values) // CELLS)
+    starts = range(0, len(values), step)
+    sums = [sum(shares[start : start + step]) for start in starts]
+    cells = []
+    for number, (start, share) in enumerate(zip(starts, sums, strict=True)):
+        part = values[start : start + step]
+        label = str(part[0]) if len(part) == 1 else f"{part[0]}..{part[-1]}"
+        relative = share / max(sums) if share else 0.0
+        cells.append(_Cell(decision, label, number / len(sums), 1 / len(sums), share, relative))
+    return cells
+
+
+def _shade(relative: float) -> str:
+    if not relative:
+        return NEVER
+    mixed = (round(rare + (frequent - rare) * relative) for rare, frequent in zip(RARE, FREQUENT, strict=True))
+    return f"rgb({', '.join(map(str, mixed))})"
+
+
+def _mark(figure: Figure, low: int, high: int, text: str) -> None:
+    """Draws the bounds of a budget."""
+    ends = [end for end, left_open in ((low, 0), (high, MOST)) if end != left_open]
+    for end in ends:
+        figure.add_vline(x=end, line={"color": LINE, "width": 1.5, "dash": "dash"})
+    place = math.log10(ends[-1]) if figure.layout.xaxis.type == "log" else ends[-1]
+    figure.add_annotation(
+        x=place, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"color": LINE}
+    )
+
+
+def _layout(title: str, subtitle: str = "") -> dict[str, Any]:
+    return {
+        "title": {"text": title, "subtitle": {"text": subtitle}, "x": 0.02, "xanchor": "left"},
+        "template": "plotly_white",
+        "font": {"family": "Helvetica, Arial, sans-serif", "size": 14},
+        "margin": {"t": 100},
+    }
+
+
+def _title(metric: str) -> str:
+    return {"macs": "MACs"}.get(metric, metric.replace("_", " "))
+
+
+def _range(low: int, high: int) -> str:
+    if low == 0:
+        return f"<= {high:,}"
+    return f">= {low:,}" if high == MOST else f"{low:,} to {high:,}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _short(number: int) -> str:
+    return f"{number:,}" if number < 10**12 else f"{number:.3g}"

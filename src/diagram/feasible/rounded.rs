@@ -1,0 +1,218 @@
+//! A table of rounded sums.
+//!
+//! Near the root the sums of all prefixes are listed, near the terminal all completions are gone through: both are exact.
+//! What lies between has a grid of sums, as fine as memory and work allow, and a sum is rounded each time it comes to one.
+
+use super::axis::{self, Axis, Effort, Rounding};
+use super::composite::Composites;
+use super::graph::Graph;
+use super::table::{Cells, Items, Points, Special};
+use crate::Result;
+use crate::diagram::{Interrupt, ROOT};
+use std::sync::Arc;
+
+/// What may be kept and gone through, as parts of the memory.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The most sums of the prefixes of a node that are listed.
+    points: usize,
+    /// The most completions of a node that are kept as a list.
+    items: usize,
+    /// The most completions of a node that are gone through.
+    scattered: usize,
+    /// The most cells of a node that needs no work for each of them.
+    free: usize,
+}
+
+impl Limits {
+    /// For one GiB: 65,536 sums, as many completions, 8 and 4 million.
+    fn of(memory: usize) -> Self {
+        Self {
+            points: memory >> 14,
+            items: memory >> 14,
+            scattered: memory >> 7,
+            free: memory >> 8,
+        }
+    }
+}
+
+/// How the cells of a node are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Plan {
+    /// An axis for each constraint, whatever the number of classes.
+    Exact(Vec<Axis>),
+    /// A grid.
+    Grid,
+}
+
+/// How cells are made, whatever the number of classes.
+pub(super) struct Plans {
+    graph: Arc<Graph>,
+    nodes: Vec<Plan>,
+    special: Special,
+    limits: Limits,
+}
+
+impl Plans {
+    pub(super) fn new(composites: &Composites, memory: usize, interrupt: Interrupt<'_>) -> Result<Self> {
+        let limits = Limits::of(memory);
+        let graph = Arc::clone(&composites.graph);
+        let dims = graph.dims();
+        let effort = Effort {
+            node: (memory >> 14).max(16),
+            all: (memory >> 6).max(1 << 10),
+        };
+        let mut points = listed(&graph, limits.points);
+        let (items, passed) = completions(&graph, limits.items);
+        let mut backward = Vec::new();
+        for dim in 0..dims {
+            backward.push(axis::breakpoints(&graph, dim, effort, true, interrupt)?);
+        }
+        let terminal = graph.terminal();
+        let mut scattered = vec![false; terminal as usize + 1];
+        // What completions can tell apart is known exactly.
+        let mut exact = vec![false; terminal as usize + 1];
+        let mut plans = vec![Plan::Exact(vec![Axis::Ends(Vec::new()); dims]); terminal as usize + 1];
+        for node in (0..=terminal).rev() {
+            let place = node as usize;
+            if node == terminal {
+                plans[place] = Plan::Exact((0..dims).map(|dim| Axis::Ends(axis::ends(&graph, dim))).collect());
+                exact[place] = true;
+                continue;
+            }
+            if !graph.is_live(node) || points[place].is_some() {
+                continue;
+            }
+            let mut ends = graph.arcs_of(node).map(|arc| graph.arcs[arc].end as usize);
+            scattered[place] = passed[place] <= limits.scattered && ends.all(|end| exact[end] && items[end].is_some());
+            let lists: Option<Vec<_>> = backward.iter().map(|lists| lists[place].clone()).collect();
+            plans[place] = Plan::Grid;
+            if let Some(lists) = lists {
+                let cells = lists.iter().map(Vec::len).fold(1, usize::saturating_mul);
+                if scattered[place] && cells <= limits.free {
+                    exact[place] = true;
+                    plans[place] = Plan::Exact(lists.into_iter().map(Axis::Ends).collect());
+                }
+            }
+        }
+        for (node, points) in points.iter_mut().enumerate() {
+            // The sums of a node count only where those of all nodes before it do.
+            if node as u32 == terminal {
+                *points = None;
+            }
+        }
+        Ok(Self {
+            graph,
+            nodes: plans,
+            special: Special {
+                points,
+                items,
+                scattered,
+                ..Special::default()
+            },
+            limits,
+        })
+    }
+
+    /// The cells with so many classes in each constraint.
+    pub(super) fn cells(&self, classes: usize, rounding: Rounding) -> Cells {
+        let dims = self.graph.dims();
+        let axes = (0..dims).map(|dim| {
+            let nodes = (0..).zip(&self.nodes);
+            let axes = nodes.map(|(node, plan)| match plan {
+                Plan::Exact(axes) => axes[dim].clone(),
+                Plan::Grid => {
+                    let free = if self.special.scattered[node as usize] {
+                        let most = (self.limits.free as f64).powf(1.0 / dims as f64) as usize;
+                        classes.saturating_mul(4).min(most).max(classes)
+                    } else {
+                        classes
+                    };
+                    axis::grid(&self.graph, node, dim, free)
+                }
+            });
+            axes.collect()
+        });
+        Cells::all(Arc::clone(&self.graph), axes.collect(), self.special.clone(), rounding)
+    }
+}
+
+/// For each node the sums that its prefixes come to, where they are few.
+fn listed(graph: &Graph, most: usize) -> Vec<Option<Arc<Points>>> {
+    let nodes = graph.terminal() as usize + 1;
+    let mut found: Vec<Option<Points>> = (0..nodes).map(|_| Some(Points::default())).collect();
+    let start: Box<[i64]> = vec![0; graph.dims()].into();
+    found[ROOT as usize] = Some(Points {
+        sums: start.to_vec(),
+        places: std::iter::once((start, 0)).collect(),
+    });
+    let mut left = most.saturating_mul(8);
+    for node in 0..graph.terminal() {
+        let (before, after) = found.split_at_mut(node as usize + 1);
+        let own = &before[node as usize];
+        for arc in graph.arcs_of(node) {
+            let target = &mut after[graph.arcs[arc].end as usize - node as usize - 1];
+            let Some(own) = own else {
+                *target = None;
+                continue;
+            };
+            let Some(points) = target else { continue };
+            let costs = graph.cost(arc);
+            for sums in own.sums.chunks_exact(costs.len()) {
+                let sums: Box<[i64]> = sums.iter().zip(costs).map(|(a, b)| a + b).collect();
+                if sums.iter().zip(&graph.windows).all(|(&sum, window)| sum <= window.high) {
+                    let new = points.places.len() as u32;
+                    let place = *points.places.entry(sums.clone()).or_insert(new);
+                    if place == new {
+                        points.sums.extend_from_slice(&sums);
+                    }
+                }
+            }
+            left = left.saturating_sub(own.places.len());
+            if left == 0 || points.places.len() > most {
+                *target = None;
+            }
+        }
+    }
+    found.into_iter().map(|points| points.map(Arc::new)).collect()
+}
+
+/// For each node what its completions come to, where they are few; and how many there are.
+fn completions(graph: &Graph, most: usize) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
+    let terminal = graph.terminal() as usize;
+    let dims = graph.dims();
+    let mut found: Vec<Option<Arc<Items>>> = vec![None; terminal + 1];
+    let mut passed = vec![usize::MAX; terminal + 1];
+    found[terminal] = Some(Arc::new(Items {
+        costs: vec![0; dims],
+        ways: vec![1],
+    }));
+    let mut left = most.saturating_mul(64);
+    for node in (0..terminal as u32).rev() {
+        let arcs = graph.arcs_of(node);
+        let ends: Option<Vec<_>> = arcs
+            .clone()
+            .map(|arc| found[graph.arcs[arc].end as usize].as_ref())
+            .collect();
+        let Some(ends) = ends else { continue };
+        let all: usize = ends.iter().map(|items| items.ways.len()).sum();
+        passed[node as usize] = all;
+        if all > most.min(left) {
+            continue;
+        }
+        left -= all;
+        let mut own = Items::default();
+        let mut fits = true;
+        for (arc, items) in arcs.zip(ends) {
+            let costs = graph.cost(arc);
+            for (after, &ways) in items.costs.chunks_exact(dims).zip(&items.ways) {
+                own.costs.extend(after.iter().zip(costs).map(|(a, b)| a + b));
+                let ways = ways.checked_mul(graph.ways(arc));
+                fits &= ways.is_some();
+                own.ways.push(ways.unwrap_or(0));
+            }
+        }
+        found[node as usize] = fits.then(|| Arc::new(own));
+    }
+    (found, passed)
+}

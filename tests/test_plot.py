@@ -1,0 +1,222 @@
+"""Plots: that they show the numbers that they are of. How they look was looked at."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archbudget as ab
+from archbudget import layers, plot
+from archbudget.errors import ArchbudgetError, SpaceError
+
+MOST = 2**63 - 1
+
+costs = st.one_of(st.integers(0, 300), st.integers(0, 10**6), st.integers(0, MOST))
+
+
+def small() -> ab.Space:
+    """Two decisions, one of which is read by some networks only."""
+    return ab.Space(
+        [
+            layers.Input((4,)),
+            layers.OneOf("op", {"dense": layers.Dense(ab.Int("units", 1, 5)), "none": []}),
+            layers.Dense(ab.Choice("last", [1, 2, 10])),
+        ]
+    )
+
+
+def test_plotly_is_loaded_with_the_first_plot_only() -> None:
+    code = "import sys, archbudget as ab; ab.plot; assert 'plotly' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Distributions
+
+
+@given(numbers=st.dictionaries(costs, st.integers(1, 10**40), min_size=1, max_size=40), ends=st.tuples(costs, costs))
+def test_bars_share_out_all_networks_and_lie_inside_or_outside(numbers: dict[int, int], ends: tuple[int, int]) -> None:
+    values, (low, high) = np.array(sorted(numbers), dtype=np.int64), sorted(ends)
+    bars = plot._bars(values, [numbers[value] for value in sorted(numbers)], low, high)
+    assert sum(bar.networks for bar in bars) == sum(numbers.values())
+    assert len(bars) <= plot.BARS + 3
+    assert all(bar.low < bar.high for bar in bars)
+    assert all(left.high <= right.low for left, right in pairwise(bars))
+    for bar in bars:
+        assert bar.networks == sum(count for value, count in numbers.items() if bar.low <= value < bar.high)
+        assert (low <= bar.low <= high) == (low <= bar.high - 1 <= high)
+
+
+def test_millions_of_values_are_a_few_bars() -> None:
+    values = np.arange(1, 2_000_001)
+    bars = plot._bars(values, [1] * len(values), 0, 1_000_000)
+    assert len(bars) <= plot.BARS + 3
+    assert sum(bar.networks for bar in bars) == 2_000_000
+    assert sum(bar.networks for bar in bars if bar.low <= 1_000_000) == 1_000_000
+
+
+def test_a_distribution_of_candidates_shows_them(lenet: ab.Space) -> None:
+    drawn = lenet.sample(3000, seed=0)
+    budget = ab.Budget(macs=5_000_000)
+    figure = plot.distribution(drawn, budget)
+    (bars,) = figure.data
+    inside = [color == plot.INSIDE for color in bars.marker.color]
+    counts = [int(count.replace(",", "")) for _, count in bars.customdata]
+    expected = lenet.evaluate(drawn)["macs"]
+    assert sum(counts) == 3000
+    assert sum(count for count, is_in in zip(counts, inside, strict=True) if is_in) == (expected <= 5_000_000).sum()
+    assert sum(bars.y) == pytest.approx(100)
+    assert figure.layout.title.text == "MACs of 3,000 candidates"
+    assert figure.layout.xaxis.type == "log"
+    (line,) = figure.layout.shapes
+    assert line.x0 == line.x1 == 5_000_000
+    assert figure.layout.annotations[0].text == f"<= 5,000,000: {100 * (expected <= 5_000_000).mean():.3g} %"
+    assert figure.layout.annotations[0].x == pytest.approx(np.log10(5_000_000))
+
+
+def test_a_distribution_of_a_space_shows_every_network() -> None:
+    space = small()
+    budget = ab.Budget(params=(20, 60), macs=100)
+    for source in (space, space.distribution("params")):
+        (bars,) = plot.distribution(source, budget).data
+        counts = [int(count.replace(",", "")) for _, count in bars.customdata]
+        assert sum(counts) == space.size
+        inside = sum(n for n, color in zip(counts, bars.marker.color, strict=True) if color == plot.INSIDE)
+        assert inside == space.within(ab.Budget(params=(20, 60))).count()
+    assert [shape.x0 for shape in plot.distribution(space, budget).layout.shapes] == [20, 60]
+
+
+def test_the_metric_is_the_first_of_the_budget_or_params() -> None:
+    drawn = small().sample(10, seed=0)
+    for arguments, title in [
+        ({}, "params"),
+        ({"budget": ab.Budget(macs=9)}, "MACs"),
+        ({"budget": ab.Budget(macs=9), "metric": "weight_bytes"}, "weight bytes"),
+    ]:
+        figure = plot.distribution(drawn, **arguments)
+        assert figure.layout.xaxis.title.text == title
+        assert len(figure.layout.shapes) == (title == "MACs")
+    with pytest.raises(SpaceError, match="unknown metric 'flops'"):
+        plot.distribution(drawn, metric="flops")
+    with pytest.raises(SpaceError, match="no networks"):
+        plot.distribution(drawn[:0])
+
+
+# Marginals
+
+
+def cells(figure: Any) -> dict[str, list[tuple[str, str, str]]]:
+    """For each row of a heat map the values, what is said of them, and their colors."""
+    (bars,) = figure.data
+    rows: dict[str, list[tuple[str, str, str]]] = {}
+    for name, label, share, color in zip(bars.y, bars.text, bars.customdata, bars.marker.color, strict=True):
+        rows.setdefault(name, []).append((label, share, color))
+    return rows
+
+
+def test_marginals_are_shown_as_they_are() -> None:
+    rows = cells(plot.marginals({"op": {"a": 0.75, "b": 0.25, "c": 0.0}, "last": {1: 0.5}}))
+    assert [(label, share) for label, share, _ in rows["op"]] == [("a", "75 %"), ("b", "25 %"), ("c", "0 %")]
+    assert rows["op"][2][2] == plot.NEVER
+    assert rows["op"][0][2] == rows["last"][0][2] == f"rgb{plot.FREQUENT}"
+    assert len({color for _, _, color in rows["op"]}) == 3
+
+
+def test_the_rows_of_a_heat_map_are_equally_wide_and_never_too_fine() -> None:
+    shares = dict.fromkeys(range(1000), 1 / 1000)
+    (bars,) = plot.marginals({"wide": shares, "narrow": {1: 0.5, 2: 0.5}}).data
+    for name in ("wide", "narrow"):
+        ends = [(base, base + x) for base, x, y in zip(bars.base, bars.x, bars.y, strict=True) if y == name]
+        assert ends[0][0] == 0
+        assert ends[-1][1] == pytest.approx(1)
+        assert len(ends) <= plot.CELLS
+    assert bars.text[0] == "0..15"
+    assert bars.customdata[0] == "1.6 %"
+
+
+def test_the_marginals_of_a_feasible_set_have_a_row_for_each_decision() -> None:
+    space = small()
+    rows = cells(plot.marginals(space.within(ab.Budget(params=5))))
+    assert list(rows) == list(space.decisions)
+    assert [share for _, share, _ in rows["op"]] == ["0 %", "100 %"]
+    assert {color for _, _, color in rows["units"]} == {plot.NEVER}
+    assert [label for label, _, color in rows["last"] if color != plot.NEVER] == ["1"]
+
+
+# The history of a search
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_the_history_has_every_finished_trial_and_the_best(direction: Any) -> None:
+    space, budget = small(), ab.Budget(params=60)
+
+    def objective(arch: ab.Architecture, trial: optuna.Trial) -> float:
+        if trial.number == 3:
+            raise optuna.TrialPruned
+        return arch.macs + trial.number / 100
+
+    study = ab.search(space, objective, budget, 12, seed=0, direction=direction)
+    figure = plot.history(study, budget)
+    trials = [trial for trial in study.trials if trial.value is not None]
+    points, best = figure.data
+    assert list(points.customdata) == [trial.number for trial in trials]
+    assert list(points.x) == [space.architecture(trial.params).params for trial in trials]
+    assert list(points.y) == [trial.value for trial in trials]
+    assert list(best.customdata) == [study.best_trial.number]
+    assert [shape.x0 for shape in figure.layout.shapes] == [60]
+
+
+def test_a_history_without_trials_shows_the_budget() -> None:
+    figure = plot.history(optuna.create_study(), ab.Budget(params=(10, 60)))
+    assert [shape.x0 for shape in figure.layout.shapes] == [10, 60]
+
+
+def test_a_study_that_says_too_little_is_refused() -> None:
+    study = optuna.create_study()
+    study.tell(study.ask(), 1.0)
+    with pytest.raises(SpaceError, match="trial 0 has no user attribute 'params'"):
+        plot.history(study, ab.Budget(params=60))
+    with pytest.raises(SpaceError, match="several"):
+        plot.history(optuna.create_study(directions=["minimize"] * 2), ab.Budget(params=60))
+
+
+# Files
+
+
+def test_a_figure_is_saved_as_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
+    figure = plot.marginals({"a": {1: 1.0}})
+    plot.save(figure, tmp_path / "a.HTML")
+    text = (tmp_path / "a.HTML").read_text()
+    assert "the darker, the more networks have it" in text.rpartition("Plotly.newPlot")[2]
+    assert '<script src="' not in text
+    plot.save(figure, str(tmp_path / "a.json"))
+    assert json.loads((tmp_path / "a.json").read_text())["data"][0]["y"] == ["a"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.HTML", "a.json"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    figure = plot.marginals({"a": {1: 1.0}})
+    with pytest.raises(ArchbudgetError, match=r"a\.gif: the name of a plot must end in one of \.html, \.json, \.png"):
+        plot.save(figure, tmp_path / "a.gif")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        plot.save(figure, tmp_path / "nowhere/a.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(importlib.util.find_spec("kaleido") is not None, reason="kaleido is installed")
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_a_picture_without_kaleido_says_what_it_needs(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(ArchbudgetError, match=rf"a\.{kind}: a \.{kind} needs kaleido .* and a Chrome") as caught:
+        plot.save(plot.marginals({"a": {1: 1.0}}), tmp_path / f"a.{kind}")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
