@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 
-from archbudget._feasible import FeasibleSet
+from archbudget._propose import Inside, Question, ask_narrowed, proposer_for
 from archbudget.errors import ArchbudgetError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial, TrialState
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from archbudget._space import Space
 
 REFUSED = "archbudget:refused"
-"""The user attribute of a trial whose enqueued values cannot fit the budget: why."""
+"""The user attribute of a trial whose fixed values cannot fit the budget: why."""
+
+MOST_PARTS = 4
+"""For how many sets of fixed values the candidates that have them are kept at hand."""
 
 _logger = optuna.logging.get_logger(__name__)
 
@@ -29,15 +34,25 @@ _logger = optuna.logging.get_logger(__name__)
 class BudgetSampler(BaseSampler):
     """Keeps every trial of a study inside a budget, whatever sampler proposes the values.
 
-    Each decision of the space is asked of the base sampler on those of its values that can still be completed to a
-    network inside the budget. The distributions stored in the study stay full and static, and parameters that are not
-    in the space go to the base sampler as they are. Values that were enqueued are kept; if they cannot fit, the trial
-    is pruned by `Space.suggest` before anything is trained, and a warning says why.
+    Each trial gets a whole candidate that fits. Random ones, and those with which a base sampler starts, are exactly
+    uniform draws of all that fit; then the base sampler learns, and proposes among those that fit:
+
+    - TPE draws from its density of the good trials, given that a candidate fits, and takes the best by its ratio;
+    - NSGA-II and NSGA-III have their children mended;
+    - CMA-ES and QMC walk a cube each point of which is a candidate that fits;
+    - GP maximises its acquisition over candidates that fit;
+    - any other sampler is asked decision by decision, on the values that can still be completed.
+
+    The distributions stored in the study stay full and static, and parameters that are not in the space go to the base
+    sampler as they are. Values that were enqueued, or fixed by a `PartialFixedSampler`, are kept; if they cannot fit,
+    the trial is pruned by `Space.suggest` before anything is trained, and a warning says why.
+
+    The sampler keeps no state of a trial: threads and processes may share a study.
 
     Args:
         space: The space.
         budget: The budget.
-        base: The sampler that proposes values; `TPESampler()` by default.
+        base: The sampler that proposes values; `TPESampler()` by default. Where it has a seed, all is reproducible.
 
     Raises:
         InfeasibleBudgetError: If no network of the space fits.
@@ -49,20 +64,29 @@ class BudgetSampler(BaseSampler):
         self.space = space
         self.budget = budget
         self.base: BaseSampler = TPESampler() if base is None else base
-        self._feasible = FeasibleSet(space, budget)
-        self._feasible.require_some()
+        fits = space.within(budget)
+        fits.require_some()
+        self._inside = Inside(fits)
+        self._parts: dict[tuple[Any, ...], Inside] = {}
+        learner, _ = _unwrapped(self.base)
+        self._proposer = proposer_for(learner)
+        self._random = _Random(learner)
 
     def __repr__(self) -> str:
         return f"<BudgetSampler {self.budget.describe()}, base {type(self.base).__name__}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.space, self.budget, self.base))
+
     def reseed_rng(self) -> None:
-        """Takes fresh random numbers, for another process."""
+        """Takes fresh random numbers, for another thread or process."""
         self.base.reseed_rng()
+        self._random.reseed()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Checks the values that were enqueued for the trial."""
-        fixed = self._fixed(trial)
-        if fixed is not None:
+        """Checks the values that are fixed for the trial."""
+        fixed = self._fixed(study, trial)
+        if fixed:
             try:
                 reason = self._refusal(fixed)
             except ArchbudgetError as error:
@@ -74,46 +98,67 @@ class BudgetSampler(BaseSampler):
         self.base.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """What the base sampler draws together, without the decisions of the space."""
-        joint = self.base.infer_relative_search_space(study, trial)
-        return {name: distribution for name, distribution in joint.items() if name not in self.space.decisions}
+        """All decisions of the space, and what the base sampler draws together with them."""
+        decisions = self._inside.distributions
+        if self._proposer is None or REFUSED in trial.user_attrs:
+            joint = self.base.infer_relative_search_space(study, trial)
+            return {name: distribution for name, distribution in joint.items() if name not in decisions}
+        _, settled = _unwrapped(self.base)
+        own = self._proposer.own(study, trial, self._inside)
+        own = {name: each for name, each in own.items() if name not in settled}
+        return {**own, **{name: each for name, each in decisions.items() if not each.single()}}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """What the base sampler draws together."""
-        return self.base.sample_relative(study, trial, search_space)
+        """A whole candidate that fits, and what the base sampler draws together with it."""
+        decisions = self._inside.distributions
+        own = {name: each for name, each in search_space.items() if decisions.get(name) != each}
+        # Where a name means something else than in the space, no network is asked for.
+        is_other = len(own) == len(search_space) or not own.keys().isdisjoint(decisions)
+        if self._proposer is None or REFUSED in trial.user_attrs or is_other:
+            return self.base.sample_relative(study, trial, own)
+        inside = self._part(self._fixed(study, trial))
+        proposed = self._proposer.propose(Question(study, trial, inside, own, self._random.of(trial)))
+        return {name: value for name, value in proposed.items() if name in search_space}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """One value; of a decision of the space, one that can still be completed."""
-        if param_name not in self.space.decisions or REFUSED in trial.user_attrs:
+        is_decision = self._inside.distributions.get(param_name) == param_distribution
+        if not is_decision or REFUSED in trial.user_attrs:
             return self.base.sample_independent(study, trial, param_name, param_distribution)
-        allowed = self._allowed(trial, param_name)
-        if len(allowed) == 1:
-            return allowed[0]
-        narrowed, view = _narrow(study, param_name, param_distribution, allowed)
-        if narrowed is None:
-            return self.base.sample_independent(study, trial, param_name, param_distribution)
-        value = self.base.sample_independent(view, trial, param_name, narrowed)
-        if value in allowed:
-            return value
-        # A hull has holes: take the nearest value that is allowed.
-        return min(allowed, key=lambda other: abs(other - value))
+        allowed = self._allowed(study, trial, param_name)
+        return ask_narrowed(self.base, study, trial, param_name, param_distribution, allowed)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Tells the base sampler that a trial has ended."""
         self.base.after_trial(study, trial, state, values)
 
-    def _fixed(self, trial: FrozenTrial) -> dict[str, Any] | None:
-        """The decisions of the space whose values were enqueued; `None` where there are none."""
-        fixed = trial.system_attrs.get("fixed_params", {})
-        return {name: value for name, value in fixed.items() if name in self.space.decisions} or None
+    def _fixed(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """The decisions of the space that the trial is not free to take."""
+        _, outer = _unwrapped(study.sampler)
+        _, inner = _unwrapped(self.base)
+        fixed = {**inner, **outer, **trial.system_attrs.get("fixed_params", {})}
+        return {name: value for name, value in fixed.items() if name in self.space.decisions}
+
+    def _part(self, fixed: dict[str, Any]) -> Inside:
+        """The candidates that have the fixed values."""
+        if not fixed:
+            return self._inside
+        key = tuple(sorted((name, type(value).__name__, repr(value)) for name, value in fixed.items()))
+        part = self._parts.get(key)
+        if part is None:
+            part = self._inside.fix(fixed)
+            if len(self._parts) >= MOST_PARTS:
+                self._parts.clear()
+            self._parts[key] = part
+        return part
 
     def _refusal(self, fixed: dict[str, Any]) -> str | None:
         """Why no candidate with these values fits."""
-        if not self._feasible.fix(fixed).is_empty():
+        if not self._part(fixed).fits.is_empty():
             return None
         given = ", ".join(f"{name}={value!r}" for name, value in fixed.items())
         try:
@@ -123,30 +168,26 @@ class BudgetSampler(BaseSampler):
         found = ", ".join(f"{metric} {value:,}" for metric, value in self.budget.violations(arch.costs).items())
         return f"the network with {given} has {found}; the budget is {self.budget.describe()}"
 
-    def _allowed(self, trial: FrozenTrial, name: str) -> list[Any]:
+    def _allowed(self, study: Study, trial: FrozenTrial, name: str) -> list[Any]:
         """The values of a decision that can still be completed, given the values that the trial has taken."""
-        space = self.space
-        taken = space.indices_of(trial.params)
-        walk = space._diagram.walk()
-        names = list(space.decisions)
+        taken = self.space.indices_of(
+            {taken: value for taken, value in trial.params.items() if taken in self._inside.positions}
+        )
+        fits = self._part(self._fixed(study, trial)).fits
         prefix: list[int] = []
-        while (position := walk.open) is not None and names[position] != name:
-            index = taken[position]
+        while (found := fits.allowed(prefix)) is not None:
+            asked, allowed = found
+            if asked == name:
+                return [value for value, fits in zip(self.space.decisions[name].values, allowed, strict=True) if fits]
+            index = taken[self._inside.positions[asked]]
             if index is None:
-                raise SpaceError(
-                    f"decision '{name}' was asked for before '{names[position]}'; let space.suggest(trial) ask"
-                )
-            walk.choose(index)
+                raise SpaceError(f"decision '{name}' was asked for before '{asked}'; let space.suggest(trial) ask")
             prefix.append(index)
-        fixed = self._fixed(trial)
-        found = (self._feasible if fixed is None else self._feasible.fix(fixed)).allowed(prefix)
-        if found is None:
-            return []
-        return [value for value, fits in zip(space.decisions[name].values, found[1], strict=True) if fits]
+        raise SpaceError(f"decision '{name}' was asked for where it is not active; let space.suggest(trial) ask")
 
 
 def refuse(trial: optuna.trial.BaseTrial) -> None:
-    """Prunes a trial whose enqueued values cannot fit the budget of its sampler.
+    """Prunes a trial whose fixed values cannot fit the budget of its sampler.
 
     Raises:
         optuna.TrialPruned: With the reason.
@@ -156,51 +197,33 @@ def refuse(trial: optuna.trial.BaseTrial) -> None:
         raise optuna.TrialPruned(reason)
 
 
-def _narrow(
-    study: Study, name: str, distribution: BaseDistribution, allowed: list[Any]
-) -> tuple[BaseDistribution | None, Study]:
-    """A distribution over the allowed values, or their hull; and the study as far as it lies within it."""
-    if isinstance(distribution, IntDistribution) and allowed:
-        low, high = min(allowed), max(allowed)
-        return IntDistribution(low, high, log=distribution.log, step=distribution.step), _View.of(
-            study, name, low, high
-        )
-    if isinstance(distribution, CategoricalDistribution) and allowed:
-        return CategoricalDistribution(allowed), _View.of(study, name, *allowed, exact=True)
-    return None, study
+def _unwrapped(sampler: BaseSampler) -> tuple[BaseSampler, dict[str, Any]]:
+    """The sampler within `PartialFixedSampler`s, and the values that they fix."""
+    fixed: dict[str, Any] = {}
+    while isinstance(sampler, PartialFixedSampler):
+        fixed = {**sampler._fixed_params, **fixed}
+        sampler = sampler._base_sampler
+    return sampler, fixed
 
 
-class _View:
-    """A study as a sampler sees it that knows only some values of a parameter: trials with others are left out."""
+class _Random:
+    """Random numbers for each trial: reproducible where the base sampler has a seed."""
 
-    def __init__(self, study: Study, name: str, keep: Any) -> None:
-        self._study = study
-        self._name = name
-        self._keep = keep
+    def __init__(self, base: BaseSampler) -> None:
+        self._lock = threading.Lock()
+        # What a base sampler would draw next from its seed; without one it has no generator yet.
+        known = getattr(base, "_rng", None) or getattr(base, "_cma_rng", None)
+        state = getattr(known, "_rng", None)
+        seed = base.__dict__.get("_seed") if state is None else int(state.randint(2**31 - 1))
+        self._sequence = np.random.SeedSequence(seed)
 
-    @classmethod
-    def of(cls, study: Study, name: str, *values: Any, exact: bool = False) -> Any:
-        """A view of the trials whose value is one of these, or between the first and the last of them."""
-        if exact:
-            known = {(type(value), value) for value in values}
-            return cls(study, name, lambda value: (type(value), value) in known)
-        return cls(study, name, lambda value: values[0] <= value <= values[-1])
+    def of(self, trial: FrozenTrial) -> np.random.Generator:
+        """Fresh random numbers; the number of the trial keeps workers apart that begin with one seed."""
+        with self._lock:
+            (child,) = self._sequence.spawn(1)
+        return np.random.default_rng([*child.generate_state(4).tolist(), trial.number])
 
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(self._study, attribute)
-
-    def _get_trials(self, *args: Any, **kwargs: Any) -> list[FrozenTrial]:
-        return self._filter(self._study._get_trials(*args, **kwargs))
-
-    def get_trials(self, *args: Any, **kwargs: Any) -> list[FrozenTrial]:
-        """The trials that are seen."""
-        return self._filter(self._study.get_trials(*args, **kwargs))
-
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        """The trials that are seen."""
-        return self._filter(self._study.trials)
-
-    def _filter(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        name, keep = self._name, self._keep
-        return [trial for trial in trials if name not in trial.params or keep(trial.params[name])]
+    def reseed(self) -> None:
+        """Forgets the seed."""
+        with self._lock:
+            self._sequence = np.random.SeedSequence()
