@@ -203,7 +203,7 @@ impl Feasible {
     /// For each decision and value how many candidates take it; how many there are; and whether all of these fit.
     fn marginals(&self, py: Python<'_>) -> PyResult<(Vec<Vec<BigUint>>, BigUint, bool)> {
         let marginals = detached(py, |interrupt| self.feasible.marginals(interrupt))?;
-        Ok((marginals.counts, marginals.total, marginals.exact))
+        Ok((marginals.counts.clone(), marginals.total.clone(), marginals.exact))
     }
 
     /// For each decision and value whether some candidate takes it.

@@ -6,26 +6,57 @@ use crate::diagram::{Interrupt, ROOT};
 use crate::{Error, Result};
 
 impl<N: Number> Table<N> {
-    /// For each arc of the graph, how many prefixes lead to it, times how many completions fit; for one of its ways. `W`
-    /// holds the number of all candidates.
+    /// For each arc of the graph, how many candidates use it; for one of its ways. `W` holds the number of all
+    /// candidates.
     pub(super) fn through<W: Number>(&self, widen: impl Fn(&N) -> W, interrupt: Interrupt<'_>) -> Result<Vec<W>> {
         let graph = &self.cells.graph;
         let terminal = graph.terminal();
         let mut through = vec![W::default(); graph.arcs.len()];
-        let mut prefixes: Vec<Vec<W>> = vec![Vec::new(); terminal as usize + 1];
         if graph.empty || terminal == ROOT {
             return Ok(through);
         }
+        // How many prefixes come to each cell of a node; and to each of its completions, where these are gone through.
+        let mut prefixes: Vec<Vec<W>> = vec![Vec::new(); terminal as usize + 1];
+        let mut before: Vec<Vec<W>> = vec![Vec::new(); terminal as usize + 1];
         prefixes[ROOT as usize] = vec![W::of(1)];
         for node in 0..terminal {
-            if interrupt() {
-                return Err(Error::interrupted());
+            let mut own = std::mem::take(&mut prefixes[node as usize]);
+            let weights = std::mem::take(&mut before[node as usize]);
+            if self.cells.is_scattered(node) {
+                let mut completion = 0;
+                if !own.is_empty() {
+                    self.cells.sum_before(node, &mut own);
+                }
+                for arc in graph.arcs_of(node) {
+                    if interrupt() {
+                        return Err(Error::interrupted());
+                    }
+                    let next = &mut before[graph.arcs[arc].end as usize];
+                    let each = W::of(graph.ways(arc));
+                    self.cells.each_completion(node, arc, |item, ways, last| {
+                        let mut prefixes = weights.get(completion).cloned().unwrap_or_default();
+                        completion += 1;
+                        if let Some(more) = last.and_then(|last| own.get(last)) {
+                            prefixes.add(more);
+                        }
+                        if !prefixes.is_nothing() {
+                            through[arc].add_product(&prefixes, &W::of(ways));
+                            if next.len() <= item {
+                                next.resize(item + 1, W::default());
+                            }
+                            next[item].add_product(&prefixes, &each);
+                        }
+                    });
+                }
+                continue;
             }
-            let own = std::mem::take(&mut prefixes[node as usize]);
             if own.is_empty() {
                 continue;
             }
             for arc in graph.arcs_of(node) {
+                if interrupt() {
+                    return Err(Error::interrupted());
+                }
                 let end = graph.arcs[arc].end;
                 let next = &mut prefixes[end as usize];
                 if next.is_empty() {

@@ -101,6 +101,7 @@ pub struct Feasible {
     memory: usize,
     graph: OnceLock<Arc<Graph>>,
     answer: OnceLock<Answer>,
+    marginals: OnceLock<Marginals>,
     /// Candidates that were drawn, and those among them that fit.
     drawn: AtomicU64,
     accepted: AtomicU64,
@@ -241,6 +242,7 @@ impl Feasible {
             memory,
             graph: OnceLock::new(),
             answer: OnceLock::new(),
+            marginals: OnceLock::new(),
             drawn: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             open_prefixes: prefix::Known::default(),
@@ -644,7 +646,10 @@ impl Feasible {
     ///
     /// # Errors
     /// As [`Self::count`].
-    pub fn marginals(&self, interrupt: Interrupt<'_>) -> Result<Marginals> {
+    pub fn marginals(&self, interrupt: Interrupt<'_>) -> Result<&Marginals> {
+        if let Some(known) = self.marginals.get() {
+            return Ok(known);
+        }
         let answer = self.answer(interrupt)?;
         let total = answer.total();
         let narrow = total.to_u64().is_some();
@@ -657,11 +662,8 @@ impl Feasible {
             AnyTable::Wide(table) => self.by_value(answer, &table.through(Number::big, interrupt)?),
             AnyTable::Big(table) => self.by_value(answer, &table.through(Clone::clone, interrupt)?),
         };
-        Ok(Marginals {
-            counts,
-            total,
-            exact: answer.rounded.is_none(),
-        })
+        let exact = answer.rounded.is_none();
+        Ok(self.marginals.get_or_init(|| Marginals { counts, total, exact }))
     }
 
     /// Adds up what goes through arcs by the values that they stand for.

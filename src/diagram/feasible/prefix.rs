@@ -235,7 +235,7 @@ impl Feasible {
                 }
             }
             Judge::Table(_) => {
-                for (occurs, counts) in occurs.iter_mut().zip(self.marginals(interrupt)?.counts) {
+                for (occurs, counts) in occurs.iter_mut().zip(&self.marginals(interrupt)?.counts) {
                     for (occurs, count) in occurs.iter_mut().zip(counts) {
                         *occurs = !count.is_zero();
                     }

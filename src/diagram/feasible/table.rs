@@ -331,7 +331,8 @@ impl Cells {
         })
     }
 
-    fn is_scattered(&self, node: u32) -> bool {
+    /// Whether the completions of a node are gone through one by one.
+    pub(super) fn is_scattered(&self, node: u32) -> bool {
         match &self.kind {
             Kind::All { special, .. } => special.scattered.get(node as usize).copied().unwrap_or(false),
             Kind::Reached { .. } => false,
@@ -510,48 +511,73 @@ impl Cells {
         }
     }
 
-    /// Counts the completions of each cell of a node by going through them: each belongs to the cells up to the last in
-    /// which it fits.
-    fn scatter<N: Number>(&self, node: u32, own: &mut [N]) {
+    /// Calls back with each completion along an arc of a node whose completions are gone through: its place among those
+    /// of the next node, how many ways it stands for, and the last cell in which it fits, if any.
+    pub(super) fn each_completion(&self, node: u32, arc: usize, mut found: impl FnMut(usize, u64, Option<usize>)) {
         let Kind::All { axes, special, .. } = &self.kind else {
             return;
         };
         let graph = &self.graph;
-        let axes: Vec<_> = axes.iter().map(|axes| &axes[node as usize]).collect();
-        let dims = axes.len();
-        for arc in graph.arcs_of(node) {
-            let Some(items) = special.items(graph.arcs[arc].end) else {
-                continue;
-            };
-            let cost = graph.cost(arc);
-            if let ([axis], [cost]) = (&axes[..], cost) {
-                let (high, each) = (graph.windows[0].high, N::of(graph.ways(arc)));
-                for (after, &ways) in items.costs.iter().zip(&items.ways) {
-                    if let Some(last) = axis.within(cost + after, high).checked_sub(1) {
-                        own[last].add_product(&N::of(ways), &each);
-                    }
-                }
-                continue;
+        let Some(items) = special.items(graph.arcs[arc].end) else {
+            return;
+        };
+        let cost = graph.cost(arc);
+        if let ([axes], [cost]) = (&axes[..], cost) {
+            let (axis, high) = (&axes[node as usize], graph.windows[0].high);
+            for (item, (after, &ways)) in items.costs.iter().zip(&items.ways).enumerate() {
+                found(item, ways, axis.within(cost + after, high).checked_sub(1));
             }
-            for (costs, &ways) in items.costs.chunks_exact(dims).zip(&items.ways) {
-                let last = (0..dims).try_fold(0, |cell, dim| {
-                    let within = axes[dim].within(cost[dim] + costs[dim], graph.windows[dim].high);
-                    Some(cell * axes[dim].len() + within.checked_sub(1)?)
-                });
-                if let Some(last) = last {
-                    own[last].add_product(&N::of(ways), &N::of(graph.ways(arc)));
-                }
-            }
+            return;
         }
-        let mut stride = 1;
-        for axis in axes.iter().rev() {
-            let block = stride * axis.len();
-            for block in own.chunks_exact_mut(block) {
-                for cell in (0..block.len() - stride).rev() {
-                    let (before, after) = block.split_at_mut(cell + stride);
-                    before[cell].add(&after[0]);
+        let dims = axes.len();
+        for (item, (costs, &ways)) in items.costs.chunks_exact(dims).zip(&items.ways).enumerate() {
+            let last = (0..dims).try_fold(0, |cell, dim| {
+                let axis = &axes[dim][node as usize];
+                let within = axis.within(cost[dim] + costs[dim], graph.windows[dim].high);
+                Some(cell * axis.len() + within.checked_sub(1)?)
+            });
+            found(item, ways, last);
+        }
+    }
+
+    /// Counts the completions of each cell of a node by going through them: each belongs to the cells up to the last in
+    /// which it fits.
+    fn scatter<N: Number>(&self, node: u32, own: &mut [N]) {
+        for arc in self.graph.arcs_of(node) {
+            let each = N::of(self.graph.ways(arc));
+            self.each_completion(node, arc, |_, ways, last| {
+                if let Some(last) = last {
+                    own[last].add_product(&N::of(ways), &each);
                 }
+            });
+        }
+        // From each cell to all before it, one constraint after the other.
+        self.each_block(node, own, |stride, block| {
+            for cell in (stride..block.len()).rev() {
+                let (before, after) = block.split_at_mut(cell);
+                before[cell - stride].add(&after[0]);
             }
+        });
+    }
+
+    /// Makes the number of each cell of a node that of all cells up to it.
+    pub(super) fn sum_before<N: Number>(&self, node: u32, own: &mut [N]) {
+        self.each_block(node, own, |stride, block| {
+            for cell in stride..block.len() {
+                let (before, after) = block.split_at_mut(cell);
+                after[0].add(&before[cell - stride]);
+            }
+        });
+    }
+
+    /// For each constraint, calls back with each block of cells that differ in it or in later ones, and with how far its
+    /// classes are apart.
+    fn each_block<N>(&self, node: u32, own: &mut [N], mut work: impl FnMut(usize, &mut [N])) {
+        let Kind::All { axes, .. } = &self.kind else { return };
+        let mut stride = 1;
+        for axes in axes.iter().rev() {
+            let block = stride * axes[node as usize].len();
+            own.chunks_exact_mut(block).for_each(|block| work(stride, block));
             stride = block;
         }
     }
