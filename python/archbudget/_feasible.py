@@ -352,18 +352,20 @@ class FeasibleSet:
             raise SpaceError(f"after these choices it is not '{decision}' that is asked for, but '{name}'")
         return name, found[1]
 
-    def shares(self, taken: Mapping[str, Scalar]) -> tuple[str, list[float]] | None:
+    def shares(self, prefix: Sequence[int]) -> tuple[str, list[float]] | None:
         """The decision that follows some taken ones, and for each of its values the share of the completions that fit.
 
         Args:
-            taken: The values taken so far, by the names of their decisions.
+            prefix: The indices of the values taken so far, in the order in which the decisions are asked for.
 
         Returns:
             `None` when the candidate is complete. The shares are exact where the count is; otherwise the values that
             can be completed share evenly.
+
+        Raises:
+            SpaceError: If an index is outside of its domain.
         """
-        self.space._check_names(taken, "choices")
-        found = self._core.shares(self.space.indices_of(taken))
+        found = self._core.shares(list(prefix))
         return None if found is None else (self.space._names[found[0]], found[1])
 
     def require_some(self) -> None:

@@ -160,10 +160,9 @@ impl Feasible {
         detached(py, |interrupt| self.feasible.allowed(taken, interrupt))
     }
 
-    /// The decision after choices by decision, and for each of its values the share of the completions that take it.
-    fn shares(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Option<(usize, Vec<f64>)>> {
-        let taken = Taken::ByDecision(&choices, None);
-        detached(py, |interrupt| self.feasible.shares(taken, interrupt))
+    /// The decision after a prefix of indices, and for each of its values the share of the completions that take it.
+    fn shares(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<f64>)>> {
+        detached(py, |interrupt| self.feasible.shares(Taken::InOrder(&prefix), interrupt))
     }
 
     /// Draws candidates uniformly into a contiguous (decisions, n) array of 8, 16 or 32 bits.

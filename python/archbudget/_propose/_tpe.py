@@ -251,8 +251,8 @@ def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
     best = int(np.argmax(first.scores(rows, own)))
     row = rows[best]
     chosen = {name: first.space[name].to_external_repr(values[best].item()) for name, values in own.items()}
+    active = set(inside.active(row))
     for block in blocks[1:]:
-        active = set(inside.active(row))
         if block.positions and not active & set(block.positions):
             continue
         kernels = block.pick(n, rng)
@@ -263,7 +263,9 @@ def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
         own = block.draw_own(kernels, rng)
         scores = np.where(inside.holds(moves), block.scores(moves, own), -np.inf)
         best = int(np.argmax(scores))
-        row = moves[best]
+        if best:
+            row = moves[best]
+            active = set(inside.active(row))
         chosen |= {name: block.space[name].to_external_repr(values[best].item()) for name, values in own.items()}
     return row, chosen
 

@@ -408,32 +408,12 @@ impl Graph {
         part
     }
 
-    /// The same graph where every constraint has only an upper bound: a range becomes two constraints.
-    pub(super) fn one_sided(&self) -> Self {
-        let dims = self.dims();
-        let mut columns = Vec::new();
-        for (dim, window) in self.windows.iter().enumerate() {
-            let costs: Vec<i64> = (0..self.arcs.len()).map(|arc| self.costs[arc * dims + dim]).collect();
-            if window.low > 0 {
-                let most = self.completions(&costs, i64::max);
-                let mut missing = costs.clone();
-                self.reduce(&mut missing, |from, cost, to| most[from] - cost - most[to]);
-                columns.push(Column {
-                    costs: missing,
-                    window: Window {
-                        low: 0,
-                        high: most[ROOT as usize] - window.low,
-                    },
-                });
-            }
-            columns.push(Column {
-                costs,
-                window: Window { low: 0, ..*window },
-            });
+    /// The same graph with other windows, none of them beyond what its arcs allow.
+    pub(super) fn with_windows(&self, windows: Vec<Window>) -> Self {
+        Self {
+            windows,
+            ..self.clone()
         }
-        let mut graph = self.clone();
-        graph.bind(columns);
-        graph
     }
 }
 

@@ -33,11 +33,16 @@ impl<N: Number> Table<N> {
                     }
                     let next = &mut before[graph.arcs[arc].end as usize];
                     let each = W::of(graph.ways(arc));
-                    self.cells.each_completion(node, arc, |item, ways, last| {
+                    self.cells.each_completion(node, arc, |item, ways, ranges| {
                         let mut prefixes = weights.get(completion).cloned().unwrap_or_default();
                         completion += 1;
-                        if let Some(more) = last.and_then(|last| own.get(last)) {
-                            prefixes.add(more);
+                        if !own.is_empty() {
+                            let mut beyond = W::default();
+                            self.cells.each_corner(node, ranges, |last, subtract| {
+                                let sum = if subtract { &mut beyond } else { &mut prefixes };
+                                sum.wrapping_add(&own[last]);
+                            });
+                            prefixes.wrapping_subtract(&beyond);
                         }
                         if !prefixes.is_nothing() {
                             through[arc].add_product(&prefixes, &W::of(ways));

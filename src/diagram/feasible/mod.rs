@@ -29,7 +29,7 @@ use axis::{Effort, Rounding};
 use composite::Composites;
 pub use distribution::Distribution;
 pub use extreme::End;
-use graph::Graph;
+use graph::{Graph, Window};
 use members::{Place, Rank, Ranks, Step};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
@@ -316,7 +316,8 @@ impl Feasible {
         let cells = if graph.dims() <= 1 {
             let axes = (0..graph.dims()).map(|dim| axis::exact(graph, dim, effort, interrupt));
             let axes = axes.collect::<Result<_>>()?;
-            let cells = Cells::all(Arc::clone(graph), axes, Special::default(), Rounding::Up);
+            let rounding = vec![Rounding::Up; graph.dims()];
+            let cells = Cells::all(Arc::clone(graph), axes, Special::default(), rounding);
             let (count, work) = cells.size();
             if count > most || work > EXACT_WORK {
                 return Ok(None);
@@ -339,19 +340,26 @@ impl Feasible {
 
     /// The rounded table that comes close, or as close as the limits allow.
     fn rounded(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Answer> {
-        let composites = Composites::new(graph.one_sided(), interrupt)?;
-        let width = Width::of(&composites.graph);
-        let plans = Plans::new(&composites, self.memory, interrupt)?;
-        let cells = |classes, rounding| plans.cells(classes, rounding);
-        let fits = |classes: usize, work: usize| {
-            let (count, steps) = cells(classes, Rounding::Down).size();
-            count <= self.memory / width.bytes() && steps <= work
+        let composites = Composites::new((**graph).clone(), interrupt)?;
+        let graph = &composites.graph;
+        let width = Width::of(graph);
+        let wraps = !matches!(width, Width::Big);
+        let plans = |graph: &Arc<Graph>, one_sided| {
+            let rounding = graph.windows.iter().zip(&composites.graph.windows);
+            // Sums of a range are rounded down for both bounds, and its ends moved instead.
+            let rounding = rounding.map(|(_, own)| if own.low > 0 { Rounding::Down } else { one_sided });
+            Plans::new(graph, rounding.collect(), self.memory, wraps, interrupt)
         };
+        let plain = plans(graph, Rounding::Down)?;
         let finest = |work: usize| {
+            let fits = |classes: usize| {
+                let (count, steps) = plain.cells(classes).size();
+                count <= self.memory / width.bytes() && steps <= work
+            };
             let (mut low, mut high) = (2, 1 << 24);
             while high - low > low / 64 + 1 {
                 let middle = low + (high - low) / 2;
-                if fits(middle, work) {
+                if fits(middle) {
                     low = middle;
                 } else {
                     high = middle;
@@ -362,13 +370,36 @@ impl Feasible {
         let limit = finest(ROUNDED_WORK);
         let mut classes = finest(ROUNDED_WORK / 16).max(64).min(limit);
         loop {
-            let make = |rounding| width.table(cells(classes, rounding), interrupt);
+            let errors = plain.errors(classes);
+            let make = |upper: bool| -> Result<Option<AnyTable>> {
+                let moved = graph.windows.iter().zip(&errors).map(|(&window, error)| match window {
+                    window if window.low <= 0 => window,
+                    Window { low, high } if upper => Window { low: low - error, high },
+                    Window { low, high } => Window {
+                        low,
+                        high: high - error,
+                    },
+                });
+                let windows: Vec<_> = moved.collect();
+                if windows.iter().any(|window| window.low > window.high) {
+                    return Ok(None);
+                }
+                let graph = Arc::new(graph.with_windows(windows));
+                let plans = plans(&graph, if upper { Rounding::Down } else { Rounding::Up })?;
+                width.table(plans.cells(classes), interrupt).map(Some)
+            };
             let (lower, table) = std::thread::scope(|scope| {
-                let lower = scope.spawn(|| make(Rounding::Up).map(|table| table.total()));
-                let upper = make(Rounding::Down);
-                (lower.join().unwrap_or_else(|_| Err(Error::interrupted())), upper)
+                let lower =
+                    scope.spawn(|| make(false).map(|table| table.map_or_else(BigUint::zero, |table| table.total())));
+                let upper = make(true);
+                (
+                    lower.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    upper,
+                )
             });
-            let (lower, table) = (lower?, table?);
+            let (lower, Some(table)) = (lower?, table?) else {
+                return Err(Error::interrupted());
+            };
             let (ranks, upper) = (table.ranks(), table.total());
             let excess = ratio(&upper, &lower) - 1.0;
             if excess <= CLOSE || classes >= limit {

@@ -8,6 +8,10 @@ pub(super) trait Number: Clone + Default + Ord + Send + Sync + std::fmt::Debug +
     fn of(ways: u64) -> Self;
     fn add(&mut self, other: &Self);
     fn subtract(&mut self, other: &Self);
+    /// Adds, on the way to a number that fits although what lies between may not.
+    fn wrapping_add(&mut self, other: &Self);
+    /// Subtracts, in the same way.
+    fn wrapping_subtract(&mut self, other: &Self);
     /// Adds the product.
     fn add_product(&mut self, other: &Self, ways: &Self);
     fn is_nothing(&self) -> bool;
@@ -49,6 +53,16 @@ macro_rules! machine_numbers {
             #[inline]
             fn subtract(&mut self, other: &Self) {
                 *self -= other;
+            }
+
+            #[inline]
+            fn wrapping_add(&mut self, other: &Self) {
+                *self = <$kind>::wrapping_add(*self, *other);
+            }
+
+            #[inline]
+            fn wrapping_subtract(&mut self, other: &Self) {
+                *self = <$kind>::wrapping_sub(*self, *other);
             }
 
             #[inline]
@@ -100,6 +114,15 @@ impl Number for BigUint {
     }
 
     fn subtract(&mut self, other: &Self) {
+        *self -= other;
+    }
+
+    fn wrapping_add(&mut self, other: &Self) {
+        *self += other;
+    }
+
+    /// Big numbers cannot go below zero on the way either.
+    fn wrapping_subtract(&mut self, other: &Self) {
         *self -= other;
     }
 

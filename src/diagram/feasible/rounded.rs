@@ -4,7 +4,6 @@
 //! What lies between has a grid of sums, as fine as memory and work allow, and a sum is rounded each time it comes to one.
 
 use super::axis::{self, Axis, Effort, Rounding};
-use super::composite::Composites;
 use super::graph::Graph;
 use super::table::{Cells, Items, Points, Special};
 use crate::Result;
@@ -51,12 +50,22 @@ pub(super) struct Plans {
     nodes: Vec<Plan>,
     special: Special,
     limits: Limits,
+    rounding: Vec<Rounding>,
 }
 
 impl Plans {
-    pub(super) fn new(composites: &Composites, memory: usize, interrupt: Interrupt<'_>) -> Result<Self> {
+    /// Plans for a graph; `rounding` says what becomes of sums in each constraint. With `wraps`, numbers may go below zero
+    /// on the way to a sum.
+    pub(super) fn new(
+        graph: &Arc<Graph>,
+        rounding: Vec<Rounding>,
+        memory: usize,
+        wraps: bool,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Self> {
         let limits = Limits::of(memory);
-        let graph = Arc::clone(&composites.graph);
+        let graph = Arc::clone(graph);
+        let may_scatter = wraps || graph.windows.iter().all(|window| window.low <= 0);
         let dims = graph.dims();
         let effort = Effort {
             node: (memory >> 14).max(16),
@@ -84,7 +93,8 @@ impl Plans {
                 continue;
             }
             let mut ends = graph.arcs_of(node).map(|arc| graph.arcs[arc].end as usize);
-            scattered[place] = passed[place] <= limits.scattered && ends.all(|end| exact[end] && items[end].is_some());
+            scattered[place] =
+                may_scatter && passed[place] <= limits.scattered && ends.all(|end| exact[end] && items[end].is_some());
             let lists: Option<Vec<_>> = backward.iter().map(|lists| lists[place].clone()).collect();
             plans[place] = Plan::Grid;
             if let Some(lists) = lists {
@@ -111,29 +121,59 @@ impl Plans {
                 ..Special::default()
             },
             limits,
+            rounding,
         })
     }
 
+    /// For each constraint, by how much the rounded sum of a candidate may differ from its own, with so many classes.
+    pub(super) fn errors(&self, classes: usize) -> Vec<i64> {
+        let graph = &self.graph;
+        let terminal = graph.terminal();
+        let dims = (0..graph.dims()).map(|dim| {
+            let mut errors = vec![0; terminal as usize + 1];
+            for node in 0..terminal {
+                let mut error = errors[node as usize];
+                if self.nodes[node as usize] == Plan::Grid
+                    && let Axis::Grid { step, .. } = axis::grid(graph, node, dim, self.classes_of(node, classes))
+                {
+                    error += step - 1;
+                }
+                for arc in graph.arcs_of(node) {
+                    let after: &mut i64 = &mut errors[graph.arcs[arc].end as usize];
+                    *after = (*after).max(error);
+                }
+            }
+            errors[terminal as usize]
+        });
+        dims.collect()
+    }
+
+    /// How many classes the grid of a node has, where others have so many.
+    fn classes_of(&self, node: u32, classes: usize) -> usize {
+        if !self.special.scattered[node as usize] {
+            return classes;
+        }
+        let most = (self.limits.free as f64).powf(1.0 / self.graph.dims() as f64) as usize;
+        classes.saturating_mul(4).min(most).max(classes)
+    }
+
     /// The cells with so many classes in each constraint.
-    pub(super) fn cells(&self, classes: usize, rounding: Rounding) -> Cells {
+    pub(super) fn cells(&self, classes: usize) -> Cells {
         let dims = self.graph.dims();
         let axes = (0..dims).map(|dim| {
             let nodes = (0..).zip(&self.nodes);
             let axes = nodes.map(|(node, plan)| match plan {
                 Plan::Exact(axes) => axes[dim].clone(),
-                Plan::Grid => {
-                    let free = if self.special.scattered[node as usize] {
-                        let most = (self.limits.free as f64).powf(1.0 / dims as f64) as usize;
-                        classes.saturating_mul(4).min(most).max(classes)
-                    } else {
-                        classes
-                    };
-                    axis::grid(&self.graph, node, dim, free)
-                }
+                Plan::Grid => axis::grid(&self.graph, node, dim, self.classes_of(node, classes)),
             });
             axes.collect()
         });
-        Cells::all(Arc::clone(&self.graph), axes.collect(), self.special.clone(), rounding)
+        Cells::all(
+            Arc::clone(&self.graph),
+            axes.collect(),
+            self.special.clone(),
+            self.rounding.clone(),
+        )
     }
 }
 

@@ -28,7 +28,8 @@ const MAPS: usize = 1 << 24;
 pub(super) struct Cells {
     pub(super) graph: Arc<Graph>,
     kind: Kind,
-    pub(super) rounding: Rounding,
+    /// What becomes of sums between two items of a coarse grid, in each constraint.
+    rounding: Vec<Rounding>,
 }
 
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Special {
 
 impl Cells {
     /// All combinations of classes.
-    pub(super) fn all(graph: Arc<Graph>, axes: Vec<Vec<Axis>>, special: Special, rounding: Rounding) -> Self {
+    pub(super) fn all(graph: Arc<Graph>, axes: Vec<Vec<Axis>>, special: Special, rounding: Vec<Rounding>) -> Self {
         Self {
             graph,
             kind: Kind::All {
@@ -191,7 +192,7 @@ impl Cells {
                     graph.cost(arc)[0],
                     &axes[graph.arcs[arc].end as usize],
                     high,
-                    self.rounding,
+                    self.rounding[0],
                 );
                 items += match &map {
                     Map::Shift { .. } => 0,
@@ -299,7 +300,7 @@ impl Cells {
         Ok(Some(Self {
             graph,
             kind: Kind::Reached { counts, next },
-            rounding: Rounding::Up,
+            rounding: vec![Rounding::Up; dims],
         }))
     }
 
@@ -362,9 +363,10 @@ impl Cells {
         if let Some(points) = special.points(node) {
             return points.places.get(sums).map(|&place| place as usize);
         }
-        sums.iter().zip(axes).try_fold(0, |cell, (&sum, axes)| {
+        let mut sums = sums.iter().zip(axes).zip(&self.rounding);
+        sums.try_fold(0, |cell, ((&sum, axes), &rounding)| {
             let axis = &axes[node as usize];
-            Some(cell * axis.len() + axis.class(sum, self.rounding)?)
+            Some(cell * axis.len() + axis.class(sum, rounding)?)
         })
     }
 
@@ -400,7 +402,10 @@ impl Cells {
         let costs = self.graph.cost(arc);
         let windows = &self.graph.windows;
         let dims = axes.iter().zip(costs).zip(windows);
-        dims.map(|((axes, &cost), window)| axes[node as usize].map(cost, &axes[end], window.high, self.rounding))
+        dims.zip(&self.rounding)
+            .map(|(((axes, &cost), window), &rounding)| {
+                axes[node as usize].map(cost, &axes[end], window.high, rounding)
+            })
             .collect()
     }
 
@@ -512,8 +517,8 @@ impl Cells {
     }
 
     /// Calls back with each completion along an arc of a node whose completions are gone through: its place among those
-    /// of the next node, how many ways it stands for, and the last cell in which it fits, if any.
-    pub(super) fn each_completion(&self, node: u32, arc: usize, mut found: impl FnMut(usize, u64, Option<usize>)) {
+    /// of the next node, how many ways it stands for, and the range of the classes in which it fits, in each constraint.
+    pub(super) fn each_completion(&self, node: u32, arc: usize, mut found: impl FnMut(usize, u64, &[Range<usize>])) {
         let Kind::All { axes, special, .. } = &self.kind else {
             return;
         };
@@ -522,40 +527,63 @@ impl Cells {
             return;
         };
         let cost = graph.cost(arc);
-        if let ([axes], [cost]) = (&axes[..], cost) {
-            let (axis, high) = (&axes[node as usize], graph.windows[0].high);
-            for (item, (after, &ways)) in items.costs.iter().zip(&items.ways).enumerate() {
-                found(item, ways, axis.within(cost + after, high).checked_sub(1));
-            }
-            return;
-        }
         let dims = axes.len();
+        let mut ranges = vec![0..0; dims];
         for (item, (costs, &ways)) in items.costs.chunks_exact(dims).zip(&items.ways).enumerate() {
-            let last = (0..dims).try_fold(0, |cell, dim| {
-                let axis = &axes[dim][node as usize];
-                let within = axis.within(cost[dim] + costs[dim], graph.windows[dim].high);
-                Some(cell * axis.len() + within.checked_sub(1)?)
-            });
-            found(item, ways, last);
+            for (dim, range) in ranges.iter_mut().enumerate() {
+                let (axis, window) = (&axes[dim][node as usize], graph.windows[dim]);
+                let own = cost[dim] + costs[dim];
+                let below = if window.low > 0 {
+                    axis.within(own, window.low - 1)
+                } else {
+                    0
+                };
+                *range = below..axis.within(own, window.high).max(below);
+            }
+            found(item, ways, &ranges);
         }
     }
 
-    /// Counts the completions of each cell of a node by going through them: each belongs to the cells up to the last in
-    /// which it fits.
+    /// Calls back with the last cell of each part whose cells up to it, added and subtracted in turn, make up some ranges
+    /// of classes; and whether it is to be subtracted.
+    pub(super) fn each_corner(&self, node: u32, ranges: &[Range<usize>], mut found: impl FnMut(usize, bool)) {
+        let Kind::All { axes, .. } = &self.kind else { return };
+        for corner in 0..1_usize << ranges.len() {
+            let last = ranges
+                .iter()
+                .zip(axes)
+                .enumerate()
+                .try_fold(0, |cell, (dim, (range, axes))| {
+                    let end = if corner >> dim & 1 == 1 { range.start } else { range.end };
+                    Some(cell * axes[node as usize].len() + end.checked_sub(1)?)
+                });
+            if let Some(last) = last {
+                found(last, corner.count_ones() % 2 == 1);
+            }
+        }
+    }
+
+    /// Counts the completions of each cell of a node by going through them.
     fn scatter<N: Number>(&self, node: u32, own: &mut [N]) {
         for arc in self.graph.arcs_of(node) {
             let each = N::of(self.graph.ways(arc));
-            self.each_completion(node, arc, |_, ways, last| {
-                if let Some(last) = last {
-                    own[last].add_product(&N::of(ways), &each);
-                }
+            self.each_completion(node, arc, |_, ways, ranges| {
+                let mut all = N::default();
+                all.add_product(&N::of(ways), &each);
+                self.each_corner(node, ranges, |last, subtract| {
+                    if subtract {
+                        own[last].wrapping_subtract(&all);
+                    } else {
+                        own[last].wrapping_add(&all);
+                    }
+                });
             });
         }
         // From each cell to all before it, one constraint after the other.
         self.each_block(node, own, |stride, block| {
             for cell in (stride..block.len()).rev() {
                 let (before, after) = block.split_at_mut(cell);
-                before[cell - stride].add(&after[0]);
+                before[cell - stride].wrapping_add(&after[0]);
             }
         });
     }
@@ -577,6 +605,9 @@ impl Cells {
         let mut stride = 1;
         for axes in axes.iter().rev() {
             let block = stride * axes[node as usize].len();
+            if block == 0 {
+                return;
+            }
             own.chunks_exact_mut(block).for_each(|block| work(stride, block));
             stride = block;
         }
