@@ -30,3 +30,22 @@ def test_the_numbers_beside_the_calls_are_those_that_are_returned() -> None:
     fits = space.within(ab.Budget(params=60_000, macs=5_000_000)).count()
     for line in (f"# {space.size} distinct", f"# {fits}: exact", f"# {(arch.params, arch.macs)}"):
         assert line in BLOCKS[1]
+
+
+def test_the_answers_about_what_fits_are_those_that_are_returned() -> None:
+    names: dict[str, object] = {"ab": ab, "layers": ab.layers}
+    exec(BLOCKS[1].split("space.size")[0], names)
+    block = BLOCKS[2]
+    shown = 0
+    for line in block.splitlines():
+        code, _, answer = line.partition("#")
+        if code.startswith(("fits =", "small =")):
+            exec(code, names)
+        elif re.match(r" [\d{I]", answer):
+            value = eval(code, names)
+            if isinstance(value, dict):
+                value = {key: round(share, 3) for key, share in value.items()}
+            value = round(value, 4) if isinstance(value, float) else value
+            assert answer.strip().startswith(repr(value)), line
+            shown += 1
+    assert shown == 6

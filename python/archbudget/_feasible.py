@@ -122,8 +122,9 @@ class FeasibleSet:
             seed: The same seed gives the same draw, on any number of threads; `None` takes a fresh one.
 
         Returns:
-            `n` candidates, index 0 where a decision is inactive. O(n * D). Where costs are rounded, draws come from the
-            rounded superset and those that do not fit are rejected; `acceptance` says how many were kept.
+            `n` candidates, index 0 where a decision is inactive. O(n * D). Where costs are rounded, draws come from a
+            superset (the rounded one, or what one of several bounds allows) and those that do not fit are rejected;
+            `acceptance` says how many were kept.
 
         Raises:
             SpaceError: If `n` is not an integer of at least 0.

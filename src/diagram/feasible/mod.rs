@@ -3,7 +3,7 @@
 //! [`graph`] is the part of the diagram that the budget leaves, with the costs that it bounds in simple terms. [`axis`]
 //! says which sums of a constraint the completions of a node can tell apart; [`table`] counts the completions of each
 //! such cell. That is again a diagram, of the feasible candidates alone, and every question is a pass over it:
-//! [`members`] (rank, the candidate of a rank, and so samples), [`marginals`], [`extreme`].
+//! [`members`] (rank, the candidate of a rank), [`draw`] (samples), [`marginals`], [`extreme`].
 //!
 //! Where an exact table would take too much memory or work, sums are rounded: down for a superset, which is counted and
 //! sampled from, and up for a subset, which is counted too. [`composite`] keeps the number of roundings small.
@@ -11,6 +11,7 @@
 mod axis;
 mod composite;
 mod distribution;
+mod draw;
 mod extreme;
 mod graph;
 mod marginals;
@@ -21,7 +22,7 @@ mod rounded;
 mod table;
 
 use super::parallel::{Workers, default_threads, work_off};
-use super::sample::{BLOCK, Index, below, blocks, stream};
+use super::sample::{BLOCK, Index, blocks};
 use super::{Diagram, Interrupt, ROOT};
 use crate::space::Program;
 use crate::{Error, ErrorKind, Result};
@@ -30,13 +31,11 @@ use composite::Composites;
 pub use distribution::Distribution;
 pub use extreme::End;
 use graph::{Graph, Window};
-use members::{Place, Rank, Ranks, Step};
+use members::Ranks;
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 use number::Number;
 pub use prefix::Taken;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 use rounded::Plans;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -88,9 +87,6 @@ const STORED_STEPS: usize = 1 << 26;
 /// How close the bounds of a rounded count shall be: `upper / lower - 1`.
 const CLOSE: f64 = 0.01;
 
-/// How often a sample is drawn again before it counts as too rare to be drawn.
-const TRIES: usize = 1 << 20;
-
 /// The candidates of a diagram that keep some bounds. What was asked for once is remembered.
 #[derive(Debug)]
 pub struct Feasible {
@@ -102,6 +98,8 @@ pub struct Feasible {
     graph: OnceLock<Arc<Graph>>,
     answer: OnceLock<Answer>,
     marginals: OnceLock<Marginals>,
+    /// A set that is larger and drawn from faster, where there is one.
+    superset: OnceLock<Option<Box<Feasible>>>,
     /// Candidates that were drawn, and those among them that fit.
     drawn: AtomicU64,
     accepted: AtomicU64,
@@ -243,6 +241,7 @@ impl Feasible {
             graph: OnceLock::new(),
             answer: OnceLock::new(),
             marginals: OnceLock::new(),
+            superset: OnceLock::new(),
             drawn: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             open_prefixes: prefix::Known::default(),
@@ -445,139 +444,6 @@ impl Feasible {
         )
     }
 
-    fn nothing_fits() -> Error {
-        Error::new(
-            ErrorKind::Argument,
-            "no candidate fits the budget, so none can be drawn",
-        )
-    }
-
-    /// Draws `n` candidates uniformly and independently among those that fit; as [`Diagram::sample`].
-    ///
-    /// # Errors
-    /// `Argument` where nothing fits; `Limit` where none of many candidates of the rounded superset fits; `Interrupted`.
-    pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
-        let answer = self.answer(workers.interrupt)?;
-        with!(answer.table, table => self.sample_from(answer, table, seed, n, columns, workers))
-    }
-
-    fn sample_from<T: Index, N: Number>(
-        &self,
-        answer: &Answer,
-        table: &Table<N>,
-        seed: u64,
-        n: usize,
-        columns: &mut [T],
-        workers: Workers<'_>,
-    ) -> Result<()> {
-        self.check_columns(n, columns.len())?;
-        let total = table.total();
-        if n > 0 && total.is_zero() {
-            return Err(Self::nothing_fits());
-        }
-        let is_single = table.cells.graph.terminal() == ROOT;
-        work_off(
-            blocks(n, columns),
-            workers,
-            || (),
-            |(), (block, mut columns)| {
-                let mut rng = stream(seed, block as u64);
-                let rows = (n - block * BLOCK).min(BLOCK);
-                for column in &mut columns {
-                    column.fill(T::of(0));
-                }
-                if is_single {
-                    return Ok(());
-                }
-                let mut next = || table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
-                let drawn = match &answer.rounded {
-                    None => {
-                        self.draw_exact(table, &mut next, rows, &mut columns);
-                        rows
-                    }
-                    Some((composites, _)) => self.draw_rounded(table, composites, &mut next, rows, &mut columns)?,
-                };
-                self.drawn.fetch_add(drawn as u64, Ordering::Relaxed);
-                self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
-                Ok(())
-            },
-        )
-    }
-
-    /// Draws rows of an exact table.
-    fn draw_exact<T: Index, N: Number>(
-        &self,
-        table: &Table<N>,
-        next: &mut impl FnMut() -> Place<N>,
-        rows: usize,
-        columns: &mut [&mut [T]],
-    ) {
-        /// So many rows go on in turn: while one waits for memory, the others work.
-        const TOGETHER: usize = 16;
-        let graph = &table.cells.graph;
-        let mut write = |row: usize, (node, arc, _): Step| {
-            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
-        };
-        let mut walkers = Vec::with_capacity(TOGETHER);
-        for start in (0..rows).step_by(TOGETHER) {
-            for row in start..rows.min(start + TOGETHER) {
-                if let Some((walker, first)) = table.begin(next()) {
-                    write(row, first);
-                    walkers.push((row, walker));
-                }
-            }
-            while !walkers.is_empty() {
-                walkers.retain_mut(|(row, walker)| match table.step(walker) {
-                    Some(step) => {
-                        write(*row, step);
-                        true
-                    }
-                    None => false,
-                });
-            }
-        }
-    }
-
-    /// Draws rows of a rounded table, each until it fits; returns how many were drawn.
-    fn draw_rounded<T: Index, N: Number>(
-        &self,
-        table: &Table<N>,
-        composites: &Composites,
-        next: &mut impl FnMut() -> Place<N>,
-        rows: usize,
-        columns: &mut [&mut [T]],
-    ) -> Result<usize> {
-        let graph = &table.cells.graph;
-        let fine = &composites.fine;
-        let mut drawn = 0;
-        let mut path = Vec::new();
-        for row in 0..rows {
-            let fits = (0..TRIES).any(|_| {
-                path.clear();
-                drawn += 1;
-                table.member(next(), |(node, arc, way)| {
-                    composites.expand(node, graph.arcs[arc].label, way, |node, arc| path.push((node, arc)));
-                });
-                fine.keeps(&path)
-            });
-            if !fits {
-                return Err(Error::new(
-                    ErrorKind::Limit,
-                    format!("none of {TRIES} candidates drawn from the superset of this set fits; allow more memory"),
-                ));
-            }
-            self.write(fine, &path, row, columns);
-        }
-        Ok(drawn)
-    }
-
-    /// Writes the choices of a candidate, by its nodes and arcs, into a row.
-    fn write<T: Index>(&self, graph: &Graph, path: &[(u32, usize)], row: usize, columns: &mut [&mut [T]]) {
-        for &(node, arc) in path {
-            columns[self.diagram.stage(node).decision][row] = T::of(graph.arcs[arc].label);
-        }
-    }
-
     fn check_columns(&self, n: usize, len: usize) -> Result<()> {
         let decisions = self.diagram.program().decisions().len();
         if len == n * decisions {
@@ -728,32 +594,4 @@ fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {
     let shift = upper.bits().saturating_sub(1000);
     let float = |number: &BigUint| (number >> shift).to_f64().unwrap_or(f64::INFINITY);
     float(upper) / float(lower)
-}
-
-/// A uniform rank.
-fn draw(rng: &mut ChaCha8Rng, ranks: &Ranks, total: &BigUint) -> Rank {
-    let Some(total) = ranks.total() else {
-        return Rank::Big(draw_big(rng, total));
-    };
-    if let Ok(total) = u64::try_from(total) {
-        return Rank::Small(u128::from(below(rng, total)));
-    }
-    let bits = total.leading_zeros();
-    loop {
-        let word = (u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64())) >> bits;
-        if word < total {
-            return Rank::Small(word);
-        }
-    }
-}
-
-fn draw_big(rng: &mut ChaCha8Rng, total: &BigUint) -> BigUint {
-    let bits = total.bits();
-    loop {
-        let words: Vec<u32> = (0..bits.div_ceil(32)).map(|_| rng.next_u32()).collect();
-        let number = BigUint::new(words) >> (bits.div_ceil(32) * 32 - bits);
-        if &number < total {
-            return number;
-        }
-    }
 }

@@ -691,6 +691,9 @@ impl<N: Number> Table<N> {
                         return Ok(());
                     }
                     for arc in graph.arcs_of(node) {
+                        if interrupt() {
+                            return Err(Error::interrupted());
+                        }
                         cells.add(node, arc, own, &later[(graph.arcs[arc].end - last) as usize]);
                     }
                     Ok(())
