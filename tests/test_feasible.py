@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
+from archbudget.errors import ArchbudgetError, BudgetError, InfeasibleBudgetError, LimitError, SpaceError
 from random_spaces import METRICS, SEEDS, Enumeration, random_space
 
 if TYPE_CHECKING:
@@ -125,6 +126,23 @@ def test_ranks_number_the_networks_that_fit(seed: int) -> None:
         assert sum(len(chunk) for chunk in fits.chunks(7)) == len(networks)
         for network in known.networks[:50]:
             assert (network in fits) == (network in networks)
+
+
+@pytest.mark.parametrize("start", range(1000, 3000, 100))
+def test_members_are_the_networks_that_fit_in_many_spaces(start: int) -> None:
+    """2,000 more spaces, each with an upper bound, a range, and several bounds at once."""
+    for seed in range(start, start + 100):
+        known = random_space.__wrapped__(seed)
+        rng = Random(seed)
+        for _ in range(4):
+            fits = known.space.within(random_budget(rng, known))
+            networks = fitting(known, fits.budget)
+            assert fits.count() == len(networks), (seed, fits)
+            members = [dict(arch) for arch in fits]
+            assert len(members) == len(networks)
+            assert {tuple(sorted(each.items())) for each in members} == {
+                tuple(sorted(each.items())) for each in networks
+            }, (seed, fits)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -454,10 +472,90 @@ def test_bad_prefixes_are_refused(lenet: ab.Space, prefix: list[int], message: s
         lenet.within(ab.Budget(params=10**6)).allowed(prefix)
 
 
-@pytest.mark.parametrize("prefix", [[-1], [2**32], [2**70], [0.0], ["0"], [None]])
-def test_prefixes_that_hold_no_indices_are_refused(lenet: ab.Space, prefix: list[Any]) -> None:
-    with pytest.raises((SpaceError, TypeError, OverflowError)):
-        lenet.within(ab.Budget(params=10**6)).allowed(prefix)
+@pytest.mark.parametrize("prefix", [[-1], [2**32], [2**70], [0.0], ["0"], [None], 3, "k1"])
+def test_prefixes_that_hold_no_indices_are_refused(lenet: ab.Space, prefix: Any) -> None:
+    fits = lenet.within(ab.Budget(params=10**6))
+    for ask in (fits.allowed, fits.shares):
+        with pytest.raises(SpaceError, match="a sequence of indices"):
+            ask(prefix)
+
+
+def test_choices_are_asked_for_by_name_too(lenet: ab.Space) -> None:
+    fits = lenet.within(ab.Budget(params=8_000))
+    assert fits.allowed({"k1": 3}) == fits.allowed([0]) == fits.allowed({"k1": 3, "f1": 8}, "f1")
+    with pytest.raises(SpaceError, match="not 'k2' that is asked for, but 'f1'"):
+        fits.allowed({"k1": 3}, "k2")
+    with pytest.raises(SpaceError, match="'zz'"):
+        fits.allowed({"k1": 3}, "zz")
+
+
+@pytest.mark.parametrize("seed", SEEDS[::3])
+def test_shares_are_those_of_the_completions(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    fits = known.space.within(random_budget(rng, known))
+    networks = fitting(known, fits.budget)
+    prefix: list[int] = []
+    while networks and (found := fits.shares(prefix)) is not None:
+        name, shares = found
+        values = known.space.decisions[name].values
+        counts = [sum(name in each and same(each[name], value) for each in networks) for value in values]
+        assert shares == pytest.approx([count / len(networks) for count in counts])
+        index = rng.choice([index for index, count in enumerate(counts) if count])
+        prefix.append(index)
+        networks = [each for each in networks if same(each[name], values[index])]
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda fits: fits.sample(-1), "n must be"),
+        (lambda fits: fits.sample(1, seed=-1), "seed"),
+        (lambda fits: fits.candidates(5, 1), "from 5 to 1"),
+        (lambda fits: fits.candidates(0, 10**30), "5,811"),
+        (lambda fits: fits.candidates(0.5), "start"),
+        (lambda fits: fits.chunks(0), "size"),
+        (lambda fits: fits.rank({"f1": 128, "k1": 7, "f2": 128, "k2": 7, "units": 512}), r"outside.*params <= 60,000"),
+        (lambda fits: fits.rank({}), "no value is given"),
+        (lambda fits: fits.rank(3), "an Architecture, or a mapping"),
+        (lambda fits: fits.largest("flops"), "'flops'.*params"),
+        (lambda fits: fits.closest("params", "many"), "'many'"),
+        (lambda fits: fits.closest("params", float("nan")), "nan"),
+        (lambda fits: fits.space.distribution("flops"), "'flops'"),
+        (lambda fits: fits.space.distribution("params").quantile(2), "from 0 to 1"),
+        (lambda fits: fits.space.distribution("params").cdf("all"), "'all'"),
+        (lambda fits: fits.space.within(fits.budget, memory=0), "memory"),
+        (lambda fits: fits.space.within(fits.budget, memory=10).count(), "memory"),
+    ],
+)
+def test_bad_questions_get_one_line(lenet: ab.Space, ask: Callable[[ab.FeasibleSet], Any], message: str) -> None:
+    with pytest.raises(ArchbudgetError, match=message) as raised:
+        ask(lenet.within(ab.Budget(params=60_000)))
+    assert "\n" not in str(raised.value)
+
+
+def test_nothing_is_drawn_from_an_empty_set(lenet: ab.Space) -> None:
+    fits = lenet.within(ab.Budget(params=10))
+    assert len(fits.sample(0)) == len(fits.candidates()) == 0
+    assert list(fits.chunks()) == []
+    for ask in (lambda: fits.sample(1), lambda: fits.closest("macs", 3), fits.prune):
+        with pytest.raises(InfeasibleBudgetError, match="3,218"):
+            ask()
+
+
+def test_the_ends_of_a_set_are_closest_to_infinity(lenet: ab.Space) -> None:
+    fits = lenet.within(ab.Budget(params=60_000))
+    for wanted, end in ((float("inf"), fits.largest), (float("-inf"), fits.smallest), (-5, fits.smallest)):
+        assert fits.closest("params", wanted).params == end("params").params
+
+
+def test_a_set_survives_pickling_and_samples_are_reproducible(lenet: ab.Space) -> None:
+    fits = lenet.within(ab.Budget(params=60_000, macs=5_000_000))
+    again = pickle.loads(pickle.dumps(fits))
+    assert again.count() == fits.count()
+    first, second = (each.sample(10_000, seed=5).indices for each in (fits, again))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, fits.sample(10_000, seed=6).indices)
 
 
 @pytest.mark.parametrize(("values", "message"), [({"f3": 8}, "'f3'"), ({"f1": 9}, "9 is not a value.*'f1'")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archbudget._expressions import Scalar
     from archbudget._space import Space
 
+Answer = TypeVar("Answer")
 Number = TypeVar("Number", int, float)
 
 MEMORY = 2**30
@@ -286,7 +287,7 @@ class FeasibleSet:
             raise BudgetError(f"{metric}: a value must be a number, not {value!r}")
         self.require_some()
         low, high = self.budget.get(metric, (0, MOST))
-        below = min(high, int(np.floor(min(value, MOST)))) if value < MOST else high
+        below = -1 if value < 0 else high if value >= high else int(value)
         near = []
         if below >= low:
             near.append((self._bounded(metric, low, below), True))
@@ -345,7 +346,7 @@ class FeasibleSet:
             stop = None if decision is None else self.space._positions[decision]
             found = self._core.allowed_after(self.space.indices_of(prefix), stop)
         else:
-            found = self._core.allowed(list(prefix))
+            found = _ask(self._core.allowed, prefix)
         if found is None:
             return None
         name = self.space._names[found[0]]
@@ -366,7 +367,7 @@ class FeasibleSet:
         Raises:
             SpaceError: If an index is outside of its domain.
         """
-        found = self._core.shares(list(prefix))
+        found = _ask(self._core.shares, prefix)
         return None if found is None else (self.space._names[found[0]], found[1])
 
     def require_some(self) -> None:
@@ -386,6 +387,18 @@ class FeasibleSet:
         return InfeasibleBudgetError(
             f"no network of the space fits the budget ({self.budget.describe()}): in this space {', '.join(reach)}"
         )
+
+
+def _ask(question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answer:
+    """Asks the engine about indices.
+
+    Raises:
+        SpaceError: If these are no indices.
+    """
+    try:
+        return question(list(prefix))
+    except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
+        raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {prefix!r}") from None
 
 
 def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:
