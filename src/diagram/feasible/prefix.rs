@@ -152,32 +152,17 @@ impl Feasible {
     pub fn allowed(&self, prefix: Taken<'_>, interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<bool>)>> {
         let graph = self.graph(interrupt)?;
         let judge = self.judge(graph, interrupt)?;
-        let diagram = self.diagram();
-        let Some(Prefix { node, sums, cell }) = self.descend(graph, judge, prefix)? else {
-            return Ok(None);
-        };
-        if node == diagram.terminal() {
-            return Ok(None);
-        }
-        let stage = diagram.stage(node);
-        let mut allowed = vec![false; stage.size];
-        if let Some(sums) = sums {
-            for arc in graph.arcs_of(node) {
-                let fits = match judge {
-                    Judge::Cheapest => {
-                        let mut kept = sums.iter().zip(graph.cost(arc)).zip(&graph.windows);
-                        kept.all(|((sum, cost), window)| sum + cost <= window.high)
-                    }
-                    Judge::Table(answer) => answer.table.leads_on(node, cell, arc),
-                    Judge::Search => {
-                        let after: Vec<_> = sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
-                        self.search(graph, graph.arcs[arc].end, &after, interrupt)?
-                    }
-                };
-                allowed[graph.arcs[arc].label as usize] = fits;
+        self.each_choice(graph, judge, prefix, |at, sums, arc| match judge {
+            Judge::Cheapest => {
+                let mut kept = sums.iter().zip(graph.cost(arc)).zip(&graph.windows);
+                Ok(kept.all(|((sum, cost), window)| sum + cost <= window.high))
             }
-        }
-        Ok(Some((stage.decision, allowed)))
+            Judge::Table(answer) => Ok(answer.table.leads_on(at.node, at.cell, arc)),
+            Judge::Search => {
+                let after: Vec<_> = sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
+                self.search(graph, graph.arcs[arc].end, &after, interrupt)
+            }
+        })
     }
 
     /// For each value of the decision that comes after `prefix`, the share of the completions that take it; all zero
@@ -186,35 +171,51 @@ impl Feasible {
     /// # Errors
     /// As [`Self::allowed`].
     pub fn shares(&self, prefix: Taken<'_>, interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<f64>)>> {
-        let graph = self.graph(interrupt)?;
         let answer = self.answer(interrupt)?;
-        if answer.rounded.is_some() {
+        let found = if answer.rounded.is_some() {
             let allowed = self.allowed(prefix, interrupt)?;
-            return Ok(allowed.map(|(decision, allowed)| {
-                let fit = allowed.iter().filter(|&&fits| fits).count().max(1) as f64;
-                let shares = allowed.into_iter().map(|fits| f64::from(u8::from(fits)) / fit);
-                (decision, shares.collect())
-            }));
-        }
-        let judge = Judge::Table(answer);
-        let diagram = self.diagram();
-        let Some(Prefix { node, sums, cell }) = self.descend(graph, judge, prefix)? else {
+            allowed.map(|(decision, fits)| {
+                (
+                    decision,
+                    fits.into_iter().map(|fits| f64::from(u8::from(fits))).collect(),
+                )
+            })
+        } else {
+            let graph = self.graph(interrupt)?;
+            self.each_choice(graph, Judge::Table(answer), prefix, |at, _, arc| {
+                Ok(answer.table.share(at.node, at.cell, arc))
+            })?
+        };
+        Ok(found.map(|(decision, mut shares): (usize, Vec<f64>)| {
+            let total: f64 = shares.iter().sum();
+            if total > 0.0 {
+                shares.iter_mut().for_each(|share| *share /= total);
+            }
+            (decision, shares)
+        }))
+    }
+
+    /// The decision that comes after a prefix, and for each of its values what `tell` says of the arc, given where the
+    /// prefix stands and what it has come to; the default for values that no candidate within the budget has.
+    fn each_choice<T: Clone + Default>(
+        &self,
+        graph: &Graph,
+        judge: Judge<'_>,
+        prefix: Taken<'_>,
+        tell: impl Fn(&Prefix, &[i64], usize) -> Result<T>,
+    ) -> Result<Option<(usize, Vec<T>)>> {
+        let at = self.descend(graph, judge, prefix)?;
+        let Some(at) = at.filter(|at| at.node != graph.terminal()) else {
             return Ok(None);
         };
-        if node == diagram.terminal() {
-            return Ok(None);
-        }
-        let stage = diagram.stage(node);
-        let mut shares = vec![0.0; stage.size];
-        if sums.is_some() {
-            let arcs = graph.arcs_of(node);
-            let counts: Vec<_> = arcs.clone().map(|arc| answer.table.share(node, cell, arc)).collect();
-            let total: f64 = counts.iter().sum();
-            for (arc, count) in arcs.zip(counts) {
-                shares[graph.arcs[arc].label as usize] = if total > 0.0 { count / total } else { 0.0 };
+        let stage = self.diagram().stage(at.node);
+        let mut found = vec![T::default(); stage.size];
+        if let Some(sums) = &at.sums {
+            for arc in graph.arcs_of(at.node) {
+                found[graph.arcs[arc].label as usize] = tell(&at, sums, arc)?;
             }
         }
-        Ok(Some((stage.decision, shares)))
+        Ok(Some((stage.decision, found)))
     }
 
     /// For each decision and value whether some feasible candidate takes it.
