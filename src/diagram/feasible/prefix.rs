@@ -189,7 +189,9 @@ impl Feasible {
         Ok(found.map(|(decision, mut shares): (usize, Vec<f64>)| {
             let total: f64 = shares.iter().sum();
             if total > 0.0 {
-                shares.iter_mut().for_each(|share| *share /= total);
+                for share in &mut shares {
+                    *share /= total;
+                }
             }
             (decision, shares)
         }))
