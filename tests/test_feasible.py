@@ -392,6 +392,24 @@ def test_distributions_count_every_network(seed: int) -> None:
         assert found.cdf(float(values[len(values) // 2])) == (known.cost(metric) <= values[len(values) // 2]).mean()
 
 
+def test_a_distribution_of_too_many_values_bounds_the_counts() -> None:
+    widths = [4, 9, 21, 38, 50, 67, 81, 100, 119, 131, 150, 167, 190, 211, 230, 256]
+    body = [layers.Conv2D(ab.Choice(f"width{i}", widths), 3, padding="same") for i in range(12)]
+    space = ab.Space([layers.Input((32, 32, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(10)])
+    found = space.distribution("params")
+    assert not found.exact
+    assert found.total == space.size == 16**12
+    smallest, largest = space.range("params")
+    assert found.values[0] <= smallest <= found.values[0] + found.error
+    assert found.values[-1] <= largest <= found.values[-1] + found.error
+    for bound in (30_000, 100_000, 200_000):
+        count = space.within(ab.Budget(params=bound)).count()
+        assert isinstance(count, int)
+        assert found.cdf(bound) <= count / space.size <= found.cdf(bound + found.error)
+        # What a quantile keeps for certain.
+        assert found.quantile(count / space.size) >= bound - found.error
+
+
 @pytest.mark.parametrize(("params", "count"), [(100_000, 11_675), (8_000, 61), (MOST, 73_728), (1, 0)])
 def test_the_lenet_family_is_counted(lenet: ab.Space, params: int, count: int) -> None:
     fits = lenet.within(ab.Budget(params=params))
@@ -415,26 +433,40 @@ def test_two_bounds_on_the_lenet_family_are_counted(lenet: ab.Space) -> None:
         assert lenet.within(budget).count() == fits.sum() > 0
 
 
-def test_a_space_of_more_than_64_bits_is_counted_exactly() -> None:
+@pytest.mark.parametrize("depth", [40, 70])
+def test_a_space_of_more_than_64_and_128_bits_is_counted_exactly(depth: int) -> None:
     space = ab.Space(
-        [layers.Input((1,)), layers.Repeat(40, layers.Dense(ab.Choice("units", [1, 2, 3, 4]), use_bias=False))]
+        [layers.Input((1,)), layers.Repeat(depth, layers.Dense(ab.Choice("units", [1, 2, 3, 4]), use_bias=False))]
     )
-    assert space.size == 4**40
-    # By hand: how many chains of layers end in so many units and have so many weights.
-    ways = {(1, 0): 1}
-    for _ in range(40):
-        after: dict[tuple[int, int], int] = {}
-        for (units, params), count in ways.items():
+    assert space.size == 4**depth
+    # By hand: how many chains of layers end in so many units and have so many weights, and how many of them begin with 2.
+    ways = {(1, 0): (1, 0)}
+    for layer in range(depth):
+        after: dict[tuple[int, int], tuple[int, int]] = {}
+        for (units, params), (count, with_two) in ways.items():
             for wide in (1, 2, 3, 4):
-                key = (wide, params + units * wide)
-                after[key] = after.get(key, 0) + count
+                before = after.get((wide, params + units * wide), (0, 0))
+                two = (count if wide == 2 else 0) if layer == 0 else with_two
+                after[wide, params + units * wide] = (before[0] + count, before[1] + two)
         ways = after
-    for bound in (60, 200, 250, 400):
-        expected = sum(count for (_, params), count in ways.items() if params <= bound)
-        assert space.within(ab.Budget(params=bound)).count() == expected
-    assert space.within(ab.Budget(params=(250, 250))).count() == sum(
-        count for (_, params), count in ways.items() if params == 250
-    )
+
+    def expected(low: int, high: int) -> tuple[int, int]:
+        kept = [counts for (_, params), counts in ways.items() if low <= params <= high]
+        return sum(count for count, _ in kept), sum(two for _, two in kept)
+
+    for low, high in ((0, 60), (0, 200), (0, 5 * depth), (0, 10 * depth), (250, 250), (200, 7 * depth)):
+        fits = space.within(ab.Budget(params=(low, high)))
+        count, with_two = expected(low, high)
+        assert fits.count() == count
+        if not count:
+            continue
+        assert fits.marginals()["units_1"][2] == with_two / count
+        for rank in (0, count // 3, count - 1):
+            (arch,) = fits.candidates(rank, rank + 1)
+            assert low <= arch.params <= high
+            assert fits.rank(arch) == rank
+        drawn = space.evaluate(fits.sample(500, seed=0), ["params"])["params"]
+        assert low <= drawn.min() <= drawn.max() <= high
 
 
 def test_a_budget_that_nothing_fits_says_what_there_is(lenet: ab.Space) -> None:
