@@ -13,9 +13,12 @@ from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
 from archbudget.spaces._resnet import resnet
+from archbudget.spaces._shelf import SHELF, Shelved
 from archbudget.spaces._vgg import vgg
 
 __all__ = [
+    "SHELF",
+    "Shelved",
     "ds_cnn",
     "lenet",
     "mcunet",
