@@ -1,4 +1,4 @@
-"""LeNet, VGG, ResNet and DS-CNN: the published networks are in their spaces, with the published counts."""
+"""The published networks of LeNet, VGG, ResNet, EfficientNet and DS-CNN are in their spaces, with their counts."""
 
 from __future__ import annotations
 
@@ -49,6 +49,27 @@ def test_resnet(block: str, depths: tuple[int, ...], params: int, macs: int) -> 
     assert space.size == 2 * (2 * 7 * 35 * 2)
     arch = space.architecture({f"depth_{stage}": depth for stage, depth in enumerate(depths, 1)}, block=block)
     assert (arch.trainable_params, arch.macs) == (params, macs)
+
+
+@pytest.mark.parametrize(
+    ("width", "depth", "resolution", "params", "gigamacs"),
+    [
+        (1.0, 1.0, 224, 5_288_548, 0.39),  # B0
+        (1.0, 1.1, 240, 7_794_184, 0.70),  # B1
+        (1.1, 1.2, 260, 9_109_994, 1.0),  # B2
+        (1.2, 1.4, 300, 12_233_232, 1.8),  # B3
+        (1.4, 1.8, 380, 19_341_616, 4.2),  # B4
+        (1.6, 2.2, 456, 30_389_784, 9.9),  # B5
+        (1.8, 2.6, 528, 43_040_704, 19.0),  # B6
+        (2.0, 3.1, 600, 66_347_960, 37.0),  # B7
+    ],
+)
+def test_efficientnet(width: float, depth: float, resolution: int, params: int, gigamacs: float) -> None:
+    space = spaces.efficientnet()
+    assert space.size == 7 * 8 * 8
+    arch = space.architecture(width=width, depth=depth, resolution=resolution)
+    assert arch.trainable_params == params  # As torchvision has it.
+    assert arch.macs / 1e9 == pytest.approx(gigamacs, rel=0.05)  # As the paper has it.
 
 
 @pytest.mark.parametrize(

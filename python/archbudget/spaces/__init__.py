@@ -7,6 +7,7 @@ space.architecture(edge_0_1="nor_conv_3x3", ...).macs
 """
 
 from archbudget.spaces._ds_cnn import ds_cnn
+from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
 from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
 from archbudget.spaces._ofa_resnet import ofa_resnet50
@@ -20,6 +21,7 @@ __all__ = [
     "SHELF",
     "Shelved",
     "ds_cnn",
+    "efficientnet",
     "lenet",
     "mcunet",
     "nas_bench_201",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archbudget import layers
-from archbudget._expressions import round_to
+from archbudget._expressions import Expression
 from archbudget.spaces._blocks import Gated
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ def convolution(width: IntLike, kernel: int, *, strides: int = 1, activation: st
 
 
 def inverted_residual(
-    before: int,
-    width: int,
+    before: IntLike,
+    width: IntLike,
     kernel: IntLike,
     expand: IntLike,
     *,
     strides: int,
     activation: str,
-    squeeze: bool = False,
-    skip: bool = True,
+    skip: bool,
+    excitation: BlockLike | None = None,
 ) -> BlockLike:
     """1x1 expansion, depthwise convolution, squeeze and excitation if wanted, 1x1 projection; each normalised.
 
@@ -48,30 +48,27 @@ def inverted_residual(
         expand: By how much the channels are expanded; 1, as a plain number, leaves the expansion out.
         strides: Those of the depthwise convolution.
         activation: That of the first two convolutions.
-        squeeze: Whether there is squeeze and excitation.
-        skip: Whether the input is added where the shape stays.
+        skip: Whether the input is added.
+        excitation: What stands between the depthwise convolution and the projection.
     """
-    hidden = before * expand
-    body: list[BlockLike] = []
-    if not isinstance(expand, int) or expand != 1:
-        body += convolution(hidden, 1, activation=activation)
-    body += [
+    expanded = isinstance(expand, Expression) or expand != 1
+    body = [
+        *(convolution(before * expand, 1, activation=activation) if expanded else []),
         layers.DepthwiseConv2D(kernel, strides=strides, padding="same", use_bias=False),
         layers.BatchNormalization(),
         layers.Activation(activation),
+        *([] if excitation is None else [excitation]),
+        *convolution(width, 1),
     ]
-    if squeeze:
-        body.append(squeeze_and_excitation(hidden))
-    body += convolution(width, 1)
-    return layers.Residual(body) if skip and strides == 1 and before == width else body
+    return layers.Residual(body) if skip else body
 
 
-def squeeze_and_excitation(channels: IntLike) -> BlockLike:
-    """A factor for each channel, computed from the means of all; squeezed to a fourth in between."""
+def squeeze_and_excitation(channels: IntLike, squeezed: IntLike, activation: str, gate: str) -> BlockLike:
+    """A factor for each channel, computed from the means of all of them by two dense layers."""
     return Gated(
         [
             layers.GlobalAveragePooling2D(keepdims=True),
-            layers.Conv2D(round_to(channels // 4, 8), 1, activation="relu"),
-            layers.Conv2D(channels, 1, activation="hard_sigmoid"),
+            layers.Conv2D(squeezed, 1, activation=activation),
+            layers.Conv2D(channels, 1, activation=gate),
         ]
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archbudget import layers
-from archbudget._expressions import Choice, Int
+from archbudget._expressions import Choice, Int, round_to
 from archbudget._space import Space
-from archbudget.spaces._mobile import convolution, inverted_residual, make_divisible
+from archbudget.spaces._mobile import convolution, inverted_residual, make_divisible, squeeze_and_excitation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def ofa_mobilenet_v3(width: float = 1.0, resolution: IntLike = 224, num_classes:
         num_classes: The units of the classifier.
     """
     stem = before = make_divisible(16 * width)
-    body: list[BlockLike] = [inverted_residual(stem, before, 3, 1, strides=1, activation="relu")]
+    body: list[BlockLike] = [inverted_residual(stem, before, 3, 1, strides=1, activation="relu", skip=True)]
     for number, (base, strides, activation, squeeze) in enumerate(MOBILENET_STAGES, 1):
         after = make_divisible(base * width)
         body.append(_stage(number, before, after, strides, activation, squeeze=squeeze))
@@ -112,10 +112,8 @@ def _proxyless(width: float, resolution: IntLike, mix: Sequence[BlockLike], num_
 
 def _stage(number: int, before: int, width: int, strides: int, activation: str, *, squeeze: bool = False) -> BlockLike:
     def block(index: int) -> BlockLike:
-        first = index == 1
-        return _block(
-            number, index, before if first else width, width, strides if first else 1, activation, squeeze=squeeze
-        )
+        own = (before, width, strides) if index == 1 else (width, width, 1)
+        return _block(number, index, *own, activation, squeeze=squeeze)
 
     return layers.Repeat(Int(f"depth_{number}", 2, 4), block)
 
@@ -124,4 +122,15 @@ def _block(
     stage: int, index: int, before: int, width: int, strides: int, activation: str, *, squeeze: bool = False
 ) -> BlockLike:
     kernel, expand = Choice(f"kernel_{stage}_{index}", [3, 5, 7]), Choice(f"expand_{stage}_{index}", [3, 4, 6])
-    return inverted_residual(before, width, kernel, expand, strides=strides, activation=activation, squeeze=squeeze)
+    hidden = before * expand
+    excitation = squeeze_and_excitation(hidden, round_to(hidden // 4), "relu", "hard_sigmoid") if squeeze else None
+    return inverted_residual(
+        before,
+        width,
+        kernel,
+        expand,
+        strides=strides,
+        activation=activation,
+        skip=strides == 1 and before == width,
+        excitation=excitation,
+    )

@@ -50,13 +50,14 @@ def proxylessnas(width: float = 1.0, resolution: IntLike = 224, num_classes: int
 
 
 def _block(number: int, before: int, width: int, strides: int) -> BlockLike:
+    stays = strides == 1 and before == width
     operations: dict[str, BlockLike] = {
         f"{kernel}x{kernel}_MBConv{expand}": inverted_residual(
-            before, width, kernel, expand, strides=strides, activation="relu6"
+            before, width, kernel, expand, strides=strides, activation="relu6", skip=stays
         )
         for expand in (3, 6)
         for kernel in (3, 5, 7)
     }
-    if strides == 1 and before == width:
+    if stays:
         operations["Zero"] = []
     return layers.OneOf(f"block_{number}", operations)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from archbudget.spaces._ds_cnn import ds_cnn
+from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
 from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
 from archbudget.spaces._ofa_resnet import ofa_resnet50
@@ -45,6 +46,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
         "ofa_resnet50": Shelved(ofa_resnet50, "arXiv 1908.09791"),
         "proxylessnas": Shelved(proxylessnas, "arXiv 1812.00332"),
         "mcunet": Shelved(mcunet, "arXiv 2007.10319"),
+        "efficientnet": Shelved(efficientnet, "arXiv 1905.11946"),
         "ds_cnn": Shelved(ds_cnn, "arXiv 1711.07128"),
         "lenet": Shelved(lenet, "LeCun et al. 1998"),
         "vgg": Shelved(vgg, "arXiv 1409.1556"),
