@@ -156,3 +156,62 @@ def test_random_networks(family: str) -> None:
         built = network(arch)
         assert real.params(built) == arch.trainable_params, dict(arch)
         assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)
+
+
+def stages(name: str, values: tuple[int, ...]) -> dict[str, int]:
+    return {f"{name}_{number}": value for number, value in enumerate(values, 1)}
+
+
+TORCHVISION: dict[str, tuple[Callable[[], ab.Space], dict[str, Any]]] = {
+    **{
+        f"resnet{number}": (spaces.resnet, {"block": block} | stages("depth", depths))
+        for number, block, depths in [
+            (18, "basic", (2, 2, 2, 2)),
+            (34, "basic", (3, 4, 6, 3)),
+            (50, "bottleneck", (3, 4, 6, 3)),
+            (101, "bottleneck", (3, 4, 23, 3)),
+            (152, "bottleneck", (3, 8, 36, 3)),
+        ]
+    },
+    **{
+        f"vgg{number}": (
+            spaces.vgg,
+            {"units": 4096} | stages("width", (64, 128, 256, 512, 512)) | stages("depth", depths),
+        )
+        for number, depths in [
+            (11, (1, 1, 2, 2, 2)),
+            (13, (2, 2, 2, 2, 2)),
+            (16, (2, 2, 3, 3, 3)),
+            (19, (2, 2, 4, 4, 4)),
+        ]
+    },
+    **{
+        f"efficientnet_b{number}": (
+            spaces.efficientnet,
+            dict(zip(("width", "depth", "resolution"), scales, strict=True)),
+        )
+        for number, scales in enumerate(
+            [
+                (1.0, 1.0, 224),
+                (1.0, 1.1, 240),
+                (1.1, 1.2, 260),
+                (1.2, 1.4, 300),
+                (1.4, 1.8, 380),
+                (1.6, 2.2, 456),
+                (1.8, 2.6, 528),
+                (2.0, 3.1, 600),
+            ]
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_the_networks_of_torchvision(name: str) -> None:
+    models = pytest.importorskip("torchvision.models")
+    make, values = TORCHVISION[name]
+    arch = make().architecture(values)
+    built = getattr(models, name)()
+    side = values.get("resolution", 224)
+    assert real.params(built) == arch.trainable_params
+    assert real.macs(built, 3, side, side) == arch.macs
