@@ -54,12 +54,13 @@ def test_an_edge_of_zeros_leaves_what_it_cuts_off(topology: ab.Space) -> None:
     assert arch.macs > topology.range("macs")[0]
 
 
-def test_an_edge_of_zeros_makes_zeros_in_keras(topology: ab.Space) -> None:
+def test_an_edge_of_zeros_makes_zeros_in_keras() -> None:
     pytest.importorskip("keras")
-    model = topology.architecture(dict.fromkeys(EDGES, "none")).to_keras()
-    noise = np.random.default_rng(0).normal(size=(2, 2, 32, 32, 3)).astype(np.float32)
-    # The residual blocks hand on zeros too: nothing of the image arrives at the end.
-    first, second = (np.asarray(model.predict_on_batch(image)) for image in noise)
+    space = spaces.nas_bench_201(image_size=8)
+    model = space.architecture(dict.fromkeys(EDGES, "none")).to_keras()
+    noise = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    # The residual blocks hand on zeros: nothing of the images arrives at the end.
+    first, second = np.asarray(model(noise))
     assert np.array_equal(first, second)
 
 

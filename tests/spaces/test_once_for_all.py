@@ -93,11 +93,3 @@ def test_narrow_networks_add_the_input_where_the_shape_stays() -> None:
     space = spaces.mcunet(width=0.25)
     arch = space.architecture({name: decision.values[0] for name, decision in space.decisions.items()})
     assert [record.type for record in arch.layers].count("Add") == 5 + 1
-
-
-@pytest.mark.parametrize("make", [spaces.ofa_mobilenet_v3, spaces.mcunet, spaces.ofa_resnet50])
-def test_a_network_is_what_keras_builds(make: Callable[..., ab.Space]) -> None:
-    pytest.importorskip("keras")
-    space = make(resolution=64, num_classes=10)
-    arch = space.sample(1, seed=0)[0]
-    assert arch.to_keras().count_params() == arch.params
