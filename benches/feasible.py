@@ -94,8 +94,8 @@ def counts() -> list[list[str]]:
     mobilenet = mobilenet_v3_like()
     params, macs = (mobilenet.distribution(metric).quantile(0.5) for metric in ("params", "macs"))
     cases: list[tuple[str, Callable[[], ab.Space], ab.Budget, str]] = [
-        ("LeNet family", bench.lenet, ab.Budget(params=100_000), "11,675"),
-        ("LeNet family", bench.lenet, ab.Budget(params=8_000), "61"),
+        ("LeNet family", ab.spaces.lenet, ab.Budget(params=100_000), "11,675"),
+        ("LeNet family", ab.spaces.lenet, ab.Budget(params=8_000), "61"),
         ("MobileNetV3-like", mobilenet_v3_like, ab.Budget(params=params), "exact, 1 s with compilation"),
         ("12 convolutions", twelve_convolutions, ab.Budget(params=100_000), "exact, 0.5 s"),
         ("6 free convolutions", six_free_convolutions, ab.Budget(params=1_000_000), "ratio 1.02, 10 s"),
@@ -187,7 +187,7 @@ def allowed() -> list[list[str]]:
     """What asking for the choices of a partial candidate takes."""
     rows = []
     for name, space, budget in (
-        ("LeNet family", bench.lenet(), ab.Budget(params=60_000, macs=5_000_000)),
+        ("LeNet family", ab.spaces.lenet(), ab.Budget(params=60_000, macs=5_000_000)),
         ("MobileNetV3-like", mobilenet_v3_like(), ab.Budget(params=2_700_000)),
     ):
         fits = space.within(budget)

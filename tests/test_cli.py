@@ -112,6 +112,30 @@ def wait_for(trials: int, process: subprocess.Popen[str]) -> None:
         seen += line.startswith("trial ")
 
 
+# Published spaces
+
+
+def test_spaces_lists_the_shelf() -> None:
+    rows = json.loads(run("spaces", "--json").stdout)["spaces"]
+    assert [row["name"] for row in rows] == list(ab.spaces.SHELF)
+    assert all(row["seconds"] < 10 for row in rows)
+    (row,) = [row for row in rows if row["name"] == "nats_bench_size"]
+    assert (row["size"], row["decisions"], row["published_size"]) == (32_768, 5, "32,768")
+    space = ab.spaces.nats_bench_size()
+    for metric in ("params", "macs"):
+        assert tuple(row["ranges"][metric].values()) == space.range(metric)
+    counted = json.loads(run("count", row["space"], "--params", "20k", "--json").stdout)
+    assert (counted["size"], counted["count"]) == (32_768, space.within(ab.Budget(params=20_000)).count())
+
+
+def test_spaces_prints_tables() -> None:
+    for arguments in ([], ["--markdown"]):
+        text = run("spaces", *arguments).stdout
+        assert all(name in text for name in ab.spaces.SHELF)
+        assert "21,758,655,492,572,485,851" in text
+        assert "73,306" not in text  # That is the number without moving statistics.
+
+
 # Help and errors
 
 
@@ -119,7 +143,7 @@ def test_help_teaches_with_an_example_in_each_command() -> None:
     runner = CliRunner()
     text = runner.invoke(app, ["--help"]).stdout
     assert "--install-completion" in text
-    commands = ["search", "evaluate", "explain", "count", "check", "sample", "prune", "bench", "schema"]
+    commands = ["search", "evaluate", "explain", "count", "check", "sample", "prune", "spaces", "bench", "schema"]
     for command in commands:
         assert command in text
         shown = runner.invoke(app, [command, "--help"])

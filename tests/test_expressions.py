@@ -378,3 +378,37 @@ def test_decisions_may_stand_in_every_argument() -> None:
 def test_a_decision_over_values_that_an_argument_never_takes_is_refused(build: Callable[[], Any], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         build()
+
+
+SHARE = ab.Choice("share", [0.25, 0.5, True, None, "all"])
+TABLE = {0.25: 4, 0.5: 8, True: 16, None: 24, "all": 32}
+
+
+def test_a_decision_over_anything_is_mapped_to_integers() -> None:
+    for value, expected in TABLE.items():
+        assert units(SHARE.map(TABLE.__getitem__), share=value) == expected
+        assert units(ab.round_to(SHARE.map(TABLE.__getitem__) * 3 + 1, 8), share=value) == make_divisible(
+            3 * expected + 1, 8
+        )
+
+
+def test_what_is_mapped_stays_tied_and_survives_restriction_and_pickling() -> None:
+    share = ab.Choice("share", [0.25, 0.5, 1.0])
+    body = [layers.Dense(share.map(lambda value: round(8 * value))), layers.Dropout(share)]
+    space = ab.Space([layers.Input((6,)), layers.Repeat(2, body)])
+    assert list(space.decisions) == ["share_1", "share_2"]
+    for same in (space, pickle.loads(pickle.dumps(space)), space.with_domains({"share_2": [0.5, 1.0]})):
+        arch = same.architecture(share_1=0.5, share_2=1.0)
+        assert [record.output_shape for record in arch.layers if record.type == "Dense"] == [(4,), (8,)]
+        assert arch.to_keras().count_params() == arch.params == 28 + 40
+    assert "map(share_1)" in arch.explain("dense")
+
+
+@pytest.mark.parametrize("number", [0.5, "4", None, True])
+def test_a_map_to_anything_but_integers_is_refused(number: Any) -> None:
+    with pytest.raises(SpaceError, match="'share'.*integers"):
+        SHARE.map(lambda _: number)
+
+
+def test_a_mapped_decision_says_what_it_is() -> None:
+    assert repr(ab.Choice("share", [0.5, 1.0]).map(lambda value: round(4 * value))) == "map(share, {0.5: 2, 1.0: 4})"

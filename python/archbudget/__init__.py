@@ -4,7 +4,7 @@ Describe a family of networks once, in the vocabulary of Keras; then count milli
 fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
 """
 
-from archbudget import _core, errors, layers, plot
+from archbudget import _core, errors, layers, plot, spaces
 from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
@@ -48,4 +48,5 @@ __all__ = [
     "plot",
     "round_to",
     "search",
+    "spaces",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from archbudget.errors import CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
@@ -101,12 +101,12 @@ class Binary(Expression):
 
     def __post_init__(self) -> None:
         for side in (self.left, self.right):
+            if isinstance(side, Decision):
+                side.require_integers(f"it is used in {self!r}")
             if isinstance(side, Expression):
                 continue
             if isinstance(side, bool) or not isinstance(side, (int, np.integer)):
                 raise SpaceError(f"an expression is built of integers and decisions, not {side!r}")
-        for decision in self.decisions():
-            decision.require_integers(f"it is used in {self!r}")
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -136,6 +136,31 @@ class Binary(Expression):
             if self.operator in signs
             else f"{self.operator}({left}, {right})"
         )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Mapped(Expression):
+    """An integer for each value of a decision."""
+
+    decision: Decision
+    table: Mapping[object, int]
+
+    def lower(self, scope: Scope) -> Lowered:
+        """The expression as the engine takes it."""
+        numbers = [self.table[_key(value)] for value in scope.values(self.decision)]
+        return ("decision", scope.position(self.decision), numbers)
+
+    def decisions(self) -> Iterator[Decision]:
+        """The decision."""
+        yield self.decision
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """The expression as it is read, its decision by its name in a space."""
+        return f"map({self.decision.text(names)})"
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{value!r}: {self.table[_key(value)]}" for value in self.decision.values[:8])
+        return f"map({self.decision.name}, {{{values}{', ...' if len(self.table) > 8 else ''}}})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -211,6 +236,31 @@ class Decision(Expression):
             raise SpaceError(f"{value!r} is not a value of decision '{self.name}', which is {self!r}") from None
 
     _indices: dict[object, int]
+
+    def map(self, function: Callable[[Any], int]) -> Expression:
+        """The integer that a function gives for the value that is taken, for any use in shapes.
+
+        Args:
+            function: It is asked once for each value, and not kept.
+
+        Raises:
+            SpaceError: If it gives anything but an integer.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> share = ab.Choice("share", [0.25, 0.5, 1.0])
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(share.map(lambda value: round(64 * value)))])
+            >>> space.architecture(share=0.5).params
+            288
+        """
+        table: dict[object, int] = {}
+        for value in self.values:
+            number = function(value)
+            if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+                raise SpaceError(f"decision '{self.name}': map must give integers, not {number!r} for {value!r}")
+            table[_key(value)] = int(number)
+        return Mapped(self, table)
 
     def require_integers(self, because: str) -> None:
         """Refuses a decision over anything but integers.

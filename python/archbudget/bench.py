@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archbudget import layers
 from archbudget._budget import Budget
-from archbudget._expressions import Choice, Int
-from archbudget._space import Space
 from archbudget.errors import SpaceError
+from archbudget.spaces import lenet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,24 +33,6 @@ PEERS = ("archbudget", "numpy", "numba", "floor", "torch", "keras")
 WIDTHS = np.arange(8, 129, 8)
 KERNELS = np.array([3, 5, 7])
 UNITS = np.arange(16, 513, 16)
-
-
-def lenet() -> Space:
-    """The LeNet family of the benchmark."""
-    return Space(
-        [
-            layers.Input((28, 28, 1)),
-            layers.Conv2D(Choice("f1", WIDTHS), Choice("k1", KERNELS), activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Conv2D(Choice("f2", WIDTHS), Choice("k2", KERNELS), activation="relu"),
-            layers.MaxPooling2D(2),
-            layers.Dropout(0.25),
-            layers.Flatten(),
-            layers.Dense(Int("units", 16, 512, step=16), activation="relu"),
-            layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
 
 
 def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = None) -> list[dict[str, Any]]:

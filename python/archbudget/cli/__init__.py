@@ -1,4 +1,4 @@
-"""The command line: `archbudget search | evaluate | explain | count | check | sample | prune | bench | schema`."""
+"""The command line: `archbudget` with its commands `search`, `evaluate`, `explain`, `count`, `spaces` and others."""
 
 from __future__ import annotations
 

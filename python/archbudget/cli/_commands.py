@@ -1,6 +1,7 @@
 """The commands that answer at once."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from archbudget.cli._options import (
     WeightBytes,
 )
 from archbudget.errors import ArchbudgetError
+from archbudget.spaces import SHELF
 
 OUTSIDE = 1
 """The exit code of `check` for a network outside of its budget."""
@@ -37,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
     app.command(epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
     app.command(epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
+    app.command(epilog=_example("spaces --json"))(spaces)
     app.command(epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
     app.command(epilog=_example("schema > space.schema.json"))(schema)
 
@@ -323,6 +326,40 @@ def prune(
         soft_wrap=True,
         markup=False,
     )
+
+
+def spaces(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the published spaces on the shelf; each is compiled, and its range is that of all of its networks.
+
+    Every other command takes one by its name, such as [bold]archbudget.spaces:nas_bench_201[/bold].
+    """
+    rows = []
+    for name, shelved in SHELF.items():
+        start = time.perf_counter()
+        made = shelved.make()
+        seconds = time.perf_counter() - start
+        _, ranges = _tables.ranges(made)
+        rows.append(
+            {
+                "name": name,
+                "space": f"archbudget.spaces:{name}",
+                "size": made.size,
+                "published_size": shelved.published_size,
+                "decisions": len(made.decisions),
+                **ranges,
+                "seconds": seconds,
+                "paper": shelved.paper,
+            }
+        )
+    if as_json:
+        _tables.print_json({"spaces": rows})
+    elif markdown:
+        _tables.plain(_tables.shelf_markdown(rows))
+    else:
+        _tables.console().print(_tables.shelf(rows))
 
 
 def bench(

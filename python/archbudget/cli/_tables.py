@@ -175,6 +175,32 @@ def architecture_json(arch: Architecture, layers: Sequence[str] | None = None) -
     }
 
 
+SHELF_COLUMNS = ("space", "paper", "networks", "decisions", "params", "MACs", "compiled in")
+
+
+def shelf(rows: Sequence[dict[str, Any]]) -> Table:
+    """The published spaces for the terminal."""
+    made = table(*SHELF_COLUMNS, left=2)
+    for row in rows:
+        made.add_row(*_shelf_row(row))
+    return made
+
+
+def shelf_markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The published spaces as Markdown."""
+    lines = [f"| {' | '.join(SHELF_COLUMNS)} |", "|---|---|--:|--:|--:|--:|--:|"]
+    lines += [f"| {' | '.join(_shelf_row(row))} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _shelf_row(row: dict[str, Any]) -> list[str]:
+    ranges = [
+        f"{row['ranges'][metric]['smallest']:,} to {row['ranges'][metric]['largest']:,}"
+        for metric in ("params", "macs")
+    ]
+    return [row["name"], row["paper"], f"{row['size']:,}", str(row["decisions"]), *ranges, f"{row['seconds']:.3f} s"]
+
+
 def bench(results: Sequence[dict[str, Any]]) -> Table:
     """The results of a benchmark for the terminal."""
     made = table("counted by", "candidates", "median", "candidates/s", "archbudget is")

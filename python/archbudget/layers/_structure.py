@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from archbudget._expressions import Choice, Decision, Unbound
 from archbudget.errors import SpaceError
@@ -88,7 +88,7 @@ class OneOf(Block):
         SpaceError: If there is no block, or the blocks are not one for each value of a given decision.
     """
 
-    def __init__(self, name: str | Decision, blocks: Mapping[str, BlockLike] | Sequence[BlockLike]) -> None:
+    def __init__(self, name: str | Decision, blocks: Mapping[Any, BlockLike] | Sequence[BlockLike]) -> None:
         if not isinstance(blocks, Mapping):
             labels = [_label(block, position) for position, block in enumerate(blocks)]
             twice = next((label for label in labels if labels.count(label) > 1), None)
@@ -110,7 +110,7 @@ class OneOf(Block):
         writer.read(self.decision, guard)
         for index, value in enumerate(values):
             own = [*guard, writer.atom(self.decision, [other == index for other in range(len(values))])]
-            writer.alias(self.blocks[value].write(writer, inputs, own), meeting, own)  # type: ignore[index]
+            writer.alias(self.blocks[value].write(writer, inputs, own), meeting, own)
         return meeting
 
     def __repr__(self) -> str:

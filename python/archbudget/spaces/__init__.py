@@ -1,0 +1,35 @@
+"""A shelf of published search spaces, each a short definition with the names of its paper.
+
+```python
+space = archbudget.spaces.nas_bench_201()
+space.architecture(edge_0_1="nor_conv_3x3", ...).macs
+```
+"""
+
+from archbudget.spaces._ds_cnn import ds_cnn
+from archbudget.spaces._efficientnet import efficientnet
+from archbudget.spaces._lenet import lenet
+from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
+from archbudget.spaces._ofa_resnet import ofa_resnet50
+from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
+from archbudget.spaces._proxylessnas import proxylessnas
+from archbudget.spaces._resnet import resnet
+from archbudget.spaces._shelf import SHELF, Shelved
+from archbudget.spaces._vgg import vgg
+
+__all__ = [
+    "SHELF",
+    "Shelved",
+    "ds_cnn",
+    "efficientnet",
+    "lenet",
+    "mcunet",
+    "nas_bench_201",
+    "nats_bench_size",
+    "ofa_mobilenet_v3",
+    "ofa_proxyless",
+    "ofa_resnet50",
+    "proxylessnas",
+    "resnet",
+    "vgg",
+]

@@ -1,0 +1,54 @@
+"""Blocks that several families are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archbudget.layers import Add, Multiply
+from archbudget.layers._base import Block
+from archbudget.layers._structure import as_block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archbudget._program import Guard, Writer
+    from archbudget.layers._structure import BlockLike
+
+
+class Cell(Block):
+    """Nodes in an order, each the sum of what the edges from earlier nodes bring; the first is the input.
+
+    Args:
+        nodes: How many, the input counted.
+        edge: The block from a node to a later one, by their numbers; `None` where there is no edge.
+    """
+
+    def __init__(self, nodes: int, edge: Callable[[int, int], BlockLike | None]) -> None:
+        self.edges: list[list[tuple[int, Block]]] = [[]]
+        for target in range(1, nodes):
+            blocks = [(source, edge(source, target)) for source in range(target)]
+            self.edges.append([(source, as_block(block)) for source, block in blocks if block is not None])
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes edge after edge, and the sum of each node."""
+        nodes = list(inputs)
+        for edges in self.edges[1:]:
+            brought = [block.write(writer, (nodes[source],), guard) for source, block in edges]
+            nodes.append(brought[0] if len(brought) == 1 else writer.apply(Add(), brought, guard, always_new=True))
+        return nodes[-1]
+
+
+class Gated(Block):
+    """`x * gate(x)`: squeeze and excitation.
+
+    Args:
+        gate: What makes the factors.
+    """
+
+    def __init__(self, gate: BlockLike) -> None:
+        self.gate = as_block(gate)
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the gate and the product."""
+        factors = self.gate.write(writer, inputs, guard)
+        return writer.apply(Multiply(), (*inputs, factors), guard, always_new=True)

@@ -1,0 +1,56 @@
+"""What there is on the shelf, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from archbudget.spaces._ds_cnn import ds_cnn
+from archbudget.spaces._efficientnet import efficientnet
+from archbudget.spaces._lenet import lenet
+from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
+from archbudget.spaces._ofa_resnet import ofa_resnet50
+from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
+from archbudget.spaces._proxylessnas import proxylessnas
+from archbudget.spaces._resnet import resnet
+from archbudget.spaces._vgg import vgg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from archbudget._space import Space
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A space of the shelf.
+
+    Args:
+        make: Makes it, with the arguments of the paper by default.
+        paper: Where it is published.
+        published_size: How many networks it has by its paper, as it is written there; `None` where nothing is said.
+    """
+
+    make: Callable[..., Space]
+    paper: str
+    published_size: str | None = None
+
+
+SHELF: Mapping[str, Shelved] = MappingProxyType(
+    {
+        "nas_bench_201": Shelved(nas_bench_201, "arXiv 2001.00326", "15,625"),
+        "nats_bench_size": Shelved(nats_bench_size, "arXiv 2009.00437", "32,768"),
+        "ofa_mobilenet_v3": Shelved(ofa_mobilenet_v3, "arXiv 1908.09791", "2e19"),
+        "ofa_proxyless": Shelved(ofa_proxyless, "arXiv 1908.09791"),
+        "ofa_resnet50": Shelved(ofa_resnet50, "arXiv 1908.09791"),
+        "proxylessnas": Shelved(proxylessnas, "arXiv 1812.00332"),
+        "mcunet": Shelved(mcunet, "arXiv 2007.10319"),
+        "efficientnet": Shelved(efficientnet, "arXiv 1905.11946"),
+        "ds_cnn": Shelved(ds_cnn, "arXiv 1711.07128"),
+        "lenet": Shelved(lenet, "LeCun et al. 1998"),
+        "vgg": Shelved(vgg, "arXiv 1409.1556"),
+        "resnet": Shelved(resnet, "arXiv 1512.03385"),
+    }
+)
+"""The spaces by the names of their functions in `archbudget.spaces`."""

@@ -1,0 +1,256 @@
+"""The networks of the shelf as their papers describe them, in PyTorch; nothing here knows archbudget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+Values = Mapping[str, Any]
+
+
+def params(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def macs(network: nn.Module, *shape: int) -> int:
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network.eval()(torch.empty(1, *shape, device="meta"))
+    flops = counter.get_total_flops()
+    assert flops % 2 == 0
+    return flops // 2
+
+
+def divisible(width: float) -> int:
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * width else rounded + 8
+
+
+# NAS-Bench-201 and NATS-Bench
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+
+
+class Zeros(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mul(0.0)
+
+
+def relu_conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(nn.ReLU(), conv, nn.BatchNorm2d(after))
+
+
+def operation(name: str, before: int, after: int) -> nn.Module:
+    if name == "none":
+        return Zeros()
+    if name == "avg_pool_3x3":
+        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+    if name == "skip_connect":
+        if before == after:
+            return nn.Identity()
+        return nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
+    return relu_conv(before, after, int(name[-1]))
+
+
+class Cell(nn.Module):
+    def __init__(self, edges: Mapping[tuple[int, int], nn.Module]) -> None:
+        super().__init__()
+        self.edges = nn.ModuleList(edges[edge] for edge in EDGES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        nodes = [x]
+        for target in (1, 2, 3):
+            ways = [(source, edge) for (source, end), edge in zip(EDGES, self.edges, strict=True) if end == target]
+            nodes.append(sum(edge(nodes[source]) for source, edge in ways))  # type: ignore[arg-type]
+        return nodes[3]
+
+
+class Reduction(nn.Module):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(relu_conv(before, after, 3, stride=2), relu_conv(after, after, 3))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(before, after, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.body(x)
+
+
+def stem(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+
+
+def head(width: int, classes: int = 10) -> nn.Sequential:
+    return nn.Sequential(
+        nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)
+    )
+
+
+def nas_bench_201(values: Values, edge: Callable[[int, tuple[int, int], str, int], nn.Module]) -> nn.Sequential:
+    """The network of a genotype; `edge` makes an edge of a cell, given its cell, its ends, its operation and width."""
+    parts: list[nn.Module] = [stem(16)]
+    for number in range(15):
+        width = 16 << number // 5
+        if number in (5, 10):
+            parts.append(Reduction(width // 2, width))
+        names = {ends: values["edge_{}_{}".format(*ends)] for ends in EDGES}
+        parts.append(Cell({ends: edge(number, ends, name, width) for ends, name in names.items()}))
+    return nn.Sequential(*parts, head(64))
+
+
+def nats_cell(before: int, after: int) -> Cell:
+    names = dict.fromkeys(EDGES, "nor_conv_3x3") | {(0, 3): "skip_connect"}
+    return Cell({ends: operation(name, before if ends[0] == 0 else after, after) for ends, name in names.items()})
+
+
+# Mobile networks
+
+ACTIVATIONS = {"relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
+
+
+def conv_bn(before: int, after: int, kernel: int = 1, stride: int = 1, act: str | None = None, groups: int = 1) -> Any:
+    conv = nn.Conv2d(before, after, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(after), *([ACTIVATIONS[act]()] if act else []))
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = divisible(channels // 4)
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, squeezed, 1),
+            nn.ReLU(),
+            nn.Conv2d(squeezed, channels, 1),
+            nn.Hardsigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x)
+
+
+class Add(nn.Module):
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x) + self.shortcut(x)
+
+
+def mb_conv(
+    before: int, after: int, kernel: int, expand: int, stride: int, act: str, *, se: bool = False, skip: bool = True
+) -> nn.Module:
+    hidden = divisible(round(before * expand))
+    parts = [conv_bn(before, hidden, act=act)] if expand != 1 else []
+    parts.append(conv_bn(hidden, hidden, kernel, stride, act, groups=hidden))
+    parts += [SqueezeExcite(hidden)] if se else []
+    body = nn.Sequential(*parts, conv_bn(hidden, after))
+    return Add(body, nn.Identity()) if skip and stride == 1 and before == after else body
+
+
+def ofa_mobilenet_v3(values: Values, width: float) -> nn.Module:
+    stem_width, before, *stages, last, mixed = (
+        divisible(base * width) for base in (16, 16, 24, 40, 80, 112, 160, 960, 1280)
+    )
+    parts = [conv_bn(3, stem_width, 3, 2, "hard_swish"), mb_conv(stem_width, before, 3, 1, 1, "relu")]
+    acts, strides = ("relu", "relu", *["hard_swish"] * 3), (2, 2, 2, 1, 2)
+    for stage, after in enumerate(stages, 1):
+        for block in range(1, values[f"depth_{stage}"] + 1):
+            kernel, expand = values[f"kernel_{stage}_{block}"], values[f"expand_{stage}_{block}"]
+            stride = strides[stage - 1] if block == 1 else 1
+            parts.append(mb_conv(before, after, kernel, expand, stride, acts[stage - 1], se=stage in (2, 4, 5)))
+            before = after
+    return nn.Sequential(
+        *parts,
+        conv_bn(before, last, act="hard_swish"),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Conv2d(last, mixed, 1, bias=False),
+        nn.Hardswish(),
+        nn.Flatten(),
+        nn.Linear(mixed, 1000),
+    )
+
+
+def ofa_proxyless(values: Values, width: float, *, mix: bool = True) -> nn.Module:
+    stem_width, before, *stages = (divisible(base * width) for base in (32, 16, 24, 40, 80, 96, 192, 320))
+    parts = [conv_bn(3, stem_width, 3, 2, "relu6"), mb_conv(stem_width, before, 3, 1, 1, "relu6", skip=False)]
+    strides = (2, 2, 2, 1, 2, 1)
+    for stage, after in enumerate(stages, 1):
+        for block in range(1, values.get(f"depth_{stage}", 1) + 1):
+            kernel, expand = values[f"kernel_{stage}_{block}"], values[f"expand_{stage}_{block}"]
+            parts.append(mb_conv(before, after, kernel, expand, strides[stage - 1] if block == 1 else 1, "relu6"))
+            before = after
+    if mix:
+        parts.append(conv_bn(before, last := divisible(1280 * width), act="relu6"))
+        before = last
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1000))
+
+
+def proxylessnas(values: Values, width: float) -> nn.Module:
+    stem_width, before = divisible(32 * width), divisible(16 * width)
+    parts = [conv_bn(3, stem_width, 3, 2, "relu6"), mb_conv(stem_width, before, 3, 1, 1, "relu6", skip=False)]
+    strides = {1: 2, 5: 2, 9: 2, 13: 1, 17: 2, 21: 1}
+    for number in range(1, 22):
+        after = divisible((24, 40, 80, 96, 192, 320)[(number - 1) // 4] * width)
+        choice = values[f"block_{number}"]
+        if choice != "Zero":
+            kernel, expand = int(choice[0]), int(choice[-1])
+            parts.append(mb_conv(before, after, kernel, expand, strides.get(number, 1), "relu6"))
+        before = after
+    last = divisible(1280 * width) if width > 1 else 1280
+    tail = (conv_bn(before, last, act="relu6"), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(last, 1000))
+    return nn.Sequential(*parts, *tail)
+
+
+def ofa_resnet50(values: Values) -> nn.Module:
+    half = divisible(divisible(64 * values["width_0"]) // 2)
+    before = divisible(64 * values["width_1"])
+    parts: list[nn.Module] = [conv_bn(3, half, 3, 2, "relu")]
+    if values["depth_0"] == 2:
+        parts.append(Add(conv_bn(half, half, 3, 1, "relu"), nn.Identity()))
+    parts += [conv_bn(half, before, 3, 1, "relu"), nn.MaxPool2d(3, 2, padding=1)]
+    number = 0
+    for stage, (base, least) in enumerate([(256, 2), (512, 2), (1024, 4), (2048, 2)], 1):
+        after = divisible(base * values[f"width_{stage + 1}"])
+        for index in range(least + 2):
+            number += 1
+            if index >= least + values[f"depth_{stage}"]:
+                continue
+            hidden = divisible(round(after * values[f"expand_{number}"]))
+            stride = 2 if stage > 1 and index == 0 else 1
+            body = nn.Sequential(
+                conv_bn(before, hidden, act="relu"), conv_bn(hidden, hidden, 3, stride, "relu"), conv_bn(hidden, after)
+            )
+            pool = nn.AvgPool2d(stride, stride, ceil_mode=True)
+            shortcut = nn.Identity() if index else nn.Sequential(pool, conv_bn(before, after))
+            parts += [Add(body, shortcut), nn.ReLU()]
+            before = after
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1000))
+
+
+def ds_cnn(values: Values) -> nn.Module:
+    width, stride = values["width"], values["stride"]
+    # The padding is that of TensorFlow, where the first layer was defined: what is missing, and more of it at the end.
+    parts = [
+        nn.ZeroPad2d((1, 2 if stride == 1 else 1, 4, 5)),
+        nn.Conv2d(1, width, (10, 4), stride=(2, stride)),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    ]
+    for index in range(1, values["depth"] + 1):
+        kernel, step = values[f"kernel_{index}"], 2 if index == 1 and stride == 1 else 1
+        parts += [
+            nn.Conv2d(width, width, kernel, stride=step, padding=kernel // 2, groups=width),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 12))

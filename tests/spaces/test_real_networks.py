@@ -1,0 +1,217 @@
+"""The shelf against real PyTorch networks: parameters and MACs of every candidate, or of random ones."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget import spaces
+
+torch = pytest.importorskip("torch")
+
+import real_networks as real  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+IMAGE = (3, 32, 32)
+
+
+@pytest.fixture(autouse=True)
+def _meta() -> Iterator[None]:
+    """Parameters without memory."""
+    with torch.device("meta"):
+        yield
+
+
+def counts(space: ab.Space) -> tuple[list[dict[str, Any]], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Every candidate with its trainable parameters and MACs."""
+    domains = [decision.values for decision in space.decisions.values()]
+    rows = [dict(zip(space.decisions, values, strict=True)) for values in itertools.product(*domains)]
+    indices = np.array(list(itertools.product(*(range(len(values)) for values in domains))), dtype=np.uint8)
+    found = space.evaluate(indices, ["trainable_params", "macs"])
+    assert found.valid.all()
+    return rows, found["trainable_params"], found["macs"]
+
+
+def test_every_network_of_nas_bench_201() -> None:
+    # Every network is put together and asked for its parameters; its edges come from a stock of real modules.
+    stock: dict[Any, Any] = {}
+
+    def edge(cell: int, ends: tuple[int, int], name: str, width: int) -> Any:
+        key = (cell, ends, name)
+        if key not in stock:
+            stock[key] = real.operation(name, width, width)
+        return stock[key]
+
+    def measured(name: str) -> int:
+        """What an edge costs in all cells."""
+        sides = [(16, 32), (32, 16), (64, 8)]
+        return sum(5 * real.macs(real.operation(name, width, width), width, side, side) for width, side in sides)
+
+    edges = {name: measured(name) for name in real.OPERATIONS}
+    rows, params, macs = counts(spaces.nas_bench_201())
+    assert len(rows) == 15_625
+    rest = real.macs(real.nas_bench_201(dict.fromkeys(rows[0], "none"), edge), *IMAGE)
+    for row, own_params, own_macs in zip(rows, params, macs, strict=True):
+        assert real.params(real.nas_bench_201(row, edge)) == own_params, row
+        assert rest + sum(edges[name] for name in row.values()) == own_macs, row
+    for number in np.random.default_rng(0).choice(len(rows), 20, replace=False):
+        assert real.macs(real.nas_bench_201(rows[number], edge), *IMAGE) == macs[number], rows[number]
+
+
+def test_every_network_of_nats_bench() -> None:
+    stock: dict[Any, Any] = {}
+
+    def part(make: Callable[..., Any], side: int, *widths: int) -> tuple[Any, int]:
+        """A part of a network and its MACs, for the widths before it and after it, at a side of its input."""
+        key = (make, side, widths)
+        if key not in stock:
+            made = make(*widths)
+            stock[key] = made, real.macs(made, 3 if make is real.stem else widths[0], side, side)
+        return stock[key]
+
+    def parts(c0: int, c1: int, c2: int, c3: int, c4: int) -> tuple[Any, ...]:
+        return tuple(
+            zip(
+                part(real.stem, 32, c0),
+                part(real.nats_cell, 32, c0, c0),
+                part(real.Reduction, 32, c0, c1),
+                part(real.nats_cell, 16, c1, c2),
+                part(real.Reduction, 16, c2, c3),
+                part(real.nats_cell, 8, c3, c4),
+                part(real.head, 8, c4),
+                strict=True,
+            )
+        )
+
+    rows, params, macs = counts(spaces.nats_bench_size())
+    assert len(rows) == 32_768
+    for row, own_params, own_macs in zip(rows, params, macs, strict=True):
+        modules, costs = parts(**row)
+        assert sum(real.params(module) for module in modules) == own_params, row
+        assert sum(costs) == own_macs, row
+    for number in np.random.default_rng(0).choice(len(rows), 20, replace=False):
+        network = torch.nn.Sequential(*parts(**rows[number])[0])
+        assert real.params(network) == params[number]
+        assert real.macs(network, *IMAGE) == macs[number]
+
+
+RESOLUTIONS = ab.Int("resolution", 128, 224, step=4)
+
+FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable[[Any], tuple[int, ...]]]] = {
+    "ofa_mobilenet_v3": (
+        lambda: spaces.ofa_mobilenet_v3(resolution=RESOLUTIONS),
+        lambda values: real.ofa_mobilenet_v3(values, 1.0),
+        lambda values: (3, values["resolution"], values["resolution"]),
+    ),
+    "ofa_mobilenet_v3, wide": (
+        lambda: spaces.ofa_mobilenet_v3(width=1.2),
+        lambda values: real.ofa_mobilenet_v3(values, 1.2),
+        lambda _: (3, 224, 224),
+    ),
+    "ofa_proxyless": (
+        lambda: spaces.ofa_proxyless(resolution=RESOLUTIONS),
+        lambda values: real.ofa_proxyless(values, 1.3),
+        lambda values: (3, values["resolution"], values["resolution"]),
+    ),
+    "ofa_resnet50": (
+        lambda: spaces.ofa_resnet50(resolution=RESOLUTIONS),
+        lambda values: real.ofa_resnet50(values),
+        lambda values: (3, values["resolution"], values["resolution"]),
+    ),
+    "proxylessnas": (
+        lambda: spaces.proxylessnas(),
+        lambda values: real.proxylessnas(values, 1.0),
+        lambda _: (3, 224, 224),
+    ),
+    "proxylessnas, narrow": (
+        lambda: spaces.proxylessnas(width=0.35),
+        lambda values: real.proxylessnas(values, 0.35),
+        lambda _: (3, 224, 224),
+    ),
+    "mcunet": (
+        lambda: spaces.mcunet(),
+        lambda values: real.ofa_proxyless(values, 0.5, mix=False),
+        lambda _: (3, 96, 96),
+    ),
+    "mcunet, narrow": (
+        lambda: spaces.mcunet(width=0.25, resolution=144),
+        lambda values: real.ofa_proxyless(values, 0.25, mix=False),
+        lambda _: (3, 144, 144),
+    ),
+    "ds_cnn": (spaces.ds_cnn, lambda values: real.ds_cnn(values), lambda _: (1, 49, 10)),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_random_networks(family: str) -> None:
+    make, network, shape = FAMILIES[family]
+    space = make()
+    for arch in space.sample(50, seed=0):
+        built = network(arch)
+        assert real.params(built) == arch.trainable_params, dict(arch)
+        assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)
+
+
+def stages(name: str, values: tuple[int, ...]) -> dict[str, int]:
+    return {f"{name}_{number}": value for number, value in enumerate(values, 1)}
+
+
+TORCHVISION: dict[str, tuple[Callable[[], ab.Space], dict[str, Any]]] = {
+    **{
+        f"resnet{number}": (spaces.resnet, {"block": block} | stages("depth", depths))
+        for number, block, depths in [
+            (18, "basic", (2, 2, 2, 2)),
+            (34, "basic", (3, 4, 6, 3)),
+            (50, "bottleneck", (3, 4, 6, 3)),
+            (101, "bottleneck", (3, 4, 23, 3)),
+            (152, "bottleneck", (3, 8, 36, 3)),
+        ]
+    },
+    **{
+        f"vgg{number}": (
+            spaces.vgg,
+            {"units": 4096} | stages("width", (64, 128, 256, 512, 512)) | stages("depth", depths),
+        )
+        for number, depths in [
+            (11, (1, 1, 2, 2, 2)),
+            (13, (2, 2, 2, 2, 2)),
+            (16, (2, 2, 3, 3, 3)),
+            (19, (2, 2, 4, 4, 4)),
+        ]
+    },
+    **{
+        f"efficientnet_b{number}": (
+            spaces.efficientnet,
+            dict(zip(("width", "depth", "resolution"), scales, strict=True)),
+        )
+        for number, scales in enumerate(
+            [
+                (1.0, 1.0, 224),
+                (1.0, 1.1, 240),
+                (1.1, 1.2, 260),
+                (1.2, 1.4, 300),
+                (1.4, 1.8, 380),
+                (1.6, 2.2, 456),
+                (1.8, 2.6, 528),
+                (2.0, 3.1, 600),
+            ]
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_the_networks_of_torchvision(name: str) -> None:
+    models = pytest.importorskip("torchvision.models")
+    make, values = TORCHVISION[name]
+    arch = make().architecture(values)
+    built = getattr(models, name)()
+    side = values.get("resolution", 224)
+    assert real.params(built) == arch.trainable_params
+    assert real.macs(built, 3, side, side) == arch.macs

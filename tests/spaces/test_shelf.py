@@ -1,0 +1,66 @@
+"""The shelf as a whole."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+import archbudget as ab
+from archbudget import spaces
+
+MEASURE = """
+import json, resource, sys, time
+import archbudget as ab
+start = time.process_time()
+space = getattr(ab.spaces, sys.argv[1])()
+seconds = time.process_time() - start
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, space.size]))
+"""
+
+
+def test_every_space_is_on_the_shelf() -> None:
+    functions = {name for name in spaces.__all__ if inspect.isfunction(getattr(spaces, name))}
+    assert functions == set(spaces.SHELF)
+    for name, shelved in spaces.SHELF.items():
+        assert shelved.make is getattr(ab.spaces, name)
+        assert shelved.make.__doc__
+        assert shelved.paper.removeprefix("arXiv ") in shelved.make.__doc__ or name == "lenet"
+
+
+@pytest.mark.parametrize("name", spaces.SHELF)
+def test_the_published_size_is_that_of_the_space(name: str) -> None:
+    shelved = spaces.SHELF[name]
+    size = shelved.make().size
+    if shelved.published_size is not None:
+        assert float(shelved.published_size.replace(",", "")) == pytest.approx(size, rel=0.1 if size > 10**6 else 0)
+
+
+@pytest.mark.parametrize("name", spaces.SHELF)
+def test_a_space_compiles_in_2_seconds_and_1_gibibyte(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", MEASURE, name], capture_output=True, text=True, check=True)
+    seconds, memory, _ = json.loads(done.stdout)
+    assert seconds < 2
+    assert memory < 2**30
+
+
+@pytest.mark.parametrize("name", spaces.SHELF)
+def test_networks_that_are_drawn_cost_what_they_cost_one_by_one(name: str) -> None:
+    space = spaces.SHELF[name].make()
+    drawn = space.sample(20, seed=0)
+    counts = space.evaluate(drawn)
+    assert counts.valid.all()
+    for row, arch in enumerate(drawn):
+        assert {metric: int(counts[metric][row]) for metric in arch.costs} == arch.costs
+
+
+@pytest.mark.parametrize("name", spaces.SHELF)
+def test_a_network_is_what_keras_builds(name: str) -> None:
+    pytest.importorskip("keras")
+    arch = spaces.SHELF[name].make().sample(1, seed=3)[0]
+    model = arch.to_keras()
+    assert model.count_params() == arch.params
+    assert model.output_shape == (None, *arch.layers[-1].output_shape)
