@@ -172,7 +172,8 @@ def empty_columns(space: Space, n: int) -> Indices:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
     try:
-        return np.zeros((len(space.decisions), n), index_dtype(space))
+        # Not zeros: numpy backs what is empty with huge pages, and who fills it writes every index.
+        return np.empty((len(space.decisions), n), index_dtype(space))
     except (ValueError, OverflowError):
         raise SpaceError(f"n={n} candidates are more than an array can hold") from None
 

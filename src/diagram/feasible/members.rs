@@ -192,6 +192,18 @@ impl<N: Number> Table<N> {
             *skip = N::default();
             return last;
         }
+        if left == 1 && skip.is_nothing() {
+            // The first completion alone: no need to look at what else there is.
+            let mut walker = Walker {
+                node: end,
+                cell: next,
+                rest: N::default(),
+            };
+            while let Some((node, arc, _)) = self.step(&mut walker) {
+                write(node, arc, rows.start..last);
+            }
+            return last;
+        }
         let mut at = rows.start;
         for other in graph.arcs_of(end) {
             if at >= last {

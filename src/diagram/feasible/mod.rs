@@ -496,7 +496,11 @@ impl Feasible {
                 let rows = (n - block * BLOCK).min(BLOCK);
                 let rank = answer.ranks.rank(&(start + block * BLOCK));
                 table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
-                    let value = T::of(graph.arcs[arc].label);
+                    let label = graph.arcs[arc].label;
+                    if label == 0 {
+                        return;
+                    }
+                    let value = T::of(label);
                     let column = &mut columns[self.diagram.stage(node).decision];
                     if rows.len() == 1 {
                         column[rows.start] = value;
