@@ -13,7 +13,7 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
 
     The multiply-accumulates follow from the weights that Keras made: each item of a kernel is used once at each
-    position of the output.
+    position of the output, or of the input where the convolution is transposed.
     """
     import keras
 
@@ -27,12 +27,19 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return None
-    kernels = [weight for weight in layer.weights if weight.name.endswith("kernel")]
-    channels = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
-    positions = math.prod(output) // output[channels] if kernels else 0
+    if 0 in output:
+        # Keras describes a tensor without values, but no network can use it.
+        return None
     return {
         "output": list(output),
         "trainable": sum(math.prod(weight.shape) for weight in layer.trainable_weights),
         "non_trainable": sum(math.prod(weight.shape) for weight in layer.non_trainable_weights),
-        "macs": positions * sum(math.prod(weight.shape) for weight in kernels),
+        "macs": _macs(kind, layer, shapes, list(output)),
     }
+
+
+def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:
+    kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    swept = shapes[0] if kind.endswith("Transpose") else output
+    channels = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
+    return math.prod(swept) // swept[channels] * kernels if kernels else 0

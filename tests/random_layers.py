@@ -81,6 +81,22 @@ def _convolution(axes: int) -> Callable[[Random], Case]:
     return draw
 
 
+def _transposed(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments: Arguments = {"filters": rng.randint(1, 6), "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3)}
+        _slide(rng, axes, arguments)
+        arguments |= _take(
+            rng,
+            padding=lambda: rng.choice(["valid", "same", "SAME"]),
+            output_padding=lambda: rng.choice([None, 0, 0, 1, [rng.randint(0, 1) for _ in range(axes)]]),
+            use_bias=lambda: rng.random() < 0.5,
+            activation=lambda: rng.choice([None, "relu"]),
+        )
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments, 10 if axes < 3 else 5)
+
+    return draw
+
+
 def _depthwise(axes: int, *, separable: bool) -> Callable[[Random], Case]:
     def draw(rng: Random) -> Case:
         arguments: Arguments = {"filters": rng.choice([1, 2, 3, 4, 6, 8])} if separable else {}
@@ -128,17 +144,64 @@ def _global_pooling(axes: int) -> Callable[[Random], Case]:
     return draw
 
 
-def _zero_padding(axes: int) -> Callable[[Random], Case]:
+def _margins(axes: int, argument: str) -> Callable[[Random], Case]:
+    """Something before and after each axis."""
+
     def pair(rng: Random) -> list[int]:
         return [rng.randint(0, 3), rng.randint(0, 3)]
 
     def draw(rng: Random) -> Case:
         each = pair(rng) if axes == 1 else rng.choice([[pair(rng) for _ in range(axes)], [rng.randint(0, 3)] * axes])
         forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([[-1] * max(axes, 2), [1] * 4, [pair(rng)] * 4])]
-        arguments = _take(rng, 0.8, padding=lambda: rng.choice(forms))
-        return arguments, _image(rng, axes, rng.randint(1, 6), arguments)
+        arguments = _take(rng, 0.8, **{argument: lambda: rng.choice(forms)})
+        shapes = _image(rng, axes, rng.randint(1, 6), arguments)
+        if argument == "cropping" and axes == 1:
+            return arguments, _without_format(arguments, shapes)
+        return arguments, shapes
 
     return draw
+
+
+def _without_format(arguments: Arguments, shapes: Shapes) -> Shapes:
+    arguments.pop("data_format", None)
+    return shapes
+
+
+def _up_sampling(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        options: dict[str, Callable[[], Any]] = {
+            "size": lambda: _sides(rng, axes, 4) if axes > 1 else rng.randint(0, 4)
+        }
+        if axes == 2:
+            options["interpolation"] = lambda: rng.choice(["nearest", "bilinear"])
+        arguments = _take(rng, 0.7, **options)
+        shapes = _image(rng, axes, rng.randint(1, 6), arguments)
+        return arguments, _without_format(arguments, shapes) if axes == 1 else shapes
+
+    return draw
+
+
+def _reshape(rng: Random) -> Case:
+    shape = _shape(rng, 0)
+    target = list(shape)
+    for _ in range(rng.randint(0, 3)):
+        if len(target) > 1 and rng.random() < 0.6:
+            target.append(target.pop(rng.randrange(len(target))) * target.pop(rng.randrange(len(target))))
+        else:
+            target.insert(rng.randint(0, len(target)), 1)
+    for _ in range(rng.choice([0, 0, 1, 1, 1, 2])):
+        if target:
+            target[rng.randrange(len(target))] = rng.choice([-1, -1, -1, -1, 2, 0, -2])
+    return {"target_shape": target}, [shape]
+
+
+def _permute(rng: Random) -> Case:
+    shape = _shape(rng, 0)
+    dims = list(range(1, len(shape) + 1))
+    rng.shuffle(dims)
+    if dims and rng.random() < 0.2:
+        dims[0] = rng.randint(0, len(dims) + 1)
+    return {"dims": dims}, [shape]
 
 
 def _normalization(rng: Random) -> Case:
@@ -206,11 +269,17 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     "Activation": _anything(activation=["relu", "softmax", "gelu", "linear"]),
     "ReLU": _anything(max_value=[None, 6], negative_slope=[0, 0.1], threshold=[0, 1]),
     **{f"Conv{n}D": _convolution(n) for n in (1, 2, 3)},
+    **{f"Conv{n}DTranspose": _transposed(n) for n in (1, 2, 3)},
     **{f"DepthwiseConv{n}D": _depthwise(n, separable=False) for n in (1, 2)},
     **{f"SeparableConv{n}D": _depthwise(n, separable=True) for n in (1, 2)},
     **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
     **{f"Global{kind}Pooling{n}D": _global_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
-    **{f"ZeroPadding{n}D": _zero_padding(n) for n in (1, 2, 3)},
+    **{f"ZeroPadding{n}D": _margins(n, "padding") for n in (1, 2, 3)},
+    **{f"Cropping{n}D": _margins(n, "cropping") for n in (1, 2, 3)},
+    **{f"UpSampling{n}D": _up_sampling(n) for n in (1, 2, 3)},
+    "Reshape": _reshape,
+    "Permute": _permute,
+    "RepeatVector": lambda rng: ({"n": rng.randint(0, 5)}, [_shape(rng, 1, 2)]),
 }
 """For each layer a function that draws arguments and input shapes; a new layer needs an entry here."""

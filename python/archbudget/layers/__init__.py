@@ -4,7 +4,11 @@ A layer here holds no weights and computes nothing. Used in a list or called on 
 [`Space`][archbudget.Space].
 """
 
-from archbudget.layers._base import Block, Layer, Tensor
+from archbudget.layers._base import (
+    Block,
+    Layer,
+    Tensor,
+)
 from archbudget.layers._layers import (
     Activation,
     Add,
@@ -14,8 +18,14 @@ from archbudget.layers._layers import (
     BatchNormalization,
     Concatenate,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     Conv3D,
+    Conv3DTranspose,
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
     Dense,
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -32,14 +42,25 @@ from archbudget.layers._layers import (
     MaxPooling2D,
     MaxPooling3D,
     Multiply,
+    Permute,
     ReLU,
+    RepeatVector,
+    Reshape,
     SeparableConv1D,
     SeparableConv2D,
+    UpSampling1D,
+    UpSampling2D,
+    UpSampling3D,
     ZeroPadding1D,
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from archbudget.layers._structure import OneOf, Repeat, Residual, Sequential
+from archbudget.layers._structure import (
+    OneOf,
+    Repeat,
+    Residual,
+    Sequential,
+)
 
 __all__ = [
     "Activation",
@@ -51,8 +72,14 @@ __all__ = [
     "Block",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -71,13 +98,19 @@ __all__ = [
     "MaxPooling3D",
     "Multiply",
     "OneOf",
+    "Permute",
     "ReLU",
     "Repeat",
+    "RepeatVector",
+    "Reshape",
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
     "Sequential",
     "Tensor",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",

@@ -6,7 +6,7 @@ Arguments that touch neither shape nor cost are kept for `Architecture.to_keras`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget._expressions import Decision, IntLike
 from archbudget.errors import SpaceError
@@ -100,6 +100,73 @@ class Conv2D(_Conv):
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights."""
+
+
+class _Transposed(Layer):
+    """What the transposed convolutions have in common."""
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
+        return _lower_padding(super().normalized())
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer: `None` stands for the output padding of all axes."""
+        real = super().keras_arguments(counted, chosen)
+        if "output_padding" in real and set(real["output_padding"]) == {None}:
+            del real["output_padding"]
+        return real
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _ConvTranspose(_Transposed):
+    filters: IntLike
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    output_padding: IntsLike | None = None
+    data_format: Text | None = None
+    dilation_rate: IntsLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv1DTranspose(_ConvTranspose):
+    """A transposed convolution over sequences: `(k * channels + bias) * filters` weights."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv2DTranspose(_ConvTranspose):
+    """A transposed convolution over images: `(k_h * k_w * channels + bias) * filters` weights."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv3DTranspose(_Transposed):
+    """A transposed convolution over volumes: `(k_d * k_h * k_w * channels + bias) * filters` weights."""
+
+    filters: IntLike
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    data_format: Text | None = None
+    output_padding: IntsLike | None = None
+    dilation_rate: IntsLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -345,63 +412,144 @@ class BatchNormalization(Layer):
     synchronized: bool = False
 
 
-class _ZeroPadding(Layer):
-    """Zeros around the input."""
+class _Margins(Layer):
+    """Something at both ends of each axis: an integer, an integer for each axis, or a pair for each axis."""
 
-    padding: Any_
-    data_format: Text | None
-
-    AXES: int
+    AXES: ClassVar[int]
+    ARGUMENT: ClassVar[str]
 
     def normalized(self) -> dict[str, Any_]:
-        """The padding as (before, after) of each axis, in one list."""
+        """The margins as (before, after) of each axis, in one list."""
         given = super().normalized()
-        padding, axes = self.padding, self.AXES
-        if isinstance(padding, (list, tuple)):
+        margins, axes = getattr(self, self.ARGUMENT), self.AXES
+        if isinstance(margins, (list, tuple)):
             if axes == 1:
-                padding = (padding,)
-            each = [side if isinstance(side, (list, tuple)) else (side, side) for side in padding]
+                margins = (margins,)
+            each = [side if isinstance(side, (list, tuple)) else (side, side) for side in margins]
             if len(each) != axes or any(len(side) != 2 for side in each):
                 what = "a pair" if axes == 1 else f"{axes} integers or {axes} pairs of them"
-                raise SpaceError(f"{self.kind}: padding must be an integer or {what}, not {self.padding!r}")
-            given["padding"] = [around for side in each for around in side]
+                raise SpaceError(
+                    f"{self.kind}: {self.ARGUMENT} must be an integer or {what}, not {getattr(self, self.ARGUMENT)!r}"
+                )
+            given[self.ARGUMENT] = [around for side in each for around in side]
         return given
 
     def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
-        """The padding as Keras takes it: a pair for each axis."""
-        flat = counted["padding"]
+        """The margins as Keras takes them: a pair for each axis."""
+        flat = counted[self.ARGUMENT]
         pairs = tuple((flat[i], flat[i + 1]) for i in range(0, len(flat), 2))
-        return super().keras_arguments({**counted, "padding": pairs[0] if self.AXES == 1 else pairs}, chosen)
+        margins = pairs[0] if self.AXES == 1 else pairs
+        return super().keras_arguments({**counted, self.ARGUMENT: margins}, chosen)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZeroPadding1D(_ZeroPadding):
+class ZeroPadding1D(_Margins):
     """Zeros before and after a sequence."""
 
     padding: Any_ = 1
     data_format: Text | None = None
 
     AXES = 1
+    ARGUMENT = "padding"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZeroPadding2D(_ZeroPadding):
+class ZeroPadding2D(_Margins):
     """Zeros around an image."""
 
     padding: Any_ = (1, 1)
     data_format: Text | None = None
 
     AXES = 2
+    ARGUMENT = "padding"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZeroPadding3D(_ZeroPadding):
+class ZeroPadding3D(_Margins):
     """Zeros around a volume."""
 
     padding: Any_ = ((1, 1), (1, 1), (1, 1))
     data_format: Text | None = None
 
     AXES = 3
+    ARGUMENT = "padding"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cropping1D(_Margins):
+    """A sequence without its ends."""
+
+    cropping: Any_ = (1, 1)
+
+    AXES = 1
+    ARGUMENT = "cropping"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cropping2D(_Margins):
+    """An image without its margins."""
+
+    cropping: Any_ = ((0, 0), (0, 0))
+    data_format: Text | None = None
+
+    AXES = 2
+    ARGUMENT = "cropping"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cropping3D(_Margins):
+    """A volume without its margins."""
+
+    cropping: Any_ = ((1, 1), (1, 1), (1, 1))
+    data_format: Text | None = None
+
+    AXES = 3
+    ARGUMENT = "cropping"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UpSampling1D(Layer):
+    """Each step of a sequence, several times."""
+
+    size: IntLike = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UpSampling2D(Layer):
+    """An image, enlarged."""
+
+    size: IntsLike = 2
+    data_format: Text | None = None
+    interpolation: Text = "nearest"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UpSampling3D(Layer):
+    """A volume, enlarged."""
+
+    size: IntsLike = 2
+    data_format: Text | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reshape(Layer):
+    """The same values in another shape; one side may be -1, which is what the others leave."""
+
+    target_shape: Sequence[IntLike]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Permute(Layer):
+    """The axes in another order; the batch stays where it is, and the others are counted from 1."""
+
+    dims: Sequence[IntLike]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RepeatVector(Layer):
+    """A vector, `n` times."""
+
+    n: IntLike
 
 
 @dataclass(frozen=True, eq=False, repr=False)
