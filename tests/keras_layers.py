@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-MERGING = ("Add", "Concatenate", "Multiply")
+import numpy as np
+
+MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
 """The layers that are called on a list of tensors."""
 
 
@@ -22,13 +24,19 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         if kind == "Input":
             shape = keras.Input(**arguments).shape[1:]
             return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
-        layer = getattr(keras.layers, kind)(**arguments)
+        made = dict(arguments)
+        if isinstance(made.get("axis"), list):
+            made["axis"] = tuple(made["axis"])
+        layer = getattr(keras.layers, kind)(**made)
         output = layer(inputs if kind in MERGING else inputs[0]).shape[1:]
+        if kind == "Softmax":
+            # Its axis is looked at only when it is fed.
+            layer(np.zeros((2, *[side + 1 for side in shapes[0]])))
     except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return None
-    if 0 in output:
-        # Keras describes a tensor without values, but no network can use it.
+    if 0 in output or (kind.startswith("Adaptive") and len(output) != len(shapes[0])):
+        # Keras describes a tensor without values, or one pooled over axes that it does not have; no network can use it.
         return None
     return {
         "output": list(output),

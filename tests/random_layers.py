@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
@@ -25,7 +27,16 @@ def random_case(rng: Random, kind: str) -> Case:
 
 def _spoil(rng: Random, arguments: Arguments) -> None:
     """Gives one of the sizes, if there is any, a value that no layer takes."""
-    sizes = ("depth_multiplier", "dilation_rate", "filters", "groups", "kernel_size", "pool_size", "units")
+    sizes = (
+        "depth_multiplier",
+        "dilation_rate",
+        "filters",
+        "groups",
+        "kernel_size",
+        "output_size",
+        "pool_size",
+        "units",
+    )
     names = [name for name in sizes if name in arguments]
     if names:
         arguments[rng.choice(names)] = rng.choice([0, -1, [2, 2, 2, 2], [3, 0]])
@@ -248,6 +259,95 @@ def _concatenate(rng: Random) -> Case:
     return arguments, shapes
 
 
+def _axes(*, weights: bool, none: bool = False) -> Callable[[Random], Case]:
+    """A layer that takes one axis or several, each at most once."""
+
+    def draw(rng: Random) -> Case:
+        shape = _shape(rng)
+        rank = len(shape)
+        axis = rng.randint(-rank - 2, rank + 1)
+        behind = rng.choice([0, rank + 1])
+        several = [each - behind for each in rng.sample(range(1, rank + 1), rng.randint(1, rank))]
+        arguments = _take(rng, 0.8, axis=lambda: rng.choice([axis, several, *([None] if none else [])]))
+        if weights:
+            arguments |= _take(rng, center=lambda: rng.random() < 0.5, scale=lambda: rng.random() < 0.5)
+        return arguments, [shape]
+
+    return draw
+
+
+def _group_normalization(rng: Random) -> Case:
+    arguments, [shape] = _normalization(rng)
+    for name in ("renorm", "momentum"):
+        arguments.pop(name, None)
+    if rng.random() < 0.1:
+        shape[-1] = 64
+    arguments |= _take(rng, 0.9, groups=lambda: rng.choice([-1, 1, 1, 2, 3, 0, 4]))
+    return arguments, [shape]
+
+
+def _given_normalization(rng: Random) -> Case:
+    """`Normalization`, sometimes with its mean and variance."""
+    arguments, [shape] = _axes(weights=False, none=True)(rng)
+    axes = arguments.get("axis", -1)
+    axes = [axes] if isinstance(axes, int) else axes or []
+    kept = sorted(axis % (len(shape) + 1) for axis in axes)
+    if rng.random() < 0.5 and all(1 <= axis <= len(shape) for axis in kept):
+        sides = [shape[axis - 1] if rng.random() < 0.8 else rng.randint(1, 3) for axis in kept]
+        sides = sides[rng.choice([0, 0, 1]) :]
+        for name in ("mean", "variance"):
+            arguments[name] = np.ones(sides).tolist()
+    return arguments, [shape]
+
+
+def _prelu(rng: Random) -> Case:
+    shape = _shape(rng, 0)
+    axis = rng.randint(-1, len(shape) + 1)
+    several = rng.sample(range(1, len(shape) + 1), rng.randint(0, len(shape)))
+    return _take(rng, 0.7, shared_axes=lambda: rng.choice([axis, several, None])), [shape]
+
+
+def _dot(rng: Random) -> Case:
+    first, second = _shape(rng, 1, 3), _shape(rng, 1, 3)
+    axes = [rng.randint(1, len(first)), rng.randint(1, len(second))]
+    if rng.random() < 0.8:
+        second[axes[1] - 1] = first[axes[0] - 1]
+    given: Any = [axis - rng.choice([0, len(shape) + 1]) for axis, shape in zip(axes, (first, second), strict=True)]
+    if rng.random() < 0.4:
+        given = rng.choice([axes[0], -1])
+    return {"axes": given} | _take(rng, normalize=lambda: True), [first, second]
+
+
+def _pair(rng: Random) -> Case:
+    """Two tensors to combine, rarely another number of them."""
+    _, shapes = _elementwise(rng)
+    return {}, shapes[: rng.choice([2, 2, 2, 3])]
+
+
+def _spatial_dropout(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments: Arguments = {"rate": rng.choice([0, 0.5, 1])}
+        shapes = _image(rng, axes, rng.randint(1, 6), arguments)
+        return arguments, _without_format(arguments, shapes) if axes == 1 else shapes
+
+    return draw
+
+
+def _adaptive_pooling(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"output_size": _sides(rng, axes, 5) if rng.random() < 0.9 else [2, 2, 2, 2]}
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments, 8 if axes < 3 else 5)
+
+    return draw
+
+
+def _embedding(rng: Random) -> Case:
+    arguments = {"input_dim": rng.randint(0, 20), "output_dim": rng.randint(1, 8)} | _take(
+        rng, 0.3, lora_rank=lambda: rng.choice([None, 0, 1, 2]), mask_zero=lambda: True
+    )
+    return arguments, [_shape(rng, 0)]
+
+
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
     """A layer that takes any shape."""
 
@@ -261,11 +361,29 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     "Input": lambda rng: ({"shape": [rng.randint(1, 30) for _ in range(rng.randint(0, 5))]}, []),
     "Dense": _dense,
     "BatchNormalization": _normalization,
-    "Add": _elementwise,
-    "Multiply": _elementwise,
+    "LayerNormalization": _axes(weights=True),
+    "RMSNormalization": _axes(weights=False),
+    "UnitNormalization": _axes(weights=False),
+    "Softmax": _axes(weights=False),
+    "GroupNormalization": _group_normalization,
+    "Normalization": _given_normalization,
+    **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply"), _elementwise),
+    "Subtract": _pair,
+    "Dot": _dot,
+    "Embedding": _embedding,
     "Concatenate": _concatenate,
     "Flatten": _anything(data_format=[None, "channels_last", "channels_first"]),
     "Dropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "AlphaDropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "GaussianDropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "GaussianNoise": _anything(stddev=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "ActivityRegularization": _anything(l1=[0.0, 0.1, -0.1], l2=[0.0, 0.1]),
+    "Identity": _anything(),
+    "Masking": _anything(mask_value=[0.0, 1]),
+    "Rescaling": _anything(scale=[0.5, 2], offset=[0.0, 1]),
+    "LeakyReLU": _anything(negative_slope=[0, 0.1, -0.1]),
+    "ELU": _anything(alpha=[0.5, 1]),
+    "PReLU": _prelu,
     "Activation": _anything(activation=["relu", "softmax", "gelu", "linear"]),
     "ReLU": _anything(max_value=[None, 6], negative_slope=[0, 0.1], threshold=[0, 1]),
     **{f"Conv{n}D": _convolution(n) for n in (1, 2, 3)},
@@ -274,6 +392,8 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     **{f"SeparableConv{n}D": _depthwise(n, separable=True) for n in (1, 2)},
     **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
+    **{f"Adaptive{kind}Pooling{n}D": _adaptive_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"SpatialDropout{n}D": _spatial_dropout(n) for n in (1, 2, 3)},
     **{f"Global{kind}Pooling{n}D": _global_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
     **{f"ZeroPadding{n}D": _margins(n, "padding") for n in (1, 2, 3)},
     **{f"Cropping{n}D": _margins(n, "cropping") for n in (1, 2, 3)},

@@ -45,6 +45,17 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
     parameter.check(code).map(|()| code)
 }
 
+/// The sides of an array, 1 before the first one: all that the engine knows of the mean of a `Normalization`.
+fn sides(value: &Value, n: usize) -> Vec<i64> {
+    let mut sides = Vec::new();
+    let mut inner = Some(value);
+    while let Some(Value::Array(items)) = inner {
+        sides.push(items.len() as i64);
+        inner = items.first();
+    }
+    std::iter::repeat_n(1, n - sides.len()).chain(sides).collect()
+}
+
 /// Each item of a list, or of a list of pairs.
 fn flatten(value: &Value) -> Vec<&Value> {
     match value {
@@ -65,6 +76,12 @@ fn arguments(kind: &Kind, given: &Value) -> Result<Vec<i64>> {
             }
             (value, _) => value,
         };
+        if let (Arity::Each(n), "mean") = (parameter.arity, parameter.name)
+            && !value.is_null()
+        {
+            args.extend(sides(value, n));
+            continue;
+        }
         let items = flatten(value);
         let codes = items
             .iter()

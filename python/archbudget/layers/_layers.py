@@ -5,8 +5,11 @@ Arguments that touch neither shape nor cost are kept for `Architecture.to_keras`
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Union
+
+import numpy as np
 
 from archbudget._expressions import Decision, IntLike
 from archbudget.errors import SpaceError
@@ -82,9 +85,21 @@ def _lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
     return given
 
 
-def _check_lora(layer: _Conv | Dense) -> None:
-    if layer.lora_rank is not None and layer.lora_rank != 0 and layer.kernel_constraint is not None:
-        raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with kernel_constraint")
+def _check_lora(layer: _Conv | Dense | Embedding, weights: str = "kernel") -> None:
+    if layer.lora_rank not in (None, 0) and getattr(layer, f"{weights}_constraint") is not None:
+        raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with {weights}_constraint")
+
+
+def _check_numbers(layer: Layer, *names: str, most: float | None = None, optional: bool = False) -> None:
+    """Refuses arguments, and values of decisions, that are not numbers from 0 on."""
+    for name in names:
+        given = getattr(layer, name)
+        for value in given.values if isinstance(given, Decision) else (given,):
+            if value is None and optional:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= (most or math.inf):
+                what = "of at least 0" if most is None else f"from 0 to {most}"
+                raise SpaceError(f"{layer.kind}: {name} must be a number {what}, not {value!r}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -262,6 +277,25 @@ class Dense(Layer):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Embedding(Layer):
+    """A row of a table for each integer of the input: `input_dim * output_dim` weights."""
+
+    input_dim: IntLike
+    output_dim: IntLike
+    embeddings_initializer: Any_ = "uniform"
+    embeddings_regularizer: Any_ = None
+    embeddings_constraint: Any_ = None
+    mask_zero: bool = False
+    weights: Any_ = None
+    lora_rank: IntLike | None = None
+    lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_lora(self, "embeddings")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class _Pooling(Layer):
     pool_size: IntsLike
     strides: IntsLike | None = None
@@ -341,6 +375,42 @@ class GlobalAveragePooling3D(_GlobalPooling):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class _AdaptivePooling(Layer):
+    output_size: IntsLike
+    data_format: Text | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPooling1D(_AdaptivePooling):
+    """The largest value of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPooling2D(_AdaptivePooling):
+    """The largest value of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPooling3D(_AdaptivePooling):
+    """The largest value of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAveragePooling1D(_AdaptivePooling):
+    """The mean of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAveragePooling2D(_AdaptivePooling):
+    """The mean of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAveragePooling3D(_AdaptivePooling):
+    """The mean of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Flatten(Layer):
     """All values in one row."""
 
@@ -357,10 +427,113 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rates = self.rate.values if isinstance(self.rate, Decision) else (self.rate,)
-        for rate in rates:
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-                raise SpaceError(f"Dropout: rate must be a number from 0 to 1, not {rate!r}")
+        _check_numbers(self, "rate", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _SpatialDropout(Layer):
+    rate: Any_
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_numbers(self, "rate", most=1)
+        if not self.trainable:
+            raise SpaceError(f"{self.kind}: Keras takes no argument trainable here")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialDropout1D(_SpatialDropout):
+    """Removes whole channels while training."""
+
+    seed: int | None = None
+    dtype: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialDropout2D(_SpatialDropout):
+    """Removes whole channels while training."""
+
+    data_format: Text | None = None
+    seed: int | None = None
+    dtype: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialDropout3D(_SpatialDropout):
+    """Removes whole channels while training."""
+
+    data_format: Text | None = None
+    seed: int | None = None
+    dtype: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AlphaDropout(Layer):
+    """Replaces activations while training, keeping mean and variance."""
+
+    rate: Any_
+    noise_shape: Any_ = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_numbers(self, "rate", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianDropout(Layer):
+    """Scales activations at random while training."""
+
+    rate: Any_
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_numbers(self, "rate", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianNoise(Layer):
+    """Shifts activations at random while training."""
+
+    stddev: Any_
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_numbers(self, "stddev", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ActivityRegularization(Layer):
+    """Adds a term to the loss."""
+
+    l1: Any_ = 0.0
+    l2: Any_ = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_numbers(self, "l1", "l2", optional=True)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Identity(Layer):
+    """Its input."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Masking(Layer):
+    """Marks the steps that later layers skip; every step is counted all the same."""
+
+    mask_value: Any_ = 0.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rescaling(Layer):
+    """`x * scale + offset`, by fixed numbers."""
+
+    scale: Any_
+    offset: Any_ = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -380,13 +553,67 @@ class ReLU(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("max_value", "negative_slope", "threshold"):
-            given = getattr(self, name)
-            for value in given.values if isinstance(given, Decision) else (given,):
-                if name == "max_value" and value is None:
-                    continue
-                if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-                    raise SpaceError(f"ReLU: {name} must be a number of at least 0, not {value!r}")
+        _check_numbers(self, "max_value", optional=True)
+        _check_numbers(self, "negative_slope", "threshold")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LeakyReLU(Layer):
+    """`max(x, negative_slope * x)`."""
+
+    negative_slope: Any_ = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_numbers(self, "negative_slope")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ELU(Layer):
+    """`x`, or `alpha * (exp(x) - 1)` below 0."""
+
+    alpha: Any_ = 1.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Axes(Layer):
+    """A layer that takes one axis or several."""
+
+    AXES: ClassVar[str] = "axis"
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; axes in a list."""
+        given = super().normalized()
+        axes = given[self.AXES]
+        given[self.AXES] = axes if isinstance(axes, (list, tuple)) else [axes]
+        return given
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer; one axis as a number where it was given so."""
+        axes = tuple(counted[self.AXES])
+        given = getattr(self, self.AXES)
+        return super().keras_arguments(
+            {**counted, self.AXES: axes if isinstance(given, (list, tuple)) else axes[0]}, chosen
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PReLU(_Axes):
+    """`max(x, alpha * x)` with a weight `alpha` for each value, or for all along the shared axes."""
+
+    alpha_initializer: Any_ = "Zeros"
+    alpha_regularizer: Any_ = None
+    alpha_constraint: Any_ = None
+    shared_axes: IntsLike | None = None
+
+    AXES = "shared_axes"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Softmax(_Axes):
+    """`exp(x)`, divided by its sum along an axis."""
+
+    axis: IntsLike = -1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -410,6 +637,91 @@ class BatchNormalization(Layer):
     renorm_clipping: Any_ = None
     renorm_momentum: Any_ = 0.99
     synchronized: bool = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerNormalization(_Axes):
+    """A gamma and a beta for each position of the axes that are normalised."""
+
+    axis: IntsLike = -1
+    epsilon: Any_ = 1e-3
+    center: Flag = True
+    scale: Flag = True
+    beta_initializer: Any_ = "zeros"
+    gamma_initializer: Any_ = "ones"
+    beta_regularizer: Any_ = None
+    gamma_regularizer: Any_ = None
+    beta_constraint: Any_ = None
+    gamma_constraint: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RMSNormalization(_Axes):
+    """A scale for each position of the axes that are normalised."""
+
+    axis: IntsLike = -1
+    epsilon: Any_ = 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupNormalization(Layer):
+    """A gamma and a beta for each channel; the channels are normalised in groups."""
+
+    groups: IntLike = 32
+    axis: int = -1
+    epsilon: Any_ = 1e-3
+    center: Flag = True
+    scale: Flag = True
+    beta_initializer: Any_ = "zeros"
+    gamma_initializer: Any_ = "ones"
+    beta_regularizer: Any_ = None
+    gamma_regularizer: Any_ = None
+    beta_constraint: Any_ = None
+    gamma_constraint: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UnitNormalization(_Axes):
+    """The input, divided by its length along an axis."""
+
+    axis: IntsLike = -1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Normalization(_Axes):
+    """The input, less a mean and divided by a deviation; both are given, or kept as weights that are not trained."""
+
+    axis: IntsLike | None = -1
+    mean: Any_ = None
+    variance: Any_ = None
+    invert: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.mean is None) != (self.variance is None):
+            raise SpaceError("Normalization: mean and variance must be given both, or neither of them")
+        if self.mean is not None:
+            sides = np.shape(self.mean)
+            axes = len(self.axis) if isinstance(self.axis, (list, tuple)) else 0 if self.axis is None else 1
+            if sides != np.shape(self.variance):
+                raise SpaceError(
+                    "Normalization: mean and variance must have the same shape, not "
+                    f"{sides} and {np.shape(self.variance)}"
+                )
+            if len(sides) > axes:
+                raise SpaceError(f"Normalization: a mean of shape {sides} has more axes than are kept, {axes}")
+        super().__post_init__()
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost: of the mean its shape."""
+        given = super().normalized()
+        if self.mean is not None:
+            sides = np.shape(self.mean)
+            given["mean"] = [1] * (8 - len(sides)) + list(sides)
+        return given
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer: the mean as it was given."""
+        return super().keras_arguments({**counted, "mean": self.mean}, chosen)
 
 
 class _Margins(Layer):
@@ -560,8 +872,36 @@ class Add(Layer):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Subtract(Layer):
+    """Its first input less the second."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Multiply(Layer):
     """The product of its inputs."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Average(Layer):
+    """The mean of its inputs, value by value."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Maximum(Layer):
+    """The largest of its inputs, value by value."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Minimum(Layer):
+    """The smallest of its inputs, value by value."""
 
     MERGES = True
 
@@ -571,5 +911,15 @@ class Concatenate(Layer):
     """Its inputs side by side."""
 
     axis: int = -1
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dot(Layer):
+    """The product of two inputs along an axis of each."""
+
+    axes: IntsLike
+    normalize: bool = False
 
     MERGES = True
