@@ -48,6 +48,11 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
 
 def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:
     kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    if kind in ("SimpleRNN", "LSTM", "GRU"):
+        return shapes[0][0] * kernels
+    if kind.startswith("ConvLSTM") and not layer.return_sequences:
+        output = [shapes[0][0], *output]
     swept = shapes[0] if kind.endswith("Transpose") else output
-    channels = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
+    first = 1 if kind.startswith("ConvLSTM") else 0
+    channels = first if getattr(layer, "data_format", None) == "channels_first" else -1
     return math.prod(swept) // swept[channels] * kernels if kernels else 0

@@ -348,6 +348,37 @@ def _embedding(rng: Random) -> Case:
     return arguments, [_shape(rng, 0)]
 
 
+def _recurrent(kind: str) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"units": rng.randint(1, 6)} | _take(
+            rng,
+            use_bias=lambda: rng.random() < 0.5,
+            return_sequences=lambda: rng.random() < 0.8,
+            go_backwards=lambda: True,
+            dropout=lambda: 0.2,
+        )
+        if kind == "GRU":
+            arguments |= _take(rng, reset_after=lambda: rng.random() < 0.5)
+        return arguments, [_shape(rng, 2, 2) if rng.random() < 0.9 else _shape(rng)]
+
+    return draw
+
+
+def _conv_lstm(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"filters": rng.randint(1, 3), "kernel_size": _sides(rng, axes, 3)}
+        _slide(rng, axes, arguments)
+        arguments |= _take(
+            rng,
+            padding=lambda: rng.choice(["valid", "same", "SAME"]),
+            use_bias=lambda: rng.random() < 0.5,
+            return_sequences=lambda: rng.random() < 0.8,
+        )
+        return arguments, [[rng.randint(1, 3), *_image(rng, axes, rng.randint(1, 3), arguments, 6)[0]]]
+
+    return draw
+
+
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
     """A layer that takes any shape."""
 
@@ -392,6 +423,8 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     **{f"SeparableConv{n}D": _depthwise(n, separable=True) for n in (1, 2)},
     **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
+    **{kind: _recurrent(kind) for kind in ("SimpleRNN", "LSTM", "GRU")},
+    **{f"ConvLSTM{n}D": _conv_lstm(n) for n in (1, 2, 3)},
     **{f"Adaptive{kind}Pooling{n}D": _adaptive_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
     **{f"SpatialDropout{n}D": _spatial_dropout(n) for n in (1, 2, 3)},
     **{f"Global{kind}Pooling{n}D": _global_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},

@@ -6,16 +6,16 @@ use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSE
 const PADDING: &[&str] = &["valid", "same"];
 const CAUSAL: &[&str] = &["valid", "same", "causal"];
 
-const fn sides(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
+pub(super) const fn sides(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
     Parameter::new(name, Domain::Int(1), Arity::Each(n), default)
 }
 
-const fn padding(n: usize, causal: bool) -> Parameter {
+pub(super) const fn padding(n: usize, causal: bool) -> Parameter {
     Parameter::keyword("padding", if causal && n == 1 { CAUSAL } else { PADDING })
 }
 
 /// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass.
-fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
+pub(super) fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
     let most = |values: &[i64]| values.iter().copied().max().unwrap_or(1);
     if most(strides) > 1 && most(dilation) > 1 {
         return Err(Refusal::new(

@@ -34,6 +34,7 @@ mod merging;
 mod normalization;
 mod pooling;
 mod quantity;
+mod recurrent;
 mod regularization;
 mod reshaping;
 mod shape;
@@ -371,6 +372,12 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<convolution::SeparableConv<2>>(),
     Kind::of::<dense::Dense>(),
     Kind::of::<embedding::Embedding>(),
+    Kind::of::<recurrent::SimpleRNN>(),
+    Kind::of::<recurrent::LSTM>(),
+    Kind::of::<recurrent::GRU>(),
+    Kind::of::<recurrent::ConvLSTM<1>>(),
+    Kind::of::<recurrent::ConvLSTM<2>>(),
+    Kind::of::<recurrent::ConvLSTM<3>>(),
     Kind::of::<pooling::MaxPooling<1>>(),
     Kind::of::<pooling::MaxPooling<2>>(),
     Kind::of::<pooling::MaxPooling<3>>(),

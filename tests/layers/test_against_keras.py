@@ -13,7 +13,7 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from keras_layers import describe
-from layer_records import KINDS, one_layer
+from layer_records import KINDS, one_layer, one_layer_network
 from random_layers import DRAWS, random_case
 
 
@@ -32,6 +32,20 @@ def test_random_layers_are_counted_or_refused_as_by_keras(kind: str) -> None:
         if counted != expected:
             disagreements.append(f"{kind}(**{arguments}) on {shapes}: {counted}, but Keras says {expected}")
     assert not disagreements
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Input"])
+def test_every_layer_is_made_in_keras(kind: str) -> None:
+    rng = Random(f"made {kind}")
+    for _ in range(10):
+        arguments, shapes = random_case(rng, kind)
+        try:
+            arch = one_layer_network(kind, arguments, shapes)
+        except ArchbudgetError:
+            continue
+        made = arch.to_keras()
+        assert made.output_shape[1:] == arch.layers[-1].output_shape
+        assert made.count_params() == arch.params
 
 
 @pytest.mark.parametrize(
@@ -73,6 +87,7 @@ def test_random_layers_are_counted_or_refused_as_by_keras(kind: str) -> None:
         ("SpatialDropout2D", {"rate": 1.5}, [[4, 4, 2]]),
         ("SpatialDropout1D", {"rate": 0.5, "trainable": False}, [[4, 2]]),
         ("UpSampling1D", {"size": (2,)}, [[5, 2]]),
+        ("LSTM", {"units": 2, "stateful": True}, [[5, 3]]),
         ("ReLU", {"max_value": -1}, [[5]]),
         ("ReLU", {"negative_slope": -1}, [[5]]),
     ],

@@ -86,6 +86,14 @@ from archbudget.layers._layers import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from archbudget.layers._recurrent import (
+    GRU,
+    LSTM,
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
+    SimpleRNN,
+)
 from archbudget.layers._structure import (
     OneOf,
     Repeat,
@@ -95,6 +103,8 @@ from archbudget.layers._structure import (
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -118,6 +128,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -163,6 +176,7 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "Sequential",
+    "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

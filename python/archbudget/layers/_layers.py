@@ -76,10 +76,11 @@ class _Conv(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
 
-def _lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
+def lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
+    """The same with the padding in lower case."""
     if isinstance(given["padding"], str):
         given["padding"] = given["padding"].lower()
     return given
@@ -122,7 +123,7 @@ class _Transposed(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
     def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
         """The arguments of the real layer: `None` stands for the output padding of all axes."""
@@ -204,7 +205,7 @@ class _DepthwiseConv(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -241,7 +242,7 @@ class _SeparableConv(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
