@@ -11,6 +11,12 @@ MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multip
 """The layers that are called on a list of tensors."""
 
 
+HEADS = ("GroupQueryAttention", "MultiHeadAttention")
+"""The layers that are called on a query, a value and a key."""
+SCORES = ("AdditiveAttention", "Attention")
+"""The layers that are called on a list of them."""
+
+
 def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
     """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
 
@@ -28,7 +34,12 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         if isinstance(made.get("axis"), list):
             made["axis"] = tuple(made["axis"])
         layer = getattr(keras.layers, kind)(**made)
-        output = layer(inputs if kind in MERGING else inputs[0]).shape[1:]
+        output = _call(kind, layer, inputs).shape[1:]
+        if kind in HEADS + SCORES:
+            # What does not fit is noticed only when it is fed; what fits by chance or by broadcasting is left out.
+            if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 2:
+                return None
+            _call(kind, layer, [np.zeros((2, *shape)) for shape in shapes])
         if kind == "Softmax":
             # Its axis is looked at only when it is fed.
             layer(np.zeros((2, *[side + 1 for side in shapes[0]])))
@@ -46,8 +57,34 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     }
 
 
+def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
+    if kind in HEADS:
+        return layer(inputs[0], *(inputs[1:] or inputs))
+    if kind in SCORES:
+        return layer(inputs if len(inputs) > 1 else inputs * 2)
+    return layer(inputs if kind in MERGING else inputs[0])
+
+
+def _attention_macs(kind: str, layer: Any, query: list[int], value: list[int], key: list[int]) -> int:
+    """Each projection at each position, and the products of queries with keys and of scores with values."""
+    axes = [axis - 1 for axis in getattr(layer, "attention_axes", None) or ()] or [len(query) - 2]
+    scores = math.prod(query[:-1]) * math.prod(value[axis] for axis in axes)
+    if kind in SCORES:
+        product = getattr(layer, "score_mode", "dot") == "dot" and kind == "Attention"
+        return scores * (value[-1] + (query[-1] if product else 0))
+    at = {"query": query, "gate": query, "attention_output": query, "value": value, "key": key}
+    kernels = {weight.path.split("/")[-2]: weight.shape for weight in layer.weights if weight.name == "kernel"}
+    projected = sum(math.prod(shape) * math.prod(at[name][:-1]) for name, shape in kernels.items())
+    heads, key_dim = kernels["query"][1:]
+    value_dim = kernels["value"][2]
+    return projected + scores * heads * (key_dim + value_dim)
+
+
 def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:
     kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    if kind in HEADS + SCORES:
+        value = shapes[min(1, len(shapes) - 1)]
+        return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
     if kind in ("SimpleRNN", "LSTM", "GRU"):
         return shapes[0][0] * kernels
     if kind.startswith("ConvLSTM") and not layer.return_sequences:

@@ -27,5 +27,5 @@ def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[in
     if kind == "Input":
         return ab.Space([layer]).architecture()
     inputs = [layers.Input(shape) for shape in shapes]
-    output = layer(inputs if kind in MERGING else inputs[0])
+    output = layer(inputs if kind in MERGING or len(inputs) > 1 else inputs[0])
     return ab.Space(inputs=inputs, outputs=output).architecture()

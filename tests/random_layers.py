@@ -379,6 +379,56 @@ def _conv_lstm(axes: int) -> Callable[[Random], Case]:
     return draw
 
 
+def _sources(rng: Random, axes: int = 1) -> Shapes:
+    """A query, often a value, and sometimes a key; most of them fit."""
+    # No side of 1: what Keras would stretch is refused.
+    batch = [rng.randint(2, 3) for _ in range(axes - 1)]
+    features = rng.randint(2, 6)
+    query = [*batch, rng.randint(2, 5), features]
+    value = [*batch, rng.randint(2, 5), features if rng.random() < 0.6 else rng.randint(2, 6)]
+    key = [*value[:-1], features]
+    if rng.random() < 0.1:
+        key[-2] += 1
+    if rng.random() < 0.2:
+        key[-1] = rng.randint(2, 6)
+    return [query, value, key][: rng.randint(1, 3)]
+
+
+def _heads(rng: Random) -> Case:
+    axes = rng.choice([1, 1, 2])
+    arguments = {"num_heads": rng.randint(0, 4), "key_dim": rng.randint(1, 5)} | _take(
+        rng,
+        value_dim=lambda: rng.choice([None, 1, 2, 3]),
+        use_bias=lambda: rng.random() < 0.5,
+        output_shape=lambda: rng.choice([None, 3, [3], [2, 2]]),
+        use_gate=lambda: True,
+        dropout=lambda: 0.1,
+    )
+    if axes == 2:
+        arguments |= _take(rng, 0.5, attention_axes=lambda: rng.choice([1, 2, [2], [1, 2], -2]))
+    return arguments, _sources(rng, axes)
+
+
+def _grouped_heads(rng: Random) -> Case:
+    shared = rng.randint(1, 3)
+    arguments = {
+        "head_dim": rng.randint(1, 4),
+        "num_query_heads": shared * rng.randint(1, 3) + (rng.random() < 0.1),
+        "num_key_value_heads": shared,
+    } | _take(rng, use_bias=lambda: rng.random() < 0.5, use_gate=lambda: True)
+    return arguments, _sources(rng)
+
+
+def _scores(kind: str) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = _take(rng, use_scale=lambda: rng.random() < 0.5)
+        if kind == "Attention":
+            arguments |= _take(rng, score_mode=lambda: rng.choice(["dot", "concat"]))
+        return arguments, _sources(rng, rng.choice([1, 1, 2]))
+
+    return draw
+
+
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
     """A layer that takes any shape."""
 
@@ -424,6 +474,9 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
     **{kind: _recurrent(kind) for kind in ("SimpleRNN", "LSTM", "GRU")},
+    "MultiHeadAttention": _heads,
+    "GroupQueryAttention": _grouped_heads,
+    **{kind: _scores(kind) for kind in ("Attention", "AdditiveAttention")},
     **{f"ConvLSTM{n}D": _conv_lstm(n) for n in (1, 2, 3)},
     **{f"Adaptive{kind}Pooling{n}D": _adaptive_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
     **{f"SpatialDropout{n}D": _spatial_dropout(n) for n in (1, 2, 3)},

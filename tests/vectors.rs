@@ -82,6 +82,16 @@ fn arguments(kind: &Kind, given: &Value) -> Result<Vec<i64>> {
             args.extend(sides(value, n));
             continue;
         }
+        if let (Arity::Each(n), "output_shape", false) = (parameter.arity, parameter.name, value.is_null()) {
+            // The first sides, the others unset.
+            let given = flatten(value);
+            let codes = given
+                .iter()
+                .map(|item| code(parameter, item))
+                .collect::<Result<Vec<_>>>()?;
+            args.extend(codes.into_iter().chain(std::iter::repeat(UNSET)).take(n));
+            continue;
+        }
         let items = flatten(value);
         let codes = items
             .iter()

@@ -24,6 +24,7 @@ macro_rules! unchanged {
 }
 
 mod activation;
+mod attention;
 mod convolution;
 mod core;
 mod dense;
@@ -378,6 +379,10 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<recurrent::ConvLSTM<1>>(),
     Kind::of::<recurrent::ConvLSTM<2>>(),
     Kind::of::<recurrent::ConvLSTM<3>>(),
+    Kind::of::<attention::MultiHeadAttention>(),
+    Kind::of::<attention::GroupQueryAttention>(),
+    Kind::of::<attention::Attention>(),
+    Kind::of::<attention::AdditiveAttention>(),
     Kind::of::<pooling::MaxPooling<1>>(),
     Kind::of::<pooling::MaxPooling<2>>(),
     Kind::of::<pooling::MaxPooling<3>>(),

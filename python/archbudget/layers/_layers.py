@@ -38,6 +38,8 @@ class Input(Layer):
     batch_size: int | None = None
     dtype: str | None = None
 
+    STEM: ClassVar[str] = "input_layer"
+
     def __post_init__(self) -> None:
         if isinstance(self.shape, (str, bytes)) or not hasattr(self.shape, "__iter__"):
             raise SpaceError(f"Input: shape must be a tuple of integers, not {self.shape!r}")
@@ -91,7 +93,7 @@ def _check_lora(layer: _Conv | Dense | Embedding, weights: str = "kernel") -> No
         raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with {weights}_constraint")
 
 
-def _check_numbers(layer: Layer, *names: str, most: float | None = None, optional: bool = False) -> None:
+def check_numbers(layer: Layer, *names: str, most: float | None = None, optional: bool = False) -> None:
     """Refuses arguments, and values of decisions, that are not numbers from 0 on."""
     for name in names:
         given = getattr(layer, name)
@@ -428,7 +430,7 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "rate", most=1)
+        check_numbers(self, "rate", most=1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -437,7 +439,7 @@ class _SpatialDropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "rate", most=1)
+        check_numbers(self, "rate", most=1)
         if not self.trainable:
             raise SpaceError(f"{self.kind}: Keras takes no argument trainable here")
 
@@ -478,7 +480,7 @@ class AlphaDropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "rate", most=1)
+        check_numbers(self, "rate", most=1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -490,7 +492,7 @@ class GaussianDropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "rate", most=1)
+        check_numbers(self, "rate", most=1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -502,7 +504,7 @@ class GaussianNoise(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "stddev", most=1)
+        check_numbers(self, "stddev", most=1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -514,7 +516,7 @@ class ActivityRegularization(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "l1", "l2", optional=True)
+        check_numbers(self, "l1", "l2", optional=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -554,8 +556,8 @@ class ReLU(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "max_value", optional=True)
-        _check_numbers(self, "negative_slope", "threshold")
+        check_numbers(self, "max_value", optional=True)
+        check_numbers(self, "negative_slope", "threshold")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -566,7 +568,7 @@ class LeakyReLU(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_numbers(self, "negative_slope")
+        check_numbers(self, "negative_slope")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
