@@ -22,7 +22,7 @@ MISSING = {
 }
 """The arguments of Keras that are left out on purpose, and why."""
 
-NEWER = {"lora_rank", "lora_alpha", "renorm", "renorm_clipping", "renorm_momentum"}
+NEWER = {"lora_rank", "lora_alpha", "renorm", "renorm_clipping", "renorm_momentum", "sliding_window", "use_gate"}
 """The arguments that the oldest supported Keras does not have."""
 
 
