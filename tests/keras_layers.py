@@ -40,14 +40,14 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 2:
                 return None
             _call(kind, layer, [np.zeros((2, *shape)) for shape in shapes])
-        if kind == "Softmax":
-            # Its axis is looked at only when it is fed.
-            layer(np.zeros((2, *[side + 1 for side in shapes[0]])))
+        if kind in ("EinsumDense", "Softmax"):
+            # Their axes are looked at only when they are fed.
+            layer(np.zeros((2, *(shapes[0] if kind == "EinsumDense" else [side + 1 for side in shapes[0]]))))
     except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return None
-    if 0 in output or (kind.startswith("Adaptive") and len(output) != len(shapes[0])):
-        # Keras describes a tensor without values, or one pooled over axes that it does not have; no network can use it.
+    if None in output or 0 in output or (kind.startswith("Adaptive") and len(output) != len(shapes[0])):
+        # Keras describes a tensor of unknown size or without values, or one pooled over axes that it does not have.
         return None
     return {
         "output": list(output),
@@ -85,6 +85,9 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
     if kind in HEADS + SCORES:
         value = shapes[min(1, len(shapes) - 1)]
         return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
+    if kind == "EinsumDense":
+        source, target = layer.equation.split(",")[0], layer.equation.split("->")[1]
+        return kernels * math.prod(side for axis, side in zip(source[1:], shapes[0], strict=True) if axis in target)
     if kind in ("SimpleRNN", "LSTM", "GRU"):
         return shapes[0][0] * kernels
     if kind.startswith("ConvLSTM") and not layer.return_sequences:

@@ -78,7 +78,6 @@ REASONS = {
     **dict.fromkeys(["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"], CELL),
     **dict.fromkeys(["InputSpec", "Layer", "Wrapper"], BASE),
     "Bidirectional": "takes a layer as its argument; a rule here takes numbers",
-    "EinsumDense": "takes an equation as text; use Dense, which works on the last axis of any tensor",
     "InputLayer": "is what Input makes; use Input",
     "Lambda": "runs any function",
     "RNN": "takes a cell as its argument; use SimpleRNN, LSTM or GRU",

@@ -429,6 +429,28 @@ def _scores(kind: str) -> Callable[[Random], Case]:
     return draw
 
 
+def _einsum(rng: Random) -> Case:
+    """A projection, rarely another equation."""
+    shape = _shape(rng)
+    stays = rng.randint(0, len(shape) - 1)
+    letters = "abcdefgh"[: len(shape) + 1]
+    new = "xy"[: rng.randint(1, 2)]
+    kept, contracted = letters[: stays + 1], letters[stays + 1 :]
+    weights = list(contracted + new)
+    rng.shuffle(weights)
+    sides: list[int | None] = [*shape[:stays], *[rng.randint(1, 5) for _ in new]]
+    if rng.random() < 0.1:
+        sides[rng.randrange(len(sides))] = rng.choice([None, 7])
+    if rng.random() < 0.1:
+        sides = sides[1:]
+    bias = rng.choice([None, new, new[-1], kept[1:] + new, "z" if rng.random() < 0.2 else new])
+    arguments: Arguments = {
+        "equation": f"{letters},{''.join(weights)}->{kept + new}",
+        "output_shape": sides[0] if len(sides) == 1 and rng.random() < 0.5 and sides[0] else sides,
+    }
+    return arguments | _take(rng, 0.7, bias_axes=lambda: bias), [shape]
+
+
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
     """A layer that takes any shape."""
 
@@ -441,6 +463,7 @@ def _anything(**options: list[Any]) -> Callable[[Random], Case]:
 DRAWS: dict[str, Callable[[Random], Case]] = {
     "Input": lambda rng: ({"shape": [rng.randint(1, 30) for _ in range(rng.randint(0, 5))]}, []),
     "Dense": _dense,
+    "EinsumDense": _einsum,
     "BatchNormalization": _normalization,
     "LayerNormalization": _axes(weights=True),
     "RMSNormalization": _axes(weights=False),

@@ -372,6 +372,7 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<convolution::SeparableConv<1>>(),
     Kind::of::<convolution::SeparableConv<2>>(),
     Kind::of::<dense::Dense>(),
+    Kind::of::<dense::EinsumDense>(),
     Kind::of::<embedding::Embedding>(),
     Kind::of::<recurrent::SimpleRNN>(),
     Kind::of::<recurrent::LSTM>(),

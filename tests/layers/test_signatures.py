@@ -13,6 +13,7 @@ from layer_records import KINDS
 
 MISSING = {
     "quantization_config": "quantised layers are not counted",
+    "gptq_unpacked_column_size": "quantised layers are not counted",
     "batch_size": "every count is for one input",
     "batch_shape": "every count is for one input",
     "sparse": "a sparse tensor has no known size",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
-from archbudget.layers._layers import check_numbers
+from archbudget.layers._layers import SIDES, check_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from archbudget._expressions import IntLike
     from archbudget.layers._base import Tensor, TensorLike
     from archbudget.layers._layers import Flag, IntsLike, Text
-
-SIDES = 7
-"""The most sides of an output shape."""
 
 
 class _Heads(Layer):

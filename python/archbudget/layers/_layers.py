@@ -6,6 +6,7 @@ Arguments that touch neither shape nor cost are kept for `Architecture.to_keras`
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
@@ -22,6 +23,9 @@ IntsLike = Union[IntLike, "Sequence[IntLike]"]
 Text = Union[str, Decision]
 Flag = Union[bool, Decision]
 Any_ = Any
+
+SIDES = 7
+"""The most sides that a tensor has beside the batch."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -277,6 +281,74 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_lora(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EinsumDense(Layer):
+    """A matrix on the last axes of a tensor, such as `abc,cd->abd`; equations that are no projections are refused.
+
+    Each side of the output shape must be known, as `None` would leave it open in Keras too.
+    """
+
+    equation: str
+    output_shape: Any_
+    activation: Any_ = None
+    bias_axes: str | None = None
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lora_rank not in (None, 0):
+            raise SpaceError(f"EinsumDense: lora_rank is not counted; it must be None, not {self.lora_rank!r}")
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost: how many axes stay and go, and which ones the bias has."""
+        given = super().normalized()
+        kept, contracted, new = self._axes()
+        bias = self.bias_axes
+        if bias is not None and not (isinstance(bias, str) and bias and set(bias) <= set(kept[1:] + new)):
+            raise SpaceError(
+                f"EinsumDense: bias_axes must be None or axes of the output beside the batch, not {bias!r}"
+            )
+        has = [axis in (bias or "") for axis in kept[1:] + new][:SIDES]
+        sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
+        if len(sides) != len(kept) - 1 + len(new):
+            raise SpaceError(
+                f"EinsumDense: output_shape must have a side for each axis of {kept + new!r} but the first, not "
+                f"{self.output_shape!r}"
+            )
+        given["equation"] = [len(kept) - 1, len(contracted)]
+        given["bias_axes"] = has + [False] * (SIDES - len(has))
+        given["output_shape"] = list(sides)
+        return given
+
+    def _axes(self) -> tuple[str, str, str]:
+        """The axes that stay, those that are multiplied away and the new ones."""
+        found = re.fullmatch(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)", str(self.equation))
+        if found:
+            source, weights, target = found.groups()
+            kept = "".join(axis for axis in source if axis in target)
+            contracted, new = source[len(kept) :], target[len(kept) :]
+            fits = source.startswith(kept) and target.startswith(kept) and kept and contracted and new
+            once = all(len(set(axes)) == len(axes) for axes in (source, weights, target))
+            if fits and once and set(weights) == set(contracted + new):
+                return kept, contracted, new
+        raise SpaceError(
+            "EinsumDense: equation must be a projection such as 'abc,cd->abd': the first axes stay, the last ones are "
+            f"multiplied away, new ones stand at the end; not {self.equation!r}"
+        )
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer: equation and bias as they were given."""
+        told = {"equation": self.equation, "bias_axes": self.bias_axes, "output_shape": tuple(counted["output_shape"])}
+        return super().keras_arguments({**counted, **told}, chosen)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -719,7 +791,7 @@ class Normalization(_Axes):
         given = super().normalized()
         if self.mean is not None:
             sides = np.shape(self.mean)
-            given["mean"] = [1] * (8 - len(sides)) + list(sides)
+            given["mean"] = [1] * (SIDES + 1 - len(sides)) + list(sides)
         return given
 
     def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
