@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-MERGING = ("Add", "Concatenate", "Multiply")
+import numpy as np
+
+MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
 """The layers that are called on a list of tensors."""
+
+
+HEADS = ("GroupQueryAttention", "MultiHeadAttention")
+"""The layers that are called on a query, a value and a key."""
+SCORES = ("AdditiveAttention", "Attention")
+"""The layers that are called on a list of them."""
 
 
 def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
     """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
 
     The multiply-accumulates follow from the weights that Keras made: each item of a kernel is used once at each
-    position of the output.
+    position of the output, or of the input where the convolution is transposed.
     """
     import keras
 
@@ -22,17 +30,69 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         if kind == "Input":
             shape = keras.Input(**arguments).shape[1:]
             return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
-        layer = getattr(keras.layers, kind)(**arguments)
-        output = layer(inputs if kind in MERGING else inputs[0]).shape[1:]
+        made = dict(arguments)
+        if isinstance(made.get("axis"), list):
+            made["axis"] = tuple(made["axis"])
+        layer = getattr(keras.layers, kind)(**made)
+        output = _call(kind, layer, inputs).shape[1:]
+        if kind in HEADS + SCORES:
+            # What does not fit is noticed only when it is fed; what fits by chance or by broadcasting is left out.
+            if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 2:
+                return None
+            _call(kind, layer, [np.zeros((2, *shape)) for shape in shapes])
+        if kind in ("EinsumDense", "Softmax"):
+            # Their axes are looked at only when they are fed.
+            layer(np.zeros((2, *(shapes[0] if kind == "EinsumDense" else [side + 1 for side in shapes[0]]))))
     except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return None
-    kernels = [weight for weight in layer.weights if weight.name.endswith("kernel")]
-    channels = 0 if getattr(layer, "data_format", None) == "channels_first" else -1
-    positions = math.prod(output) // output[channels] if kernels else 0
+    if None in output or 0 in output or (kind.startswith("Adaptive") and len(output) != len(shapes[0])):
+        # Keras describes a tensor of unknown size or without values, or one pooled over axes that it does not have.
+        return None
     return {
         "output": list(output),
         "trainable": sum(math.prod(weight.shape) for weight in layer.trainable_weights),
         "non_trainable": sum(math.prod(weight.shape) for weight in layer.non_trainable_weights),
-        "macs": positions * sum(math.prod(weight.shape) for weight in kernels),
+        "macs": _macs(kind, layer, shapes, list(output)),
     }
+
+
+def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
+    if kind in HEADS:
+        return layer(inputs[0], *(inputs[1:] or inputs))
+    if kind in SCORES:
+        return layer(inputs if len(inputs) > 1 else inputs * 2)
+    return layer(inputs if kind in MERGING else inputs[0])
+
+
+def _attention_macs(kind: str, layer: Any, query: list[int], value: list[int], key: list[int]) -> int:
+    """Each projection at each position, and the products of queries with keys and of scores with values."""
+    axes = [axis - 1 for axis in getattr(layer, "attention_axes", None) or ()] or [len(query) - 2]
+    scores = math.prod(query[:-1]) * math.prod(value[axis] for axis in axes)
+    if kind in SCORES:
+        product = getattr(layer, "score_mode", "dot") == "dot" and kind == "Attention"
+        return scores * (value[-1] + (query[-1] if product else 0))
+    at = {"query": query, "gate": query, "attention_output": query, "value": value, "key": key}
+    kernels = {weight.path.split("/")[-2]: weight.shape for weight in layer.weights if weight.name == "kernel"}
+    projected = sum(math.prod(shape) * math.prod(at[name][:-1]) for name, shape in kernels.items())
+    heads, key_dim = kernels["query"][1:]
+    value_dim = kernels["value"][2]
+    return projected + scores * heads * (key_dim + value_dim)
+
+
+def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:
+    kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    if kind in HEADS + SCORES:
+        value = shapes[min(1, len(shapes) - 1)]
+        return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
+    if kind == "EinsumDense":
+        source, target = layer.equation.split(",")[0], layer.equation.split("->")[1]
+        return kernels * math.prod(side for axis, side in zip(source[1:], shapes[0], strict=True) if axis in target)
+    if kind in ("SimpleRNN", "LSTM", "GRU"):
+        return shapes[0][0] * kernels
+    if kind.startswith("ConvLSTM") and not layer.return_sequences:
+        output = [shapes[0][0], *output]
+    swept = shapes[0] if kind.endswith("Transpose") else output
+    first = 1 if kind.startswith("ConvLSTM") else 0
+    channels = first if getattr(layer, "data_format", None) == "channels_first" else -1
+    return math.prod(swept) // swept[channels] * kernels if kernels else 0

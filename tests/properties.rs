@@ -532,7 +532,7 @@ fn layer_of(kind: &'static Kind) -> impl Strategy<Value = (Vec<i64>, Vec<Shape>)
     let mut args: Vec<BoxedStrategy<i64>> = Vec::new();
     for parameter in kind.parameters {
         let one = match parameter.domain {
-            Domain::Int(least) if least < 0 => (-4_i64..5).boxed(),
+            Domain::Int(least) if least < 0 => (least.max(-4)..5).boxed(),
             Domain::Int(_) => number.clone().boxed(),
             Domain::OptionalInt(_) => prop_oneof![Just(UNSET), number.clone()].boxed(),
             Domain::Flag => (0_i64..2).boxed(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
@@ -25,7 +27,16 @@ def random_case(rng: Random, kind: str) -> Case:
 
 def _spoil(rng: Random, arguments: Arguments) -> None:
     """Gives one of the sizes, if there is any, a value that no layer takes."""
-    sizes = ("depth_multiplier", "dilation_rate", "filters", "groups", "kernel_size", "pool_size", "units")
+    sizes = (
+        "depth_multiplier",
+        "dilation_rate",
+        "filters",
+        "groups",
+        "kernel_size",
+        "output_size",
+        "pool_size",
+        "units",
+    )
     names = [name for name in sizes if name in arguments]
     if names:
         arguments[rng.choice(names)] = rng.choice([0, -1, [2, 2, 2, 2], [3, 0]])
@@ -81,6 +92,22 @@ def _convolution(axes: int) -> Callable[[Random], Case]:
     return draw
 
 
+def _transposed(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments: Arguments = {"filters": rng.randint(1, 6), "kernel_size": _sides(rng, axes, 5 if axes < 3 else 3)}
+        _slide(rng, axes, arguments)
+        arguments |= _take(
+            rng,
+            padding=lambda: rng.choice(["valid", "same", "SAME"]),
+            output_padding=lambda: rng.choice([None, 0, 0, 1, [rng.randint(0, 1) for _ in range(axes)]]),
+            use_bias=lambda: rng.random() < 0.5,
+            activation=lambda: rng.choice([None, "relu"]),
+        )
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments, 10 if axes < 3 else 5)
+
+    return draw
+
+
 def _depthwise(axes: int, *, separable: bool) -> Callable[[Random], Case]:
     def draw(rng: Random) -> Case:
         arguments: Arguments = {"filters": rng.choice([1, 2, 3, 4, 6, 8])} if separable else {}
@@ -128,17 +155,64 @@ def _global_pooling(axes: int) -> Callable[[Random], Case]:
     return draw
 
 
-def _zero_padding(axes: int) -> Callable[[Random], Case]:
+def _margins(axes: int, argument: str) -> Callable[[Random], Case]:
+    """Something before and after each axis."""
+
     def pair(rng: Random) -> list[int]:
         return [rng.randint(0, 3), rng.randint(0, 3)]
 
     def draw(rng: Random) -> Case:
         each = pair(rng) if axes == 1 else rng.choice([[pair(rng) for _ in range(axes)], [rng.randint(0, 3)] * axes])
         forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([[-1] * max(axes, 2), [1] * 4, [pair(rng)] * 4])]
-        arguments = _take(rng, 0.8, padding=lambda: rng.choice(forms))
-        return arguments, _image(rng, axes, rng.randint(1, 6), arguments)
+        arguments = _take(rng, 0.8, **{argument: lambda: rng.choice(forms)})
+        shapes = _image(rng, axes, rng.randint(1, 6), arguments)
+        if argument == "cropping" and axes == 1:
+            return arguments, _without_format(arguments, shapes)
+        return arguments, shapes
 
     return draw
+
+
+def _without_format(arguments: Arguments, shapes: Shapes) -> Shapes:
+    arguments.pop("data_format", None)
+    return shapes
+
+
+def _up_sampling(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        options: dict[str, Callable[[], Any]] = {
+            "size": lambda: _sides(rng, axes, 4) if axes > 1 else rng.randint(0, 4)
+        }
+        if axes == 2:
+            options["interpolation"] = lambda: rng.choice(["nearest", "bilinear"])
+        arguments = _take(rng, 0.7, **options)
+        shapes = _image(rng, axes, rng.randint(1, 6), arguments)
+        return arguments, _without_format(arguments, shapes) if axes == 1 else shapes
+
+    return draw
+
+
+def _reshape(rng: Random) -> Case:
+    shape = _shape(rng, 0)
+    target = list(shape)
+    for _ in range(rng.randint(0, 3)):
+        if len(target) > 1 and rng.random() < 0.6:
+            target.append(target.pop(rng.randrange(len(target))) * target.pop(rng.randrange(len(target))))
+        else:
+            target.insert(rng.randint(0, len(target)), 1)
+    for _ in range(rng.choice([0, 0, 1, 1, 1, 2])):
+        if target:
+            target[rng.randrange(len(target))] = rng.choice([-1, -1, -1, -1, 2, 0, -2])
+    return {"target_shape": target}, [shape]
+
+
+def _permute(rng: Random) -> Case:
+    shape = _shape(rng, 0)
+    dims = list(range(1, len(shape) + 1))
+    rng.shuffle(dims)
+    if dims and rng.random() < 0.2:
+        dims[0] = rng.randint(0, len(dims) + 1)
+    return {"dims": dims}, [shape]
 
 
 def _normalization(rng: Random) -> Case:
@@ -185,6 +259,198 @@ def _concatenate(rng: Random) -> Case:
     return arguments, shapes
 
 
+def _axes(*, weights: bool, none: bool = False) -> Callable[[Random], Case]:
+    """A layer that takes one axis or several, each at most once."""
+
+    def draw(rng: Random) -> Case:
+        shape = _shape(rng)
+        rank = len(shape)
+        axis = rng.randint(-rank - 2, rank + 1)
+        behind = rng.choice([0, rank + 1])
+        several = [each - behind for each in rng.sample(range(1, rank + 1), rng.randint(1, rank))]
+        arguments = _take(rng, 0.8, axis=lambda: rng.choice([axis, several, *([None] if none else [])]))
+        if weights:
+            arguments |= _take(rng, center=lambda: rng.random() < 0.5, scale=lambda: rng.random() < 0.5)
+        return arguments, [shape]
+
+    return draw
+
+
+def _group_normalization(rng: Random) -> Case:
+    arguments, [shape] = _normalization(rng)
+    for name in ("renorm", "momentum"):
+        arguments.pop(name, None)
+    if rng.random() < 0.1:
+        shape[-1] = 64
+    arguments |= _take(rng, 0.9, groups=lambda: rng.choice([-1, 1, 1, 2, 3, 0, 4]))
+    return arguments, [shape]
+
+
+def _given_normalization(rng: Random) -> Case:
+    """`Normalization`, sometimes with its mean and variance."""
+    arguments, [shape] = _axes(weights=False, none=True)(rng)
+    axes = arguments.get("axis", -1)
+    axes = [axes] if isinstance(axes, int) else axes or []
+    kept = sorted(axis % (len(shape) + 1) for axis in axes)
+    if rng.random() < 0.5 and all(1 <= axis <= len(shape) for axis in kept):
+        sides = [shape[axis - 1] if rng.random() < 0.8 else rng.randint(1, 3) for axis in kept]
+        sides = sides[rng.choice([0, 0, 1]) :]
+        for name in ("mean", "variance"):
+            arguments[name] = np.ones(sides).tolist()
+    return arguments, [shape]
+
+
+def _prelu(rng: Random) -> Case:
+    shape = _shape(rng, 0)
+    axis = rng.randint(-1, len(shape) + 1)
+    several = rng.sample(range(1, len(shape) + 1), rng.randint(0, len(shape)))
+    return _take(rng, 0.7, shared_axes=lambda: rng.choice([axis, several, None])), [shape]
+
+
+def _dot(rng: Random) -> Case:
+    first, second = _shape(rng, 1, 3), _shape(rng, 1, 3)
+    axes = [rng.randint(1, len(first)), rng.randint(1, len(second))]
+    if rng.random() < 0.8:
+        second[axes[1] - 1] = first[axes[0] - 1]
+    given: Any = [axis - rng.choice([0, len(shape) + 1]) for axis, shape in zip(axes, (first, second), strict=True)]
+    if rng.random() < 0.4:
+        given = rng.choice([axes[0], -1])
+    return {"axes": given} | _take(rng, normalize=lambda: True), [first, second]
+
+
+def _pair(rng: Random) -> Case:
+    """Two tensors to combine, rarely another number of them."""
+    _, shapes = _elementwise(rng)
+    return {}, shapes[: rng.choice([2, 2, 2, 3])]
+
+
+def _spatial_dropout(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments: Arguments = {"rate": rng.choice([0, 0.5, 1])}
+        shapes = _image(rng, axes, rng.randint(1, 6), arguments)
+        return arguments, _without_format(arguments, shapes) if axes == 1 else shapes
+
+    return draw
+
+
+def _adaptive_pooling(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"output_size": _sides(rng, axes, 5) if rng.random() < 0.9 else [2, 2, 2, 2]}
+        return arguments, _image(rng, axes, rng.randint(1, 6), arguments, 8 if axes < 3 else 5)
+
+    return draw
+
+
+def _embedding(rng: Random) -> Case:
+    arguments = {"input_dim": rng.randint(0, 20), "output_dim": rng.randint(1, 8)} | _take(
+        rng, 0.3, lora_rank=lambda: rng.choice([None, 0, 1, 2]), mask_zero=lambda: True
+    )
+    return arguments, [_shape(rng, 0)]
+
+
+def _recurrent(kind: str) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"units": rng.randint(1, 6)} | _take(
+            rng,
+            use_bias=lambda: rng.random() < 0.5,
+            return_sequences=lambda: rng.random() < 0.8,
+            go_backwards=lambda: True,
+            dropout=lambda: 0.2,
+        )
+        if kind == "GRU":
+            arguments |= _take(rng, reset_after=lambda: rng.random() < 0.5)
+        return arguments, [_shape(rng, 2, 2) if rng.random() < 0.9 else _shape(rng)]
+
+    return draw
+
+
+def _conv_lstm(axes: int) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"filters": rng.randint(1, 3), "kernel_size": _sides(rng, axes, 3)}
+        _slide(rng, axes, arguments)
+        arguments |= _take(
+            rng,
+            padding=lambda: rng.choice(["valid", "same", "SAME"]),
+            use_bias=lambda: rng.random() < 0.5,
+            return_sequences=lambda: rng.random() < 0.8,
+        )
+        return arguments, [[rng.randint(1, 3), *_image(rng, axes, rng.randint(1, 3), arguments, 6)[0]]]
+
+    return draw
+
+
+def _sources(rng: Random, axes: int = 1) -> Shapes:
+    """A query, often a value, and sometimes a key; most of them fit."""
+    # No side of 1: what Keras would stretch is refused.
+    batch = [rng.randint(2, 3) for _ in range(axes - 1)]
+    features = rng.randint(2, 6)
+    query = [*batch, rng.randint(2, 5), features]
+    value = [*batch, rng.randint(2, 5), features if rng.random() < 0.6 else rng.randint(2, 6)]
+    key = [*value[:-1], features]
+    if rng.random() < 0.1:
+        key[-2] += 1
+    if rng.random() < 0.2:
+        key[-1] = rng.randint(2, 6)
+    return [query, value, key][: rng.randint(1, 3)]
+
+
+def _heads(rng: Random) -> Case:
+    axes = rng.choice([1, 1, 2])
+    arguments = {"num_heads": rng.randint(0, 4), "key_dim": rng.randint(1, 5)} | _take(
+        rng,
+        value_dim=lambda: rng.choice([None, 1, 2, 3]),
+        use_bias=lambda: rng.random() < 0.5,
+        output_shape=lambda: rng.choice([None, 3, [3], [2, 2]]),
+        use_gate=lambda: True,
+        dropout=lambda: 0.1,
+    )
+    if axes == 2:
+        arguments |= _take(rng, 0.5, attention_axes=lambda: rng.choice([1, 2, [2], [1, 2], -2]))
+    return arguments, _sources(rng, axes)
+
+
+def _grouped_heads(rng: Random) -> Case:
+    shared = rng.randint(1, 3)
+    arguments = {
+        "head_dim": rng.randint(1, 4),
+        "num_query_heads": shared * rng.randint(1, 3) + (rng.random() < 0.1),
+        "num_key_value_heads": shared,
+    } | _take(rng, use_bias=lambda: rng.random() < 0.5, use_gate=lambda: True)
+    return arguments, _sources(rng)
+
+
+def _scores(kind: str) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = _take(rng, use_scale=lambda: rng.random() < 0.5)
+        if kind == "Attention":
+            arguments |= _take(rng, score_mode=lambda: rng.choice(["dot", "concat"]))
+        return arguments, _sources(rng, rng.choice([1, 1, 2]))
+
+    return draw
+
+
+def _einsum(rng: Random) -> Case:
+    """A projection, rarely another equation."""
+    shape = _shape(rng)
+    stays = rng.randint(0, len(shape) - 1)
+    letters = "abcdefgh"[: len(shape) + 1]
+    new = "xy"[: rng.randint(1, 2)]
+    kept, contracted = letters[: stays + 1], letters[stays + 1 :]
+    weights = list(contracted + new)
+    rng.shuffle(weights)
+    sides: list[int | None] = [*shape[:stays], *[rng.randint(1, 5) for _ in new]]
+    if rng.random() < 0.1:
+        sides[rng.randrange(len(sides))] = rng.choice([None, 7])
+    if rng.random() < 0.1:
+        sides = sides[1:]
+    bias = rng.choice([None, new, new[-1], kept[1:] + new, "z" if rng.random() < 0.2 else new])
+    arguments: Arguments = {
+        "equation": f"{letters},{''.join(weights)}->{kept + new}",
+        "output_shape": sides[0] if len(sides) == 1 and rng.random() < 0.5 and sides[0] else sides,
+    }
+    return arguments | _take(rng, 0.7, bias_axes=lambda: bias), [shape]
+
+
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
     """A layer that takes any shape."""
 
@@ -197,20 +463,52 @@ def _anything(**options: list[Any]) -> Callable[[Random], Case]:
 DRAWS: dict[str, Callable[[Random], Case]] = {
     "Input": lambda rng: ({"shape": [rng.randint(1, 30) for _ in range(rng.randint(0, 5))]}, []),
     "Dense": _dense,
+    "EinsumDense": _einsum,
     "BatchNormalization": _normalization,
-    "Add": _elementwise,
-    "Multiply": _elementwise,
+    "LayerNormalization": _axes(weights=True),
+    "RMSNormalization": _axes(weights=False),
+    "UnitNormalization": _axes(weights=False),
+    "Softmax": _axes(weights=False),
+    "GroupNormalization": _group_normalization,
+    "Normalization": _given_normalization,
+    **dict.fromkeys(("Add", "Average", "Maximum", "Minimum", "Multiply"), _elementwise),
+    "Subtract": _pair,
+    "Dot": _dot,
+    "Embedding": _embedding,
     "Concatenate": _concatenate,
     "Flatten": _anything(data_format=[None, "channels_last", "channels_first"]),
     "Dropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "AlphaDropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "GaussianDropout": _anything(rate=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "GaussianNoise": _anything(stddev=[0, 0.25, 0.5, 1, 1.5, -0.1]),
+    "ActivityRegularization": _anything(l1=[0.0, 0.1, -0.1], l2=[0.0, 0.1]),
+    "Identity": _anything(),
+    "Masking": _anything(mask_value=[0.0, 1]),
+    "Rescaling": _anything(scale=[0.5, 2], offset=[0.0, 1]),
+    "LeakyReLU": _anything(negative_slope=[0, 0.1, -0.1]),
+    "ELU": _anything(alpha=[0.5, 1]),
+    "PReLU": _prelu,
     "Activation": _anything(activation=["relu", "softmax", "gelu", "linear"]),
     "ReLU": _anything(max_value=[None, 6], negative_slope=[0, 0.1], threshold=[0, 1]),
     **{f"Conv{n}D": _convolution(n) for n in (1, 2, 3)},
+    **{f"Conv{n}DTranspose": _transposed(n) for n in (1, 2, 3)},
     **{f"DepthwiseConv{n}D": _depthwise(n, separable=False) for n in (1, 2)},
     **{f"SeparableConv{n}D": _depthwise(n, separable=True) for n in (1, 2)},
     **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
+    **{kind: _recurrent(kind) for kind in ("SimpleRNN", "LSTM", "GRU")},
+    "MultiHeadAttention": _heads,
+    "GroupQueryAttention": _grouped_heads,
+    **{kind: _scores(kind) for kind in ("Attention", "AdditiveAttention")},
+    **{f"ConvLSTM{n}D": _conv_lstm(n) for n in (1, 2, 3)},
+    **{f"Adaptive{kind}Pooling{n}D": _adaptive_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
+    **{f"SpatialDropout{n}D": _spatial_dropout(n) for n in (1, 2, 3)},
     **{f"Global{kind}Pooling{n}D": _global_pooling(n) for kind in ("Max", "Average") for n in (1, 2, 3)},
-    **{f"ZeroPadding{n}D": _zero_padding(n) for n in (1, 2, 3)},
+    **{f"ZeroPadding{n}D": _margins(n, "padding") for n in (1, 2, 3)},
+    **{f"Cropping{n}D": _margins(n, "cropping") for n in (1, 2, 3)},
+    **{f"UpSampling{n}D": _up_sampling(n) for n in (1, 2, 3)},
+    "Reshape": _reshape,
+    "Permute": _permute,
+    "RepeatVector": lambda rng: ({"n": rng.randint(0, 5)}, [_shape(rng, 1, 2)]),
 }
 """For each layer a function that draws arguments and input shapes; a new layer needs an entry here."""

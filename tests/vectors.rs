@@ -45,39 +45,19 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
     parameter.check(code).map(|()| code)
 }
 
-/// Each item of a list, or of a list of pairs.
-fn flatten(value: &Value) -> Vec<&Value> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(flatten).collect(),
-        other => vec![other],
-    }
-}
-
-/// The arguments of a case in the order of the parameters, flattened.
-fn arguments(kind: &Kind, given: &Value) -> Result<Vec<i64>> {
+/// The hyperparameters of a case as the engine is told them, in the order of the parameters, flattened.
+fn arguments(kind: &Kind, lowered: &Value) -> Result<Vec<i64>> {
     let mut args = Vec::new();
     for parameter in kind.parameters {
-        let value = match (&given[parameter.name], parameter.default) {
-            (Value::Null, Some(default)) if given.get(parameter.name).is_none() => {
-                let n = if let Arity::Each(n) = parameter.arity { n } else { 1 };
-                args.extend(std::iter::repeat_n(default, n));
-                continue;
+        let value = &lowered[parameter.name];
+        match (parameter.arity, value) {
+            (_, Value::Array(items)) => {
+                for item in items {
+                    args.push(code(parameter, item)?);
+                }
             }
-            (value, _) => value,
-        };
-        let items = flatten(value);
-        let codes = items
-            .iter()
-            .map(|item| code(parameter, item))
-            .collect::<Result<Vec<_>>>()?;
-        match parameter.arity {
-            Arity::Any => args.extend(codes),
-            Arity::One if !value.is_array() => args.extend(codes),
-            Arity::Each(n) if !value.is_array() => args.extend(std::iter::repeat_n(codes[0], n)),
-            Arity::Each(n) if codes.len() == n => args.extend(codes),
-            // `ZeroPaddingND` takes one number for both ends of an axis.
-            Arity::Each(n) if codes.len() * 2 == n => args.extend(codes.iter().flat_map(|&code| [code, code])),
-            _ => return Err(Error::argument(format!("{} cannot be {value}", parameter.name))),
+            (Arity::Each(n), one) => args.extend(std::iter::repeat_n(code(parameter, one)?, n)),
+            (_, one) => args.push(code(parameter, one)?),
         }
     }
     Ok(args)
@@ -128,7 +108,7 @@ fn layers_cost_what_keras_says() {
     for kind in KINDS {
         for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
             let place = format!("{} {case}", kind.name);
-            let args = arguments(kind, &case["args"]).expect(&place);
+            let args = arguments(kind, &case["lowered"]).expect(&place);
             let inputs = shapes(case);
             let (output, cost) = from_rule(kind, &args, &inputs).expect(&place);
             let expected = |key: &str| case[key].as_i64().expect(key);
@@ -155,7 +135,7 @@ fn layers_cost_what_keras_says() {
 fn formulas_have_the_value_of_the_cost() {
     for kind in KINDS {
         for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
-            let args = arguments(kind, &case["args"]).expect(kind.name);
+            let args = arguments(kind, &case["lowered"]).expect(kind.name);
             let inputs = shapes(case);
             let (output, cost) = from_rule(kind, &args, &inputs).expect(kind.name);
             let formulas = (kind.explain)(&args, &inputs, &output);
@@ -174,13 +154,13 @@ fn formulas_have_the_value_of_the_cost() {
 #[test]
 fn layers_refuse_what_keras_refuses() {
     for kind in KINDS {
-        // Such a layer is refused for arguments that the engine does not see, such as the rate of a dropout.
-        if kind.parameters.is_empty() && kind.inputs == (1, 1) {
-            continue;
-        }
-        for case in cases(kind).iter().filter(|case| !case["error"].is_null()) {
+        // Arguments that are refused by themselves do not reach the engine.
+        for case in cases(kind)
+            .iter()
+            .filter(|case| !case["error"].is_null() && !case["lowered"].is_null())
+        {
             let inputs = shapes(case);
-            let refused = arguments(kind, &case["args"])
+            let refused = arguments(kind, &case["lowered"])
                 .and_then(|args| program(kind, &args, &inputs))
                 .and_then(|program| program.trace(&[]));
             assert!(refused.is_err(), "{} {case}", kind.name);

@@ -40,6 +40,6 @@ def build(arch: Architecture) -> Any:
         if trace.layer not in layers:
             layers[trace.layer] = getattr(keras.layers, use.layer.kind)(**real, name=use.name)
         sources = [find(tensor) for tensor in trace.inputs]
-        tensors[trace.output] = layers[trace.layer](sources if use.layer.MERGES else sources[0])
+        tensors[trace.output] = use.layer.call_keras(layers[trace.layer], sources)
     outputs = [find(tensor) for tensor in arch.space._outputs]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

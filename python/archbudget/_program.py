@@ -138,7 +138,7 @@ class Writer:
             if name in self._names:
                 raise SpaceError(f"two layers are named '{name}'")
         else:
-            stem = "input_layer" if layer.kind == "Input" else snake_case(layer.kind)
+            stem = layer.STEM or snake_case(layer.kind)
             count = 0
             while (name := stem if count == 0 else f"{stem}_{count}") in self._names:
                 count += 1

@@ -1,22 +1,75 @@
-//! Activations without weights.
+//! Activations.
 
-use super::{Parameter, Refusal, Rule, Shape};
+use super::geometry::Axes;
+use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
-macro_rules! activations {
-    ($($kind:ident)*) => {$(
-        pub(super) struct $kind;
+const FIXED: &str = "it applies a fixed function to each value, which needs no weights";
 
-        impl Rule for $kind {
-            const NAME: &'static str = stringify!($kind);
-            const PARAMETERS: &'static [Parameter] = &[];
-            const IN_PLACE: bool = true;
-            const PURPOSE: &'static str = "it applies a fixed function to each value, which needs no weights";
-
-            fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-                Ok(inputs[0])
-            }
-        }
-    )*};
+unchanged! {
+    Activation, FIXED;
+    ReLU, FIXED;
+    LeakyReLU, FIXED;
+    ELU, FIXED;
 }
 
-activations! { Activation ReLU }
+pub(super) struct PReLU;
+
+impl PReLU {
+    /// The axes that share one weight; Keras counts them from 1, and from the end below that.
+    fn shared(args: &[i64], input: &Shape) -> Result<[bool; MAX_RANK], Refusal> {
+        let mut shared = [false; MAX_RANK];
+        let rank = input.rank() as i64;
+        for &given in args.iter().filter(|&&given| given != UNSET) {
+            let axis = if given < 1 { given - 1 + rank } else { given - 1 };
+            if !(0..rank).contains(&axis) {
+                return Err(Refusal::new(
+                    "{} in its shared_axes is not an axis beside the batch of an input of {} axes (the batch is axis 0)",
+                    [given, rank + 1],
+                ));
+            }
+            shared[axis as usize] = true;
+        }
+        Ok(shared)
+    }
+}
+
+impl Rule for PReLU {
+    const NAME: &'static str = "PReLU";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::new(
+        "shared_axes",
+        Domain::OptionalInt(i64::MIN + 2),
+        Arity::Any,
+        Some(UNSET),
+    )];
+    const IN_PLACE: bool = true;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        Self::shared(args, &inputs[0]).map(|_| inputs[0])
+    }
+
+    /// A slope for each value of the input, but one for all that differ only on shared axes.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let shared = Self::shared(args, &inputs[0]).expect("`output` accepted the axes");
+        let mut own = inputs[0];
+        for (axis, _) in shared.iter().enumerate().filter(|(_, shared)| **shared) {
+            own = own.with(axis, 1);
+        }
+        Cost {
+            trainable: Q::product(&own, "slopes along each axis"),
+            ..Cost::none()
+        }
+    }
+}
+
+pub(super) struct Softmax;
+
+impl Rule for Softmax {
+    const NAME: &'static str = "Softmax";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::Any)];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "it turns values into shares, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        Axes::of(args, &inputs[0]).map(|_| inputs[0])
+    }
+}

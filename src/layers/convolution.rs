@@ -1,21 +1,21 @@
 //! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
 
-use super::geometry::{Image, Window};
+use super::geometry::{Image, VALID, Window};
 use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const PADDING: &[&str] = &["valid", "same"];
 const CAUSAL: &[&str] = &["valid", "same", "causal"];
 
-const fn sides(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
+pub(super) const fn sides(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
     Parameter::new(name, Domain::Int(1), Arity::Each(n), default)
 }
 
-const fn padding(n: usize, causal: bool) -> Parameter {
+pub(super) const fn padding(n: usize, causal: bool) -> Parameter {
     Parameter::keyword("padding", if causal && n == 1 { CAUSAL } else { PADDING })
 }
 
 /// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass.
-fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
+pub(super) fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
     let most = |values: &[i64]| values.iter().copied().max().unwrap_or(1);
     if most(strides) > 1 && most(dilation) > 1 {
         return Err(Refusal::new(
@@ -137,6 +137,125 @@ impl<const N: usize> Rule for Conv<N> {
                 non_trainable: fan_in() * filters(),
                 macs,
             }
+        }
+    }
+}
+
+/// `ConvNDTranspose`, for N = 1, 2, 3.
+pub(super) struct ConvTranspose<const N: usize>;
+
+struct ConvTransposeArgs<'a> {
+    filters: i64,
+    size: &'a [i64],
+    strides: &'a [i64],
+    padding: i64,
+    output_padding: &'a [i64],
+    data_format: i64,
+    dilation: &'a [i64],
+    use_bias: i64,
+}
+
+impl<const N: usize> ConvTranspose<N> {
+    const TABLE: [Parameter; 8] = [
+        Parameter::int("filters", 1),
+        sides("kernel_size", N, None),
+        sides("strides", N, Some(1)),
+        padding(N, false),
+        Parameter::new("output_padding", Domain::OptionalInt(0), Arity::Each(N), Some(UNSET)),
+        Parameter::data_format(),
+        sides("dilation_rate", N, Some(1)),
+        Parameter::flag("use_bias", true),
+    ];
+
+    fn parse(args: &[i64]) -> ConvTransposeArgs<'_> {
+        let (filters, args) = (args[0], &args[1..]);
+        let (size, args) = args.split_at(N);
+        let (strides, args) = args.split_at(N);
+        let (padding, args) = (args[0], &args[1..]);
+        let (output_padding, args) = args.split_at(N);
+        let (data_format, args) = (args[0], &args[1..]);
+        let (dilation, args) = args.split_at(N);
+        ConvTransposeArgs {
+            filters,
+            size,
+            strides,
+            padding,
+            output_padding,
+            data_format,
+            dilation,
+            use_bias: args[0],
+        }
+    }
+}
+
+impl ConvTransposeArgs<'_> {
+    /// The side of the output along one axis; `None` beyond `i64` (`compute_conv_transpose_output_shape` of Keras 3).
+    fn side(&self, axis: usize, side: i64) -> Option<i64> {
+        let (stride, given) = (self.strides[axis], self.output_padding[axis]);
+        let span = (self.size[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(1)?;
+        let all_but_last = (side - 1).checked_mul(stride)?;
+        let last = match (self.padding, given) {
+            (VALID, UNSET) => span.max(stride),
+            (VALID, given) => span.checked_add(given)?,
+            (_, UNSET) => stride,
+            (_, given) => given.checked_add(span % 2)?,
+        };
+        all_but_last.checked_add(last)
+    }
+}
+
+impl<const N: usize> Rule for ConvTranspose<N> {
+    const NAME: &'static str = match N {
+        1 => "Conv1DTranspose",
+        2 => "Conv2DTranspose",
+        _ => "Conv3DTranspose",
+    };
+    const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let layer = Self::parse(args);
+        check_strides(layer.strides, layer.dilation)?;
+        let mut image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        for axis in 0..N {
+            let (given, stride) = (layer.output_padding[axis], layer.strides[axis]);
+            if (given == UNSET) != (layer.output_padding[0] == UNSET) {
+                return Err(Refusal::new(
+                    "output_padding must be given for all axes or for none",
+                    [],
+                ));
+            }
+            if given >= stride {
+                return Err(Refusal::new(
+                    "its output_padding must be smaller than its strides; on axis {} they are {} and {}",
+                    [axis as i64 + 1, given, stride],
+                ));
+            }
+            let side = layer.side(axis, image.spatial[axis]).ok_or_else(Refusal::overflow)?;
+            if side < 1 {
+                return Err(Refusal::new(
+                    "with padding='same', an even kernel and output_padding=0 nothing would be left on axis {}",
+                    [axis as i64 + 1],
+                ));
+            }
+            image.spatial[axis] = side;
+        }
+        image.channels = layer.filters;
+        Ok(image.shape())
+    }
+
+    /// `(k_1 * ... * k_N * channels + bias) * filters` weights; one multiply-accumulate for each weight of the kernel at
+    /// each position of the *input*.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let layer = Self::parse(args);
+        let Ok(from) = Image::<N>::of(&inputs[0], layer.data_format) else {
+            unreachable!("`output` accepted the input")
+        };
+        let fan_in = || Q::product(layer.size, "kernel_size") * Q::of(from.channels, "channels of the input");
+        let filters = || Q::of(layer.filters, "filters");
+        Cost {
+            trainable: (fan_in() + Q::of(layer.use_bias, "bias of each filter")) * filters(),
+            non_trainable: Q::zero(),
+            macs: Q::product(&from.spatial, "input positions") * (fan_in() * filters()),
         }
     }
 }

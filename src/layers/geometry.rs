@@ -1,11 +1,79 @@
-//! Where the axes of an image are, and how a sliding window covers one: shared by convolutions and poolings.
+//! Which axes are meant, where those of an image are, and how a sliding window covers one.
 
-use super::{Refusal, Shape};
+use super::{MAX_RANK, Refusal, Shape};
 
 /// `padding="valid"`.
 pub(super) const VALID: i64 = 0;
 /// `data_format="channels_first"`.
 pub(super) const CHANNELS_FIRST: i64 = 1;
+
+/// The axis that Keras means, counted with the batch as axis 0.
+pub(super) fn axis(given: i64, shape: &Shape) -> Result<usize, Refusal> {
+    let axes = shape.rank() as i64 + 1;
+    let axis = if given < 0 { given + axes } else { given };
+    if (0..axes).contains(&axis) {
+        Ok(axis as usize)
+    } else {
+        Err(Refusal::new(
+            "axis={} is not an axis of an input of {} axes (the batch is axis 0)",
+            [given, axes],
+        ))
+    }
+}
+
+/// The axis beside the batch that Keras means, as a position in the shape.
+pub(super) fn axis_beside_batch(given: i64, shape: &Shape) -> Result<usize, Refusal> {
+    match axis(given, shape) {
+        Ok(1..) => axis(given, shape).map(|axis| axis - 1),
+        _ => Err(Refusal::new(
+            "axis={} is not an axis beside the batch of an input of {} axes (the batch is axis 0)",
+            [given, shape.rank() as i64 + 1],
+        )),
+    }
+}
+
+/// Some axes of a tensor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Axes {
+    named: [bool; MAX_RANK + 1],
+    shape: Shape,
+}
+
+impl Axes {
+    /// The axes that Keras means, each named once.
+    pub(super) fn of(given: &[i64], shape: &Shape) -> Result<Self, Refusal> {
+        let mut named = [false; MAX_RANK + 1];
+        for &each in given {
+            let axis = axis(each, shape)?;
+            if std::mem::replace(&mut named[axis], true) {
+                return Err(Refusal::new("axis {} is named twice", [axis as i64]));
+            }
+        }
+        Ok(Self { named, shape: *shape })
+    }
+
+    /// Refuses the batch as one of them.
+    pub(super) fn beside_batch(self) -> Result<Self, Refusal> {
+        if self.named[0] {
+            return Err(Refusal::new(
+                "it cannot have weights for each item of a batch; name other axes than 0",
+                [],
+            ));
+        }
+        Ok(self)
+    }
+
+    /// The sides of the axes beside the batch, in their order.
+    pub(super) fn sides(&self) -> Shape {
+        let mut sides = [1; MAX_RANK];
+        let mut rank = 0;
+        for (&side, _) in self.shape.iter().zip(&self.named[1..]).filter(|(_, named)| **named) {
+            sides[rank] = side;
+            rank += 1;
+        }
+        Shape::new(&sides[..rank])
+    }
+}
 
 /// A tensor of `N` spatial axes and one channel axis.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +180,19 @@ mod tests {
         assert_eq!(slide(3, 9, 2, 1, 1), Ok(2));
         assert!(slide(4, 5, 1, 1, VALID).is_err());
         assert!(slide(4, i64::MAX, 1, i64::MAX, VALID).unwrap_err().is_overflow());
+    }
+
+    #[test]
+    fn axes_are_counted_as_in_keras() {
+        let shape = Shape::new(&[3, 28, 30]);
+        assert_eq!(axis_beside_batch(-1, &shape), Ok(2));
+        assert_eq!(axis_beside_batch(1, &shape), Ok(0));
+        for given in [0, -4, -5, 4, i64::MIN + 1, i64::MAX] {
+            assert!(axis_beside_batch(given, &shape).is_err());
+        }
+        assert_eq!(Axes::of(&[-1, 1], &shape).unwrap().sides(), Shape::new(&[3, 30]));
+        assert!(Axes::of(&[0], &shape).unwrap().beside_batch().is_err());
+        assert!(Axes::of(&[-1, 3], &shape).is_err());
     }
 
     #[test]

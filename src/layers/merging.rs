@@ -1,6 +1,7 @@
 //! Layers that join several tensors.
 
-use super::{Arity, Domain, Parameter, Refusal, Rule, Shape};
+use super::geometry::axis_beside_batch;
+use super::{Arity, MAX_RANK, Parameter, Refusal, Rule, Shape};
 
 /// The shape of several tensors combined element by element: axes of 1 stretch, from the last axis on (`_Merge` of
 /// Keras 3).
@@ -31,13 +32,13 @@ fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
 }
 
 macro_rules! elementwise {
-    ($($kind:ident, $purpose:expr;)*) => {$(
+    ($($kind:ident, $inputs:expr, $purpose:expr;)*) => {$(
         pub(super) struct $kind;
 
         impl Rule for $kind {
             const NAME: &'static str = stringify!($kind);
             const PARAMETERS: &'static [Parameter] = &[];
-            const INPUTS: (usize, usize) = (1, usize::MAX);
+            const INPUTS: (usize, usize) = $inputs;
             const PURPOSE: &'static str = $purpose;
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -47,30 +48,29 @@ macro_rules! elementwise {
     )*};
 }
 
+const ANY: (usize, usize) = (1, usize::MAX);
+
 elementwise! {
-    Add, "it adds its inputs, which needs no weights";
-    Multiply, "it multiplies its inputs with each other, which needs no weights";
+    Add, ANY, "it adds its inputs, which needs no weights";
+    Subtract, (2, 2), "it subtracts its second input from the first, which needs no weights";
+    Multiply, ANY, "it multiplies its inputs with each other, which needs no weights";
+    Average, ANY, "it takes the mean of its inputs, which needs no weights";
+    Maximum, ANY, "it takes the largest of its inputs, which needs no weights";
+    Minimum, ANY, "it takes the smallest of its inputs, which needs no weights";
 }
 
 pub(super) struct Concatenate;
 
 impl Rule for Concatenate {
     const NAME: &'static str = "Concatenate";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::new("axis", Domain::Int(i64::MIN + 1), Arity::One, Some(-1))];
-    const INPUTS: (usize, usize) = (1, usize::MAX);
+    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
+    const INPUTS: (usize, usize) = ANY;
     const PURPOSE: &'static str = "it puts its inputs side by side, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let rank = inputs[0].rank();
         let axes = rank as i64 + 1;
-        let axis = if args[0] < 0 { args[0] + axes } else { args[0] };
-        if !(1..axes).contains(&axis) {
-            return Err(Refusal::new(
-                "axis={} is not an axis beside the batch of an input of {} axes (the batch is axis 0)",
-                [args[0], axes],
-            ));
-        }
-        let axis = axis as usize - 1;
+        let axis = axis_beside_batch(args[0], &inputs[0])?;
         let mut joint = inputs[0];
         for other in &inputs[1..] {
             if other.rank() != rank {
@@ -91,5 +91,45 @@ impl Rule for Concatenate {
             joint = joint.with(axis, side);
         }
         Ok(joint)
+    }
+}
+
+pub(super) struct Dot;
+
+impl Rule for Dot {
+    const NAME: &'static str = "Dot";
+    const PARAMETERS: &'static [Parameter] = &[Parameter {
+        default: None,
+        ..Parameter::axis("axes", Arity::Each(2))
+    }];
+    const INPUTS: (usize, usize) = (2, 2);
+    const PURPOSE: &'static str = "it multiplies one input with the other along an axis, which needs no weights";
+
+    /// What is left of both shapes, one after the other; 1 if nothing is.
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let axes = [
+            axis_beside_batch(args[0], &inputs[0])?,
+            axis_beside_batch(args[1], &inputs[1])?,
+        ];
+        let [first, second] = [inputs[0][axes[0]], inputs[1][axes[1]]];
+        if first != second {
+            return Err(Refusal::new(
+                "its inputs must agree on the axes that are multiplied; one has {} on axis {}, the other {} on axis {}",
+                [first, axes[0] as i64 + 1, second, axes[1] as i64 + 1],
+            ));
+        }
+        let mut sides = [1; 2 * MAX_RANK];
+        let mut rank = 0;
+        for (input, axis) in inputs.iter().zip(axes) {
+            for (_, &side) in input.iter().enumerate().filter(|(position, _)| *position != axis) {
+                sides[rank] = side;
+                rank += 1;
+            }
+        }
+        match rank {
+            0 => Ok(Shape::new(&[1])),
+            1..=MAX_RANK => Ok(Shape::new(&sides[..rank])),
+            _ => Err(Refusal::rank(rank)),
+        }
     }
 }

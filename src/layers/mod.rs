@@ -5,15 +5,37 @@
 //!
 //! Shapes, argument names, defaults and refusals are those of Keras 3 (`keras.layers`).
 
+/// Rules of layers that have no weights and change no shape, each with what it does.
+macro_rules! unchanged {
+    ($($kind:ident, $purpose:expr;)*) => {$(
+        pub(super) struct $kind;
+
+        impl Rule for $kind {
+            const NAME: &'static str = stringify!($kind);
+            const PARAMETERS: &'static [Parameter] = &[];
+            const IN_PLACE: bool = true;
+            const PURPOSE: &'static str = $purpose;
+
+            fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+                Ok(inputs[0])
+            }
+        }
+    )*};
+}
+
 mod activation;
+mod attention;
 mod convolution;
+mod core;
 mod dense;
+mod embedding;
 mod geometry;
 mod input;
 mod merging;
 mod normalization;
 mod pooling;
 mod quantity;
+mod recurrent;
 mod regularization;
 mod reshaping;
 mod shape;
@@ -94,6 +116,11 @@ impl Parameter {
         Self::keyword("data_format", &["channels_last", "channels_first"])
     }
 
+    /// An axis, the batch being axis 0, or as many axes as are named.
+    const fn axis(name: &'static str, arity: Arity) -> Self {
+        Self::new(name, Domain::Int(i64::MIN + 1), arity, Some(-1))
+    }
+
     /// How many numbers it holds, where that is fixed.
     const fn len(&self) -> usize {
         match self.arity {
@@ -157,6 +184,14 @@ impl Refusal {
     /// A number would not fit into 63 bits.
     pub fn overflow() -> Self {
         Self::new(Self::OVERFLOW, [])
+    }
+
+    /// A tensor would have this many axes beside the batch.
+    fn rank(axes: usize) -> Self {
+        Self::new(
+            "its output would have {} axes beside the batch; at most {} are supported",
+            [axes as i64, MAX_RANK as i64],
+        )
     }
 
     const OVERFLOW: &'static str = "a size or cost would exceed 2^63 - 1, the largest number counted exactly";
@@ -329,11 +364,26 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<convolution::Conv<1>>(),
     Kind::of::<convolution::Conv<2>>(),
     Kind::of::<convolution::Conv<3>>(),
+    Kind::of::<convolution::ConvTranspose<1>>(),
+    Kind::of::<convolution::ConvTranspose<2>>(),
+    Kind::of::<convolution::ConvTranspose<3>>(),
     Kind::of::<convolution::DepthwiseConv<1>>(),
     Kind::of::<convolution::DepthwiseConv<2>>(),
     Kind::of::<convolution::SeparableConv<1>>(),
     Kind::of::<convolution::SeparableConv<2>>(),
     Kind::of::<dense::Dense>(),
+    Kind::of::<dense::EinsumDense>(),
+    Kind::of::<embedding::Embedding>(),
+    Kind::of::<recurrent::SimpleRNN>(),
+    Kind::of::<recurrent::LSTM>(),
+    Kind::of::<recurrent::GRU>(),
+    Kind::of::<recurrent::ConvLSTM<1>>(),
+    Kind::of::<recurrent::ConvLSTM<2>>(),
+    Kind::of::<recurrent::ConvLSTM<3>>(),
+    Kind::of::<attention::MultiHeadAttention>(),
+    Kind::of::<attention::GroupQueryAttention>(),
+    Kind::of::<attention::Attention>(),
+    Kind::of::<attention::AdditiveAttention>(),
     Kind::of::<pooling::MaxPooling<1>>(),
     Kind::of::<pooling::MaxPooling<2>>(),
     Kind::of::<pooling::MaxPooling<3>>(),
@@ -346,17 +396,56 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<pooling::GlobalAveragePooling<1>>(),
     Kind::of::<pooling::GlobalAveragePooling<2>>(),
     Kind::of::<pooling::GlobalAveragePooling<3>>(),
+    Kind::of::<pooling::AdaptiveMaxPooling<1>>(),
+    Kind::of::<pooling::AdaptiveMaxPooling<2>>(),
+    Kind::of::<pooling::AdaptiveMaxPooling<3>>(),
+    Kind::of::<pooling::AdaptiveAveragePooling<1>>(),
+    Kind::of::<pooling::AdaptiveAveragePooling<2>>(),
+    Kind::of::<pooling::AdaptiveAveragePooling<3>>(),
     Kind::of::<reshaping::Flatten>(),
     Kind::of::<reshaping::ZeroPadding<1>>(),
     Kind::of::<reshaping::ZeroPadding<2>>(),
     Kind::of::<reshaping::ZeroPadding<3>>(),
+    Kind::of::<reshaping::Cropping<1>>(),
+    Kind::of::<reshaping::Cropping<2>>(),
+    Kind::of::<reshaping::Cropping<3>>(),
+    Kind::of::<reshaping::UpSampling<1>>(),
+    Kind::of::<reshaping::UpSampling<2>>(),
+    Kind::of::<reshaping::UpSampling<3>>(),
+    Kind::of::<reshaping::Reshape>(),
+    Kind::of::<reshaping::Permute>(),
+    Kind::of::<reshaping::RepeatVector>(),
+    Kind::of::<core::Identity>(),
+    Kind::of::<core::Masking>(),
+    Kind::of::<core::Rescaling>(),
     Kind::of::<regularization::Dropout>(),
+    Kind::of::<regularization::SpatialDropout<1>>(),
+    Kind::of::<regularization::SpatialDropout<2>>(),
+    Kind::of::<regularization::SpatialDropout<3>>(),
+    Kind::of::<regularization::GaussianDropout>(),
+    Kind::of::<regularization::AlphaDropout>(),
+    Kind::of::<regularization::GaussianNoise>(),
+    Kind::of::<regularization::ActivityRegularization>(),
     Kind::of::<activation::Activation>(),
     Kind::of::<activation::ReLU>(),
+    Kind::of::<activation::LeakyReLU>(),
+    Kind::of::<activation::ELU>(),
+    Kind::of::<activation::PReLU>(),
+    Kind::of::<activation::Softmax>(),
     Kind::of::<normalization::BatchNormalization>(),
+    Kind::of::<normalization::LayerNormalization>(),
+    Kind::of::<normalization::RMSNormalization>(),
+    Kind::of::<normalization::GroupNormalization>(),
+    Kind::of::<normalization::UnitNormalization>(),
+    Kind::of::<normalization::Normalization>(),
     Kind::of::<merging::Add>(),
+    Kind::of::<merging::Subtract>(),
     Kind::of::<merging::Multiply>(),
+    Kind::of::<merging::Average>(),
+    Kind::of::<merging::Maximum>(),
+    Kind::of::<merging::Minimum>(),
     Kind::of::<merging::Concatenate>(),
+    Kind::of::<merging::Dot>(),
 ];
 
 #[cfg(test)]

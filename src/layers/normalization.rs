@@ -1,22 +1,32 @@
 //! Normalisations.
 
-use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape};
+use super::geometry::{Axes, axis_beside_batch};
+use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
-pub(super) struct BatchNormalization;
-
-impl BatchNormalization {
-    /// The axis beside the batch that is normalised; Keras counts the batch as axis 0.
-    fn axis(given: i64, rank: usize) -> Option<usize> {
-        let axes = rank as i64 + 1;
-        let axis = if given < 0 { given.checked_add(axes)? } else { given };
-        (1..axes).contains(&axis).then(|| axis as usize - 1)
+/// What is trained for each position that is normalised.
+fn trained<Q: Quantity>(center: i64, scale: i64) -> Q {
+    match (scale, center) {
+        (1, 1) => Q::of(2, "gamma and beta"),
+        (1, 0) => Q::of(1, "gamma"),
+        (0, 1) => Q::of(1, "beta"),
+        _ => Q::zero(),
     }
 }
+
+/// Refuses an empty list of axes.
+fn some_axes(given: &[i64], input: &Shape) -> Result<Axes, Refusal> {
+    if given.is_empty() {
+        return Err(Refusal::new("axis must name at least one axis", []));
+    }
+    Axes::of(given, input)
+}
+
+pub(super) struct BatchNormalization;
 
 impl Rule for BatchNormalization {
     const NAME: &'static str = "BatchNormalization";
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter::new("axis", Domain::Int(i64::MIN + 1), Arity::One, Some(-1)),
+        Parameter::axis("axis", Arity::One),
         Parameter::flag("center", true),
         Parameter::flag("scale", true),
         Parameter::flag("renorm", false),
@@ -24,13 +34,7 @@ impl Rule for BatchNormalization {
     const IN_PLACE: bool = true;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        match Self::axis(args[0], inputs[0].rank()) {
-            Some(_) => Ok(inputs[0]),
-            None => Err(Refusal::new(
-                "axis={} is not an axis beside the batch of an input of {} axes (the batch is axis 0)",
-                [args[0], inputs[0].rank() as i64 + 1],
-            )),
-        }
+        axis_beside_batch(args[0], &inputs[0]).map(|_| inputs[0])
     }
 
     /// Gamma and beta are trained; the moving mean and variance (and three more with `renorm`) are not.
@@ -38,14 +42,8 @@ impl Rule for BatchNormalization {
         let &[axis, center, scale, renorm] = args else {
             unreachable!("four parameters")
         };
-        let axis = Self::axis(axis, inputs[0].rank()).expect("`output` accepted the axis");
+        let axis = axis_beside_batch(axis, &inputs[0]).expect("`output` accepted the axis");
         let channels = || Q::of(inputs[0][axis], "channels of the input");
-        let trained = match (scale, center) {
-            (1, 1) => Q::of(2, "gamma and beta"),
-            (1, 0) => Q::of(1, "gamma"),
-            (0, 1) => Q::of(1, "beta"),
-            _ => Q::zero(),
-        };
         let moving = if renorm == 0 {
             Q::of(2, "moving mean and variance")
         } else {
@@ -55,9 +53,170 @@ impl Rule for BatchNormalization {
             )
         };
         Cost {
-            trainable: trained * channels(),
+            trainable: trained::<Q>(center, scale) * channels(),
             non_trainable: moving * channels(),
             macs: Q::zero(),
+        }
+    }
+}
+
+pub(super) struct LayerNormalization;
+
+impl Rule for LayerNormalization {
+    const NAME: &'static str = "LayerNormalization";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::flag("center", true),
+        Parameter::flag("scale", true),
+        Parameter::axis("axis", Arity::Any),
+    ];
+    const IN_PLACE: bool = true;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let axes = some_axes(&args[2..], &inputs[0])?;
+        if args[..2] != [0, 0] {
+            axes.beside_batch()?;
+        }
+        Ok(inputs[0])
+    }
+
+    /// A gamma and a beta for each position of the axes that are normalised.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let axes = Axes::of(&args[2..], &inputs[0]).expect("`output` accepted the axes");
+        Cost {
+            trainable: trained::<Q>(args[0], args[1]) * Q::product(&axes.sides(), "positions that are normalised"),
+            ..Cost::none()
+        }
+    }
+}
+
+pub(super) struct RMSNormalization;
+
+impl Rule for RMSNormalization {
+    const NAME: &'static str = "RMSNormalization";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::Any)];
+    const IN_PLACE: bool = true;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        some_axes(args, &inputs[0])?.beside_batch().map(|_| inputs[0])
+    }
+
+    /// A scale for each position of the axes that are normalised.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let axes = Axes::of(args, &inputs[0]).expect("`output` accepted the axes");
+        Cost {
+            trainable: Q::product(&axes.sides(), "a scale for each position that is normalised"),
+            ..Cost::none()
+        }
+    }
+}
+
+pub(super) struct GroupNormalization;
+
+impl Rule for GroupNormalization {
+    const NAME: &'static str = "GroupNormalization";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("groups", Domain::Int(-1), Arity::One, Some(32)),
+        Parameter::axis("axis", Arity::One),
+        Parameter::flag("center", true),
+        Parameter::flag("scale", true),
+    ];
+    const IN_PLACE: bool = true;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let channels = inputs[0][axis_beside_batch(args[1], &inputs[0])?];
+        match args[0] {
+            0 => Err(Refusal::new(
+                "groups must be positive, or -1 for one group a channel",
+                [],
+            )),
+            groups if groups > 0 && channels % groups != 0 => Err(Refusal::new(
+                "the channels of its input must be divisible by its groups; given {} channels and groups={}",
+                [channels, groups],
+            )),
+            _ => Ok(inputs[0]),
+        }
+    }
+
+    /// A gamma and a beta for each channel, whatever the groups.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let &[_, axis, center, scale] = args else {
+            unreachable!("four parameters")
+        };
+        let axis = axis_beside_batch(axis, &inputs[0]).expect("`output` accepted the axis");
+        Cost {
+            trainable: trained::<Q>(center, scale) * Q::of(inputs[0][axis], "channels of the input"),
+            ..Cost::none()
+        }
+    }
+}
+
+pub(super) struct UnitNormalization;
+
+impl Rule for UnitNormalization {
+    const NAME: &'static str = "UnitNormalization";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::Any)];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "it divides by a length that it computes, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        some_axes(args, &inputs[0]).map(|_| inputs[0])
+    }
+}
+
+/// `Normalization`, by a mean and a variance that are given, or adapted to data and kept as weights.
+pub(super) struct Normalization;
+
+impl Normalization {
+    /// The most sides that a mean may have.
+    const SIDES: usize = MAX_RANK + 1;
+
+    fn axes(given: &[i64], input: &Shape) -> Result<Axes, Refusal> {
+        // `axis=None`: one mean for all values.
+        let given = if given == [UNSET] { &[] } else { given };
+        Axes::of(given, input)?.beside_batch()
+    }
+}
+
+impl Rule for Normalization {
+    const NAME: &'static str = "Normalization";
+    /// Of a mean that is given only its sides, 1 before the first one.
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::new("mean", Domain::OptionalInt(1), Arity::Each(Self::SIDES), Some(UNSET)),
+        Parameter::new("axis", Domain::OptionalInt(i64::MIN + 1), Arity::Any, Some(-1)),
+    ];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "its mean and variance are given, so they are not weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let (mean, axis) = args.split_at(Self::SIDES);
+        let kept = Self::axes(axis, &inputs[0])?.sides();
+        if mean[0] != UNSET {
+            let sides = kept.iter().rev().copied().chain(std::iter::repeat(1));
+            for (&given, side) in mean.iter().rev().zip(sides) {
+                if given != 1 && given != side {
+                    return Err(Refusal::new(
+                        "its mean has {} values along an axis on which its input has {}",
+                        [given, side],
+                    ));
+                }
+            }
+        }
+        Ok(inputs[0])
+    }
+
+    /// A mean and a variance for each position of the axes that are kept, and the number of samples seen.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let (mean, axis) = args.split_at(Self::SIDES);
+        if mean[0] != UNSET {
+            return Cost::none();
+        }
+        let kept = Self::axes(axis, &inputs[0])
+            .expect("`output` accepted the axes")
+            .sides();
+        let each = Q::product(&kept, "positions that are kept apart");
+        Cost {
+            non_trainable: Q::of(2, "mean and variance") * each + Q::of(1, "count of samples"),
+            ..Cost::none()
         }
     }
 }

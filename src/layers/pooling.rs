@@ -46,6 +46,13 @@ fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, R
     Ok(Shape::new(&sides[..=N]))
 }
 
+fn pool_to_size<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    let (size, data_format) = args.split_at(N);
+    let mut image = Image::<N>::of(input, data_format[0])?;
+    image.spatial.copy_from_slice(size);
+    Ok(image.shape())
+}
+
 macro_rules! poolings {
     ($($kind:ident, $function:ident, $parameters:expr, $names:expr, $purpose:expr;)*) => {$(
         pub(super) struct $kind<const N: usize>;
@@ -60,6 +67,13 @@ macro_rules! poolings {
             }
         }
     )*};
+}
+
+const fn to_size(n: usize) -> [Parameter; 2] {
+    [
+        Parameter::new("output_size", Domain::Int(1), Arity::Each(n), None),
+        Parameter::data_format(),
+    ]
 }
 
 const GLOBAL: &[Parameter] = &[Parameter::data_format(), Parameter::flag("keepdims", false)];
@@ -77,4 +91,10 @@ poolings! {
     GlobalAveragePooling, pool_globally, GLOBAL,
         ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"],
         "it takes the mean of each channel, which needs no weights";
+    AdaptiveMaxPooling, pool_to_size, const { &to_size(N) },
+        ["AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"],
+        "it takes the largest value of each part of its input, which needs no weights";
+    AdaptiveAveragePooling, pool_to_size, const { &to_size(N) },
+        ["AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"],
+        "it takes the mean of each part of its input, which needs no weights";
 }

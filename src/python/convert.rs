@@ -136,9 +136,8 @@ pub(super) fn arguments(kind: &Kind, given: &Bound<'_, PyDict>) -> Result<Vec<Ex
                 return Err(Error::argument(format!("{} must be given", parameter.name)));
             };
             let n = match parameter.arity {
-                Arity::One => 1,
+                Arity::One | Arity::Any => 1,
                 Arity::Each(n) => n,
-                Arity::Any => 0,
             };
             args.extend(std::iter::repeat_n(Expr::Constant(default), n));
             continue;

@@ -13,7 +13,7 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from keras_layers import describe
-from layer_records import KINDS, one_layer
+from layer_records import KINDS, one_layer, one_layer_network
 from random_layers import DRAWS, random_case
 
 
@@ -32,6 +32,20 @@ def test_random_layers_are_counted_or_refused_as_by_keras(kind: str) -> None:
         if counted != expected:
             disagreements.append(f"{kind}(**{arguments}) on {shapes}: {counted}, but Keras says {expected}")
     assert not disagreements
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Input"])
+def test_every_layer_is_made_in_keras(kind: str) -> None:
+    rng = Random(f"made {kind}")
+    for _ in range(10):
+        arguments, shapes = random_case(rng, kind)
+        try:
+            arch = one_layer_network(kind, arguments, shapes)
+        except ArchbudgetError:
+            continue
+        made = arch.to_keras()
+        assert made.output_shape[1:] == arch.layers[-1].output_shape
+        assert made.count_params() == arch.params
 
 
 @pytest.mark.parametrize(
@@ -54,6 +68,36 @@ def test_random_layers_are_counted_or_refused_as_by_keras(kind: str) -> None:
         ("MaxPooling2D", {"pool_size": 9, "padding": "same"}, [[5, 5, 2]]),
         ("ZeroPadding1D", {"padding": (0, 0)}, [[5, 2]]),
         ("ZeroPadding2D", {"padding": (1, (2, 3))}, [[5, 5, 2]]),
+        ("Conv2DTranspose", {"filters": 3, "kernel_size": 2, "padding": "causal"}, [[4, 4, 2]]),
+        ("Conv2DTranspose", {"filters": 3, "kernel_size": 3, "output_padding": (None, 0)}, [[4, 4, 2]]),
+        ("Dot", {"axes": (1, 1, 1)}, [[3], [3]]),
+        ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 3, "bias_axes": "a"}, [[4]]),
+        ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 3, "bias_axes": ""}, [[4]]),
+        ("EinsumDense", {"equation": "ab,bc,cd->ad", "output_shape": 3}, [[4]]),
+        ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": [None, 3]}, [[5, 4]]),
+        ("Embedding", {"input_dim": 5, "output_dim": 2, "lora_rank": 2, "embeddings_constraint": "non_neg"}, [[3]]),
+        ("GaussianNoise", {"stddev": 2}, [[3]]),
+        ("LayerNormalization", {"axis": 0}, [[3]]),
+        ("LayerNormalization", {"axis": 0, "center": False, "scale": False}, [[3]]),
+        ("Normalization", {"mean": [1, 2, 3]}, [[3]]),
+        ("Normalization", {"mean": [1, 2, 3], "variance": [1, 2]}, [[3]]),
+        ("Normalization", {"mean": [[1, 2, 3]], "variance": [[1, 2, 3]]}, [[3]]),
+        ("Normalization", {"mean": 1.5, "variance": 2}, [[3]]),
+        ("Normalization", {"mean": [1], "variance": [2]}, [[3]]),
+        ("PReLU", {"shared_axes": [0]}, [[3, 4]]),
+        ("PReLU", {"shared_axes": [-2]}, [[3, 4]]),
+        ("Reshape", {"target_shape": 6}, [[6]]),
+        ("Reshape", {"target_shape": ()}, [[1, 1]]),
+        ("SpatialDropout2D", {"rate": 1.5}, [[4, 4, 2]]),
+        ("SpatialDropout1D", {"rate": 0.5, "trainable": False}, [[4, 2]]),
+        ("UpSampling1D", {"size": (2,)}, [[5, 2]]),
+        ("LSTM", {"units": 2, "stateful": True}, [[5, 3]]),
+        ("GroupQueryAttention", {"head_dim": 2, "num_query_heads": 4, "num_key_value_heads": 3}, [[5, 3]]),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 2}, [[1, 1]]),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 2}, [[3]]),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 2, "dropout": 1.5}, [[5, 3]]),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 2, "sliding_window": 0}, [[5, 3]]),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 2, "sliding_window": 2}, [[5, 3]]),
         ("ReLU", {"max_value": -1}, [[5]]),
         ("ReLU", {"negative_slope": -1}, [[5]]),
     ],

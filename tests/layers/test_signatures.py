@@ -13,6 +13,7 @@ from layer_records import KINDS
 
 MISSING = {
     "quantization_config": "quantised layers are not counted",
+    "gptq_unpacked_column_size": "quantised layers are not counted",
     "batch_size": "every count is for one input",
     "batch_shape": "every count is for one input",
     "sparse": "a sparse tensor has no known size",
@@ -22,7 +23,7 @@ MISSING = {
 }
 """The arguments of Keras that are left out on purpose, and why."""
 
-NEWER = {"lora_rank", "lora_alpha", "renorm", "renorm_clipping", "renorm_momentum"}
+NEWER = {"lora_rank", "lora_alpha", "renorm", "renorm_clipping", "renorm_momentum", "sliding_window", "use_gate"}
 """The arguments that the oldest supported Keras does not have."""
 
 

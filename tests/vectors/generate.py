@@ -21,12 +21,23 @@ sys.path.insert(0, str(HERE.parent))
 
 import keras  # noqa: E402
 
-from archbudget import _core  # noqa: E402
+from archbudget import _core, layers  # noqa: E402
+from archbudget._expressions import Unbound  # noqa: E402
+from archbudget.errors import ArchbudgetError  # noqa: E402
 from keras_layers import describe  # noqa: E402
 from random_layers import random_case  # noqa: E402
 
 ACCEPTED, REFUSED = 16, 4
 TRIES = 500
+
+
+def lowered(kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """What the engine is told of the arguments; nothing where they are refused by themselves."""
+    try:
+        layer = getattr(layers, kind)(**arguments)
+    except ArchbudgetError:
+        return None
+    return layer.lowered(Unbound())
 
 
 def vectors(kind: str) -> list[dict[str, Any]]:
@@ -44,7 +55,7 @@ def vectors(kind: str) -> list[dict[str, Any]]:
         known = describe(kind, arguments, shapes)
         if not cases and known is None:
             continue
-        case = {"args": arguments, "inputs": shapes, **(known or {"error": True})}
+        case = {"args": arguments, "lowered": lowered(kind, arguments), "inputs": shapes, **(known or {"error": True})}
         if case in cases:
             continue
         if known is not None and accepted < ACCEPTED:

@@ -76,6 +76,8 @@ class Layer(Block):
 
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
+    STEM: ClassVar[str] = ""
+    """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
 
     @property
     def kind(self) -> str:
@@ -131,6 +133,10 @@ class Layer(Block):
                 continue
             real[name] = counted[name] if name in counted else resolve(given, chosen)
         return real
+
+    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+        """What the real layer makes of real tensors."""
+        return real(tensors if self.MERGES else tensors[0])
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the layer into a program and returns the tensor that it makes."""

@@ -5,8 +5,12 @@ Arguments that touch neither shape nor cost are kept for `Architecture.to_keras`
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Union
+
+import numpy as np
 
 from archbudget._expressions import Decision, IntLike
 from archbudget.errors import SpaceError
@@ -19,6 +23,9 @@ IntsLike = Union[IntLike, "Sequence[IntLike]"]
 Text = Union[str, Decision]
 Flag = Union[bool, Decision]
 Any_ = Any
+
+SIDES = 7
+"""The most sides that a tensor has beside the batch."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +41,8 @@ class Input(Layer):
     shape: Sequence[IntLike]
     batch_size: int | None = None
     dtype: str | None = None
+
+    STEM: ClassVar[str] = "input_layer"
 
     def __post_init__(self) -> None:
         if isinstance(self.shape, (str, bytes)) or not hasattr(self.shape, "__iter__"):
@@ -73,18 +82,31 @@ class _Conv(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
 
-def _lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
+def lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
+    """The same with the padding in lower case."""
     if isinstance(given["padding"], str):
         given["padding"] = given["padding"].lower()
     return given
 
 
-def _check_lora(layer: _Conv | Dense) -> None:
-    if layer.lora_rank is not None and layer.lora_rank != 0 and layer.kernel_constraint is not None:
-        raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with kernel_constraint")
+def _check_lora(layer: _Conv | Dense | Embedding, weights: str = "kernel") -> None:
+    if layer.lora_rank not in (None, 0) and getattr(layer, f"{weights}_constraint") is not None:
+        raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with {weights}_constraint")
+
+
+def check_numbers(layer: Layer, *names: str, most: float | None = None, optional: bool = False) -> None:
+    """Refuses arguments, and values of decisions, that are not numbers from 0 on."""
+    for name in names:
+        given = getattr(layer, name)
+        for value in given.values if isinstance(given, Decision) else (given,):
+            if value is None and optional:
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= (most or math.inf):
+                what = "of at least 0" if most is None else f"from 0 to {most}"
+                raise SpaceError(f"{layer.kind}: {name} must be a number {what}, not {value!r}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -100,6 +122,73 @@ class Conv2D(_Conv):
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights."""
+
+
+class _Transposed(Layer):
+    """What the transposed convolutions have in common."""
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
+        return lower_padding(super().normalized())
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer: `None` stands for the output padding of all axes."""
+        real = super().keras_arguments(counted, chosen)
+        if "output_padding" in real and set(real["output_padding"]) == {None}:
+            del real["output_padding"]
+        return real
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _ConvTranspose(_Transposed):
+    filters: IntLike
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    output_padding: IntsLike | None = None
+    data_format: Text | None = None
+    dilation_rate: IntsLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv1DTranspose(_ConvTranspose):
+    """A transposed convolution over sequences: `(k * channels + bias) * filters` weights."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv2DTranspose(_ConvTranspose):
+    """A transposed convolution over images: `(k_h * k_w * channels + bias) * filters` weights."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Conv3DTranspose(_Transposed):
+    """A transposed convolution over volumes: `(k_d * k_h * k_w * channels + bias) * filters` weights."""
+
+    filters: IntLike
+    kernel_size: IntsLike
+    strides: IntsLike = 1
+    padding: Text = "valid"
+    data_format: Text | None = None
+    output_padding: IntsLike | None = None
+    dilation_rate: IntsLike = 1
+    activation: Any_ = None
+    use_bias: Flag = True
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    activity_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,7 +211,7 @@ class _DepthwiseConv(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,7 +248,7 @@ class _SeparableConv(Layer):
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
-        return _lower_padding(super().normalized())
+        return lower_padding(super().normalized())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,6 +281,93 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_lora(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EinsumDense(Layer):
+    """A matrix on the last axes of a tensor, such as `abc,cd->abd`; equations that are no projections are refused.
+
+    Each side of the output shape must be known, as `None` would leave it open in Keras too.
+    """
+
+    equation: str
+    output_shape: Any_
+    activation: Any_ = None
+    bias_axes: str | None = None
+    kernel_initializer: Any_ = "glorot_uniform"
+    bias_initializer: Any_ = "zeros"
+    kernel_regularizer: Any_ = None
+    bias_regularizer: Any_ = None
+    kernel_constraint: Any_ = None
+    bias_constraint: Any_ = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lora_rank not in (None, 0):
+            raise SpaceError(f"EinsumDense: lora_rank is not counted; it must be None, not {self.lora_rank!r}")
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost: how many axes stay and go, and which ones the bias has."""
+        given = super().normalized()
+        kept, contracted, new = self._axes()
+        bias = self.bias_axes
+        if bias is not None and not (isinstance(bias, str) and bias and set(bias) <= set(kept[1:] + new)):
+            raise SpaceError(
+                f"EinsumDense: bias_axes must be None or axes of the output beside the batch, not {bias!r}"
+            )
+        has = [axis in (bias or "") for axis in kept[1:] + new][:SIDES]
+        sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
+        if len(sides) != len(kept) - 1 + len(new):
+            raise SpaceError(
+                f"EinsumDense: output_shape must have a side for each axis of {kept + new!r} but the first, not "
+                f"{self.output_shape!r}"
+            )
+        given["equation"] = [len(kept) - 1, len(contracted)]
+        given["bias_axes"] = has + [False] * (SIDES - len(has))
+        given["output_shape"] = list(sides)
+        return given
+
+    def _axes(self) -> tuple[str, str, str]:
+        """The axes that stay, those that are multiplied away and the new ones."""
+        found = re.fullmatch(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)", str(self.equation))
+        if found:
+            source, weights, target = found.groups()
+            kept = "".join(axis for axis in source if axis in target)
+            contracted, new = source[len(kept) :], target[len(kept) :]
+            fits = source.startswith(kept) and target.startswith(kept) and kept and contracted and new
+            once = all(len(set(axes)) == len(axes) for axes in (source, weights, target))
+            if fits and once and set(weights) == set(contracted + new):
+                return kept, contracted, new
+        raise SpaceError(
+            "EinsumDense: equation must be a projection such as 'abc,cd->abd': the first axes stay, the last ones are "
+            f"multiplied away, new ones stand at the end; not {self.equation!r}"
+        )
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer: equation and bias as they were given."""
+        told = {"equation": self.equation, "bias_axes": self.bias_axes, "output_shape": tuple(counted["output_shape"])}
+        return super().keras_arguments({**counted, **told}, chosen)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Embedding(Layer):
+    """A row of a table for each integer of the input: `input_dim * output_dim` weights."""
+
+    input_dim: IntLike
+    output_dim: IntLike
+    embeddings_initializer: Any_ = "uniform"
+    embeddings_regularizer: Any_ = None
+    embeddings_constraint: Any_ = None
+    mask_zero: bool = False
+    weights: Any_ = None
+    lora_rank: IntLike | None = None
+    lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_lora(self, "embeddings")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -274,6 +450,42 @@ class GlobalAveragePooling3D(_GlobalPooling):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class _AdaptivePooling(Layer):
+    output_size: IntsLike
+    data_format: Text | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPooling1D(_AdaptivePooling):
+    """The largest value of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPooling2D(_AdaptivePooling):
+    """The largest value of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveMaxPooling3D(_AdaptivePooling):
+    """The largest value of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAveragePooling1D(_AdaptivePooling):
+    """The mean of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAveragePooling2D(_AdaptivePooling):
+    """The mean of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdaptiveAveragePooling3D(_AdaptivePooling):
+    """The mean of each part, in as many parts as the output has positions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Flatten(Layer):
     """All values in one row."""
 
@@ -290,10 +502,113 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rates = self.rate.values if isinstance(self.rate, Decision) else (self.rate,)
-        for rate in rates:
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-                raise SpaceError(f"Dropout: rate must be a number from 0 to 1, not {rate!r}")
+        check_numbers(self, "rate", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _SpatialDropout(Layer):
+    rate: Any_
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "rate", most=1)
+        if not self.trainable:
+            raise SpaceError(f"{self.kind}: Keras takes no argument trainable here")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialDropout1D(_SpatialDropout):
+    """Removes whole channels while training."""
+
+    seed: int | None = None
+    dtype: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialDropout2D(_SpatialDropout):
+    """Removes whole channels while training."""
+
+    data_format: Text | None = None
+    seed: int | None = None
+    dtype: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpatialDropout3D(_SpatialDropout):
+    """Removes whole channels while training."""
+
+    data_format: Text | None = None
+    seed: int | None = None
+    dtype: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AlphaDropout(Layer):
+    """Replaces activations while training, keeping mean and variance."""
+
+    rate: Any_
+    noise_shape: Any_ = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "rate", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianDropout(Layer):
+    """Scales activations at random while training."""
+
+    rate: Any_
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "rate", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianNoise(Layer):
+    """Shifts activations at random while training."""
+
+    stddev: Any_
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "stddev", most=1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ActivityRegularization(Layer):
+    """Adds a term to the loss."""
+
+    l1: Any_ = 0.0
+    l2: Any_ = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "l1", "l2", optional=True)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Identity(Layer):
+    """Its input."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Masking(Layer):
+    """Marks the steps that later layers skip; every step is counted all the same."""
+
+    mask_value: Any_ = 0.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rescaling(Layer):
+    """`x * scale + offset`, by fixed numbers."""
+
+    scale: Any_
+    offset: Any_ = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -313,13 +628,67 @@ class ReLU(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("max_value", "negative_slope", "threshold"):
-            given = getattr(self, name)
-            for value in given.values if isinstance(given, Decision) else (given,):
-                if name == "max_value" and value is None:
-                    continue
-                if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-                    raise SpaceError(f"ReLU: {name} must be a number of at least 0, not {value!r}")
+        check_numbers(self, "max_value", optional=True)
+        check_numbers(self, "negative_slope", "threshold")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LeakyReLU(Layer):
+    """`max(x, negative_slope * x)`."""
+
+    negative_slope: Any_ = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "negative_slope")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ELU(Layer):
+    """`x`, or `alpha * (exp(x) - 1)` below 0."""
+
+    alpha: Any_ = 1.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Axes(Layer):
+    """A layer that takes one axis or several."""
+
+    AXES: ClassVar[str] = "axis"
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; axes in a list."""
+        given = super().normalized()
+        axes = given[self.AXES]
+        given[self.AXES] = axes if isinstance(axes, (list, tuple)) else [axes]
+        return given
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer; one axis as a number where it was given so."""
+        axes = tuple(counted[self.AXES])
+        given = getattr(self, self.AXES)
+        return super().keras_arguments(
+            {**counted, self.AXES: axes if isinstance(given, (list, tuple)) else axes[0]}, chosen
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PReLU(_Axes):
+    """`max(x, alpha * x)` with a weight `alpha` for each value, or for all along the shared axes."""
+
+    alpha_initializer: Any_ = "Zeros"
+    alpha_regularizer: Any_ = None
+    alpha_constraint: Any_ = None
+    shared_axes: IntsLike | None = None
+
+    AXES = "shared_axes"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Softmax(_Axes):
+    """`exp(x)`, divided by its sum along an axis."""
+
+    axis: IntsLike = -1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -345,68 +714,241 @@ class BatchNormalization(Layer):
     synchronized: bool = False
 
 
-class _ZeroPadding(Layer):
-    """Zeros around the input."""
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerNormalization(_Axes):
+    """A gamma and a beta for each position of the axes that are normalised."""
 
-    padding: Any_
-    data_format: Text | None
-
-    AXES: int
-
-    def normalized(self) -> dict[str, Any_]:
-        """The padding as (before, after) of each axis, in one list."""
-        given = super().normalized()
-        padding, axes = self.padding, self.AXES
-        if isinstance(padding, (list, tuple)):
-            if axes == 1:
-                padding = (padding,)
-            each = [side if isinstance(side, (list, tuple)) else (side, side) for side in padding]
-            if len(each) != axes or any(len(side) != 2 for side in each):
-                what = "a pair" if axes == 1 else f"{axes} integers or {axes} pairs of them"
-                raise SpaceError(f"{self.kind}: padding must be an integer or {what}, not {self.padding!r}")
-            given["padding"] = [around for side in each for around in side]
-        return given
-
-    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
-        """The padding as Keras takes it: a pair for each axis."""
-        flat = counted["padding"]
-        pairs = tuple((flat[i], flat[i + 1]) for i in range(0, len(flat), 2))
-        return super().keras_arguments({**counted, "padding": pairs[0] if self.AXES == 1 else pairs}, chosen)
+    axis: IntsLike = -1
+    epsilon: Any_ = 1e-3
+    center: Flag = True
+    scale: Flag = True
+    beta_initializer: Any_ = "zeros"
+    gamma_initializer: Any_ = "ones"
+    beta_regularizer: Any_ = None
+    gamma_regularizer: Any_ = None
+    beta_constraint: Any_ = None
+    gamma_constraint: Any_ = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZeroPadding1D(_ZeroPadding):
+class RMSNormalization(_Axes):
+    """A scale for each position of the axes that are normalised."""
+
+    axis: IntsLike = -1
+    epsilon: Any_ = 1e-6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupNormalization(Layer):
+    """A gamma and a beta for each channel; the channels are normalised in groups."""
+
+    groups: IntLike = 32
+    axis: int = -1
+    epsilon: Any_ = 1e-3
+    center: Flag = True
+    scale: Flag = True
+    beta_initializer: Any_ = "zeros"
+    gamma_initializer: Any_ = "ones"
+    beta_regularizer: Any_ = None
+    gamma_regularizer: Any_ = None
+    beta_constraint: Any_ = None
+    gamma_constraint: Any_ = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UnitNormalization(_Axes):
+    """The input, divided by its length along an axis."""
+
+    axis: IntsLike = -1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Normalization(_Axes):
+    """The input, less a mean and divided by a deviation; both are given, or kept as weights that are not trained."""
+
+    axis: IntsLike | None = -1
+    mean: Any_ = None
+    variance: Any_ = None
+    invert: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.mean is None) != (self.variance is None):
+            raise SpaceError("Normalization: mean and variance must be given both, or neither of them")
+        if self.mean is not None:
+            sides = np.shape(self.mean)
+            axes = len(self.axis) if isinstance(self.axis, (list, tuple)) else 0 if self.axis is None else 1
+            if sides != np.shape(self.variance):
+                raise SpaceError(
+                    "Normalization: mean and variance must have the same shape, not "
+                    f"{sides} and {np.shape(self.variance)}"
+                )
+            if len(sides) > axes:
+                raise SpaceError(f"Normalization: a mean of shape {sides} has more axes than are kept, {axes}")
+        super().__post_init__()
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost: of the mean its shape."""
+        given = super().normalized()
+        if self.mean is not None:
+            sides = np.shape(self.mean)
+            given["mean"] = [1] * (SIDES + 1 - len(sides)) + list(sides)
+        return given
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The arguments of the real layer: the mean as it was given."""
+        return super().keras_arguments({**counted, "mean": self.mean}, chosen)
+
+
+class _Margins(Layer):
+    """Something at both ends of each axis: an integer, an integer for each axis, or a pair for each axis."""
+
+    AXES: ClassVar[int]
+    ARGUMENT: ClassVar[str]
+
+    def normalized(self) -> dict[str, Any_]:
+        """The margins as (before, after) of each axis, in one list."""
+        given = super().normalized()
+        margins, axes = getattr(self, self.ARGUMENT), self.AXES
+        if isinstance(margins, (list, tuple)):
+            if axes == 1:
+                margins = (margins,)
+            each = [side if isinstance(side, (list, tuple)) else (side, side) for side in margins]
+            if len(each) != axes or any(len(side) != 2 for side in each):
+                what = "a pair" if axes == 1 else f"{axes} integers or {axes} pairs of them"
+                raise SpaceError(
+                    f"{self.kind}: {self.ARGUMENT} must be an integer or {what}, not {getattr(self, self.ARGUMENT)!r}"
+                )
+            given[self.ARGUMENT] = [around for side in each for around in side]
+        return given
+
+    def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
+        """The margins as Keras takes them: a pair for each axis."""
+        flat = counted[self.ARGUMENT]
+        pairs = tuple((flat[i], flat[i + 1]) for i in range(0, len(flat), 2))
+        margins = pairs[0] if self.AXES == 1 else pairs
+        return super().keras_arguments({**counted, self.ARGUMENT: margins}, chosen)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ZeroPadding1D(_Margins):
     """Zeros before and after a sequence."""
 
     padding: Any_ = 1
     data_format: Text | None = None
 
     AXES = 1
+    ARGUMENT = "padding"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZeroPadding2D(_ZeroPadding):
+class ZeroPadding2D(_Margins):
     """Zeros around an image."""
 
     padding: Any_ = (1, 1)
     data_format: Text | None = None
 
     AXES = 2
+    ARGUMENT = "padding"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ZeroPadding3D(_ZeroPadding):
+class ZeroPadding3D(_Margins):
     """Zeros around a volume."""
 
     padding: Any_ = ((1, 1), (1, 1), (1, 1))
     data_format: Text | None = None
 
     AXES = 3
+    ARGUMENT = "padding"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cropping1D(_Margins):
+    """A sequence without its ends."""
+
+    cropping: Any_ = (1, 1)
+
+    AXES = 1
+    ARGUMENT = "cropping"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cropping2D(_Margins):
+    """An image without its margins."""
+
+    cropping: Any_ = ((0, 0), (0, 0))
+    data_format: Text | None = None
+
+    AXES = 2
+    ARGUMENT = "cropping"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cropping3D(_Margins):
+    """A volume without its margins."""
+
+    cropping: Any_ = ((1, 1), (1, 1), (1, 1))
+    data_format: Text | None = None
+
+    AXES = 3
+    ARGUMENT = "cropping"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UpSampling1D(Layer):
+    """Each step of a sequence, several times."""
+
+    size: IntLike = 2
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UpSampling2D(Layer):
+    """An image, enlarged."""
+
+    size: IntsLike = 2
+    data_format: Text | None = None
+    interpolation: Text = "nearest"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class UpSampling3D(Layer):
+    """A volume, enlarged."""
+
+    size: IntsLike = 2
+    data_format: Text | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reshape(Layer):
+    """The same values in another shape; one side may be -1, which is what the others leave."""
+
+    target_shape: Sequence[IntLike]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Permute(Layer):
+    """The axes in another order; the batch stays where it is, and the others are counted from 1."""
+
+    dims: Sequence[IntLike]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RepeatVector(Layer):
+    """A vector, `n` times."""
+
+    n: IntLike
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Add(Layer):
     """The sum of its inputs."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Subtract(Layer):
+    """Its first input less the second."""
 
     MERGES = True
 
@@ -419,9 +961,40 @@ class Multiply(Layer):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Average(Layer):
+    """The mean of its inputs, value by value."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Maximum(Layer):
+    """The largest of its inputs, value by value."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Minimum(Layer):
+    """The smallest of its inputs, value by value."""
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Concatenate(Layer):
     """Its inputs side by side."""
 
     axis: int = -1
+
+    MERGES = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dot(Layer):
+    """The product of two inputs along an axis of each."""
+
+    axes: IntsLike
+    normalize: bool = False
 
     MERGES = True

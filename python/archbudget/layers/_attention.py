@@ -1,0 +1,153 @@
+"""The attention layers of Keras 3.
+
+Each takes a query, a value and a key. In a list of layers, or called on one tensor, all three are the same tensor
+(self-attention); called on two, the value is the key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from archbudget.errors import SpaceError
+from archbudget.layers._base import Layer
+from archbudget.layers._layers import SIDES, check_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archbudget._expressions import IntLike
+    from archbudget.layers._base import Tensor, TensorLike
+    from archbudget.layers._layers import Flag, IntsLike, Text
+
+
+class _Heads(Layer):
+    """Attention with projections of its own."""
+
+    dropout: Any
+    sliding_window: int | None
+    flash_attention: bool | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "dropout", most=1)
+        window = self.sliding_window
+        if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
+            raise SpaceError(f"{self.kind}: sliding_window must be None or a positive integer, not {window!r}")
+        if self.flash_attention and self.dropout != 0:
+            raise SpaceError(f"{self.kind}: flash_attention cannot be combined with dropout")
+
+    def __call__(
+        self, inputs: TensorLike | Sequence[TensorLike], value: TensorLike | None = None, key: TensorLike | None = None
+    ) -> Tensor:
+        """The tensor that the layer makes of a query, a value and a key, or of a list of them."""
+        if value is None and key is not None:
+            raise SpaceError(f"{self.kind}: a key needs a value")
+        query = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return super().__call__([*query, *(each for each in (value, key) if each is not None)])
+
+    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+        """The real layer on real tensors: its query, value and key are arguments of their own."""
+        query, *others = tensors
+        return real(query, *(others or [query]))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MultiHeadAttention(_Heads):
+    """Attention by several heads: projections of query, key and value to all heads, and one back."""
+
+    num_heads: IntLike
+    key_dim: IntLike
+    value_dim: IntLike | None = None
+    dropout: Any = 0.0
+    use_bias: Flag = True
+    output_shape: IntsLike | None = None
+    attention_axes: IntsLike | None = None
+    sliding_window: int | None = None
+    flash_attention: bool | None = None
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    use_gate: Flag = False
+    seed: int | None = None
+
+    def normalized(self) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost: the output shape as a list, `None` behind its sides."""
+        given = super().normalized()
+        sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
+        if len(sides) > SIDES or (len(sides) > 1 and None in sides):
+            raise SpaceError(
+                f"{self.kind}: output_shape must be an integer or at most {SIDES} of them, not {self.output_shape!r}"
+            )
+        axes = self.attention_axes
+        given["output_shape"] = [*sides, *[None] * (SIDES - len(sides))]
+        given["attention_axes"] = axes if isinstance(axes, (list, tuple)) else [axes]
+        return given
+
+    def keras_arguments(self, counted: Any, chosen: Any) -> dict[str, Any]:
+        """The arguments of the real layer: shape and axes as tuples."""
+        sides = tuple(side for side in counted["output_shape"] if side is not None)
+        axes = tuple(axis for axis in counted["attention_axes"] if axis is not None)
+        return super().keras_arguments(
+            {**counted, "output_shape": sides or None, "attention_axes": axes or None}, chosen
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupQueryAttention(_Heads):
+    """Attention by several heads, some of which share their keys and values."""
+
+    head_dim: IntLike
+    num_query_heads: IntLike
+    num_key_value_heads: IntLike
+    dropout: Any = 0.0
+    use_bias: Flag = True
+    sliding_window: int | None = None
+    flash_attention: bool | None = None
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    use_gate: Flag = False
+    seed: int | None = None
+
+    STEM: ClassVar[str] = "grouped_query_attention"
+
+
+class _Scores(Layer):
+    """Attention without projections."""
+
+    dropout: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_numbers(self, "dropout", most=1)
+
+    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+        """The real layer on real tensors, at least a query and a value."""
+        return real(tensors if len(tensors) > 1 else tensors * 2)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attention(_Scores):
+    """Values, weighted by the products of query and key."""
+
+    use_scale: Flag = False
+    score_mode: Text = "dot"
+    dropout: Any = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AdditiveAttention(_Scores):
+    """Values, weighted by the sums of query and key: a weight for each feature, if `use_scale`."""
+
+    use_scale: Flag = True
+    dropout: Any = 0.0

@@ -1,0 +1,355 @@
+//! Attention: a query looks values up by their keys. With one input all three are the same; with two the key is the
+//! value.
+
+use super::geometry::Axes;
+use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+
+const INPUTS: (usize, usize) = (1, 3);
+
+/// Query, value and key, in the order in which Keras takes them.
+struct Sources<'a> {
+    query: &'a Shape,
+    value: &'a Shape,
+    key: &'a Shape,
+}
+
+impl<'a> Sources<'a> {
+    fn of(inputs: &'a [Shape]) -> Self {
+        let query = &inputs[0];
+        let value = inputs.get(1).unwrap_or(query);
+        Self {
+            query,
+            value,
+            key: inputs.get(2).unwrap_or(value),
+        }
+    }
+
+    /// The same, where a value stands at every position of a key, and all have as many axes.
+    fn aligned(inputs: &'a [Shape]) -> Result<Self, Refusal> {
+        let sources = Self::of(inputs);
+        let Self { query, value, key } = sources;
+        let rank = query.rank();
+        if rank < 2 || value.rank() != rank || key.rank() != rank {
+            return Err(Refusal::new(
+                "query, value and key must have the same number of axes beside the batch, at least 2 \
+                 (positions and features), not {}, {} and {}",
+                [rank as i64, value.rank() as i64, key.rank() as i64],
+            ));
+        }
+        for axis in 0..rank - 1 {
+            if value[axis] != key[axis] {
+                return Err(Refusal::new(
+                    "value and key must agree on every axis but the last; on axis {} they have {} and {}",
+                    [axis as i64 + 1, value[axis], key[axis]],
+                ));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Refuses a query that differs from the value on an axis along which it does not look.
+    fn check_batch(&self, looks: impl Fn(usize) -> bool) -> Result<(), Refusal> {
+        for axis in (0..self.query.rank() - 1).filter(|&axis| !looks(axis)) {
+            if self.query[axis] != self.value[axis] {
+                return Err(Refusal::new(
+                    "query and value must agree on the axes without attention; on axis {} they have {} and {}",
+                    [axis as i64 + 1, self.query[axis], self.value[axis]],
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn features(shape: &Shape) -> i64 {
+    shape[shape.rank() - 1]
+}
+
+fn positions<Q: Quantity>(shape: &Shape, meaning: &'static str) -> Q {
+    Q::product(&shape[..shape.rank() - 1], meaning)
+}
+
+/// The scores: a query position for each position that it looks at, on each axis that is not looked along.
+fn scores<Q: Quantity>(sources: &Sources<'_>, looks: impl Fn(usize) -> bool) -> Q {
+    let mut seen = [1; MAX_RANK];
+    let mut n = 0;
+    for axis in (0..sources.value.rank() - 1).filter(|&axis| looks(axis)) {
+        seen[n] = sources.value[axis];
+        n += 1;
+    }
+    positions::<Q>(sources.query, "positions of the query") * Q::product(&seen[..n], "positions that each looks at")
+}
+
+pub(super) struct MultiHeadAttention;
+
+struct MultiHeadArgs<'a> {
+    heads: i64,
+    key_dim: i64,
+    value_dim: i64,
+    use_bias: i64,
+    use_gate: i64,
+    output_shape: &'a [i64],
+    attention_axes: &'a [i64],
+}
+
+impl MultiHeadAttention {
+    fn parse(args: &[i64]) -> MultiHeadArgs<'_> {
+        let (output_shape, attention_axes) = args[5..].split_at(MAX_RANK);
+        let sides = output_shape.iter().position(|&side| side == UNSET);
+        MultiHeadArgs {
+            heads: args[0],
+            key_dim: args[1],
+            value_dim: if args[2] == UNSET { args[1] } else { args[2] },
+            use_bias: args[3],
+            use_gate: args[4],
+            output_shape: &output_shape[..sides.unwrap_or(MAX_RANK)],
+            attention_axes,
+        }
+    }
+}
+
+impl MultiHeadArgs<'_> {
+    /// The axes along which the query looks, as positions in the shapes.
+    fn looks(&self, shape: &Shape) -> Result<[bool; MAX_RANK], Refusal> {
+        let rank = shape.rank();
+        let mut looks = [false; MAX_RANK];
+        if self.attention_axes == [UNSET] {
+            looks[..rank - 1].fill(true);
+            return Ok(looks);
+        }
+        // That each is an axis, and is named once.
+        Axes::of(self.attention_axes, shape)?;
+        for &given in self.attention_axes {
+            let axis = if given < 0 { given + rank as i64 } else { given - 1 };
+            if !(0..rank as i64 - 1).contains(&axis) {
+                return Err(Refusal::new(
+                    "attention_axes must name axes between the batch and the features, not {}",
+                    [given],
+                ));
+            }
+            looks[axis as usize] = true;
+        }
+        if self.attention_axes.is_empty() {
+            return Err(Refusal::new("attention_axes must name at least one axis", []));
+        }
+        Ok(looks)
+    }
+
+    /// The features of the output.
+    fn outgoing<'b>(&'b self, query: &'b Shape) -> &'b [i64] {
+        if self.output_shape.is_empty() {
+            &query[query.rank() - 1..]
+        } else {
+            self.output_shape
+        }
+    }
+}
+
+impl Rule for MultiHeadAttention {
+    const NAME: &'static str = "MultiHeadAttention";
+    /// The output shape is given as its first sides, the others unset.
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::int("num_heads", 1),
+        Parameter::int("key_dim", 1),
+        Parameter::new("value_dim", Domain::OptionalInt(1), Arity::One, Some(UNSET)),
+        Parameter::flag("use_bias", true),
+        Parameter::flag("use_gate", false),
+        Parameter::new(
+            "output_shape",
+            Domain::OptionalInt(1),
+            Arity::Each(MAX_RANK),
+            Some(UNSET),
+        ),
+        Parameter::new(
+            "attention_axes",
+            Domain::OptionalInt(i64::MIN + 1),
+            Arity::Any,
+            Some(UNSET),
+        ),
+    ];
+    const INPUTS: (usize, usize) = INPUTS;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let layer = Self::parse(args);
+        let sources = Sources::aligned(inputs)?;
+        let looks = layer.looks(sources.query)?;
+        sources.check_batch(|axis| looks[axis])?;
+        let kept = sources.query.rank() - 1;
+        let outgoing = layer.outgoing(sources.query);
+        if kept + outgoing.len() > MAX_RANK {
+            return Err(Refusal::rank(kept + outgoing.len()));
+        }
+        let mut sides = [1; MAX_RANK];
+        sides[..kept].copy_from_slice(&sources.query[..kept]);
+        sides[kept..kept + outgoing.len()].copy_from_slice(outgoing);
+        Ok(Shape::new(&sides[..kept + outgoing.len()]))
+    }
+
+    /// Projections of query, key and value to all heads, one back from them, and a gate if there is one; the
+    /// multiply-accumulates of these, of the scores and of the values that are weighted by them.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let layer = Self::parse(args);
+        let sources = Sources::of(inputs);
+        let looks = layer.looks(sources.query).expect("`output` accepted the axes");
+        let bias = || Q::of(layer.use_bias, "bias");
+        let heads = || Q::of(layer.heads, "num_heads");
+        let keys = || heads() * Q::of(layer.key_dim, "key_dim");
+        let values = || heads() * Q::of(layer.value_dim, "value_dim");
+        let query = || Q::of(features(sources.query), "features of the query");
+        let key = || Q::of(features(sources.key), "features of the key");
+        let value = || Q::of(features(sources.value), "features of the value");
+        let out = || Q::product(layer.outgoing(sources.query), "features of the output");
+        let asked = || positions::<Q>(sources.query, "positions of the query");
+        let seen = || positions::<Q>(sources.value, "positions of the value");
+        let scores = || scores::<Q>(&sources, |axis| looks[axis]);
+        let mut trainable = (query() + bias()) * keys() + (key() + bias()) * keys() + (value() + bias()) * values();
+        let mut macs = asked() * (query() * keys()) + seen() * (key() * keys()) + seen() * (value() * values());
+        if layer.use_gate == 1 {
+            trainable = trainable + (query() + bias()) * values();
+            macs = macs + asked() * (query() * values());
+        }
+        Cost {
+            trainable: trainable + (values() + bias()) * out(),
+            non_trainable: Q::zero(),
+            macs: macs + scores() * keys() + scores() * values() + asked() * (values() * out()),
+        }
+    }
+}
+
+pub(super) struct GroupQueryAttention;
+
+impl Rule for GroupQueryAttention {
+    const NAME: &'static str = "GroupQueryAttention";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::int("head_dim", 1),
+        Parameter::int("num_query_heads", 1),
+        Parameter::int("num_key_value_heads", 1),
+        Parameter::flag("use_bias", true),
+        Parameter::flag("use_gate", false),
+    ];
+    const INPUTS: (usize, usize) = INPUTS;
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        if args[1] % args[2] != 0 {
+            return Err(Refusal::new(
+                "its num_query_heads must be divisible by its num_key_value_heads; given {} and {}",
+                [args[1], args[2]],
+            ));
+        }
+        let sources = Sources::aligned(inputs)?;
+        if sources.query.rank() != 2 {
+            return Err(Refusal::new(
+                "it needs inputs of 2 axes beside the batch (positions and features), not {}",
+                [sources.query.rank() as i64],
+            ));
+        }
+        if features(sources.query) != features(sources.value) {
+            return Err(Refusal::new(
+                "query and value must have the same number of features; given {} and {}",
+                [features(sources.query), features(sources.value)],
+            ));
+        }
+        Ok(*sources.query)
+    }
+
+    /// As for several heads, but several heads of the query share one of key and value.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let &[head_dim, query_heads, shared_heads, use_bias, use_gate] = args else {
+            unreachable!("five parameters")
+        };
+        let sources = Sources::of(inputs);
+        let bias = || Q::of(use_bias, "bias");
+        let head = || Q::of(head_dim, "head_dim");
+        let own = || Q::of(query_heads, "num_query_heads") * head();
+        let shared = || Q::of(shared_heads, "num_key_value_heads") * head();
+        let query = || Q::of(features(sources.query), "features of the query");
+        let key = || Q::of(features(sources.key), "features of the key");
+        let value = || Q::of(features(sources.value), "features of the value");
+        let asked = || positions::<Q>(sources.query, "positions of the query");
+        let seen = || positions::<Q>(sources.value, "positions of the value");
+        let scores = || scores::<Q>(&sources, |_| true);
+        let mut trainable = (query() + bias()) * own() + (key() + bias()) * shared() + (value() + bias()) * shared();
+        let mut macs = asked() * (query() * own()) + seen() * (key() * shared()) + seen() * (value() * shared());
+        if use_gate == 1 {
+            trainable = trainable + (query() + bias()) * own();
+            macs = macs + asked() * (query() * own());
+        }
+        Cost {
+            trainable: trainable + (own() + bias()) * query(),
+            non_trainable: Q::zero(),
+            macs: macs + scores() * own() + scores() * own() + asked() * (own() * query()),
+        }
+    }
+}
+
+/// The output of attention without projections; query and key are compared feature by feature.
+fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
+    let sources = Sources::aligned(inputs)?;
+    let rank = sources.query.rank();
+    sources.check_batch(|axis| axis == rank - 2)?;
+    if features(sources.query) != features(sources.key) {
+        return Err(Refusal::new(
+            "query and key must have the same number of features; given {} and {}",
+            [features(sources.query), features(sources.key)],
+        ));
+    }
+    Ok(sources.query.with(rank - 1, features(sources.value)))
+}
+
+/// The multiply-accumulates of the scores, if they are a product, and of the values that are weighted by them.
+fn attending<Q: Quantity>(inputs: &[Shape], product: bool) -> Q {
+    let sources = Sources::of(inputs);
+    let last = sources.query.rank() - 2;
+    let scores = || scores::<Q>(&sources, |axis| axis == last);
+    let weighted = scores() * Q::of(features(sources.value), "features of the value");
+    if product {
+        scores() * Q::of(features(sources.query), "features of the query") + weighted
+    } else {
+        weighted
+    }
+}
+
+pub(super) struct Attention;
+
+impl Rule for Attention {
+    const NAME: &'static str = "Attention";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::flag("use_scale", false),
+        Parameter::keyword("score_mode", &["dot", "concat"]),
+    ];
+    const INPUTS: (usize, usize) = INPUTS;
+    const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
+
+    fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        attend(inputs)
+    }
+
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        Cost {
+            trainable: Q::of(args[0], "scale") + Q::of(args[1], "weight of the scores"),
+            non_trainable: Q::zero(),
+            macs: attending(inputs, args[1] == 0),
+        }
+    }
+}
+
+pub(super) struct AdditiveAttention;
+
+impl Rule for AdditiveAttention {
+    const NAME: &'static str = "AdditiveAttention";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::flag("use_scale", true)];
+    const INPUTS: (usize, usize) = INPUTS;
+    const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
+
+    fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        attend(inputs)
+    }
+
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        Cost {
+            trainable: Q::of(args[0], "scale") * Q::of(features(&inputs[0]), "features of the query"),
+            non_trainable: Q::zero(),
+            macs: attending(inputs, false),
+        }
+    }
+}

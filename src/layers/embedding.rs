@@ -1,0 +1,47 @@
+//! `Embedding`: a table with a row for each word.
+
+use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+
+pub(super) struct Embedding;
+
+impl Rule for Embedding {
+    const NAME: &'static str = "Embedding";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::int("input_dim", 1),
+        Parameter::int("output_dim", 1),
+        Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
+    ];
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let rank = inputs[0].rank();
+        if rank == MAX_RANK {
+            return Err(Refusal::rank(rank + 1));
+        }
+        let mut sides = [1; MAX_RANK];
+        sides[..rank].copy_from_slice(&inputs[0]);
+        sides[rank] = args[1];
+        Ok(Shape::new(&sides[..=rank]))
+    }
+
+    /// `input_dim * output_dim` weights; looking one up is no multiplication.
+    fn cost<Q: Quantity>(args: &[i64], _: &[Shape], _: &Shape) -> Cost<Q> {
+        let &[input_dim, output_dim, lora_rank] = args else {
+            unreachable!("three parameters")
+        };
+        let rows = || Q::of(input_dim, "input_dim");
+        let columns = || Q::of(output_dim, "output_dim");
+        if lora_rank <= 0 {
+            Cost {
+                trainable: rows() * columns(),
+                ..Cost::none()
+            }
+        } else {
+            let rank = || Q::of(lora_rank, "lora_rank");
+            Cost {
+                trainable: rows() * rank() + rank() * columns(),
+                non_trainable: rows() * columns(),
+                macs: Q::zero(),
+            }
+        }
+    }
+}
