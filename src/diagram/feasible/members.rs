@@ -25,9 +25,9 @@ pub(super) type Step = (u32, usize, u64);
 /// A member on its way to the terminal: where it is, and its rank among the completions.
 #[derive(Debug)]
 pub(super) struct Walker<N> {
-    node: u32,
-    cell: usize,
-    rest: N,
+    pub(super) node: u32,
+    pub(super) cell: usize,
+    pub(super) rest: N,
 }
 
 /// The arcs of the root by rank.
@@ -141,79 +141,6 @@ impl<N: Number> Table<N> {
         while let Some(step) = self.step(&mut walker) {
             found(step);
         }
-    }
-
-    /// Writes the members from one on into rows, in order: `write` is told each node, its arc, and the rows of the
-    /// members that take it. No arc stands for several ways.
-    pub(super) fn fill(
-        &self,
-        (place, _, rest): Place<N>,
-        rows: std::ops::Range<usize>,
-        write: &mut impl FnMut(u32, usize, std::ops::Range<usize>),
-    ) {
-        let graph = &self.cells.graph;
-        let mut at = rows.start;
-        let mut skip = rest;
-        for arc in graph.arcs_of(ROOT).skip(place) {
-            if at >= rows.end {
-                return;
-            }
-            if let Some(cell) = self.cells.follow(ROOT, 0, arc) {
-                at = self.fill_arc((ROOT, arc, cell), &mut skip, at..rows.end, write);
-            }
-        }
-    }
-
-    /// The members along an arc; returns the row after the last one written. `skip` of them are left out first.
-    fn fill_arc(
-        &self,
-        (node, arc, next): (u32, usize, usize),
-        skip: &mut N,
-        rows: std::ops::Range<usize>,
-        write: &mut impl FnMut(u32, usize, std::ops::Range<usize>),
-    ) -> usize {
-        let graph = &self.cells.graph;
-        let end = graph.arcs[arc].end;
-        let all = self.of(end, next);
-        if *skip >= *all {
-            skip.subtract(all);
-            return rows.start;
-        }
-        let left = if skip.is_nothing() {
-            all.at_most(rows.len())
-        } else {
-            let mut left = all.clone();
-            left.subtract(skip);
-            left.at_most(rows.len())
-        };
-        let last = rows.start + left;
-        write(node, arc, rows.start..last);
-        if end == graph.terminal() {
-            *skip = N::default();
-            return last;
-        }
-        if left == 1 && skip.is_nothing() {
-            // The first completion alone: no need to look at what else there is.
-            let mut walker = Walker {
-                node: end,
-                cell: next,
-                rest: N::default(),
-            };
-            while let Some((node, arc, _)) = self.step(&mut walker) {
-                write(node, arc, rows.start..last);
-            }
-            return last;
-        }
-        let mut at = rows.start;
-        for other in graph.arcs_of(end) {
-            if at >= last {
-                break;
-            }
-            if let Some(target) = self.cells.follow(end, next, other) {
-                at = self.fill_arc((end, other, target), skip, at..last, write);
-            }
-        }
-        last
     }
 
     /// How many members come before the arc that each node takes; nothing where no completion fits. The arcs are those

@@ -3,7 +3,7 @@
 //! [`graph`] is the part of the diagram that the budget leaves, with the costs that it bounds in simple terms. [`axis`]
 //! says which sums of a constraint the completions of a node can tell apart; [`table`] counts the completions of each
 //! such cell. That is again a diagram, of the feasible candidates alone, and every question is a pass over it:
-//! [`members`] (rank, the candidate of a rank), [`draw`] (samples), [`marginals`], [`extreme`].
+//! [`members`] (rank, the candidate of a rank), [`mod@write`] (all of them), [`draw`] (samples), [`marginals`], [`extreme`].
 //!
 //! Where an exact table would take too much memory or work, sums are rounded: down for a superset, which is counted and
 //! sampled from, and up for a subset, which is counted too. [`composite`] keeps the number of roundings small.
@@ -20,9 +20,9 @@ mod number;
 mod prefix;
 mod rounded;
 mod table;
+mod write;
 
-use super::parallel::{Workers, default_threads, work_off};
-use super::sample::{BLOCK, Index, blocks};
+use super::parallel::{Workers, default_threads};
 use super::{Diagram, Interrupt, ROOT};
 use crate::space::Program;
 use crate::{Error, ErrorKind, Result};
@@ -452,65 +452,6 @@ impl Feasible {
         Err(Error::argument(format!(
             "{decisions} columns of {n} indices are needed"
         )))
-    }
-
-    /// Writes `n` candidates, those of rank `start` and the following, into columns as [`Diagram::sample`]. O(n).
-    ///
-    /// # Errors
-    /// `Argument` where there are fewer; `Limit` where the count is not exact; `Interrupted`.
-    pub fn members<T: Index>(&self, start: &BigUint, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
-        let answer = self.answer(workers.interrupt)?;
-        answer.require_exact("the candidate of a rank")?;
-        self.check_columns(n, columns.len())?;
-        let total = answer.total();
-        if start + n > total {
-            return Err(Error::argument(format!(
-                "ranks {start} to {} are asked for, but {total} candidates fit",
-                start + n
-            )));
-        }
-        with!(answer.table, table => self.write_members(answer, table, start, n, columns, workers))
-    }
-
-    fn write_members<T: Index, N: Number>(
-        &self,
-        answer: &Answer,
-        table: &Table<N>,
-        start: &BigUint,
-        n: usize,
-        columns: &mut [T],
-        workers: Workers<'_>,
-    ) -> Result<()> {
-        let graph = &table.cells.graph;
-        work_off(
-            blocks(n, columns),
-            workers,
-            || (),
-            |(), (block, mut columns)| {
-                for column in &mut columns {
-                    column.fill(T::of(0));
-                }
-                if graph.terminal() == ROOT {
-                    return Ok(());
-                }
-                let rows = (n - block * BLOCK).min(BLOCK);
-                let rank = answer.ranks.rank(&(start + block * BLOCK));
-                table.fill(table.place(&answer.ranks, &rank), 0..rows, &mut |node, arc, rows| {
-                    let label = graph.arcs[arc].label;
-                    if label == 0 {
-                        return;
-                    }
-                    let value = T::of(label);
-                    let column = &mut columns[self.diagram.stage(node).decision];
-                    if rows.len() == 1 {
-                        column[rows.start] = value;
-                    } else {
-                        column[rows].fill(value);
-                    }
-                });
-                Ok(())
-            },
-        )
     }
 
     /// The rank of a candidate, by the index of the value of each decision; nothing where it does not fit.
