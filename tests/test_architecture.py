@@ -201,6 +201,7 @@ def test_a_branch_that_hands_on_its_input_makes_no_tensor() -> None:
     assert space.architecture(op="dense").layer("add").peak_activation_bytes == 120
 
 
+@pytest.mark.keras
 @pytest.mark.parametrize("seed", SEEDS[::3])
 def test_the_real_model_has_the_same_weights(seed: int) -> None:
     known = random_space(seed)

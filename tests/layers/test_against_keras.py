@@ -16,6 +16,8 @@ from keras_layers import describe
 from layer_records import KINDS, one_layer, one_layer_network
 from random_layers import DRAWS, random_case
 
+pytestmark = pytest.mark.keras
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_layer_can_be_drawn(kind: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 from archbudget import layers
 from layer_records import KINDS
 
+pytestmark = pytest.mark.keras
+
 MISSING = {
     "quantization_config": "quantised layers are not counted",
     "gptq_unpacked_column_size": "quantised layers are not counted",
