@@ -10,12 +10,23 @@ from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
 from archbudget._constraint import Constraint
 from archbudget._distribution import Distribution
-from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
+from archbudget._expressions import (
+    Choice,
+    Int,
+    both,
+    channels,
+    different,
+    either,
+    equal,
+    maximum,
+    minimum,
+    round_to,
+)
 from archbudget._feasible import Bounds, FeasibleSet, Marginals
 from archbudget._sampler import BudgetSampler
 from archbudget._search import search
 from archbudget._space import Space
-from archbudget.layers import OneOf, Repeat, Residual
+from archbudget.layers import OneOf, Repeat, Require, Residual
 
 __version__ = _core.VERSION
 
@@ -37,10 +48,15 @@ __all__ = [
     "Marginals",
     "OneOf",
     "Repeat",
+    "Require",
     "Residual",
     "Space",
     "__version__",
+    "both",
     "channels",
+    "different",
+    "either",
+    "equal",
     "errors",
     "layers",
     "maximum",

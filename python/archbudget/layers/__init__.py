@@ -39,7 +39,7 @@ from archbudget.layers._layers import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-from archbudget.layers._structure import OneOf, Repeat, Residual, Sequential
+from archbudget.layers._structure import OneOf, Repeat, Require, Residual, Sequential
 
 __all__ = [
     "Activation",
@@ -73,6 +73,7 @@ __all__ = [
     "OneOf",
     "ReLU",
     "Repeat",
+    "Require",
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
