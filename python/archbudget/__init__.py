@@ -9,6 +9,7 @@ from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
 from archbudget._constraint import Constraint
+from archbudget._describe import Description, Stage
 from archbudget._distribution import Distribution
 from archbudget._expressions import (
     Choice,
@@ -38,6 +39,7 @@ __all__ = [
     "Candidates",
     "Choice",
     "Constraint",
+    "Description",
     "Distribution",
     "Evaluation",
     "FeasibleSet",
@@ -51,6 +53,7 @@ __all__ = [
     "Require",
     "Residual",
     "Space",
+    "Stage",
     "__version__",
     "both",
     "channels",

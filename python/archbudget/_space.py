@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import optuna
 
     from archbudget._constraint import Constraint
+    from archbudget._describe import Description
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._feasible import FeasibleSet
     from archbudget.layers._base import TensorLike
@@ -201,6 +202,28 @@ class Space:
     def range(self, metric: str) -> tuple[int, int]:
         """The smallest and the largest value of a metric over all networks. O(arcs) the first time."""
         return self._diagram.range(metric)
+
+    def describe(self) -> Description:
+        """What the decision diagram of the space looks like: its stages, nodes and arcs, and what they take.
+
+        The diagram is compiled when the space is made, so this only looks at it; the first time it counts the networks
+        too, in O(arcs).
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> first, second = ab.Int("first", 1, 3), ab.Int("second", 1, 3)
+            >>> space = ab.Space([layers.Input((4,)), layers.Dense(first), layers.Dense(second)])
+            >>> print(space.describe())
+            9 networks of 9 combinations; 2 decisions, 3 layers
+            stage  decision  arcs are  values  nodes  arcs
+            0      first     stored         3      1     3
+            1      second    stored         3      3     9
+            2 stages, 4 nodes, 12 arcs, 564 bytes
+        """
+        from archbudget._describe import describe
+
+        return describe(self)
 
     def __repr__(self) -> str:
         return f"<Space of {len(self.decisions)} decisions and {len(self._uses)} layers>"
