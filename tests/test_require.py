@@ -17,6 +17,7 @@ from random_spaces import METRICS, SEEDS, enumerate_networks, random_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from archbudget._expressions import Decision, Expression
 
@@ -301,6 +302,24 @@ def test_a_search_proposes_only_what_meets_the_constraints() -> None:
     study = ab.search(space, lambda arch: arch.macs, budget, 15, seed=0)
     assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
     assert all(trial.params["w1"] <= trial.params["w2"] for trial in study.trials)
+
+
+def test_a_study_belongs_to_the_constraints_of_its_space(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/search.db"
+    spaces = {"free": [], "tied": [W1 <= W2], "strict": [W1 < W2]}
+
+    def run(name: str, constraints: list[Any]) -> optuna.Study:
+        space = ab.Space(ROW, constraints=constraints)
+        budget = ab.Budget(params=1000)
+        return ab.search(space, lambda arch: arch.macs, budget, 2, seed=0, storage=storage, study_name=name)
+
+    for name, constraints in spaces.items():
+        run(name, constraints)
+        assert len(run(name, list(constraints)).trials) == 2
+        for other in spaces.values():
+            if other is not constraints:
+                with pytest.raises(SpaceError, match="belongs to another space"):
+                    run(name, other)
 
 
 # As a block
