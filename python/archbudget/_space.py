@@ -57,8 +57,8 @@ class Space:
             would have been described with these values: layers and decisions that no network reaches any more are gone.
         constraints: Conditions between decisions, such as `width1 <= width2`, `equal(a, b)`, `either(a <= 3, b > 1)`.
             Only networks that meet them can be built. A constraint binds where all decisions that it reads are active;
-            it is checked as soon as the last of them is taken. Decisions go by their names in the space: those within
-            a `Repeat` are `width_1`, `width_2`, ...
+            it is checked as soon as the last of them is taken, and until then the diagram tells their values apart.
+            Decisions go by their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
 
     Raises:
         SpaceError: If the description is not well formed, or `domains` names what is not a decision or not a value of
