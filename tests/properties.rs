@@ -158,7 +158,7 @@ fn build(instructions: &[Instruction]) -> Program {
                 if numbers[3] < 128 {
                     let condition = Expr::Binary(Operator::AtMost, Box::new(lookup(0)), Box::new(lookup(2)));
                     program
-                        .require(guard.clone(), condition, "d0 <= d2")
+                        .require(guard.clone(), condition, "d0 <= d2", numbers[3] < 64)
                         .expect("known decisions");
                 } else {
                     let decision = usize::from(numbers[0]) % SIZES.len();
@@ -628,6 +628,73 @@ fn large_numbers_are_counted_or_overflow() {
 fn a_constraint_cannot_read_the_input_of_a_layer() {
     let mut program = build(&[]);
     let condition = Expr::Binary(Operator::AtMost, Box::new(lookup(0)), Box::new(Expr::Incoming(-1)));
-    let error = program.require(Vec::new(), condition, "d0 <= channels()").unwrap_err();
+    let error = program
+        .require(Vec::new(), condition, "d0 <= channels()", true)
+        .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Argument);
+}
+
+#[test]
+fn a_constraint_that_does_not_ask_holds_where_a_decision_is_not_taken() {
+    let mut program = build(&[]);
+    let taken = |first: bool| -> Vec<bool> { (0..SIZES[1]).map(|value| (value == 0) == first).collect() };
+    let branch = |first: bool| {
+        vec![Atom {
+            decision: 1,
+            allowed: taken(first),
+        }]
+    };
+    program.read(Vec::new(), 0).expect("a known decision");
+    program.read(branch(true), 2).expect("a known decision");
+    let condition = Expr::Binary(Operator::Less, Box::new(lookup(0)), Box::new(lookup(2)));
+    program
+        .require(Vec::new(), condition, "d0 < d2", false)
+        .expect("known decisions");
+    let (mut refused, mut inactive) = (0, 0);
+    for (row, trace) in enumerate(&program) {
+        match trace {
+            Ok(trace) => inactive += usize::from(!trace.active[2]),
+            Err(error) => {
+                assert_eq!((error.kind, row[1]), (ErrorKind::Layer, 0));
+                assert!(
+                    error.message.starts_with("the constraint d0 < d2 is not met"),
+                    "{error}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0 && inactive > 0);
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    #[test]
+    fn paths_along_the_listed_arcs_are_the_networks(instructions in instructions()) {
+        let program = build(&instructions);
+        let known = enumerate(&program);
+        for diagram in diagrams(&program, &known) {
+            let arcs = match diagram.arcs(usize::MAX) {
+                Ok(arcs) => arcs,
+                Err(error) => {
+                    prop_assert_eq!(error.kind, ErrorKind::Limit);
+                    prop_assert!(diagram.size(NEVER).is_err());
+                    continue;
+                }
+            };
+            prop_assert_eq!(arcs.len(), diagram.stages().map(|(_, _, arcs)| arcs).sum::<usize>());
+            prop_assert_eq!(diagram.arcs(arcs.len().wrapping_sub(1)).is_err(), !arcs.is_empty());
+            prop_assert_eq!(diagram.memory() > 0, !arcs.is_empty() || diagram.terminal() == 0);
+            let mut paths = vec![0_u64; diagram.terminal() as usize + 1];
+            paths[0] = 1;
+            for (from, to, _, cost) in arcs {
+                if let Some(to) = to {
+                    prop_assert!(to > from && cost.iter().all(|&cost| cost >= 0));
+                    paths[to as usize] += paths[from as usize];
+                }
+            }
+            prop_assert_eq!(paths[diagram.terminal() as usize], distinct(&known).len() as u64);
+        }
+    }
 }

@@ -136,6 +136,23 @@ def test_spaces_prints_tables() -> None:
         assert "73,306" not in text  # That is the number without moving statistics.
 
 
+# The diagram
+
+
+def test_describe(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    found = space.describe()
+    assert main(["describe", "toy:space"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"toy:space: {found.heading}"
+    assert lines[-1] == found.totals
+    rows = [line.split() for line in lines if " stored " in line]
+    assert [row[1] for row in rows] == [stage.decision for stage in found.stages]
+    assert main(["describe", "toy:space", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data == {"name": "toy:space", **found.to_dict()}
+    assert data["size"] == space.size
+
+
 # Help and errors
 
 
@@ -143,7 +160,19 @@ def test_help_teaches_with_an_example_in_each_command() -> None:
     runner = CliRunner()
     text = runner.invoke(app, ["--help"]).stdout
     assert "--install-completion" in text
-    commands = ["search", "evaluate", "explain", "count", "check", "sample", "prune", "spaces", "bench", "schema"]
+    commands = [
+        "search",
+        "evaluate",
+        "explain",
+        "count",
+        "describe",
+        "check",
+        "sample",
+        "prune",
+        "spaces",
+        "bench",
+        "schema",
+    ]
     for command in commands:
         assert command in text
         shown = runner.invoke(app, [command, "--help"])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import archbudget as ab
 from archbudget import layers, plot
-from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 
 MOST = 2**63 - 1
 
@@ -188,6 +188,96 @@ def test_a_study_that_says_too_little_is_refused() -> None:
         plot.history(study, ab.Budget(params=60))
     with pytest.raises(SpaceError, match="several"):
         plot.history(optuna.create_study(directions=["minimize"] * 2), ab.Budget(params=60))
+
+
+# The diagram
+
+
+def constrained() -> ab.Space:
+    """A branch, a constraint that makes dead arcs, and choices that lead to the same node."""
+    one, two = ab.Int("one", 1, 3), ab.Int("two", 1, 3)
+    return ab.Space(
+        [
+            layers.Input((4,)),
+            layers.OneOf("op", {"dense": [layers.Dense(one), layers.Dense(two)], "none": []}),
+            layers.Dense(ab.Int("last", 1, 9)),
+            layers.Activation(ab.Choice("act", ["relu", "tanh"])),
+        ],
+        constraints=[one <= two],
+    )
+
+
+def test_a_diagram_has_a_point_for_each_node_and_a_column_for_each_stage() -> None:
+    space = constrained()
+    described = space.describe()
+    figure = plot.diagram(space)
+    *_, nodes = figure.data
+    assert len(nodes.x) == described.nodes + 1
+    assert list(figure.layout.xaxis.ticktext) == [*(stage.decision for stage in described.stages), "complete"]
+    for column, stage in enumerate(described.stages):
+        assert sum(x == column for x in nodes.x) == stage.nodes
+    assert len(set(zip(nodes.x, nodes.y, strict=True))) == len(nodes.x)
+    assert nodes.customdata[0] == f"node 0: op<br>{space.size} ways on"
+    assert nodes.customdata[-1] == "the network is complete"
+    assert figure.layout.title.text == f"{space.size} networks, each a path from left to right"
+    assert "dotted: what cannot be built" in figure.layout.title.subtitle.text
+
+
+def test_a_diagram_has_a_line_for_each_choice_with_its_costs() -> None:
+    space = constrained()
+    alive, labels, dead, crosses, _ = plot.diagram(space).data
+    assert (alive.line.dash, dead.line.dash) == ("solid", "dot")
+    assert alive.x.count(None) == len(labels.x)
+    assert dead.x.count(None) == len(crosses.x)
+    rows = [row for hover in (*labels.customdata, *crosses.customdata) for row in hover.split("<br>")]
+    assert len(rows) == space.describe().arcs
+    assert [row for row in rows if row.startswith("op = ")] == [
+        "op = dense: params 0, trainable params 0, MACs 0, weight bytes 0, peak activation bytes 0",
+        "op = none: params 0, trainable params 0, MACs 0, weight bytes 0, peak activation bytes 0",
+    ]
+    # The weights of a layer of one to three units on four inputs.
+    assert [row.split(",")[0] for row in rows if row.startswith("one = ")] == [
+        "one = 1: params 5",
+        "one = 2: params 10",
+        "one = 3: params 15",
+    ]
+    assert sorted(row for row in rows if row.endswith("cannot be built")) == [
+        "two = 1: cannot be built",
+        "two = 1: cannot be built",
+        "two = 2: cannot be built",
+    ]
+    assert " relu, tanh " in labels.text
+    assert sorted(crosses.text) == [" 1 ", " 1, 2 "]
+
+
+def test_the_values_of_a_line_are_short() -> None:
+    values = [*range(10), "a", "b"]
+    assert plot._values([0, 1, 2], values) == "0, 1, 2"
+    assert plot._values([0, 1, 2, 3, 5, 11], values) == "0..3, 5, b"
+    assert plot._values(range(0, 12, 2), values) == "0, 2, 4, ..."
+
+
+def test_a_line_over_other_columns_is_bent() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 2), layers.Dense(ab.Int("units", 1, 40)))])
+    alive, labels, dead, _, nodes = plot.diagram(space).data
+    assert alive.x.count(None) == len(labels.x) == 3 + 1 + 40 + 40
+    assert len(alive.x) > 3 * alive.x.count(None)
+    assert len(dead.x) == 0
+    assert labels.mode == "markers"
+    assert len(nodes.x) == space.describe().nodes + 1
+
+
+def test_the_diagram_of_a_space_without_decisions_is_one_point() -> None:
+    figure = plot.diagram(ab.Space([layers.Input((4,)), layers.Dense(3)]))
+    assert list(figure.data[-1].customdata) == ["the network is complete"]
+    assert figure.layout.title.text == "1 network, each a path from left to right"
+
+
+def test_a_diagram_that_is_too_large_is_refused(lenet: ab.Space) -> None:
+    with pytest.raises(LimitError, match=r"254 nodes and 4,355 arcs.*at most 200 and 2,000: space\.describe\(\)"):
+        plot.diagram(lenet)
+    with pytest.raises(LimitError, match="more than 7"):
+        constrained()._diagram.arcs(7)
 
 
 # Files

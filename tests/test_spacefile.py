@@ -70,9 +70,78 @@ def test_a_file_is_the_space_that_it_describes(tmp_path: Path) -> None:
         assert (found[metric] == expected[metric]).all()
 
 
+CONSTRAINED = """
+decisions:
+  depth: {low: 1, high: 2}
+  width: {low: 1, high: 4}
+  kernel: [1, 3]
+  padding: [same, valid]
+layers:
+- Input: [8, 8, 1]
+- Repeat:
+    times: $depth
+    block:
+    - Conv2D: {filters: $width, kernel_size: $kernel, padding: $padding}
+    - Require: $width > 1 or $kernel == 3
+- OneOf: {name: pool, blocks: {max: [MaxPooling2D], none: []}}
+constraints:
+- $width_1 <= $width_2
+- $padding_1 != 'same' or 1 <= $kernel_1 < -1 + 4
+- "'max' == $pool"
+"""
+
+
+def test_constraints_are_those_that_they_describe(tmp_path: Path) -> None:
+    space = read(tmp_path, CONSTRAINED).space
+    width, kernel = ab.Int("width", 1, 4), ab.Choice("kernel", [1, 3])
+    padding, pool = ab.Choice("padding", ["same", "valid"]), ab.Choice("pool", ["max", "none"])
+    first_kernel, first_padding = kernel.narrowed("kernel_1"), padding.narrowed("padding_1")
+    written = ab.Space(
+        [
+            layers.Input((8, 8, 1)),
+            ab.Repeat(
+                ab.Int("depth", 1, 2),
+                [
+                    layers.Conv2D(width, kernel, padding=padding),
+                    layers.Require(ab.either(width > 1, ab.equal(kernel, 3))),
+                ],
+            ),
+            ab.OneOf(pool, {"max": layers.MaxPooling2D(), "none": []}),
+        ],
+        constraints=[
+            width.narrowed("width_1") <= width.narrowed("width_2"),
+            ab.either(ab.different(first_padding, "same"), ab.both(first_kernel >= 1, first_kernel < 3)),
+            ab.equal(pool, "max"),
+        ],
+    )
+    assert space.size == written.size
+    rows = ab.Space(**{**written._definition, "constraints": ()}).sample(2000, seed=0).indices
+    found, expected = space.evaluate(rows), written.evaluate(rows)
+    assert (found.valid == expected.valid).all()
+    assert 0 < expected.valid.sum() < 2000
+    assert (found["macs"] == expected["macs"]).all()
+
+
+def test_a_part_of_a_file_with_constraints_keeps_them(tmp_path: Path) -> None:
+    whole = read(tmp_path, CONSTRAINED)
+    part = whole.space.with_domains({"depth": [2], "width_2": [1, 2]})
+    whole.narrowed(part, None).write(tmp_path / "part.yaml")
+    assert _spacefile.load(str(tmp_path / "part.yaml")).space.size == part.size < whole.space.size
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (f"{ONE}constraints: $u <= 2", "constraints: "),
+        (f"{ONE}constraints: [$v <= 2]", ":5: constraints[0]: unknown decision $v"),
+        (f"{ONE}constraints: [$u <= 2, $u < 2.5]", "constraints[1]: an expression is built of integers"),
+        (f"{ONE}constraints: [3 <= 2]", "constraints[0]: a constraint is a condition over decisions"),
+        (f"{ONE}constraints: [not $u]", "constraints[0]: 'not $u' uses more than"),
+        (f"{ONE}constraints: [$u in 3]", "constraints[0]: '$u in 3' uses more than"),
+        (f"{ONE}constraints: [$u == 'a']", "constraints[0]: 'a' is not a value of decision 'u'"),
+        (f"{ONE}constraints: [$u < 1]", "the constraint u < 1 is not met"),
+        (f"{ONE}- Require: 3", "layers[2].Require: a constraint is a condition"),
+        ("space: a.yaml\nconstraints: [$u < 1]", ":2: constraints: it belongs to the space"),
         ("", "the file is empty"),
         ("- a", "a space file is a mapping with the key 'layers' or 'space', not ['a']"),
         ("layer: []", ":1: layer: unknown key; did you mean layers?"),

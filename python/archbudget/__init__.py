@@ -9,13 +9,25 @@ from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
 from archbudget._constraint import Constraint
+from archbudget._describe import Description, Stage
 from archbudget._distribution import Distribution
-from archbudget._expressions import Choice, Int, channels, maximum, minimum, round_to
+from archbudget._expressions import (
+    Choice,
+    Int,
+    both,
+    channels,
+    different,
+    either,
+    equal,
+    maximum,
+    minimum,
+    round_to,
+)
 from archbudget._feasible import Bounds, FeasibleSet, Marginals
 from archbudget._sampler import BudgetSampler
 from archbudget._search import search
 from archbudget._space import Space
-from archbudget.layers import OneOf, Repeat, Residual
+from archbudget.layers import OneOf, Repeat, Require, Residual
 
 __version__ = _core.VERSION
 
@@ -27,6 +39,7 @@ __all__ = [
     "Candidates",
     "Choice",
     "Constraint",
+    "Description",
     "Distribution",
     "Evaluation",
     "FeasibleSet",
@@ -37,10 +50,16 @@ __all__ = [
     "Marginals",
     "OneOf",
     "Repeat",
+    "Require",
     "Residual",
     "Space",
+    "Stage",
     "__version__",
+    "both",
     "channels",
+    "different",
+    "either",
+    "equal",
     "errors",
     "layers",
     "maximum",

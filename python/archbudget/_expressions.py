@@ -71,6 +71,12 @@ class Expression:
     def __rfloordiv__(self, other: IntLike) -> Expression:
         return Binary("floor_divide", other, self)
 
+    def __lt__(self, other: IntLike) -> Expression:
+        return Binary("less", self, other)
+
+    def __gt__(self, other: IntLike) -> Expression:
+        return Binary("less", other, self)
+
     def __le__(self, other: IntLike) -> Expression:
         return Binary("at_most", self, other)
 
@@ -80,7 +86,7 @@ class Expression:
     def __bool__(self) -> bool:
         raise SpaceError(
             f"{self!r} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat to "
-            "branch on a decision"
+            "branch on a decision, both and either to join conditions"
         )
 
     def __index__(self) -> int:
@@ -130,7 +136,7 @@ class Binary(Expression):
         return (self.left, self.right)
 
     def _joined(self, left: str, right: str) -> str:
-        signs = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//", "at_most": "<="}
+        signs = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//", "less": "<", "at_most": "<="}
         return (
             f"({left} {signs[self.operator]} {right})"
             if self.operator in signs
@@ -161,6 +167,21 @@ class Mapped(Expression):
     def __repr__(self) -> str:
         values = ", ".join(f"{value!r}: {self.table[_key(value)]}" for value in self.decision.values[:8])
         return f"map({self.decision.name}, {{{values}{', ...' if len(self.table) > 8 else ''}}})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Takes(Mapped):
+    """1 for one value of a decision and 0 for all others, or the other way round."""
+
+    operator: str
+    value: Scalar
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """The condition as it is read, its decision by its name in a space."""
+        return f"{self.operator}({self.decision.text(names)}, {self.value!r})"
+
+    def __repr__(self) -> str:
+        return f"{self.operator}({self.decision!r}, {self.value!r})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,6 +225,74 @@ def minimum(left: IntLike, right: IntLike) -> Expression:
 def maximum(left: IntLike, right: IntLike) -> Expression:
     """The larger of two expressions."""
     return Binary("maximum", left, right)
+
+
+def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
+    """1 where both are equal, otherwise 0: the condition `left == right`.
+
+    Args:
+        left: An integer, an expression, or a decision.
+        right: The same; or, beside a decision, one of its values, which may then be anything.
+
+    Raises:
+        SpaceError: If a side is not an integer, and not one of the values of the decision on the left either.
+    """
+    return _compared("equal", left, right)
+
+
+def different(left: IntLike, right: IntLike | Scalar) -> Expression:
+    """1 where both are different, otherwise 0: the condition `left != right`.
+
+    Args:
+        left: An integer, an expression, or a decision.
+        right: The same; or, beside a decision, one of its values, which may then be anything.
+
+    Raises:
+        SpaceError: If a side is not an integer, and not one of the values of the decision on the left either.
+    """
+    return _compared("different", left, right)
+
+
+def _compared(operator: str, left: IntLike, right: IntLike | Scalar) -> Expression:
+    number = isinstance(right, (int, np.integer)) and not isinstance(right, bool)
+    if isinstance(left, Decision) and not isinstance(right, Expression) and not (number and left.is_integer):
+        taken = left.values[left.index(right)]
+        table = {_key(value): int((_key(value) == _key(taken)) == (operator == "equal")) for value in left.values}
+        return Takes(left, table, operator, taken)
+    return Binary(operator, left, right)  # type: ignore[arg-type]
+
+
+def both(left: IntLike, right: IntLike) -> Expression:
+    """1 where two conditions hold, otherwise 0; a condition holds where it is not 0."""
+    return Binary("both", left, right)
+
+
+def either(left: IntLike, right: IntLike) -> Expression:
+    """1 where at least one of two conditions holds, otherwise 0; a condition holds where it is not 0."""
+    return Binary("either", left, right)
+
+
+def as_condition(value: object) -> Expression:
+    """A condition that a network may have to meet.
+
+    Raises:
+        SpaceError: If it is not an expression, or reads no decision.
+    """
+    if not isinstance(value, Expression):
+        hint = "; write equal(a, b) for a == b" if isinstance(value, bool) else ""
+        raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {value!r}{hint}")
+    if not any(True for _ in value.decisions()):
+        raise SpaceError(f"the constraint {value!r} reads no decision")
+    for decision in value.decisions():
+        if value is decision:
+            decision.require_integers("it is used as a condition")
+    return value
+
+
+def as_written(condition: Expression, names: Mapping[str, str]) -> str:
+    """A condition as it was written, its decisions by their names in a space."""
+    text = condition.text(names)
+    return text[1:-1] if text.startswith("(") else text
 
 
 def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:

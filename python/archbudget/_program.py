@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archbudget import _core
+from archbudget._expressions import as_written
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from archbudget._expressions import Decision, Scalar
+    from archbudget._expressions import Decision, Expression, Scalar
     from archbudget.layers._base import Layer, Tensor
 
 Atom = tuple[int, "list[bool]"]
@@ -45,10 +46,16 @@ class Writer:
         bytes_per_weight: What a weight takes.
         bytes_per_activation: What a value takes.
         domains: For some decisions, by their names in the space, the only values to keep.
+        constraints: What a network must meet in which all decisions that it reads are active.
     """
 
     def __init__(
-        self, *, bytes_per_weight: int, bytes_per_activation: int, domains: Mapping[str, Sequence[Scalar]]
+        self,
+        *,
+        bytes_per_weight: int,
+        bytes_per_activation: int,
+        domains: Mapping[str, Sequence[Scalar]],
+        constraints: Sequence[Expression] = (),
     ) -> None:
         self.program = _core.Program(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         self.decisions: dict[str, Decision] = {}
@@ -60,6 +67,13 @@ class Writer:
         self._names: set[str] = set()
         self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
         self._repetitions: list[tuple[str, frozenset[str]]] = []
+        self._constraints: dict[str, list[Expression]] = {}
+        """The constraints that read a decision, by its name in the space."""
+        for constraint in constraints:
+            for name in {decision.name for decision in constraint.decisions()}:
+                self._constraints.setdefault(name, []).append(constraint)
+        self._taken: dict[str, list[Guard]] = {}
+        """For each of these decisions the guards of the steps that may be the first to take it."""
 
     def name_of(self, decision: Decision, *, outer: bool = False) -> str:
         """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
@@ -100,6 +114,44 @@ class Writer:
     def read(self, decision: Decision, guard: Guard) -> None:
         """Takes a decision where it stands, even if no shape or cost depends on it."""
         self.program.read(guard, self.position(decision))
+        self._constrain([decision], guard)
+
+    def require(self, condition: Expression, guard: Guard) -> None:
+        """Takes the decisions of a condition where it stands, and refuses the networks that do not meet it."""
+        lowered = condition.lower(self)
+        names = {decision.name: self.name_of(decision) for decision in condition.decisions()}
+        self.program.require(guard, lowered, as_written(condition, names), asks=True)
+        self._constrain(condition.decisions(), guard)
+
+    def _constrain(self, taken: Iterable[Decision], guard: Guard) -> None:
+        """Writes the constraints that may be decided by a step that takes decisions behind a guard."""
+        due: dict[int, Expression] = {}
+        for decision in taken:
+            name = self.name_of(decision)
+            if name not in self._constraints:
+                continue
+            before = self._taken.setdefault(name, [])
+            if any(all(atom in guard for atom in earlier) for earlier in before):
+                continue  # It was taken before whenever this step is.
+            before.append(guard)
+            due |= {id(constraint): constraint for constraint in self._constraints[name]}
+        if not due:
+            return
+        with self._outermost():
+            for constraint in due.values():
+                names = {decision.name: decision.name for decision in constraint.decisions()}
+                if all(name in self.decisions for name in names):
+                    lowered = constraint.lower(self)
+                    self.program.require(guard, lowered, as_written(constraint, names), asks=False)
+
+    @contextmanager
+    def _outermost(self) -> Iterator[None]:
+        """Names within it are those of the space."""
+        inside, self._repetitions = self._repetitions, []
+        try:
+            yield
+        finally:
+            self._repetitions = inside
 
     def tensor(self) -> int:
         """A tensor that several steps may write."""
@@ -130,7 +182,10 @@ class Writer:
             self._layers[id(layer), repetition] = position
         for decision in layer.other_decisions():
             self.program.read(guard, self.position(decision))
-        return self.program.apply(guard, position, list(inputs))
+        output = self.program.apply(guard, position, list(inputs))
+        if self._constraints:
+            self._constrain(layer.all_decisions(), guard)
+        return output
 
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:

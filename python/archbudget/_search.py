@@ -15,6 +15,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from archbudget._budget import Budget
+from archbudget._expressions import as_written
 from archbudget._sampler import BudgetSampler
 from archbudget.errors import BudgetError, SpaceError
 
@@ -274,6 +275,7 @@ def _recognize(study: optuna.Study, space: Space, budget: Budget) -> None:
             {
                 "decisions": {name: list(decision.values) for name, decision in space.decisions.items()},
                 "layers": list(space.layer_names),
+                **({"constraints": [as_written(each, {}) for each in space.constraints]} if space.constraints else {}),
             }
         ),
         "archbudget:budget": budget.describe(),

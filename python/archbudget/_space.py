@@ -22,6 +22,7 @@ from archbudget._candidates import (
     unchecked,
 )
 from archbudget._distribution import Distribution
+from archbudget._expressions import as_condition, as_written
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     import optuna
 
     from archbudget._constraint import Constraint
-    from archbudget._expressions import Decision, Scalar
+    from archbudget._describe import Description
+    from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._feasible import FeasibleSet
     from archbudget.layers._base import TensorLike
 
@@ -53,10 +55,14 @@ class Space:
         bytes_per_activation: What a value takes in `peak_activation_bytes`.
         domains: For some decisions, by their names in the space, the only values to keep. The space is the one that
             would have been described with these values: layers and decisions that no network reaches any more are gone.
+        constraints: Conditions between decisions, such as `width1 <= width2`, `equal(a, b)`, `either(a <= 3, b > 1)`.
+            Only networks that meet them can be built. A constraint binds where all decisions that it reads are active;
+            it is checked as soon as the last of them is taken, and until then the diagram tells their values apart.
+            Decisions go by their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
 
     Raises:
         SpaceError: If the description is not well formed, or `domains` names what is not a decision or not a value of
-            it, or leaves a decision without values.
+            it, or leaves a decision without values, or a constraint reads what is not a decision.
         InvalidArchitectureError: If no network of the space can be built; the message has the reason.
         CountOverflowError: If a count of some network would reach 2^63.
 
@@ -84,6 +90,7 @@ class Space:
         bytes_per_weight: int = 4,
         bytes_per_activation: int = 4,
         domains: Mapping[str, Iterable[Scalar]] | None = None,
+        constraints: Iterable[Expression] = (),
     ) -> None:
         if (layers is None) == (inputs is None and outputs is None):
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
@@ -93,6 +100,9 @@ class Space:
             if count >= 2**63:
                 raise CountOverflowError(f"{name} must be below 2^63, not {count}")
         kept = _domains(domains)
+        if not isinstance(constraints, Iterable):
+            raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
+        self._constraints = tuple(as_condition(constraint) for constraint in constraints)
         self._definition = {
             "layers": list(layers) if isinstance(layers, Sequence) else layers,
             "inputs": inputs,
@@ -100,16 +110,21 @@ class Space:
             "bytes_per_weight": bytes_per_weight,
             "bytes_per_activation": bytes_per_activation,
             "domains": kept,
+            "constraints": self._constraints,
         }
         sources, targets = _graph(layers, inputs, outputs)
         sizes = {"bytes_per_weight": bytes_per_weight, "bytes_per_activation": bytes_per_activation}
-        writer = Writer(**sizes, domains=kept)
+        writer = Writer(**sizes, domains=kept, constraints=self._constraints)
         self._outputs = tuple(writer.write_graph(sources, targets))
-        if gone := {name: values for name, values in kept.items() if name not in writer.decisions}:
-            # They went with the structure around them, or have never been there.
-            whole = Writer(**sizes, domains={})
+        gone = {name: values for name, values in kept.items() if name not in writer.decisions}
+        unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
+        if gone or unread:
+            # Their decisions went with the structure around them, or have never been there.
+            whole = Writer(**sizes, domains={}, constraints=self._constraints)
             whole.write_graph(sources, targets)
             _check_domains(whole.decisions, gone)
+            for constraint in unread:
+                _check_constraint(whole.decisions, constraint)
         self._uses = tuple(writer.uses)
         self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
         self._names = tuple(writer.decisions)
@@ -156,6 +171,11 @@ class Space:
         return _restore({**self._definition, "domains": {**self.domains, **kept}})
 
     @property
+    def constraints(self) -> tuple[Expression, ...]:
+        """The conditions between decisions that every network meets in which these are active."""
+        return self._constraints
+
+    @property
     def size(self) -> int:
         """The exact number of distinct networks that can be built.
 
@@ -182,6 +202,28 @@ class Space:
     def range(self, metric: str) -> tuple[int, int]:
         """The smallest and the largest value of a metric over all networks. O(arcs) the first time."""
         return self._diagram.range(metric)
+
+    def describe(self) -> Description:
+        """What the decision diagram of the space looks like: its stages, nodes and arcs, and what they take.
+
+        The diagram is compiled when the space is made, so this only looks at it; the first time it counts the networks
+        too, in O(arcs).
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> first, second = ab.Int("first", 1, 3), ab.Int("second", 1, 3)
+            >>> space = ab.Space([layers.Input((4,)), layers.Dense(first), layers.Dense(second)])
+            >>> print(space.describe())
+            9 networks of 9 combinations; 2 decisions, 3 layers
+            stage  decision  arcs are  values  nodes  arcs
+            0      first     stored         3      1     3
+            1      second    stored         3      3     9
+            2 stages, 4 nodes, 12 arcs, 564 bytes
+        """
+        from archbudget._describe import describe
+
+        return describe(self)
 
     def __repr__(self) -> str:
         return f"<Space of {len(self.decisions)} decisions and {len(self._uses)} layers>"
@@ -380,6 +422,17 @@ class Space:
         return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
 
 
+def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:
+    """The decisions of a list of layers by their names in the space, with all of their values.
+
+    Raises:
+        SpaceError: If the description is not well formed.
+    """
+    writer = Writer(bytes_per_weight=1, bytes_per_activation=1, domains={})
+    writer.write_graph(*_graph(blocks, None, None))
+    return writer.decisions
+
+
 def _restore(definition: dict[str, Any]) -> Space:
     return Space(**definition)
 
@@ -419,6 +472,20 @@ def _check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iter
     _check_names(decisions, domains, "domains")
     for name, values in domains.items():
         decisions[name].narrowed(name, values)
+
+
+def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression) -> None:
+    """Refuses a constraint over what is not a decision of a space.
+
+    Raises:
+        SpaceError: With the first that is none.
+    """
+    for decision in constraint.decisions():
+        if decision.name not in decisions:
+            raise SpaceError(
+                f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
+                f"this space has {', '.join(decisions) or 'no decisions'}"
+            )
 
 
 def _graph(

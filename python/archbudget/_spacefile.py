@@ -18,7 +18,17 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
-`$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max` and `round_to`.
+`$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
+the conditions `<= < == != >= > and or`.
+
+Decisions may have to meet conditions, by their names in the space. A condition binds where all of its decisions are
+active; `- Require: $a <= $b` among the layers takes them where it stands:
+
+```yaml
+constraints:
+  - $width_1 <= $width_2
+  - $padding != 'same' or $kernel_1 < 5
+```
 
 Instead of its own layers a file may name another space, as `module:attribute` or as a file; and it may keep only some
 values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
@@ -41,7 +51,8 @@ import os
 import re
 import sys
 from dataclasses import MISSING, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union
 
@@ -51,22 +62,35 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 from archbudget import layers
 from archbudget._atomic import atomic
 from archbudget._budget import METRICS, MOST, Budget
-from archbudget._expressions import Choice, Decision, Int, channels, maximum, minimum, round_to
-from archbudget._space import Space
+from archbudget._expressions import (
+    Choice,
+    Decision,
+    Int,
+    as_condition,
+    both,
+    channels,
+    different,
+    either,
+    equal,
+    maximum,
+    minimum,
+    round_to,
+)
+from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, Layer, OneOf, Repeat, Residual
+from archbudget.layers import Block, Layer, OneOf, Repeat, Require, Residual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from archbudget._expressions import Scalar
+    from archbudget._expressions import Expression, Scalar
 
 T = TypeVar("T")
 Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 Place = tuple[Union[str, int], ...]
 """Where something stands in a file: keys and positions, from the top."""
 
-STRUCTURES = ("OneOf", "Repeat", "Residual")
+STRUCTURES = ("OneOf", "Repeat", "Require", "Residual")
 
 
 @dataclass(frozen=True)
@@ -151,6 +175,9 @@ class SpaceFile(BaseModel):
         default_factory=dict, description="The open decisions by name: a list of values, or a range of integers."
     )
     layers: list[Any] | None = Field(None, min_length=1, description="The layers in a row, an Input first.")
+    constraints: list[StrictStr] = Field(
+        default_factory=list, description="Conditions between decisions, such as $width_1 <= $width_2."
+    )
     domains: dict[str, Union[Range, list[Value]]] = Field(
         default_factory=dict, description="The only values to keep of some decisions, by their names in the space."
     )
@@ -359,22 +386,39 @@ class _Reader:
         blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers or [])]
         for name in self.unused:
             raise _MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
+        constraints = self._constraints(spec, blocks)
         try:
             space = Space(
                 blocks,
                 bytes_per_weight=spec.bytes_per_weight,
                 bytes_per_activation=spec.bytes_per_activation,
                 domains=domains,
+                constraints=constraints,
             )
         except ArchbudgetError as error:
             raise type(error)(f"{self.file}: {error}") from error
         return space, None, None
 
+    def _constraints(self, spec: SpaceFile, blocks: Sequence[Block]) -> list[Expression]:
+        """The constraints of the file; they know all decisions by their names in the space."""
+        if not spec.constraints:
+            return []
+        try:
+            self.decisions = described(blocks)
+        except ArchbudgetError as error:
+            raise type(error)(f"{self.file}: {error}") from error
+        made = []
+        for position, text in enumerate(spec.constraints):
+            place = ("constraints", position)
+            found = self._expression(place, text)
+            made.append(self._make(place, lambda found=found: as_condition(found)))  # type: ignore[misc]
+        return made
+
     def _other(
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
         """The space that the file names, and what belongs to it."""
-        for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
+        for key in ("decisions", "constraints", "bytes_per_weight", "bytes_per_activation"):
             if key in spec.model_fields_set:
                 raise _MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
         reference = str(spec.space)
@@ -434,6 +478,9 @@ class _Reader:
             args = self._arguments(place, given, {"body"}, {"shortcut"})
             shortcut = self._row((*place, "shortcut"), args["shortcut"]) if "shortcut" in args else None
             return Residual(self._row((*place, "body"), args["body"]), shortcut)
+        if kind == "Require":
+            condition = self._value(place, given)
+            return self._make(place, lambda: Require(condition))
         return self._layer(place, kind, given)
 
     def _layer(self, place: Place, kind: object, given: object) -> Layer:
@@ -501,9 +548,19 @@ class _Reader:
             ast.Mult: lambda a, b: a * b,
             ast.FloorDiv: lambda a, b: a // b,
         }
+        comparisons: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+            ast.LtE: lambda a, b: a <= b,
+            ast.Lt: lambda a, b: a < b,
+            ast.GtE: lambda a, b: a >= b,
+            ast.Gt: lambda a, b: a > b,
+            ast.Eq: lambda a, b: _either_way(equal, a, b),
+            ast.NotEq: lambda a, b: _either_way(different, a, b),
+        }
         functions: dict[str, Callable[..., Any]] = {"min": minimum, "max": maximum, "round_to": round_to}
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return node.value
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+            return -self._evaluate(place, text, node.operand)
         if isinstance(node, ast.Name) and node.id.startswith("_decision_"):
             name = node.id.removeprefix("_decision_")
             if name in self.decisions:
@@ -512,14 +569,30 @@ class _Reader:
             if name == "channels":
                 return channels()
             raise _MisplacedError(place, f"unknown decision ${name}{_hint(name, self.decisions)}")
+        if isinstance(node, ast.Compare) and all(type(each) in comparisons for each in node.ops):
+            # Beside a decision a value may be anything, such as 'same'.
+            sides = [
+                side.value if isinstance(side, ast.Constant) else self._evaluate(place, text, side)
+                for side in (node.left, *node.comparators)
+            ]
+            pairs = zip(node.ops, pairwise(sides), strict=True)
+            return reduce(both, [comparisons[type(each)](*pair) for each, pair in pairs])
+        if isinstance(node, ast.BoolOp):
+            join = both if isinstance(node.op, ast.And) else either
+            return reduce(join, [self._evaluate(place, text, value) for value in node.values])
         if isinstance(node, ast.BinOp) and type(node.op) in operators:
             left, right = (self._evaluate(place, text, side) for side in (node.left, node.right))
             return operators[type(node.op)](left, right)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
             return functions[node.func.id](*(self._evaluate(place, text, arg) for arg in node.args))
         raise _MisplacedError(
-            place, f"{text!r} uses more than + - * //, min, max and round_to over decisions and integers"
+            place, f"{text!r} uses more than + - * //, min, max, round_to and conditions over decisions and integers"
         )
+
+
+def _either_way(compare: Callable[[Any, Any], Expression], left: Any, right: Any) -> Expression:
+    """A comparison, its decision on the left."""
+    return compare(left, right) if isinstance(left, Decision) else compare(right, left)
 
 
 def layer_classes() -> dict[str, type[Layer]]:
@@ -608,6 +681,7 @@ def schema() -> dict[str, Any]:
         "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
         "Residual": {"anyOf": residual},
+        "Require": {"type": "string"},
     }
     for name, layer in layer_classes().items():
         arguments = mapping({each.name: value for each in fields(layer)}, _required(layer))

@@ -36,6 +36,10 @@ pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
 /// For each decision the one value it may take, if it is fixed; empty where none is.
 pub type Fixed = [Option<u32>];
 
+/// An arc as it is listed: the node that it leaves, the one that it leads to (nothing where it is dead), the index of the
+/// value, and one cost for each metric.
+pub type ListedArc = (u32, Option<u32>, usize, Vec<i64>);
+
 /// An arc that leads nowhere: the layer that it lets us finish refuses.
 pub(crate) const DEAD: u32 = u32::MAX;
 
@@ -128,6 +132,49 @@ impl Diagram {
     /// Whether arcs are kept, or found again each time that they are asked for; by stage.
     pub fn is_implicit(&self, stage: usize) -> bool {
         matches!(self.stages[stage].arcs, Arcs::Implicit(_))
+    }
+
+    /// The bytes that nodes and arcs take; what passes keep for the next one is not in it.
+    pub fn memory(&self) -> usize {
+        let arcs = size_of_val(&*self.next) + size_of_val(&*self.cost);
+        let nodes = size_of_val(&*self.stage_of) + size_of_val(&*self.entered);
+        let state = |state: &[i64]| size_of::<Box<[i64]>>() + size_of_val(state);
+        let states = self.stages.iter().map(|stage| match &stage.arcs {
+            Arcs::Stored(_) => 0,
+            Arcs::Implicit(states) => states.iter().map(|each| state(each)).sum(),
+        });
+        let found = self.index.values().flat_map(NodesByState::keys);
+        let index = found.map(|key| state(key) + size_of::<u32>());
+        arcs + nodes + states.sum::<usize>() + index.sum::<usize>()
+    }
+
+    /// All arcs, node by node and value by value.
+    ///
+    /// # Errors
+    /// `Limit` if there are more than `most`, or the diagram is open.
+    pub fn arcs(&self, most: usize) -> Result<Vec<ListedArc>> {
+        self.require_closed()?;
+        let arcs: usize = self.stages().map(|(_, _, arcs)| arcs).sum();
+        if arcs > most {
+            return Err(Error::new(
+                crate::ErrorKind::Limit,
+                format!("the diagram has {arcs} arcs, more than {most}"),
+            ));
+        }
+        let mut reader = self.reader();
+        let mut found = Vec::with_capacity(arcs);
+        for node in ROOT..self.terminal() {
+            for value in self.values(node, &[]) {
+                let arc = reader.arc(node, value);
+                let (next, cost) = if arc.next == DEAD {
+                    (None, vec![0; METRICS])
+                } else {
+                    (Some(arc.next), arc.cost.to_vec())
+                };
+                found.push((node, next, value, cost));
+            }
+        }
+        Ok(found)
     }
 
     pub(crate) fn stage(&self, node: u32) -> &Stage {

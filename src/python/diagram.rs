@@ -278,6 +278,17 @@ impl Diagram {
             .collect()
     }
 
+    /// The bytes that its nodes and arcs take.
+    fn memory(&self) -> usize {
+        self.diagram.memory()
+    }
+
+    /// All arcs, at most so many: the node that each leaves, the one that it leads to (the terminal has the next number
+    /// after the last node; `None` where it is dead), the index of the value, and one cost for each metric.
+    fn arcs(&self, py: Python<'_>, most: usize) -> PyResult<Vec<diagram::ListedArc>> {
+        detached(py, |_| self.diagram.arcs(most))
+    }
+
     /// The groups of stages that are looked up at once: for each its decisions and the entries of its table.
     fn groups(&self, py: Python<'_>) -> PyResult<Vec<(usize, usize)>> {
         let evaluator = self.evaluator().map_err(|error| raise(py, error))?;

@@ -92,10 +92,17 @@ impl Program {
         alias.map_err(|error| raise(py, error))
     }
 
-    /// Refuses candidates for which the condition is 0.
-    #[pyo3(signature = (guard, condition, text))]
-    fn require(&mut self, py: Python<'_>, guard: Guard, condition: &Bound<'_, PyAny>, text: &str) -> PyResult<()> {
-        let add = || self.program.require(self::guard(guard), number(condition)?, text);
+    /// Refuses candidates for which the condition is 0; if it does not ask, only where all that it reads is taken.
+    #[pyo3(signature = (guard, condition, text, *, asks))]
+    fn require(
+        &mut self,
+        py: Python<'_>,
+        guard: Guard,
+        condition: &Bound<'_, PyAny>,
+        text: &str,
+        asks: bool,
+    ) -> PyResult<()> {
+        let add = || self.program.require(self::guard(guard), number(condition)?, text, asks);
         add().map_err(|error| raise(py, error))
     }
 

@@ -24,8 +24,16 @@ pub enum Operator {
     RoundTo,
     /// 1 where the left is at most the right, else 0.
     AtMost,
+    /// 1 where the left is below the right, else 0.
+    Less,
     /// 1 where both are equal, else 0.
     Equal,
+    /// 1 where they are not equal, else 0.
+    Different,
+    /// 1 where neither is 0, else 0.
+    Both,
+    /// 1 where one is not 0, else 0.
+    Either,
 }
 
 impl Operator {
@@ -40,7 +48,11 @@ impl Operator {
             "maximum" => Self::Maximum,
             "round_to" => Self::RoundTo,
             "at_most" => Self::AtMost,
+            "less" => Self::Less,
             "equal" => Self::Equal,
+            "different" => Self::Different,
+            "both" => Self::Both,
+            "either" => Self::Either,
             _ => return None,
         })
     }
@@ -64,7 +76,11 @@ impl Operator {
                 round_to(a, b)
             }
             Self::AtMost => Some(i64::from(a <= b)),
+            Self::Less => Some(i64::from(a < b)),
             Self::Equal => Some(i64::from(a == b)),
+            Self::Different => Some(i64::from(a != b)),
+            Self::Both => Some(i64::from(a != 0 && b != 0)),
+            Self::Either => Some(i64::from(a != 0 || b != 0)),
         }
         .ok_or_else(Refusal::overflow)
     }
@@ -123,6 +139,16 @@ impl Expr {
         }
     }
 
+    /// Why a condition that comes to 0 is not met.
+    pub(super) fn unmet(&self, state: &State) -> Result<Refusal, Refusal> {
+        Ok(match self {
+            Self::Binary(Operator::AtMost | Operator::Less | Operator::Equal | Operator::Different, a, b) => {
+                Refusal::new("its sides are {} and {}", [a.value(state)?, b.value(state)?])
+            }
+            _ => Refusal::new("it comes to 0", []),
+        })
+    }
+
     /// The value in a state in which all that it reads is known.
     pub(super) fn value(&self, state: &State) -> Result<i64, Refusal> {
         match self {
@@ -160,6 +186,10 @@ mod tests {
         assert_eq!(apply("round_to", 3, 8), Ok(8));
         assert_eq!(apply("round_to", 11, 8), Ok(16));
         assert_eq!(apply("minimum", 3, 8), Ok(3));
+        assert_eq!(apply("less", i64::MAX, i64::MAX), Ok(0));
+        assert_eq!(apply("different", 3, 8), Ok(1));
+        assert_eq!(apply("both", -1, 0), Ok(0));
+        assert_eq!(apply("either", -1, 0), Ok(1));
         assert!(apply("floor_divide", 1, 0).is_err());
         assert!(apply("multiply", 1 << 40, 1 << 40).unwrap_err().is_overflow());
         assert!(Operator::named("power").is_none());

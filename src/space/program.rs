@@ -56,6 +56,8 @@ pub enum Action {
         condition: Expr,
         /// What was required, for the error message.
         text: String,
+        /// Whether it asks for the decisions that it reads; if not, it holds where one of them is not taken yet.
+        asks: bool,
     },
     /// Reads a decision that touches neither shape nor cost (an activation, a rate), so that it is decided.
     Read {
@@ -328,9 +330,11 @@ impl Program {
 
     /// Refuses candidates for which the condition is 0.
     ///
+    /// If it does not ask, it never makes a decision active: it is only looked at where all that it reads is taken.
+    ///
     /// # Errors
     /// `Argument` if something it names is not there.
-    pub fn require(&mut self, guard: Guard, condition: Expr, text: &str) -> Result<()> {
+    pub fn require(&mut self, guard: Guard, condition: Expr, text: &str, asks: bool) -> Result<()> {
         if condition.reads_input() {
             return Err(Error::argument(format!(
                 "the constraint {text} reads the input of a layer, but stands beside no layer"
@@ -341,6 +345,7 @@ impl Program {
             Action::Require {
                 condition,
                 text: text.to_owned(),
+                asks,
             },
         )
     }

@@ -152,6 +152,9 @@ impl Program {
                 Ok(true) => {}
             }
             if let Some(&decision) = step.reads.iter().find(|&&decision| state.chosen[decision] == OPEN) {
+                if matches!(step.action, Action::Require { asks: false, .. }) {
+                    continue;
+                }
                 return Outcome::Open { step: number, decision };
             }
             if let Err(refusal) = self.take(number, step, state, &mut show) {
@@ -190,7 +193,7 @@ impl Program {
             Action::Read { .. } => {}
             Action::Require { condition, .. } => {
                 if condition.value(state)? == 0 {
-                    return Err(Refusal::new("a constraint between decisions is not met", []));
+                    return Err(condition.unmet(state)?);
                 }
             }
             Action::Layer { layer, inputs, output } => {
@@ -477,7 +480,7 @@ impl Program {
                     format!("layer '{name}' cannot be built: {refusal}")
                 }
             }
-            Action::Require { text, .. } => format!("the constraint {text} is not met"),
+            Action::Require { text, .. } => format!("the constraint {text} is not met: {refusal}"),
             Action::Alias { .. } | Action::Read { .. } => refusal.to_string(),
         };
         Error::new(kind, message)

@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_example("evaluate space.yaml --input candidates.csv --output counts.parquet"))(evaluate)
     app.command(epilog=_example("explain space.yaml conv2d_1 --set filters=32 --set kernel=5"))(explain)
     app.command(epilog=_example("count space.yaml --params 60k --macs 1M:5M"))(count)
+    app.command(epilog=_example("describe space.yaml"))(describe)
     app.command(epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
     app.command(epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
     app.command(epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
@@ -165,6 +166,22 @@ def count(
     if text:
         _tables.plain(text)
     _tables.console().print(table)
+
+
+def describe(space: SpaceReference, as_json: Json = False) -> None:
+    """Show the decision diagram of a space: what it takes to answer all other questions.
+
+    A stage is a decision where the networks meet it, a node a state that the rest of a network can tell from others, an
+    arc a choice. Wide stages explain a slow or a large space: what comes between two tied decisions is told apart.
+    """
+    loaded = _spacefile.load(space)
+    found = loaded.space.describe()
+    if as_json:
+        _tables.print_json({"name": loaded.name, **found.to_dict()})
+        return
+    _tables.plain(f"{loaded.name}: {found.heading}")
+    _tables.console().print(_tables.stages(found))
+    _tables.plain(found.totals)
 
 
 def check(

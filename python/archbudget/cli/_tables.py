@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from archbudget._describe import TEXTS
 from archbudget.errors import LimitError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from archbudget._architecture import Architecture
     from archbudget._candidates import Candidates
+    from archbudget._describe import Description
     from archbudget._expressions import Decision
     from archbudget._feasible import FeasibleSet
     from archbudget._space import Space
@@ -173,6 +175,15 @@ def architecture_json(arch: Architecture, layers: Sequence[str] | None = None) -
             if layers is None or record.name in layers
         ],
     }
+
+
+def stages(description: Description) -> Table:
+    """The stages of a diagram."""
+    titles, *rows = description.rows
+    made = table(*titles, left=TEXTS)
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 SHELF_COLUMNS = ("space", "paper", "networks", "decisions", "params", "MACs", "compiled in")

@@ -93,6 +93,7 @@ from archbudget.layers._layers import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+<<<<<<< HEAD
 from archbudget.layers._recurrent import (
     GRU,
     LSTM,
@@ -107,6 +108,9 @@ from archbudget.layers._structure import (
     Residual,
     Sequential,
 )
+=======
+from archbudget.layers._structure import OneOf, Repeat, Require, Residual, Sequential
+>>>>>>> wt-graph
 
 __all__ = [
     "ELU",
@@ -181,9 +185,13 @@ __all__ = [
     "RMSNormalization",
     "ReLU",
     "Repeat",
+<<<<<<< HEAD
     "RepeatVector",
     "Rescaling",
     "Reshape",
+=======
+    "Require",
+>>>>>>> wt-graph
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",

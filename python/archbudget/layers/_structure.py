@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
-from archbudget._expressions import Choice, Decision, Unbound
+from archbudget._expressions import Choice, Decision, Unbound, as_condition
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer
 from archbudget.layers._layers import Add
 
 if TYPE_CHECKING:
-    from archbudget._expressions import Scope
+    from archbudget._expressions import Expression, Scope
     from archbudget._program import Guard, Writer
 
 BlockLike = Union[Block, Sequence["BlockLike"]]
@@ -185,6 +185,34 @@ class Repeat(Block):
 
     def __repr__(self) -> str:
         return f"Repeat({self.times!r}, {self.block!r})"
+
+
+class Require(Block):
+    """A condition between decisions that a network must meet; it hands on its input.
+
+    It takes the decisions that it reads where it stands, as a layer does: within a `Repeat` those of the repetition, in
+    a branch of a `OneOf` only in networks that take the branch. What decisions of different parts must meet together
+    is said with `Space(constraints=...)`.
+
+    Args:
+        condition: The condition, such as `width1 <= width2`, `equal(a, b)`, `either(a <= 3, b > 1)`.
+
+    Raises:
+        SpaceError: If it is not a condition, or reads no decision.
+    """
+
+    def __init__(self, condition: Expression) -> None:
+        self.condition = as_condition(condition)
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the condition, and hands on the input."""
+        if len(inputs) != 1:
+            raise SpaceError(f"Require hands on one tensor, but {len(inputs)} were given")
+        writer.require(self.condition, guard)
+        return inputs[0]
+
+    def __repr__(self) -> str:
+        return f"Require({self.condition!r})"
 
 
 def _counts(times: int | Decision, scope: Scope) -> tuple[int, ...]:
