@@ -93,7 +93,6 @@ from archbudget.layers._layers import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
-<<<<<<< HEAD
 from archbudget.layers._recurrent import (
     GRU,
     LSTM,
@@ -105,12 +104,10 @@ from archbudget.layers._recurrent import (
 from archbudget.layers._structure import (
     OneOf,
     Repeat,
+    Require,
     Residual,
     Sequential,
 )
-=======
-from archbudget.layers._structure import OneOf, Repeat, Require, Residual, Sequential
->>>>>>> wt-graph
 
 __all__ = [
     "ELU",
@@ -185,13 +182,10 @@ __all__ = [
     "RMSNormalization",
     "ReLU",
     "Repeat",
-<<<<<<< HEAD
     "RepeatVector",
+    "Require",
     "Rescaling",
     "Reshape",
-=======
-    "Require",
->>>>>>> wt-graph
     "Residual",
     "SeparableConv1D",
     "SeparableConv2D",
