@@ -439,7 +439,7 @@ def test_a_space_of_more_than_64_and_128_bits_is_counted_exactly(depth: int) -> 
         [layers.Input((1,)), layers.Repeat(depth, layers.Dense(ab.Choice("units", [1, 2, 3, 4]), use_bias=False))]
     )
     assert space.size == 4**depth
-    # By hand: how many chains of layers end in so many units and have so many weights, and how many of them begin with 2.
+    # By hand: how many chains end in so many units and have so many weights, and how many of them begin with 2.
     ways = {(1, 0): (1, 0)}
     for layer in range(depth):
         after: dict[tuple[int, int], tuple[int, int]] = {}
