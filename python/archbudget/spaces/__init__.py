@@ -15,6 +15,7 @@ from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyl
 from archbudget.spaces._proxylessnas import proxylessnas
 from archbudget.spaces._resnet import resnet
 from archbudget.spaces._shelf import SHELF, Shelved
+from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "ofa_resnet50",
     "proxylessnas",
     "resnet",
+    "unet",
     "vgg",
 ]

@@ -14,6 +14,7 @@ from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
 from archbudget.spaces._resnet import resnet
+from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
         "lenet": Shelved(lenet, "LeCun et al. 1998"),
         "vgg": Shelved(vgg, "arXiv 1409.1556"),
         "resnet": Shelved(resnet, "arXiv 1512.03385"),
+        "unet": Shelved(unet, "arXiv 1505.04597"),
     }
 )
 """The spaces by the names of their functions in `archbudget.spaces`."""
