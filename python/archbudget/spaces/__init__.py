@@ -13,8 +13,10 @@ from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
 from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
+from archbudget.spaces._recurrent import recurrent
 from archbudget.spaces._resnet import resnet
 from archbudget.spaces._shelf import SHELF, Shelved
+from archbudget.spaces._tc_resnet import tc_resnet
 from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
@@ -31,7 +33,9 @@ __all__ = [
     "ofa_proxyless",
     "ofa_resnet50",
     "proxylessnas",
+    "recurrent",
     "resnet",
+    "tc_resnet",
     "unet",
     "vgg",
 ]
