@@ -6,6 +6,7 @@ space.architecture(edge_0_1="nor_conv_3x3", ...).macs
 ```
 """
 
+from archbudget.spaces._autoformer import autoformer
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -23,6 +24,7 @@ from archbudget.spaces._vgg import vgg
 __all__ = [
     "SHELF",
     "Shelved",
+    "autoformer",
     "ds_cnn",
     "efficientnet",
     "lenet",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from archbudget.spaces._autoformer import autoformer
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -56,6 +57,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
         "vgg": Shelved(vgg, "arXiv 1409.1556"),
         "resnet": Shelved(resnet, "arXiv 1512.03385"),
         "unet": Shelved(unet, "arXiv 1505.04597"),
+        "autoformer": Shelved(autoformer, "arXiv 2107.00651"),
         "recurrent": Shelved(recurrent, "arXiv 1409.2329"),
     }
 )
