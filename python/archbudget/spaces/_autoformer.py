@@ -30,7 +30,7 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
 
     Class token and position embedding are in the network, as embeddings of a constant zero. What is not there are the
     authors' relative positions, which attention in Keras does not have: their networks have `7680 * depth` parameters
-    more, which are 4 tables of 30 rows of 64 a block, and MACs for them.
+    more, 4 tables of 30 rows of 64 in each block, and in each block the MACs of attention's two products twice.
 
     Args:
         supernet: `tiny`, `small` or `base`.
