@@ -52,7 +52,7 @@ def test_a_network_by_hand(supernet: str) -> None:
 
 @pytest.mark.parametrize(("supernet", "params"), [("tiny", 5_867_944), ("small", 22_891_432), ("base", 53_691_688)])
 def test_a_network_with_relative_positions_has_the_published_parameters(supernet: str, params: int) -> None:
-    # The authors list 5.8 (rounded down), 22.9 and 53.7 million.
+    # The authors' page has 5.8 (rounded down), 22.9 and 53.7 million; the paper says 5.7 of the first.
     arch = found(supernet)
     assert arch.params + 4 * (2 * 14 + 2) * 64 * arch["depth"] == params
 
