@@ -254,3 +254,103 @@ def ds_cnn(values: Values) -> nn.Module:
             nn.ReLU(),
         ]
     return nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 12))
+
+
+# Networks that are no classifiers of images by convolutions
+
+
+class Beside(nn.Module):
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.body(x)], dim=1)
+
+
+def unet(values: Values) -> nn.Sequential:
+    depth = values["depth"]
+
+    def double(before: int, after: int) -> list[nn.Module]:
+        first, second = (nn.Conv2d(each, after, 3, padding=1) for each in (before, after))
+        return [first, nn.ReLU(), second, nn.ReLU()]
+
+    def level(number: int, before: int) -> nn.Sequential:
+        width = values[f"width_{number}"]
+        if number > depth:
+            return nn.Sequential(*double(before, width))
+        up = nn.ConvTranspose2d(values[f"width_{number + 1}"], width, 2, stride=2)
+        below = nn.Sequential(nn.MaxPool2d(2), level(number + 1, width), up)
+        return nn.Sequential(*double(before, width), Beside(below), *double(2 * width, width))
+
+    return nn.Sequential(level(1, 1), nn.Conv2d(values["width_1"], 2, 1))
+
+
+def tc_resnet(values: Values) -> nn.Sequential:
+    def conv(before: int, after: int, kernel: int, stride: int = 1) -> nn.Sequential:
+        own = nn.Conv1d(before, after, kernel, stride=stride, padding=kernel // 2, bias=False)
+        return nn.Sequential(own, nn.BatchNorm1d(after))
+
+    before = values["width_0"]
+    parts: list[nn.Module] = [conv(40, before, 3), nn.ReLU()]
+    for stage in (1, 2, 3):
+        after = values[f"width_{stage}"]
+        for block in range(1, values[f"depth_{stage}"] + 1):
+            kernel, stride = values[f"kernel_{stage}_{block}"], 2 if block == 1 else 1
+            body = nn.Sequential(conv(before, after, kernel, stride), nn.ReLU(), conv(after, after, kernel))
+            shortcut = nn.Sequential(conv(before, after, 1, stride), nn.ReLU()) if block == 1 else nn.Identity()
+            parts += [Add(body, shortcut), nn.ReLU()]
+            before = after
+    return nn.Sequential(*parts, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(before, 12, bias=False))
+
+
+class HeadsOf64(nn.Module):
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads, self.qkv, self.project = heads, nn.Linear(dim, 3 * 64 * heads), nn.Linear(64 * heads, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, 64)).movedim(-3, 0).transpose(-2, -3)
+        weights = (query @ key.transpose(-1, -2) / 8).softmax(-1)
+        return self.project((weights @ value).transpose(-2, -3).flatten(-2))
+
+
+class Autoformer(nn.Module):
+    def __init__(self, values: Values, side: int) -> None:
+        super().__init__()
+        dim = values["embed_dim"]
+        self.patches = nn.Conv2d(3, dim, 16, stride=16)
+        self.token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.positions = nn.Parameter(torch.zeros(1, (side // 16) ** 2 + 1, dim))
+        self.blocks = nn.Sequential()
+        for number in range(1, values["depth"] + 1):
+            hidden = int(dim * values[f"mlp_ratio_{number}"])
+            attention = HeadsOf64(dim, values[f"num_heads_{number}"])
+            perceptron = (nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+            for body in ([attention], perceptron):
+                self.blocks.append(Add(nn.Sequential(nn.LayerNorm(dim), *body), nn.Identity()))
+        self.norm, self.head = nn.LayerNorm(dim), nn.Linear(dim, 1000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = self.patches(x).flatten(2).transpose(1, 2)
+        tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], dim=1) + self.positions
+        return self.head(self.norm(self.blocks(tokens))[:, 1:].mean(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, values: Values) -> None:
+        super().__init__()
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[values["cell"]]
+        before = values["embedding"]
+        self.embedding, self.layers = nn.Embedding(10_000, before), nn.ModuleList()
+        for number in range(1, values["depth"] + 1):
+            after = values[f"units_{number}"]
+            self.layers.append(kind(before, after, batch_first=True))
+            before = after
+        self.words = nn.Linear(before, 10_000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embedding(x.long())
+        for layer in self.layers:
+            x, _ = layer(x)
+        return self.words(x)

@@ -145,6 +145,20 @@ FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable
         lambda _: (3, 144, 144),
     ),
     "ds_cnn": (spaces.ds_cnn, lambda values: real.ds_cnn(values), lambda _: (1, 49, 10)),
+    "tc_resnet": (spaces.tc_resnet, lambda values: real.tc_resnet(values), lambda _: (40, 98)),
+    "unet": (
+        lambda: spaces.unet(resolution=ab.Int("resolution", 64, 256, step=16)),
+        lambda values: real.unet(values),
+        lambda values: (1, values["resolution"], values["resolution"]),
+    ),
+    **{
+        f"autoformer, {supernet}": (
+            lambda supernet=supernet: spaces.autoformer(supernet, resolution=RESOLUTIONS),  # type: ignore[misc]
+            lambda values: real.Autoformer(values, values["resolution"]),
+            lambda values: (3, values["resolution"], values["resolution"]),
+        )
+        for supernet in ("tiny", "small", "base")
+    },
 }
 
 
@@ -152,10 +166,21 @@ FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable
 def test_random_networks(family: str) -> None:
     make, network, shape = FAMILIES[family]
     space = make()
-    for arch in space.sample(50, seed=0):
+    # Some take PyTorch long to count.
+    for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet")) else 50, seed=0):
         built = network(arch)
         assert real.params(built) == arch.trainable_params, dict(arch)
         assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_random_recurrent_networks(cell: str) -> None:
+    for arch in spaces.recurrent().with_domains({"cell": [cell]}).sample(10, seed=0):
+        built = real.Recurrent(arch)
+        # An LSTM of PyTorch has two biases of which only the sum matters, and here it has one.
+        second = sum(4 * arch[f"units_{number}"] for number in range(1, arch["depth"] + 1)) if cell == "lstm" else 0
+        assert real.params(built) - second == arch.trainable_params, dict(arch)
+        assert real.macs(built, 35) == arch.macs, dict(arch)
 
 
 def stages(name: str, values: tuple[int, ...]) -> dict[str, int]:

@@ -6,6 +6,7 @@ space.architecture(edge_0_1="nor_conv_3x3", ...).macs
 ```
 """
 
+from archbudget.spaces._autoformer import autoformer
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -13,13 +14,17 @@ from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
 from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
+from archbudget.spaces._recurrent import recurrent
 from archbudget.spaces._resnet import resnet
 from archbudget.spaces._shelf import SHELF, Shelved
+from archbudget.spaces._tc_resnet import tc_resnet
+from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
 __all__ = [
     "SHELF",
     "Shelved",
+    "autoformer",
     "ds_cnn",
     "efficientnet",
     "lenet",
@@ -30,6 +35,9 @@ __all__ = [
     "ofa_proxyless",
     "ofa_resnet50",
     "proxylessnas",
+    "recurrent",
     "resnet",
+    "tc_resnet",
+    "unet",
     "vgg",
 ]

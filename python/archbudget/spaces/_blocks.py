@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archbudget.layers import Add, Multiply
+from archbudget.layers import Add, Concatenate, Multiply
 from archbudget.layers._base import Block
 from archbudget.layers._structure import as_block
 
@@ -52,3 +52,19 @@ class Gated(Block):
         """Writes the gate and the product."""
         factors = self.gate.write(writer, inputs, guard)
         return writer.apply(Multiply(), (*inputs, factors), guard, always_new=True)
+
+
+class Beside(Block):
+    """The input and what the body makes of it, side by side.
+
+    Args:
+        body: What makes the second part of the channels.
+    """
+
+    def __init__(self, body: BlockLike) -> None:
+        self.body = as_block(body)
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the body and the concatenation."""
+        body = self.body.write(writer, inputs, guard)
+        return writer.apply(Concatenate(), (*inputs, body), guard, always_new=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from archbudget.spaces._autoformer import autoformer
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -13,7 +14,10 @@ from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
 from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
+from archbudget.spaces._recurrent import recurrent
 from archbudget.spaces._resnet import resnet
+from archbudget.spaces._tc_resnet import tc_resnet
+from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
 if TYPE_CHECKING:
@@ -48,9 +52,13 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
         "mcunet": Shelved(mcunet, "arXiv 2007.10319"),
         "efficientnet": Shelved(efficientnet, "arXiv 1905.11946"),
         "ds_cnn": Shelved(ds_cnn, "arXiv 1711.07128"),
+        "tc_resnet": Shelved(tc_resnet, "arXiv 1904.03814"),
         "lenet": Shelved(lenet, "LeCun et al. 1998"),
         "vgg": Shelved(vgg, "arXiv 1409.1556"),
         "resnet": Shelved(resnet, "arXiv 1512.03385"),
+        "unet": Shelved(unet, "arXiv 1505.04597"),
+        "autoformer": Shelved(autoformer, "arXiv 2107.00651"),
+        "recurrent": Shelved(recurrent, "arXiv 1409.2329"),
     }
 )
 """The spaces by the names of their functions in `archbudget.spaces`."""

@@ -1,0 +1,56 @@
+"""U-Net: an encoder, a decoder, and a connection between them on every level."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archbudget import layers
+from archbudget._expressions import Choice, Int
+from archbudget._space import Space
+from archbudget.spaces._blocks import Beside
+
+if TYPE_CHECKING:
+    from archbudget._expressions import IntLike
+    from archbudget.layers._structure import BlockLike
+
+
+def unet(
+    resolution: IntLike = 512, num_classes: int = 2, *, channels: int = 1, widths: int = 8, most_depth: int = 4
+) -> Space:
+    """Image segmentation with a width for each level: 37,376 networks, among them U-Net.
+
+    Ronneberger, Fischer and Brox, U-Net, arXiv 1505.04597, with padding, so that the output has the sides of the image.
+    The decisions are the `depth`, which is how often the sides are halved, and the filters `width_1, ..., width_5` of
+    each level, from an eighth of U-Net's own to all of them; encoder and decoder have the same.
+
+    The widths of all levels above are kept until the decoder comes back to them, so the diagram has as many nodes as
+    there are combinations of widths, the lowest level left out: about `widths ** most_depth`.
+
+    Args:
+        resolution: The sides of the images, or a decision; a multiple of 2 to the power of the depth.
+        num_classes: The channels of the output.
+        channels: Those of the images.
+        widths: How many widths a level can have, at most 64.
+        most_depth: The largest depth, at least 2.
+    """
+
+    def level(number: int, depth: int) -> list[BlockLike]:
+        most = 64 * 2 ** (number - 1)
+        width = Choice(f"width_{number}", [most * part // widths for part in range(1, widths + 1)])
+        if number > depth:
+            return [*_convolutions(width), layers.Dropout(0.5)]
+        below = [layers.MaxPooling2D(2), *level(number + 1, depth), layers.Conv2DTranspose(width, 2, strides=2)]
+        return [*_convolutions(width), Beside(below), *_convolutions(width)]
+
+    depth = Int("depth", 2, most_depth)
+    return Space(
+        [
+            layers.Input((resolution, resolution, channels)),
+            layers.OneOf(depth, {each: level(1, each) for each in range(2, most_depth + 1)}),
+            layers.Conv2D(num_classes, 1),
+        ]
+    )
+
+
+def _convolutions(width: IntLike) -> list[BlockLike]:
+    return [layers.Conv2D(width, 3, padding="same", activation="relu") for _ in range(2)]
