@@ -25,20 +25,24 @@ SPACES = {
 METHODS = ("TPE", "TPE univariate", "TPE group", "NSGA-II", "CMA-ES", "QMC", "uniform")
 
 
-def measure(method: str, space: ab.Space, budget: ab.Budget, trials: int, further: int) -> tuple[float, float]:
-    """Seconds of a trial: of the base sampler alone, and inside the budget."""
+def measure(
+    method: str, space: ab.Space, budget: ab.Budget, trials: int, further: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Seconds of a trial, and how many decisions it takes: of the base sampler alone, and inside the budget."""
     samplers = [BASES[method](0), ab.BudgetSampler(space, budget, BASES[method](0))]
     studies = [optuna.create_study(direction="maximize", sampler=sampler) for sampler in samplers]
     seconds: list[list[float]] = [[], []]
+    decisions: list[list[int]] = [[], []]
     for number in range(trials + further):
-        for study, taken in zip(studies, seconds, strict=True):
+        for study, taken, asked in zip(studies, seconds, decisions, strict=True):
             start = time.perf_counter()
             trial = study.ask()
             arch = space.suggest(trial)
             study.tell(trial, float(arch.params % 1000))
             if number >= trials:
                 taken.append(time.perf_counter() - start)
-    alone, inside = map(statistics.median, seconds)
+                asked.append(len(arch))
+    alone, inside = zip(map(statistics.median, seconds), map(statistics.mean, decisions), strict=True)
     return alone, inside
 
 
@@ -57,9 +61,11 @@ def main() -> None:
         space = make()
         for method in METHODS:
             alone, inside = measure(method, space, budget, given.trials, given.further)
-            rows.append([what, method, f"{alone * 1e3:.2f} ms", f"{inside * 1e3:.2f} ms", f"{inside / alone:.2f}"])
+            times = [f"{seconds * 1e3:.2f} ms" for seconds, _ in (alone, inside)]
+            asked = [f"{decisions:.1f}" for _, decisions in (alone, inside)]
+            rows.append([what, method, *times, f"{inside[0] / alone[0]:.2f}", *asked])
             numbers.append({"space": what, "base": method, "alone": alone, "inside": inside})
-    head = ["space", "base sampler", "alone", "inside", "ratio"]
+    head = ["space", "base sampler", "alone", "inside", "ratio", "decisions alone", "inside"]
     print(machine())
     show((f"a trial after {given.trials} trials", head, rows, {}), markdown=given.markdown)
     if given.json:
