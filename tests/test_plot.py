@@ -294,6 +294,12 @@ def test_a_figure_is_saved_as_a_page_that_needs_nothing_else(tmp_path: Path) -> 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.HTML", "a.json"]
 
 
+@pytest.mark.parametrize("draw", [plot.distribution, plot.marginals, plot.diagram])
+def test_what_cannot_be_drawn_is_refused(draw: Any) -> None:
+    with pytest.raises(SpaceError, match="can be drawn of .*, not of 3"):
+        draw(3)
+
+
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     figure = plot.marginals({"a": {1: 1.0}})
     with pytest.raises(ArchbudgetError, match=r"a\.gif: the name of a plot must end in one of \.html, \.json, \.png"):

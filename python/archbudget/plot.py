@@ -7,6 +7,7 @@ Each function returns a `plotly.graph_objects.Figure`; `save` writes one. plotly
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,13 +17,14 @@ import numpy as np
 from archbudget._atomic import atomic
 from archbudget._budget import METRICS, MOST
 from archbudget._candidates import Candidates
+from archbudget._distribution import Distribution
 from archbudget._feasible import FeasibleSet
 from archbudget._space import Space
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy.typing as npt
     import optuna
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
     from archbudget._budget import Budget
     from archbudget._describe import Stage
-    from archbudget._distribution import Distribution
     from archbudget._feasible import Marginals
 
 BARS = 120
@@ -60,6 +61,12 @@ NEVER, RARE, FREQUENT = "#e6e8eb", (219, 232, 246), (23, 74, 128)
 """What never occurs is grey; all else is of a blue between these two."""
 
 
+def _require(source: object, kinds: tuple[type, ...], what: str, takes: str) -> None:
+    """Refuses what cannot be drawn."""
+    if not isinstance(source, kinds):
+        raise SpaceError(f"{what} can be drawn of {takes}, not of {source!r}")
+
+
 def distribution(
     source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
 ) -> Figure:
@@ -73,6 +80,7 @@ def distribution(
     Raises:
         SpaceError: If there are no candidates, or the metric is unknown.
     """
+    _require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
     import plotly.graph_objects as go
 
     metric = metric or next(iter(budget or ()), "params")
@@ -127,7 +135,11 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
 
     Args:
         source: A feasible set, or the marginals of one.
+
+    Raises:
+        SpaceError: If it is something else.
     """
+    _require(source, (FeasibleSet, Mapping), "marginals", "a FeasibleSet or its Marginals")
     import plotly.graph_objects as go
 
     shares: Mapping[str, Mapping[Any, float]]
@@ -253,7 +265,9 @@ def diagram(space: Space) -> Figure:
 
     Raises:
         LimitError: If the diagram is too large to be looked at.
+        SpaceError: If it is no space.
     """
+    _require(space, (Space,), "a diagram", "a Space")
     import plotly.graph_objects as go
 
     described = space.describe()

@@ -5,7 +5,7 @@
 //! the same costs. Which ways these are is found again one by one when it is asked for.
 
 use super::graph::{Arc, Graph};
-use crate::diagram::Interrupt;
+use crate::diagram::{Interrupt, ROOT};
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -41,7 +41,8 @@ impl Composites {
         let mut items: Vec<Vec<Item>> = vec![Vec::new(); nodes];
         // The nodes that are entered from before the part of the graph that they lie in.
         let mut kept = vec![false; nodes];
-        let places = narrow_places(&fine);
+        let first_before = first_before(&fine);
+        let places = narrow_places(&first_before);
         let mut part_of: Vec<u32> = (0..nodes as u32).collect();
         let mut from = 0;
         while from + 1 < places.len() {
@@ -57,10 +58,9 @@ impl Composites {
                 }
             }
             if let Some((to, part, found)) = joined {
-                let entered = entered(&fine, part.clone());
-                for ((node, own), entered) in part.zip(found).zip(entered) {
+                for (node, own) in part.zip(found) {
                     items[node] = own;
-                    kept[node] = entered;
+                    kept[node] = node == ROOT as usize || first_before[node] < places[from];
                     part_of[node] = places[from] as u32;
                 }
                 from = to;
@@ -183,16 +183,22 @@ impl Composites {
     }
 }
 
-/// The first nodes of the parts of a graph that few nodes are entered through, and the terminal.
-fn narrow_places(graph: &Graph) -> Vec<usize> {
-    let terminal = graph.terminal() as usize;
-    let mut first_before = vec![usize::MAX; terminal + 1];
+/// For each node the first one from which an arc leads to it; `usize::MAX` where there is none.
+fn first_before(graph: &Graph) -> Vec<usize> {
+    let terminal = graph.terminal();
+    let mut first_before = vec![usize::MAX; terminal as usize + 1];
     for node in 0..terminal {
-        for arc in graph.arcs_of(node as u32) {
-            let end = graph.arcs[arc].end as usize;
-            first_before[end] = first_before[end].min(node);
+        for arc in graph.arcs_of(node) {
+            let first = &mut first_before[graph.arcs[arc].end as usize];
+            *first = (*first).min(node as usize);
         }
     }
+    first_before
+}
+
+/// The first nodes of the parts of a graph that few nodes are entered through, and the terminal.
+fn narrow_places(first_before: &[usize]) -> Vec<usize> {
+    let terminal = first_before.len() - 1;
     let mut change = vec![0_i64; terminal + 2];
     for (node, &first) in first_before.iter().enumerate() {
         if first != usize::MAX {
@@ -209,23 +215,6 @@ fn narrow_places(graph: &Graph) -> Vec<usize> {
         }
     }
     places
-}
-
-/// Which nodes of a part are entered from before it.
-fn entered(graph: &Graph, part: Range<usize>) -> Vec<bool> {
-    let mut entered = vec![part.start == 0; part.len()];
-    if part.start == 0 {
-        entered[1..].fill(false);
-    }
-    for node in 0..part.start {
-        for arc in graph.arcs_of(node as u32) {
-            let end = graph.arcs[arc].end as usize;
-            if part.contains(&end) {
-                entered[end - part.start] = true;
-            }
-        }
-    }
-    entered
 }
 
 fn single(graph: &Graph, node: usize) -> Vec<Item> {

@@ -105,12 +105,8 @@ impl Plans {
                 }
             }
         }
-        for (node, points) in points.iter_mut().enumerate() {
-            // The sums of a node count only where those of all nodes before it do.
-            if node as u32 == terminal {
-                *points = None;
-            }
-        }
+        // The terminal has its own cells, whatever is known of the prefixes that lead to it.
+        points[terminal as usize] = None;
         Ok(Self {
             graph,
             nodes: plans,
