@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 __all__ = [
     "MAX_RANK",
+    "MEMORY",
     "VERSION",
     "Diagram",
     "Feasible",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 MAX_RANK: int
+MEMORY: int
 VERSION: str
 
 _Guard = Sequence[tuple[int, Sequence[bool]]]

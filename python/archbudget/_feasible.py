@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
 import numpy as np
 
+from archbudget import _core
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metric
 from archbudget._candidates import Candidates, empty_columns, unchecked
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 if TYPE_CHECKING:
-    from archbudget import _core
     from archbudget._expressions import Scalar
     from archbudget._space import Space
 
 Answer = TypeVar("Answer")
 Number = TypeVar("Number", int, float)
-
-MEMORY = 2**30
-"""The bytes that an answer may take by default."""
 
 CHUNK = 1 << 20
 """How many candidates are made at once where a set is gone through."""
@@ -78,7 +75,7 @@ class FeasibleSet:
         LimitError: If the space is too wide to be counted.
     """
 
-    def __init__(self, space: Space, budget: Budget, *, memory: int = MEMORY) -> None:
+    def __init__(self, space: Space, budget: Budget, *, memory: int = _core.MEMORY) -> None:
         if not isinstance(budget, Budget):
             raise BudgetError(f"a feasible set needs a Budget, not {budget!r}")
         if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or not 0 < memory < 2**63:

@@ -366,7 +366,7 @@ class Space:
 
         return Constraint(self, budget)
 
-    def within(self, budget: Budget, *, memory: int = 2**30) -> FeasibleSet:
+    def within(self, budget: Budget, *, memory: int = _core.MEMORY) -> FeasibleSet:
         """The candidates that fit a budget, as a set to ask about; see [`FeasibleSet`][archbudget.FeasibleSet].
 
         Args:
@@ -377,7 +377,7 @@ class Space:
 
         return FeasibleSet(self, budget, memory=memory)
 
-    def distribution(self, metric: str, *, memory: int = 2**30) -> Distribution:
+    def distribution(self, metric: str, *, memory: int = _core.MEMORY) -> Distribution:
         """How many networks have each value of a metric; exact where they can be told apart in some seconds.
 
         Args:

@@ -144,6 +144,8 @@ mod _core {
     #[pymodule_export]
     use super::{Parameter, layer_parameters, layer_purpose, metrics};
     #[pymodule_export]
+    const MEMORY: usize = crate::diagram::MEMORY;
+    #[pymodule_export]
     const MAX_RANK: usize = crate::layers::MAX_RANK;
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archbudget import plot
+from archbudget import _core, plot
 from archbudget._budget import METRICS, Budget
 from archbudget.cli._values import Texts
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
@@ -50,7 +50,7 @@ Settings = Annotated[
 Memory = Annotated[
     str, typer.Option(metavar="BYTES", help="What a count may take; 512M and 4G work. With too little it has bounds.")
 ]
-MEMORY = str(2**30)
+MEMORY = str(_core.MEMORY)
 """The memory of a count by default, as it is written."""
 PlotFile = Annotated[
     Path | None,
