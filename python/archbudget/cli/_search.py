@@ -350,9 +350,11 @@ class _Models:
 
     def clean(self, study: optuna.Study) -> None:
         """Deletes the models of finished trials that are not among the best, and those of no trial of this study."""
-        keep = {trial.number for trial in best(study)}
-        keep |= {trial.number for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
-        for file in self.folder.glob("trial_*.keras"):
+        # In this order: a trial whose file is there is still running when that is asked, or finished when the best are.
+        files = list(self.folder.glob("trial_*.keras"))
+        keep = {trial.number for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
+        keep |= {trial.number for trial in best(study)}
+        for file in files:
             number = re.fullmatch(r"trial_(\d+)\.keras", file.name)
             if number is not None and int(number[1]) not in keep:
                 file.unlink(missing_ok=True)
