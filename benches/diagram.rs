@@ -43,7 +43,7 @@ fn lenet() -> Program {
         ("Dense", dense(Expr::Constant(10))),
     ] {
         let kind = Kind::named(kind).expect("a layer");
-        let layer = program.layer(kind.name, kind, args, true).expect("good arguments");
+        let layer = program.layer(&kind.name, kind, args, true).expect("good arguments");
         tensor = Some(
             program
                 .apply(Vec::new(), layer, tensor.into_iter().collect())

@@ -1,6 +1,8 @@
 //! The one error type of the crate.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 /// Whose fault an [`Error`] is; the bindings map each kind to one Python exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub enum ErrorKind {
     Limit,
     /// The caller asked for the work to stop.
     Interrupted,
+    /// A function of the caller failed.
+    Callback,
 }
 
 /// What went wrong, in one line that says what to do about it.
@@ -24,7 +28,27 @@ pub struct Error {
     pub kind: ErrorKind,
     /// One line: what, where, which rule, what was given.
     pub message: String,
+    /// What a function from outside failed with.
+    pub cause: Option<Cause>,
 }
+
+/// What a function from outside failed with: an exception of the caller's own language.
+#[derive(Clone)]
+pub struct Cause(pub Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cause")
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cause {}
 
 /// The result of every fallible function of the crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -35,6 +59,7 @@ impl Error {
         Self {
             kind,
             message: message.into(),
+            cause: None,
         }
     }
 

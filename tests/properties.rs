@@ -8,7 +8,7 @@ use archbudget::diagram::{
     Walk, Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
-use archbudget::space::{Atom, Combine, Expr, Guard, Operator, Program, Settings, Trace};
+use archbudget::space::{Atom, BUILT_IN, Combine, Expr, Guard, Operator, Program, Settings, Trace};
 use archbudget::{ErrorKind, Result};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 const NEVER: Interrupt<'static> = &|| false;
-const METRICS: usize = Program::METRICS.len();
+const METRICS: usize = BUILT_IN.len();
 const SIZES: [usize; 4] = [3, 2, 3, 2];
 const VALUES: [[i64; 3]; 4] = [[1, 2, 4], [3, 1, 0], [2, 5, 3], [1, 0, 0]];
 
@@ -318,7 +318,7 @@ proptest! {
             for layer in &trace.layers {
                 for (metric, expected) in expected.iter_mut().enumerate() {
                     let cost = &mut expected[layer.layer];
-                    *cost = match Program::METRICS[metric].combine {
+                    *cost = match BUILT_IN[metric].combine {
                         Combine::Sum => *cost + layer.cost[metric],
                         Combine::Max => layer.cost[metric].max(*cost),
                     };
@@ -530,7 +530,7 @@ fn members_are(fits: &Feasible, fitting: &[&Network]) -> std::result::Result<(),
 fn layer_of(kind: &'static Kind) -> impl Strategy<Value = (Vec<i64>, Vec<Shape>)> {
     let number = prop_oneof![8 => 1_i64..6, 1 => 1_i64..1 << 20, 1 => i64::MAX / 2..i64::MAX];
     let mut args: Vec<BoxedStrategy<i64>> = Vec::new();
-    for parameter in kind.parameters {
+    for parameter in &*kind.parameters {
         let one = match parameter.domain {
             Domain::Int(least) if least < 0 => (least.max(-4)..5).boxed(),
             Domain::Int(_) => number.clone().boxed(),
@@ -565,10 +565,10 @@ fn layer_of(kind: &'static Kind) -> impl Strategy<Value = (Vec<i64>, Vec<Shape>)
 fn the_formula_of_a_cost_has_its_value() {
     for kind in KINDS {
         proptest!(config(400), |((args, shapes) in layer_of(kind))| {
-            if let Ok(output) = (kind.output)(&args, &shapes) {
+            if let Ok(output) = kind.output(&args, &shapes) {
                 prop_assert!(output.iter().all(|&side| side >= 1), "{} {:?}", kind.name, output);
-                let cost = (kind.cost)(&args, &shapes, &output);
-                let formula = (kind.explain)(&args, &shapes, &output);
+                let cost = kind.cost(&args, &shapes, &output);
+                let formula = kind.explain(&args, &shapes, &output);
                 prop_assert_eq!(formula.trainable.value(), cost.trainable.0);
                 prop_assert_eq!(formula.non_trainable.value(), cost.non_trainable.0);
                 prop_assert_eq!(formula.macs.value(), cost.macs.0);

@@ -48,7 +48,7 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
 /// The hyperparameters of a case as the engine is told them, in the order of the parameters, flattened.
 fn arguments(kind: &Kind, lowered: &Value) -> Result<Vec<i64>> {
     let mut args = Vec::new();
-    for parameter in kind.parameters {
+    for parameter in &*kind.parameters {
         let value = &lowered[parameter.name];
         match (parameter.arity, value) {
             (_, Value::Array(items)) => {
@@ -65,8 +65,10 @@ fn arguments(kind: &Kind, lowered: &Value) -> Result<Vec<i64>> {
 
 /// The output shape and the cost, straight from the rule.
 fn from_rule(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<(Shape, Cost<Count>)> {
-    let output = (kind.output)(args, inputs).map_err(|refusal| Error::argument(refusal.to_string()))?;
-    Ok((output, (kind.cost)(args, inputs, &output)))
+    let output = kind
+        .output(args, inputs)
+        .map_err(|refusal| Error::argument(refusal.to_string()))?;
+    Ok((output, kind.cost(args, inputs, &output)))
 }
 
 /// The layer at the end of a program of inputs and this layer.
@@ -135,10 +137,10 @@ fn layers_cost_what_keras_says() {
 fn formulas_have_the_value_of_the_cost() {
     for kind in KINDS {
         for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
-            let args = arguments(kind, &case["lowered"]).expect(kind.name);
+            let args = arguments(kind, &case["lowered"]).expect(&kind.name);
             let inputs = shapes(case);
-            let (output, cost) = from_rule(kind, &args, &inputs).expect(kind.name);
-            let formulas = (kind.explain)(&args, &inputs, &output);
+            let (output, cost) = from_rule(kind, &args, &inputs).expect(&kind.name);
+            let formulas = kind.explain(&args, &inputs, &output);
             assert_eq!(formulas.trainable.value(), cost.trainable.0, "{} {case}", kind.name);
             assert_eq!(
                 formulas.non_trainable.value(),

@@ -1,6 +1,6 @@
 """The engine of archbudget; use the package, not this module."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -51,9 +51,29 @@ class Parameter:
 class Program:
     """A program that is being written; `compile` turns it into a `Diagram`."""
 
-    def __new__(cls, *, bytes_per_weight: int, bytes_per_activation: int) -> Program: ...
+    def __new__(
+        cls,
+        *,
+        bytes_per_weight: int,
+        bytes_per_activation: int,
+        metrics: Sequence[tuple[str, bool]] = ...,
+        measure: Callable[[LayerTrace], Sequence[int]] | None = None,
+    ) -> Program: ...
     def decision(self, name: str, size: int) -> int: ...
     def layer(self, name: str, kind: str, args: dict[str, Any], trainable: bool) -> int: ...
+    def outside_layer(
+        self,
+        name: str,
+        kind: str,
+        args: Sequence[Any],
+        trainable: bool,
+        *,
+        function: Callable[[list[int], list[list[int]]], tuple[Sequence[int], int, int, int] | str],
+        least: int,
+        most: int | None,
+        in_place: bool,
+    ) -> int: ...
+    def annotate(self, layer: int, bits: Any, notes: Sequence[int]) -> None: ...
     def apply(self, guard: _Guard, layer: int, inputs: Sequence[int]) -> int: ...
     def tensor(self) -> int: ...
     def alias(self, guard: _Guard, source: int, target: int) -> None: ...
@@ -71,6 +91,10 @@ class LayerTrace:
     def layer(self) -> int: ...
     @property
     def args(self) -> dict[str, Any]: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def notes(self) -> list[int]: ...
     @property
     def inputs(self) -> list[int]: ...
     @property

@@ -1,6 +1,6 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
-use super::{Arcs, DEAD, Diagram, Interrupt, METRICS, ROOT, Stage};
+use super::{Arcs, DEAD, Diagram, Interrupt, ROOT, Stage};
 use crate::layers::{Refusal, Shape};
 use crate::space::{Outcome, Program, State, Tensor};
 use crate::{Error, ErrorKind, Result};
@@ -55,8 +55,9 @@ impl Diagram {
             key: Vec::new(),
             failure: None,
         };
+        let metrics = program.metrics().len();
         let mut state = program.start();
-        let outcome = program.run(&mut state, 0, |_| {});
+        let outcome = program.run(&mut state, 0, |_, _| {});
         let base = state.cost.clone();
         let root = compiler.target(&program, outcome, &state, 0)?;
         if root == DEAD {
@@ -111,7 +112,7 @@ impl Diagram {
             let offset = diagram.next.len();
             if stored {
                 diagram.next.reserve(arcs);
-                diagram.cost.reserve(arcs * METRICS);
+                diagram.cost.reserve(arcs * metrics);
             } else {
                 any_implicit = true;
             }
@@ -124,7 +125,7 @@ impl Diagram {
                         }
                         diagram.program.decode(step, key, &mut state);
                         state.chosen[decision] = value as u32;
-                        let outcome = diagram.program.run(&mut state, step, |_| {});
+                        let outcome = diagram.program.run(&mut state, step, |_, _| {});
                         let next = compiler.target(&diagram.program, outcome, &state, stage as u32 + 1)?;
                         diagram.has_dead |= next == DEAD;
                         if next == TERMINAL {
@@ -133,7 +134,7 @@ impl Diagram {
                         if stored {
                             diagram.next.push(next);
                             if next == DEAD {
-                                diagram.cost.resize(diagram.cost.len() + METRICS, 0);
+                                diagram.cost.resize(diagram.cost.len() + metrics, 0);
                             } else {
                                 diagram.cost.extend_from_slice(&state.cost);
                             }
@@ -181,9 +182,9 @@ impl Diagram {
                 format!("no candidate of the space can be built; for one, {}", failure.message),
             ));
         }
-        for metric in 0..METRICS {
+        for metric in 0..self.metrics() {
             if self.range(metric, interrupt)?.1 == i64::MAX {
-                return Err(Self::overflow(metric));
+                return Err(self.overflow(metric));
             }
         }
         Ok(self)
@@ -207,7 +208,7 @@ impl Compiler {
     fn target(&mut self, program: &Program, outcome: Outcome, state: &State, entered: u32) -> Result<u32> {
         match outcome {
             Outcome::Complete => Ok(TERMINAL),
-            Outcome::Refused { step, refusal } => self.refuse(program, step, refusal, state),
+            Outcome::Refused { step, refusal } => self.refuse(program, step, &refusal, state),
             Outcome::Open { step, decision } => {
                 program.encode(step, state, &mut self.key);
                 let stage = self
@@ -234,12 +235,12 @@ impl Compiler {
         }
     }
 
-    fn refuse(&mut self, program: &Program, step: usize, refusal: Refusal, state: &State) -> Result<u32> {
-        if refusal.is_overflow() {
-            return Err(program.error(step, &refusal, state));
+    fn refuse(&mut self, program: &Program, step: usize, refusal: &Refusal, state: &State) -> Result<u32> {
+        if refusal.is_fatal() {
+            return Err(program.error(step, refusal, state));
         }
         if self.failure.is_none() {
-            self.failure = Some(program.error(step, &refusal, state));
+            self.failure = Some(program.error(step, refusal, state));
         }
         Ok(DEAD)
     }

@@ -7,7 +7,7 @@ use super::parallel::{Workers, work_off};
 use super::table::{Costs, Group, Lookups, Source, Tables, position};
 use super::{DEAD, Diagram, Reader};
 use crate::layers::MAX_RANK;
-use crate::space::{Combine, Outcome, Program};
+use crate::space::{Combine, Outcome};
 use crate::{Error, Result};
 
 /// The cost of a candidate that cannot be built: beyond every budget.
@@ -177,7 +177,7 @@ impl Evaluator {
                     && let Some(costs) = &costs[metric]
                 {
                     let base = fresh.then_some(diagram.base()[metric]);
-                    gather(costs, keys, output, base, Program::METRICS[metric].combine);
+                    gather(costs, keys, output, base, diagram.program().combine(metric));
                 }
             }
             fresh = false;
@@ -267,9 +267,9 @@ impl Evaluator {
             if next != DEAD {
                 for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
                     if let &Way::Gather(metric, _) = way {
-                        output[row] = join(Program::METRICS[metric].combine, output[row], cost[metric]);
+                        output[row] = join(diagram.program().combine(metric), output[row], cost[metric]);
                         if output[row] == i64::MAX {
-                            return Err(Diagram::overflow(metric));
+                            return Err(diagram.overflow(metric));
                         }
                     }
                 }
@@ -323,18 +323,18 @@ impl Evaluator {
                         *choice = key[0];
                     }
                     state.reset();
-                    let outcome = program.follow(state, choices, |applied| {
+                    let outcome = program.follow(state, choices, |applied, _| {
                         let place = row * layers + applied.layer;
                         for (costs, &metric) in costs.iter_mut().zip(metrics) {
                             let cost = applied.cost[metric];
-                            costs[place] = join(Program::METRICS[metric].combine, costs[place], cost);
+                            costs[place] = join(diagram.program().combine(metric), costs[place], cost);
                         }
                         let shape = &mut shapes[place * MAX_RANK..(place + 1) * MAX_RANK];
                         shape.fill(0);
                         shape[..applied.output_shape.rank()].copy_from_slice(&applied.output_shape);
                     })?;
                     if let Outcome::Refused { step, refusal } = outcome
-                        && refusal.is_overflow()
+                        && refusal.is_fatal()
                     {
                         return Err(program.error(step, &refusal, state));
                     }

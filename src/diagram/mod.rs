@@ -108,9 +108,6 @@ pub struct Diagram {
 /// The node where every candidate starts; also the terminal, where there is no decision.
 pub(crate) const ROOT: u32 = 0;
 
-/// The number of metrics.
-pub(crate) const METRICS: usize = Program::METRICS.len();
-
 impl Diagram {
     /// The program that was compiled.
     pub fn program(&self) -> &Program {
@@ -120,6 +117,11 @@ impl Diagram {
     /// The number of nodes; also the number of the terminal.
     pub fn terminal(&self) -> u32 {
         self.stage_of.len() as u32
+    }
+
+    /// The number of metrics.
+    pub(crate) fn metrics(&self) -> usize {
+        self.program.metrics().len()
     }
 
     /// For each stage its decision, its nodes and its arcs.
@@ -167,7 +169,7 @@ impl Diagram {
             for value in self.values(node, &[]) {
                 let arc = reader.arc(node, value);
                 let (next, cost) = if arc.next == DEAD {
-                    (None, vec![0; METRICS])
+                    (None, vec![0; self.metrics()])
                 } else {
                     (Some(arc.next), arc.cost.to_vec())
                 };
@@ -258,9 +260,9 @@ impl Diagram {
         let mut total = self.base.clone();
         let add = |total: &mut Vec<i64>, cost: &[i64]| {
             for (metric, (total, &cost)) in total.iter_mut().zip(cost).enumerate() {
-                *total = optimize::join(Program::METRICS[metric].combine, *total, cost);
+                *total = optimize::join(self.program.combine(metric), *total, cost);
                 if *total == i64::MAX {
-                    return Err(Self::overflow(metric));
+                    return Err(self.overflow(metric));
                 }
             }
             Ok(())
@@ -288,12 +290,12 @@ impl Diagram {
     }
 
     /// A total of a metric that would leave 63 bits.
-    fn overflow(metric: usize) -> Error {
+    fn overflow(&self, metric: usize) -> Error {
         Error::new(
             crate::ErrorKind::Overflow,
             format!(
                 "the {} of a candidate exceed 2^63 - 1, the largest number counted exactly",
-                Program::METRICS[metric].name
+                self.program.metrics()[metric].name
             ),
         )
     }
@@ -325,9 +327,10 @@ impl Reader<'_> {
         match &stage.arcs {
             Arcs::Stored(offset) => {
                 let arc = offset + local * stage.size + value;
+                let metrics = diagram.metrics();
                 Arc {
                     next: diagram.next[arc],
-                    cost: &diagram.cost[arc * METRICS..(arc + 1) * METRICS],
+                    cost: &diagram.cost[arc * metrics..(arc + 1) * metrics],
                 }
             }
             Arcs::Implicit(states) => self.run(stage, &states[local], value),
@@ -340,7 +343,7 @@ impl Reader<'_> {
         let state = self.scratch.get_or_insert_with(|| program.start());
         program.decode(stage.step, key, state);
         state.chosen[stage.decision] = value as u32;
-        let next = match program.run(state, stage.step, |_| {}) {
+        let next = match program.run(state, stage.step, |_, _| {}) {
             Outcome::Refused { .. } => DEAD,
             Outcome::Complete => diagram.terminal(),
             Outcome::Open { step, decision } => {
@@ -372,13 +375,13 @@ impl Reader<'_> {
         state.chosen[stage.decision] = choices(stage.decision)?;
         let mut from = stage.step;
         loop {
-            match program.run(state, from, |_| {}) {
+            match program.run(state, from, |_, _| {}) {
                 Outcome::Open { step, decision } => {
                     state.chosen[decision] = choices(decision)?;
                     from = step;
                 }
                 Outcome::Complete => return Ok(Some(&state.cost)),
-                Outcome::Refused { step, refusal } if refusal.is_overflow() => {
+                Outcome::Refused { step, refusal } if refusal.is_fatal() => {
                     return Err(program.error(step, &refusal, state));
                 }
                 Outcome::Refused { .. } => return Ok(None),

@@ -1,7 +1,7 @@
 //! The cheapest and the dearest way to complete each node.
 
-use super::{DEAD, Diagram, Fixed, Interrupt, METRICS, ROOT};
-use crate::space::{Combine, Program};
+use super::{DEAD, Diagram, Fixed, Interrupt, ROOT};
+use crate::space::Combine;
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Diagram {
     pub(crate) fn extremes_where(&self, fixed: &Fixed, interrupt: Interrupt<'_>) -> Result<Vec<Arc<Extremes>>> {
         self.require_closed()?;
         let terminal = self.terminal() as usize;
-        let mut extremes: Vec<_> = (0..METRICS)
+        let mut extremes: Vec<_> = (0..self.metrics())
             .map(|_| Extremes {
                 smallest: vec![Extremes::NONE; terminal + 1],
                 largest: vec![-1; terminal + 1],
@@ -55,8 +55,9 @@ impl Diagram {
             extremes.largest[terminal] = 0;
         }
         let mut reader = self.reader();
+        let mut found = vec![(Extremes::NONE, -1); self.metrics()];
         for node in (0..self.terminal()).rev() {
-            let mut found = [(Extremes::NONE, -1); METRICS];
+            found.fill((Extremes::NONE, -1));
             for value in self.values(node, fixed) {
                 if value % 1024 == 0 && interrupt() {
                     return Err(Error::interrupted());
@@ -66,14 +67,14 @@ impl Diagram {
                     continue;
                 }
                 for (metric, (smallest, largest)) in found.iter_mut().enumerate() {
-                    let combine = Program::METRICS[metric].combine;
+                    let combine = self.program().combine(metric);
                     let to_go = &extremes[metric];
                     let cost = arc.cost[metric];
                     *smallest = join(combine, cost, to_go.smallest[arc.next as usize]).min(*smallest);
                     *largest = join(combine, cost, to_go.largest[arc.next as usize]).max(*largest);
                 }
             }
-            for (extremes, (smallest, largest)) in extremes.iter_mut().zip(found) {
+            for (extremes, &(smallest, largest)) in extremes.iter_mut().zip(&found) {
                 extremes.smallest[node as usize] = smallest;
                 extremes.largest[node as usize] = largest;
             }
@@ -86,7 +87,7 @@ impl Diagram {
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
     pub fn range(&self, metric: usize, interrupt: Interrupt<'_>) -> Result<(i64, i64)> {
-        let combine = Program::METRICS[metric].combine;
+        let combine = self.program().combine(metric);
         let extremes = self.extremes(metric, interrupt)?;
         let (base, root) = (self.base()[metric], ROOT as usize);
         Ok((

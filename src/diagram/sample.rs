@@ -172,7 +172,7 @@ impl Diagram {
                             *choice = below(&mut rng, decision.size as u64) as u32;
                         }
                         state.reset();
-                        let outcome = program.follow(state, choices, |_| {});
+                        let outcome = program.follow(state, choices, |_, _| {});
                         let unread = |(chosen, choice): (&u32, &u32)| chosen == choice || *choice == 0;
                         outcome == Ok(Outcome::Complete) && state.chosen.iter().zip(choices.iter()).all(unread)
                     });

@@ -1,8 +1,8 @@
 //! The diagram as a few lookup tables: consecutive stages are fused while their joint table stays in cache.
 
-use super::{DEAD, Diagram, METRICS, optimize::join};
+use super::{DEAD, Diagram, optimize::join};
 use crate::Result;
-use crate::space::{Combine, Program};
+use crate::space::Combine;
 
 /// The most entries of a table that fuses several stages.
 const FUSED: usize = 1 << 17;
@@ -63,7 +63,7 @@ pub(super) enum Lookups {
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) groups: Vec<Group>,
-    pub(super) sources: [Source; METRICS],
+    pub(super) sources: Vec<Source>,
     /// Whether some candidate is invalid.
     pub(super) can_die: bool,
 }
@@ -85,12 +85,15 @@ impl Tables {
         let (lives, ranges) = if closed {
             let extremes = diagram.extremes(0, &|| false)?;
             let lives: Vec<bool> = extremes.largest.iter().map(|&largest| largest >= 0).collect();
-            let ranges: Vec<i64> = (0..METRICS)
+            let ranges: Vec<i64> = (0..diagram.metrics())
                 .map(|metric| diagram.range(metric, &|| false).map(|(_, largest)| largest))
                 .collect::<Result<_>>()?;
             (lives, ranges)
         } else {
-            (vec![true; diagram.terminal() as usize + 1], vec![i64::MAX; METRICS])
+            (
+                vec![true; diagram.terminal() as usize + 1],
+                vec![i64::MAX; diagram.metrics()],
+            )
         };
         let can_die = !closed || diagram.has_dead;
         // A node may be entered from the stage after its earliest predecessor on, until its own stage.
@@ -169,15 +172,15 @@ impl Tables {
         }
         let mut tables = Self {
             groups,
-            sources: [Source::Tables; METRICS],
+            sources: vec![Source::Tables; diagram.metrics()],
             can_die,
         };
-        tables.find_multiples(diagram.base());
+        tables.find_multiples(diagram);
         Ok(tables)
     }
 
     /// Finds the metrics that are always a multiple of another one, and drops their tables.
-    fn find_multiples(&mut self, base: &[i64]) {
+    fn find_multiples(&mut self, diagram: &Diagram) {
         let all_tables = self
             .groups
             .iter()
@@ -185,15 +188,16 @@ impl Tables {
         if !all_tables {
             return;
         }
-        for metric in 1..METRICS {
-            if Program::METRICS[metric].combine == Combine::Max {
+        let combine = |metric| diagram.program().combine(metric);
+        for metric in 1..diagram.metrics() {
+            if combine(metric) == Combine::Max {
                 continue;
             }
             for other in 0..metric {
-                if self.sources[other] != Source::Tables || Program::METRICS[other].combine == Combine::Max {
+                if self.sources[other] != Source::Tables || combine(other) == Combine::Max {
                     continue;
                 }
-                if let Some(factor) = self.factor(metric, other, base) {
+                if let Some(factor) = self.factor(metric, other, diagram.base()) {
                     self.sources[metric] = Source::Multiple(other, factor);
                     break;
                 }
@@ -201,8 +205,8 @@ impl Tables {
         }
         for group in &mut self.groups {
             if let Lookups::Tables { costs, .. } = &mut group.step {
-                for (cost, source) in costs.iter_mut().zip(self.sources) {
-                    if source != Source::Tables {
+                for (cost, source) in costs.iter_mut().zip(&self.sources) {
+                    if *source != Source::Tables {
                         *cost = None;
                     }
                 }
@@ -255,7 +259,8 @@ fn fuse(
 ) -> Lookups {
     let items = (starts.len() + 1) * width;
     let mut next = Vec::with_capacity(items);
-    let mut costs: [Vec<i64>; METRICS] = std::array::from_fn(|_| Vec::with_capacity(items));
+    let mut costs = vec![Vec::with_capacity(items); diagram.metrics()];
+    let mut total = vec![0; diagram.metrics()];
     let mut reader = diagram.reader();
     let mut choices = vec![0; diagram.program().decisions().len()];
     for &start in starts {
@@ -266,7 +271,7 @@ fn fuse(
                 rest %= factor as usize;
             }
             let mut node = start;
-            let mut total = [0; METRICS];
+            total.fill(0);
             while node != DEAD
                 && diagram
                     .stage_of
@@ -278,13 +283,13 @@ fn fuse(
                 if node != DEAD && !lives[node as usize] {
                     node = DEAD;
                 }
-                for ((total, &cost), metric) in total.iter_mut().zip(arc.cost).zip(Program::METRICS) {
+                for ((total, &cost), metric) in total.iter_mut().zip(arc.cost).zip(diagram.program().metrics()) {
                     *total = join(metric.combine, *total, cost);
                 }
             }
             next.push(position(ends, node));
-            for (costs, total) in costs.iter_mut().zip(total) {
-                costs.push(if node == DEAD { 0 } else { total });
+            for (costs, total) in costs.iter_mut().zip(&total) {
+                costs.push(if node == DEAD { 0 } else { *total });
             }
         }
     }

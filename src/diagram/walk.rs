@@ -52,9 +52,9 @@ impl Walk {
     }
 
     fn run(&mut self, program: &Program, from: usize) -> Result<()> {
-        self.outcome = program.run(&mut self.state, from, |_| {});
-        match self.outcome {
-            Outcome::Refused { step, refusal } => Err(program.error(step, &refusal, &self.state)),
+        self.outcome = program.run(&mut self.state, from, |_, _| {});
+        match &self.outcome {
+            Outcome::Refused { step, refusal } => Err(program.error(*step, refusal, &self.state)),
             _ => Ok(()),
         }
     }

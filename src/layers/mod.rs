@@ -44,7 +44,9 @@ pub use quantity::{Count, Formula, Quantity};
 pub use shape::{MAX_RANK, Shape};
 
 use crate::{Error, Result};
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// The value of an optional hyperparameter that is not set (`None` in Keras).
 pub const UNSET: i64 = i64::MIN;
@@ -166,11 +168,22 @@ impl Parameter {
 }
 
 /// Why a layer cannot be built. The text is made only when it is asked for: a compiler meets millions of refusals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The rule that was broken; each `{}` stands for the next number.
     rule: &'static str,
     numbers: [i64; 4],
+    /// What a function from outside has to say instead.
+    outside: Option<Arc<Outside>>,
+}
+
+/// What a function from outside has to say where it gives no answer.
+#[derive(Debug, PartialEq, Eq)]
+enum Outside {
+    /// It refuses: why.
+    Reason(String),
+    /// It failed, so that nothing can be said of any network.
+    Failure(Error),
 }
 
 impl Refusal {
@@ -178,7 +191,35 @@ impl Refusal {
     pub fn new<const N: usize>(rule: &'static str, numbers: [i64; N]) -> Self {
         let mut all = [0; 4];
         all[..N].copy_from_slice(&numbers);
-        Self { rule, numbers: all }
+        Self {
+            rule,
+            numbers: all,
+            outside: None,
+        }
+    }
+
+    /// A function from outside refuses, for this reason.
+    pub fn reason(reason: String) -> Self {
+        Self {
+            outside: Some(Arc::new(Outside::Reason(reason))),
+            ..Self::new("", [])
+        }
+    }
+
+    /// A function from outside failed.
+    pub fn failed(error: Error) -> Self {
+        Self {
+            outside: Some(Arc::new(Outside::Failure(error))),
+            ..Self::new("", [])
+        }
+    }
+
+    /// How a function from outside failed, if one did.
+    pub fn failure(&self) -> Option<&Error> {
+        match self.outside.as_deref() {
+            Some(Outside::Failure(error)) => Some(error),
+            _ => None,
+        }
     }
 
     /// A number would not fit into 63 bits.
@@ -200,10 +241,20 @@ impl Refusal {
     pub fn is_overflow(&self) -> bool {
         self.rule == Self::OVERFLOW
     }
+
+    /// Whether it is a refusal of the whole space, rather than of one network.
+    pub fn is_fatal(&self) -> bool {
+        self.is_overflow() || self.failure().is_some()
+    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.outside.as_deref() {
+            Some(Outside::Reason(reason)) => return f.write_str(reason),
+            Some(Outside::Failure(error)) => return f.write_str(&error.message),
+            None => {}
+        }
         let mut parts = self.rule.split("{}");
         f.write_str(parts.next().unwrap_or_default())?;
         for (part, number) in parts.zip(self.numbers) {
@@ -266,38 +317,102 @@ trait Rule {
     }
 }
 
+/// A rule that is made while the program runs: a layer around another one, or a function from outside.
+pub trait DynamicRule: fmt::Debug + Send + Sync {
+    /// As `Rule::output`.
+    ///
+    /// # Errors
+    /// Why the layer cannot be built.
+    fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
+    /// As `Rule::cost`, as numbers.
+    fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
+    /// As `Rule::cost`, as formulas.
+    fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>;
+}
+
+#[derive(Debug, Clone)]
+enum AnyRule {
+    Static {
+        output: fn(&[i64], &[Shape]) -> std::result::Result<Shape, Refusal>,
+        cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
+        explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
+    },
+    Dynamic(Arc<dyn DynamicRule>),
+}
+
 /// A layer as data: its name, its parameters and its rule.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Kind {
     /// The name of the layer in `keras.layers`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The hyperparameters that touch shape or cost.
-    pub parameters: &'static [Parameter],
+    pub parameters: Cow<'static, [Parameter]>,
     /// The fewest and the most input tensors it takes.
     pub inputs: (usize, usize),
     /// Whether it can work in place.
     pub in_place: bool,
     /// What it does, for layers without weights.
     pub purpose: &'static str,
-    /// The output shape of one layer; `args` are the values of `parameters`, flattened.
-    pub output: fn(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>,
-    /// The cost of one layer, as numbers.
-    pub cost: fn(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>,
-    /// The cost of one layer, as formulas.
-    pub explain: fn(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>,
+    /// Whether only a function from outside knows what its numbers mean.
+    pub opaque: bool,
+    rule: AnyRule,
 }
 
 impl Kind {
     const fn of<R: Rule>() -> Self {
         Self {
-            name: R::NAME,
-            parameters: R::PARAMETERS,
+            name: Cow::Borrowed(R::NAME),
+            parameters: Cow::Borrowed(R::PARAMETERS),
             inputs: R::INPUTS,
             in_place: R::IN_PLACE,
             purpose: R::PURPOSE,
-            output: R::output,
-            cost: R::cost::<Count>,
-            explain: R::cost::<Formula>,
+            opaque: false,
+            rule: AnyRule::Static {
+                output: R::output,
+                cost: R::cost::<Count>,
+                explain: R::cost::<Formula>,
+            },
+        }
+    }
+
+    /// A layer by a function from outside, of any number of integers that only the function understands.
+    pub fn outside(name: String, inputs: (usize, usize), in_place: bool, rule: Arc<dyn DynamicRule>) -> Self {
+        const ARGUMENTS: &[Parameter] = &[Parameter::new("arguments", Domain::Int(i64::MIN), Arity::Any, None)];
+        Self {
+            name: Cow::Owned(name),
+            parameters: Cow::Borrowed(ARGUMENTS),
+            inputs,
+            in_place,
+            purpose: "its function gives it no weights",
+            opaque: true,
+            rule: AnyRule::Dynamic(rule),
+        }
+    }
+
+    /// The output shape of one layer; `args` are the values of `parameters`, flattened.
+    ///
+    /// # Errors
+    /// Why it cannot be built.
+    pub fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
+        match &self.rule {
+            AnyRule::Static { output, .. } => output(args, inputs),
+            AnyRule::Dynamic(rule) => rule.output(args, inputs),
+        }
+    }
+
+    /// The cost of one layer as numbers, given an output shape that [`Self::output`] returned.
+    pub fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count> {
+        match &self.rule {
+            AnyRule::Static { cost, .. } => cost(args, inputs, output),
+            AnyRule::Dynamic(rule) => rule.cost(args, inputs, output),
+        }
+    }
+
+    /// The same as formulas.
+    pub fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula> {
+        match &self.rule {
+            AnyRule::Static { explain, .. } => explain(args, inputs, output),
+            AnyRule::Dynamic(rule) => rule.explain(args, inputs, output),
         }
     }
 
@@ -307,15 +422,15 @@ impl Kind {
     /// `Argument` where there is none, naming those that there are.
     pub fn named(name: &str) -> Result<&'static Self> {
         KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
-            let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+            let known: Vec<_> = KINDS.iter().map(|kind| &*kind.name).collect();
             Error::argument(format!("unknown layer '{name}'; the layers are {}", known.join(", ")))
         })
     }
 
     /// The parameter of this name, and the position of its first number.
-    pub fn parameter(&self, name: &str) -> Option<(usize, &'static Parameter)> {
+    pub fn parameter(&self, name: &str) -> Option<(usize, &Parameter)> {
         let mut offset = 0;
-        for parameter in self.parameters {
+        for parameter in &*self.parameters {
             if parameter.name == name {
                 return Some((offset, parameter));
             }
@@ -325,8 +440,8 @@ impl Kind {
     }
 
     /// The parameter that each of `len` flattened numbers belongs to.
-    pub fn owners(&self, len: usize) -> impl Iterator<Item = &'static Parameter> {
-        let parameters = self.parameters;
+    pub fn owners(&self, len: usize) -> impl Iterator<Item = &Parameter> {
+        let parameters = &self.parameters;
         let fixed: usize = parameters.iter().map(Parameter::len).sum();
         parameters.iter().flat_map(move |parameter| {
             let n = match parameter.arity {
@@ -341,7 +456,7 @@ impl Kind {
     pub fn show(&self, args: &[i64]) -> String {
         let mut texts = Vec::new();
         let mut rest = args;
-        for parameter in self.parameters {
+        for parameter in &*self.parameters {
             let n = match parameter.arity {
                 Arity::Any => rest.len(),
                 _ => parameter.len(),
@@ -456,7 +571,7 @@ mod tests {
     fn names_are_unique_and_defaults_are_allowed() {
         for (position, kind) in KINDS.iter().enumerate() {
             assert!(KINDS[..position].iter().all(|other| other.name != kind.name));
-            for parameter in kind.parameters {
+            for parameter in &*kind.parameters {
                 if let Some(default) = parameter.default {
                     parameter.check(default).unwrap();
                 }

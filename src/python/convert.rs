@@ -130,7 +130,7 @@ pub(super) fn arguments(kind: &Kind, given: &Bound<'_, PyDict>) -> Result<Vec<Ex
         }
     }
     let mut args = Vec::new();
-    for parameter in kind.parameters {
+    for parameter in &*kind.parameters {
         let Ok(Some(value)) = given.get_item(parameter.name) else {
             let Some(default) = parameter.default else {
                 return Err(Error::argument(format!("{} must be given", parameter.name)));
@@ -187,7 +187,7 @@ pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<P
     };
     let dict = PyDict::new(py);
     let mut rest = args;
-    for parameter in kind.parameters {
+    for parameter in &*kind.parameters {
         let n = match parameter.arity {
             Arity::One => 1,
             Arity::Each(n) => n,

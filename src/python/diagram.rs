@@ -4,7 +4,7 @@ use super::arrays::Borrowed;
 use super::convert::values;
 use super::{detached, raise};
 use crate::diagram::{self, Column, End, Evaluator, LayerTable, Taken, Workers, default_threads};
-use crate::layers::Formula;
+use crate::layers::{Formula, Kind};
 use crate::space::{self, Program};
 use num_bigint::BigUint;
 use numpy::{PyArray2, PyArrayMethods, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
@@ -33,6 +33,10 @@ pub(super) struct LayerTrace {
     layer: usize,
     /// The values of its parameters: a number, flag, word or `None`, or a list of them.
     args: Py<PyDict>,
+    /// The bits of one of its weights.
+    bits: i64,
+    /// The indices of the decisions that only metrics from outside look at.
+    notes: Vec<u32>,
     /// The tensors it read.
     inputs: Vec<usize>,
     /// Their shapes, without the batch axis.
@@ -51,6 +55,26 @@ pub(super) struct LayerTrace {
     non_trainable: FormulaParts,
     /// Its multiply-accumulates.
     macs: FormulaParts,
+}
+
+impl LayerTrace {
+    pub(super) fn of(py: Python<'_>, kind: &Kind, trace: &space::LayerTrace) -> PyResult<Self> {
+        Ok(Self {
+            layer: trace.layer,
+            args: values(py, kind, &trace.args)?,
+            bits: trace.bits,
+            notes: trace.notes.clone(),
+            inputs: trace.inputs.iter().map(|tensor| tensor.0).collect(),
+            input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
+            output: trace.output.0,
+            output_shape: trace.output_shape.to_vec(),
+            cost: trace.cost.clone(),
+            reused: trace.reused,
+            trainable: parts(&trace.trainable),
+            non_trainable: parts(&trace.non_trainable),
+            macs: parts(&trace.macs),
+        })
+    }
 }
 
 /// A complete network.
@@ -212,7 +236,8 @@ impl Feasible {
 
     /// The candidate with the largest or the smallest value of a metric, by indices; `None` where nothing fits.
     fn extreme(&self, py: Python<'_>, metric: &str, largest: bool) -> PyResult<Option<Vec<u32>>> {
-        let metric = Program::metric(metric).map_err(|error| raise(py, error))?;
+        let program = self.feasible.diagram().program();
+        let metric = program.metric(metric).map_err(|error| raise(py, error))?;
         let end = if largest { End::Largest } else { End::Smallest };
         detached(py, |interrupt| self.feasible.extreme(metric, end, interrupt))
     }
@@ -235,10 +260,10 @@ impl Diagram {
     }
 }
 
-fn metric_positions(py: Python<'_>, metrics: &[String]) -> PyResult<Vec<usize>> {
+fn metric_positions(py: Python<'_>, program: &Program, metrics: &[String]) -> PyResult<Vec<usize>> {
     metrics
         .iter()
-        .map(|metric| Program::metric(metric).map_err(|error| raise(py, error)))
+        .map(|metric| program.metric(metric).map_err(|error| raise(py, error)))
         .collect()
 }
 
@@ -259,13 +284,21 @@ impl Diagram {
 
     /// The smallest and the largest value of a metric.
     fn range(&self, py: Python<'_>, metric: &str) -> PyResult<(i64, i64)> {
-        let metric = Program::metric(metric).map_err(|error| raise(py, error))?;
+        let metric = self
+            .diagram
+            .program()
+            .metric(metric)
+            .map_err(|error| raise(py, error))?;
         detached(py, |interrupt| self.diagram.range(metric, interrupt))
     }
 
     /// How many networks have each value of a metric: the values, the numbers, and by how much a value may be too small.
     fn distribution(&self, py: Python<'_>, metric: &str, memory: usize) -> PyResult<(Vec<i64>, Vec<BigUint>, i64)> {
-        let metric = Program::metric(metric).map_err(|error| raise(py, error))?;
+        let metric = self
+            .diagram
+            .program()
+            .metric(metric)
+            .map_err(|error| raise(py, error))?;
         let found = detached(py, |interrupt| self.diagram.distribution(metric, memory, interrupt))?;
         Ok((found.values, found.counts, found.error))
     }
@@ -303,29 +336,14 @@ impl Diagram {
             layers,
             aliases,
         } = self.diagram.trace(&choices).map_err(|error| raise(py, error))?;
-        let layer = |trace: space::LayerTrace| {
-            let kind = self.diagram.program().layers()[trace.layer].kind;
-            Py::new(
-                py,
-                LayerTrace {
-                    layer: trace.layer,
-                    args: values(py, kind, &trace.args)?,
-                    inputs: trace.inputs.iter().map(|tensor| tensor.0).collect(),
-                    input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
-                    output: trace.output.0,
-                    output_shape: trace.output_shape.to_vec(),
-                    cost: trace.cost,
-                    reused: trace.reused,
-                    trainable: parts(&trace.trainable),
-                    non_trainable: parts(&trace.non_trainable),
-                    macs: parts(&trace.macs),
-                },
-            )
-        };
+        let layers = layers.iter().map(|trace| {
+            let kind = &self.diagram.program().layers()[trace.layer].kind;
+            Py::new(py, LayerTrace::of(py, kind, trace)?)
+        });
         Ok(Trace {
             cost,
             active,
-            layers: layers.into_iter().map(layer).collect::<PyResult<_>>()?,
+            layers: layers.collect::<PyResult<_>>()?,
             aliases: aliases.into_iter().map(|(from, to)| (from.0, to.0)).collect(),
         })
     }
@@ -348,7 +366,7 @@ impl Diagram {
     #[pyo3(signature = (bounds, memory))]
     fn within(&self, py: Python<'_>, bounds: Vec<(String, i64, i64)>, memory: usize) -> PyResult<Feasible> {
         let bounds = bounds.iter().map(|(metric, low, high)| {
-            Program::metric(metric).map(|metric| diagram::Bound {
+            self.diagram.program().metric(metric).map(|metric| diagram::Bound {
                 metric,
                 low: *low,
                 high: *high,
@@ -380,7 +398,7 @@ impl Diagram {
         mut valid: PyReadwriteArray1<'py, bool>,
         threads: Option<usize>,
     ) -> PyResult<()> {
-        let metrics = metric_positions(py, &metrics)?;
+        let metrics = metric_positions(py, self.diagram.program(), &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;
         let mut totals = totals;
@@ -409,7 +427,7 @@ impl Diagram {
         mut shapes: PyReadwriteArray3<'py, i64>,
         threads: Option<usize>,
     ) -> PyResult<()> {
-        let metrics = metric_positions(py, &metrics)?;
+        let metrics = metric_positions(py, self.diagram.program(), &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;
         let mut totals = totals;

@@ -7,12 +7,13 @@
 mod arrays;
 mod convert;
 mod diagram;
+mod outside;
 mod program;
 
 use crate::layers::{Arity, Domain, KINDS};
-use crate::space::Program;
+use crate::space::BUILT_IN;
 use crate::{Error, ErrorKind};
-use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -28,6 +29,13 @@ fn raise(py: Python<'_>, error: Error) -> PyErr {
         ErrorKind::Overflow => "CountOverflowError",
         ErrorKind::Limit => "LimitError",
         ErrorKind::Interrupted => return PyKeyboardInterrupt::new_err(()),
+        ErrorKind::Callback => {
+            let cause = error.cause.as_ref().and_then(|cause| cause.0.downcast_ref::<PyErr>());
+            return cause.map_or_else(
+                || PyRuntimeError::new_err(error.message.clone()),
+                |raised| raised.clone_ref(py),
+            );
+        }
     };
     let exception = || -> PyResult<PyErr> {
         let module = ERRORS.get_or_try_init(py, || py.import("archbudget.errors").map(Bound::unbind))?;
@@ -112,7 +120,7 @@ fn layer_parameters() -> Vec<(&'static str, Vec<Parameter>)> {
     };
     KINDS
         .iter()
-        .map(|kind| (kind.name, kind.parameters.iter().map(parameter).collect()))
+        .map(|kind| (&*kind.name, kind.parameters.iter().map(parameter).collect()))
         .collect()
 }
 
@@ -124,14 +132,17 @@ fn layer_purpose(py: Python<'_>, kind: &str) -> PyResult<&'static str> {
         .map_err(|error| raise(py, error))
 }
 
-/// The metrics: for each its name, and how its values join (`"sum"` or `"max"`).
+/// The metrics of every space: for each its name, and how its values join (`"sum"` or `"max"`).
 #[pyfunction]
-fn metrics() -> Vec<(&'static str, &'static str)> {
-    let combine = |metric: crate::space::Metric| match metric.combine {
+fn metrics() -> Vec<(String, &'static str)> {
+    let combine = |metric: &crate::space::Metric| match metric.combine {
         crate::space::Combine::Sum => "sum",
         crate::space::Combine::Max => "max",
     };
-    Program::METRICS.map(|metric| (metric.name, combine(metric))).to_vec()
+    let metrics = BUILT_IN.iter();
+    metrics
+        .map(|metric| (metric.name.to_string(), combine(metric)))
+        .collect()
 }
 
 /// The engine of archbudget; use the package, not this module.

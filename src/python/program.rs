@@ -1,13 +1,15 @@
 //! Building a program from Python.
 
 use super::convert::{arguments, number};
+use super::outside::{PyMeasure, PyRule};
 use super::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
 use crate::layers::Kind;
-use crate::space::{self, Atom, Expr, Settings, Tensor};
+use crate::space::{self, Atom, Combine, Expr, Metric, Settings, Tensor};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::sync::Arc;
 
 /// A guard: pairs of a decision and, for each of its values, whether the condition holds.
 type Guard = Vec<(usize, Vec<bool>)>;
@@ -25,9 +27,17 @@ pub(super) struct Program {
 
 #[pymethods]
 impl Program {
+    /// `metrics` are those from outside, by name, and whether the largest value counts rather than the sum; `measure`
+    /// gives a value for each of them, for a `LayerTrace`.
     #[new]
-    #[pyo3(signature = (*, bytes_per_weight, bytes_per_activation))]
-    fn new(py: Python<'_>, bytes_per_weight: i64, bytes_per_activation: i64) -> PyResult<Self> {
+    #[pyo3(signature = (*, bytes_per_weight, bytes_per_activation, metrics=vec![], measure=None))]
+    fn new(
+        py: Python<'_>,
+        bytes_per_weight: i64,
+        bytes_per_activation: i64,
+        metrics: Vec<(String, bool)>,
+        measure: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
         for (name, bytes) in [
             ("bytes_per_weight", bytes_per_weight),
             ("bytes_per_activation", bytes_per_activation),
@@ -43,9 +53,14 @@ impl Program {
             bytes_per_weight,
             bytes_per_activation,
         };
-        Ok(Self {
-            program: space::Program::new(settings),
-        })
+        let mut program = space::Program::new(settings);
+        if let Some(measure) = measure {
+            let combine = |max| if max { Combine::Max } else { Combine::Sum };
+            let metrics = metrics.into_iter().map(|(name, max)| Metric::new(name, combine(max)));
+            let measured = program.measure(metrics.collect(), Arc::new(PyMeasure::new(measure)));
+            measured.map_err(|error| raise(py, error))?;
+        }
+        Ok(Self { program })
     }
 
     /// Adds a decision with this many values and returns its position.
@@ -70,6 +85,44 @@ impl Program {
             self.program.layer(name, kind, args, trainable)
         };
         add().map_err(|error| raise(py, error))
+    }
+
+    /// Adds a layer by a function from outside, which takes the integers that `args` come to and the shapes of the
+    /// inputs, and returns the output shape, trainable and other weights and multiply-accumulates, or why it refuses.
+    #[pyo3(signature = (name, kind, args, trainable, *, function, least, most, in_place))]
+    #[allow(clippy::too_many_arguments)] // They are keywords in Python.
+    fn outside_layer(
+        &mut self,
+        py: Python<'_>,
+        name: &str,
+        kind: String,
+        args: Vec<Bound<'_, PyAny>>,
+        trainable: bool,
+        function: Py<PyAny>,
+        least: usize,
+        most: Option<usize>,
+        in_place: bool,
+    ) -> PyResult<usize> {
+        let most = most.unwrap_or(usize::MAX);
+        let kind = Kind::outside(kind, (least, most), in_place, Arc::new(PyRule::new(function)));
+        let mut add = || {
+            let args = args.iter().map(number).collect::<crate::Result<_>>()?;
+            self.program.layer(name, &kind, args, trainable)
+        };
+        add().map_err(|error| raise(py, error))
+    }
+
+    /// Says of a layer how many bits its weights take, and which decisions only metrics from outside look at.
+    #[pyo3(signature = (layer, bits, notes))]
+    fn annotate(
+        &mut self,
+        py: Python<'_>,
+        layer: usize,
+        bits: Option<&Bound<'_, PyAny>>,
+        notes: Vec<usize>,
+    ) -> PyResult<()> {
+        let annotate = || self.program.annotate(layer, bits.map(number).transpose()?, notes);
+        annotate().map_err(|error| raise(py, error))
     }
 
     /// Applies a layer to tensors and returns the tensor that it writes.
@@ -144,7 +197,7 @@ pub(super) fn check_layer(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) 
         if args.iter().all(|arg| matches!(arg, Expr::Constant(_))) {
             // The shapes are not known here, but the program refuses what no shape can mend.
             space::Program::new(Settings::default())
-                .layer(kind.name, kind, args, true)
+                .layer(&kind.name, kind, args, true)
                 .map(|_| ())
         } else {
             Ok(())

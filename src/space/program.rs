@@ -1,10 +1,12 @@
 //! The program: decisions, layers and steps, checked once when it is built.
 
 use super::expr::Expr;
+use super::measure::{Measure, Measures};
 use crate::layers::{Kind, MAX_RANK, Shape};
 use crate::{Error, Result};
 use rustc_hash::FxHashMap;
-use std::sync::OnceLock;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 /// An open choice: a name and how many values it has. What the values are is known to the expressions that read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,11 +85,15 @@ pub struct Layer {
     /// Its unique name.
     pub name: String,
     /// Its rule.
-    pub kind: &'static Kind,
+    pub kind: Arc<Kind>,
     /// The values of the rule's parameters, flattened.
     pub args: Vec<Expr>,
     /// Whether training changes its weights; if not, all of them count as non-trainable.
     pub trainable: bool,
+    /// The bits of one of its weights, where they are not those of the settings.
+    pub bits: Option<Expr>,
+    /// Decisions that touch neither its shape nor its cost, but that metrics from outside may look at.
+    pub notes: Vec<usize>,
     /// Where its weights are remembered, if several steps apply it: they are counted once.
     pub(super) shared: Option<usize>,
 }
@@ -102,13 +108,31 @@ pub enum Combine {
 }
 
 /// A quantity that is counted for every network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How its values join.
     pub combine: Combine,
 }
+
+impl Metric {
+    const fn built_in(name: &'static str, combine: Combine) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            combine,
+        }
+    }
+}
+
+/// The metrics that every program counts, before any from outside.
+pub static BUILT_IN: [Metric; 5] = [
+    Metric::built_in("params", Combine::Sum),
+    Metric::built_in("trainable_params", Combine::Sum),
+    Metric::built_in("macs", Combine::Sum),
+    Metric::built_in("weight_bytes", Combine::Sum),
+    Metric::built_in("peak_activation_bytes", Combine::Max),
+];
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +160,8 @@ pub struct Program {
     pub(crate) steps: Vec<Step>,
     pub(crate) tensors: usize,
     pub(crate) settings: Settings,
+    metrics: Vec<Metric>,
+    pub(super) measures: Option<Measures>,
     /// How many layers are applied by more than one step.
     pub(super) shared: usize,
     /// For each tensor, the steps that read it, ascending.
@@ -153,30 +179,6 @@ pub struct Program {
 }
 
 impl Program {
-    /// The metrics that every program counts, in the order of all cost vectors.
-    pub const METRICS: [Metric; 5] = [
-        Metric {
-            name: "params",
-            combine: Combine::Sum,
-        },
-        Metric {
-            name: "trainable_params",
-            combine: Combine::Sum,
-        },
-        Metric {
-            name: "macs",
-            combine: Combine::Sum,
-        },
-        Metric {
-            name: "weight_bytes",
-            combine: Combine::Sum,
-        },
-        Metric {
-            name: "peak_activation_bytes",
-            combine: Combine::Max,
-        },
-    ];
-
     /// An empty program.
     pub fn new(settings: Settings) -> Self {
         Self {
@@ -185,6 +187,8 @@ impl Program {
             steps: Vec::new(),
             tensors: 0,
             settings,
+            metrics: BUILT_IN.to_vec(),
+            measures: None,
             shared: 0,
             readers: Vec::new(),
             writer: Vec::new(),
@@ -205,18 +209,43 @@ impl Program {
         &self.layers
     }
 
+    /// What is counted for every network, in the order of all cost vectors.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.metrics
+    }
+
+    /// How the values of a metric join.
+    pub(crate) fn combine(&self, metric: usize) -> Combine {
+        self.metrics[metric].combine
+    }
+
     /// The position of the metric of this name.
     ///
     /// # Errors
     /// `Argument` where there is none.
-    pub fn metric(name: &str) -> Result<usize> {
-        Self::METRICS
+    pub fn metric(&self, name: &str) -> Result<usize> {
+        self.metrics
             .iter()
             .position(|metric| metric.name == name)
             .ok_or_else(|| {
-                let known: Vec<_> = Self::METRICS.iter().map(|metric| metric.name).collect();
+                let known: Vec<_> = self.metrics.iter().map(|metric| &*metric.name).collect();
                 Error::argument(format!("unknown metric '{name}'; the metrics are {}", known.join(", ")))
             })
+    }
+
+    /// Adds metrics that a function gives, layer by layer; once for each distinct layer.
+    ///
+    /// # Errors
+    /// `Argument` for a name that is taken.
+    pub fn measure(&mut self, metrics: Vec<Metric>, measure: Arc<dyn Measure>) -> Result<()> {
+        for metric in metrics {
+            if self.metrics.iter().any(|known| known.name == metric.name) {
+                return Err(Error::argument(format!("two metrics are named '{}'", metric.name)));
+            }
+            self.metrics.push(metric);
+        }
+        self.measures = Some(Measures::new(measure));
+        Ok(())
     }
 
     /// Adds a decision and returns its position.
@@ -245,7 +274,7 @@ impl Program {
     ///
     /// # Errors
     /// `Argument` if a hyperparameter has a value that its rule never takes, or the numbers are too many or too few.
-    pub fn layer(&mut self, name: &str, kind: &'static Kind, args: Vec<Expr>, trainable: bool) -> Result<usize> {
+    pub fn layer(&mut self, name: &str, kind: &Kind, args: Vec<Expr>, trainable: bool) -> Result<usize> {
         let place = |message: String| Error::argument(format!("layer '{name}' ({}): {message}", kind.name));
         let owners: Vec<_> = kind.owners(args.len()).collect();
         if owners.len() != args.len() {
@@ -277,12 +306,38 @@ impl Program {
         }
         self.layers.push(Layer {
             name: name.to_owned(),
-            kind,
+            kind: Arc::new(kind.clone()),
             args,
             trainable,
+            bits: None,
+            notes: Vec::new(),
             shared: None,
         });
         Ok(self.layers.len() - 1)
+    }
+
+    /// Says of a layer that is not applied yet how many bits its weights take, and what else metrics from outside may
+    /// look at.
+    ///
+    /// # Errors
+    /// `Argument` for fewer than one bit, or a layer that is not there.
+    pub fn annotate(&mut self, layer: usize, bits: Option<Expr>, notes: Vec<usize>) -> Result<()> {
+        let Some(known) = self.layers.get_mut(layer) else {
+            return Err(Error::argument(format!("there is no layer {layer}")));
+        };
+        let values = match &bits {
+            Some(Expr::Constant(bits)) => std::slice::from_ref(bits),
+            Some(Expr::Lookup { values, .. }) => values,
+            _ => &[],
+        };
+        if let Some(wrong) = values.iter().find(|&&bits| bits < 1) {
+            return Err(Error::argument(format!(
+                "layer '{}' ({}): weight_bits must be an integer >= 1, not {wrong}",
+                known.name, known.kind.name
+            )));
+        }
+        (known.bits, known.notes) = (bits, notes);
+        Ok(())
     }
 
     /// Applies a layer to tensors and returns its output.
@@ -364,13 +419,20 @@ impl Program {
         {
             let mut visit = |expr: &Expr| expr.visit(&mut |decision, size| reads.push((decision, size)));
             match &action {
-                Action::Layer { layer, .. } => self.layers[*layer].args.iter().for_each(&mut visit),
+                Action::Layer { layer, .. } => {
+                    let layer = &self.layers[*layer];
+                    layer.args.iter().chain(&layer.bits).for_each(&mut visit);
+                }
                 Action::Require { condition, .. } => visit(condition),
                 Action::Alias { .. } | Action::Read { .. } => {}
             }
         }
         match &action {
-            Action::Layer { inputs, .. } => sources.extend(inputs),
+            Action::Layer { layer, inputs, .. } => {
+                sources.extend(inputs);
+                let size = |note: usize| self.decisions.get(note).map_or(0, |read| read.size);
+                reads.extend(self.layers[*layer].notes.iter().map(|&note| (note, size(note))));
+            }
             Action::Alias { from, .. } => sources.push(*from),
             Action::Read { decision } => {
                 reads.push((*decision, self.decisions.get(*decision).map_or(0, |read| read.size)));
@@ -482,6 +544,9 @@ impl Program {
             1 => format!(" on input shape {}", shapes[0]),
             _ => format!(" on input shapes {}", shapes.join(", ")),
         };
+        if kind.opaque {
+            return format!("{place}{input}: {reason}");
+        }
         format!("{place}{input}: {reason}. Arguments: {}", kind.show(args))
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) cost: Vec<i64>,
     args: Vec<i64>,
     inputs: Vec<Shape>,
+    /// What the layer that is applied costs.
+    own: Vec<i64>,
 }
 
 const UNBUILT: i64 = -1;
@@ -67,7 +69,7 @@ impl State {
 }
 
 /// Where a run stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// A step needs a decision that is open.
     Open { step: usize, decision: usize },
@@ -84,6 +86,10 @@ pub struct LayerTrace {
     pub layer: usize,
     /// The values of its hyperparameters, flattened.
     pub args: Vec<i64>,
+    /// The bits of one of its weights.
+    pub bits: i64,
+    /// The indices of the decisions that only metrics from outside look at.
+    pub notes: Vec<u32>,
     /// The tensors that it read.
     pub inputs: Vec<Tensor>,
     /// Their shapes.
@@ -118,14 +124,16 @@ pub struct Trace {
 }
 
 /// What a run shows of each layer that it applies.
+#[derive(Clone, Copy)]
 pub(crate) struct Applied<'a> {
     pub(crate) layer: usize,
     pub(crate) args: &'a [i64],
+    pub(crate) bits: i64,
     pub(crate) inputs: &'a [Tensor],
     pub(crate) input_shapes: &'a [Shape],
     pub(crate) output: Tensor,
     pub(crate) output_shape: Shape,
-    pub(crate) cost: [i64; Program::METRICS.len()],
+    pub(crate) cost: &'a [i64],
     pub(crate) reused: bool,
 }
 
@@ -137,14 +145,15 @@ impl Program {
             origins: (0..self.tensors).map(Tensor).collect(),
             chosen: vec![OPEN; self.decisions.len()],
             built: vec![UNBUILT; self.shared],
-            cost: vec![0; Self::METRICS.len()],
+            cost: vec![0; self.metrics().len()],
             args: Vec::new(),
             inputs: Vec::new(),
+            own: Vec::new(),
         }
     }
 
     /// Runs from a step on, and shows each layer as it is applied.
-    pub(crate) fn run(&self, state: &mut State, from: usize, mut show: impl FnMut(&Applied<'_>)) -> Outcome {
+    pub(crate) fn run(&self, state: &mut State, from: usize, mut show: impl FnMut(&Applied<'_>, &[u32])) -> Outcome {
         for (number, step) in self.steps.iter().enumerate().skip(from) {
             match Self::holds(step, state) {
                 Err(decision) => return Outcome::Open { step: number, decision },
@@ -186,7 +195,7 @@ impl Program {
         number: usize,
         step: &Step,
         state: &mut State,
-        show: &mut impl FnMut(&Applied<'_>),
+        show: &mut impl FnMut(&Applied<'_>, &[u32]),
     ) -> std::result::Result<(), Refusal> {
         match &step.action {
             Action::Alias { from, to } => state.set_tensor(*to, state.shape(*from)?, state.origin(*from)),
@@ -210,16 +219,18 @@ impl Program {
         inputs: &[Tensor],
         output: Tensor,
         state: &mut State,
-        show: &mut impl FnMut(&Applied<'_>),
+        show: &mut impl FnMut(&Applied<'_>, &[u32]),
     ) -> std::result::Result<(), Refusal> {
         let super::Layer {
             kind,
             args,
             trainable,
+            bits,
             shared,
             ..
         } = &self.layers[layer];
         let mut values = std::mem::take(&mut state.args);
+        let mut own = std::mem::take(&mut state.own);
         values.clear();
         state.inputs.clear();
         let result = (|| {
@@ -240,10 +251,20 @@ impl Program {
                 }
                 values.push(value);
             }
-            let output_shape = (kind.output)(&values, &state.inputs)?;
-            let cost = (kind.cost)(&values, &state.inputs, &output_shape);
+            let output_shape = kind.output(&values, &state.inputs)?;
+            let cost = kind.cost(&values, &state.inputs, &output_shape);
             let cost = if *trainable { cost } else { cost.frozen() };
-            let mut own = self.price(number, kind.in_place, output_shape, &cost, state)?;
+            let bits = match bits {
+                Some(bits) => bits.value(state)?,
+                None => self.settings.bytes_per_weight.saturating_mul(8),
+            };
+            if bits < 1 {
+                return Err(Refusal::new(
+                    "an expression gives {} where weight_bits cannot take it",
+                    [bits],
+                ));
+            }
+            self.price(number, kind.in_place, output_shape, &cost, bits, state, &mut own)?;
             let weights = own[0];
             let mut reused = false;
             if let Some(slot) = *shared {
@@ -260,27 +281,78 @@ impl Program {
                     }
                 }
             }
-            for ((total, own), metric) in state.cost.iter_mut().zip(own).zip(Self::METRICS) {
+            let applied = Applied {
+                layer,
+                args: &values,
+                bits,
+                inputs,
+                input_shapes: &state.inputs,
+                output,
+                output_shape,
+                cost: &[],
+                reused,
+            };
+            if let Some(measures) = &self.measures {
+                let measured = {
+                    let applied = Applied { cost: &own, ..applied };
+                    let key = self.key_of(&applied, &state.chosen);
+                    measures.values(&key, kind, || self.layer_trace(&applied, &state.chosen))
+                };
+                own.extend_from_slice(&measured.map_err(Refusal::failed)?);
+                if own.contains(&i64::MAX) {
+                    return Err(Refusal::overflow());
+                }
+            }
+            for ((total, &own), metric) in state.cost.iter_mut().zip(&own).zip(self.metrics()) {
                 *total = match metric.combine {
                     Combine::Sum => total.checked_add(own).ok_or_else(Refusal::overflow)?,
                     Combine::Max => (*total).max(own),
                 };
             }
+            show(&Applied { cost: &own, ..applied }, &state.chosen);
             state.set_tensor(output, output_shape, output);
-            show(&Applied {
-                layer,
-                args: &values,
-                inputs,
-                input_shapes: &state.inputs,
-                output,
-                output_shape,
-                cost: own,
-                reused,
-            });
             Ok(())
         })();
-        state.args = values;
+        (state.args, state.own) = (values, own);
         result
+    }
+
+    /// All that metrics from outside are told of a layer.
+    fn key_of(&self, applied: &Applied<'_>, chosen: &[u32]) -> Vec<i64> {
+        let mut key = vec![applied.layer as i64, applied.bits, i64::from(applied.reused)];
+        key.extend_from_slice(applied.args);
+        key.extend_from_slice(applied.cost);
+        let notes = self.layers[applied.layer].notes.iter();
+        key.extend(notes.map(|&note| i64::from(chosen[note])));
+        for shape in applied.input_shapes.iter().chain([&applied.output_shape]) {
+            key.push(shape.rank() as i64);
+            key.extend_from_slice(shape);
+        }
+        key
+    }
+
+    /// A layer as it was applied, with its formulas.
+    fn layer_trace(&self, applied: &Applied<'_>, chosen: &[u32]) -> LayerTrace {
+        let layer = &self.layers[applied.layer];
+        let formulas = layer
+            .kind
+            .explain(applied.args, applied.input_shapes, &applied.output_shape);
+        let formulas = if layer.trainable { formulas } else { formulas.frozen() };
+        LayerTrace {
+            layer: applied.layer,
+            args: applied.args.to_vec(),
+            bits: applied.bits,
+            notes: layer.notes.iter().map(|&note| chosen[note]).collect(),
+            inputs: applied.inputs.to_vec(),
+            input_shapes: applied.input_shapes.to_vec(),
+            output: applied.output,
+            output_shape: applied.output_shape,
+            cost: applied.cost.to_vec(),
+            reused: applied.reused,
+            trainable: formulas.trainable,
+            non_trainable: formulas.non_trainable,
+            macs: formulas.macs,
+        }
     }
 
     /// The tensors written before a step that it or a later one may read, in some state.
@@ -349,17 +421,20 @@ impl Program {
         })
     }
 
-    /// The value of each metric for one layer.
+    /// The value of each built-in metric for one layer.
+    #[allow(clippy::too_many_arguments)] // They are what a layer is priced by.
     fn price(
         &self,
         number: usize,
         in_place: bool,
         output: Shape,
         cost: &crate::layers::Cost<crate::layers::Count>,
+        bits: i64,
         state: &State,
-    ) -> std::result::Result<[i64; Self::METRICS.len()], Refusal> {
+        own: &mut Vec<i64>,
+    ) -> std::result::Result<(), Refusal> {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
-        let weight_bytes = params.saturating_mul(self.settings.bytes_per_weight);
+        let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
         let elements = |shape: Shape| shape.elements().unwrap_or(i64::MAX);
         // Second names take no memory of their own.
         let mut seen: Vec<Tensor> = Vec::new();
@@ -375,11 +450,12 @@ impl Program {
             alive = alive.saturating_add(elements(output));
         }
         let peak = alive.saturating_mul(self.settings.bytes_per_activation);
-        let own = [params, cost.trainable.0, cost.macs.0, weight_bytes, peak];
+        own.clear();
+        own.extend([params, cost.trainable.0, cost.macs.0, weight_bytes, peak]);
         if own.contains(&i64::MAX) {
             return Err(Refusal::overflow());
         }
-        Ok(own)
+        Ok(())
     }
 
     /// The network of one candidate, layer by layer.
@@ -399,27 +475,8 @@ impl Program {
         }
         let mut layers = Vec::new();
         let mut state = self.start();
-        let outcome = self.follow(&mut state, choices, |applied| {
-            let kind = self.layers[applied.layer].kind;
-            let formulas = (kind.explain)(applied.args, applied.input_shapes, &applied.output_shape);
-            let formulas = if self.layers[applied.layer].trainable {
-                formulas
-            } else {
-                formulas.frozen()
-            };
-            layers.push(LayerTrace {
-                layer: applied.layer,
-                args: applied.args.to_vec(),
-                inputs: applied.inputs.to_vec(),
-                input_shapes: applied.input_shapes.to_vec(),
-                output: applied.output,
-                output_shape: applied.output_shape,
-                cost: applied.cost.to_vec(),
-                reused: applied.reused,
-                trainable: formulas.trainable,
-                non_trainable: formulas.non_trainable,
-                macs: formulas.macs,
-            });
+        let outcome = self.follow(&mut state, choices, |applied, chosen| {
+            layers.push(self.layer_trace(applied, chosen));
         })?;
         if let Outcome::Refused { step, refusal } = outcome {
             return Err(self.error(step, &refusal, &state));
@@ -441,7 +498,7 @@ impl Program {
         &self,
         state: &mut State,
         choices: &[u32],
-        mut show: impl FnMut(&Applied<'_>),
+        mut show: impl FnMut(&Applied<'_>, &[u32]),
     ) -> Result<Outcome> {
         let mut from = 0;
         loop {
@@ -465,6 +522,9 @@ impl Program {
 
     /// Why a step refused, in one line. `state` is the one it refused in.
     pub(crate) fn error(&self, step: usize, refusal: &Refusal, state: &State) -> Error {
+        if let Some(failure) = refusal.failure() {
+            return failure.clone();
+        }
         let kind = if refusal.is_overflow() {
             ErrorKind::Overflow
         } else {

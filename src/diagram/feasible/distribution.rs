@@ -6,7 +6,7 @@ use super::graph::Graph;
 use super::number::Number;
 use crate::diagram::optimize::join;
 use crate::diagram::{Diagram, Interrupt, ROOT};
-use crate::space::{Combine, Program};
+use crate::space::Combine;
 use crate::{Error, Result};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
@@ -100,7 +100,7 @@ impl Diagram {
     ) -> Result<Distribution> {
         let terminal = graph.terminal();
         let nodes = terminal as usize + 1;
-        let combine = Program::METRICS[metric].combine;
+        let combine = self.program().combine(metric);
         let (mut offset, mut unit) = (self.base()[metric], 1);
         if combine == Combine::Sum {
             let (least, divisor) = graph.simplify(&mut costs);

@@ -8,8 +8,7 @@ use super::{Answer, AnyTable, Feasible};
 use crate::diagram::optimize::join;
 use crate::diagram::parallel::{Workers, work_off};
 use crate::diagram::sample::{BLOCK, Index, below, blocks, stream};
-use crate::diagram::{Interrupt, METRICS, ROOT};
-use crate::space::Program;
+use crate::diagram::{Interrupt, ROOT};
 use crate::{Error, ErrorKind, Result};
 use num_bigint::BigUint;
 use num_traits::Zero;
@@ -188,12 +187,11 @@ impl Feasible {
 
     /// Whether a candidate, by its nodes and arcs, keeps all bounds.
     fn keeps(&self, graph: &Graph, path: &[(u32, usize)]) -> bool {
-        let mut total = [0; METRICS];
-        total.copy_from_slice(self.diagram.base());
+        let mut total = self.diagram.base().to_vec();
         let mut reader = self.diagram.reader();
         for &(node, arc) in path {
             let cost = reader.arc(node, graph.arcs[arc].label as usize).cost;
-            for ((total, &cost), metric) in total.iter_mut().zip(cost).zip(Program::METRICS) {
+            for ((total, &cost), metric) in total.iter_mut().zip(cost).zip(self.diagram.program().metrics()) {
                 *total = join(metric.combine, *total, cost);
             }
         }

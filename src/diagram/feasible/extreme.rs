@@ -6,7 +6,7 @@ use super::table::Table;
 use super::{Answer, AnyTable, Feasible};
 use crate::diagram::optimize::join;
 use crate::diagram::{Interrupt, ROOT};
-use crate::space::Program;
+use crate::space::Combine;
 use crate::{Error, ErrorKind, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -54,12 +54,13 @@ impl Feasible {
             return Ok(Some(choices));
         }
         let values = graph.values(&self.diagram, metric, interrupt)?;
+        let combine = self.diagram.program().combine(metric);
         let path = match answer {
             Answer { rounded: Some(_), .. } => self.search_extreme(graph, &values, metric, end, interrupt)?,
             Answer { table, .. } => match table {
-                AnyTable::Narrow(table) => table.extreme(&values, metric, end, interrupt)?,
-                AnyTable::Wide(table) => table.extreme(&values, metric, end, interrupt)?,
-                AnyTable::Big(table) => table.extreme(&values, metric, end, interrupt)?,
+                AnyTable::Narrow(table) => table.extreme(&values, combine, end, interrupt)?,
+                AnyTable::Wide(table) => table.extreme(&values, combine, end, interrupt)?,
+                AnyTable::Big(table) => table.extreme(&values, combine, end, interrupt)?,
             },
         };
         let Some(path) = path else { return Ok(None) };
@@ -79,7 +80,7 @@ impl Feasible {
         end: End,
         interrupt: Interrupt<'_>,
     ) -> Result<Option<Vec<(u32, usize)>>> {
-        let combine = Program::METRICS[metric].combine;
+        let combine = self.diagram.program().combine(metric);
         let nodes = graph.terminal() as usize + 1;
         let mut best = vec![0; nodes];
         for node in (0..graph.terminal()).rev() {
@@ -183,13 +184,12 @@ impl<N: Number> Table<N> {
     fn extreme(
         &self,
         values: &[i64],
-        metric: usize,
+        combine: Combine,
         end: End,
         interrupt: Interrupt<'_>,
     ) -> Result<Option<Vec<(u32, usize)>>> {
         let graph = &self.cells.graph;
         let terminal = graph.terminal();
-        let combine = Program::METRICS[metric].combine;
         let worst = match end {
             End::Smallest => i64::MAX,
             End::Largest => i64::MIN,

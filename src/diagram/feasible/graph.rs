@@ -7,7 +7,7 @@
 
 use super::Bound;
 use crate::diagram::{DEAD, Diagram, Fixed, Interrupt, ROOT};
-use crate::space::{Combine, Program};
+use crate::space::Combine;
 use crate::{Error, ErrorKind, Result};
 use num_integer::Integer;
 
@@ -443,6 +443,8 @@ struct Raw<'a> {
     /// For each node and bound, the least and the most that a prefix comes to.
     so_far: Vec<(i64, i64)>,
     counted: Vec<Counted>,
+    /// What a prefix comes to behind the arc that is looked at, by bound.
+    found: Vec<(i64, i64)>,
 }
 
 impl<'a> Raw<'a> {
@@ -456,11 +458,12 @@ impl<'a> Raw<'a> {
                 .collect::<Result<_>>()?,
             so_far: vec![NONE; (diagram.terminal() as usize + 1) * (bounds.len() + 1)],
             counted: Vec::new(),
+            found: Vec::new(),
         };
         for (place, &Bound { metric, low, high }) in bounds.iter().enumerate() {
             let base = diagram.base()[metric];
             raw.so_far[place] = (base, base);
-            match Program::METRICS[metric].combine {
+            match diagram.program().combine(metric) {
                 Combine::Sum => raw.counted.push(Counted {
                     metric,
                     low: low.saturating_sub(base),
@@ -495,7 +498,7 @@ impl<'a> Raw<'a> {
         let so_far = &self.so_far[node as usize * self.stride()..];
         let mut ranges = self.bounds.iter().zip(&self.extremes).zip(so_far);
         ranges.all(|((bound, extremes), &(least, most))| {
-            let combine = Program::METRICS[bound.metric].combine;
+            let combine = self.diagram.program().combine(bound.metric);
             let join = |a, b| crate::diagram::optimize::join(combine, a, b);
             let (smallest, largest) = (extremes.smallest[node as usize], extremes.largest[node as usize]);
             largest >= 0 && join(least, smallest) <= bound.high && join(most, largest) >= bound.low
@@ -506,9 +509,9 @@ impl<'a> Raw<'a> {
     fn spread(&mut self, from: u32, to: u32, cost: &[i64]) -> bool {
         let stride = self.stride();
         let (before, after) = (from as usize * stride, to as usize * stride);
-        let mut found = [NONE; crate::diagram::METRICS + 1];
+        self.found.clear();
         for (place, (bound, extremes)) in self.bounds.iter().zip(&self.extremes).enumerate() {
-            let combine = Program::METRICS[bound.metric].combine;
+            let combine = self.diagram.program().combine(bound.metric);
             let join = |a, b| crate::diagram::optimize::join(combine, a, b);
             let (least, most) = self.so_far[before + place];
             let (least, most) = (join(least, cost[bound.metric]), join(most, cost[bound.metric]));
@@ -519,11 +522,10 @@ impl<'a> Raw<'a> {
             if combine == Combine::Max && cost[bound.metric] > bound.high {
                 return false;
             }
-            found[place] = (least, most);
+            self.found.push((least, most));
         }
-        found[stride - 1] = (0, 0);
-        debug_assert_eq!(self.diagram.base().len(), crate::diagram::METRICS);
-        for (place, found) in found[..stride].iter().enumerate() {
+        self.found.push((0, 0));
+        for (place, found) in self.found.iter().enumerate() {
             let known = &mut self.so_far[after + place];
             *known = (known.0.min(found.0), known.1.max(found.1));
         }

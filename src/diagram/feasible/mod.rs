@@ -24,7 +24,6 @@ mod write;
 
 use super::parallel::{Workers, default_threads};
 use super::{Diagram, Interrupt, ROOT};
-use crate::space::Program;
 use crate::{Error, ErrorKind, Result};
 use axis::{Effort, Rounding};
 use composite::Composites;
@@ -229,7 +228,7 @@ impl Feasible {
             if bounds[..position].iter().any(|other| other.metric == bound.metric) {
                 return Err(Error::argument(format!(
                     "{} is bounded twice",
-                    Program::METRICS[bound.metric].name
+                    diagram.program().metrics()[bound.metric].name
                 )));
             }
         }

@@ -1,0 +1,63 @@
+//! Metrics from outside: functions of one layer, asked once for each distinct layer.
+
+use super::program::{Combine, Metric};
+use super::run::LayerTrace;
+use crate::Result;
+use crate::layers::Kind;
+use rustc_hash::FxHashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+/// Gives the value of each metric from outside for one layer.
+pub trait Measure: fmt::Debug + Send + Sync {
+    /// One value for each metric, at least 0 and below 2^63 - 1.
+    ///
+    /// What it is told of the tensors' numbers is that of the first layer like it.
+    ///
+    /// # Errors
+    /// Whatever ends the work.
+    fn values(&self, kind: &Kind, layer: &LayerTrace) -> Result<Vec<i64>>;
+}
+
+/// What is known of layers, by all that a function is told of one.
+type Known = FxHashMap<Box<[i64]>, Arc<[i64]>>;
+
+/// The metrics from outside, and what they came to so far.
+#[derive(Debug, Clone)]
+pub(super) struct Measures {
+    pub(super) measure: Arc<dyn Measure>,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Measures {
+    pub(super) fn new(measure: Arc<dyn Measure>) -> Self {
+        Self {
+            measure,
+            known: Arc::default(),
+        }
+    }
+
+    /// The values for a layer, by a key of all that is told of it; `layer` makes it if it is met for the first time.
+    pub(super) fn values(&self, key: &[i64], kind: &Kind, layer: impl FnOnce() -> LayerTrace) -> Result<Arc<[i64]>> {
+        // A function is never called under the lock: it may itself wait for a thread that asks.
+        let known = self.known.lock().ok().and_then(|known| known.get(key).cloned());
+        if let Some(values) = known {
+            return Ok(values);
+        }
+        let values: Arc<[i64]> = self.measure.values(kind, &layer())?.into();
+        if let Ok(mut known) = self.known.lock() {
+            known.insert(key.into(), Arc::clone(&values));
+        }
+        Ok(values)
+    }
+}
+
+impl Metric {
+    /// A metric of this name.
+    pub fn new(name: impl Into<std::borrow::Cow<'static, str>>, combine: Combine) -> Self {
+        Self {
+            name: name.into(),
+            combine,
+        }
+    }
+}
