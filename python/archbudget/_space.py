@@ -26,7 +26,7 @@ from archbudget._expressions import as_condition, as_written
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
-from archbudget.layers._structure import BlockLike, as_block
+from archbudget.layers._structure import BlockLike, Sequential
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -493,19 +493,17 @@ def _graph(
     inputs: TensorLike | Sequence[TensorLike] | None,
     outputs: Tensor | Sequence[Tensor] | None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The inputs and outputs of a description; a list is a graph without branches."""
+    """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
     if layers is not None:
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
             raise SpaceError(f"a space needs a list of layers, the first an Input, not {layers!r}")
         first, *rest = layers
         if not (isinstance(first, Layer) and first.kind == "Input"):
             raise SpaceError(f"the first layer of a space must be an Input, not {first!r}")
-        tensor = as_tensor(first)
-        for block in rest:
-            if isinstance(block, Layer) and block.kind == "Input":
-                raise SpaceError("a list of layers has one Input, at its start")
-            tensor = as_block(block)(tensor)
-        return [as_tensor(first)], [tensor]
+        if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
+            raise SpaceError("a list of layers has one Input, at its start")
+        row = Tensor(Sequential(layers), ())
+        return [row], [row]
     if inputs is None or outputs is None:
         raise SpaceError("a graph needs both its inputs and its outputs")
     sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]

@@ -18,6 +18,15 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
+A list is a row of layers, but `InputChoice` reads whichever of the named layers before it in its list a decision says;
+`n_chosen`, `merge` and the values of the decision are those of [`layers.InputChoice`][archbudget.layers.InputChoice]:
+
+```yaml
+  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: first}
+  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: second}
+  - InputChoice: {name: source, inputs: [first, second], n_chosen: [1, 2], merge: [Concatenate]}
+```
+
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
 the conditions `<= < == != >= > and or`.
 
@@ -78,7 +87,7 @@ from archbudget._expressions import (
 )
 from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, InputChoice, Layer, OneOf, Repeat, Require, Residual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,7 +99,7 @@ Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 Place = tuple[Union[str, int], ...]
 """Where something stands in a file: keys and positions, from the top."""
 
-STRUCTURES = ("OneOf", "Repeat", "Require", "Residual")
+STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual")
 
 
 @dataclass(frozen=True)
@@ -472,6 +481,14 @@ class _Reader:
             rows = {label: self._row((*place, "blocks", label), row) for label, row in blocks.items()}
             name = self._value((*place, "name"), args["name"])
             return self._make(place, lambda: OneOf(name, rows))
+        if kind == "InputChoice":
+            args = dict(self._arguments(place, given, {"name", "inputs"}, {"n_chosen", "merge"}))
+            args["name"] = self._value((*place, "name"), args["name"])
+            if "merge" in args:
+                args["merge"] = self._row((*place, "merge"), args["merge"])
+            if args["inputs"] is None:
+                raise _MisplacedError((*place, "inputs"), "must be a list of names of layers, not None")
+            return self._make(place, lambda: InputChoice(**args))
         if kind == "Residual":
             if isinstance(given, list):
                 return Residual(self._row(place, given))
@@ -676,10 +693,16 @@ def schema() -> dict[str, Any]:
 
     names = {"type": "array", "items": {"type": "string"}}
     blocks = {"type": "object", "additionalProperties": row}
+    number = {"type": "integer", "minimum": 1}
+    pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
     residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
     kinds: dict[str, Any] = {
         "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
+        "InputChoice": mapping(
+            {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name", "inputs"]
+        ),
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
     }

@@ -1,18 +1,21 @@
-"""Layers put together: in a row, one of several, several times, around a skip connection."""
+"""Layers put together: in a row, one of several, several times, around a skip connection, on chosen inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from math import comb
 from typing import TYPE_CHECKING, Any, Union
 
-from archbudget._expressions import Choice, Decision, Unbound, as_condition
+from archbudget._expressions import MOST_VALUES, Choice, Decision, Int, Unbound, as_condition
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer
 from archbudget.layers._layers import Add
 
 if TYPE_CHECKING:
-    from archbudget._expressions import Expression, Scope
+    from archbudget._expressions import Expression, Scalar, Scope
     from archbudget._program import Guard, Writer
+    from archbudget.layers._base import Tensor, TensorLike
 
 BlockLike = Union[Block, Sequence["BlockLike"]]
 """A block, or blocks in a row."""
@@ -43,8 +46,13 @@ class Sequential(Block):
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the blocks one after the other."""
-        for block in self.blocks:
+        named: dict[str, int] = {}
+        for position, block in enumerate(self.blocks):
+            if isinstance(block, InputChoice):
+                inputs = block.among(named, inputs if position == 0 else None)
             inputs = (block.write(writer, inputs, guard),)
+            if isinstance(block, Layer) and block.name is not None:
+                named[block.name] = inputs[0]
         if len(inputs) != 1:
             raise SpaceError(f"a row of no layers hands on one tensor, but {len(inputs)} were given")
         return inputs[0]
@@ -105,16 +113,21 @@ class OneOf(Block):
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each block that may be taken behind a guard, and a tensor where they meet."""
-        values = writer.values(self.decision)
-        meeting = writer.tensor()
-        writer.read(self.decision, guard)
-        for index, value in enumerate(values):
-            own = [*guard, writer.atom(self.decision, [other == index for other in range(len(values))])]
-            writer.alias(self.blocks[value].write(writer, inputs, own), meeting, own)
-        return meeting
+        return _branch(writer, self.decision, guard, lambda value, own: self.blocks[value].write(writer, inputs, own))
 
     def __repr__(self) -> str:
         return f"OneOf({self.decision.name!r}, {list(self.blocks)!r})"
+
+
+def _branch(writer: Writer, decision: Decision, guard: Guard, write: Callable[[Scalar, Guard], int], /) -> int:
+    """Writes something behind a guard for each value of a decision, and a tensor where they meet."""
+    values = writer.values(decision)
+    meeting = writer.tensor()
+    writer.read(decision, guard)
+    for index, value in enumerate(values):
+        own = [*guard, writer.atom(decision, [other == index for other in range(len(values))])]
+        writer.alias(write(value, own), meeting, own)
+    return meeting
 
 
 def _label(block: object, position: int) -> str:
@@ -122,6 +135,150 @@ def _label(block: object, position: int) -> str:
         return block.name
     kind = block.kind if isinstance(block, Layer) else "Sequential" if isinstance(block, list) else type(block).__name__
     return f"{position}_{kind}"
+
+
+class InputChoice(Block):
+    """One of several tensors, or some of them merged, by a decision: a node that picks what it reads.
+
+    It only chooses what is read: the layers that make a tensor which nobody chooses are still there, and counted. (A
+    Keras model has no place for them: `to_keras` leaves out what leads to no output.)
+
+    A choice of one tensor has the values 0, 1, ..., its position among the tensors. Any other choice has labels such as
+    `"0+2"`, first those of the fewest tensors, those of equally many in the order of their positions:
+    `"0"`, `"1"`, `"2"`, `"0+1"`, `"0+2"`, `"1+2"`, `"0+1+2"`.
+
+    Args:
+        name: The name of the decision, or the decision itself, over exactly these values.
+        n_chosen: How many tensors are read: a number, or the least and the most, or `None` for any but none.
+        merge: The layer, or block, that makes one tensor of several; by default `Add`. A tensor that is chosen alone is
+            handed on as it is, so what is to come in any case stands behind the choice.
+        inputs: In a list of layers, the names of the layers before it in the same list whose tensors it chooses among.
+            Without them it is called on a list of tensors.
+
+    Raises:
+        SpaceError: If `n_chosen` or `inputs` is none of these; and when a space is made, if there are fewer tensors, or
+            a given decision has other values.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> image = layers.Input((32, 32, 3))
+        >>> narrow = layers.Conv2D(8, 1, padding="same")(image)
+        >>> wide = layers.Conv2D(8, 5, padding="same")(narrow)
+        >>> source = ab.Int("source", 0, 1)
+        >>> x = layers.InputChoice(source)([narrow, wide])
+        >>> x = layers.Conv2D(16, 3, strides=(source < 1) + 1)(x)
+        >>> joint = layers.InputChoice("last", n_chosen=None, merge=layers.Concatenate())([narrow, wide])
+        >>> space = ab.Space(inputs=image, outputs=[x, joint])
+        >>> space.decisions["last"]
+        Choice('last', ['0', '1', '0+1'])
+        >>> space.size
+        6
+    """
+
+    def __init__(
+        self,
+        name: str | Decision,
+        n_chosen: int | Sequence[int] | None = 1,
+        merge: BlockLike | None = None,
+        *,
+        inputs: Sequence[str] | None = None,
+    ) -> None:
+        self.given = name
+        self.name = name.name if isinstance(name, Decision) else Choice(name, [0]).name
+        ends = (n_chosen, n_chosen) if isinstance(n_chosen, int) else (1, None) if n_chosen is None else n_chosen
+        if not _is_range(ends):
+            raise SpaceError(
+                f"InputChoice '{self.name}': n_chosen must be a number from 1 on, the least and the most, or None, not "
+                f"{n_chosen!r}"
+            )
+        self.least: int = ends[0]
+        self.most: int | None = ends[1]
+        self.alone = n_chosen == 1
+        self.merge = None if merge is None else as_block(merge)
+        if inputs is not None and (
+            not isinstance(inputs, (list, tuple)) or not inputs or not all(isinstance(each, str) for each in inputs)
+        ):
+            raise SpaceError(f"InputChoice '{self.name}': inputs must be names of layers, not {inputs!r}")
+        self.inputs = None if inputs is None else tuple(inputs)
+
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+        """The tensor that is chosen among these, in a graph that is being described."""
+        if self.inputs is not None or not isinstance(inputs, (list, tuple)):
+            given = "a tensor by itself" if self.inputs is None else "tensors beside the names of its inputs"
+            raise SpaceError(f"InputChoice '{self.name}' takes a list of at least one tensor, not {given}")
+        return super().__call__(inputs)
+
+    def among(self, named: Mapping[str, int], flowing: Sequence[int] | None) -> Sequence[int]:
+        """The tensors to choose among in a row of layers.
+
+        Args:
+            named: The tensors of the layers before it, by name.
+            flowing: The tensors that flow into the row, if it stands first.
+
+        Raises:
+            SpaceError: If it names what is no layer before it, or names nothing and does not stand first.
+        """
+        if self.inputs is None:
+            if flowing is None:
+                raise SpaceError(
+                    f"InputChoice '{self.name}' stands in a list and needs inputs: names of layers before it"
+                )
+            return flowing
+        for name in self.inputs:
+            if name not in named:
+                raise SpaceError(
+                    f"InputChoice '{self.name}': no layer before it in its list is named {name!r}; there are "
+                    f"{', '.join(named) or 'none'}"
+                )
+        return [named[name] for name in self.inputs]
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes what merges each choice behind a guard, and a tensor where they meet."""
+        choices = self._choices(len(inputs))
+        if not isinstance(self.given, Decision):
+            decision: Decision = Int(self.given, 0, len(inputs) - 1) if self.alone else Choice(self.given, choices)
+        else:
+            decision = self.given
+            if self.alone:
+                decision.require_integers("it says which tensor is read")
+            if set(decision.values) != set(choices):
+                raise SpaceError(
+                    f"InputChoice among {len(inputs)} tensors needs the values {list(choices)!r}; decision "
+                    f"'{self.name}' has {list(decision.values)!r}"
+                )
+        merge = Add() if self.merge is None else self.merge
+
+        def write(value: Scalar, own: Guard) -> int:
+            chosen = [inputs[position] for position in choices[value]]
+            return chosen[0] if len(chosen) == 1 else merge.write(writer, chosen, own)
+
+        return _branch(writer, decision, guard, write)
+
+    def _choices(self, count: int) -> dict[Scalar, tuple[int, ...]]:
+        """The positions that each value of the decision stands for."""
+        most = count if self.most is None else self.most
+        if most > count:
+            raise SpaceError(f"InputChoice '{self.name}' chooses {most} tensors among {count}")
+        sizes = range(self.least, most + 1)
+        number = sum(comb(count, size) for size in sizes)
+        if number > MOST_VALUES:
+            raise SpaceError(f"decision '{self.name}' has {number:,} values; at most {MOST_VALUES:,} are supported")
+        chosen = [each for size in sizes for each in combinations(range(count), size)]
+        return {each[0] if self.alone else "+".join(map(str, each)): each for each in chosen}
+
+    def __repr__(self) -> str:
+        return f"InputChoice({self.name!r})"
+
+
+def _is_range(ends: object) -> bool:
+    """Whether it is two numbers from 1 on, the second not below the first; it may be open."""
+    if not isinstance(ends, (list, tuple)) or len(ends) != 2:
+        return False
+    least, most = ends
+    if not all(isinstance(end, int) and not isinstance(end, bool) for end in (least, least if most is None else most)):
+        return False
+    return least >= 1 and (most is None or least <= most)
 
 
 class Repeat(Block):
