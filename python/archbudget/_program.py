@@ -32,6 +32,17 @@ class Use:
     """The name in the space of each decision that the layer reads, by its own name."""
 
 
+@dataclass(frozen=True)
+class Repetition:
+    """A repetition of a block, which has layers and decisions of its own."""
+
+    number: int
+    suffix: str
+    """What the names of its layers and decisions get."""
+    shared: frozenset[str | Layer]
+    """The layers, and decisions by their names, that are not its own."""
+
+
 def snake_case(kind: str) -> str:
     """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
     name = re.sub(r"\W+", "", kind)
@@ -65,8 +76,8 @@ class Writer:
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
-        self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
-        self._repetitions: list[tuple[str, frozenset[str]]] = []
+        self._layers: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
         for constraint in constraints:
@@ -75,14 +86,20 @@ class Writer:
         self._taken: dict[str, list[Guard]] = {}
         """For each of these decisions the guards of the steps that may be the first to take it."""
 
-    def name_of(self, decision: Decision, *, outer: bool = False) -> str:
+    def name_of(self, decision: Decision) -> str:
         """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
-        repetitions = self._repetitions[:-1] if outer else self._repetitions
-        return decision.name + "".join(suffix for suffix, shared in repetitions if decision.name not in shared)
+        return decision.name + self._suffix(decision.name)
 
-    def position(self, decision: Decision, *, outer: bool = False) -> int:
+    def _own(self, what: str | Layer) -> list[Repetition]:
+        """The repetitions around it that do not share a decision, or a layer."""
+        return [repetition for repetition in self._repetitions if what not in repetition.shared]
+
+    def _suffix(self, what: str | Layer) -> str:
+        return "".join(repetition.suffix for repetition in self._own(what))
+
+    def position(self, decision: Decision) -> int:
         """The position of a decision in the program; it is added when it is met first."""
-        name = self.name_of(decision, outer=outer)
+        name = self.name_of(decision)
         known = self.described.get(name)
         if known is not None:
             if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
@@ -106,10 +123,6 @@ class Writer:
     def atom(self, decision: Decision, allowed: list[bool]) -> Atom:
         """A condition on a decision."""
         return (self.position(decision), allowed)
-
-    def outer_atom(self, decision: Decision, allowed: list[bool]) -> Atom:
-        """A condition, within a repetition, on a decision that is taken outside of it."""
-        return (self.position(decision, outer=True), allowed)
 
     def read(self, decision: Decision, guard: Guard) -> None:
         """Takes a decision where it stands, even if no shape or cost depends on it."""
@@ -162,24 +175,24 @@ class Writer:
         self.program.alias(guard, source, target)
 
     @contextmanager
-    def repetition(self, suffix: str, shared: frozenset[str]) -> Iterator[None]:
-        """Names within it get the suffix."""
-        self._repetitions.append((suffix, shared))
+    def repetition(self, repetition: Repetition) -> Iterator[None]:
+        """Layers and decisions within it are its own, unless it shares them."""
+        self._repetitions.append(repetition)
         try:
             yield
         finally:
             self._repetitions.pop()
 
-    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, *, always_new: bool = False) -> int:
+    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard) -> int:
         """Applies a layer; the second time in the same repetition its weights are shared."""
-        repetition = tuple(suffix for suffix, _ in self._repetitions)
-        position = None if always_new else self._layers.get((id(layer), repetition))
+        key = (id(layer), tuple(repetition.number for repetition in self._own(layer)))
+        position = self._layers.get(key)
         if position is None:
             name = self._layer_name(layer)
             position = self.program.layer(name, layer.kind, layer.lowered(self), layer.trainable)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
             self.uses.append(Use(layer, name, names))
-            self._layers[id(layer), repetition] = position
+            self._layers[key] = position
         for decision in layer.other_decisions():
             self.program.read(guard, self.position(decision))
         output = self.program.apply(guard, position, list(inputs))
@@ -189,7 +202,7 @@ class Writer:
 
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:
-            name = layer.name + "".join(suffix for suffix, _ in self._repetitions)
+            name = layer.name + self._suffix(layer)
             if name in self._names:
                 raise SpaceError(f"two layers are named '{name}'")
         else:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
-from math import comb
+from itertools import combinations, product
+from math import comb, prod
 from typing import TYPE_CHECKING, Any, Union
 
-from archbudget._expressions import MOST_VALUES, Choice, Decision, Int, Unbound, as_condition
+import numpy as np
+
+from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Unbound, as_condition
+from archbudget._program import Repetition
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer
 from archbudget.layers._layers import Add
 
 if TYPE_CHECKING:
-    from archbudget._expressions import Expression, Scalar, Scope
+    import numpy.typing as npt
+
+    from archbudget._expressions import IntLike, Scalar, Scope
     from archbudget._program import Guard, Writer
     from archbudget.layers._base import Tensor, TensorLike
 
@@ -78,7 +83,7 @@ class Residual(Block):
         """Writes the body, the shortcut and their sum."""
         body = self.body.write(writer, inputs, guard)
         shortcut = self.shortcut.write(writer, inputs, guard)
-        return writer.apply(self.add, (shortcut, body), guard, always_new=True)
+        return writer.apply(self.add, (shortcut, body), guard)
 
     def __repr__(self) -> str:
         return f"Residual({self.body!r})"
@@ -284,64 +289,126 @@ def _is_range(ends: object) -> bool:
 class Repeat(Block):
     """A block several times in a row, as often as a decision says.
 
-    Each repetition takes its own decisions: one named `width` becomes `width_1`, `width_2`, ... Decisions in `shared`
-    keep their name, and so are the same everywhere. Layers are new in each repetition.
+    Each repetition takes its own decisions: one named `width` becomes `width_1`, `width_2`, ... Layers are new in each
+    repetition, even if a function gives the same objects. What is in `shared` is the same everywhere: decisions keep
+    their name, layers their weights.
 
     Args:
-        times: How often: an integer, or a decision over integers of at least 0.
+        times: How often: an integer, a decision over integers, or an expression over decisions, such as
+            `depth.map(...)` or `base * multiplier`; never below 0.
         block: The block; or a function from the number of the repetition, counted from 1, to a block, whose decisions
             are taken as they are.
-        shared: Decisions, or names of decisions, that all repetitions share.
+        shared: Decisions, names of decisions, or layers, that all repetitions share. A shared layer has one name, one
+            set of weights, and shares the decisions that it reads.
+
+    Raises:
+        SpaceError: If `times` is none of these, or below 0 for some values of its decisions.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> depth = ab.Choice("depth", [1.0, 1.4, 2.2])
+        >>> again = layers.Dense(8, name="again")
+        >>> space = ab.Space([
+        ...     layers.Input((8,)),
+        ...     layers.Repeat(depth.map(lambda value: round(2 * value)), layers.Dense(8)),
+        ...     layers.Repeat(3, [again, layers.BatchNormalization()], shared=[again]),
+        ... ])
+        >>> space.evaluate({"depth": [1.0, 1.4, 2.2]})["params"].tolist()
+        [312, 384, 456]
+        >>> space.layer_names[-4:]
+        ('again', 'batch_normalization', 'batch_normalization_1', 'batch_normalization_2')
     """
 
     def __init__(
         self,
-        times: int | Decision,
+        times: IntLike,
         block: BlockLike | Callable[[int], BlockLike],
         *,
-        shared: Sequence[Decision | str] = (),
+        shared: Sequence[Decision | str | Layer] = (),
     ) -> None:
         if isinstance(times, Decision):
             times.require_integers("it says how often a block is repeated")
-        elif isinstance(times, bool) or not isinstance(times, int):
-            raise SpaceError(f"Repeat: times must be an integer or a decision, not {times!r}")
+        elif not isinstance(times, Expression) and (isinstance(times, bool) or not isinstance(times, int)):
+            raise SpaceError(f"Repeat: times must be an integer, a decision or an expression over them, not {times!r}")
         self.times = times
-        least = min(_counts(times, Unbound()))
+        least = int(_counts(times, Unbound()).min())
         if least < 0:
             raise SpaceError(f"Repeat: a block cannot be repeated {least} times")
         self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)
-        self.shared = frozenset(each.name if isinstance(each, Decision) else each for each in shared)
+        names = [each.name if isinstance(each, Decision) else each for each in shared]
+        read = [decision.name for each in shared if isinstance(each, Layer) for decision in each.all_decisions()]
+        self.shared = frozenset([*names, *read])
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes each repetition behind a guard, and a tensor behind each that may be left out."""
+        """Writes each repetition behind guards, and a tensor behind each that may be left out."""
         if len(inputs) != 1:
             raise SpaceError(f"Repeat hands one tensor on from block to block, but {len(inputs)} were given")
         (tensor,) = inputs
-        if isinstance(self.times, Decision):
-            writer.read(self.times, guard)
+        decisions = _decisions(self.times)
+        for decision in decisions:
+            writer.read(decision, guard)
         counts = _counts(self.times, writer)
-        for number in range(1, max(counts) + 1):
+
+        def guards(holds: npt.NDArray[np.bool_]) -> list[Guard]:
+            """The guard once for each way in which a condition on the decisions may hold."""
+            return [
+                [*guard, *(writer.atom(*each) for each in zip(decisions, masks, strict=True) if not all(each[1]))]
+                for masks in _boxes(holds)
+            ]
+
+        for number in range(1, int(counts.max()) + 1):
+            taken, skipped = guards(counts >= number), guards(counts < number)
             if isinstance(self.block, Block):
                 block, suffix = self.block, f"_{number}"
             else:
                 block, suffix = as_block(self.block(number)), ""
-            with writer.repetition(suffix, self.shared):
-                if number <= min(counts):
-                    tensor = block.write(writer, (tensor,), guard)
-                    continue
-                if not isinstance(self.times, Decision):
-                    raise AssertionError("a fixed number of repetitions is the least and the most")
-                taken = [count >= number for count in counts]
-                own = [*guard, writer.outer_atom(self.times, taken)]
-                meeting = writer.tensor()
-                writer.alias(block.write(writer, (tensor,), own), meeting, own)
-                skipped = [*guard, writer.outer_atom(self.times, [not flag for flag in taken])]
-                writer.alias(tensor, meeting, skipped)
-                tensor = meeting
+            with writer.repetition(Repetition(number, suffix, self.shared)):
+                made = [(block.write(writer, (tensor,), own), own) for own in taken]
+            if not skipped and len(made) == 1:
+                tensor = made[0][0]
+                continue
+            meeting = writer.tensor()
+            for source, own in [*made, *((tensor, own) for own in skipped)]:
+                writer.alias(source, meeting, own)
+            tensor = meeting
         return tensor
 
     def __repr__(self) -> str:
         return f"Repeat({self.times!r}, {self.block!r})"
+
+
+def _decisions(times: IntLike) -> list[Decision]:
+    """The decisions that a number of repetitions reads, each once."""
+    return list({each.name: each for each in times.decisions()}.values()) if isinstance(times, Expression) else []
+
+
+def _counts(times: IntLike, scope: Scope) -> npt.NDArray[np.int64]:
+    """How often a block may be repeated: an axis for each decision that it depends on."""
+    if not isinstance(times, Expression):
+        return np.array(times)
+    domains = {decision.name: scope.values(decision) for decision in _decisions(times)}
+    size = prod(map(len, domains.values()))
+    if size > MOST_VALUES:
+        raise SpaceError(
+            f"Repeat: {times!r} has {size:,} combinations of values; at most {MOST_VALUES:,} are supported"
+        )
+    counts = [times.at(dict(zip(domains, values, strict=True))) for values in product(*domains.values())]
+    return np.array(counts).reshape([len(values) for values in domains.values()])
+
+
+def _boxes(holds: npt.NDArray[np.bool_]) -> list[list[list[bool]]]:
+    """Conjunctions of a mask for each axis, of which exactly one holds where the condition does, and none elsewhere."""
+    if holds.ndim == 0:
+        return [[]] if holds else []
+    alike: dict[bytes, list[int]] = {}
+    for index, rest in enumerate(holds):
+        alike.setdefault(rest.tobytes(), []).append(index)
+    return [
+        [[index in indices for index in range(len(holds))], *masks]
+        for indices in alike.values()
+        for masks in _boxes(holds[indices[0]])
+    ]
 
 
 class Require(Block):
@@ -370,9 +437,3 @@ class Require(Block):
 
     def __repr__(self) -> str:
         return f"Require({self.condition!r})"
-
-
-def _counts(times: int | Decision, scope: Scope) -> tuple[int, ...]:
-    """How often a block may be repeated."""
-    values = scope.values(times) if isinstance(times, Decision) else (times,)
-    return tuple(count for count in values if isinstance(count, int))
