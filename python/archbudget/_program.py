@@ -214,24 +214,20 @@ class Writer:
         return name
 
     def write_graph(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
-        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs."""
-        written: dict[Tensor, int] = {}
-        for tensor in inputs:
-            written[tensor] = tensor.block.write(self, (), [])
-        for output in outputs:
-            # Depth first without recursion: a chain may be longer than Python's stack.
-            waiting = [output]
-            while waiting:
-                tensor = waiting[-1]
-                if tensor in written:
-                    waiting.pop()
-                    continue
-                missing = [source for source in tensor.inputs if source not in written]
-                if missing:
-                    waiting.extend(reversed(missing))
-                    continue
-                if not tensor.inputs:
-                    raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
-                written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
-                waiting.pop()
+        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs.
+
+        Tensors are written in the order in which they were made.
+        """
+        written = {tensor: tensor.block.write(self, (), []) for tensor in inputs}
+        leading: dict[Tensor, None] = {}
+        waiting = list(outputs)
+        while waiting:
+            tensor = waiting.pop()
+            if tensor not in written and tensor not in leading:
+                leading[tensor] = None
+                waiting.extend(tensor.inputs)
+        for tensor in sorted(leading, key=lambda tensor: tensor.number):
+            if not tensor.inputs:
+                raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
+            written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
         return [written[output] for output in outputs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 from random import Random
 from typing import Any
 
@@ -354,6 +355,24 @@ def test_a_graph_is_counted_as_its_parts() -> None:
     space = ab.Space(inputs=source, outputs=layers.Dense(1)(joint))
     assert params(space, width=3) == 21 + 28 + 8
     assert space.architecture(width=3).layer("concatenate").output_shape == (7,)
+
+
+def test_decisions_of_a_graph_stand_in_the_order_of_its_description() -> None:
+    source = layers.Input((6,))
+    names = ["first", "second", "unused", "third", "fourth"]
+    first, second, _, third = (layers.Dense(ab.Int(name, 1, 2))(source) for name in names[:4])
+    fourth = layers.Dense(ab.Int("fourth", 1, 2))(layers.Concatenate()([third, first]))
+    for outputs in ([fourth, second], [second, fourth]):
+        space = ab.Space(inputs=source, outputs=outputs)
+        assert list(space.decisions) == ["first", "second", "third", "fourth"]
+        copied = pickle.loads(pickle.dumps(space))
+        assert list(copied.decisions) == list(space.decisions)
+    # What comes from elsewhere may be numbered in another way.
+    elsewhere = pickle.loads(pickle.dumps(fourth))
+    object.__setattr__(elsewhere, "number", 10**9)
+    last = layers.Dense(ab.Int("last", 1, 2))(elsewhere)
+    inputs = [tensor for tensor in (elsewhere.inputs[0].inputs[0].inputs) if not tensor.inputs]
+    assert list(ab.Space(inputs=inputs, outputs=last).decisions) == ["first", "third", "fourth", "last"]
 
 
 def test_what_does_not_lead_to_an_output_is_not_counted() -> None:
