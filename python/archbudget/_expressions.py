@@ -11,7 +11,7 @@ import numpy as np
 from archbudget.errors import CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 
 Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
@@ -192,8 +192,8 @@ class Mapped(Expression):
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
-        numbers = [self.table[_key(value)] for value in scope.values(self.decision)]
-        return ("decision", scope.position(self.decision), numbers)
+        position = scope.position(self.decision)
+        return ("decision", position, [self.table[_key(value)] for value in scope.values(self.decision)])
 
     def decisions(self) -> Iterator[Decision]:
         """The decision."""
@@ -375,6 +375,11 @@ class Decision(Expression):
             return self._indices[_key(value)]
         except (KeyError, TypeError):
             raise SpaceError(f"{value!r} is not a value of decision '{self.name}', which is {self!r}") from None
+
+    @property
+    def keys(self) -> Set[object]:
+        """What tells its values apart: 1, 1.0 and True are three."""
+        return self._indices.keys()
 
     _indices: dict[object, int]
 

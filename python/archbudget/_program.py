@@ -103,10 +103,7 @@ class Writer:
         known = self.described.get(name)
         if known is not None:
             if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
-                raise SpaceError(
-                    f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, "
-                    "or give both the same values to tie them"
-                )
+                raise _different(name, known, decision)
             return self._positions[name]
         kept = self._domains.get(name)
         left = decision if kept is None and decision.name == name else decision.narrowed(name, kept)
@@ -150,21 +147,11 @@ class Writer:
             due |= {id(constraint): constraint for constraint in self._constraints[name]}
         if not due:
             return
-        with self._outermost():
-            for constraint in due.values():
-                names = {decision.name: decision.name for decision in constraint.decisions()}
-                if all(name in self.decisions for name in names):
-                    lowered = constraint.lower(self)
-                    self.program.require(guard, lowered, as_written(constraint, names), asks=False)
-
-    @contextmanager
-    def _outermost(self) -> Iterator[None]:
-        """Names within it are those of the space."""
-        inside, self._repetitions = self._repetitions, []
-        try:
-            yield
-        finally:
-            self._repetitions = inside
+        for constraint in due.values():
+            names = {decision.name: decision.name for decision in constraint.decisions()}
+            if all(name in self.decisions for name in names):
+                lowered = constraint.lower(_Outermost(self))
+                self.program.require(guard, lowered, as_written(constraint, names), asks=False)
 
     def tensor(self) -> int:
         """A tensor that several steps may write."""
@@ -231,3 +218,28 @@ class Writer:
                 raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
             written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
         return [written[output] for output in outputs]
+
+
+class _Outermost:
+    """The scope of the constraints of a space: decisions go by their names in it, with at least the values kept."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision that was met before."""
+        known = self._writer.described[decision.name]
+        if not self._writer.decisions[decision.name].keys <= decision.keys <= known.keys:
+            raise _different(decision.name, known, decision)
+        return self._writer._positions[decision.name]
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that are kept."""
+        return self._writer.decisions[decision.name].values
+
+
+def _different(name: str, known: Decision, decision: Decision) -> SpaceError:
+    return SpaceError(
+        f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, or give "
+        "both the same values to tie them"
+    )

@@ -39,8 +39,8 @@ constraints:
   - $padding != 'same' or $kernel_1 < 5
 ```
 
-Instead of its own layers a file may name another space, as `module:attribute` or as a file; and it may keep only some
-values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
+Instead of its own layers a file may name another space, as `module:attribute` or as a file; it may add constraints, and
+keep only some values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
 
 ```yaml
 space: example.yaml               # next to this file; its budget and objective count here too, unless there are others
@@ -395,7 +395,13 @@ class _Reader:
         blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers or [])]
         for name in self.unused:
             raise _MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
-        constraints = self._constraints(spec, blocks)
+        constraints = []
+        if spec.constraints:
+            try:
+                known = described(blocks)
+            except ArchbudgetError as error:
+                raise type(error)(f"{self.file}: {error}") from error
+            constraints = self._constraints(spec, known)
         try:
             space = Space(
                 blocks,
@@ -408,14 +414,9 @@ class _Reader:
             raise type(error)(f"{self.file}: {error}") from error
         return space, None, None
 
-    def _constraints(self, spec: SpaceFile, blocks: Sequence[Block]) -> list[Expression]:
-        """The constraints of the file; they know all decisions by their names in the space."""
-        if not spec.constraints:
-            return []
-        try:
-            self.decisions = described(blocks)
-        except ArchbudgetError as error:
-            raise type(error)(f"{self.file}: {error}") from error
+    def _constraints(self, spec: SpaceFile, decisions: Mapping[str, Decision]) -> list[Expression]:
+        """The constraints of the file, over the decisions of a space."""
+        self.decisions = dict(decisions)
         made = []
         for position, text in enumerate(spec.constraints):
             place = ("constraints", position)
@@ -427,7 +428,7 @@ class _Reader:
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
         """The space that the file names, and what belongs to it."""
-        for key in ("decisions", "constraints", "bytes_per_weight", "bytes_per_activation"):
+        for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
             if key in spec.model_fields_set:
                 raise _MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
         reference = str(spec.space)
@@ -436,7 +437,13 @@ class _Reader:
             return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
 
         loaded = self._make(("space",), make)
-        space = self._make(("domains",), lambda: loaded.space.with_domains(domains)) if domains else loaded.space
+        space = loaded.space
+        if spec.constraints:
+            constraints = self._constraints(spec, space.decisions)
+            space = self._make(("constraints",), lambda: loaded.space.with_constraints(constraints))
+        if domains:
+            wider = space
+            space = self._make(("domains",), lambda: wider.with_domains(domains))
         return space, loaded.budget, loaded.objective
 
     def _budget(self, bounds: Bounds | None) -> Budget | None:
