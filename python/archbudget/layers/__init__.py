@@ -102,6 +102,7 @@ from archbudget.layers._recurrent import (
     SimpleRNN,
 )
 from archbudget.layers._structure import (
+    InputChoice,
     OneOf,
     Repeat,
     Require,
@@ -164,6 +165,7 @@ __all__ = [
     "GroupQueryAttention",
     "Identity",
     "Input",
+    "InputChoice",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
