@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archbudget import _core
 from archbudget._summary import show_shape
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ def explain(arch: Architecture, record: LayerRecord) -> str:
     if record.reused:
         lines.append("params: 0, because an earlier use of the same layer already counted its weights")
     elif record.params == 0:
-        purpose = _core.layer_purpose(record.type)
+        purpose = arch.use_of(record).layer.purpose()
         lines.append(f"params: 0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "params: 0.")
     else:
         lines += _formula(arch, record, "trainable params", record.trainable_formula)

@@ -30,7 +30,8 @@ def build(arch: Architecture) -> Any:
 
     for trace in arch._trace.layers:
         use = arch.space._uses[trace.layer]
-        real = use.layer.keras_arguments(trace.args, arch.chosen_in(trace.layer))
+        counted = use.layer.recorded(trace.args, use.values)
+        real = use.layer.keras_arguments(counted, arch.chosen_in(trace.layer))
         if use.layer.kind == "Input":
             real["shape"] = tuple(trace.args["shape"])
             real.pop("trainable", None)
@@ -38,7 +39,7 @@ def build(arch: Architecture) -> Any:
             inputs.append(tensors[trace.output])
             continue
         if trace.layer not in layers:
-            layers[trace.layer] = getattr(keras.layers, use.layer.kind)(**real, name=use.name)
+            layers[trace.layer] = use.layer.make_keras(keras, {**real, "name": use.name})
         sources = [find(tensor) for tensor in trace.inputs]
         tensors[trace.output] = use.layer.call_keras(layers[trace.layer], sources)
     outputs = [find(tensor) for tensor in arch.space._outputs]

@@ -23,7 +23,16 @@ from archbudget._feasible import FeasibleSet
 from archbudget._search import CAUGHT, FINISHED, SAMPLERS, finished
 from archbudget.cli import _options, _tables
 from archbudget.cli._job import Job, function, quiet, recover, seed_of
-from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, PlotFile, TrainableParams, WeightBytes
+from archbudget.cli._options import (
+    Custom,
+    Json,
+    Macs,
+    Params,
+    PeakActivationBytes,
+    PlotFile,
+    TrainableParams,
+    WeightBytes,
+)
 from archbudget.cli._pool import Pool, cores
 from archbudget.digits import EPOCHS_KEY, MODELS_KEY
 from archbudget.errors import ArchbudgetError
@@ -91,6 +100,7 @@ def search(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    custom: Custom = None,
     picture: PlotFile = None,
     as_json: Json = False,
 ) -> None:
@@ -106,7 +116,7 @@ def search(
         space = str(digits.SPACE_FILE)
     loaded = _spacefile.load(space)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.require_budget(_options.budget(loaded.budget, *given), "search")
+    budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "search")
     _options.check_plot(picture)
     fits = loaded.space.within(budget)
     fits.require_some()

@@ -15,6 +15,7 @@ from archbudget.layers._base import (
     Layer,
     Tensor,
 )
+from archbudget.layers._custom import Counts, CustomLayer, custom
 from archbudget.layers._layers import (
     ELU,
     Activation,
@@ -141,9 +142,11 @@ __all__ = [
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
+    "Counts",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomLayer",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -204,4 +207,5 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "custom",
 ]
