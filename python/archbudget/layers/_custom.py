@@ -62,6 +62,8 @@ class CustomLayer(Layer):
         weight_bits: IntLike | None = None,
         **hyperparameters: Any,
     ) -> None:
+        if not hasattr(type(self), "RULE"):
+            raise SpaceError("a CustomLayer needs a rule; make its class with layers.custom")
         for own, value in zip(RESERVED, (name, trainable, weight_bits), strict=True):
             object.__setattr__(self, own, value)
         self._check()
