@@ -27,7 +27,7 @@ from archbudget._feasible import Bounds, FeasibleSet, Marginals
 from archbudget._sampler import BudgetSampler
 from archbudget._search import search
 from archbudget._space import Space
-from archbudget.layers import OneOf, Repeat, Require, Residual
+from archbudget.layers import InputChoice, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
 __version__ = _core.VERSION
@@ -45,6 +45,7 @@ __all__ = [
     "Evaluation",
     "FeasibleSet",
     "Formula",
+    "InputChoice",
     "Int",
     "LatencyTable",
     "LayerEvaluation",

@@ -36,6 +36,17 @@ class Use:
     """What the layer needs to know of the values of its decisions to be recorded."""
 
 
+@dataclass(frozen=True)
+class Repetition:
+    """A repetition of a block, which has layers and decisions of its own."""
+
+    number: int
+    suffix: str
+    """What the names of its layers and decisions get."""
+    shared: frozenset[str | Layer]
+    """The layers, and decisions by their names, that are not its own."""
+
+
 def snake_case(kind: str) -> str:
     """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
     name = re.sub(r"\W+", "", kind)
@@ -77,8 +88,8 @@ class Writer:
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
-        self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
-        self._repetitions: list[tuple[str, frozenset[str]]] = []
+        self._layers: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
         for constraint in constraints:
@@ -87,21 +98,24 @@ class Writer:
         self._taken: dict[str, list[Guard]] = {}
         """For each of these decisions the guards of the steps that may be the first to take it."""
 
-    def name_of(self, decision: Decision, *, outer: bool = False) -> str:
+    def name_of(self, decision: Decision) -> str:
         """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
-        repetitions = self._repetitions[:-1] if outer else self._repetitions
-        return decision.name + "".join(suffix for suffix, shared in repetitions if decision.name not in shared)
+        return decision.name + self._suffix(decision.name)
 
-    def position(self, decision: Decision, *, outer: bool = False) -> int:
+    def _own(self, what: str | Layer) -> list[Repetition]:
+        """The repetitions around it that do not share a decision, or a layer."""
+        return [repetition for repetition in self._repetitions if what not in repetition.shared]
+
+    def _suffix(self, what: str | Layer) -> str:
+        return "".join(repetition.suffix for repetition in self._own(what))
+
+    def position(self, decision: Decision) -> int:
         """The position of a decision in the program; it is added when it is met first."""
-        name = self.name_of(decision, outer=outer)
+        name = self.name_of(decision)
         known = self.described.get(name)
         if known is not None:
             if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
-                raise SpaceError(
-                    f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, "
-                    "or give both the same values to tie them"
-                )
+                raise _different(name, known, decision)
             return self._positions[name]
         kept = self._domains.get(name)
         left = decision if kept is None and decision.name == name else decision.narrowed(name, kept)
@@ -118,10 +132,6 @@ class Writer:
     def atom(self, decision: Decision, allowed: list[bool]) -> Atom:
         """A condition on a decision."""
         return (self.position(decision), allowed)
-
-    def outer_atom(self, decision: Decision, allowed: list[bool]) -> Atom:
-        """A condition, within a repetition, on a decision that is taken outside of it."""
-        return (self.position(decision, outer=True), allowed)
 
     def read(self, decision: Decision, guard: Guard) -> None:
         """Takes a decision where it stands, even if no shape or cost depends on it."""
@@ -149,21 +159,11 @@ class Writer:
             due |= {id(constraint): constraint for constraint in self._constraints[name]}
         if not due:
             return
-        with self._outermost():
-            for constraint in due.values():
-                names = {decision.name: decision.name for decision in constraint.decisions()}
-                if all(name in self.decisions for name in names):
-                    lowered = constraint.lower(self)
-                    self.program.require(guard, lowered, as_written(constraint, names), asks=False)
-
-    @contextmanager
-    def _outermost(self) -> Iterator[None]:
-        """Names within it are those of the space."""
-        inside, self._repetitions = self._repetitions, []
-        try:
-            yield
-        finally:
-            self._repetitions = inside
+        for constraint in due.values():
+            names = {decision.name: decision.name for decision in constraint.decisions()}
+            if all(name in self.decisions for name in names):
+                lowered = constraint.lower(_Outermost(self))
+                self.program.require(guard, lowered, as_written(constraint, names), asks=False)
 
     def tensor(self) -> int:
         """A tensor that several steps may write."""
@@ -174,18 +174,18 @@ class Writer:
         self.program.alias(guard, source, target)
 
     @contextmanager
-    def repetition(self, suffix: str, shared: frozenset[str]) -> Iterator[None]:
-        """Names within it get the suffix."""
-        self._repetitions.append((suffix, shared))
+    def repetition(self, repetition: Repetition) -> Iterator[None]:
+        """Layers and decisions within it are its own, unless it shares them."""
+        self._repetitions.append(repetition)
         try:
             yield
         finally:
             self._repetitions.pop()
 
-    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, *, always_new: bool = False) -> int:
+    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard) -> int:
         """Applies a layer; the second time in the same repetition its weights are shared."""
-        repetition = tuple(suffix for suffix, _ in self._repetitions)
-        position = None if always_new else self._layers.get((id(layer), repetition))
+        key = (id(layer), tuple(repetition.number for repetition in self._own(layer)))
+        position = self._layers.get(key)
         if position is None:
             name = self._layer_name(layer)
             position, values = layer.declare(self, name)
@@ -195,7 +195,7 @@ class Writer:
                 self.program.annotate(position, lower(layer.weight_bits, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
             self.uses.append(Use(layer, name, names, values))
-            self._layers[id(layer), repetition] = position
+            self._layers[key] = position
         if self.measure is None:
             for decision in layer.other_decisions():
                 self.program.read(guard, self.position(decision))
@@ -206,7 +206,7 @@ class Writer:
 
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:
-            name = layer.name + "".join(suffix for suffix, _ in self._repetitions)
+            name = layer.name + self._suffix(layer)
             if name in self._names:
                 raise SpaceError(f"two layers are named '{name}'")
         else:
@@ -218,24 +218,45 @@ class Writer:
         return name
 
     def write_graph(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
-        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs."""
-        written: dict[Tensor, int] = {}
-        for tensor in inputs:
-            written[tensor] = tensor.block.write(self, (), [])
-        for output in outputs:
-            # Depth first without recursion: a chain may be longer than Python's stack.
-            waiting = [output]
-            while waiting:
-                tensor = waiting[-1]
-                if tensor in written:
-                    waiting.pop()
-                    continue
-                missing = [source for source in tensor.inputs if source not in written]
-                if missing:
-                    waiting.extend(reversed(missing))
-                    continue
-                if not tensor.inputs:
-                    raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
-                written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
-                waiting.pop()
+        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs.
+
+        Tensors are written in the order in which they were made.
+        """
+        written = {tensor: tensor.block.write(self, (), []) for tensor in inputs}
+        leading: dict[Tensor, None] = {}
+        waiting = list(outputs)
+        while waiting:
+            tensor = waiting.pop()
+            if tensor not in written and tensor not in leading:
+                leading[tensor] = None
+                waiting.extend(tensor.inputs)
+        for tensor in sorted(leading, key=lambda tensor: tensor.number):
+            if not tensor.inputs:
+                raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
+            written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
         return [written[output] for output in outputs]
+
+
+class _Outermost:
+    """The scope of the constraints of a space: decisions go by their names in it, with at least the values kept."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision that was met before."""
+        known = self._writer.described[decision.name]
+        if not self._writer.decisions[decision.name].keys <= decision.keys <= known.keys:
+            raise _different(decision.name, known, decision)
+        return self._writer._positions[decision.name]
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that are kept."""
+        return self._writer.decisions[decision.name].values
+
+
+def _different(name: str, known: Decision, decision: Decision) -> SpaceError:
+    return SpaceError(
+        f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, or give "
+        "both the same values to tie them"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from archbudget._expressions import as_condition, as_written
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
-from archbudget.layers._structure import BlockLike, as_block
+from archbudget.layers._structure import BlockLike, Sequential
 from archbudget.metrics import Metric
 
 if TYPE_CHECKING:
@@ -103,9 +104,7 @@ class Space:
             if count >= 2**63:
                 raise CountOverflowError(f"{name} must be below 2^63, not {count}")
         kept = _domains(domains)
-        if not isinstance(constraints, Iterable):
-            raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
-        self._constraints = tuple(as_condition(constraint) for constraint in constraints)
+        self._constraints = _conditions(constraints)
         self._own_metrics = _own_metrics(metrics)
         self._metrics = (*BUILT_IN, *(metric.name for metric in self._own_metrics))
         self._definition = {
@@ -119,19 +118,14 @@ class Space:
             "metrics": self._own_metrics,
         }
         sources, targets = _graph(layers, inputs, outputs)
-        writer = Writer(
-            bytes_per_weight=bytes_per_weight,
-            bytes_per_activation=bytes_per_activation,
-            domains=kept,
-            constraints=self._constraints,
-            metrics=self._own_metrics,
-        )
+        write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
         self._outputs = tuple(writer.write_graph(sources, targets))
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
         if gone or unread:
             # Their decisions went with the structure around them, or have never been there.
-            whole = Writer(bytes_per_weight=1, bytes_per_activation=1, domains={}, constraints=self._constraints)
+            whole = write(domains={})
             whole.write_graph(sources, targets)
             _check_domains(whole.decisions, gone)
             for constraint in unread:
@@ -153,7 +147,10 @@ class Space:
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
-        """The open decisions by name, in the order in which the description meets them."""
+        """The open decisions by name, in the order in which the description meets them.
+
+        In a graph that is the order in which its tensors were made.
+        """
         return self._decisions
 
     @property
@@ -187,6 +184,29 @@ class Space:
     def constraints(self) -> tuple[Expression, ...]:
         """The conditions between decisions that every network meets in which these are active."""
         return self._constraints
+
+    def with_constraints(self, constraints: Iterable[Expression]) -> Space:
+        """The space with further conditions between decisions; those there already stay.
+
+        Args:
+            constraints: The conditions, as those of `Space(constraints=...)`; `decisions` has what they may read.
+
+        Raises:
+            SpaceError: If one is not a condition, or reads what is not a decision of this space.
+            InvalidArchitectureError: If no network is left that can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> block = layers.Dense(ab.Int("units", 1, 3))
+            >>> space = ab.Space([layers.Input((8,)), layers.Repeat(2, block)])
+            >>> first, second = space.decisions["units_1"], space.decisions["units_2"]
+            >>> space.with_constraints([first <= second]).size
+            6
+        """
+        more = _conditions(constraints)
+        self._check_names([decision.name for each in more for decision in each.decisions()], "constraints")
+        return _restore({**self._definition, "domains": dict(self.domains), "constraints": self.constraints + more})
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -525,6 +545,13 @@ def _check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iter
         decisions[name].narrowed(name, values)
 
 
+def _conditions(constraints: Iterable[Expression]) -> tuple[Expression, ...]:
+    """Constraints as they are kept."""
+    if not isinstance(constraints, Iterable):
+        raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
+    return tuple(as_condition(constraint) for constraint in constraints)
+
+
 def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression) -> None:
     """Refuses a constraint over what is not a decision of a space.
 
@@ -537,6 +564,7 @@ def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression)
                 f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
                 f"this space has {', '.join(decisions) or 'no decisions'}"
             )
+        decisions[decision.name].narrowed(decision.name, decision.values)
 
 
 def _graph(
@@ -544,19 +572,17 @@ def _graph(
     inputs: TensorLike | Sequence[TensorLike] | None,
     outputs: Tensor | Sequence[Tensor] | None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The inputs and outputs of a description; a list is a graph without branches."""
+    """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
     if layers is not None:
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
             raise SpaceError(f"a space needs a list of layers, the first an Input, not {layers!r}")
         first, *rest = layers
         if not (isinstance(first, Layer) and first.kind == "Input"):
             raise SpaceError(f"the first layer of a space must be an Input, not {first!r}")
-        tensor = as_tensor(first)
-        for block in rest:
-            if isinstance(block, Layer) and block.kind == "Input":
-                raise SpaceError("a list of layers has one Input, at its start")
-            tensor = as_block(block)(tensor)
-        return [as_tensor(first)], [tensor]
+        if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
+            raise SpaceError("a list of layers has one Input, at its start")
+        row = Tensor(Sequential(layers), ())
+        return [row], [row]
     if inputs is None or outputs is None:
         raise SpaceError("a graph needs both its inputs and its outputs")
     sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]

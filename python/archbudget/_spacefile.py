@@ -18,6 +18,15 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
+A list is a row of layers, but `InputChoice` reads whichever of the named layers before it in its list a decision says;
+`n_chosen`, `merge` and the values of the decision are those of [`layers.InputChoice`][archbudget.layers.InputChoice]:
+
+```yaml
+  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: first}
+  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: second}
+  - InputChoice: {name: source, inputs: [first, second], n_chosen: [1, 2], merge: [Concatenate]}
+```
+
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
 the conditions `<= < == != >= > and or`.
 
@@ -42,8 +51,8 @@ layers:
   - my_layers:SqueezeExcite: {ratio: $ratio}
 ```
 
-Instead of its own layers a file may name another space, as `module:attribute` or as a file; and it may keep only some
-values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
+Instead of its own layers a file may name another space, as `module:attribute` or as a file; it may add constraints, and
+keep only some values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
 
 ```yaml
 space: example.yaml               # next to this file; its budget and objective count here too, unless there are others
@@ -90,7 +99,7 @@ from archbudget._expressions import (
 )
 from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, CustomLayer, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
 if TYPE_CHECKING:
@@ -103,7 +112,7 @@ Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 Place = tuple[Union[str, int], ...]
 """Where something stands in a file: keys and positions, from the top."""
 
-STRUCTURES = ("OneOf", "Repeat", "Require", "Residual")
+STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual")
 
 
 @dataclass(frozen=True)
@@ -423,7 +432,13 @@ class _Reader:
         blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers or [])]
         for name in self.unused:
             raise _MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
-        constraints = self._constraints(spec, blocks)
+        constraints = []
+        if spec.constraints:
+            try:
+                known = described(blocks)
+            except ArchbudgetError as error:
+                raise type(error)(f"{self.file}: {error}") from error
+            constraints = self._constraints(spec, known)
         try:
             space = Space(
                 blocks,
@@ -459,14 +474,9 @@ class _Reader:
             raise SpaceError(f"{given} is named '{metric.name}'")
         return metric
 
-    def _constraints(self, spec: SpaceFile, blocks: Sequence[Block]) -> list[Expression]:
-        """The constraints of the file; they know all decisions by their names in the space."""
-        if not spec.constraints:
-            return []
-        try:
-            self.decisions = described(blocks)
-        except ArchbudgetError as error:
-            raise type(error)(f"{self.file}: {error}") from error
+    def _constraints(self, spec: SpaceFile, decisions: Mapping[str, Decision]) -> list[Expression]:
+        """The constraints of the file, over the decisions of a space."""
+        self.decisions = dict(decisions)
         made = []
         for position, text in enumerate(spec.constraints):
             place = ("constraints", position)
@@ -478,7 +488,7 @@ class _Reader:
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
         """The space that the file names, and what belongs to it."""
-        for key in ("decisions", "constraints", "bytes_per_weight", "bytes_per_activation"):
+        for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
             if key in spec.model_fields_set:
                 raise _MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
         reference = str(spec.space)
@@ -487,10 +497,16 @@ class _Reader:
             return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
 
         loaded = self._make(("space",), make)
-        space = self._make(("domains",), lambda: loaded.space.with_domains(domains)) if domains else loaded.space
+        space = loaded.space
+        if spec.constraints:
+            constraints = self._constraints(spec, space.decisions)
+            space = self._make(("constraints",), lambda: loaded.space.with_constraints(constraints))
+        if domains:
+            wider = space
+            space = self._make(("domains",), lambda: wider.with_domains(domains))
         if spec.metrics:
-            own, whole = self._metrics(spec), space
-            space = self._make(("metrics",), lambda: whole.with_metrics(own))
+            own, known = self._metrics(spec), space
+            space = self._make(("metrics",), lambda: known.with_metrics(own))
         return space, loaded.budget, loaded.objective
 
     def _budget(self, bounds: Bounds | None, space: Space) -> Budget | None:
@@ -538,6 +554,14 @@ class _Reader:
             rows = {label: self._row((*place, "blocks", label), row) for label, row in blocks.items()}
             name = self._value((*place, "name"), args["name"])
             return self._make(place, lambda: OneOf(name, rows))
+        if kind == "InputChoice":
+            args = dict(self._arguments(place, given, {"name", "inputs"}, {"n_chosen", "merge"}))
+            args["name"] = self._value((*place, "name"), args["name"])
+            if "merge" in args:
+                args["merge"] = self._row((*place, "merge"), args["merge"])
+            if args["inputs"] is None:
+                raise _MisplacedError((*place, "inputs"), "must be a list of names of layers, not None")
+            return self._make(place, lambda: InputChoice(**args))
         if kind == "Residual":
             if isinstance(given, list):
                 return Residual(self._row(place, given))
@@ -755,10 +779,16 @@ def schema() -> dict[str, Any]:
 
     names = {"type": "array", "items": {"type": "string"}}
     blocks = {"type": "object", "additionalProperties": row}
+    number = {"type": "integer", "minimum": 1}
+    pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
     residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
     kinds: dict[str, Any] = {
         "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
+        "InputChoice": mapping(
+            {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name", "inputs"]
+        ),
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
     }

@@ -103,6 +103,7 @@ from archbudget.layers._recurrent import (
     SimpleRNN,
 )
 from archbudget.layers._structure import (
+    InputChoice,
     OneOf,
     Repeat,
     Require,
@@ -167,6 +168,7 @@ __all__ = [
     "GroupQueryAttention",
     "Identity",
     "Input",
+    "InputChoice",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
@@ -39,12 +40,20 @@ class Block:
         raise NotImplementedError
 
 
+_NUMBERS = count()
+
+
 @dataclass(frozen=True, eq=False)
 class Tensor:
     """A symbolic tensor: a block, and the tensors it is applied to."""
 
     block: Block
     inputs: tuple[Tensor, ...]
+    number: int = field(init=False)
+    """Those made later have larger ones, and each a larger one than its inputs, wherever these come from."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", max([next(_NUMBERS), *(each.number + 1 for each in self.inputs)]))
 
     def __repr__(self) -> str:
         return f"<tensor of {self.block!r}>"
