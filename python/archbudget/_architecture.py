@@ -40,7 +40,8 @@ class LayerRecord:
     type: str
     """The name of the layer in `keras.layers`."""
     arguments: dict[str, Any]
-    """The hyperparameters that touch shape or cost, by value."""
+    """The hyperparameters that touch shape or cost, by value. `explicit_padding` is `padding` as integers (one for each
+    axis, of convolutions that are not transposed both ends of each axis in turn), or `None` where it is a word."""
     input_shapes: tuple[Shape, ...]
     """The batch axis is not counted."""
     output_shape: Shape
@@ -248,6 +249,7 @@ class Architecture(Mapping[str, "Scalar"]):
 
         Raises:
             ImportError: If Keras is not installed (`pip install archbudget[keras]`).
+            SpaceError: If a layer has an option that only PyTorch has, such as an integer as `padding`.
         """
         from archbudget._keras import build
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archbudget.errors import SpaceError
+
 if TYPE_CHECKING:
     from archbudget._architecture import Architecture
 
 
 def build(arch: Architecture) -> Any:
-    """The functional model of a network; each layer is applied as the engine applied it."""
+    """The functional model of a network; each layer is applied as the engine applied it.
+
+    Raises:
+        SpaceError: If a layer has an option that Keras has not; nothing is built then.
+    """
+    for trace in arch._trace.layers:
+        use = arch.space._uses[trace.layer]
+        option = use.layer.beyond_keras(trace.args)
+        if option is not None:
+            raise SpaceError(
+                f"layer '{use.name}' ({use.layer.kind}): Keras has no {option}, only PyTorch has; use to_torch()"
+            )
     try:
         import keras
     except ImportError as error:

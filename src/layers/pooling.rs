@@ -1,14 +1,16 @@
 //! Poolings: windows without weights.
 
-use super::geometry::{CHANNELS_FIRST, Image, Window};
+use super::geometry::{CHANNELS_FIRST, Image, Padding, Window, explicit_padding, given_padding};
 use super::{Arity, Domain, Parameter, Refusal, Rule, Shape, UNSET};
 
-const fn parameters(n: usize, pool_size: Option<i64>) -> [Parameter; 4] {
+const fn parameters(n: usize, pool_size: Option<i64>) -> [Parameter; 6] {
     [
         Parameter::new("pool_size", Domain::Int(1), Arity::Each(n), pool_size),
         Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET)),
         Parameter::keyword("padding", &["valid", "same"]),
         Parameter::data_format(),
+        Parameter::flag("ceil_mode", false),
+        explicit_padding(n),
     ]
 }
 
@@ -19,18 +21,37 @@ fn pool<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
     for axis in 0..N {
         strides[axis] = if given[axis] == UNSET { size[axis] } else { given[axis] };
     }
-    let image = Image::<N>::of(input, args[1])?;
+    let (word, data_format, ceil_mode, explicit) = (args[0], args[1], args[2], given_padding(&args[3..]));
+    let mut around = [[0; 2]; N];
+    for (axis, &each) in explicit.unwrap_or_default().iter().enumerate() {
+        if each > size[axis] / 2 {
+            return Err(Refusal::new(
+                "its padding must be at most half of its pool_size; on axis {} they are {} and {}",
+                [axis as i64 + 1, each, size[axis]],
+            ));
+        }
+        around[axis] = [each; 2];
+    }
+    let padding = explicit.map_or_else(|| Padding::word(word), |_| Padding::Explicit(&around));
+    if ceil_mode == 1 && matches!(padding, Padding::Same) {
+        return Err(Refusal::new(
+            "ceil_mode=True cannot be combined with padding='same'; give 'valid' or integers",
+            [],
+        ));
+    }
+    let image = Image::<N>::of(input, data_format)?;
     let window = Window {
         size,
         strides: &strides,
         dilation: &[1; N],
-        padding: args[0],
+        padding,
     };
-    Ok(Image {
-        spatial: window.positions(image.spatial)?,
-        ..image
-    }
-    .shape())
+    let spatial = if ceil_mode == 1 {
+        window.positions_rounded_up(image.spatial)?
+    } else {
+        window.positions(image.spatial)?
+    };
+    Ok(Image { spatial, ..image }.shape())
 }
 
 fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {

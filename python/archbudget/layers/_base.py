@@ -99,6 +99,8 @@ class Layer(Block):
 
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
+    PYTORCH: ClassVar[Mapping[str, object]] = {}
+    """The options that PyTorch has and Keras has not, each with the value with which it is the layer of Keras."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
 
@@ -180,8 +182,19 @@ class Layer(Block):
         """
         return writer.program.layer(name, self.kind, self.lowered(writer), self.trainable), ()
 
+    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+        """The first option with a value that Keras has not, as it is written; `None` where Keras can make the layer.
+
+        Args:
+            counted: The values of the hyperparameters that touch shape or cost.
+        """
+        for name, value in self.PYTORCH.items():
+            if name in counted and counted[name] != value:
+                return f"{name}={counted[name]!r}"
+        return None
+
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The arguments of the real layer, those left out that are Keras' own defaults.
+        """The arguments of the real layer, those left out that are Keras' own defaults, or options of PyTorch.
 
         Args:
             counted: The values of the hyperparameters that touch shape or cost.
@@ -192,6 +205,8 @@ class Layer(Block):
         for name, given in self.arguments().items():
             # Keras' own default of data_format is a setting of the user's machine.
             if not isinstance(given, Expression) and given is defaults[name] and name != "data_format":
+                continue
+            if name in self.PYTORCH:
                 continue
             real[name] = counted[name] if name in counted else resolve(given, chosen)
         return real
