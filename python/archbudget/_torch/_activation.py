@@ -43,7 +43,10 @@ class SparseSigmoid(nn.Module):
 
 
 class Sparsemax(nn.Module):
-    """The point of the simplex that is nearest to the values along the last axis."""
+    """The point of the simplex that is nearest to the values along the last axis.
+
+    So it is defined, in Keras' documentation too. What Keras 3.15 computes is less where more than one value is kept.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         ordered = x.sort(dim=-1, descending=True).values
@@ -53,7 +56,7 @@ class Sparsemax(nn.Module):
         return (x - above.gather(-1, kept - 1) / kept).clamp(min=0)
 
 
-class LeakyReLU(nn.Module):
+class AnyReLU(nn.Module):
     """Keras' ReLU with all of its variants."""
 
     def __init__(self, max_value: float | None, negative_slope: float, threshold: float) -> None:
@@ -160,9 +163,9 @@ def _relu(given: Given) -> nn.Module:
     most, slope, threshold = given["max_value"], given["negative_slope"], given["threshold"]
     if threshold == 0 and most is None:
         return nn.LeakyReLU(slope) if slope else nn.ReLU()
-    if threshold == 0 and slope == 0:
+    if threshold == 0 and slope == 0 and most > 0:
         return nn.ReLU6() if most == 6 else nn.Hardtanh(0.0, float(most))
-    return LeakyReLU(most, slope, threshold)
+    return AnyReLU(most, slope, threshold)
 
 
 def _softmax(given: Given) -> nn.Module:

@@ -58,37 +58,46 @@ def _dense(given: Given) -> nn.Module:
     return chain(linear=linear, activation=activation(given))
 
 
-class Einsum(nn.Module):
-    """A product with a matrix along some axes, by Einstein's notation."""
+class Bias(nn.Module):
+    """A bias along some axes."""
 
-    def __init__(self, equation: str, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
+    def __init__(self, bias: nn.Parameter) -> None:
         super().__init__()
-        self.equation = equation
-        self.weight = weight
         self.bias = bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        product = torch.einsum(self.equation, x, self.weight)
-        return product if self.bias is None else product + self.bias
+        return x + self.bias
 
     def extra_repr(self) -> str:
-        return f"{self.equation!r}, {tuple(self.weight.shape)}, bias={self.bias is not None}"
+        return f"{tuple(self.bias.shape)}"
 
 
 def _einsum_dense(given: Given) -> nn.Module:
     equation, bias_axes = given.told["equation"], given.told["bias_axes"] or ""
     source, weights, target = equation.replace("->", ",").split(",")
     sides = dict(zip(source[1:], given.inputs[0], strict=True)) | dict(zip(target[1:], given.output, strict=True))
-    fan_in = math.prod(sides[axis] for axis in weights if axis not in target)
-    fan_out = math.prod(sides[axis] for axis in weights if axis in target)
-    shape = tuple(sides[axis] for axis in weights)
-    weight = given.parameter("kernel", "kernel_initializer", shape, (fan_in, fan_out))
+    contracted = [axis for axis in source if axis not in target]
+    new = [axis for axis in target if axis not in source]
+    fans = (math.prod(sides[axis] for axis in contracted), math.prod(sides[axis] for axis in new))
+    linear = nn.Linear(*fans, bias=set(bias_axes) == set(new))
+    kernel = given.value("kernel", tuple(sides[axis] for axis in weights), "kernel_initializer", fans)
+    matrix = kernel.permute([weights.index(axis) for axis in (*new, *contracted)])
+    linear.weight.copy_(matrix.reshape(linear.weight.shape))
     bias = None
     if bias_axes:
         first = min(target.index(axis) for axis in bias_axes)
         shape = tuple(sides[axis] if axis in bias_axes else 1 for axis in target[first:])
-        bias = given.parameter("bias", "bias_initializer", shape)
-    return chain(einsum=Einsum(equation, weight, bias), activation=activation(given))
+        if linear.bias is None:
+            bias = Bias(given.parameter("bias", "bias_initializer", shape))
+        else:
+            given.fill(linear.bias, "bias", "bias_initializer", shape)
+    return chain(
+        flatten=nn.Flatten(-len(contracted)) if len(contracted) > 1 else None,
+        linear=linear,
+        unflatten=nn.Unflatten(-1, tuple(sides[axis] for axis in new)) if len(new) > 1 else None,
+        bias=bias,
+        activation=activation(given),
+    )
 
 
 class Embedding(nn.Embedding):

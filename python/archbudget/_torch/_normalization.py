@@ -50,14 +50,14 @@ NORMS: dict[tuple[int, bool], Any] = {
 
 
 class Flat(nn.Module):
-    """A normalisation by channels of a tensor with any number of axes behind them."""
+    """A normalisation of sequences, for tensors with more axes behind their channels than PyTorch has one for."""
 
     def __init__(self, norm: nn.Module) -> None:
         super().__init__()
         self.norm = norm
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        flat: torch.Tensor = self.norm(x.flatten(2) if x.dim() > 2 else x)
+        flat: torch.Tensor = self.norm(x.flatten(2))
         return flat.reshape(x.shape)
 
 
@@ -85,16 +85,14 @@ def _batch(given: Given) -> nn.Module:
         raise given.refusal("renorm", "its batch normalisation has none")
     if given["synchronized"]:
         raise given.refusal("synchronized", "use nn.SyncBatchNorm.convert_sync_batchnorm on the module")
-    axis, ranks = given["axis"], {len(inputs[0]) for inputs, _ in given.uses}
-    rank = len(given.inputs[0])
-    native = len(ranks) == 1 and rank <= 4
-    norm = NORMS[rank if native else 2, given["trainable"]](
+    axis, rank = given["axis"], len(given.inputs[0])
+    norm = NORMS[rank if rank <= 4 else 2, given["trainable"]](
         given.inputs[0][axis - 1 if axis > 0 else axis], eps=given["epsilon"], momentum=1 - given["momentum"]
     )
     _fill_affine(given, norm)
     given.fill(norm.running_mean, "moving_mean", "moving_mean_initializer")
     given.fill(norm.running_var, "moving_variance", "moving_variance_initializer")
-    return _by_channel(axis, rank, norm if native else Flat(norm))
+    return _by_channel(axis, rank, norm if rank <= 4 else Flat(norm))
 
 
 def _group(given: Given) -> nn.Module:
