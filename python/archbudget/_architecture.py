@@ -255,6 +255,23 @@ class Architecture(Mapping[str, "Scalar"]):
 
         return build(self)
 
+    def to_torch(self) -> Any:
+        """The real, trainable module: an `nn.Module` with one module for each layer, under the name of the layer.
+
+        It takes the inputs of the space as positional arguments, each of shape `(batch, *shape)` in the layout that
+        the space describes (channels last, unless `data_format` says otherwise), and returns the output, or a tuple of
+        the outputs. `sum(p.numel() for p in model.parameters() if p.requires_grad)` is `trainable_params`; weights that
+        are not trained are parameters that need no gradient, or buffers. Weights start as the initializers of the
+        layers say. Seeds are those of PyTorch: `torch.manual_seed`.
+
+        Raises:
+            ImportError: If PyTorch is not installed (`pip install archbudget[torch]`).
+            SpaceError: If a layer or an argument has no equivalent in PyTorch, such as a regularizer or a mask.
+        """
+        from archbudget._torch import build
+
+        return build(self)
+
     def chosen_in(self, layer: int) -> dict[str, Scalar]:
         """The values of the decisions that a layer reads, by the names that they have inside of it."""
         names = self.space._uses[layer].names
