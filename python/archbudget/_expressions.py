@@ -201,7 +201,7 @@ class Mapped(Expression):
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
         """What it comes to."""
-        return self.table[_key(taken[self.decision.name])]
+        return self.table[_key(taken[self.decision.name])]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decision by its name in a space."""

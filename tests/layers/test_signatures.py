@@ -46,7 +46,7 @@ def parameters(callable_: Any) -> dict[str, inspect.Parameter]:
     return {
         name: each
         for name, each in signature.items()
-        if each.kind not in variadic and name not in ("name", "trainable")
+        if each.kind not in variadic and name not in ("name", "trainable", "weight_bits")
     }
 
 
