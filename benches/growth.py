@@ -1,8 +1,8 @@
 """How diagrams grow where many widths are alive at once: `python benches/growth.py`.
 
 Each row compiles a space in a process of its own, and counts 100,000 random networks of it. `arcs` says how the arcs of
-the widest stage are kept: `stored`; `implicit`, which runs the rules again whenever an arc is asked for; or `open`, where
-candidates are counted one by one from there on, and nothing is counted over the whole space.
+the widest stage are kept: `stored`; `implicit`, which runs the rules again whenever an arc is asked for; or `open`,
+where candidates are counted one by one from there on, and nothing is counted over the whole space.
 """
 
 from __future__ import annotations

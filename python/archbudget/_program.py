@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from archbudget._expressions import Decision, Expression, Scalar
-    from archbudget.layers._base import Layer, Tensor
+    from archbudget.layers._base import Block, Layer, Tensor
     from archbudget.metrics import Metric
 
 Atom = tuple[int, "list[bool]"]
@@ -38,8 +38,10 @@ class Use:
 
 @dataclass(frozen=True)
 class Repetition:
-    """A repetition of a block, which has layers and decisions of its own."""
+    """A repetition, which has layers and decisions of its own."""
 
+    block: Block
+    """The block that repeats."""
     number: int
     suffix: str
     """What the names of its layers and decisions get."""
@@ -88,7 +90,7 @@ class Writer:
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
-        self._layers: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
         self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
@@ -184,7 +186,7 @@ class Writer:
 
     def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard) -> int:
         """Applies a layer; the second time in the same repetition its weights are shared."""
-        key = (id(layer), tuple(repetition.number for repetition in self._own(layer)))
+        key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
         position = self._layers.get(key)
         if position is None:
             name = self._layer_name(layer)

@@ -258,6 +258,16 @@ def test_layers_are_new_in_each_repetition_even_if_a_function_gives_the_same(blo
         assert not any(record.reused for record in space.architecture(depth=3).layers)
 
 
+def test_a_block_of_two_repeats_is_new_in_each_and_one_repeat_used_twice_is_not() -> None:
+    block = [layers.Dense(4, use_bias=ab.Choice("bias", [True, False])), layers.BatchNormalization()]
+    depth = ab.Int("depth", 1, 2)
+    space = ab.Space([layers.Input((4,)), layers.Repeat(depth, block), layers.Repeat(depth, block)])
+    assert params(space, depth=2, bias_1=True, bias_2=False) == 2 * (20 + 16 + 16 + 16)
+    repeat = layers.Repeat(depth, block)
+    space = ab.Space([layers.Input((4,)), repeat, repeat])
+    assert params(space, depth=2, bias_1=True, bias_2=False) == 20 + 16 + 16 + 16
+
+
 def test_a_layer_may_be_shared_by_all_repetitions() -> None:
     again = layers.Dense(4, use_bias=ab.Choice("bias", [True, False]), name="again")
     own = layers.Dense(4, name="own")

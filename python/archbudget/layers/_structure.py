@@ -290,8 +290,8 @@ class Repeat(Block):
     """A block several times in a row, as often as a decision says.
 
     Each repetition takes its own decisions: one named `width` becomes `width_1`, `width_2`, ... Layers are new in each
-    repetition, even if a function gives the same objects. What is in `shared` is the same everywhere: decisions keep
-    their name, layers their weights.
+    repetition, even if a function gives the same objects, or another `Repeat` has them too. What is in `shared` is the
+    same everywhere: decisions keep their name, layers their weights.
 
     Args:
         times: How often: an integer, a decision over integers, or an expression over decisions, such as
@@ -363,7 +363,7 @@ class Repeat(Block):
                 block, suffix = self.block, f"_{number}"
             else:
                 block, suffix = as_block(self.block(number)), ""
-            with writer.repetition(Repetition(number, suffix, self.shared)):
+            with writer.repetition(Repetition(self, number, suffix, self.shared)):
                 made = [(block.write(writer, (tensor,), own), own) for own in taken]
             if not skipped and len(made) == 1:
                 tensor = made[0][0]
