@@ -122,8 +122,9 @@ PYTORCH_NOTES = """\
   one, or one for each axis; by convolutions that are not transposed also a pair (before, after) for an axis. Words
   and integers may be values of one decision.
 - With integers PyTorch's rules bind: a pooling pads at most half of its window, strides and dilation may both
-  exceed 1, and a transposed side is `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding +
-  1`, also where the stride exceeds the kernel, for which Keras' `valid` gives more.
+  exceed 1, and a transposed convolution makes
+  `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1` positions, also where the stride
+  exceeds the kernel, for which Keras' `valid` gives more.
 - With `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
 - Recurrent layers are PyTorch's with `batch_first=True`. With `return_sequences` they give `output`, without it
   `output[:, -1]`, the last output of the last layer. PyTorch's `bias=True` is `use_bias=True, two_biases=True`; a
@@ -175,8 +176,8 @@ def table() -> str:
             "",
             "## Options of PyTorch",
             "",
-            "What PyTorch's layers can and Keras' cannot are options here, given by name and counted as PyTorch counts:",
-            "the tests hold them against it. Each may be a decision or an expression, such as `padding=kernel // 2`.",
+            "What PyTorch's layers can and Keras' cannot are options here, given by name and counted as PyTorch",
+            "counts: the tests hold them against it. Each may be a decision or an expression: `padding=kernel // 2`.",
             "",
             "| PyTorch | here |",
             "|---|---|",
