@@ -238,9 +238,14 @@ impl<const N: usize> Rule for ConvTranspose<N> {
                     [],
                 ));
             }
-            // What PyTorch allows, beside smaller ones.
-            let dilated = layer.explicit.is_some() && given < layer.dilation[axis];
-            if given >= stride && !dilated {
+            if layer.explicit.is_some() && given >= stride.max(layer.dilation[axis]) {
+                return Err(Refusal::new(
+                    "its output_padding must be smaller than its strides or its dilation_rate; on axis {} it is {}, and they \
+                     are {} and {}",
+                    [axis as i64 + 1, given, stride, layer.dilation[axis]],
+                ));
+            }
+            if layer.explicit.is_none() && given >= stride {
                 return Err(Refusal::new(
                     "its output_padding must be smaller than its strides; on axis {} they are {} and {}",
                     [axis as i64 + 1, given, stride],

@@ -54,6 +54,25 @@ fn pool<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
     Ok(Image { spatial, ..image }.shape())
 }
 
+/// `AvgPool3d` of `PyTorch` pads, but refuses an input that is smaller than its window, as no other pooling does.
+fn pool_average<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    let output = pool::<N>(args, input)?;
+    let (data_format, ceil_mode, explicit) = (args[2 * N + 1], args[2 * N + 2], given_padding(&args[2 * N + 3..]));
+    if N == 3 && (ceil_mode == 1 || explicit.is_some()) {
+        let image = Image::<N>::of(input, data_format)?;
+        for (axis, (&side, &size)) in image.spatial.iter().zip(args).enumerate() {
+            if size > side {
+                return Err(Refusal::new(
+                    "with integers as padding or ceil_mode its window of {} must not exceed axis {} of its input, which has {} \
+                     positions: AvgPool3d of PyTorch refuses it",
+                    [size, axis as i64 + 1, side],
+                ));
+            }
+        }
+    }
+    Ok(output)
+}
+
 fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
     let &[data_format, keepdims] = args else {
         unreachable!("two parameters")
@@ -103,7 +122,7 @@ poolings! {
     MaxPooling, pool, const { &parameters(N, Some(2)) },
         ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
         "it takes the largest value of each window, which needs no weights";
-    AveragePooling, pool, const { &parameters(N, None) },
+    AveragePooling, pool_average, const { &parameters(N, None) },
         ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
         "it takes the mean of each window, which needs no weights";
     GlobalMaxPooling, pool_globally, GLOBAL,
