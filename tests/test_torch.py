@@ -34,7 +34,6 @@ UNLIKE = {
     ("ActivityRegularization", "l1"),
     ("ActivityRegularization", "l2"),
     ("BatchNormalization", "renorm"),
-    ("Embedding", "mask_zero"),
     ("GaussianDropout", "rate"),
 }
 """Arguments among the random ones that PyTorch has nothing for."""
@@ -60,7 +59,7 @@ def test_every_layer_has_a_builder() -> None:
     assert {*BUILDERS, "Input"} == set(KINDS)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("Input", "Masking")])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Input"])
 def test_random_layers_compute_what_those_of_keras_do(kind: str) -> None:
     rng = Random(f"torch {kind}")
     made = 0
@@ -229,6 +228,46 @@ def test_structure_is_followed() -> None:
     )
     for arch in space.sample(12, seed=0):
         assert_same(arch)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("kind", [layers.SimpleRNN, layers.LSTM, layers.GRU])
+def test_steps_that_are_masked_are_skipped(kind: Any, backwards: bool) -> None:
+    network = assert_same(
+        row(
+            layers.Input((9,)),
+            layers.Embedding(3, 4, mask_zero=True),
+            layers.Residual([layers.Dense(4, activation="tanh"), layers.Dropout(0.1)]),
+            kind(4, return_sequences=True, go_backwards=backwards),
+            kind(3),
+        )
+    )
+    assert [name for name, _ in network.named_children()][-1] == "embedding_mask"
+
+
+def test_the_mean_of_a_masked_sequence_is_that_of_its_steps() -> None:
+    arch = row(layers.Input((4, 2)), layers.Masking(0.5), layers.Rescaling(2.0), layers.GlobalAveragePooling1D())
+    network = assert_same(arch)
+    x = torch.tensor([[[1.0, 2.0], [0.5, 0.5], [3.0, 0.5], [0.5, 0.5]]])
+    assert network(x).tolist() == [[4.0, 2.5]]
+
+
+def test_a_mask_ends_at_a_layer_that_forgets_it() -> None:
+    assert_same(row(layers.Input((9,)), layers.Embedding(3, 4, mask_zero=True), layers.Conv1D(4, 3), layers.LSTM(3)))
+
+
+@pytest.mark.parametrize("layer", [layers.MultiHeadAttention(2, 2), layers.BatchNormalization(), layers.Softmax()])
+def test_a_mask_that_is_not_followed_is_refused(layer: layers.Layer) -> None:
+    arch = row(layers.Input((5,)), layers.Embedding(3, 4, mask_zero=True), layer)
+    with pytest.raises(SpaceError, match=rf"\({layer.kind}\) gets a mask, which to_torch follows only into GRU, "):
+        arch.to_torch()
+
+
+def test_different_masks_are_not_joined() -> None:
+    first, second = layers.Input((5, 3)), layers.Input((5, 3))
+    both = layers.Add()([layers.Masking()(first), layers.Masking()(second)])
+    with pytest.raises(SpaceError, match=r"layer 'add' \(Add\) gets different masks"):
+        ab.Space(inputs=[first, second], outputs=both).architecture().to_torch()
 
 
 def test_names_follow_the_layers() -> None:
@@ -429,7 +468,6 @@ def test_the_gate_that_forgets_begins_open() -> None:
             "activation='sinus' has no equivalent in PyTorch: the activations are celu",
         ),
         (layers.Dense(2, kernel_initializer="blue"), r"\(Dense\): the initializer of kernel must be one of zeros"),
-        (layers.Masking(), r"layer 'masking' \(Masking\) has no equivalent in PyTorch: no mask"),
         (layers.ActivityRegularization(l1=0.5), "l1=0.5 has no equivalent in PyTorch: a module adds nothing"),
         (layers.BatchNormalization(synchronized=True), "use nn.SyncBatchNorm.convert_sync_batchnorm"),
         (layers.SpatialDropout1D(0.5, dtype="float16"), "dtype='float16' has no equivalent"),
@@ -439,6 +477,20 @@ def test_what_pytorch_has_nothing_for_is_refused(layer: layers.Layer, message: s
     with pytest.raises(SpaceError, match=message) as caught:
         row(layers.Input((4, 3)), layer).to_torch()
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_refused_is_refused_before_anything_is_built() -> None:
+    called = []
+
+    def initializer(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+        called.append(shape)
+        return np.zeros(shape, dtype)
+
+    wide = layers.Dense(10**9, kernel_initializer=initializer)
+    arch = row(layers.Input((10**6,)), wide, layers.Dense(3, activation="glu"))
+    with pytest.raises(SpaceError, match=r"layer 'dense_1' \(Dense\): activation='glu' has no equivalent in PyTorch"):
+        arch.to_torch()
+    assert not called
 
 
 def test_an_interpolation_that_pytorch_has_not_is_refused() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -22,6 +23,7 @@ from archbudget._torch import (
     _attention,
     _convolution,
     _dense,
+    _masks,
     _merging,
     _normalization,
     _pooling,
@@ -29,7 +31,7 @@ from archbudget._torch import (
     _regularization,
     _reshaping,
 )
-from archbudget._torch._given import Given, Weights
+from archbudget._torch._given import Blank, Given, Weights
 from archbudget._torch._network import Call, Network
 from archbudget.layers._base import resolve
 
@@ -43,6 +45,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_attention.BUILDERS,
     **_convolution.BUILDERS,
     **_dense.BUILDERS,
+    **_masks.BUILDERS,
     **_merging.BUILDERS,
     **_normalization.BUILDERS,
     **_pooling.BUILDERS,
@@ -69,7 +72,7 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
         return tensor
 
     inputs: list[int] = []
-    calls: list[tuple[str, tuple[int, ...], int]] = []
+    applied: list[_masks.Applied] = []
     names: dict[int, str] = {}
     given: dict[str, Given] = {}
     for trace in arch._trace.layers:
@@ -84,16 +87,21 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
             given[name] = Given(use.name, use.layer.kind, told, counted, weights)
         name = names[trace.layer]
         given[name].uses.append((tuple(map(tuple, trace.input_shapes)), tuple(trace.output_shape)))
-        calls.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
+        applied.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     for each in given.values():
         each.refuse_what_touches_the_loss()
+    applied, masks = _masks.follow(applied, given, lambda name: _attribute(name, given))
+    with torch.no_grad(), torch.device("meta"):
+        # What cannot be built is refused before anything takes memory or time.
+        for each in given.values():
+            BUILDERS[each.kind](replace(each, weights=Blank()))
     with torch.no_grad():
         modules = {name: BUILDERS[each.kind](each) for name, each in given.items()}
     for name, each in given.items():
         if not each["trainable"]:
             modules[name].requires_grad_(False)
-    return Network(modules, inputs, _released(calls, outputs), outputs)
+    return Network({**modules, **masks}, inputs, _released(applied, outputs), outputs)
 
 
 def _attribute(name: str, taken: Container[str]) -> str:
@@ -108,11 +116,11 @@ def _attribute(name: str, taken: Container[str]) -> str:
     return free
 
 
-def _released(calls: list[tuple[str, tuple[int, ...], int]], outputs: list[int]) -> list[Call]:
+def _released(applied: list[_masks.Applied], outputs: list[int]) -> list[Call]:
     """The calls, each with the tensors that nothing needs after it."""
     needed = set(outputs)
     released: list[Call] = []
-    for name, sources, output in reversed(calls):
+    for name, sources, output in reversed(applied):
         released.append(Call(name, sources, output, tuple({*sources, output} - needed)))
         needed |= set(sources)
     return released[::-1]

@@ -109,8 +109,6 @@ class Embedding(nn.Embedding):
 
 
 def _embedding(given: Given) -> nn.Module:
-    if given["mask_zero"]:
-        raise given.refusal("mask_zero", "no mask goes with a tensor there")
     shape = (given["input_dim"], given["output_dim"])
     table: nn.Module = Embedding(*shape)
     weights = given["weights"]

@@ -30,15 +30,30 @@ class Weights:
         return drawn(layer, name, shape, initializer, fans)
 
 
+class Blank(Weights):
+    """No values, for a look at what can be built."""
+
+    def value(self, layer: Given, name: str, shape: Shape, initializer: Any, _: tuple[int, int] | None) -> torch.Tensor:
+        """A tensor of the shape, if the initializer is known."""
+        _known(layer, name, initializer)
+        return torch.empty(shape)
+
+
 def drawn(layer: Given, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None = None) -> torch.Tensor:
     """Values drawn by an initializer: one of Keras' by name, or a function of a shape and a dtype, as Keras' are."""
+    draw = _known(layer, name, initializer)
     if isinstance(initializer, str):
-        draw = _INITIALIZERS.get(_snake(initializer))
-        if draw is not None:
-            return draw(shape, fans or _fans(shape))
-    elif callable(initializer):
-        values = initializer(shape, dtype="float32")
-        return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.array(values))
+        values: torch.Tensor = draw(shape, fans or _fans(shape))
+        return values
+    values = draw(shape, dtype="float32")
+    return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.array(values))
+
+
+def _known(layer: Given, name: str, initializer: Any) -> Callable[..., Any]:
+    """The function of an initializer."""
+    draw = _INITIALIZERS.get(_snake(initializer)) if isinstance(initializer, str) else initializer
+    if callable(draw):
+        return draw
     raise SpaceError(
         f"layer '{layer.name}' ({layer.kind}): the initializer of {name} must be one of "
         f"{', '.join(_INITIALIZERS)}, or a function of a shape and a dtype, not {initializer!r}"
@@ -59,6 +74,8 @@ class Given:
     """The hyperparameters that touch shape or cost, in the form that the engine takes."""
     weights: Weights
     """Where its weights come from."""
+    masked: bool = False
+    """Whether it reads a mask."""
     uses: list[tuple[tuple[Shape, ...], Shape]] = field(default_factory=list)
     """The shapes of its inputs and of its output, the batch not counted, for each time it is used."""
 

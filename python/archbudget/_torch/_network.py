@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Union
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -44,7 +44,7 @@ class Network(nn.Module):
         self._calls = tuple(calls)
         self._outputs = tuple(outputs)
 
-    def forward(self, *inputs: torch.Tensor) -> Union[torch.Tensor, tuple[torch.Tensor, ...]]:
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """The output of the network, or its outputs."""
         if len(inputs) != len(self._inputs):
             raise TypeError(f"this network takes {len(self._inputs)} tensors, not {len(inputs)}")

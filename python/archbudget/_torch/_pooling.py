@@ -68,7 +68,7 @@ def _average(given: Given) -> nn.Module:
 
 
 class GlobalPooling(nn.Module):
-    """The mean or the maximum over some axes."""
+    """The mean or the maximum over some axes; of a masked sequence the mean of the steps that are there."""
 
     def __init__(self, axes: tuple[int, ...], *, mean: bool, keepdims: bool) -> None:
         super().__init__()
@@ -76,7 +76,10 @@ class GlobalPooling(nn.Module):
         self.mean = mean
         self.keepdims = keepdims
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if mask is not None:
+            mask = mask.unsqueeze(-1 if self.axes == (1,) else 1)
+            return torch.where(mask, x, 0).sum(self.axes, self.keepdims) / mask.sum(self.axes, self.keepdims)
         return x.mean(self.axes, self.keepdims) if self.mean else x.amax(self.axes, self.keepdims)
 
     def extra_repr(self) -> str:

@@ -29,7 +29,9 @@ def dropped(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
 
 
 class Steps(nn.Module):
-    """A recurrent layer step by step, where that of PyTorch has other activations; its weights have the same names.
+    """A recurrent layer step by step, where PyTorch's own does not do; its weights have the same names.
+
+    A step that is masked leaves everything as it was.
 
     Args:
         gates: How many matrices it has.
@@ -66,13 +68,18 @@ class Steps(nn.Module):
         """
         raise NotImplementedError
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, State]:
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, State]:
         zero = x.new_zeros(x.shape[0], self.units)
         state: State = (zero, zero)
         kept = F.dropout(torch.ones_like(zero), self.recurrent_dropout, self.training)
         outputs: list[torch.Tensor] = []
-        for each in F.linear(x, self.weight_ih_l0, self.bias_ih_l0).unbind(1):
-            state = self.step(each, state[0] * kept, state)
+        for number, each in enumerate(F.linear(x, self.weight_ih_l0, self.bias_ih_l0).unbind(1)):
+            after = self.step(each, state[0] * kept, state)
+            if mask is None:
+                state = after
+            else:
+                here = mask[:, number, None]
+                state = tuple(torch.where(here, new, old) for new, old in zip(after, state, strict=True))
             outputs.append(state[0])
         return torch.stack(outputs, 1), state
 
@@ -129,9 +136,10 @@ class Recurrent(nn.Module):
         self.return_sequences = return_sequences
         self.go_backwards = go_backwards
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         x = dropped(x, self.dropout, self.training)
-        outputs: torch.Tensor = self.rnn(x.flip(1) if self.go_backwards else x)[0]
+        sequences = [x] if mask is None else [x, mask]
+        outputs: torch.Tensor = self.rnn(*(each.flip(1) if self.go_backwards else each for each in sequences))[0]
         return outputs if self.return_sequences else outputs[:, -1]
 
     def extra_repr(self) -> str:
@@ -206,9 +214,9 @@ def _steps(given: Given, steps: type[Steps], gates: int, biases: int, recurrent:
 
 
 def _own(given: Given, **activations: str) -> bool:
-    """Whether PyTorch has a layer of its own: only with these activations."""
+    """Whether PyTorch has a layer of its own: only with these activations, and without masks."""
     same = all(isinstance(activation(given, name), getattr(nn, known)) for name, known in activations.items())
-    return same and given["recurrent_dropout"] == 0
+    return same and given["recurrent_dropout"] == 0 and not given.masked
 
 
 def _sizes(given: Given) -> dict[str, Any]:

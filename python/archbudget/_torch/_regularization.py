@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from archbudget._torch._layout import channels_first
-from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,12 +116,6 @@ def _rescaling(given: Given) -> nn.Module:
     return Rescaling(*(torch.tensor(np.array(given[name]), dtype=dtype) for name in ("scale", "offset")))
 
 
-def _masking(given: Given) -> nn.Module:
-    raise SpaceError(
-        f"layer '{given.name}' ({given.kind}) has no equivalent in PyTorch: no mask goes with a tensor there"
-    )
-
-
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "ActivityRegularization": _activity,
     "AlphaDropout": _alpha_dropout,
@@ -130,7 +123,6 @@ BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "GaussianDropout": _gaussian_dropout,
     "GaussianNoise": lambda given: GaussianNoise(given["stddev"]),
     "Identity": lambda _: nn.Identity(),
-    "Masking": _masking,
     "Rescaling": _rescaling,
     **dict.fromkeys(("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), _spatial_dropout),
 }
