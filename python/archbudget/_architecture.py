@@ -236,9 +236,12 @@ class Architecture(Mapping[str, "Scalar"]):
 
         Decisions are named as in the space.
         """
-        use = self.use_of(record)
-        given = use.layer.arguments().get(argument)
-        return given.text(use.names) if isinstance(given, Expression) else None
+        given = self.use_of(record).layer.arguments().get(argument)
+        return self.text(record, given) if isinstance(given, Expression) else None
+
+    def text(self, record: LayerRecord, expression: Expression) -> str:
+        """An expression of a layer, with decisions named as in the space."""
+        return expression.text(self.use_of(record).names)
 
     def use_of(self, record: LayerRecord) -> Use:
         """The layer that a record is of, as a part of its space."""

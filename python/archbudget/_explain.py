@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archbudget._expressions import Expression
 from archbudget._summary import show_shape
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ def explain(arch: Architecture, record: LayerRecord) -> str:
         lines += _formula(arch, record, "trainable params", record.trainable_formula)
         lines += _formula(arch, record, "non-trainable params", record.non_trainable_formula)
     if record.macs:
-        lines.append(f"macs: {record.macs_formula.text} = {record.macs:,}")
+        lines.append(f"macs: {_equation(record.macs_formula)}")
+    if (bits := arch.use_of(record).layer.weight_bits) is not None and record.params:
+        setting = f", set by {arch.text(record, bits)}" if isinstance(bits, Expression) else ""
+        lines.append(f"weight bytes: {record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}")
+    lines += [f"{metric}: {value:,}" for metric, value in record.custom.items() if value]
     return "\n".join(lines)
 
 
@@ -32,7 +37,7 @@ def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formul
     if formula.value == 0:
         return []
     label = "params" if record.non_trainable_formula.value == 0 else what
-    lines = [f"{label}: {formula.text} = {formula.value:,}"]
+    lines = [f"{label}: {_equation(formula)}"]
     meanings: dict[str, list[int]] = {}
     for number, meaning in formula.numbers:
         meanings.setdefault(meaning, []).append(number)
@@ -40,6 +45,11 @@ def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formul
         text = "*".join(str(number) for number in numbers) if meaning == "kernel_size" else str(numbers[0])
         lines.append(f"  {text}: {_meaning(arch, record, meaning)}")
     return lines
+
+
+def _equation(formula: Formula) -> str:
+    """What a formula comes to; a number by itself is its own result."""
+    return f"{formula.value:,}" if formula.text == str(formula.value) else f"{formula.text} = {formula.value:,}"
 
 
 def _meaning(arch: Architecture, record: LayerRecord, meaning: str) -> str:

@@ -83,6 +83,7 @@ class FeasibleSet:
         self.space = space
         self.budget = budget
         self.memory = int(memory)
+        require_metrics(space.metrics, budget)
         self._core = space._diagram.within(_bounds(budget), self.memory)
 
     def __repr__(self) -> str:

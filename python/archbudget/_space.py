@@ -141,6 +141,8 @@ class Space:
             }
         )
         self._positions = {name: position for position, name in enumerate(writer.decisions)}
+        for metric in self._own_metrics:
+            metric.check(self._uses, whole=not kept)
         self._diagram = writer.program.compile()
         if writer.measure is not None:
             writer.measure.settle()
@@ -228,6 +230,10 @@ class Space:
             (1, 3)
         """
         return _restore({**self._definition, "metrics": (*self._own_metrics, *_own_metrics(metrics))})
+
+    def _measured_by(self, metric: Metric) -> Space:
+        """The space with one metric beside the built-in ones, and none of its own."""
+        return _restore({**self._definition, "metrics": (metric,)})
 
     @property
     def size(self) -> int:

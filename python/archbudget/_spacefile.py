@@ -807,10 +807,12 @@ def schema() -> dict[str, Any]:
     }
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
     made["$defs"]["Block"] = {
         "anyOf": [
             {"enum": [name for name, layer in layer_classes().items() if not _required(layer)]},
-            {**mapping(kinds, []), "minProperties": 1, "maxProperties": 1},
+            own,
+            {**mapping(kinds, []), "patternProperties": {own["pattern"]: {}}, "minProperties": 1, "maxProperties": 1},
         ]
     }
     return made

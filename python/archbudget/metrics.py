@@ -1,7 +1,7 @@
 """Metrics of one's own: functions of a layer, and tables of measurements.
 
-A metric is asked once for each distinct layer (its type, hyperparameters, shapes and bits), while the space is
-compiled, so that it may be slow: candidates are then counted as fast as those of the built-in metrics.
+A metric is asked once for each distinct layer that a space meets (by all that the record of it says), while the space
+is compiled, so that it may be slow: candidates are then counted as fast as by the built-in metrics.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
 from archbudget.errors import ArchbudgetError, MissingEntryError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from archbudget import _core
     from archbudget._expressions import Decision
@@ -53,7 +55,7 @@ class Metric:
         ...     ],
         ...     metrics=[convolutions],
         ... )
-        >>> space.within(ab.Budget(convolutions=2)).count()
+        >>> space.within(ab.Budget(custom={"convolutions": 2})).count()
         6
     """
 
@@ -72,6 +74,14 @@ class Metric:
         self.function = function
         self.combine = combine
 
+    def check(self, uses: Sequence[Use], *, whole: bool) -> None:
+        """Looks at the layers of a space before they are counted.
+
+        Args:
+            uses: The layers.
+            whole: Whether all values of all decisions are left; if not, layers may be gone.
+        """
+
     def __repr__(self) -> str:
         return f"<Metric {self.name} ({self.combine})>"
 
@@ -89,21 +99,40 @@ def output_size(layer: str, axis: int | None = None, *, name: str | None = None)
     """The size of the output of a layer: the number of its elements, or one of its sides; 0 where it is left out.
 
     Args:
-        layer: The name of the layer in the space.
+        layer: The name of the layer in the space: one that it was given, such as `features`, or `features_2` in the
+            second repetition of a `Repeat`. Automatic names change when a part of the space is gone.
         axis: The side that is meant, the batch not counted; `None` for the number of elements.
         name: The name of the metric; by default `output_size`.
+
+    A space without such a layer is refused with a [`SpaceError`][archbudget.errors.SpaceError].
     """
-    return Metric(name or "output_size", _OutputSize(layer, axis), combine="max")
+    return _OutputSize(layer, axis, "output_size" if name is None else name)
 
 
-class _OutputSize:
-    def __init__(self, layer: str, axis: int | None) -> None:
+class _OutputSize(Metric):
+    def __init__(self, layer: str, axis: int | None, name: str) -> None:
         if not isinstance(layer, str):
             raise SpaceError(f"output_size needs the name of a layer, not {layer!r}")
+        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
+            raise SpaceError(f"output_size needs an axis that is an integer or None, not {axis!r}")
+        super().__init__(name, self.size_of, combine="max")
         self.layer = layer
         self.axis = axis
 
-    def __call__(self, layer: LayerRecord) -> int:
+    def check(self, uses: Sequence[Use], *, whole: bool) -> None:
+        """Refuses a space without the layer, and one that names it by itself."""
+        found = next((use for use in uses if use.name == self.layer), None)
+        if found is None and whole:
+            known = ", ".join(use.name for use in uses)
+            raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {known}")
+        if found is not None and found.layer.name is None:
+            raise SpaceError(
+                f"metric '{self.name}': the name '{self.layer}' is automatic, and may be another layer's in a part of "
+                f"the space; give the layer a name: {found.layer.kind}(..., name='{self.layer}')"
+            )
+
+    def size_of(self, layer: LayerRecord) -> int:
+        """What it is of one layer."""
         if layer.name != self.layer:
             return 0
         if self.axis is not None:
@@ -180,18 +209,22 @@ class Measure:
 SHOWN = 20
 """So many missing entries are named."""
 
+DIGITS = 20
+"""No number of so many digits is below 2^63."""
+
 
 def distinct_layers(space: Space) -> list[LayerRecord]:
-    """Each distinct layer that occurs in some network of a space, once: what a table of measurements must hold.
+    """Each distinct layer of a space, once: what a table of measurements must hold. Inputs are left out.
 
     Two layers are distinct if they differ in type, hyperparameters, bits, or the shapes of inputs or output; where they
-    stand does not matter. The space is compiled anew for it.
+    stand does not matter. Layers of networks that a later layer refuses are among them: metrics are asked for these
+    too. The space is compiled anew for it.
 
     Raises:
-        SpaceError: If the space is too wide to look at every arc.
+        LimitError: If the space is too wide to look at every arc.
     """
     collector = _Collector()
-    space.with_metrics([Metric("_distinct", collector)])._diagram.range("params")
+    space._measured_by(Metric("distinct", collector)).range("params")
     return list(collector.found.values())
 
 
@@ -226,7 +259,8 @@ class LatencyTable(Metric):
         combine: As of [`Metric`][archbudget.Metric]. Layers that run one after the other add up.
 
     Raises:
-        SpaceError: If an entry has no type, two entries say the same, or a value is not an integer of at least 0.
+        SpaceError: If an entry has no type, two entries say the same but differ in value, or a value is not an integer
+            from 0 to 2^63 - 2.
 
     Inputs need no entry. A layer that costs nothing needs one that says so, such as `Dropout,,,0`; a space with layers
     that no entry fits is refused with a [`MissingEntryError`][archbudget.errors.MissingEntryError] that names them.
@@ -239,22 +273,26 @@ class LatencyTable(Metric):
         *,
         combine: Literal["sum", "max"] = "sum",
     ) -> None:
+        super().__init__(name, self.look_up, combine=combine)
+        numbered = enumerate(entries, start=1)
+        self._build((f"entry {number} of the latency table '{name}'", said, value) for number, (said, value) in numbered)
+
+    def _build(self, entries: Iterable[tuple[str, Mapping[str, str], int]]) -> None:
+        """Takes the entries, each with its place for errors."""
         self._known: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
         """The values by what entries say of a layer, for each set of things that entries say."""
-        for number, (said, value) in enumerate(entries, start=1):
-            what = f"entry {number} of the latency table '{name}'"
-            if not said.get("type"):
-                raise SpaceError(f"{what} does not say which type of layer it is for")
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise SpaceError(f"{what} must have an integer of at least 0, not {value!r}")
+        for place, given, value in entries:
+            said = {column: _cell(text) for column, text in given.items() if _cell(text)}
+            if "type" not in said:
+                raise SpaceError(f"{place} does not say which type of layer it is for")
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
+                raise SpaceError(f"{place} must have an integer of at least 0 and below 2^63 - 1, not {value!r}")
             columns = tuple(sorted(said))
-            row = tuple(_text(said[column]) for column in columns)
-            before = self._known.setdefault(columns, {}).setdefault(row, value)
+            row = tuple(said[column] for column in columns)
+            before = self._known.setdefault(columns, {}).setdefault(row, int(value))
             if before != value:
-                described = ", ".join(f"{column}={text}" for column, text in zip(columns, row, strict=True))
-                raise SpaceError(f"{what} contradicts an earlier one: {value} and {before} for {described}")
+                raise SpaceError(f"{place} contradicts an earlier one: {value} and {before} for {_said(said)}")
         self._patterns = sorted(self._known, key=len, reverse=True)
-        super().__init__(name, self.look_up, combine=combine)
 
     def look_up(self, layer: LayerRecord) -> int:
         """The value of a layer.
@@ -278,9 +316,21 @@ class LatencyTable(Metric):
             raise SpaceError(f"several entries of the latency table fit: {ways}")
         if not found:
             told = {column for columns in self._known for column in columns} | {"type", "input_shape", "output_shape"}
-            shown = ", ".join(f"{column}={text}" for column, text in facts.items() if column in told)
-            raise MissingEntryError(f"the latency table '{self.name}' has no entry for {shown}")
+            shown = {column: text for column, text in facts.items() if column in told}
+            raise MissingEntryError(
+                f"the latency table '{self.name}' has no entry for {_said(shown)}{self._nearest(facts)}"
+            )
         return next(iter(found))
+
+    def _nearest(self, facts: Mapping[str, str]) -> str:
+        """What the entry says, in a few words, that is off by the least."""
+        off = [
+            {column: text for column, text in zip(columns, row, strict=True) if facts.get(column, "") != text}
+            for columns, rows in self._known.items()
+            for row in rows
+        ]
+        near = min((each for each in off if "type" not in each), key=len, default=None)
+        return "" if near is None else f" (the nearest says {_said(near)})"
 
     @classmethod
     def read_csv(
@@ -317,10 +367,18 @@ class LatencyTable(Metric):
                         raise SpaceError(
                             f"{file}:1: a latency table has one column '{needed}'; its columns are {heading}"
                         )
-                entries = [_entry(row, column, decimals, f"{file}:{rows.line_num}") for row in rows]
+                entries = []
+                try:
+                    for row in rows:
+                        place = f"{file}:{rows.line_num}"
+                        entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
+                except csv.Error as error:
+                    raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise SpaceError(f"{file} cannot be read: {error}") from None
-        return cls(name, entries, combine=combine)
+        table = cls(name, (), combine=combine)
+        table._build(entries)
+        return table
 
     @staticmethod
     def write_template(space: Space, file: str | Path, *, column: str) -> int:
@@ -335,11 +393,14 @@ class LatencyTable(Metric):
             The number of rows.
 
         Raises:
-            SpaceError: If the space is too wide to look at every arc.
+            LimitError: If the space is too wide to look at every arc.
+            SpaceError: If the column is named like one that describes layers.
         """
         rows = list({tuple(described(layer).items()): described(layer) for layer in distinct_layers(space)}.values())
         first = ["type", "input_shape", "output_shape"]
         others = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in first]
+        if column in (*first, *others):
+            raise SpaceError(f"the column of the values cannot be named '{column}': that describes layers")
         with atomic(Path(file)) as part, part.open("w", encoding="utf-8", newline="") as text:
             writer = csv.DictWriter(text, [*first, *others, column], restval="")
             writer.writeheader()
@@ -352,18 +413,26 @@ def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -
     if None in row or any(cell is None for cell in row.values()):
         raise SpaceError(f"{place}: the row has not as many cells as the heading")
     given = row[column].strip()
+    if not given:
+        raise SpaceError(f"{place}: the {column} is missing; a layer that costs nothing has 0")
     try:
-        value = Decimal(given).scaleb(decimals)
-        whole = value == value.to_integral_value()
+        value = Decimal(given)
     except InvalidOperation:
-        raise SpaceError(f"{place}: the {column} must be a number, not {given!r}") from None
-    if not whole or value < 0:
-        need = "at least 0" if whole else f"an integer after moving the decimal point by decimals={decimals}"
-        raise SpaceError(f"{place}: the {column} must be {need}, not {given}")
-    said = {str(name): cell.strip() for name, cell in row.items() if name != column and cell.strip()}
-    if "type" not in said:
-        raise SpaceError(f"{place}: the row does not say which type of layer it is for")
-    return said, int(value)
+        value = Decimal("nan")
+    if not value.is_finite():
+        raise SpaceError(f"{place}: the {column} must be a number, not {given!r}")
+    try:
+        whole = int(value.scaleb(decimals)) if value.adjusted() + decimals < DIGITS else MOST
+        exact = Decimal(whole).scaleb(-decimals) == value
+    except InvalidOperation:  # The decimals are far beyond what a number has.
+        whole, exact = MOST, True
+    if not 0 <= whole < MOST or value < 0:
+        raise SpaceError(f"{place}: the {column} must be at least 0 and below 2^63 - 1, not {given}")
+    if not exact:
+        raise SpaceError(
+            f"{place}: the {column} must be an integer after moving the decimal point by decimals={decimals}, not {given}"
+        )
+    return {str(name): cell for name, cell in row.items() if name != column}, whole
 
 
 def described(layer: LayerRecord) -> dict[str, str]:
@@ -375,7 +444,7 @@ def described(layer: LayerRecord) -> dict[str, str]:
         "weight_bits": str(layer.weight_bits),
     }
     arguments = {**layer.arguments, **_plain_arguments(layer)}
-    return {**facts, **{name: _text(value) for name, value in arguments.items() if value is not None}}
+    return {**{name: _text(value) for name, value in arguments.items() if value is not None}, **facts}
 
 
 def _text(value: object) -> str:
@@ -383,3 +452,13 @@ def _text(value: object) -> str:
     if isinstance(value, (tuple, list)):
         return "x".join(_text(item) for item in value)
     return str(value).replace(" ", "") if isinstance(value, str) else str(value)
+
+
+def _cell(text: object) -> str:
+    """A cell as layers are described: a spreadsheet writes TRUE for True."""
+    return {"TRUE": "True", "FALSE": "False"}.get(made := _text(text), made)
+
+
+def _said(said: Mapping[str, str]) -> str:
+    """What is said of a layer, for errors."""
+    return ", ".join(f"{column}={text}" for column, text in said.items())

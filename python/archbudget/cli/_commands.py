@@ -60,7 +60,7 @@ def evaluate(
     ] = "-",
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}; all by default."),
+        typer.Option(metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or the space's own; all by default."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -71,11 +71,11 @@ def evaluate(
     built. A file appears when it is complete.
     """
     loaded = _spacefile.load(space).space
-    wanted = list(_tables.TITLES) if metrics is None else [name.strip() for name in metrics.split(",")]
-    unknown = [name for name in wanted if name not in _tables.TITLES]
+    wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
+    unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
         raise ArchbudgetError(
-            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(_tables.TITLES)}"
+            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(loaded.metrics)}"
         )
     _files.kind_of(source)
     rows = valid = 0

@@ -255,7 +255,7 @@ class _Run:
         own = {
             key: value
             for key, value in trial.user_attrs.items()
-            if key not in _tables.TITLES and not key.startswith("archbudget:")
+            if key not in self._space.metrics and not key.startswith("archbudget:")
         }
         return {
             "trial": trial.number,
@@ -269,7 +269,7 @@ class _Run:
         metrics = ["params", "macs", *(metric for metric in self._budget if metric not in ("params", "macs"))]
         tested = any("test_accuracy" in trial.user_attrs for trial in ranked)
         table = _tables.table(
-            "trial", *(_tables.TITLES[metric] for metric in metrics), "value", *(["test accuracy"] * tested), left=0
+            "trial", *(_tables.title(metric) for metric in metrics), "value", *(["test accuracy"] * tested), left=0
         )
         for trial in ranked:
             costs = self._architecture(trial).costs
@@ -335,7 +335,7 @@ class _Progress:
     def _line(self, trial: optuna.trial.FrozenTrial) -> str:
         parts = [f"{trial.value:.4f}" if trial.value is not None else trial.state.name.lower()]
         parts += [
-            f"{trial.user_attrs[key]:,} {_tables.TITLES[key]}" for key in ("params", "macs") if key in trial.user_attrs
+            f"{trial.user_attrs[key]:,} {_tables.title(key)}" for key in ("params", "macs") if key in trial.user_attrs
         ]
         if trial.duration is not None:
             parts.append(f"{trial.duration.total_seconds():.1f} s")

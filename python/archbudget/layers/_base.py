@@ -154,10 +154,12 @@ class Layer(Block):
         """
         known = ENGINE_PARAMETERS[self.kind]
         defaults = {each.name: each.default for each in fields(self)}
+        others = {name: given for name, given in self.arguments().items() if name not in known}
+        taken = {name: resolve(given, chosen) for name, given in others.items()}
         return {
-            name: resolve(given, chosen)
-            for name, given in self.arguments().items()
-            if name not in known and given is not defaults[name]
+            name: value
+            for name, value in taken.items()
+            if not _same(value, defaults[name])
         }
 
     def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
@@ -225,12 +227,18 @@ class Layer(Block):
 
     def __repr__(self) -> str:
         defaults = {each.name: each.default for each in fields(self)}
-        given = {name: value for name, value in self.arguments().items() if value is not defaults[name]}
+        given = {name: value for name, value in self.arguments().items() if not _same(value, defaults[name])}
         if self.weight_bits is not None:
             given["weight_bits"] = self.weight_bits
         if self.name is not None:
             given["name"] = self.name
         return f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether an argument is its default, also after it was pickled."""
+    plain = type(value) is type(default) and isinstance(value, (bool, int, float, str))
+    return value is default or (plain and value == default)
 
 
 def _frozen(value: Any) -> Any:

@@ -73,7 +73,9 @@ class CustomLayer(Layer):
         except TypeError as error:
             raise SpaceError(f"{self.kind}: {error}; its hyperparameters are {signature}") from None
         bound.apply_defaults()
-        object.__setattr__(self, "given", dict(bound.arguments))
+        # What is frozen does not change with a list that it was given.
+        given = {name: _filled(value, _leaves(value)) for name, value in bound.arguments.items()}
+        object.__setattr__(self, "given", given)
 
     def arguments(self) -> dict[str, Any]:
         """The hyperparameters as they were given."""
@@ -134,7 +136,7 @@ class CustomLayer(Layer):
         try:
             counts = type(self).RULE(inputs if self.MERGES else inputs[0], **hyperparameters)
         except InvalidArchitectureError as error:
-            return f"{error}. Arguments: {given}"
+            return f"{error}. Arguments: {given}" if given else str(error)
         except ArchbudgetError:
             raise
         except Exception as error:
@@ -168,7 +170,10 @@ class CustomLayer(Layer):
             raise SpaceError(
                 f"layer '{real['name']}' ({self.kind}) does not know its real layer; give @layers.custom(keras=...)"
             )
-        return self.KERAS(**real)
+        made = self.KERAS(**real)
+        if not self.trainable:
+            made.trainable = False
+        return made
 
     def purpose(self) -> str:
         """What it does: its function knows."""
@@ -244,7 +249,9 @@ def custom(
     def made(function: Callable[..., Counts]) -> type[CustomLayer]:
         if not callable(function):
             raise SpaceError(f"layers.custom makes a layer of a function, not of {function!r}")
-        name = getattr(function, "__name__", type(function).__name__)
+        name = _name(function)
+        if name == "Input":
+            raise SpaceError("a layer of one's own cannot be named Input: that is where every network begins")
         parameters = list(inspect.signature(function).parameters)
         if not parameters or parameters[0] not in SHAPES:
             raise SpaceError(f"{name}: the first parameter of the rule of a layer is input_shape or input_shapes")
@@ -259,12 +266,17 @@ def custom(
                 "KERAS": None if keras is None else staticmethod(keras),
                 "TORCH": None if torch is None else staticmethod(torch),
                 "__doc__": function.__doc__,
-                "__module__": function.__module__,
+                "__module__": getattr(function, "__module__", __name__),
                 "__qualname__": getattr(function, "__qualname__", name),
             },
         )
 
     return made if rule is None else made(rule)
+
+
+def _name(function: Callable[..., object]) -> str:
+    """What a function is called."""
+    return getattr(function, "__name__", type(function).__name__)
 
 
 def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
@@ -277,13 +289,13 @@ def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
     _, *others = signature.parameters.values()
     for each in others:
         if each.name in RESERVED:
-            raise SpaceError(f"{rule.__name__}: '{each.name}' is an argument of every layer; name it otherwise")
+            raise SpaceError(f"{_name(rule)}: '{each.name}' is an argument of every layer; name it otherwise")
         if each.kind in (
             inspect.Parameter.VAR_POSITIONAL,
             inspect.Parameter.VAR_KEYWORD,
             inspect.Parameter.POSITIONAL_ONLY,
         ):
-            raise SpaceError(f"{rule.__name__}: each hyperparameter has a name of its own, not '{each}'")
+            raise SpaceError(f"{_name(rule)}: each hyperparameter has a name of its own, not '{each}'")
     return signature.replace(parameters=others, return_annotation=inspect.Signature.empty)
 
 
