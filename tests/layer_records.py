@@ -11,9 +11,10 @@ from keras_layers import MERGING
 KINDS = sorted(
     name
     for name in layers.__all__
-    if isinstance(getattr(layers, name), type) and issubclass(getattr(layers, name), layers.Layer) and name != "Layer"
+    if isinstance(getattr(layers, name), type) and issubclass(getattr(layers, name), layers.Layer)
+    if name not in ("Layer", "CustomLayer")
 )
-"""The public layers, by name."""
+"""The public layers of Keras, by name."""
 
 
 def one_layer(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.LayerRecord:

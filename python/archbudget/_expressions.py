@@ -185,10 +185,10 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mapped(Expression):
-    """An integer for each value of a decision."""
+    """A number for each value of a decision, or a hyperparameter of another kind."""
 
     decision: Decision
-    table: Mapping[object, int]
+    table: Mapping[object, Scalar]
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -201,7 +201,7 @@ class Mapped(Expression):
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
         """What it comes to."""
-        return self.table[_key(taken[self.decision.name])]
+        return self.table[_key(taken[self.decision.name])]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decision by its name in a space."""
@@ -407,6 +407,10 @@ class Decision(Expression):
                 raise SpaceError(f"decision '{self.name}': map must give integers, not {number!r} for {value!r}")
             table[_key(value)] = int(number)
         return Mapped(self, table)
+
+    def replaced(self, function: Callable[[Scalar], Scalar]) -> Expression:
+        """The hyperparameter that a function gives for the value that is taken, such as a word or `None`."""
+        return Mapped(self, {_key(value): function(value) for value in self.values})
 
     def require_integers(self, because: str) -> None:
         """Refuses a decision over anything but integers.

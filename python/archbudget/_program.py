@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archbudget import _core
-from archbudget._expressions import as_written
+from archbudget._expressions import as_written, lower
 from archbudget.errors import SpaceError
+from archbudget.metrics import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget.layers._base import Block, Layer, Tensor
+    from archbudget.metrics import Metric
 
 Atom = tuple[int, "list[bool]"]
 Guard = list[Atom]
@@ -30,6 +32,8 @@ class Use:
     name: str
     names: dict[str, str]
     """The name in the space of each decision that the layer reads, by its own name."""
+    values: tuple[tuple[Scalar, ...], ...] = ()
+    """What the layer needs to know of the values of its decisions to be recorded."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Writer:
         bytes_per_activation: What a value takes.
         domains: For some decisions, by their names in the space, the only values to keep.
         constraints: What a network must meet in which all decisions that it reads are active.
+        metrics: What is counted beside the built-in metrics.
     """
 
     def __init__(
@@ -69,12 +74,19 @@ class Writer:
         bytes_per_activation: int,
         domains: Mapping[str, Sequence[Scalar]],
         constraints: Sequence[Expression] = (),
+        metrics: Sequence[Metric] = (),
     ) -> None:
-        self.program = _core.Program(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         self.decisions: dict[str, Decision] = {}
         self.described: dict[str, Decision] = {}
         """The decisions as they are described, with all of their values."""
         self.uses: list[Use] = []
+        self.measure = Measure(metrics, self.uses, self.decisions) if metrics else None
+        self.program = _core.Program(
+            bytes_per_weight=bytes_per_weight,
+            bytes_per_activation=bytes_per_activation,
+            metrics=[(metric.name, metric.combine == "max") for metric in metrics],
+            measure=self.measure,
+        )
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
@@ -178,12 +190,17 @@ class Writer:
         position = self._layers.get(key)
         if position is None:
             name = self._layer_name(layer)
-            position = self.program.layer(name, layer.kind, layer.lowered(self), layer.trainable)
+            position, values = layer.declare(self, name)
+            # A metric may look at what touches neither shape nor cost; otherwise it is enough that it is decided.
+            notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
+            if layer.weight_bits is not None or notes:
+                self.program.annotate(position, lower(layer.weight_bits, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
-            self.uses.append(Use(layer, name, names))
+            self.uses.append(Use(layer, name, names, values))
             self._layers[key] = position
-        for decision in layer.other_decisions():
-            self.program.read(guard, self.position(decision))
+        if self.measure is None:
+            for decision in layer.other_decisions():
+                self.program.read(guard, self.position(decision))
         output = self.program.apply(guard, position, list(inputs))
         if self._constraints:
             self._constrain(layer.all_decisions(), guard)

@@ -11,7 +11,7 @@ import numpy as np
 
 from archbudget import _core
 from archbudget._architecture import Architecture
-from archbudget._budget import METRICS, Budget, require_metric
+from archbudget._budget import BUILT_IN, Budget, require_metrics
 from archbudget._candidates import (
     Candidates,
     CandidatesLike,
@@ -28,6 +28,7 @@ from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
 from archbudget.layers._structure import BlockLike, Sequential
+from archbudget.metrics import Metric
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -60,6 +61,7 @@ class Space:
             Only networks that meet them can be built. A constraint binds where all decisions that it reads are active;
             it is checked as soon as the last of them is taken, and until then the diagram tells their values apart.
             Decisions go by their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
+        metrics: What is counted beside the built-in metrics: each a [`Metric`][archbudget.Metric].
 
     Raises:
         SpaceError: If the description is not well formed, or `domains` names what is not a decision or not a value of
@@ -92,6 +94,7 @@ class Space:
         bytes_per_activation: int = 4,
         domains: Mapping[str, Iterable[Scalar]] | None = None,
         constraints: Iterable[Expression] = (),
+        metrics: Iterable[Metric] = (),
     ) -> None:
         if (layers is None) == (inputs is None and outputs is None):
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
@@ -102,6 +105,8 @@ class Space:
                 raise CountOverflowError(f"{name} must be below 2^63, not {count}")
         kept = _domains(domains)
         self._constraints = _conditions(constraints)
+        self._own_metrics = _own_metrics(metrics)
+        self._metrics = (*BUILT_IN, *(metric.name for metric in self._own_metrics))
         self._definition = {
             "layers": list(layers) if isinstance(layers, Sequence) else layers,
             "inputs": inputs,
@@ -110,10 +115,11 @@ class Space:
             "bytes_per_activation": bytes_per_activation,
             "domains": kept,
             "constraints": self._constraints,
+            "metrics": self._own_metrics,
         }
         sources, targets = _graph(layers, inputs, outputs)
         write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
-        writer = write(domains=kept, constraints=self._constraints)
+        writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
         self._outputs = tuple(writer.write_graph(sources, targets))
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
@@ -135,7 +141,11 @@ class Space:
             }
         )
         self._positions = {name: position for position, name in enumerate(writer.decisions)}
+        for metric in self._own_metrics:
+            metric.check(self._uses, whole=not kept)
         self._diagram = writer.program.compile()
+        if writer.measure is not None:
+            writer.measure.settle()
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
@@ -199,6 +209,31 @@ class Space:
         more = _conditions(constraints)
         self._check_names([decision.name for each in more for decision in each.decisions()], "constraints")
         return _restore({**self._definition, "domains": dict(self.domains), "constraints": self.constraints + more})
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is counted: the built-in metrics, and those of the space's own."""
+        return self._metrics
+
+    def with_metrics(self, metrics: Iterable[Metric]) -> Space:
+        """The space with further metrics.
+
+        Raises:
+            SpaceError: If two metrics have one name, or one fails.
+            MissingEntryError: If a latency table has no entry for a layer.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Repeat(ab.Int("depth", 1, 3), layers.Dense(8))])
+            >>> space.with_metrics([ab.metrics.weighted_layers()]).range("weighted_layers")
+            (1, 3)
+        """
+        return _restore({**self._definition, "metrics": (*self._own_metrics, *_own_metrics(metrics))})
+
+    def _measured_by(self, metric: Metric) -> Space:
+        """The space with one metric beside the built-in ones, and none of its own."""
+        return _restore({**self._definition, "metrics": (metric,)})
 
     @property
     def size(self) -> int:
@@ -302,7 +337,7 @@ class Space:
             SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the
                 message names the first such row.
         """
-        names = list(METRICS if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
+        names = list(self.metrics if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
         threads = None if threads is None else min(threads, MOST_THREADS)
@@ -416,7 +451,7 @@ class Space:
             BudgetError: If there is no such metric.
             LimitError: If the space is too wide to be counted.
         """
-        require_metric(metric)
+        require_metrics(self.metrics, [metric])
         return Distribution(metric, *self._diagram.distribution(metric, memory))
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
@@ -469,6 +504,23 @@ def _check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: 
             f"unknown decisions in the {what}: {', '.join(map(repr, unknown))}; this space has "
             f"{', '.join(decisions) or 'no decisions'}"
         )
+
+
+def _own_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Metrics of a space's own.
+
+    Raises:
+        SpaceError: If they are not, or two have one name.
+    """
+    if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
+        raise SpaceError(f"metrics must be a sequence of Metric, not {metrics!r}")
+    own = tuple(metrics)
+    for position, metric in enumerate(own):
+        if not isinstance(metric, Metric):
+            raise SpaceError(f"metrics must be a sequence of Metric; one is {metric!r}")
+        if any(metric.name == other.name for other in own[:position]):
+            raise SpaceError(f"two metrics are named '{metric.name}'")
+    return own
 
 
 def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:

@@ -78,7 +78,7 @@ pub enum Arity {
 /// A hyperparameter of a layer, by its Keras name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {
-    /// The name of the argument in Keras.
+    /// The name of the argument in Keras, or of an option that `PyTorch` has and Keras has not.
     pub name: &'static str,
     /// The values it takes.
     pub domain: Domain,
@@ -452,7 +452,8 @@ impl Kind {
         })
     }
 
-    /// Flattened values as a Python user would write them: `filters=64, kernel_size=(5, 5), ...`.
+    /// Flattened values as a Python user would write them, without those that are not set:
+    /// `filters=64, kernel_size=(5, 5), ...`.
     pub fn show(&self, args: &[i64]) -> String {
         let mut texts = Vec::new();
         let mut rest = args;
@@ -463,6 +464,9 @@ impl Kind {
             };
             let (own, others) = rest.split_at(n);
             rest = others;
+            if !own.is_empty() && own.iter().all(|&value| value == UNSET) {
+                continue;
+            }
             let values: Vec<_> = own.iter().map(|&value| parameter.show(value)).collect();
             texts.push(match parameter.arity {
                 Arity::One => format!("{}={}", parameter.name, values[0]),

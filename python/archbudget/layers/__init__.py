@@ -15,6 +15,7 @@ from archbudget.layers._base import (
     Layer,
     Tensor,
 )
+from archbudget.layers._custom import Counts, CustomLayer, custom
 from archbudget.layers._layers import (
     ELU,
     Activation,
@@ -142,9 +143,11 @@ __all__ = [
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
+    "Counts",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomLayer",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -206,4 +209,5 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "custom",
 ]
