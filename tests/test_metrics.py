@@ -77,7 +77,8 @@ FUNCTIONS: dict[str, tuple[Callable[[ab.LayerRecord], int], Callable[[list[int]]
 
 def own_metrics() -> list[ab.Metric]:
     return [
-        ab.Metric(name, function, combine="max" if join is max else "sum") for name, (function, join) in FUNCTIONS.items()
+        ab.Metric(name, function, combine="max" if join is max else "sum")
+        for name, (function, join) in FUNCTIONS.items()
     ]
 
 
@@ -462,7 +463,9 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
     def fail(layer: ab.LayerRecord) -> int:
         return {}[layer.type]  # type: ignore[no-any-return]
 
-    with pytest.raises(SpaceError, match="metric 'm' of layer 'input_layer' .Input.: its function failed: KeyError: 'I"):
+    with pytest.raises(
+        SpaceError, match="metric 'm' of layer 'input_layer' .Input.: its function failed: KeyError: 'I"
+    ):
         dense_space(metrics=[ab.Metric("m", fail)])
 
     def refuse(layer: ab.LayerRecord) -> int:
@@ -539,7 +542,9 @@ def test_spaces_with_metrics_are_pickled() -> None:
     again = pickle.loads(pickle.dumps(known.space))
     assert again.metrics == known.space.metrics
     for metric in FUNCTIONS:
-        np.testing.assert_array_equal(again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid])
+        np.testing.assert_array_equal(
+            again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid]
+        )
     arch = known.space._architecture(tuple(known.indices[known.first[0]].tolist()))
     assert pickle.loads(pickle.dumps(arch)).costs == arch.costs
 
@@ -559,7 +564,9 @@ def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.repeat(known.indices, 20, axis=0)
     with ThreadPoolExecutor(4) as pool:
         for counts in pool.map(lambda _: space.evaluate(rows, ["price"], threads=2), range(8)):
-            np.testing.assert_array_equal(counts["price"][counts.valid], np.repeat(known.costs["price"], 20)[counts.valid])
+            np.testing.assert_array_equal(
+                counts["price"][counts.valid], np.repeat(known.costs["price"], 20)[counts.valid]
+            )
 
 
 @POSIX
