@@ -482,7 +482,7 @@ def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(_core, "Program", _Small)
 
     def fail(layer: ab.LayerRecord) -> int:
-        if layer.output_shape == (4,) and layer.arguments["units"] == 4:
+        if layer.name == "dense_1" and layer.output_shape == (4,):
             raise RuntimeError("no luck")
         return 1
 
@@ -491,9 +491,13 @@ def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPa
     assert space.evaluate({"a": [2], "b": [2]})["m"].tolist() == [3]
     for threads in (1, 2):
         with pytest.raises(SpaceError, match="its function failed: RuntimeError: no luck"):
-            space.evaluate({"a": [2, 4] * 5000, "b": [2, 2] * 5000}, threads=threads)
+            space.evaluate({"a": [2, 4] * 5000, "b": [2, 4] * 5000}, threads=threads)
+        with pytest.raises(SpaceError, match="its function failed: RuntimeError: no luck"):
+            space.evaluate({"a": [2, 4] * 5000, "b": [2, 4] * 5000}, per_layer=True, threads=threads)
     with pytest.raises(SpaceError, match="no luck"):
         space.architecture(a=2, b=4)
+    with pytest.raises(SpaceError, match="no luck"):
+        space.sample(1000, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -661,15 +665,23 @@ OPEN_INTERRUPTED = """
     space = ab.Space([layers.Input((3,)), *wide], metrics=[ab.Metric("m", slow)])
     rng = np.random.default_rng(0)
     try:
-        space.evaluate({name: rng.integers(3, 4000, 100_000) for name in "ab"}, threads=2)
+        {work}
     except KeyboardInterrupt:
         print("interrupted")
 """
 
 
 @POSIX
-def test_ctrl_c_ends_threads_that_ask_a_slow_function() -> None:
-    script = textwrap.dedent(OPEN_INTERRUPTED)
+@pytest.mark.parametrize(
+    "work",
+    [
+        "space.evaluate({name: rng.integers(3, 4000, 100_000) for name in 'ab'}, threads=2)",
+        "space.evaluate({name: rng.integers(3, 4000, 100_000) for name in 'ab'}, per_layer=True, threads=2)",
+        "space.sample(100_000, seed=0)",
+    ],
+)
+def test_ctrl_c_ends_threads_that_ask_a_slow_function(work: str) -> None:
+    script = textwrap.dedent(OPEN_INTERRUPTED).replace("{work}", work)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("asked")
