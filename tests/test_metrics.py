@@ -77,7 +77,8 @@ FUNCTIONS: dict[str, tuple[Callable[[ab.LayerRecord], int], Callable[[list[int]]
 
 def own_metrics() -> list[ab.Metric]:
     return [
-        ab.Metric(name, function, combine="max" if join is max else "sum") for name, (function, join) in FUNCTIONS.items()
+        ab.Metric(name, function, combine="max" if join is max else "sum")
+        for name, (function, join) in FUNCTIONS.items()
     ]
 
 
@@ -462,7 +463,9 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
     def fail(layer: ab.LayerRecord) -> int:
         return {}[layer.type]  # type: ignore[no-any-return]
 
-    with pytest.raises(SpaceError, match="metric 'm' of layer 'input_layer' .Input.: its function failed: KeyError: 'I"):
+    with pytest.raises(
+        SpaceError, match="metric 'm' of layer 'input_layer' .Input.: its function failed: KeyError: 'I"
+    ):
         dense_space(metrics=[ab.Metric("m", fail)])
 
     def refuse(layer: ab.LayerRecord) -> int:
@@ -479,7 +482,7 @@ def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(_core, "Program", _Small)
 
     def fail(layer: ab.LayerRecord) -> int:
-        if layer.output_shape == (4,) and layer.arguments["units"] == 4:
+        if layer.name == "dense_1" and layer.output_shape == (4,):
             raise RuntimeError("no luck")
         return 1
 
@@ -488,9 +491,13 @@ def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPa
     assert space.evaluate({"a": [2], "b": [2]})["m"].tolist() == [3]
     for threads in (1, 2):
         with pytest.raises(SpaceError, match="its function failed: RuntimeError: no luck"):
-            space.evaluate({"a": [2, 4] * 5000, "b": [2, 2] * 5000}, threads=threads)
+            space.evaluate({"a": [2, 4] * 5000, "b": [2, 4] * 5000}, threads=threads)
+        with pytest.raises(SpaceError, match="its function failed: RuntimeError: no luck"):
+            space.evaluate({"a": [2, 4] * 5000, "b": [2, 4] * 5000}, per_layer=True, threads=threads)
     with pytest.raises(SpaceError, match="no luck"):
         space.architecture(a=2, b=4)
+    with pytest.raises(SpaceError, match="no luck"):
+        space.sample(1000, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -539,7 +546,9 @@ def test_spaces_with_metrics_are_pickled() -> None:
     again = pickle.loads(pickle.dumps(known.space))
     assert again.metrics == known.space.metrics
     for metric in FUNCTIONS:
-        np.testing.assert_array_equal(again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid])
+        np.testing.assert_array_equal(
+            again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid]
+        )
     arch = known.space._architecture(tuple(known.indices[known.first[0]].tolist()))
     assert pickle.loads(pickle.dumps(arch)).costs == arch.costs
 
@@ -559,7 +568,9 @@ def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.repeat(known.indices, 20, axis=0)
     with ThreadPoolExecutor(4) as pool:
         for counts in pool.map(lambda _: space.evaluate(rows, ["price"], threads=2), range(8)):
-            np.testing.assert_array_equal(counts["price"][counts.valid], np.repeat(known.costs["price"], 20)[counts.valid])
+            np.testing.assert_array_equal(
+                counts["price"][counts.valid], np.repeat(known.costs["price"], 20)[counts.valid]
+            )
 
 
 @POSIX
@@ -654,15 +665,23 @@ OPEN_INTERRUPTED = """
     space = ab.Space([layers.Input((3,)), *wide], metrics=[ab.Metric("m", slow)])
     rng = np.random.default_rng(0)
     try:
-        space.evaluate({name: rng.integers(3, 4000, 100_000) for name in "ab"}, threads=2)
+        {work}
     except KeyboardInterrupt:
         print("interrupted")
 """
 
 
 @POSIX
-def test_ctrl_c_ends_threads_that_ask_a_slow_function() -> None:
-    script = textwrap.dedent(OPEN_INTERRUPTED)
+@pytest.mark.parametrize(
+    "work",
+    [
+        "space.evaluate({name: rng.integers(3, 4000, 100_000) for name in 'ab'}, threads=2)",
+        "space.evaluate({name: rng.integers(3, 4000, 100_000) for name in 'ab'}, per_layer=True, threads=2)",
+        "space.sample(100_000, seed=0)",
+    ],
+)
+def test_ctrl_c_ends_threads_that_ask_a_slow_function(work: str) -> None:
+    script = textwrap.dedent(OPEN_INTERRUPTED).replace("{work}", work)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("asked")

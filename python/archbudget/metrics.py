@@ -275,7 +275,9 @@ class LatencyTable(Metric):
     ) -> None:
         super().__init__(name, self.look_up, combine=combine)
         numbered = enumerate(entries, start=1)
-        self._build((f"entry {number} of the latency table '{name}'", said, value) for number, (said, value) in numbered)
+        self._build(
+            (f"entry {number} of the latency table '{name}'", said, value) for number, (said, value) in numbered
+        )
 
     def _build(self, entries: Iterable[tuple[str, Mapping[str, str], int]]) -> None:
         """Takes the entries, each with its place for errors."""

@@ -60,7 +60,9 @@ def evaluate(
     ] = "-",
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or the space's own; all by default."),
+        typer.Option(
+            metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or the space's own; all by default."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
