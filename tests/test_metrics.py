@@ -77,7 +77,8 @@ FUNCTIONS: dict[str, tuple[Callable[[ab.LayerRecord], int], Callable[[list[int]]
 
 def own_metrics() -> list[ab.Metric]:
     return [
-        ab.Metric(name, function, combine="max" if join is max else "sum") for name, (function, join) in FUNCTIONS.items()
+        ab.Metric(name, function, combine="max" if join is max else "sum")
+        for name, (function, join) in FUNCTIONS.items()
     ]
 
 
@@ -168,8 +169,7 @@ def test_metrics_change_nothing_else(seed: int) -> None:
     plain = ab.Space(**{**known.space._definition, "metrics": ()})
     assert plain.size == known.space.size == len(known.first)
     assert set(plain.decisions) == set(known.space.decisions)
-    columns = {name: column for name, column in ab.Candidates(known.space, known.indices).values().items()}
-    counts = plain.evaluate(columns)
+    counts = plain.evaluate(ab.Candidates(known.space, known.indices).values())
     for metric in plain.metrics:
         np.testing.assert_array_equal(counts[metric][known.valid], known.costs[metric][known.valid])
 
@@ -462,7 +462,9 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
     def fail(layer: ab.LayerRecord) -> int:
         return {}[layer.type]  # type: ignore[no-any-return]
 
-    with pytest.raises(SpaceError, match="metric 'm' of layer 'input_layer' .Input.: its function failed: KeyError: 'I"):
+    with pytest.raises(
+        SpaceError, match="metric 'm' of layer 'input_layer' .Input.: its function failed: KeyError: 'I"
+    ):
         dense_space(metrics=[ab.Metric("m", fail)])
 
     def refuse(layer: ab.LayerRecord) -> int:
@@ -543,7 +545,9 @@ def test_spaces_with_metrics_are_pickled() -> None:
     again = pickle.loads(pickle.dumps(known.space))
     assert again.metrics == known.space.metrics
     for metric in FUNCTIONS:
-        np.testing.assert_array_equal(again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid])
+        np.testing.assert_array_equal(
+            again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid]
+        )
     arch = known.space._architecture(tuple(known.indices[known.first[0]].tolist()))
     assert pickle.loads(pickle.dumps(arch)).costs == arch.costs
 
@@ -563,7 +567,9 @@ def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.repeat(known.indices, 20, axis=0)
     with ThreadPoolExecutor(4) as pool:
         for counts in pool.map(lambda _: space.evaluate(rows, ["price"], threads=2), range(8)):
-            np.testing.assert_array_equal(counts["price"][counts.valid], np.repeat(known.costs["price"], 20)[counts.valid])
+            np.testing.assert_array_equal(
+                counts["price"][counts.valid], np.repeat(known.costs["price"], 20)[counts.valid]
+            )
 
 
 @POSIX
@@ -878,7 +884,9 @@ def test_missing_entries_are_all_named() -> None:
     ):
         convolutions(metrics=[ab.LatencyTable("us", [*entries, *some])])
     with pytest.raises(MissingEntryError, match=r"^2[0-9] entries are missing: .*; \.\.\.$"):
-        ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 25))], metrics=[ab.LatencyTable("us", ENTRIES[:6])])
+        ab.Space(
+            [layers.Input((4,)), layers.Dense(ab.Int("units", 1, 25))], metrics=[ab.LatencyTable("us", ENTRIES[:6])]
+        )
 
 
 def test_an_entry_that_is_missing_later_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -898,7 +906,9 @@ def test_entries_that_fit_equally_well_must_agree() -> None:
         ({"type": "Dense", "input_shape": "3"}, 6),
         ({"type": "Dense"}, 1),
     ]
-    with pytest.raises(SpaceError, match="several entries of the latency table fit: 6 by its .* and 5 by its|5 by .* and 6"):
+    with pytest.raises(
+        SpaceError, match="several entries of the latency table fit: 6 by its .* and 5 by its|5 by .* and 6"
+    ):
         dense_space(metrics=[ab.LatencyTable("us", entries)])
     entries[1] = ({"type": "Dense", "input_shape": "3"}, 5)
     assert dense_space(metrics=[ab.LatencyTable("us", entries)]).range("us") == (5, 5)
@@ -926,11 +936,13 @@ def test_tables_that_say_too_little_or_too_much_are_refused(entries: Any, messag
 
 def test_layers_of_ones_own_have_entries() -> None:
     @layers.custom
-    def Scale(input_shape: tuple[int, ...], by: Any, type: str = "a") -> layers.Counts:  # noqa: A002, ARG001
+    def Scale(input_shape: tuple[int, ...], by: Any, type: str = "a") -> layers.Counts:  # noqa: A002, ARG001, N802
         return layers.Counts(input_shape)
 
     table = ab.LatencyTable("us", [({"type": "Scale", "by": "2x3"}, 5), ({"type": "Scale", "by": "0.5"}, 7)])
-    space = ab.Space([layers.Input((3,)), Scale([2, ab.Choice("a", [3])]), Scale(ab.Choice("b", [0.5]))], metrics=[table])
+    space = ab.Space(
+        [layers.Input((3,)), Scale([2, ab.Choice("a", [3])]), Scale(ab.Choice("b", [0.5]))], metrics=[table]
+    )
     assert space.range("us") == (12, 12)
 
 
@@ -958,7 +970,8 @@ def test_a_template_is_filled_and_read(tmp_path: Path) -> None:
         known[layer.type, repr(layer.arguments), repr(layer.other_arguments), layer.input_shapes] = value
     for arch in measured_space.within(ab.Budget(params=10**6)).candidates():
         keys = [
-            (layer.type, repr(layer.arguments), repr(layer.other_arguments), layer.input_shapes) for layer in arch.layers[1:]
+            (layer.type, repr(layer.arguments), repr(layer.other_arguments), layer.input_shapes)
+            for layer in arch.layers[1:]
         ]
         assert arch.costs["us"] == sum(known[key] for key in keys)
     bound = int(np.median(measured_space.evaluate(measured_space.sample(100, seed=0))["us"]))
@@ -966,6 +979,24 @@ def test_a_template_is_filled_and_read(tmp_path: Path) -> None:
     assert all(arch.costs["us"] <= bound for arch in fits.candidates())
     assert pickle.loads(pickle.dumps(measured_space)).range("us") == measured_space.range("us")
     assert ab.LatencyTable.write_template(measured_space, tmp_path / "again.csv", column="ms") == 12
+
+
+def test_a_template_is_filled_by_a_function(tmp_path: Path) -> None:
+    file = tmp_path / "latency.csv"
+    space = convolutions()
+    rows = ab.LatencyTable.write_template(space, file, column="ms", measure=lambda layer: f"{layer.macs / 1000:.3f}")
+    assert rows == 12
+    table = ab.LatencyTable.read_csv(file, "us", column="ms", decimals=3)
+    counts = space.with_metrics([table]).evaluate(space.sample(50, seed=0))
+    np.testing.assert_array_equal(counts["us"], counts["macs"])
+
+    def broken(layer: ab.LayerRecord) -> object:
+        raise RuntimeError(layer.type)
+
+    before = file.read_text()
+    with pytest.raises(RuntimeError, match="Conv2D"):
+        ab.LatencyTable.write_template(space, file, column="ms", measure=broken)
+    assert file.read_text() == before
 
 
 def test_a_column_that_describes_layers_cannot_hold_values(tmp_path: Path) -> None:
@@ -990,8 +1021,14 @@ def test_a_column_that_describes_layers_cannot_hold_values(tmp_path: Path) -> No
         ("type,us\nDense,-0.001", ":2: the us must be at least 0"),
         ("type,us\nDense,1e30", ":2: the us must be at least 0 and below"),
         ("type,us\nDense,1e999999999", ":2: the us must be at least 0 and below"),
-        ("type,us\nDense,1e-999999999", ":2: the us must be an integer after moving the decimal point by decimals=2, not"),
-        ("type,us\nDense,1.234", ":2: the us must be an integer after moving the decimal point by decimals=2, not 1.234"),
+        (
+            "type,us\nDense,1e-999999999",
+            ":2: the us must be an integer after moving the decimal point by decimals=2, not",
+        ),
+        (
+            "type,us\nDense,1.234",
+            ":2: the us must be an integer after moving the decimal point by decimals=2, not 1.234",
+        ),
         ("type,us\nDense,3,4", ":2: the row has not as many cells as the heading"),
         ("type,units,us\nDense,3\n", ":2: the row has not as many cells as the heading"),
         ("type,us\n,3", ":2: the row does not say which type of layer it is for"),

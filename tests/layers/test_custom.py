@@ -1,4 +1,5 @@
 """Layers whose rules are Python functions: beside built-in ones, and everything around the functions."""
+# ruff: noqa: N802 -- the name of a function becomes that of a layer
 
 from __future__ import annotations
 
@@ -111,7 +112,15 @@ def test_built_in_layers_restated_are_the_built_in_ones_in_every_candidate() -> 
         np.testing.assert_array_equal(known.costs[metric], again.costs[metric])
         np.testing.assert_array_equal(counts[metric][known.valid], known.costs[metric][known.valid])
     assert not known.valid.all()
-    shown = ("input_shapes", "output_shape", "params", "trainable_params", "macs", "peak_activation_bytes", "weight_bits")
+    shown = (
+        "input_shapes",
+        "output_shape",
+        "params",
+        "trainable_params",
+        "macs",
+        "peak_activation_bytes",
+        "weight_bits",
+    )
     for row in np.flatnonzero(known.valid):
         indices = tuple(known.indices[row].tolist())
         for mine, theirs in zip(own._architecture(indices).layers, built_in._architecture(indices).layers, strict=True):
@@ -214,7 +223,9 @@ def test_functions_are_asked_once_for_each_distinct_layer() -> None:
     seen: list[Any] = []
     noted = recording(seen)
     sizes = layers.Dense(ab.Choice("units", [2, 3]))
-    space = ab.Space([layers.Input((4,)), sizes, noted(ab.Choice("value", ["a", "b"])), layers.Dense(ab.Int("last", 1, 5))])
+    space = ab.Space(
+        [layers.Input((4,)), sizes, noted(ab.Choice("value", ["a", "b"])), layers.Dense(ab.Int("last", 1, 5))]
+    )
     assert len(seen) == 4
     space.evaluate(space.sample(1000, seed=0), per_layer=True)
     space.within(ab.Budget(params=30)).count()
@@ -284,7 +295,9 @@ def test_merging_layers_take_lists() -> None:
             inputs=[a := layers.Input((4,)), b := layers.Input((3,))],
             outputs=OwnDense(2)([a, b]),  # type: ignore[list-item]
         )
-    with pytest.raises(InvalidArchitectureError, match=r"on input shapes \(None, 4, 2\), \(None, 3, 2\): the tensors d"):
+    with pytest.raises(
+        InvalidArchitectureError, match=r"on input shapes \(None, 4, 2\), \(None, 3, 2\): the tensors d"
+    ):
         ab.Space(
             inputs=[a := layers.Input((4, 2)), b := layers.Input((3, 2))],
             outputs=OwnConcatenate()([a, b]),  # type: ignore[list-item]
@@ -327,7 +340,7 @@ def test_refusals_are_invalid_candidates_with_a_reason() -> None:
 
 def test_a_refusal_without_arguments_ends_with_the_reason() -> None:
     @layers.custom
-    def Never(input_shape: tuple[int, ...]) -> layers.Counts:
+    def Never(input_shape: tuple[int, ...]) -> layers.Counts:  # noqa: ARG001
         raise InvalidArchitectureError("it never does")
 
     with pytest.raises(InvalidArchitectureError, match="it never does$"):
@@ -428,7 +441,10 @@ def test_the_name_of_inputs_is_taken() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: OwnDense(), r"OwnDense: missing a required argument: 'units'; its hyperparameters are \(units, use_bias=True\)$"),
+        (
+            lambda: OwnDense(),
+            r"OwnDense: missing a required argument: 'units'; its hyperparameters are \(units, use_bias=True\)$",
+        ),
         (lambda: OwnDense(3, filters=4), "OwnDense: got an unexpected keyword argument 'filters'"),
         (lambda: OwnDense(3, True, 4), "OwnDense: too many positional arguments"),
         (lambda: OwnDense(3, name=""), "name must be a non-empty str"),
@@ -513,7 +529,9 @@ OwnReal = layers.custom(keras=_real_dense)(OwnDense.RULE)
 def test_a_layer_without_a_real_one_says_so() -> None:
     pytest.importorskip("keras")
     arch = ab.Space([layers.Input((4,)), OwnDense(3)]).architecture()
-    with pytest.raises(SpaceError, match=r"layer 'own_dense' \(OwnDense\) does not know its real layer; give @layers.cus"):
+    with pytest.raises(
+        SpaceError, match=r"layer 'own_dense' \(OwnDense\) does not know its real layer; give @layers.cus"
+    ):
         arch.to_keras()
 
 

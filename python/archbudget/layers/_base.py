@@ -145,11 +145,7 @@ class Layer(Block):
         defaults = {each.name: each.default for each in fields(self)}
         others = {name: given for name, given in self.arguments().items() if name not in known}
         taken = {name: resolve(given, chosen) for name, given in others.items()}
-        return {
-            name: value
-            for name, value in taken.items()
-            if not _same(value, defaults[name])
-        }
+        return {name: value for name, value in taken.items() if not _same(value, defaults[name])}
 
     def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost, as a record has them.
