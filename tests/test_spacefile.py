@@ -394,6 +394,22 @@ def test_a_file_has_metrics_and_layers_of_its_own(own: Path) -> None:
     assert space.within(budget).count() == 2
 
 
+def test_decisions_within_lists_and_mappings_are_found(own: Path) -> None:
+    (own / "nested.py").write_text(
+        "from archbudget import layers\n"
+        "@layers.custom\n"
+        "def Nested(input_shape, given):\n"
+        "    return layers.Counts(input_shape, given['sizes'][1] + given['more'])\n"
+    )
+    text = (
+        "decisions: {size: [1, 2]}\nlayers:\n- Input: [4]\n"
+        "- nested:Nested: {given: {sizes: [0, $size], more: $size * 10}}"
+    )
+    assert read(own, text).space.range("params") == (11, 22)
+    with pytest.raises(SpaceError, match=r":4: layers\[1\].nested:Nested.given.more: unknown decision \$sise"):
+        read(own, text.replace("$size *", "$sise *"))
+
+
 def test_a_part_of_a_file_keeps_its_metrics(own: Path) -> None:
     whole = read(own, MEASURED)
     assert whole.budget is not None

@@ -622,6 +622,8 @@ class _Reader:
             return self._expression(place, value)
         if isinstance(value, list):
             return [self._value((*place, position), item) for position, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self._value((*place, key), item) for key, item in value.items()}
         return value
 
     def _expression(self, place: Place, text: str) -> Any:
