@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,7 +40,7 @@ class LayerRecord:
     type: str
     """The name of the layer in `keras.layers`."""
     arguments: dict[str, Any]
-    """The hyperparameters that touch shape or cost, by value."""
+    """The hyperparameters that touch shape or cost, by value. A layer inside is a dict of its own, with its `type`."""
     input_shapes: tuple[Shape, ...]
     """The batch axis is not counted."""
     output_shape: Shape
@@ -153,7 +154,7 @@ class Architecture(Mapping[str, "Scalar"]):
         return LayerRecord(
             name=use.name,
             type=use.layer.kind,
-            arguments={name: tuple(value) if isinstance(value, list) else value for name, value in trace.args.items()},
+            arguments=_frozen(trace.args),
             input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
             output_shape=tuple(trace.output_shape),
             **dict(zip(METRICS, trace.cost, strict=True)),
@@ -207,10 +208,15 @@ class Architecture(Mapping[str, "Scalar"]):
     def setting(self, record: LayerRecord, argument: str) -> str | None:
         """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant.
 
-        Decisions are named as in the space.
+        Decisions are named as in the space. An argument of a layer inside stands behind its place, as `layer.units`.
         """
         use = next(use for use in self.space._uses if use.name == record.name)
-        given = use.layer.arguments().get(argument)
+        given: Any = use.layer
+        for part in re.findall(r"\w+", argument):
+            if isinstance(given, (list, tuple)):
+                given = given[int(part)] if part.isdigit() else given
+            else:
+                given = given.arguments().get(part)
         return given.text(use.names) if isinstance(given, Expression) else None
 
     def to_keras(self) -> Any:
@@ -227,6 +233,13 @@ class Architecture(Mapping[str, "Scalar"]):
         """The values of the decisions that a layer reads, by the names that they have inside of it."""
         names = self.space._uses[layer].names
         return {own: self._values[name] for own, name in names.items() if name in self._values}
+
+
+def _frozen(value: Any) -> Any:
+    """A value of an argument: lists as tuples."""
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
 
 
 def _restore(space: Space, indices: tuple[int, ...]) -> Architecture:

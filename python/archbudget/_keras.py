@@ -30,15 +30,16 @@ def build(arch: Architecture) -> Any:
 
     for trace in arch._trace.layers:
         use = arch.space._uses[trace.layer]
-        real = use.layer.keras_arguments(trace.args, arch.chosen_in(trace.layer))
+        chosen = arch.chosen_in(trace.layer)
         if use.layer.kind == "Input":
+            real = use.layer.keras_arguments(trace.args, chosen)
             real["shape"] = tuple(trace.args["shape"])
             real.pop("trainable", None)
             tensors[trace.output] = keras.Input(**real, name=use.name)
             inputs.append(tensors[trace.output])
             continue
         if trace.layer not in layers:
-            layers[trace.layer] = getattr(keras.layers, use.layer.kind)(**real, name=use.name)
+            layers[trace.layer] = use.layer.in_keras(trace.args, chosen, use.name)
         sources = [find(tensor) for tensor in trace.inputs]
         tensors[trace.output] = use.layer.call_keras(layers[trace.layer], sources)
     outputs = [find(tensor) for tensor in arch.space._outputs]

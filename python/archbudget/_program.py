@@ -32,6 +32,9 @@ class Use:
     """The name in the space of each decision that the layer reads, by its own name."""
 
 
+_HELD_TWICE = "{0!r} stands inside of {1} and elsewhere, too; a layer inside of another one shares no weights"
+
+
 def snake_case(kind: str) -> str:
     """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
     name = re.sub(r"\W+", "", kind)
@@ -66,6 +69,8 @@ class Writer:
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
         self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
+        self._inside: dict[tuple[int, tuple[str, ...]], str] = {}
+        """For each layer that another one holds, the name of that one."""
         self._repetitions: list[tuple[str, frozenset[str]]] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
@@ -175,6 +180,7 @@ class Writer:
         repetition = tuple(suffix for suffix, _ in self._repetitions)
         position = None if always_new else self._layers.get((id(layer), repetition))
         if position is None:
+            self._hold(layer, repetition)
             name = self._layer_name(layer)
             position = self.program.layer(name, layer.kind, layer.lowered(self), layer.trainable)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
@@ -186,6 +192,18 @@ class Writer:
         if self._constraints:
             self._constrain(layer.all_decisions(), guard)
         return output
+
+    def _hold(self, layer: Layer, repetition: tuple[str, ...]) -> None:
+        """Remembers what a layer holds: it takes names as in Keras, and stands nowhere else."""
+        if (id(layer), repetition) in self._inside:
+            raise SpaceError(_HELD_TWICE.format(layer, self._inside[id(layer), repetition]))
+        for each in layer.inside():
+            self._hold(each, repetition)
+            if (id(each), repetition) in self._layers:
+                raise SpaceError(_HELD_TWICE.format(each, layer))
+            self._inside[id(each), repetition] = repr(layer)
+            if each.name is None:
+                self._layer_name(each)
 
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:

@@ -18,6 +18,9 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
+A layer around another one holds it as it would stand in the list: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
+{GRUCell: 16}]`, `Bidirectional: {layer: {LSTM: $units}, merge_mode: sum}`.
+
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
 the conditions `<= < == != >= > and or`.
 
@@ -78,7 +81,7 @@ from archbudget._expressions import (
 )
 from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, Cell, Layer, OneOf, Repeat, Require, Residual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -490,21 +493,40 @@ class _Reader:
         layer = known[str(kind)]
         names = [each.name for each in fields(layer)]
         positional = [each.name for each in fields(layer) if not each.kw_only]
+        named = True
         if given is None:
             given = {}
-        elif not isinstance(given, dict):
+        elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in known):
             if not positional:
                 raise _MisplacedError(place, f"it takes no arguments, not {_show(given)}")
-            given = {positional[0]: given}
+            given, named = {positional[0]: given}, False
         values: dict[str, Any] = {}
         for name, value in given.items():
             if name not in names:
                 raise _MisplacedError((*place, name), f"unknown argument{_hint(name, names)}")
-            values[name] = self._value((*place, name), value)
+            if name in layer.LAYERS:
+                values[name] = self._held((*place, name) if named else place, value)
+            else:
+                values[name] = self._value((*place, name), value)
         for name in _required(layer):
             if name not in values:
                 raise _MisplacedError(place, f"the argument {name} is missing")
         return self._make(place, lambda: layer(**values))
+
+    def _held(self, place: Place, given: object) -> Any:
+        """A layer that another one holds, or a list of them."""
+        if isinstance(given, list):
+            return [self._held((*place, position), each) for position, each in enumerate(given)]
+        if isinstance(given, str):
+            return self._layer(place, given, None)
+        if isinstance(given, dict) and len(given) == 1:
+            ((kind, arguments),) = given.items()
+            return self._layer((*place, kind), kind, arguments)
+        if given is None:
+            return None
+        raise _MisplacedError(
+            place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {_show(given)}"
+        )
 
     def _row(self, place: Place, entries: object) -> list[Block]:
         if not isinstance(entries, list):
@@ -601,7 +623,7 @@ def layer_classes() -> dict[str, type[Layer]]:
     return {
         name: each
         for name, each in found.items()
-        if isinstance(each, type) and issubclass(each, Layer) and each is not Layer
+        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, Cell)
     }
 
 
@@ -683,13 +705,18 @@ def schema() -> dict[str, Any]:
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
     }
+    inside = {"$ref": "#/$defs/Layer"}
+    held = {"anyOf": [inside, {"type": "array", "items": inside}]}
+    layer_kinds: dict[str, Any] = {}
     for name, layer in layer_classes().items():
-        arguments = mapping({each.name: value for each in fields(layer)}, _required(layer))
-        first_argument = {"type": ["integer", "number", "string", "array"]}
-        kinds[name] = {
+        own = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
+        arguments = mapping(own, _required(layer))
+        first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
+        layer_kinds[name] = {
             "description": (inspect.getdoc(layer) or "").partition("\n")[0],
             "anyOf": [arguments, first_argument, {"type": "null"}],
         }
+    one = {"minProperties": 1, "maxProperties": 1}
     made = SpaceFile.model_json_schema()
     made["properties"]["layers"] = {
         "description": SpaceFile.model_fields["layers"].description,
@@ -698,10 +725,11 @@ def schema() -> dict[str, Any]:
     }
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    made["$defs"]["Block"] = {
+    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(kinds, []), **one}]}
+    made["$defs"]["Layer"] = {
         "anyOf": [
             {"enum": [name for name, layer in layer_classes().items() if not _required(layer)]},
-            {**mapping(kinds, []), "minProperties": 1, "maxProperties": 1},
+            {**mapping(layer_kinds, []), **one},
         ]
     }
     return made

@@ -12,6 +12,8 @@ impl Rule for Dense {
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
 
+    const COLUMNS: Option<super::Columns> = Some(|args, _| args[0]);
+
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         match inputs[0].rank() {
             0 => Err(Refusal::new(

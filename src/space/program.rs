@@ -301,7 +301,7 @@ impl Program {
                         })?;
                     }
                 }
-                Expr::Incoming(_) | Expr::Binary(..) => {}
+                Expr::Incoming { .. } | Expr::Binary(..) => {}
             }
         }
         self.layers.push(Layer {

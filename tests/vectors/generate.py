@@ -24,7 +24,7 @@ import keras  # noqa: E402
 from archbudget import _core, layers  # noqa: E402
 from archbudget._expressions import Unbound  # noqa: E402
 from archbudget.errors import ArchbudgetError  # noqa: E402
-from keras_layers import describe  # noqa: E402
+from keras_layers import describe, make  # noqa: E402
 from random_layers import random_case  # noqa: E402
 
 ACCEPTED, REFUSED = 16, 4
@@ -34,7 +34,7 @@ TRIES = 500
 def lowered(kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """What the engine is told of the arguments; nothing where they are refused by themselves."""
     try:
-        layer = getattr(layers, kind)(**arguments)
+        layer = make(layers, kind, arguments)
     except ArchbudgetError:
         return None
     return layer.lowered(Unbound())

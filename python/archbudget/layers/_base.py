@@ -78,6 +78,8 @@ class Layer(Block):
     """Whether it takes a list of tensors, even of a single one."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
+    LAYERS: ClassVar[tuple[str, ...]] = ()
+    """The arguments that are layers, or lists of layers."""
 
     @property
     def kind(self) -> str:
@@ -87,6 +89,10 @@ class Layer(Block):
     def arguments(self) -> dict[str, Any]:
         """The arguments as they were given, without the name."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "name"}
+
+    def inside(self) -> Iterator[Layer]:
+        """The layers that it holds."""
+        return iter(())
 
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost, in the form that the engine takes."""
@@ -133,6 +139,23 @@ class Layer(Block):
                 continue
             real[name] = counted[name] if name in counted else resolve(given, chosen)
         return real
+
+    def in_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar], name: str | None = None) -> Any:
+        """The real layer.
+
+        Args:
+            counted: The values of the hyperparameters that touch shape or cost.
+            chosen: The values of the decisions, by the names that they have inside of this layer.
+            name: Its name; by default its own.
+        """
+        import keras
+
+        real = self.keras_arguments(counted, chosen)
+        made = getattr(keras.layers, self.kind)(**real, name=name or self.name)
+        if not self.trainable:
+            # Keras hands the argument on to what is inside only when it is set.
+            made.trainable = False
+        return made
 
     def call_keras(self, real: Any, tensors: list[Any]) -> Any:
         """What the real layer makes of real tensors."""
