@@ -2,7 +2,7 @@
 #![allow(missing_docs)] // criterion's macros make public items.
 
 use archbudget::diagram::{Column, Diagram, Evaluator, Limits, Strided, Workers};
-use archbudget::layers::Kind;
+use archbudget::layers::{Kind, UNSET};
 use archbudget::space::{Expr, Program, Settings};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -26,11 +26,12 @@ fn lenet() -> Program {
     let constants = |values: &[i64]| values.iter().copied().map(Expr::Constant).collect::<Vec<_>>();
     let conv = |filters: &Expr, kernel: &Expr| {
         let mut args = vec![filters.clone(), kernel.clone(), kernel.clone()];
-        args.extend(constants(&[1, 1, 0, 0, 1, 1, 1, 1, i64::MIN]));
+        args.extend(constants(&[1, 1, 0, 0, 1, 1, 1, 1]));
+        args.extend(constants(&[UNSET; 5]));
         args
     };
-    let pool = || constants(&[2, 2, i64::MIN, i64::MIN, 0, 0]);
-    let dense = |units: Expr| vec![units, Expr::Constant(1), Expr::Constant(i64::MIN)];
+    let pool = || constants(&[2, 2, UNSET, UNSET, 0, 0, 0, UNSET, UNSET]);
+    let dense = |units: Expr| vec![units, Expr::Constant(1), Expr::Constant(UNSET)];
     let mut tensor = None;
     for (kind, args) in [
         ("Input", constants(&[28, 28, 1])),

@@ -12,9 +12,11 @@ CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(
 CELLS = sorted(name for name, each in CLASSES.items() if issubclass(each, layers.Cell) and name != "Cell")
 """The public cells, by name."""
 KINDS = sorted(
-    name for name, each in CLASSES.items() if issubclass(each, layers.Layer) and name not in ("Layer", "Cell", *CELLS)
+    name
+    for name, each in CLASSES.items()
+    if issubclass(each, layers.Layer) and name not in ("Layer", "Cell", "CustomLayer", *CELLS)
 )
-"""The public layers, by name."""
+"""The public layers of Keras, by name."""
 
 
 def one_layer(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.LayerRecord:

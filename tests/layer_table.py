@@ -87,6 +87,52 @@ REASONS = {
 }
 """The classes of Keras that are left out, and why."""
 
+PYTORCH = [
+    ("nn.Conv2d(3, 8, 5, padding=2)", "Conv2D(8, 5, padding=2)"),
+    ("nn.Conv2d(3, 8, (5, 3), stride=2, padding=(2, 0))", "Conv2D(8, (5, 3), strides=2, padding=(2, 0))"),
+    (
+        "nn.Sequential(nn.ZeroPad2d((1, 2, 0, 0)), nn.Conv2d(3, 8, 3))",
+        "Conv2D(8, 3, padding=((0, 0), (1, 2)))",
+    ),
+    (
+        "nn.ConvTranspose2d(3, 8, 3, stride=2, padding=1, output_padding=1)",
+        "Conv2DTranspose(8, 3, strides=2, padding=1, output_padding=1)",
+    ),
+    ("nn.MaxPool2d(3, 2, padding=1, ceil_mode=True)", "MaxPooling2D(3, 2, padding=1, ceil_mode=True)"),
+    (
+        "nn.AvgPool2d(3, 2, padding=1, count_include_pad=False)",
+        "AveragePooling2D(3, 2, padding=1, count_include_pad=False)",
+    ),
+    (
+        "nn.BatchNorm2d(3, affine=False, track_running_stats=False)",
+        "BatchNormalization(center=False, scale=False, track_running_stats=False)",
+    ),
+    ("nn.InstanceNorm2d(3, affine=True)", "GroupNormalization(groups=-1)"),
+    (
+        "nn.LSTM(16, 32, num_layers=2, bidirectional=True, proj_size=8)",
+        "LSTM(32, return_sequences=True, two_biases=True, num_layers=2, bidirectional=True, proj_size=8)",
+    ),
+    ("nn.GRU(16, 32, num_layers=2)", "GRU(32, return_sequences=True, num_layers=2)"),
+    ("nn.RNN(16, 32)", "SimpleRNN(32, return_sequences=True, two_biases=True)"),
+]
+"""Modules of PyTorch, and what they are here."""
+
+PYTORCH_NOTES = """\
+- Integers as `padding` are taken by poolings and by convolutions, depthwise, separable and transposed ones too:
+  one, or one for each axis; by convolutions that are not transposed also a pair (before, after) for an axis. Words
+  and integers may be values of one decision.
+- With integers PyTorch's rules bind: a pooling pads at most half of its window, strides and dilation may both
+  exceed 1, and a transposed convolution makes
+  `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1` positions, also where the stride
+  exceeds the kernel, for which Keras' `valid` gives more.
+- With `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+- Recurrent layers are PyTorch's with `batch_first=True`. With `return_sequences` they give `output`, without it
+  `output[:, -1]`, the last output of the last layer. PyTorch's `bias=True` is `use_bias=True, two_biases=True`; a
+  `GRU` has two biases by Keras' default, `reset_after=True`. Dropout between layers touches nothing.
+- PyTorch's `num_batches_tracked` is not counted.
+- `to_keras()` refuses networks with these options in one line, before anything is built.
+"""
+
 
 def classes() -> dict[str, Any]:
     """The classes of `keras.layers` by name, and the function `Input`."""
@@ -127,6 +173,17 @@ def table() -> str:
             "",
             "Some arguments that Keras takes are refused: `return_state`, since a layer here has one output, and",
             "`stateful`, which needs the size of a batch. Attention layers do not stretch axes of 1.",
+            "",
+            "## Options of PyTorch",
+            "",
+            "What PyTorch's layers can and Keras' cannot are options here, given by name and counted as PyTorch",
+            "counts: the tests hold them against it. Each may be a decision or an expression: `padding=kernel // 2`.",
+            "",
+            "| PyTorch | here |",
+            "|---|---|",
+            *(f"| `{theirs}` | `{ours}` |" for theirs, ours in PYTORCH),
+            "",
+            *PYTORCH_NOTES.splitlines(),
             "",
             f"## Not counted: {len(refused)}",
             "",

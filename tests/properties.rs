@@ -120,14 +120,17 @@ fn build(instructions: &[Instruction]) -> Program {
             0..3 => unary(add(&mut program, "Dense", vec![size, lookup(3), Expr::Constant(UNSET)])),
             3 => {
                 let mut args = vec![Expr::Constant(2), size];
-                args.extend(constants(&[1, 0, 0, 1, 1, 1, UNSET]));
+                let around = if numbers[3] % 2 == 0 { UNSET } else { 1 };
+                args.extend(constants(&[1, 0, 0, 1, 1, 1, UNSET, around, around]));
                 unary(add(&mut program, "Conv1D", args))
             }
             4 => {
-                let args = vec![size, Expr::Constant(UNSET), Expr::Constant(0), Expr::Constant(0)];
+                let mut args = vec![size];
+                args.extend(constants(&[UNSET, 0, 0]));
+                args.extend([lookup(3), Expr::Constant(UNSET)]);
                 unary(add(&mut program, "MaxPooling1D", args))
             }
-            5 => unary(add(&mut program, "BatchNormalization", constants(&[-1, 1, 1, 0]))),
+            5 => unary(add(&mut program, "BatchNormalization", constants(&[-1, 1, 1, 0, 1]))),
             6 => unary(add(&mut program, "Dropout", Vec::new())),
             7 => binary(add(&mut program, "Add", Vec::new())),
             8 => binary(add(&mut program, "Concatenate", constants(&[-1]))),

@@ -112,13 +112,13 @@ class Draw:
         return layers.Repeat(times, block, shared=[name for name in own if rng.random() < 0.5])
 
 
-def draw_space(rng: Random) -> ab.Space:
+def draw_space(rng: Random, kind: type[Draw] = Draw) -> ab.Space:
     """A random space, of any size.
 
     Raises:
         InvalidArchitectureError: If none of its networks can be built.
     """
-    draw = Draw(rng)
+    draw = kind(rng)
     axes = 0 if rng.random() < 0.3 else 2
     shape = (
         [rng.randint(4, 7), rng.randint(4, 7), rng.randint(1, 2)] if axes else [rng.randint(1, 4), rng.randint(1, 4)]
@@ -196,11 +196,11 @@ def enumerate_networks(space: ab.Space, seed: int = -1) -> Enumeration:
             arch = space.architecture(values)
         except InvalidArchitectureError:
             valid.append(False)
-            costs.append((0,) * len(METRICS))
+            costs.append((0,) * len(space.metrics))
             active.append({})
             continue
         valid.append(True)
-        costs.append(tuple(arch.costs[metric] for metric in METRICS))
+        costs.append(tuple(arch.costs[metric] for metric in space.metrics))
         active.append(dict(arch))
         if arch.indices not in known and (key := frozenset(arch.items())) not in known:
             known |= {key}
@@ -210,7 +210,7 @@ def enumerate_networks(space: ab.Space, seed: int = -1) -> Enumeration:
         space=space,
         indices=np.array(rows, dtype=np.uint32).reshape(len(rows), len(domains)),
         valid=np.array(valid),
-        costs=dict(zip(METRICS, np.array(costs, dtype=np.int64).T, strict=True)),
+        costs=dict(zip(space.metrics, np.array(costs, dtype=np.int64).T, strict=True)),
         first=np.array(first, dtype=np.int64),
         active=active,
     )

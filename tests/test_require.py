@@ -278,6 +278,63 @@ def test_a_condition_that_cannot_be_computed_says_so() -> None:
         space.architecture(w1=1, w2=1)
 
 
+@pytest.mark.parametrize("seed", SEEDS[::4])
+def test_constraints_are_added_to_a_part_of_a_space_in_any_order(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+
+    def some(space: ab.Space) -> dict[str, Any]:
+        return {
+            name: rng.sample(decision.values, rng.randint(1, len(decision.values)))
+            for name, decision in space.decisions.items()
+            if rng.random() < 0.4
+        }
+
+    space, networks = known.space, known.networks
+    for _ in range(4):
+        before = space.constraints
+        condition = draw_condition(rng, list(space.decisions.values()))
+        domains = some(space)
+        networks = [
+            network
+            for network in networks
+            if condition.allows(network)
+            and all(any(same(network[name], value) for value in domains[name]) for name in domains if name in network)
+        ]
+        try:
+            if rng.random() < 0.5:
+                space = space.with_constraints([condition.expression]).with_domains(domains)
+            else:
+                space = space.with_domains(domains)
+                if not condition.reads <= set(space.decisions):
+                    with pytest.raises(SpaceError, match="unknown decisions in the constraints"):
+                        space.with_constraints([condition.expression])
+                    return
+                space = space.with_constraints(iter([condition.expression]))
+        except InvalidArchitectureError:
+            assert not networks
+            return
+        assert space.constraints == (*before, condition.expression)
+        assert space.size == len(networks)
+        found = enumerate_networks(space).networks
+        assert table(found, [0] * len(found)) == table(networks, [0] * len(networks))
+        assert pickle.loads(pickle.dumps(space)).size == space.size
+
+
+def test_a_constraint_knows_all_values_that_are_kept() -> None:
+    space = ab.Space(ROW)
+    part = space.with_domains({"w1": [2, 3]})
+    for values in ([2, 3], [3, 2], [1, 2, 3], [1, 2, 3, 4]):
+        assert part.with_constraints([ab.Choice("w1", values) <= W2]).size == 3 + 2
+    for values in ([2], [2, 3, 5], [2.0, 3.0]):
+        with pytest.raises(SpaceError, match="two decisions are named 'w1'"):
+            part.with_constraints([ab.different(ab.Choice("w1", values), values[0])])
+    with pytest.raises(SpaceError, match="unknown decisions in the constraints: 'w3'; this space has w1, w2"):
+        space.with_constraints([ab.Int("w3", 1, 2) <= W2])
+    with pytest.raises(SpaceError, match="sequence of conditions"):
+        space.with_constraints(W1 <= W2)  # type: ignore[arg-type]
+
+
 def test_what_a_domain_removes_no_longer_binds() -> None:
     width = ab.Int("width", 1, 4)
     space = ab.Space(

@@ -129,6 +129,34 @@ def test_a_part_of_a_file_with_constraints_keeps_them(tmp_path: Path) -> None:
     assert _spacefile.load(str(tmp_path / "part.yaml")).space.size == part.size < whole.space.size
 
 
+def test_a_file_that_names_another_may_add_constraints(tmp_path: Path) -> None:
+    (tmp_path / "whole.yaml").write_text(CONSTRAINED)
+    loaded = read(
+        tmp_path,
+        """
+        space: whole.yaml
+        domains: {padding_1: [valid]}
+        constraints: [$width_1 + $width_2 <= 5, $padding_1 != 'same' or $kernel_1 == 3]
+        """,
+    )
+    whole = _spacefile.load(str(tmp_path / "whole.yaml")).space
+    known = whole.decisions
+    expected = whole.with_constraints([known["width_1"] + known["width_2"] <= 5]).with_domains({"padding_1": ["valid"]})
+    assert len(loaded.space.constraints) == len(whole.constraints) + 2
+    assert loaded.space.size == expected.size < whole.with_domains({"padding_1": ["valid"]}).size
+    pruned = loaded.narrowed(loaded.space.with_domains({"depth": [2]}), None)
+    pruned.write(tmp_path / "part.yaml")
+    again = _spacefile.load(str(tmp_path / "part.yaml")).space
+    assert again.size == pruned.space.size
+    for text, message in (
+        ("space: whole.yaml\nconstraints: [$width <= 2]", ":2: constraints[0]: unknown decision $width"),
+        ("space: whole.yaml\nconstraints: [$width_1 < 1]", "the constraint width_1 < 1 is not met"),
+    ):
+        with pytest.raises(SpaceError) as caught:
+            read(tmp_path, text)
+        assert message in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -141,7 +169,6 @@ def test_a_part_of_a_file_with_constraints_keeps_them(tmp_path: Path) -> None:
         (f"{ONE}constraints: [$u == 'a']", "constraints[0]: 'a' is not a value of decision 'u'"),
         (f"{ONE}constraints: [$u < 1]", "the constraint u < 1 is not met"),
         (f"{ONE}- Require: 3", "layers[2].Require: a constraint is a condition"),
-        ("space: a.yaml\nconstraints: [$u < 1]", ":2: constraints: it belongs to the space"),
         ("", "the file is empty"),
         ("- a", "a space file is a mapping with the key 'layers' or 'space', not ['a']"),
         ("layer: []", ":1: layer: unknown key; did you mean layers?"),

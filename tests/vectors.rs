@@ -1,4 +1,4 @@
-//! Every layer against the vectors that the real Keras made (`tests/vectors/generate.py`).
+//! Every layer against the vectors that the real Keras and the real `PyTorch` made (`tests/vectors/generate.py`).
 
 use archbudget::layers::{Arity, Cost, Count, Domain, Inner, KINDS, Kind, Parameter, Shape, UNSET, WRAPPERS, Wrapper};
 use archbudget::space::{Expr, Program, Settings, Tensor};
@@ -18,10 +18,14 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn cases(name: &str) -> Vec<Value> {
-    let path = directory().join(format!("{name}.json"));
-    let text = fs::read_to_string(&path)
+    let file = format!("{name}.json");
+    let text = fs::read_to_string(directory().join(&file))
         .unwrap_or_else(|_| panic!("{name} has no vectors: run tests/vectors/generate.py {name}"));
-    serde_json::from_str(&text).expect("a list of cases")
+    let mut cases: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
+    if let Ok(text) = fs::read_to_string(directory().join("pytorch").join(&file)) {
+        cases.extend(serde_json::from_str::<Vec<Value>>(&text).expect("a list of cases"));
+    }
+    cases
 }
 
 fn numbers(value: &Value) -> Vec<i64> {
@@ -137,7 +141,8 @@ fn every_layer_has_vectors() {
 
 #[test]
 fn every_vector_file_has_a_layer() {
-    for entry in fs::read_dir(directory()).expect("the directory of vectors") {
+    let entries = |path| fs::read_dir(path).expect("the directory of vectors");
+    for entry in entries(directory()).chain(entries(directory().join("pytorch"))) {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "json") {
             let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
@@ -150,7 +155,7 @@ fn every_vector_file_has_a_layer() {
 }
 
 #[test]
-fn layers_cost_what_keras_says() {
+fn layers_cost_what_was_found() {
     for name in names() {
         for case in cases(name).iter().filter(|case| case["error"].is_null()) {
             let place = format!("{name} {case}");
@@ -194,7 +199,7 @@ fn formulas_have_the_value_of_the_cost() {
 }
 
 #[test]
-fn layers_refuse_what_keras_refuses() {
+fn layers_refuse_what_was_refused() {
     for name in names() {
         // Arguments that are refused by themselves do not reach the engine.
         for case in cases(name)

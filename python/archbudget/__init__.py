@@ -4,7 +4,7 @@ Describe a family of networks once, in the vocabulary of Keras; then count milli
 fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
 """
 
-from archbudget import _core, errors, layers, plot, spaces
+from archbudget import _core, errors, layers, metrics, plot, spaces
 from archbudget._architecture import Architecture, Formula, LayerRecord
 from archbudget._budget import Budget
 from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
@@ -27,7 +27,8 @@ from archbudget._feasible import Bounds, FeasibleSet, Marginals
 from archbudget._sampler import BudgetSampler
 from archbudget._search import search
 from archbudget._space import Space
-from archbudget.layers import OneOf, Repeat, Require, Residual
+from archbudget.layers import InputChoice, OneOf, Repeat, Require, Residual
+from archbudget.metrics import LatencyTable, Metric
 
 __version__ = _core.VERSION
 
@@ -44,10 +45,13 @@ __all__ = [
     "Evaluation",
     "FeasibleSet",
     "Formula",
+    "InputChoice",
     "Int",
+    "LatencyTable",
     "LayerEvaluation",
     "LayerRecord",
     "Marginals",
+    "Metric",
     "OneOf",
     "Repeat",
     "Require",
@@ -63,6 +67,7 @@ __all__ = [
     "errors",
     "layers",
     "maximum",
+    "metrics",
     "minimum",
     "plot",
     "round_to",

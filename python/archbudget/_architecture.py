@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import METRICS
+from archbudget._budget import BUILT_IN
 from archbudget._expressions import Expression
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from archbudget import _core
     from archbudget._expressions import Scalar
+    from archbudget._program import Use
     from archbudget._space import Space
 
 Shape = tuple[int, ...]
@@ -40,17 +41,25 @@ class LayerRecord:
     type: str
     """The name of the layer in `keras.layers`."""
     arguments: dict[str, Any]
-    """The hyperparameters that touch shape or cost, by value. A layer inside is a dict of its own, with its `type`."""
+    """The hyperparameters that touch shape or cost, by value. `explicit_padding` is `padding` as integers (one for each
+    axis, of convolutions that are not transposed both ends of each axis in turn), or `None` where it is a word. A layer
+    inside of another one is a dict of its own, with its `type`."""
     input_shapes: tuple[Shape, ...]
     """The batch axis is not counted."""
     output_shape: Shape
     """The batch axis is not counted."""
+    other_arguments: dict[str, Any]
+    """The arguments that touch neither shape nor cost, by value, without those at their default: an activation, say."""
+    weight_bits: int
+    """What one of its weights takes."""
     params: int
     trainable_params: int
     macs: int
     weight_bytes: int
     peak_activation_bytes: int
     """The bytes of the activations alive while it runs."""
+    custom: dict[str, int]
+    """The value of each metric of the space's own."""
     reused: bool
     """Whether an earlier use of the same layer counted its weights."""
     trainable_formula: Formula
@@ -65,6 +74,42 @@ class LayerRecord:
     def non_trainable_params(self) -> int:
         """The weights that training does not change."""
         return self.params - self.trainable_params
+
+
+def layer_record(
+    use: Use, trace: _core.LayerTrace, metrics: Sequence[str], chosen: Mapping[str, Scalar], *, connected: bool = True
+) -> LayerRecord:
+    """The record of a layer.
+
+    Args:
+        use: The layer.
+        trace: What the engine says of it.
+        metrics: The metrics that it has values of.
+        chosen: The values of the decisions that it reads, by the names that they have inside of it.
+        connected: Whether the record says which tensors it reads and writes.
+    """
+
+    def formula(parts: tuple[str, int, list[tuple[int, str]]]) -> Formula:
+        return Formula(parts[0], parts[1], tuple(parts[2]))
+
+    cost = dict(zip(metrics, trace.cost, strict=True))
+    return LayerRecord(
+        name=use.name,
+        type=use.layer.kind,
+        arguments=use.layer.recorded(trace.args, use.values),
+        input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
+        output_shape=tuple(trace.output_shape),
+        other_arguments=use.layer.other_arguments(chosen),
+        weight_bits=trace.bits,
+        **{metric: cost.pop(metric) for metric in BUILT_IN},
+        custom=cost,
+        reused=trace.reused,
+        trainable_formula=formula(trace.trainable),
+        non_trainable_formula=formula(trace.non_trainable),
+        macs_formula=formula(trace.macs),
+        inputs=tuple(trace.inputs) if connected else (),
+        output=trace.output if connected else -1,
+    )
 
 
 class Architecture(Mapping[str, "Scalar"]):
@@ -114,7 +159,7 @@ class Architecture(Mapping[str, "Scalar"]):
     @property
     def costs(self) -> dict[str, int]:
         """The value of each metric."""
-        return dict(zip(METRICS, self._trace.cost, strict=True))
+        return dict(zip(self.space.metrics, self._trace.cost, strict=True))
 
     @property
     def params(self) -> int:
@@ -144,26 +189,9 @@ class Architecture(Mapping[str, "Scalar"]):
     @cached_property
     def layers(self) -> tuple[LayerRecord, ...]:
         """One record for each layer, in the order in which they are applied."""
-        return tuple(self._record(trace) for trace in self._trace.layers)
-
-    def _record(self, trace: _core.LayerTrace) -> LayerRecord:
-        def formula(parts: tuple[str, int, list[tuple[int, str]]]) -> Formula:
-            return Formula(parts[0], parts[1], tuple(parts[2]))
-
-        use = self.space._uses[trace.layer]
-        return LayerRecord(
-            name=use.name,
-            type=use.layer.kind,
-            arguments=_frozen(trace.args),
-            input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
-            output_shape=tuple(trace.output_shape),
-            **dict(zip(METRICS, trace.cost, strict=True)),
-            reused=trace.reused,
-            trainable_formula=formula(trace.trainable),
-            non_trainable_formula=formula(trace.non_trainable),
-            macs_formula=formula(trace.macs),
-            inputs=tuple(trace.inputs),
-            output=trace.output,
+        return tuple(
+            layer_record(self.space._uses[trace.layer], trace, self.space.metrics, self.chosen_in(trace.layer))
+            for trace in self._trace.layers
         )
 
     def layer(self, name: str) -> LayerRecord:
@@ -210,22 +238,47 @@ class Architecture(Mapping[str, "Scalar"]):
 
         Decisions are named as in the space. An argument of a layer inside stands behind its place, as `layer.units`.
         """
-        use = next(use for use in self.space._uses if use.name == record.name)
-        given: Any = use.layer
+        given: Any = self.use_of(record).layer
         for part in re.findall(r"\w+", argument):
             if isinstance(given, (list, tuple)):
                 given = given[int(part)] if part.isdigit() else given
             else:
                 given = given.arguments().get(part)
-        return given.text(use.names) if isinstance(given, Expression) else None
+        return self.text(record, given) if isinstance(given, Expression) else None
+
+    def text(self, record: LayerRecord, expression: Expression) -> str:
+        """An expression of a layer, with decisions named as in the space."""
+        return expression.text(self.use_of(record).names)
+
+    def use_of(self, record: LayerRecord) -> Use:
+        """The layer that a record is of, as a part of its space."""
+        return next(use for use in self.space._uses if use.name == record.name)
 
     def to_keras(self) -> Any:
         """The real, trainable model: a functional `keras.Model`, built and uncompiled.
 
         Raises:
             ImportError: If Keras is not installed (`pip install archbudget[keras]`).
+            SpaceError: If a layer has an option that only PyTorch has, such as an integer as `padding`.
         """
         from archbudget._keras import build
+
+        return build(self)
+
+    def to_torch(self) -> Any:
+        """The real, trainable module: an `nn.Module` with one module for each layer, under the name of the layer.
+
+        It takes the inputs of the space as positional arguments, each of shape `(batch, *shape)` in the layout that
+        the space describes (channels last, unless `data_format` says otherwise), and returns the output, or a tuple of
+        the outputs. `sum(p.numel() for p in model.parameters() if p.requires_grad)` is `trainable_params`; weights that
+        are not trained are parameters that need no gradient, or buffers. Weights start as the initializers of the
+        layers say. Seeds are those of PyTorch: `torch.manual_seed`.
+
+        Raises:
+            ImportError: If PyTorch is not installed (`pip install archbudget[torch]`).
+            SpaceError: If a layer or an argument has no equivalent in PyTorch, such as a regularizer or a mask.
+        """
+        from archbudget._torch import build
 
         return build(self)
 
@@ -233,13 +286,6 @@ class Architecture(Mapping[str, "Scalar"]):
         """The values of the decisions that a layer reads, by the names that they have inside of it."""
         names = self.space._uses[layer].names
         return {own: self._values[name] for own, name in names.items() if name in self._values}
-
-
-def _frozen(value: Any) -> Any:
-    """A value of an argument: lists as tuples."""
-    if isinstance(value, dict):
-        return {name: _frozen(each) for name, each in value.items()}
-    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
 
 
 def _restore(space: Space, indices: tuple[int, ...]) -> Architecture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Union
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from archbudget import _core
 from archbudget.errors import BudgetError
 
-METRICS: tuple[str, ...] = tuple(name for name, _ in _core.metrics())
+BUILT_IN: tuple[str, ...] = tuple(name for name, _ in _core.metrics())
 """The metrics that are counted for every network."""
 
 MOST = 2**63 - 1
@@ -28,6 +28,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         macs: The most multiply-accumulates for one input, or a range.
         weight_bytes: The most bytes of weights, or a range.
         peak_activation_bytes: The most bytes of activations alive at once, or a range.
+        custom: The same for metrics of the space's own, by their names. A space without them refuses the budget.
 
     Raises:
         BudgetError: If nothing is bounded, an upper bound is not positive, or a range is empty.
@@ -45,6 +46,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         macs: BoundLike | None = None,
         weight_bytes: BoundLike | None = None,
         peak_activation_bytes: BoundLike | None = None,
+        custom: Mapping[str, BoundLike | None] | None = None,
     ) -> None:
         given = {
             "params": params,
@@ -53,9 +55,21 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             "weight_bytes": weight_bytes,
             "peak_activation_bytes": peak_activation_bytes,
         }
+        if custom is not None and not isinstance(custom, Mapping):
+            raise BudgetError(f"custom must be a mapping from names of metrics to bounds, not {custom!r}")
+        for metric in custom or {}:
+            if not isinstance(metric, str) or metric in given:
+                raise BudgetError(f"custom bounds metrics of the space's own by their names, not {metric!r}")
+        given |= custom or {}
         self._bounds = {metric: _range(metric, bound) for metric, bound in given.items() if bound is not None}
         if not self._bounds:
-            raise BudgetError(f"a budget bounds at least one metric: {', '.join(METRICS)}")
+            raise BudgetError(f"a budget bounds at least one metric: {', '.join(BUILT_IN)}")
+
+    @classmethod
+    def of(cls, bounds: Mapping[str, BoundLike | None]) -> Budget:
+        """The budget of these bounds, by the names of metrics, whether built in or a space's own."""
+        built_in = {metric: bound for metric, bound in bounds.items() if metric in BUILT_IN}
+        return cls(**built_in, custom={metric: bound for metric, bound in bounds.items() if metric not in BUILT_IN})
 
     def __getitem__(self, metric: str) -> tuple[int, int]:
         return self._bounds[metric]
@@ -70,7 +84,9 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         return hash(tuple(self._bounds.items()))
 
     def __repr__(self) -> str:
-        return f"Budget({', '.join(f'{metric}={self._show(metric)}' for metric in self)})"
+        shown = [f"{metric}={self._show(metric)}" for metric in self if metric in BUILT_IN]
+        custom = ", ".join(f"{metric!r}: {self._show(metric)}" for metric in self if metric not in BUILT_IN)
+        return f"Budget({', '.join([*shown, f'custom={{{custom}}}'] if custom else shown)})"
 
     def _show(self, metric: str) -> str:
         low, high = self[metric]
@@ -95,14 +111,15 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
 
 
-def require_metric(metric: object) -> None:
-    """Refuses what is not the name of a metric.
+def require_metrics(known: Sequence[str], asked: Iterable[object]) -> None:
+    """Refuses what is not the name of a metric of a space.
 
     Raises:
         BudgetError: With the metrics that there are.
     """
-    if metric not in METRICS:
-        raise BudgetError(f"unknown metric {metric!r}; the metrics are {', '.join(METRICS)}")
+    for metric in asked:
+        if metric not in known:
+            raise BudgetError(f"unknown metric {metric!r}; the metrics are {', '.join(known)}")
 
 
 def _range(metric: str, bound: object) -> tuple[int, int]:

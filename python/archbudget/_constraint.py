@@ -11,7 +11,7 @@ import numpy.typing as npt
 from optuna.trial import FixedTrial, Trial
 
 from archbudget._architecture import Architecture
-from archbudget._budget import METRICS, MOST, Budget
+from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates
 from archbudget.errors import BudgetError, SpaceError
 
@@ -56,8 +56,9 @@ class Constraint:
         self.space = space
         self.budget = budget
         bounds = []
+        require_metrics(space.metrics, budget)
         for metric, (low, high) in budget.items():
-            position = METRICS.index(metric)
+            position = space.metrics.index(metric)
             if high < MOST:
                 bounds.append((metric, position, 1, high, math.log(high)))
             if low > 0:
@@ -124,7 +125,7 @@ class Constraint:
         numbers = np.empty((len(candidates), len(self._bounds)))
         with np.errstate(divide="ignore"):
             for column, (_, position, sign, bound, log_bound) in enumerate(self._bounds):
-                cost = counts[METRICS[position]]
+                cost = counts[self.space.metrics[position]]
                 number = sign * np.log(cost.astype(np.float64)) - log_bound
                 outside = cost > bound if sign > 0 else cost < bound
                 numbers[:, column] = np.where(outside, np.maximum(number, JUST_OUTSIDE), np.minimum(number, 0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from archbudget import _core
+from archbudget._expressions import Expression
 from archbudget._summary import show_shape
 
 if TYPE_CHECKING:
@@ -20,13 +20,17 @@ def explain(arch: Architecture, record: LayerRecord) -> str:
     if record.reused:
         lines.append("params: 0, because an earlier use of the same layer already counted its weights")
     elif record.params == 0:
-        purpose = _core.layer_purpose(record.type)
+        purpose = arch.use_of(record).layer.purpose()
         lines.append(f"params: 0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "params: 0.")
     else:
         lines += _formula(arch, record, "trainable params", record.trainable_formula)
         lines += _formula(arch, record, "non-trainable params", record.non_trainable_formula)
     if record.macs:
-        lines.append(f"macs: {record.macs_formula.text} = {record.macs:,}")
+        lines.append(f"macs: {_equation(record.macs_formula)}")
+    if (bits := arch.use_of(record).layer.weight_bits) is not None and record.params:
+        setting = f", set by {arch.text(record, bits)}" if isinstance(bits, Expression) else ""
+        lines.append(f"weight bytes: {record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}")
+    lines += [f"{metric}: {value:,}" for metric, value in record.custom.items() if value]
     return "\n".join(lines)
 
 
@@ -34,7 +38,7 @@ def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formul
     if formula.value == 0:
         return []
     label = "params" if record.non_trainable_formula.value == 0 else what
-    lines = [f"{label}: {formula.text} = {formula.value:,}"]
+    lines = [f"{label}: {_equation(formula)}"]
     meanings: dict[str, list[int]] = {}
     for number, meaning in formula.numbers:
         meanings.setdefault(meaning, []).append(number)
@@ -43,6 +47,11 @@ def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formul
         text = "*".join(str(number) for number in numbers) if several else str(numbers[0])
         lines.append(f"  {text}: {_meaning(arch, record, meaning)}")
     return lines
+
+
+def _equation(formula: Formula) -> str:
+    """What a formula comes to; a number by itself is its own result."""
+    return f"{formula.value:,}" if formula.text == str(formula.value) else f"{formula.text} = {formula.value:,}"
 
 
 def _meaning(arch: Architecture, record: LayerRecord, meaning: str) -> str:

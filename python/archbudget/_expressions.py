@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator as operators
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
@@ -10,7 +11,7 @@ import numpy as np
 from archbudget.errors import CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 
 Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
@@ -40,6 +41,14 @@ class Expression:
 
     def decisions(self) -> Iterator[Decision]:
         """Each decision that it reads."""
+        raise NotImplementedError
+
+    def at(self, taken: Mapping[str, Scalar]) -> int:
+        """What it comes to, by the values of its decisions by their names.
+
+        Raises:
+            SpaceError: If it reads a tensor, or divides by what is not positive.
+        """
         raise NotImplementedError
 
     def text(self, names: Mapping[str, str]) -> str:
@@ -124,6 +133,13 @@ class Binary(Expression):
             if isinstance(side, Expression):
                 yield from side.decisions()
 
+    def at(self, taken: Mapping[str, Scalar]) -> int:
+        """What it comes to."""
+        left, right = (side.at(taken) if isinstance(side, Expression) else int(side) for side in self._sides)
+        if self.operator in ("floor_divide", "round_to") and right <= 0:
+            raise SpaceError(f"{self!r} divides {left} by {right}, which is not positive")
+        return OPERATORS[self.operator](left, right)
+
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decisions by their names in a space."""
         return self._joined(*(side.text(names) if isinstance(side, Expression) else repr(side) for side in self._sides))
@@ -144,21 +160,48 @@ class Binary(Expression):
         )
 
 
+def _rounded(value: int, divisor: int) -> int:
+    nearest = max((value + divisor // 2) // divisor * divisor, divisor)
+    return nearest + divisor if nearest * 10 < value * 9 else nearest
+
+
+OPERATORS: Mapping[str, Callable[[int, int], int]] = {
+    "add": operators.add,
+    "subtract": operators.sub,
+    "multiply": operators.mul,
+    "floor_divide": operators.floordiv,
+    "minimum": min,
+    "maximum": max,
+    "round_to": _rounded,
+    "at_most": lambda left, right: int(left <= right),
+    "less": lambda left, right: int(left < right),
+    "equal": lambda left, right: int(left == right),
+    "different": lambda left, right: int(left != right),
+    "both": lambda left, right: int(left != 0 and right != 0),
+    "either": lambda left, right: int(left != 0 or right != 0),
+}
+"""What the operators of the engine compute."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Mapped(Expression):
-    """An integer for each value of a decision."""
+    """A number for each value of a decision, or a hyperparameter of another kind."""
 
     decision: Decision
-    table: Mapping[object, int]
+    table: Mapping[object, Scalar]
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
-        numbers = [self.table[_key(value)] for value in scope.values(self.decision)]
-        return ("decision", scope.position(self.decision), numbers)
+        position = scope.position(self.decision)
+        return ("decision", position, [self.table[_key(value)] for value in scope.values(self.decision)])
 
     def decisions(self) -> Iterator[Decision]:
         """The decision."""
         yield self.decision
+
+    def at(self, taken: Mapping[str, Scalar]) -> int:
+        """What it comes to."""
+        return self.table[_key(taken[self.decision.name])]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decision by its name in a space."""
@@ -198,6 +241,15 @@ class Incoming(Expression):
     def decisions(self) -> Iterator[Decision]:
         """None."""
         return iter(())
+
+    def at(self, taken: Mapping[str, Scalar]) -> int:
+        """Nothing: no tensor is known.
+
+        Raises:
+            SpaceError: Always.
+        """
+        del taken
+        raise SpaceError(f"{self!r} reads the input of a layer, but stands beside no layer")
 
     def __repr__(self) -> str:
         return "channels()" if self.axis == -1 else f"channels(axis={self.axis})"
@@ -324,6 +376,11 @@ class Decision(Expression):
         except (KeyError, TypeError):
             raise SpaceError(f"{value!r} is not a value of decision '{self.name}', which is {self!r}") from None
 
+    @property
+    def keys(self) -> Set[object]:
+        """What tells its values apart: 1, 1.0 and True are three."""
+        return self._indices.keys()
+
     _indices: dict[object, int]
 
     def map(self, function: Callable[[Any], int]) -> Expression:
@@ -350,6 +407,10 @@ class Decision(Expression):
                 raise SpaceError(f"decision '{self.name}': map must give integers, not {number!r} for {value!r}")
             table[_key(value)] = int(number)
         return Mapped(self, table)
+
+    def replaced(self, function: Callable[[Scalar], Scalar]) -> Expression:
+        """The hyperparameter that a function gives for the value that is taken, such as a word or `None`."""
+        return Mapped(self, {_key(value): function(value) for value in self.values})
 
     def require_integers(self, because: str) -> None:
         """Refuses a decision over anything but integers.
@@ -400,6 +461,10 @@ class Decision(Expression):
     def decisions(self) -> Iterator[Decision]:
         """Itself."""
         yield self
+
+    def at(self, taken: Mapping[str, Scalar]) -> int:
+        """The value that is taken."""
+        return taken[self.name]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
         """Its name in a space."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from archbudget import _core
 from archbudget._architecture import Architecture
-from archbudget._budget import MOST, Budget, require_metric
+from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates, empty_columns, unchecked
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
@@ -83,6 +83,7 @@ class FeasibleSet:
         self.space = space
         self.budget = budget
         self.memory = int(memory)
+        require_metrics(space.metrics, budget)
         self._core = space._diagram.within(_bounds(budget), self.memory)
 
     def __repr__(self) -> str:
@@ -264,7 +265,7 @@ class FeasibleSet:
         return self._extreme(metric, largest=False)
 
     def _extreme(self, metric: str, *, largest: bool) -> Architecture:
-        require_metric(metric)
+        require_metrics(self.space.metrics, [metric])
         self.require_some()
         found = self._core.extreme(metric, largest)
         if found is None:
@@ -279,7 +280,7 @@ class FeasibleSet:
             InfeasibleBudgetError: If nothing fits.
             LimitError: As for `largest`.
         """
-        require_metric(metric)
+        require_metrics(self.space.metrics, [metric])
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value != value:
             raise BudgetError(f"{metric}: a value must be a number, not {value!r}")
         self.require_some()

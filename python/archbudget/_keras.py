@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archbudget.errors import SpaceError
+
 if TYPE_CHECKING:
     from archbudget._architecture import Architecture
 
 
 def build(arch: Architecture) -> Any:
-    """The functional model of a network; each layer is applied as the engine applied it."""
+    """The functional model of a network; each layer is applied as the engine applied it.
+
+    Raises:
+        SpaceError: If a layer has an option that Keras has not; nothing is built then.
+    """
+    for trace in arch._trace.layers:
+        use = arch.space._uses[trace.layer]
+        option = use.layer.beyond_keras(trace.args)
+        if option is not None:
+            raise SpaceError(
+                f"layer '{use.name}' ({use.layer.kind}): Keras has no {option}, only PyTorch has; use to_torch()"
+            )
     try:
         import keras
     except ImportError as error:
@@ -30,16 +43,16 @@ def build(arch: Architecture) -> Any:
 
     for trace in arch._trace.layers:
         use = arch.space._uses[trace.layer]
-        chosen = arch.chosen_in(trace.layer)
+        counted = use.layer.recorded(trace.args, use.values)
+        real = use.layer.keras_arguments(counted, arch.chosen_in(trace.layer))
         if use.layer.kind == "Input":
-            real = use.layer.keras_arguments(trace.args, chosen)
             real["shape"] = tuple(trace.args["shape"])
             real.pop("trainable", None)
             tensors[trace.output] = keras.Input(**real, name=use.name)
             inputs.append(tensors[trace.output])
             continue
         if trace.layer not in layers:
-            layers[trace.layer] = use.layer.in_keras(trace.args, chosen, use.name)
+            layers[trace.layer] = use.layer.make_keras(keras, {**real, "name": use.name})
         sources = [find(tensor) for tensor in trace.inputs]
         tensors[trace.output] = use.layer.call_keras(layers[trace.layer], sources)
     outputs = [find(tensor) for tensor in arch.space._outputs]

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archbudget import _core
-from archbudget._expressions import as_written
+from archbudget._expressions import as_written, lower
 from archbudget.errors import SpaceError
+from archbudget.metrics import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from archbudget._expressions import Decision, Expression, Scalar
-    from archbudget.layers._base import Layer, Tensor
+    from archbudget.layers._base import Block, Layer, Tensor
+    from archbudget.metrics import Metric
 
 Atom = tuple[int, "list[bool]"]
 Guard = list[Atom]
@@ -30,6 +32,21 @@ class Use:
     name: str
     names: dict[str, str]
     """The name in the space of each decision that the layer reads, by its own name."""
+    values: tuple[tuple[Scalar, ...], ...] = ()
+    """What the layer needs to know of the values of its decisions to be recorded."""
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A repetition, which has layers and decisions of its own."""
+
+    block: Block
+    """The block that repeats."""
+    number: int
+    suffix: str
+    """What the names of its layers and decisions get."""
+    shared: frozenset[str | Layer]
+    """The layers, and decisions by their names, that are not its own."""
 
 
 _HELD_TWICE = "{0!r} stands inside of {1} and elsewhere, too; a layer inside of another one shares no weights"
@@ -50,6 +67,7 @@ class Writer:
         bytes_per_activation: What a value takes.
         domains: For some decisions, by their names in the space, the only values to keep.
         constraints: What a network must meet in which all decisions that it reads are active.
+        metrics: What is counted beside the built-in metrics.
     """
 
     def __init__(
@@ -59,19 +77,26 @@ class Writer:
         bytes_per_activation: int,
         domains: Mapping[str, Sequence[Scalar]],
         constraints: Sequence[Expression] = (),
+        metrics: Sequence[Metric] = (),
     ) -> None:
-        self.program = _core.Program(bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         self.decisions: dict[str, Decision] = {}
         self.described: dict[str, Decision] = {}
         """The decisions as they are described, with all of their values."""
         self.uses: list[Use] = []
+        self.measure = Measure(metrics, self.uses, self.decisions) if metrics else None
+        self.program = _core.Program(
+            bytes_per_weight=bytes_per_weight,
+            bytes_per_activation=bytes_per_activation,
+            metrics=[(metric.name, metric.combine == "max") for metric in metrics],
+            measure=self.measure,
+        )
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
-        self._layers: dict[tuple[int, tuple[str, ...]], int] = {}
-        self._inside: dict[tuple[int, tuple[str, ...]], str] = {}
-        """For each layer that another one holds, the name of that one."""
-        self._repetitions: list[tuple[str, frozenset[str]]] = []
+        self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
+        self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
+        """For each layer that another one holds, that one."""
+        self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
         for constraint in constraints:
@@ -80,21 +105,24 @@ class Writer:
         self._taken: dict[str, list[Guard]] = {}
         """For each of these decisions the guards of the steps that may be the first to take it."""
 
-    def name_of(self, decision: Decision, *, outer: bool = False) -> str:
+    def name_of(self, decision: Decision) -> str:
         """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
-        repetitions = self._repetitions[:-1] if outer else self._repetitions
-        return decision.name + "".join(suffix for suffix, shared in repetitions if decision.name not in shared)
+        return decision.name + self._suffix(decision.name)
 
-    def position(self, decision: Decision, *, outer: bool = False) -> int:
+    def _own(self, what: str | Layer) -> list[Repetition]:
+        """The repetitions around it that do not share a decision, or a layer."""
+        return [repetition for repetition in self._repetitions if what not in repetition.shared]
+
+    def _suffix(self, what: str | Layer) -> str:
+        return "".join(repetition.suffix for repetition in self._own(what))
+
+    def position(self, decision: Decision) -> int:
         """The position of a decision in the program; it is added when it is met first."""
-        name = self.name_of(decision, outer=outer)
+        name = self.name_of(decision)
         known = self.described.get(name)
         if known is not None:
             if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
-                raise SpaceError(
-                    f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, "
-                    "or give both the same values to tie them"
-                )
+                raise _different(name, known, decision)
             return self._positions[name]
         kept = self._domains.get(name)
         left = decision if kept is None and decision.name == name else decision.narrowed(name, kept)
@@ -111,10 +139,6 @@ class Writer:
     def atom(self, decision: Decision, allowed: list[bool]) -> Atom:
         """A condition on a decision."""
         return (self.position(decision), allowed)
-
-    def outer_atom(self, decision: Decision, allowed: list[bool]) -> Atom:
-        """A condition, within a repetition, on a decision that is taken outside of it."""
-        return (self.position(decision, outer=True), allowed)
 
     def read(self, decision: Decision, guard: Guard) -> None:
         """Takes a decision where it stands, even if no shape or cost depends on it."""
@@ -142,21 +166,11 @@ class Writer:
             due |= {id(constraint): constraint for constraint in self._constraints[name]}
         if not due:
             return
-        with self._outermost():
-            for constraint in due.values():
-                names = {decision.name: decision.name for decision in constraint.decisions()}
-                if all(name in self.decisions for name in names):
-                    lowered = constraint.lower(self)
-                    self.program.require(guard, lowered, as_written(constraint, names), asks=False)
-
-    @contextmanager
-    def _outermost(self) -> Iterator[None]:
-        """Names within it are those of the space."""
-        inside, self._repetitions = self._repetitions, []
-        try:
-            yield
-        finally:
-            self._repetitions = inside
+        for constraint in due.values():
+            names = {decision.name: decision.name for decision in constraint.decisions()}
+            if all(name in self.decisions for name in names):
+                lowered = constraint.lower(_Outermost(self))
+                self.program.require(guard, lowered, as_written(constraint, names), asks=False)
 
     def tensor(self) -> int:
         """A tensor that several steps may write."""
@@ -167,47 +181,52 @@ class Writer:
         self.program.alias(guard, source, target)
 
     @contextmanager
-    def repetition(self, suffix: str, shared: frozenset[str]) -> Iterator[None]:
-        """Names within it get the suffix."""
-        self._repetitions.append((suffix, shared))
+    def repetition(self, repetition: Repetition) -> Iterator[None]:
+        """Layers and decisions within it are its own, unless it shares them."""
+        self._repetitions.append(repetition)
         try:
             yield
         finally:
             self._repetitions.pop()
 
-    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, *, always_new: bool = False) -> int:
+    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard) -> int:
         """Applies a layer; the second time in the same repetition its weights are shared."""
-        repetition = tuple(suffix for suffix, _ in self._repetitions)
-        position = None if always_new else self._layers.get((id(layer), repetition))
+        key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
+        position = self._layers.get(key)
         if position is None:
-            self._hold(layer, repetition)
+            self._hold(*key)
             name = self._layer_name(layer)
-            position = self.program.layer(name, layer.kind, layer.lowered(self), layer.trainable)
+            position, values = layer.declare(self, name)
+            # A metric may look at what touches neither shape nor cost; otherwise it is enough that it is decided.
+            notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
+            if layer.weight_bits is not None or notes:
+                self.program.annotate(position, lower(layer.weight_bits, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
-            self.uses.append(Use(layer, name, names))
-            self._layers[id(layer), repetition] = position
-        for decision in layer.other_decisions():
-            self.program.read(guard, self.position(decision))
+            self.uses.append(Use(layer, name, names, values))
+            self._layers[key] = position
+        if self.measure is None:
+            for decision in layer.other_decisions():
+                self.program.read(guard, self.position(decision))
         output = self.program.apply(guard, position, list(inputs))
         if self._constraints:
             self._constrain(layer.all_decisions(), guard)
         return output
 
-    def _hold(self, layer: Layer, repetition: tuple[str, ...]) -> None:
+    def _hold(self, layer: Layer, repetitions: tuple[tuple[Block, int], ...]) -> None:
         """Remembers what a layer holds: it takes names as in Keras, and stands nowhere else."""
-        if (id(layer), repetition) in self._inside:
-            raise SpaceError(_HELD_TWICE.format(layer, self._inside[id(layer), repetition]))
+        if (layer, repetitions) in self._inside:
+            raise SpaceError(_HELD_TWICE.format(layer, self._inside[layer, repetitions]))
         for each in layer.inside():
-            self._hold(each, repetition)
-            if (id(each), repetition) in self._layers:
+            self._hold(each, repetitions)
+            if (each, repetitions) in self._layers:
                 raise SpaceError(_HELD_TWICE.format(each, layer))
-            self._inside[id(each), repetition] = repr(layer)
+            self._inside[each, repetitions] = layer
             if each.name is None:
                 self._layer_name(each)
 
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:
-            name = layer.name + "".join(suffix for suffix, _ in self._repetitions)
+            name = layer.name + self._suffix(layer)
             if name in self._names:
                 raise SpaceError(f"two layers are named '{name}'")
         else:
@@ -219,24 +238,45 @@ class Writer:
         return name
 
     def write_graph(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
-        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs."""
-        written: dict[Tensor, int] = {}
-        for tensor in inputs:
-            written[tensor] = tensor.block.write(self, (), [])
-        for output in outputs:
-            # Depth first without recursion: a chain may be longer than Python's stack.
-            waiting = [output]
-            while waiting:
-                tensor = waiting[-1]
-                if tensor in written:
-                    waiting.pop()
-                    continue
-                missing = [source for source in tensor.inputs if source not in written]
-                if missing:
-                    waiting.extend(reversed(missing))
-                    continue
-                if not tensor.inputs:
-                    raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
-                written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
-                waiting.pop()
+        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs.
+
+        Tensors are written in the order in which they were made.
+        """
+        written = {tensor: tensor.block.write(self, (), []) for tensor in inputs}
+        leading: dict[Tensor, None] = {}
+        waiting = list(outputs)
+        while waiting:
+            tensor = waiting.pop()
+            if tensor not in written and tensor not in leading:
+                leading[tensor] = None
+                waiting.extend(tensor.inputs)
+        for tensor in sorted(leading, key=lambda tensor: tensor.number):
+            if not tensor.inputs:
+                raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
+            written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
         return [written[output] for output in outputs]
+
+
+class _Outermost:
+    """The scope of the constraints of a space: decisions go by their names in it, with at least the values kept."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision that was met before."""
+        known = self._writer.described[decision.name]
+        if not self._writer.decisions[decision.name].keys <= decision.keys <= known.keys:
+            raise _different(decision.name, known, decision)
+        return self._writer._positions[decision.name]
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that are kept."""
+        return self._writer.decisions[decision.name].values
+
+
+def _different(name: str, known: Decision, decision: Decision) -> SpaceError:
+    return SpaceError(
+        f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, or give "
+        "both the same values to tie them"
+    )

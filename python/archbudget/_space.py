@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from archbudget import _core
 from archbudget._architecture import Architecture
-from archbudget._budget import METRICS, Budget, require_metric
+from archbudget._budget import BUILT_IN, Budget, require_metrics
 from archbudget._candidates import (
     Candidates,
     CandidatesLike,
@@ -26,7 +27,8 @@ from archbudget._expressions import as_condition, as_written
 from archbudget._program import Writer
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
-from archbudget.layers._structure import BlockLike, as_block
+from archbudget.layers._structure import BlockLike, Sequential
+from archbudget.metrics import Metric
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -59,6 +61,7 @@ class Space:
             Only networks that meet them can be built. A constraint binds where all decisions that it reads are active;
             it is checked as soon as the last of them is taken, and until then the diagram tells their values apart.
             Decisions go by their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
+        metrics: What is counted beside the built-in metrics: each a [`Metric`][archbudget.Metric].
 
     Raises:
         SpaceError: If the description is not well formed, or `domains` names what is not a decision or not a value of
@@ -91,6 +94,7 @@ class Space:
         bytes_per_activation: int = 4,
         domains: Mapping[str, Iterable[Scalar]] | None = None,
         constraints: Iterable[Expression] = (),
+        metrics: Iterable[Metric] = (),
     ) -> None:
         if (layers is None) == (inputs is None and outputs is None):
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
@@ -100,9 +104,9 @@ class Space:
             if count >= 2**63:
                 raise CountOverflowError(f"{name} must be below 2^63, not {count}")
         kept = _domains(domains)
-        if not isinstance(constraints, Iterable):
-            raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
-        self._constraints = tuple(as_condition(constraint) for constraint in constraints)
+        self._constraints = _conditions(constraints)
+        self._own_metrics = _own_metrics(metrics)
+        self._metrics = (*BUILT_IN, *(metric.name for metric in self._own_metrics))
         self._definition = {
             "layers": list(layers) if isinstance(layers, Sequence) else layers,
             "inputs": inputs,
@@ -111,16 +115,17 @@ class Space:
             "bytes_per_activation": bytes_per_activation,
             "domains": kept,
             "constraints": self._constraints,
+            "metrics": self._own_metrics,
         }
         sources, targets = _graph(layers, inputs, outputs)
-        sizes = {"bytes_per_weight": bytes_per_weight, "bytes_per_activation": bytes_per_activation}
-        writer = Writer(**sizes, domains=kept, constraints=self._constraints)
+        write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
         self._outputs = tuple(writer.write_graph(sources, targets))
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
         if gone or unread:
             # Their decisions went with the structure around them, or have never been there.
-            whole = Writer(**sizes, domains={}, constraints=self._constraints)
+            whole = write(domains={})
             whole.write_graph(sources, targets)
             _check_domains(whole.decisions, gone)
             for constraint in unread:
@@ -136,11 +141,18 @@ class Space:
             }
         )
         self._positions = {name: position for position, name in enumerate(writer.decisions)}
+        for metric in self._own_metrics:
+            metric.check(self._uses, whole=not kept)
         self._diagram = writer.program.compile()
+        if writer.measure is not None:
+            writer.measure.settle()
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
-        """The open decisions by name, in the order in which the description meets them."""
+        """The open decisions by name, in the order in which the description meets them.
+
+        In a graph that is the order in which its tensors were made.
+        """
         return self._decisions
 
     @property
@@ -174,6 +186,54 @@ class Space:
     def constraints(self) -> tuple[Expression, ...]:
         """The conditions between decisions that every network meets in which these are active."""
         return self._constraints
+
+    def with_constraints(self, constraints: Iterable[Expression]) -> Space:
+        """The space with further conditions between decisions; those there already stay.
+
+        Args:
+            constraints: The conditions, as those of `Space(constraints=...)`; `decisions` has what they may read.
+
+        Raises:
+            SpaceError: If one is not a condition, or reads what is not a decision of this space.
+            InvalidArchitectureError: If no network is left that can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> block = layers.Dense(ab.Int("units", 1, 3))
+            >>> space = ab.Space([layers.Input((8,)), layers.Repeat(2, block)])
+            >>> first, second = space.decisions["units_1"], space.decisions["units_2"]
+            >>> space.with_constraints([first <= second]).size
+            6
+        """
+        more = _conditions(constraints)
+        self._check_names([decision.name for each in more for decision in each.decisions()], "constraints")
+        return _restore({**self._definition, "domains": dict(self.domains), "constraints": self.constraints + more})
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is counted: the built-in metrics, and those of the space's own."""
+        return self._metrics
+
+    def with_metrics(self, metrics: Iterable[Metric]) -> Space:
+        """The space with further metrics.
+
+        Raises:
+            SpaceError: If two metrics have one name, or one fails.
+            MissingEntryError: If a latency table has no entry for a layer.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Repeat(ab.Int("depth", 1, 3), layers.Dense(8))])
+            >>> space.with_metrics([ab.metrics.weighted_layers()]).range("weighted_layers")
+            (1, 3)
+        """
+        return _restore({**self._definition, "metrics": (*self._own_metrics, *_own_metrics(metrics))})
+
+    def _measured_by(self, metric: Metric) -> Space:
+        """The space with one metric beside the built-in ones, and none of its own."""
+        return _restore({**self._definition, "metrics": (metric,)})
 
     @property
     def size(self) -> int:
@@ -277,7 +337,7 @@ class Space:
             SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the
                 message names the first such row.
         """
-        names = list(METRICS if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
+        names = list(self.metrics if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
         threads = None if threads is None else min(threads, MOST_THREADS)
@@ -391,7 +451,7 @@ class Space:
             BudgetError: If there is no such metric.
             LimitError: If the space is too wide to be counted.
         """
-        require_metric(metric)
+        require_metrics(self.metrics, [metric])
         return Distribution(metric, *self._diagram.distribution(metric, memory))
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
@@ -446,6 +506,23 @@ def _check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: 
         )
 
 
+def _own_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Metrics of a space's own.
+
+    Raises:
+        SpaceError: If they are not, or two have one name.
+    """
+    if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
+        raise SpaceError(f"metrics must be a sequence of Metric, not {metrics!r}")
+    own = tuple(metrics)
+    for position, metric in enumerate(own):
+        if not isinstance(metric, Metric):
+            raise SpaceError(f"metrics must be a sequence of Metric; one is {metric!r}")
+        if any(metric.name == other.name for other in own[:position]):
+            raise SpaceError(f"two metrics are named '{metric.name}'")
+    return own
+
+
 def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
     """Domains as they are kept."""
     if domains is not None and not isinstance(domains, Mapping):
@@ -474,6 +551,13 @@ def _check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iter
         decisions[name].narrowed(name, values)
 
 
+def _conditions(constraints: Iterable[Expression]) -> tuple[Expression, ...]:
+    """Constraints as they are kept."""
+    if not isinstance(constraints, Iterable):
+        raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
+    return tuple(as_condition(constraint) for constraint in constraints)
+
+
 def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression) -> None:
     """Refuses a constraint over what is not a decision of a space.
 
@@ -486,6 +570,7 @@ def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression)
                 f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
                 f"this space has {', '.join(decisions) or 'no decisions'}"
             )
+        decisions[decision.name].narrowed(decision.name, decision.values)
 
 
 def _graph(
@@ -493,19 +578,17 @@ def _graph(
     inputs: TensorLike | Sequence[TensorLike] | None,
     outputs: Tensor | Sequence[Tensor] | None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The inputs and outputs of a description; a list is a graph without branches."""
+    """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
     if layers is not None:
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
             raise SpaceError(f"a space needs a list of layers, the first an Input, not {layers!r}")
         first, *rest = layers
         if not (isinstance(first, Layer) and first.kind == "Input"):
             raise SpaceError(f"the first layer of a space must be an Input, not {first!r}")
-        tensor = as_tensor(first)
-        for block in rest:
-            if isinstance(block, Layer) and block.kind == "Input":
-                raise SpaceError("a list of layers has one Input, at its start")
-            tensor = as_block(block)(tensor)
-        return [as_tensor(first)], [tensor]
+        if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
+            raise SpaceError("a list of layers has one Input, at its start")
+        row = Tensor(Sequential(layers), ())
+        return [row], [row]
     if inputs is None or outputs is None:
         raise SpaceError("a graph needs both its inputs and its outputs")
     sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]

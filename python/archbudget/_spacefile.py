@@ -21,6 +21,15 @@ layers:
 A layer around another one holds it as it would stand in the list: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
 {GRUCell: 16}]`, `Bidirectional: {layer: {LSTM: $units}, merge_mode: sum}`.
 
+A list is a row of layers, but `InputChoice` reads whichever of the named layers before it in its list a decision says;
+`n_chosen`, `merge` and the values of the decision are those of [`layers.InputChoice`][archbudget.layers.InputChoice]:
+
+```yaml
+  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: first}
+  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: second}
+  - InputChoice: {name: source, inputs: [first, second], n_chosen: [1, 2], merge: [Concatenate]}
+```
+
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
 the conditions `<= < == != >= > and or`.
 
@@ -33,8 +42,20 @@ constraints:
   - $padding != 'same' or $kernel_1 < 5
 ```
 
-Instead of its own layers a file may name another space, as `module:attribute` or as a file; and it may keep only some
-values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
+Metrics of its own are latency tables, or a `Metric` by `module:attribute`; a budget may bound them. A layer of one's
+own goes by `module:attribute` too, which names what `layers.custom` made:
+
+```yaml
+budget: {latency_us: 5000}
+metrics:
+  latency_us: {table: latency.csv, column: latency_ms, decimals: 3}   # next to this file
+  convolutions: my_metrics:convolutions
+layers:
+  - my_layers:SqueezeExcite: {ratio: $ratio}
+```
+
+Instead of its own layers a file may name another space, as `module:attribute` or as a file; it may add constraints, and
+keep only some values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
 
 ```yaml
 space: example.yaml               # next to this file; its budget and objective count here too, unless there are others
@@ -57,14 +78,14 @@ from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property, reduce
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from archbudget import layers
 from archbudget._atomic import atomic
-from archbudget._budget import METRICS, MOST, Budget
+from archbudget._budget import BUILT_IN, MOST, Budget
 from archbudget._expressions import (
     Choice,
     Decision,
@@ -81,7 +102,8 @@ from archbudget._expressions import (
 )
 from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, Cell, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, Cell, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
+from archbudget.metrics import LatencyTable, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -93,7 +115,7 @@ Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 Place = tuple[Union[str, int], ...]
 """Where something stands in a file: keys and positions, from the top."""
 
-STRUCTURES = ("OneOf", "Repeat", "Require", "Residual")
+STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual")
 
 
 @dataclass(frozen=True)
@@ -123,11 +145,19 @@ class Loaded:
     def text(self, folder: Path) -> str:
         """The text of a space file in a folder."""
         described = dict(self.description)
+        if metrics := described.get("metrics"):
+            described["metrics"] = {name: self._moved(metric, folder) for name, metric in metrics.items()}
         if is_file(described.get("space", "")):
             described["space"] = Path(os.path.relpath(self.folder / described["space"], folder)).as_posix()
         return yaml.dump(
             described, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
         )
+
+    def _moved(self, metric: Any, folder: Path) -> Any:
+        """A metric as a file in another folder has it."""
+        if not isinstance(metric, dict):
+            return metric
+        return {**metric, "table": Path(os.path.relpath(self.folder / metric["table"], folder)).as_posix()}
 
     def write(self, file: Path) -> None:
         """Writes a space file, whole or not at all."""
@@ -152,13 +182,25 @@ Bound = Union[Number, Annotated[list[Union[Number, None]], Field(min_length=2, m
 class Bounds(BaseModel):
     """What metrics may come to: an upper bound, or [low, high] with null for an open end."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Bound | None]
 
     params: Bound | None = None
     trainable_params: Bound | None = None
     macs: Bound | None = None
     weight_bytes: Bound | None = None
     peak_activation_bytes: Bound | None = None
+
+
+class Table(BaseModel):
+    """A latency table as a metric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    table: StrictStr = Field(description="The CSV file, relative to this one.")
+    column: StrictStr | None = Field(None, description="The column of the values; by default named like the metric.")
+    decimals: StrictInt = Field(0, description="By how many digits the decimal point is moved to the right.")
+    combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers join.")
 
 
 class SpaceFile(BaseModel):
@@ -180,6 +222,10 @@ class SpaceFile(BaseModel):
     layers: list[Any] | None = Field(None, min_length=1, description="The layers in a row, an Input first.")
     constraints: list[StrictStr] = Field(
         default_factory=list, description="Conditions between decisions, such as $width_1 <= $width_2."
+    )
+    metrics: dict[str, Union[Table, StrictStr]] = Field(
+        default_factory=dict,
+        description="Further metrics by name: a latency table, or a Metric as module:attribute.",
     )
     domains: dict[str, Union[Range, list[Value]]] = Field(
         default_factory=dict, description="The only values to keep of some decisions, by their names in the space."
@@ -376,7 +422,7 @@ class _Reader:
             space,
             data,
             self.path.parent,
-            self._budget(spec.budget) or budget,
+            self._budget(spec.budget, space) or budget,
             spec.objective or objective,
         )
 
@@ -389,7 +435,13 @@ class _Reader:
         blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers or [])]
         for name in self.unused:
             raise _MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
-        constraints = self._constraints(spec, blocks)
+        constraints = []
+        if spec.constraints:
+            try:
+                known = described(blocks)
+            except ArchbudgetError as error:
+                raise type(error)(f"{self.file}: {error}") from error
+            constraints = self._constraints(spec, known)
         try:
             space = Space(
                 blocks,
@@ -397,19 +449,37 @@ class _Reader:
                 bytes_per_activation=spec.bytes_per_activation,
                 domains=domains,
                 constraints=constraints,
+                metrics=self._metrics(spec),
             )
         except ArchbudgetError as error:
             raise type(error)(f"{self.file}: {error}") from error
         return space, None, None
 
-    def _constraints(self, spec: SpaceFile, blocks: Sequence[Block]) -> list[Expression]:
-        """The constraints of the file; they know all decisions by their names in the space."""
-        if not spec.constraints:
-            return []
-        try:
-            self.decisions = described(blocks)
-        except ArchbudgetError as error:
-            raise type(error)(f"{self.file}: {error}") from error
+    def _metrics(self, spec: SpaceFile) -> list[Metric]:
+        """The metrics of the file."""
+        made = []
+        for name, given in spec.metrics.items():
+            place = ("metrics", name)
+            metric = self._make(place, lambda name=name, given=given: self._metric(name, given))  # type: ignore[misc]
+            made.append(metric)
+        return made
+
+    def _metric(self, name: str, given: Table | str) -> Metric:
+        if isinstance(given, Table):
+            file = self.path.parent / given.table
+            return LatencyTable.read_csv(
+                file, name, column=given.column, decimals=given.decimals, combine=given.combine
+            )
+        metric = load_attribute(given)
+        if not isinstance(metric, Metric):
+            raise SpaceError(f"{given} is not a Metric but {type(metric).__name__}")
+        if metric.name != name:
+            raise SpaceError(f"{given} is named '{metric.name}'")
+        return metric
+
+    def _constraints(self, spec: SpaceFile, decisions: Mapping[str, Decision]) -> list[Expression]:
+        """The constraints of the file, over the decisions of a space."""
+        self.decisions = dict(decisions)
         made = []
         for position, text in enumerate(spec.constraints):
             place = ("constraints", position)
@@ -421,7 +491,7 @@ class _Reader:
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
         """The space that the file names, and what belongs to it."""
-        for key in ("decisions", "constraints", "bytes_per_weight", "bytes_per_activation"):
+        for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
             if key in spec.model_fields_set:
                 raise _MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
         reference = str(spec.space)
@@ -430,15 +500,27 @@ class _Reader:
             return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
 
         loaded = self._make(("space",), make)
-        space = self._make(("domains",), lambda: loaded.space.with_domains(domains)) if domains else loaded.space
+        space = loaded.space
+        if spec.constraints:
+            constraints = self._constraints(spec, space.decisions)
+            space = self._make(("constraints",), lambda: loaded.space.with_constraints(constraints))
+        if domains:
+            wider = space
+            space = self._make(("domains",), lambda: wider.with_domains(domains))
+        if spec.metrics:
+            own, known = self._metrics(spec), space
+            space = self._make(("metrics",), lambda: known.with_metrics(own))
         return space, loaded.budget, loaded.objective
 
-    def _budget(self, bounds: Bounds | None) -> Budget | None:
+    def _budget(self, bounds: Bounds | None, space: Space) -> Budget | None:
         if bounds is None:
             return None
-        given = {metric: getattr(bounds, metric) for metric in METRICS}
+        for name in bounds.__pydantic_extra__:
+            if name not in space.metrics:
+                raise _MisplacedError(("budget", name), f"unknown key{_hint(name, space.metrics)}")
+        given = {**{metric: getattr(bounds, metric) for metric in BUILT_IN}, **bounds.__pydantic_extra__}
         ranges = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
-        return self._make(("budget",), lambda: Budget(**ranges))
+        return self._make(("budget",), lambda: Budget.of(ranges))
 
     def _decision(self, place: Place, name: str, given: Range | list[Value]) -> Decision:
         def make() -> Decision:
@@ -475,6 +557,14 @@ class _Reader:
             rows = {label: self._row((*place, "blocks", label), row) for label, row in blocks.items()}
             name = self._value((*place, "name"), args["name"])
             return self._make(place, lambda: OneOf(name, rows))
+        if kind == "InputChoice":
+            args = dict(self._arguments(place, given, {"name", "inputs"}, {"n_chosen", "merge"}))
+            args["name"] = self._value((*place, "name"), args["name"])
+            if "merge" in args:
+                args["merge"] = self._row((*place, "merge"), args["merge"])
+            if args["inputs"] is None:
+                raise _MisplacedError((*place, "inputs"), "must be a list of names of layers, not None")
+            return self._make(place, lambda: InputChoice(**args))
         if kind == "Residual":
             if isinstance(given, list):
                 return Residual(self._row(place, given))
@@ -487,6 +577,8 @@ class _Reader:
         return self._layer(place, kind, given)
 
     def _layer(self, place: Place, kind: object, given: object) -> Layer:
+        if isinstance(kind, str) and ":" in kind:
+            return self._custom_layer(place, kind, given)
         known = layer_classes()
         if kind not in known:
             raise _MisplacedError(place, f"unknown layer {kind!r}{_hint(kind, [*known, *STRUCTURES])}")
@@ -527,6 +619,17 @@ class _Reader:
         raise _MisplacedError(
             place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {_show(given)}"
         )
+
+    def _custom_layer(self, place: Place, kind: str, given: object) -> Layer:
+        """A layer that `layers.custom` made."""
+        made = self._make(place, lambda: load_attribute(kind))
+        if not (isinstance(made, type) and issubclass(made, CustomLayer)):
+            raise _MisplacedError(place, f"{kind} is not a layer made by layers.custom")
+        if not isinstance(given, dict):
+            args = [] if given is None else [self._value(place, given)]
+            return self._make(place, lambda: made(*args))
+        values = {str(name): self._value((*place, name), value) for name, value in given.items()}
+        return self._make(place, lambda: made(**values))
 
     def _row(self, place: Place, entries: object) -> list[Block]:
         if not isinstance(entries, list):
@@ -623,7 +726,7 @@ def layer_classes() -> dict[str, type[Layer]]:
     return {
         name: each
         for name, each in found.items()
-        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, Cell)
+        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, Cell, CustomLayer)
     }
 
 
@@ -698,10 +801,16 @@ def schema() -> dict[str, Any]:
 
     names = {"type": "array", "items": {"type": "string"}}
     blocks = {"type": "object", "additionalProperties": row}
+    number = {"type": "integer", "minimum": 1}
+    pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
     residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
     kinds: dict[str, Any] = {
         "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
+        "InputChoice": mapping(
+            {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name", "inputs"]
+        ),
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
     }
@@ -709,8 +818,8 @@ def schema() -> dict[str, Any]:
     held = {"anyOf": [inside, {"type": "array", "items": inside}]}
     layer_kinds: dict[str, Any] = {}
     for name, layer in layer_classes().items():
-        own = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
-        arguments = mapping(own, _required(layer))
+        given = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
+        arguments = mapping(given, _required(layer))
         first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
         layer_kinds[name] = {
             "description": (inspect.getdoc(layer) or "").partition("\n")[0],
@@ -725,11 +834,13 @@ def schema() -> dict[str, Any]:
     }
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
     made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(kinds, []), **one}]}
     made["$defs"]["Layer"] = {
         "anyOf": [
             {"enum": [name for name, layer in layer_classes().items() if not _required(layer)]},
-            {**mapping(layer_kinds, []), **one},
+            own,
+            {**mapping(layer_kinds, []), "patternProperties": {own["pattern"]: {}}, **one},
         ]
     }
     return made

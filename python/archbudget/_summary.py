@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from archbudget._budget import BUILT_IN
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -26,6 +28,12 @@ def table(arch: Architecture) -> Table:
     table.add_column("Output Shape")
     table.add_column("Param #", justify="right")
     table.add_column("MACs", justify="right")
+    mixed = len({record.weight_bits for record in arch.layers if record.params}) > 1
+    if mixed:
+        table.add_column("Bits", justify="right")
+    own = arch.space.metrics[len(BUILT_IN) :]
+    for metric in own:
+        table.add_column(metric, justify="right")
     for record in arch.layers:
         again = " (reused)" if record.reused else ""
         table.add_row(
@@ -33,6 +41,8 @@ def table(arch: Architecture) -> Table:
             show_shape(record.output_shape),
             f"{record.params:,}",
             f"{record.macs:,}",
+            *([f"{record.weight_bits}" if record.params else ""] if mixed else []),
+            *(f"{record.custom[metric]:,}" for metric in own),
         )
     return table
 
@@ -57,6 +67,7 @@ def totals(arch: Architecture) -> list[str]:
         f"Non-trainable params: {arch.params - arch.trainable_params:,}",
         f"MACs: {arch.macs:,}",
         f"Peak activations: {_bytes(arch.peak_activation_bytes)}",
+        *(f"{metric}: {arch.costs[metric]:,}" for metric in arch.space.metrics[len(BUILT_IN) :]),
     ]
 
 

@@ -9,6 +9,10 @@ class SpaceError(ArchbudgetError):
     """A space, or something asked of it, is not well formed: an unknown name, a wrong type, a value out of range."""
 
 
+class MissingEntryError(SpaceError):
+    """A latency table has no entry for a layer of a space; the message names what is missing."""
+
+
 class InvalidArchitectureError(ArchbudgetError):
     """A network cannot be built: a layer refuses its input."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from archbudget._atomic import atomic
-from archbudget._budget import METRICS, MOST
+from archbudget._budget import MOST
 from archbudget._candidates import Candidates
 from archbudget._distribution import Distribution
 from archbudget._feasible import FeasibleSet
@@ -84,8 +84,10 @@ def distribution(
     import plotly.graph_objects as go
 
     metric = metric or next(iter(budget or ()), "params")
-    if metric not in METRICS:
-        raise SpaceError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
+    if not isinstance(source, Distribution):
+        known = source.metrics if isinstance(source, Space) else source.space.metrics
+        if metric not in known:
+            raise SpaceError(f"unknown metric {metric!r}; there are {', '.join(known)}")
     title = _title(metric)
     exact, what = True, "networks"
     if isinstance(source, Candidates):
@@ -440,7 +442,7 @@ class _Drawing:
             points = self._points(start, end)
             decision, name = decisions[columns[start]], stages[columns[start]].decision
             rows = [
-                f"{name} = {decision.values[value]}: {'cannot be built' if end is None else _costs(cost)}"
+                f"{name} = {decision.values[value]}: {'cannot be built' if end is None else _costs(space, cost)}"
                 for value, cost in choices[:SHOWN]
             ]
             more = [f"... and {len(choices) - SHOWN:,} more"] if len(choices) > SHOWN else []
@@ -492,8 +494,8 @@ def _values(indices: Sequence[int], values: Sequence[Any]) -> str:
     return ", ".join(texts if len(texts) <= 4 else [*texts[:3], "..."])
 
 
-def _costs(cost: Sequence[int]) -> str:
-    return ", ".join(f"{_title(metric)} {each:,}" for metric, each in zip(METRICS, cost, strict=True))
+def _costs(space: Space, cost: Sequence[int]) -> str:
+    return ", ".join(f"{_title(metric)} {each:,}" for metric, each in zip(space.metrics, cost, strict=True))
 
 
 class _Bar(NamedTuple):

@@ -2,7 +2,7 @@
 
 use super::{Arcs, DEAD, Diagram, Interrupt, ROOT, Stage};
 use crate::layers::{Refusal, Shape};
-use crate::space::{Outcome, Program, State, Tensor};
+use crate::space::{Outcome, Place, Program, State, Tensor};
 use crate::{Error, ErrorKind, Result};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -56,10 +56,12 @@ impl Diagram {
             failure: None,
         };
         let metrics = program.metrics().len();
-        let mut state = program.start();
-        let outcome = program.run(&mut state, 0, |_, _| {});
+        let scheduled = program.scheduled();
+        let running = scheduled.as_ref().unwrap_or(&program);
+        let mut state = running.start();
+        let outcome = running.run(&mut state, 0, |_, _| {});
         let base = state.cost.clone();
-        let root = compiler.target(&program, outcome, &state, 0)?;
+        let root = compiler.target(running, outcome, &state, None, 0)?;
         if root == DEAD {
             return Err(compiler.failure.take().unwrap_or_else(Error::interrupted));
         }
@@ -77,6 +79,7 @@ impl Diagram {
             extremes: OnceLock::new(),
             entered: Vec::new(),
             has_dead: false,
+            scheduled,
             program,
         };
         // Nodes are numbered as they are created, and renumbered stage by stage as their stages are compiled.
@@ -84,13 +87,14 @@ impl Diagram {
         let mut any_implicit = false;
         let mut completed = u32::MAX;
         let mut visited = 0;
-        while let Some(((step, _), pending)) = compiler.pending.pop_first() {
+        while let Some((place, pending)) = compiler.pending.pop_first() {
             let Pending {
                 index,
                 states,
                 size,
                 decision,
             } = pending;
+            let step = place.0;
             let first = diagram.stage_of.len() as u32;
             final_number.resize(compiler.created as usize, DEAD);
             for (number, (_, created, entered)) in (first..).zip(&states) {
@@ -104,7 +108,7 @@ impl Diagram {
                 let numbered = index
                     .into_iter()
                     .map(|(key, created)| (key, final_number[created as usize]));
-                diagram.index.insert((step, decision), numbered.collect());
+                diagram.index.insert(place, numbered.collect());
             }
             let arcs = states.len() * size;
             let is_open = diagram.open.is_some() || arcs > limits.visited || states.len() > limits.nodes;
@@ -123,10 +127,11 @@ impl Diagram {
                         if visited % INTERRUPT_EVERY == 0 && interrupt() {
                             return Err(Error::interrupted());
                         }
-                        diagram.program.decode(step, key, &mut state);
+                        let running = diagram.running();
+                        running.decode(step, key, &mut state);
                         state.chosen[decision] = value as u32;
-                        let outcome = diagram.program.run(&mut state, step, |_, _| {});
-                        let next = compiler.target(&diagram.program, outcome, &state, stage as u32 + 1)?;
+                        let outcome = running.run(&mut state, step, |_, _| {});
+                        let next = compiler.target(running, outcome, &state, Some(place), stage as u32 + 1)?;
                         diagram.has_dead |= next == DEAD;
                         if next == TERMINAL {
                             completed = completed.min(stage as u32 + 1);
@@ -143,7 +148,7 @@ impl Diagram {
                 }
             }
             diagram.stages.push(Stage {
-                step,
+                place,
                 decision,
                 size,
                 nodes: first..last,
@@ -195,8 +200,7 @@ impl Diagram {
 const TERMINAL: u32 = u32::MAX - 1;
 
 struct Compiler {
-    /// By step, and by the position of the decision among those that the step asks for.
-    pending: BTreeMap<(usize, usize), Pending>,
+    pending: BTreeMap<Place, Pending>,
     created: u32,
     key: Vec<i64>,
     /// The first refusal that was met.
@@ -205,7 +209,16 @@ struct Compiler {
 
 impl Compiler {
     /// The provisional number of the node that a run stopped at.
-    fn target(&mut self, program: &Program, outcome: Outcome, state: &State, entered: u32) -> Result<u32> {
+    ///
+    /// `from` is the place of the stage where it began.
+    fn target(
+        &mut self,
+        program: &Program,
+        outcome: Outcome,
+        state: &State,
+        from: Option<Place>,
+        entered: u32,
+    ) -> Result<u32> {
         match outcome {
             Outcome::Complete => Ok(TERMINAL),
             Outcome::Refused { step, refusal } => self.refuse(program, step, &refusal, state),
@@ -213,7 +226,7 @@ impl Compiler {
                 program.encode(step, state, &mut self.key);
                 let stage = self
                     .pending
-                    .entry((step, program.slot(step, decision)))
+                    .entry(program.place(step, decision, from))
                     .or_insert_with(|| Pending {
                         size: program.decisions()[decision].size,
                         decision,

@@ -24,7 +24,7 @@ pub use parallel::{Workers, default_threads};
 pub use sample::Index;
 pub use walk::Walk;
 
-use crate::space::{Outcome, Program, State};
+use crate::space::{Outcome, Place, Program, State};
 use crate::{Error, Result};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
@@ -46,8 +46,8 @@ pub(crate) const DEAD: u32 = u32::MAX;
 /// A decision where the program meets it.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    /// The step that needs it.
-    step: usize,
+    /// Where the program needs it.
+    place: Place,
     /// The decision.
     pub(crate) decision: usize,
     /// How many values it has.
@@ -81,6 +81,8 @@ type NodesByState = FxHashMap<Box<[i64]>, u32>;
 #[derive(Debug)]
 pub struct Diagram {
     program: Program,
+    /// The program in the order in which it is run, if that is another one.
+    scheduled: Option<Program>,
     /// The cost of what precedes the first decision.
     base: Vec<i64>,
     stages: Vec<Stage>,
@@ -95,8 +97,8 @@ pub struct Diagram {
     next: Vec<u32>,
     /// For each stored arc its costs, one after the other.
     cost: Vec<i64>,
-    /// Where implicit arcs find the node of a state: by the step and the decision of its stage.
-    index: FxHashMap<(usize, usize), NodesByState>,
+    /// Where implicit arcs find the node of a state: by the place of its stage.
+    index: FxHashMap<Place, NodesByState>,
     /// From this stage on there are too many arcs even to look at once: candidates are run one by one. All later stages
     /// hold only nodes that were reached before.
     open: Option<usize>,
@@ -112,6 +114,11 @@ impl Diagram {
     /// The program that was compiled.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// The program in the order in which it is run: as it was written, unless decisions are tied.
+    pub fn running(&self) -> &Program {
+        self.scheduled.as_ref().unwrap_or(&self.program)
     }
 
     /// The number of nodes; also the number of the terminal.
@@ -339,16 +346,16 @@ impl Reader<'_> {
 
     fn run(&mut self, stage: &Stage, key: &[i64], value: usize) -> Arc<'_> {
         let diagram = self.diagram;
-        let program = &diagram.program;
+        let program = diagram.running();
         let state = self.scratch.get_or_insert_with(|| program.start());
-        program.decode(stage.step, key, state);
+        program.decode(stage.place.0, key, state);
         state.chosen[stage.decision] = value as u32;
-        let next = match program.run(state, stage.step, |_, _| {}) {
+        let next = match program.run(state, stage.place.0, |_, _| {}) {
             Outcome::Refused { .. } => DEAD,
             Outcome::Complete => diagram.terminal(),
             Outcome::Open { step, decision } => {
                 program.encode(step, state, &mut self.key);
-                let index = diagram.index.get(&(step, decision));
+                let index = diagram.index.get(&program.place(step, decision, Some(stage.place)));
                 *index
                     .and_then(|index| index.get(self.key.as_slice()))
                     .expect("the compiler looked at every arc")
@@ -365,15 +372,15 @@ impl Reader<'_> {
     /// # Errors
     /// `Overflow` where a count leaves 63 bits.
     pub(crate) fn finish(&mut self, node: u32, choices: impl Fn(usize) -> Result<u32>) -> Result<Option<&[i64]>> {
-        let program = &self.diagram.program;
+        let program = self.diagram.running();
         let stage = self.diagram.stage(node);
         let Arcs::Implicit(states) = &stage.arcs else {
             unreachable!("open stages keep their states")
         };
         let state = self.scratch.get_or_insert_with(|| program.start());
-        program.decode(stage.step, &states[(node - stage.nodes.start) as usize], state);
+        program.decode(stage.place.0, &states[(node - stage.nodes.start) as usize], state);
         state.chosen[stage.decision] = choices(stage.decision)?;
-        let mut from = stage.step;
+        let mut from = stage.place.0;
         loop {
             match program.run(state, from, |_, _| {}) {
                 Outcome::Open { step, decision } => {

@@ -1,6 +1,6 @@
 //! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
 
-use super::geometry::{Image, VALID, Window};
+use super::geometry::{Image, Padding, VALID, Window, explicit_padding, given_padding, span};
 use super::{Arity, Columns, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const PADDING: &[&str] = &["valid", "same"];
@@ -14,7 +14,7 @@ pub(super) const fn padding(n: usize, causal: bool) -> Parameter {
     Parameter::keyword("padding", if causal && n == 1 { CAUSAL } else { PADDING })
 }
 
-/// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass.
+/// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass, and `PyTorch` all.
 pub(super) fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Refusal> {
     let most = |values: &[i64]| values.iter().copied().max().unwrap_or(1);
     if most(strides) > 1 && most(dilation) > 1 {
@@ -39,7 +39,7 @@ struct ConvArgs<'a, const N: usize> {
 }
 
 impl<const N: usize> Conv<N> {
-    const TABLE: [Parameter; 9] = [
+    const TABLE: [Parameter; 10] = [
         Parameter::int("filters", 1),
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
@@ -49,6 +49,7 @@ impl<const N: usize> Conv<N> {
         Parameter::new("groups", Domain::Int(1), Arity::One, Some(1)),
         Parameter::flag("use_bias", true),
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
+        explicit_padding(2 * N),
     ];
 
     fn parse(args: &[i64]) -> ConvArgs<'_, N> {
@@ -63,7 +64,7 @@ impl<const N: usize> Conv<N> {
                 size,
                 strides,
                 dilation,
-                padding,
+                padding: Padding::of(padding, &args[3..]),
             },
             groups: args[0],
             use_bias: args[1],
@@ -85,7 +86,9 @@ impl<const N: usize> Rule for Conv<N> {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
-        check_strides(layer.window.strides, layer.window.dilation)?;
+        if !matches!(layer.window.padding, Padding::Explicit(_)) {
+            check_strides(layer.window.strides, layer.window.dilation)?;
+        }
         if layer.filters % layer.groups != 0 {
             return Err(Refusal::new(
                 "its filters must be divisible by its groups; given filters={} and groups={}",
@@ -155,10 +158,11 @@ struct ConvTransposeArgs<'a> {
     data_format: i64,
     dilation: &'a [i64],
     use_bias: i64,
+    explicit: Option<&'a [i64]>,
 }
 
 impl<const N: usize> ConvTranspose<N> {
-    const TABLE: [Parameter; 8] = [
+    const TABLE: [Parameter; 9] = [
         Parameter::int("filters", 1),
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
@@ -167,6 +171,7 @@ impl<const N: usize> ConvTranspose<N> {
         Parameter::data_format(),
         sides("dilation_rate", N, Some(1)),
         Parameter::flag("use_bias", true),
+        explicit_padding(N),
     ];
 
     fn parse(args: &[i64]) -> ConvTransposeArgs<'_> {
@@ -186,16 +191,23 @@ impl<const N: usize> ConvTranspose<N> {
             data_format,
             dilation,
             use_bias: args[0],
+            explicit: given_padding(&args[1..]),
         }
     }
 }
 
 impl ConvTransposeArgs<'_> {
-    /// The side of the output along one axis; `None` beyond `i64` (`compute_conv_transpose_output_shape` of Keras 3).
+    /// The side of the output along one axis; `None` beyond `i64` (`compute_conv_transpose_output_shape` of Keras 3, or
+    /// with integers as padding `ConvTransposeNd` of `PyTorch`, which removes as many positions from both ends).
     fn side(&self, axis: usize, side: i64) -> Option<i64> {
         let (stride, given) = (self.strides[axis], self.output_padding[axis]);
-        let span = (self.size[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(1)?;
+        let span = span(self.size[axis], self.dilation[axis])?;
         let all_but_last = (side - 1).checked_mul(stride)?;
+        if let Some(explicit) = self.explicit {
+            let more = if given == UNSET { 0 } else { given };
+            let removed = explicit[axis].checked_mul(2)?;
+            return all_but_last.checked_add(span)?.checked_add(more)?.checked_sub(removed);
+        }
         let last = match (self.padding, given) {
             (VALID, UNSET) => span.max(stride),
             (VALID, given) => span.checked_add(given)?,
@@ -221,7 +233,9 @@ impl<const N: usize> Rule for ConvTranspose<N> {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
-        check_strides(layer.strides, layer.dilation)?;
+        if layer.explicit.is_none() {
+            check_strides(layer.strides, layer.dilation)?;
+        }
         let mut image = Image::<N>::of(&inputs[0], layer.data_format)?;
         for axis in 0..N {
             let (given, stride) = (layer.output_padding[axis], layer.strides[axis]);
@@ -231,7 +245,14 @@ impl<const N: usize> Rule for ConvTranspose<N> {
                     [],
                 ));
             }
-            if given >= stride {
+            if layer.explicit.is_some() && given >= stride.max(layer.dilation[axis]) {
+                return Err(Refusal::new(
+                    "its output_padding must be smaller than its strides or its dilation_rate; on axis {} it is {}, and they \
+                     are {} and {}",
+                    [axis as i64 + 1, given, stride, layer.dilation[axis]],
+                ));
+            }
+            if layer.explicit.is_none() && given >= stride {
                 return Err(Refusal::new(
                     "its output_padding must be smaller than its strides; on axis {} they are {} and {}",
                     [axis as i64 + 1, given, stride],
@@ -239,10 +260,16 @@ impl<const N: usize> Rule for ConvTranspose<N> {
             }
             let side = layer.side(axis, image.spatial[axis]).ok_or_else(Refusal::overflow)?;
             if side < 1 {
-                return Err(Refusal::new(
-                    "with padding='same', an even kernel and output_padding=0 nothing would be left on axis {}",
-                    [axis as i64 + 1],
-                ));
+                return Err(match layer.explicit {
+                    Some(explicit) => Refusal::new(
+                        "with padding={} on axis {} the output size would be {}; it must be at least 1",
+                        [explicit[axis], axis as i64 + 1, side],
+                    ),
+                    None => Refusal::new(
+                        "with padding='same', an even kernel and output_padding=0 nothing would be left on axis {}",
+                        [axis as i64 + 1],
+                    ),
+                });
             }
             image.spatial[axis] = side;
         }
@@ -278,7 +305,7 @@ struct DepthwiseArgs<'a> {
 }
 
 impl<const N: usize> DepthwiseConv<N> {
-    const TABLE: [Parameter; 7] = [
+    const TABLE: [Parameter; 8] = [
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
         padding(N, false),
@@ -286,6 +313,7 @@ impl<const N: usize> DepthwiseConv<N> {
         Parameter::data_format(),
         sides("dilation_rate", N, Some(1)),
         Parameter::flag("use_bias", true),
+        explicit_padding(2 * N),
     ];
 
     fn parse(args: &[i64]) -> DepthwiseArgs<'_> {
@@ -298,7 +326,7 @@ impl<const N: usize> DepthwiseConv<N> {
                 size,
                 strides,
                 dilation,
-                padding,
+                padding: Padding::of(padding, &args[1..]),
             },
             multiplier,
             data_format,
@@ -352,7 +380,7 @@ impl<const N: usize> Rule for DepthwiseConv<N> {
 pub(super) struct SeparableConv<const N: usize>;
 
 impl<const N: usize> SeparableConv<N> {
-    const TABLE: [Parameter; 8] = [
+    const TABLE: [Parameter; 9] = [
         Parameter::int("filters", 1),
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
@@ -361,6 +389,7 @@ impl<const N: usize> SeparableConv<N> {
         sides("dilation_rate", N, Some(1)),
         Parameter::new("depth_multiplier", Domain::Int(1), Arity::One, Some(1)),
         Parameter::flag("use_bias", true),
+        explicit_padding(2 * N),
     ];
 
     fn parse(args: &[i64]) -> (i64, DepthwiseArgs<'_>) {
@@ -374,7 +403,7 @@ impl<const N: usize> SeparableConv<N> {
                 size,
                 strides,
                 dilation,
-                padding,
+                padding: Padding::of(padding, &args[2..]),
             },
             multiplier: args[0],
             data_format,

@@ -1,6 +1,6 @@
 //! Which axes are meant, where those of an image are, and how a sliding window covers one.
 
-use super::{MAX_RANK, Refusal, Shape};
+use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Shape, UNSET};
 
 /// `padding="valid"`.
 pub(super) const VALID: i64 = 0;
@@ -120,40 +120,109 @@ impl<const N: usize> Image<N> {
     }
 }
 
+/// `padding` as this many integers, as `PyTorch` takes it: a parameter of the engine beside the word, for which Keras has no
+/// argument of its own.
+pub(super) const fn explicit_padding(integers: usize) -> Parameter {
+    Parameter::new(
+        "explicit_padding",
+        Domain::OptionalInt(0),
+        Arity::Each(integers),
+        Some(UNSET),
+    )
+}
+
+/// `padding` as integers, where it is given so and not as a word.
+pub(super) fn given_padding(explicit: &[i64]) -> Option<&[i64]> {
+    (!explicit.is_empty() && !explicit.contains(&UNSET)).then_some(explicit)
+}
+
+/// What is put around an image before a window slides over it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Padding<'a> {
+    /// Nothing.
+    Valid,
+    /// As much as gives a position for each stride (`same`, `causal`).
+    Same,
+    /// So many positions before and after each axis.
+    Explicit(&'a [[i64; 2]]),
+}
+
+impl<'a> Padding<'a> {
+    /// The padding of a word.
+    pub(super) fn word(word: i64) -> Self {
+        if word == VALID { Self::Valid } else { Self::Same }
+    }
+
+    /// The padding of a word, or of the integers before and after each axis where they are given.
+    pub(super) fn of(word: i64, explicit: &'a [i64]) -> Self {
+        given_padding(explicit).map_or_else(|| Self::word(word), |given| Self::Explicit(given.as_chunks().0))
+    }
+}
+
+/// The positions that a window reaches over, `dilation * (size - 1) + 1`; `None` beyond `i64`.
+pub(super) fn span(size: i64, dilation: i64) -> Option<i64> {
+    (size - 1).checked_mul(dilation)?.checked_add(1)
+}
+
 /// A window that slides over an image.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window<'a> {
     pub(super) size: &'a [i64],
     pub(super) strides: &'a [i64],
     pub(super) dilation: &'a [i64],
-    pub(super) padding: i64,
+    pub(super) padding: Padding<'a>,
 }
 
 impl Window<'_> {
-    /// How often the window fits along each axis: `floor((side - dilation * (size - 1) - 1) / stride) + 1` for
-    /// `padding="valid"`, `ceil(side / stride)` otherwise (`compute_conv_output_shape` of Keras 3).
+    /// How often the window fits along each axis: `ceil(side / stride)` for `same`, else
+    /// `floor((before + side + after - dilation * (size - 1) - 1) / stride) + 1` (`compute_conv_output_shape` of Keras 3).
     pub(super) fn positions<const N: usize>(&self, spatial: [i64; N]) -> Result<[i64; N], Refusal> {
+        self.along_each(spatial, false)
+    }
+
+    /// The same, rounded up: a last window may reach beyond the end, if it starts inside the input or what is put before
+    /// it (`pooling_output_shape` of `PyTorch` with `ceil_mode=True`).
+    pub(super) fn positions_rounded_up<const N: usize>(&self, spatial: [i64; N]) -> Result<[i64; N], Refusal> {
+        self.along_each(spatial, true)
+    }
+
+    fn along_each<const N: usize>(&self, spatial: [i64; N], up: bool) -> Result<[i64; N], Refusal> {
         let mut positions = [0; N];
         for axis in 0..N {
-            let (side, size, stride) = (spatial[axis], self.size[axis], self.strides[axis]);
-            positions[axis] = if self.padding == VALID {
-                let span = (size - 1)
-                    .checked_mul(self.dilation[axis])
-                    .and_then(|span| span.checked_add(1))
-                    .ok_or_else(Refusal::overflow)?;
-                if span > side {
-                    return Err(Refusal::new(
-                        "with padding='valid' its window of {} (spanning {}) does not fit into axis {} of its input, \
-                         which has {} positions: the output size would be zero or negative",
-                        [size, span, axis as i64 + 1, side],
-                    ));
-                }
-                (side - span) / stride + 1
-            } else {
-                (side - 1) / stride + 1
-            };
+            positions[axis] = self.along(axis, spatial[axis], up)?;
         }
         Ok(positions)
+    }
+
+    fn along(&self, axis: usize, side: i64, up: bool) -> Result<i64, Refusal> {
+        let (size, stride) = (self.size[axis], self.strides[axis]);
+        let (before, after) = match self.padding {
+            Padding::Same => return Ok((side - 1) / stride + 1),
+            Padding::Valid => (0, 0),
+            Padding::Explicit(pairs) => (pairs[axis][0], pairs[axis][1]),
+        };
+        let sum = |a: i64, b: i64| a.checked_add(b).ok_or_else(Refusal::overflow);
+        let span = span(size, self.dilation[axis]).ok_or_else(Refusal::overflow)?;
+        let padded = sum(sum(side, before)?, after)?;
+        let last = sum(padded - span, if up { stride - 1 } else { 0 })?.div_euclid(stride);
+        let last = if up && last * stride >= side + before {
+            last - 1
+        } else {
+            last
+        };
+        if last < 0 {
+            return Err(Refusal::new(
+                if matches!(self.padding, Padding::Valid) {
+                    "with padding='valid' its window of {} (spanning {}) does not fit into axis {} of its input, which has {} \
+                     positions: the output size would be zero or negative"
+                } else {
+                    "its window of {} (spanning {}) does not fit into axis {} of its padded input, which has {} positions: \
+                     the output size would be zero or negative"
+                },
+                [size, span, axis as i64 + 1, padded],
+            ));
+        }
+        Ok(last + 1)
     }
 }
 
@@ -163,12 +232,12 @@ mod tests {
 
     #[test]
     fn windows_cover_what_keras_says() {
-        let slide = |side, size, stride, dilation, padding| {
+        let slide = |side, size, stride, dilation, word| {
             Window {
                 size: &[size],
                 strides: &[stride],
                 dilation: &[dilation],
-                padding,
+                padding: Padding::word(word),
             }
             .positions([side])
             .map(|[n]| n)
@@ -180,6 +249,28 @@ mod tests {
         assert_eq!(slide(3, 9, 2, 1, 1), Ok(2));
         assert!(slide(4, 5, 1, 1, VALID).is_err());
         assert!(slide(4, i64::MAX, 1, i64::MAX, VALID).unwrap_err().is_overflow());
+    }
+
+    #[test]
+    fn windows_round_up_as_pytorch_does() {
+        let slide = |side, size, stride, around: [i64; 2]| {
+            let window = Window {
+                size: &[size],
+                strides: &[stride],
+                dilation: &[1],
+                padding: Padding::Explicit(&[around]),
+            };
+            let one = |positions: Result<[i64; 1], Refusal>| positions.ok().map(|[n]| n);
+            (one(window.positions([side])), one(window.positions_rounded_up([side])))
+        };
+        assert_eq!(slide(112, 3, 2, [0, 0]), (Some(55), Some(56)));
+        assert_eq!(slide(2, 3, 2, [0, 0]), (None, Some(1)));
+        assert_eq!(slide(2, 5, 2, [0, 0]), (None, None));
+        // A last window that would start behind the input is left out.
+        assert_eq!(slide(4, 2, 2, [1, 1]), (Some(3), Some(3)));
+        assert_eq!(slide(4, 3, 5, [0, 0]), (Some(1), Some(1)));
+        assert_eq!(slide(5, 3, 1, [2, 0]), (Some(5), Some(5)));
+        assert_eq!(slide(5, 3, 1, [i64::MAX, 1]), (None, None));
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub enum Arity {
 /// A hyperparameter of a layer, by its Keras name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameter {
-    /// The name of the argument in Keras.
+    /// The name of the argument in Keras, or of an option that `PyTorch` has and Keras has not.
     pub name: &'static str,
     /// The values it takes.
     pub domain: Domain,
@@ -597,10 +597,13 @@ impl Kind {
         (own, inner.collect())
     }
 
-    /// Flattened values as a Python user would write them: `filters=64, kernel_size=(5, 5), ...`.
+    /// Flattened values as a Python user would write them, without those that are not set:
+    /// `filters=64, kernel_size=(5, 5), ...`.
     pub fn show(&self, args: &[i64]) -> String {
         let (own, inner) = self.split(args);
-        let own = own.into_iter().map(|(parameter, values)| {
+        let set = |values: &[i64]| values.is_empty() || values.iter().any(|&value| value != UNSET);
+        let own = own.into_iter().filter(|(_, values)| set(values));
+        let own = own.map(|(parameter, values)| {
             let shown: Vec<_> = values.iter().map(|&value| parameter.show(value)).collect();
             match parameter.arity {
                 Arity::One => format!("{}={}", parameter.name, shown[0]),

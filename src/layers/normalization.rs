@@ -30,21 +30,30 @@ impl Rule for BatchNormalization {
         Parameter::flag("center", true),
         Parameter::flag("scale", true),
         Parameter::flag("renorm", false),
+        Parameter::flag("track_running_stats", true),
     ];
     const IN_PLACE: bool = true;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        if args[3..] == [1, 0] {
+            return Err(Refusal::new(
+                "renorm=True needs the statistics that track_running_stats=False leaves out",
+                [],
+            ));
+        }
         axis_beside_batch(args[0], &inputs[0]).map(|_| inputs[0])
     }
 
-    /// Gamma and beta are trained; the moving mean and variance (and three more with `renorm`) are not.
+    /// Gamma and beta are trained; the moving mean and variance (and three more with `renorm`) are not, if there are any.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        let &[axis, center, scale, renorm] = args else {
-            unreachable!("four parameters")
+        let &[axis, center, scale, renorm, tracked] = args else {
+            unreachable!("five parameters")
         };
         let axis = axis_beside_batch(axis, &inputs[0]).expect("`output` accepted the axis");
         let channels = || Q::of(inputs[0][axis], "channels of the input");
-        let moving = if renorm == 0 {
+        let moving = if tracked == 0 {
+            Q::zero()
+        } else if renorm == 0 {
             Q::of(2, "moving mean and variance")
         } else {
             Q::of(

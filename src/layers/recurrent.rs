@@ -2,12 +2,16 @@
 //! weights, so that the multiply-accumulates are those of one step times the steps.
 
 use super::convolution::{check_strides, padding, sides};
-use super::geometry::{Image, Window};
-use super::{Cost, Parameter, Quantity, Refusal, Rule, Shape};
+use super::geometry::{Image, Padding, Window};
+use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape};
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
 const SEQUENCES: Parameter = Parameter::flag("return_sequences", false);
+
+const NUM_LAYERS: Parameter = Parameter::new("num_layers", Domain::Int(1), Arity::One, Some(1));
+const BIDIRECTIONAL: Parameter = Parameter::flag("bidirectional", false);
+const TWO_BIASES: Parameter = Parameter::flag("two_biases", false);
 
 /// The steps and the features of a sequence.
 fn sequence(input: &Shape) -> Result<(i64, i64), Refusal> {
@@ -20,80 +24,194 @@ fn sequence(input: &Shape) -> Result<(i64, i64), Refusal> {
     }
 }
 
-fn walk(units: i64, return_sequences: i64, input: &Shape) -> Result<Shape, Refusal> {
-    let (steps, _) = sequence(input)?;
-    Ok(if return_sequences == 1 {
-        Shape::new(&[steps, units])
-    } else {
-        Shape::new(&[units])
-    })
+/// One layer on top of the other, each of them in one direction or in two (`torch.nn.RNNBase`).
+struct Stack {
+    gates: i64,
+    units: i64,
+    return_sequences: i64,
+    layers: i64,
+    directions: i64,
+    /// To what the output is projected before it becomes the state; 0 where it is not.
+    proj_size: i64,
 }
 
-/// `gates` matrices on the features of a step and as many on the state before it.
-fn walking<Q: Quantity>(gates: i64, units: i64, bias: Q, input: &Shape) -> Cost<Q> {
-    let (steps, features) = sequence(input).expect("`output` accepted the input");
-    let width = || match gates {
-        1 => Q::of(units, "units"),
-        _ => Q::of(gates, "gates") * Q::of(units, "units"),
-    };
-    let fan_in = || Q::of(features, "features of a step") + Q::of(units, "units of the state before");
-    Cost {
-        trainable: (fan_in() + bias) * width(),
-        non_trainable: Q::zero(),
-        macs: Q::of(steps, "steps") * (fan_in() * width()),
+impl Stack {
+    fn state(&self) -> i64 {
+        if self.proj_size == 0 {
+            self.units
+        } else {
+            self.proj_size
+        }
+    }
+
+    fn output(&self, input: &Shape) -> Result<Shape, Refusal> {
+        let (steps, _) = sequence(input)?;
+        let features = self
+            .state()
+            .checked_mul(self.directions)
+            .ok_or_else(Refusal::overflow)?;
+        Ok(if self.return_sequences == 1 {
+            Shape::new(&[steps, features])
+        } else {
+            Shape::new(&[features])
+        })
+    }
+
+    /// In each layer and direction `gates` matrices on the features of a step and as many on the state before it, and the
+    /// projection where there is one.
+    fn cost<Q: Quantity>(&self, bias: Q, input: &Shape) -> Cost<Q> {
+        let (steps, features) = sequence(input).expect("`output` accepted the input");
+        let width = || match self.gates {
+            1 => Q::of(self.units, "units"),
+            _ => Q::of(self.gates, "gates") * Q::of(self.units, "units"),
+        };
+        let state = || match self.proj_size {
+            0 => Q::of(self.units, "units of the state before"),
+            n => Q::of(n, "units of the state before, projected"),
+        };
+        let weights = |bias: Q| {
+            let layer = |inputs: Q| {
+                let matrices = (inputs + state() + bias.clone()) * width();
+                match self.proj_size {
+                    0 => matrices,
+                    n => matrices + Q::of(self.units, "units") * Q::of(n, "proj_size"),
+                }
+            };
+            let mut all = layer(Q::of(features, "features of a step"));
+            if self.layers > 1 {
+                let inputs = Q::of(self.directions * self.state(), "outputs of the layer before");
+                all = all + Q::of(self.layers - 1, "layers after the first") * layer(inputs);
+            }
+            match self.directions {
+                1 => all,
+                n => Q::of(n, "directions") * all,
+            }
+        };
+        Cost {
+            trainable: weights(bias),
+            non_trainable: Q::zero(),
+            macs: Q::of(steps, "steps") * weights(Q::zero()),
+        }
+    }
+}
+
+/// What a bias is added to: of each unit, or of each gate.
+const OF_UNITS: [&str; 2] = [
+    "bias of each unit",
+    "biases of each unit, for the features and for the state",
+];
+const OF_GATES: [&str; 2] = [
+    "bias of each gate",
+    "biases of each gate, for the features and for the state",
+];
+
+fn bias<Q: Quantity>(use_bias: i64, two: i64, meanings: [&'static str; 2]) -> Q {
+    match (use_bias, two) {
+        (0, _) => Q::zero(),
+        (_, 0) => Q::of(1, meanings[0]),
+        _ => Q::of(2, meanings[1]),
     }
 }
 
 pub(super) struct SimpleRNN;
 
+impl SimpleRNN {
+    fn stack(args: &[i64]) -> Stack {
+        Stack {
+            gates: 1,
+            units: args[0],
+            return_sequences: args[2],
+            layers: args[3],
+            directions: 1 + args[4],
+            proj_size: 0,
+        }
+    }
+}
+
 impl Rule for SimpleRNN {
     const NAME: &'static str = "SimpleRNN";
-    const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS, SEQUENCES];
+    const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS, SEQUENCES, NUM_LAYERS, BIDIRECTIONAL, TWO_BIASES];
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        walk(args[0], args[2], &inputs[0])
+        Self::stack(args).output(&inputs[0])
     }
 
-    /// `(features + units + bias) * units` weights.
+    /// `(features + units + bias) * units` weights in a layer.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        walking(1, args[0], Q::of(args[1], "bias of each unit"), &inputs[0])
+        Self::stack(args).cost(bias(args[1], args[5], OF_UNITS), &inputs[0])
     }
 }
 
 pub(super) struct LSTM;
 
+impl LSTM {
+    fn stack(args: &[i64]) -> Stack {
+        Stack {
+            gates: 4,
+            proj_size: args[6],
+            ..SimpleRNN::stack(args)
+        }
+    }
+}
+
 impl Rule for LSTM {
     const NAME: &'static str = "LSTM";
-    const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS, SEQUENCES];
+    const PARAMETERS: &'static [Parameter] = &[
+        UNITS,
+        USE_BIAS,
+        SEQUENCES,
+        NUM_LAYERS,
+        BIDIRECTIONAL,
+        TWO_BIASES,
+        Parameter::new("proj_size", Domain::Int(0), Arity::One, Some(0)),
+    ];
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        walk(args[0], args[2], &inputs[0])
+        let stack = Self::stack(args);
+        if stack.proj_size >= stack.units {
+            return Err(Refusal::new(
+                "its proj_size must be smaller than its units; given {} and {}",
+                [stack.proj_size, stack.units],
+            ));
+        }
+        stack.output(&inputs[0])
     }
 
-    /// `(features + units + bias) * 4 * units` weights.
+    /// `(features + state + bias) * 4 * units` weights in a layer, and `units * proj_size` of the projection.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        walking(4, args[0], Q::of(args[1], "bias of each gate"), &inputs[0])
+        Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
     }
 }
 
 pub(super) struct GRU;
 
+impl GRU {
+    fn stack(args: &[i64]) -> Stack {
+        Stack {
+            gates: 3,
+            ..SimpleRNN::stack(args)
+        }
+    }
+}
+
 impl Rule for GRU {
     const NAME: &'static str = "GRU";
-    const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS, SEQUENCES, Parameter::flag("reset_after", true)];
+    const PARAMETERS: &'static [Parameter] = &[
+        UNITS,
+        USE_BIAS,
+        SEQUENCES,
+        NUM_LAYERS,
+        BIDIRECTIONAL,
+        Parameter::flag("reset_after", true),
+    ];
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        walk(args[0], args[2], &inputs[0])
+        Self::stack(args).output(&inputs[0])
     }
 
-    /// `(features + units + bias) * 3 * units` weights; with `reset_after` the two matrices have a bias each.
+    /// `(features + units + bias) * 3 * units` weights in a layer; with `reset_after` the two matrices have a bias each.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        let bias = match (args[1], args[3]) {
-            (0, _) => Q::zero(),
-            (_, 0) => Q::of(1, "bias of each gate"),
-            _ => Q::of(2, "biases of each gate, for the features and for the state"),
-        };
-        walking(3, args[0], bias, &inputs[0])
+        Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
     }
 }
 
@@ -132,7 +250,7 @@ impl<const N: usize> ConvLSTM<N> {
                 size,
                 strides,
                 dilation,
-                padding,
+                padding: Padding::word(padding),
             },
             data_format,
             use_bias: args[0],

@@ -109,7 +109,7 @@ impl Walk {
 
     /// Takes the open decision, by the index of its value.
     fn choose(&mut self, py: Python<'_>, index: u32) -> PyResult<()> {
-        let chosen = self.walk.choose(self.diagram.program(), index);
+        let chosen = self.walk.choose(self.diagram.running(), index);
         chosen.map_err(|error| raise(py, error))
     }
 }
@@ -357,7 +357,7 @@ impl Diagram {
 
     /// A candidate without any decision taken.
     fn walk(&self, py: Python<'_>) -> PyResult<Walk> {
-        let walk = diagram::Walk::new(self.diagram.program()).map_err(|error| raise(py, error))?;
+        let walk = diagram::Walk::new(self.diagram.running()).map_err(|error| raise(py, error))?;
         Ok(Walk {
             diagram: Arc::clone(&self.diagram),
             walk,

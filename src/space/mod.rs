@@ -8,12 +8,14 @@
 //! that is the one-by-one rule of a single network ([`Program::trace`]); with none, it is where the compiler branches.
 
 mod expr;
+mod liveness;
 mod measure;
 mod program;
 mod run;
+mod schedule;
 
 pub use expr::{Expr, Operator};
 pub use measure::Measure;
 pub use program::{Action, Atom, BUILT_IN, Combine, Decision, Guard, Layer, Metric, Program, Settings, Step, Tensor};
 pub use run::{LayerTrace, Trace};
-pub(crate) use run::{Outcome, State};
+pub(crate) use run::{Outcome, Place, State};

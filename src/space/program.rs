@@ -1,7 +1,9 @@
 //! The program: decisions, layers and steps, checked once when it is built.
 
 use super::expr::Expr;
+use super::liveness::Beside;
 use super::measure::{Measure, Measures};
+use super::schedule::Table;
 use crate::layers::{Kind, MAX_RANK, Shape};
 use crate::{Error, Result};
 use rustc_hash::FxHashMap;
@@ -77,6 +79,19 @@ pub struct Step {
     pub action: Action,
     /// The decisions that its action reads; the smallest is asked first, which keeps the diagram narrow.
     pub(super) reads: Vec<usize>,
+    /// Where its shapes are known ahead of it: those of its inputs.
+    pub(super) known: Option<Vec<Table>>,
+}
+
+impl Action {
+    /// The tensor that it writes.
+    pub(super) fn writes(&self) -> Option<Tensor> {
+        match *self {
+            Self::Layer { output, .. } => Some(output),
+            Self::Alias { to, .. } => Some(to),
+            Self::Require { .. } | Self::Read { .. } => None,
+        }
+    }
 }
 
 /// A layer: its rule and its hyperparameters.
@@ -160,22 +175,26 @@ pub struct Program {
     pub(crate) steps: Vec<Step>,
     pub(crate) tensors: usize,
     pub(crate) settings: Settings,
-    metrics: Vec<Metric>,
+    pub(super) metrics: Vec<Metric>,
     pub(super) measures: Option<Measures>,
     /// How many layers are applied by more than one step.
     pub(super) shared: usize,
     /// For each tensor, the steps that read it, ascending.
     pub(super) readers: Vec<Vec<usize>>,
     /// For each tensor, the first step that writes it.
-    writer: Vec<Option<usize>>,
+    pub(super) writer: Vec<Option<usize>>,
     /// For each step, the tensors written before it that it or a later step may read.
     pub(super) alive: Vec<Vec<Tensor>>,
     /// For each decision, the steps that mention it, ascending.
     pub(super) mentions: Vec<Vec<usize>>,
     /// For each decision and each of its mentions, what [`Self::classes`] found.
-    classes: Vec<Vec<OnceLock<Vec<u32>>>>,
+    pub(super) classes: Vec<Vec<OnceLock<Vec<u32>>>>,
     /// For each layer that is applied by several steps, the last of them.
     pub(super) last_use: Vec<usize>,
+    /// For each step, what may wait beside the layer that it applies.
+    pub(super) beside: OnceLock<Vec<Beside>>,
+    /// Whether its steps look at the decisions on which this depends, because those that would are taken before.
+    pub(super) scheduled: bool,
 }
 
 impl Program {
@@ -196,6 +215,8 @@ impl Program {
             mentions: Vec::new(),
             classes: Vec::new(),
             last_use: Vec::new(),
+            beside: OnceLock::new(),
+            scheduled: false,
         }
     }
 
@@ -452,12 +473,11 @@ impl Program {
                 None => return Err(Error::argument(format!("there is no decision {decision}"))),
             }
         }
-        let written = match action {
-            Action::Layer { output, .. } => Some(output),
-            Action::Alias { to, .. } => Some(to),
-            Action::Require { .. } | Action::Read { .. } => None,
-        };
-        if let Some(tensor) = sources.iter().chain(&written).find(|tensor| tensor.0 >= self.tensors) {
+        if let Some(tensor) = sources
+            .iter()
+            .chain(&action.writes())
+            .find(|tensor| tensor.0 >= self.tensors)
+        {
             return Err(Error::argument(format!("there is no tensor {}", tensor.0)));
         }
         reads.sort_by_key(|&(decision, size)| (size, decision));
@@ -481,31 +501,51 @@ impl Program {
         let reads: Vec<_> = reads.into_iter().map(|(decision, _)| decision).collect();
         sources.sort_unstable();
         sources.dedup();
+        if let Some(source) = sources.iter().find(|source| self.writer[source.0].is_none()) {
+            return Err(Error::argument(format!(
+                "tensor {} is read before it is written",
+                source.0
+            )));
+        }
+        let step = Step {
+            guard,
+            action,
+            reads,
+            known: None,
+        };
+        self.record(step, &sources, &[]);
+        Ok(())
+    }
+
+    /// Adds a step that reads these tensors and looks at these decisions, too.
+    pub(super) fn record(&mut self, step: Step, sources: &[Tensor], looks: &[usize]) {
+        let number = self.steps.len();
+        self.beside = OnceLock::new();
         self.alive.push(Vec::new());
-        for &source in &sources {
-            let Some(writer) = self.writer[source.0] else {
-                return Err(Error::argument(format!(
-                    "tensor {} is read before it is written",
-                    source.0
-                )));
-            };
-            let known = self.readers[source.0].last().copied().unwrap_or(writer);
-            for alive in &mut self.alive[known + 1..=step] {
+        for &source in sources {
+            let read = self.readers[source.0].last().copied().or(self.writer[source.0]);
+            for alive in &mut self.alive[read.map_or(number, |read| read + 1)..=number] {
                 alive.push(source);
             }
-            self.readers[source.0].push(step);
+            self.readers[source.0].push(number);
         }
-        if let Some(tensor) = written {
-            self.writer[tensor.0].get_or_insert(step);
+        if let Some(tensor) = step.action.writes() {
+            self.writer[tensor.0].get_or_insert(number);
         }
-        for &decision in reads.iter().chain(guard.iter().map(|atom| &atom.decision)) {
-            if self.mentions[decision].last() != Some(&step) {
-                self.mentions[decision].push(step);
+        let guard = step.guard.iter().map(|atom| &atom.decision);
+        for &decision in step.reads.iter().chain(guard).chain(looks) {
+            if self.mentions[decision].last() != Some(&number) {
+                self.mentions[decision].push(number);
                 self.classes[decision].push(OnceLock::new());
             }
         }
-        self.steps.push(Step { guard, action, reads });
-        Ok(())
+        self.steps.push(step);
+    }
+
+    /// The guards that a step looks at beside its own.
+    pub(super) fn looks(&self, step: usize) -> impl Iterator<Item = &Guard> {
+        let beside = if self.scheduled { self.beside() } else { &[] };
+        beside.get(step).into_iter().flatten().flat_map(|(_, when)| &when.0)
     }
 
     /// For each value of a decision, the least value that no guard from step `from` on can tell from it; empty where a
@@ -520,7 +560,8 @@ impl Program {
                 if step.reads.contains(&decision) {
                     return Vec::new();
                 }
-                for atom in step.guard.iter().filter(|atom| atom.decision == decision) {
+                let atoms = step.guard.iter().chain(self.looks(mention).flatten());
+                for atom in atoms.filter(|atom| atom.decision == decision) {
                     for (signature, &allowed) in signatures.iter_mut().zip(&atom.allowed) {
                         signature.push(allowed);
                     }

@@ -1,6 +1,6 @@
 //! Running a program: forward until a decision is open, something refuses, or the network is complete.
 
-use super::program::{Action, Combine, Program, Step, Tensor};
+use super::program::{Action, Atom, Combine, Program, Step, Tensor};
 use crate::layers::{Formula, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
 
@@ -20,12 +20,18 @@ pub(crate) struct State {
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
     args: Vec<i64>,
-    inputs: Vec<Shape>,
+    pub(super) inputs: Vec<Shape>,
+    /// How many values wait beside the layer that is applied.
+    waiting: i64,
     /// What the layer that is applied costs.
     own: Vec<i64>,
 }
 
 const UNBUILT: i64 = -1;
+
+fn not_computed() -> Refusal {
+    Refusal::new("it reads a tensor that is not computed in this network", [])
+}
 
 impl State {
     pub(super) fn chosen(&self, decision: usize) -> u32 {
@@ -33,7 +39,7 @@ impl State {
     }
 
     pub(super) fn shape(&self, tensor: Tensor) -> std::result::Result<Shape, Refusal> {
-        self.tensors[tensor.0].ok_or_else(|| Refusal::new("it reads a tensor that is not computed in this network", []))
+        self.tensors[tensor.0].ok_or_else(not_computed)
     }
 
     pub(crate) fn set_tensor(&mut self, tensor: Tensor, shape: Shape, origin: Tensor) {
@@ -67,6 +73,9 @@ impl State {
         self.cost.fill(0);
     }
 }
+
+/// Where a decision is asked for: the step, the position among all that it asks for, and the decision.
+pub(crate) type Place = (usize, usize, usize);
 
 /// Where a run stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +157,7 @@ impl Program {
             cost: vec![0; self.metrics().len()],
             args: Vec::new(),
             inputs: Vec::new(),
+            waiting: 0,
             own: Vec::new(),
         }
     }
@@ -166,6 +176,12 @@ impl Program {
                 }
                 return Outcome::Open { step: number, decision };
             }
+            if matches!(step.action, Action::Layer { .. }) {
+                match self.waiting_elements(number, state) {
+                    Ok(elements) => state.waiting = elements,
+                    Err(decision) => return Outcome::Open { step: number, decision },
+                }
+            }
             if let Err(refusal) = self.take(number, step, state, &mut show) {
                 return Outcome::Refused { step: number, refusal };
             }
@@ -174,7 +190,7 @@ impl Program {
     }
 
     /// Whether a guard holds, or the decision that it waits for.
-    fn holds(step: &Step, state: &State) -> std::result::Result<bool, usize> {
+    pub(super) fn holds(step: &Step, state: &State) -> std::result::Result<bool, usize> {
         for atom in &step.guard {
             match state.chosen[atom.decision] {
                 OPEN => return Err(atom.decision),
@@ -212,6 +228,32 @@ impl Program {
         Ok(())
     }
 
+    /// The shape that a layer writes, from the shapes in the state; its arguments are left in `values`.
+    pub(super) fn output(
+        &self,
+        layer: usize,
+        values: &mut Vec<i64>,
+        state: &State,
+    ) -> std::result::Result<Shape, Refusal> {
+        let super::Layer { kind, args, .. } = &self.layers[layer];
+        values.clear();
+        for (position, arg) in args.iter().enumerate() {
+            let value = arg.value(state)?;
+            // Numbers and tables were checked when the layer was added.
+            if matches!(arg, super::Expr::Incoming { .. } | super::Expr::Binary(..))
+                && let Some(parameter) = kind.owners(args.len()).nth(position)
+                && parameter.check(value).is_err()
+            {
+                return Err(Refusal::new(
+                    "an expression gives {} where a hyperparameter cannot take it",
+                    [value],
+                ));
+            }
+            values.push(value);
+        }
+        kind.output(values, &state.inputs)
+    }
+
     fn apply_layer(
         &self,
         number: usize,
@@ -223,7 +265,6 @@ impl Program {
     ) -> std::result::Result<(), Refusal> {
         let super::Layer {
             kind,
-            args,
             trainable,
             bits,
             shared,
@@ -231,27 +272,16 @@ impl Program {
         } = &self.layers[layer];
         let mut values = std::mem::take(&mut state.args);
         let mut own = std::mem::take(&mut state.own);
-        values.clear();
         state.inputs.clear();
         let result = (|| {
-            for &input in inputs {
-                state.inputs.push(state.shape(input)?);
+            for (position, &input) in inputs.iter().enumerate() {
+                let shape = match &self.steps[number].known {
+                    Some(known) => known[position].shape(&state.chosen).ok_or_else(not_computed)?,
+                    None => state.shape(input)?,
+                };
+                state.inputs.push(shape);
             }
-            for (position, arg) in args.iter().enumerate() {
-                let value = arg.value(state)?;
-                // Numbers and tables were checked when the layer was added.
-                if matches!(arg, super::Expr::Incoming { .. } | super::Expr::Binary(..))
-                    && let Some(parameter) = kind.owners(args.len()).nth(position)
-                    && parameter.check(value).is_err()
-                {
-                    return Err(Refusal::new(
-                        "an expression gives {} where a hyperparameter cannot take it",
-                        [value],
-                    ));
-                }
-                values.push(value);
-            }
-            let output_shape = kind.output(&values, &state.inputs)?;
+            let output_shape = self.output(layer, &mut values, state)?;
             let cost = kind.cost(&values, &state.inputs, &output_shape);
             let cost = if *trainable { cost } else { cost.frozen() };
             let bits = match bits {
@@ -264,7 +294,7 @@ impl Program {
                     [bits],
                 ));
             }
-            self.price(number, kind.in_place, output_shape, &cost, bits, state, &mut own)?;
+            self.price(kind.in_place, output_shape, &cost, bits, state.waiting, &mut own)?;
             let weights = own[0];
             let mut reused = false;
             if let Some(slot) = *shared {
@@ -371,15 +401,20 @@ impl Program {
         (0..self.shared).filter(move |&slot| self.last_use[slot] >= step)
     }
 
-    /// Where a step asks for a decision, among all that it asks for.
-    pub(crate) fn slot(&self, step: usize, decision: usize) -> usize {
-        let step = &self.steps[step];
-        let asked = step
-            .guard
-            .iter()
-            .map(|atom| atom.decision)
-            .chain(step.reads.iter().copied());
-        asked.take_while(|&asked| asked != decision).count()
+    /// Where a step asks for a decision; the runs that came from another place asked there before.
+    pub(crate) fn place(&self, number: usize, decision: usize, from: Option<Place>) -> Place {
+        let step = &self.steps[number];
+        let guard = step.guard.iter().map(|atom| atom.decision);
+        let mut asked = guard.chain(step.reads.iter().copied());
+        let own = asked.position(|asked| asked == decision).unwrap_or_else(|| {
+            // It is asked for by what waits beside the layer, in no fixed order: one round after the other.
+            let first = step.guard.len() + step.reads.len();
+            match from {
+                Some((step, before, _)) if step == number => first.max(before + 1),
+                _ => first,
+            }
+        });
+        (number, own, decision)
     }
 
     /// What the steps from `step` on can still tell of a decision: the least value that looks the same to them all, or
@@ -391,14 +426,19 @@ impl Program {
         }
         let mentions = &self.mentions[decision];
         let coming = &mentions[mentions.partition_point(|&mention| mention < step)..];
-        let matters = coming.iter().any(|&mention| {
-            // A guard is read in order, so a failing condition hides all that follows it.
-            let before = self.steps[mention]
-                .guard
-                .iter()
-                .take_while(|atom| atom.decision != decision);
+        // A guard is read in order, so a failing condition hides all that follows it.
+        let hidden = |guard: &[Atom]| {
+            let before = guard.iter().take_while(|atom| atom.decision != decision);
             let mut known = before.map(|atom| (atom, state.chosen[atom.decision]));
-            !known.any(|(atom, value)| value != OPEN && !atom.allowed[value as usize])
+            known.any(|(atom, value)| value != OPEN && !atom.allowed[value as usize])
+        };
+        let matters = coming.iter().any(|&mention| {
+            let step = &self.steps[mention];
+            let reads = |guard: &[Atom]| guard.iter().any(|atom| atom.decision == decision);
+            !hidden(&step.guard)
+                && (reads(&step.guard)
+                    || step.reads.contains(&decision)
+                    || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
         });
         if !matters {
             return None;
@@ -422,32 +462,20 @@ impl Program {
     }
 
     /// The value of each built-in metric for one layer.
-    #[allow(clippy::too_many_arguments)] // They are what a layer is priced by.
     fn price(
         &self,
-        number: usize,
         in_place: bool,
         output: Shape,
         cost: &crate::layers::Cost<crate::layers::Count>,
         bits: i64,
-        state: &State,
+        waiting: i64,
         own: &mut Vec<i64>,
     ) -> std::result::Result<(), Refusal> {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
         let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
-        let elements = |shape: Shape| shape.elements().unwrap_or(i64::MAX);
-        // Second names take no memory of their own.
-        let mut seen: Vec<Tensor> = Vec::new();
-        let mut alive: i64 = 0;
-        for (tensor, shape) in self.waiting(number, state) {
-            let origin = state.origin(tensor);
-            if !seen.contains(&origin) {
-                seen.push(origin);
-                alive = alive.saturating_add(elements(shape));
-            }
-        }
+        let mut alive = waiting;
         if !in_place {
-            alive = alive.saturating_add(elements(output));
+            alive = alive.saturating_add(output.elements().unwrap_or(i64::MAX));
         }
         let peak = alive.saturating_mul(self.settings.bytes_per_activation);
         own.clear();

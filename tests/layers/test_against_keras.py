@@ -151,7 +151,11 @@ def sequential(network: list[layers.Layer]) -> keras.Sequential:
     keras.backend.clear_session()
     made = []
     for layer in network:
-        given = {name: value for name, value in layer.arguments().items() if layer.kind != "Input" or name == "shape"}
+        given = {
+            name: value
+            for name, value in layer.arguments().items()
+            if name not in layer.PYTORCH and (layer.kind != "Input" or name == "shape")
+        }
         made.append(getattr(keras.layers, layer.kind)(**given))
     return keras.Sequential(made)
 

@@ -28,6 +28,17 @@ MISSING = {
 NEWER = {"lora_rank", "lora_alpha", "renorm", "renorm_clipping", "renorm_momentum", "sliding_window", "use_gate"}
 """The arguments that the oldest supported Keras does not have."""
 
+PYTORCH = {
+    "bidirectional",
+    "ceil_mode",
+    "count_include_pad",
+    "num_layers",
+    "proj_size",
+    "track_running_stats",
+    "two_biases",
+}
+"""The options that only PyTorch has; they are given by name."""
+
 
 def parameters(callable_: Any) -> dict[str, inspect.Parameter]:
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
@@ -35,7 +46,7 @@ def parameters(callable_: Any) -> dict[str, inspect.Parameter]:
     return {
         name: each
         for name, each in signature.items()
-        if each.kind not in variadic and name not in ("name", "trainable")
+        if each.kind not in variadic and name not in ("name", "trainable", "weight_bits")
     }
 
 
@@ -52,7 +63,7 @@ def same_default(ours: Any, theirs: Any) -> bool:
 def test_arguments_have_the_names_and_defaults_of_keras(kind: str) -> None:
     ours, theirs = parameters(getattr(layers, kind)), parameters(getattr(keras.layers, kind))
     assert set(theirs) - set(ours) <= set(MISSING)
-    assert set(ours) - set(theirs) <= NEWER
+    assert set(ours) - set(theirs) <= NEWER | PYTORCH
     for name in ours.keys() & theirs.keys():
         assert same_default(ours[name].default, theirs[name].default) or name == "shape", name
 
@@ -63,6 +74,16 @@ def test_positional_arguments_mean_what_they_mean_in_keras(kind: str) -> None:
     positional = [name for name, each in ours.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
     known = [name for name in positional if name in theirs or name not in NEWER]
     assert known == list(theirs)[: len(known)]
+
+
+@pytest.mark.parametrize("kind", KINDS + CELLS)
+def test_options_of_pytorch_are_given_by_name_and_off_by_default(kind: str) -> None:
+    layer = getattr(layers, kind)
+    ours = parameters(layer)
+    assert set(ours) & PYTORCH == set(layer.PYTORCH)
+    for name, value in layer.PYTORCH.items():
+        assert ours[name].kind is ours[name].KEYWORD_ONLY
+        assert ours[name].default is value
 
 
 @pytest.mark.parametrize("kind", KINDS + CELLS)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
+import pickle
+from random import Random
 from typing import Any
 
 import pytest
 
 import archbudget as ab
 from archbudget import layers
+from archbudget._expressions import OPERATORS, Binary
 from archbudget.errors import InvalidArchitectureError, SpaceError
+from random_spaces import enumerate_networks
 
 
 def params(space: ab.Space, **values: Any) -> int:
@@ -115,9 +120,24 @@ def test_named_layers_are_numbered_in_repetitions() -> None:
     assert space.layer_names == ("input_layer", "body_1", "body_2")
 
 
-@pytest.mark.parametrize("times", [-1, True, 1.5, "2", None, ab.Choice("times", [-1, 2]), ab.Choice("times", ["1"])])
+@pytest.mark.parametrize(
+    "times",
+    [
+        -1,
+        True,
+        1.5,
+        "2",
+        None,
+        ab.Choice("times", [-1, 2]),
+        ab.Choice("times", ["1"]),
+        ab.channels(),
+        ab.Int("a", 0, 2) - 1,
+        6 // ab.Int("a", 0, 2),
+        ab.Int("a", 1, 2000) * ab.Int("b", 1, 2000),
+    ],
+)
 def test_bad_numbers_of_repetitions_are_refused(times: Any) -> None:
-    with pytest.raises(SpaceError, match=r"Repeat|times"):
+    with pytest.raises(SpaceError, match=r"Repeat|times|stands beside no layer|not positive"):
         layers.Repeat(times, layers.Dense(4))
 
 
@@ -126,6 +146,156 @@ def test_a_block_that_depends_on_how_often_it_is_repeated() -> None:
     space = ab.Space([layers.Input((4,)), layers.Repeat(depth, lambda _: layers.Dense(depth * 2))])
     assert space.size == 3
     assert params(space, depth=2) == 5 * 4 + 5 * 4
+
+
+def times_of(rng: Random, decisions: list[ab.Choice]) -> Any:
+    first, second, third = decisions
+    return rng.choice(
+        [
+            first.map(lambda value: 3 - value),
+            first * 2,
+            (first + 1) // 2,
+            first + second,
+            first * second,
+            ab.minimum(first, second) + third,
+            ab.round_to(first + third, 2),
+            (first < second) + (ab.equal(third, 1)),
+            ab.both(first, second),
+            ab.maximum(first - second, 0),
+            ab.equal(first, 3) + ab.different(second, 5),
+            ab.maximum(third, 1) * ((first + second) // ab.maximum(third, 1)),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_number_of_repetitions_follows_from_decisions(seed: int) -> None:
+    """Each candidate is the network with as many blocks in a row, and inactive repetitions multiply nothing."""
+    rng = Random(seed)
+    decisions = [ab.Choice(f"d{number}", rng.sample(range(4), rng.randint(1, 3))) for number in range(3)]
+    times, tied = times_of(rng, decisions), rng.choice([None, *decisions])
+    wide = ab.Choice("wide", [2, 3])
+    block: Any = rng.choice(
+        [
+            [layers.Dense(wide), layers.BatchNormalization()],
+            layers.Residual([layers.Dense(wide), layers.Dense(4, name="back")]),
+            [layers.Dense(wide), layers.OneOf("op", {"none": [], "dense": layers.Dense(wide * 2)})],
+        ]
+    )
+
+    def build(times: Any, units: Any) -> ab.Space:
+        return ab.Space(
+            [
+                layers.Input((4,)),
+                layers.Dense(units),
+                layers.Dense(4),
+                layers.Repeat(times, block, shared=["op"]),
+                layers.Dense(1),
+            ]
+        )
+
+    space = build(times, 1 if tied is None else tied + 1)
+    known = enumerate_networks(space)
+    found = space.evaluate(known.indices)
+    assert found.valid.all()
+    networks = set()
+    for row, each in enumerate(itertools.product(*[decision.values for decision in space.decisions.values()])):
+        values = dict(zip(space.decisions, each, strict=True))
+        plain = build(times.at(values), 1 if tied is None else values[tied.name] + 1)
+        arch = plain.architecture({name: value for name, value in values.items() if name in plain.decisions})
+        assert [found[metric][row] for metric in arch.costs] == list(arch.costs.values())
+        read = {decision.name for decision in [*times.decisions(), *([] if tied is None else [tied])]}
+        networks.add(frozenset({**{name: values[name] for name in read}, **arch}.items()))
+    assert space.size == len(known.first) == len(networks)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_expressions_come_to_what_the_engine_makes_of_them(seed: int) -> None:
+    decisions = [ab.Int(f"d{number}", -4, 4, step=2) for number in range(2)]
+    rng = Random(seed)
+    pool: list[Any] = [*decisions, 1, 3, 35]
+    operators = list(OPERATORS)
+    expression: Any = Binary(operators[seed % len(operators)], decisions[0] * rng.choice([1, 7]), rng.choice(pool))
+    expression = Binary(rng.choice(operators), expression, ab.maximum(decisions[1], rng.choice([1, 2])))
+    space = ab.Space([layers.Input((1,)), layers.Dense(expression + 10**6, use_bias=False)])
+    for first, second in itertools.product(*[decision.values for decision in decisions]):
+        try:
+            params = space.architecture(d0=first, d1=second).params
+        except InvalidArchitectureError:
+            with pytest.raises(SpaceError, match="not positive"):
+                expression.at({"d0": first, "d1": second})
+        else:
+            assert params == expression.at({"d0": first, "d1": second}) + 10**6
+
+
+def test_the_scales_of_efficientnet_repeat_blocks() -> None:
+    """As often as ceil(base * coefficient): a product in hundredths, rounded up."""
+    base, coefficient = ab.Int("base", 1, 4), ab.Choice("coefficient", [1.0, 1.2, 2.2])
+    hundredths = coefficient.map(lambda value: round(100 * value))
+    space = ab.Space([layers.Input((2,)), layers.Repeat((base * hundredths + 99) // 100, layers.Dense(2))])
+    assert space.size == 12
+    for number, value in itertools.product(range(1, 5), coefficient.values):
+        assert params(space, base=number, coefficient=value) == 6 * math.ceil(number * value)
+    assert space.layer_names[1:] == ("dense", *(f"dense_{number}" for number in range(1, 9)))
+
+
+def test_the_number_of_repetitions_is_taken_outside_of_them() -> None:
+    times = ab.Int("a", 0, 1) + ab.Int("b", 0, 1)
+    inner = layers.Repeat(times, layers.Dense(ab.Choice("width", [1, 2])))
+    space = ab.Space([layers.Input((4,)), layers.Repeat(2, inner, shared=["b"])])
+    assert list(space.decisions) == ["a_1", "b", "width_1_1", "width_1_2", "a_2", "width_2_1", "width_2_2"]
+    assert space.size == (1 + 2) ** 2 + (2 + 4) ** 2
+    narrowed = space.with_domains({"b": [0], "a_2": [0]})
+    assert list(narrowed.decisions) == ["a_1", "b", "width_1_1", "a_2"]
+    assert narrowed.size == 3
+
+
+@pytest.mark.parametrize("block", [layers.Dense(4), layers.Sequential([layers.Dense(4)])])
+def test_layers_are_new_in_each_repetition_even_if_a_function_gives_the_same(block: layers.Block) -> None:
+    for each in (block, lambda _: block):
+        space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 1, 3), each)])
+        assert [params(space, depth=depth) for depth in (1, 2, 3)] == [20, 40, 60]
+        assert not any(record.reused for record in space.architecture(depth=3).layers)
+
+
+def test_a_block_of_two_repeats_is_new_in_each_and_one_repeat_used_twice_is_not() -> None:
+    block = [layers.Dense(4, use_bias=ab.Choice("bias", [True, False])), layers.BatchNormalization()]
+    depth = ab.Int("depth", 1, 2)
+    space = ab.Space([layers.Input((4,)), layers.Repeat(depth, block), layers.Repeat(depth, block)])
+    assert params(space, depth=2, bias_1=True, bias_2=False) == 2 * (20 + 16 + 16 + 16)
+    repeat = layers.Repeat(depth, block)
+    space = ab.Space([layers.Input((4,)), repeat, repeat])
+    assert params(space, depth=2, bias_1=True, bias_2=False) == 20 + 16 + 16 + 16
+
+
+def test_a_layer_may_be_shared_by_all_repetitions() -> None:
+    again = layers.Dense(4, use_bias=ab.Choice("bias", [True, False]), name="again")
+    own = layers.Dense(4, name="own")
+    blocks: list[Any] = [[own, again], lambda number: [layers.Dense(4, name=f"own_{number}"), again]]
+    for block in blocks:
+        space = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), block, shared=[again])])
+        assert list(space.decisions) == ["depth", "bias"]
+        assert space.layer_names == ("input_layer", "own_1", "again", "own_2", "own_3")
+        assert [params(space, depth=depth, bias=True) for depth in (0, 1, 2, 3)] == [0, 40, 60, 80]
+        arch = space.architecture(depth=3, bias=False)
+        assert (arch.params, arch.macs) == (16 + 60, 6 * 16)
+        assert arch.to_keras().count_params() == arch.params
+        assert space.size == 7
+
+
+def test_a_block_at_two_places_of_a_graph_has_its_weights_once() -> None:
+    block = layers.Residual([layers.Dense(ab.Choice("width", [2, 4]), name="in"), layers.Dense(4, name="out")])
+    left, right = layers.Input((4,)), layers.Input((4,))
+    joint = layers.Concatenate()([block(left), block(right)])
+    space = ab.Space(inputs=[left, right], outputs=layers.Dense(1)(block(layers.Dense(4)(joint))))
+    assert space.size == 2
+    for width in (2, 4):
+        arch = space.architecture(width=width)
+        shared = 5 * width + 4 * (width + 1)
+        assert arch.params == shared + 36 + 5
+        assert arch.macs == 3 * 8 * width + 32 + 4
+        assert [record.reused for record in arch.layers if record.name == "out"] == [False, True, True]
+        assert arch.to_keras().count_params() == arch.params
 
 
 def test_a_residual_adds_its_input() -> None:
@@ -195,6 +365,24 @@ def test_a_graph_is_counted_as_its_parts() -> None:
     space = ab.Space(inputs=source, outputs=layers.Dense(1)(joint))
     assert params(space, width=3) == 21 + 28 + 8
     assert space.architecture(width=3).layer("concatenate").output_shape == (7,)
+
+
+def test_decisions_of_a_graph_stand_in_the_order_of_its_description() -> None:
+    source = layers.Input((6,))
+    names = ["first", "second", "unused", "third", "fourth"]
+    first, second, _, third = (layers.Dense(ab.Int(name, 1, 2))(source) for name in names[:4])
+    fourth = layers.Dense(ab.Int("fourth", 1, 2))(layers.Concatenate()([third, first]))
+    for outputs in ([fourth, second], [second, fourth]):
+        space = ab.Space(inputs=source, outputs=outputs)
+        assert list(space.decisions) == ["first", "second", "third", "fourth"]
+        copied = pickle.loads(pickle.dumps(space))
+        assert list(copied.decisions) == list(space.decisions)
+    # What comes from elsewhere may be numbered in another way.
+    elsewhere = pickle.loads(pickle.dumps(fourth))
+    object.__setattr__(elsewhere, "number", 10**9)
+    last = layers.Dense(ab.Int("last", 1, 2))(elsewhere)
+    inputs = [tensor for tensor in (elsewhere.inputs[0].inputs[0].inputs) if not tensor.inputs]
+    assert list(ab.Space(inputs=inputs, outputs=last).decisions) == ["first", "third", "fourth", "last"]
 
 
 def test_what_does_not_lead_to_an_output_is_not_counted() -> None:

@@ -1,4 +1,4 @@
-"""Every layer against the vectors that the real Keras made; Rust reads the same files."""
+"""Every layer against the vectors that the real Keras and the real PyTorch made; Rust reads the same files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from layer_records import KINDS, one_layer
 
@@ -17,10 +18,11 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 def cases(*, refused: bool) -> list[Any]:
     found = []
     for kind in KINDS:
-        path = VECTORS / f"{kind}.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-        chosen = [case for case in known if case.get("error", False) == refused]
-        found += [pytest.param(kind, case, id=f"{kind}-{number}") for number, case in enumerate(chosen)]
+        for path in (VECTORS / f"{kind}.json", VECTORS / f"pytorch/{kind}.json"):
+            known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+            chosen = [case for case in known if case.get("error", False) == refused]
+            stem = path.relative_to(VECTORS).with_suffix("")
+            found += [pytest.param(kind, case, id=f"{stem}-{number}") for number, case in enumerate(chosen)]
     return found
 
 
@@ -29,8 +31,13 @@ def test_every_layer_has_vectors(kind: str) -> None:
     assert (VECTORS / f"{kind}.json").exists(), f"run tests/vectors/generate.py {kind}"
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if getattr(layers, kind).PYTORCH])
+def test_every_layer_with_options_of_pytorch_has_vectors_of_them(kind: str) -> None:
+    assert (VECTORS / f"pytorch/{kind}.json").exists(), f"run tests/vectors/generate.py --pytorch {kind}"
+
+
 @pytest.mark.parametrize(("kind", "case"), cases(refused=False))
-def test_a_layer_costs_what_keras_says(kind: str, case: dict[str, Any]) -> None:
+def test_a_layer_costs_what_was_found(kind: str, case: dict[str, Any]) -> None:
     record = one_layer(kind, case["args"], case["inputs"])
     assert record.type == kind
     assert record.input_shapes == tuple(tuple(shape) for shape in case["inputs"])
@@ -43,6 +50,6 @@ def test_a_layer_costs_what_keras_says(kind: str, case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "case"), cases(refused=True))
-def test_a_layer_is_refused_where_keras_refuses_it(kind: str, case: dict[str, Any]) -> None:
+def test_a_layer_is_refused_where_it_was_refused(kind: str, case: dict[str, Any]) -> None:
     with pytest.raises(ArchbudgetError):
         one_layer(kind, case["args"], case["inputs"])

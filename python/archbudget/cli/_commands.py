@@ -13,6 +13,7 @@ from archbudget._space import Space
 from archbudget.cli import _files, _options, _tables
 from archbudget.cli._options import (
     MEMORY,
+    Custom,
     Json,
     Macs,
     Memory,
@@ -59,7 +60,9 @@ def evaluate(
     ] = "-",
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}; all by default."),
+        typer.Option(
+            metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or the space's own; all by default."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -70,11 +73,11 @@ def evaluate(
     built. A file appears when it is complete.
     """
     loaded = _spacefile.load(space).space
-    wanted = list(_tables.TITLES) if metrics is None else [name.strip() for name in metrics.split(",")]
-    unknown = [name for name in wanted if name not in _tables.TITLES]
+    wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
+    unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
         raise ArchbudgetError(
-            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(_tables.TITLES)}"
+            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(loaded.metrics)}"
         )
     _files.kind_of(source)
     rows = valid = 0
@@ -133,6 +136,7 @@ def count(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    custom: Custom = None,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
     as_json: Json = False,
@@ -143,7 +147,8 @@ def count(
     the first metric of the budget, or params, is distributed over the space.
     """
     loaded = _spacefile.load(space)
-    budget = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    budget = _options.budget(loaded.budget, *given, custom=custom)
     limit = _options.memory(memory)
     _options.check_plot(picture)
     found = loaded.space
@@ -192,11 +197,13 @@ def check(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    custom: Custom = None,
     as_json: Json = False,
 ) -> None:
     """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
     loaded = _spacefile.load(space)
-    found = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    found = _options.budget(loaded.budget, *given, custom=custom)
     budget = _options.require_budget(found, "check")
     arch = loaded.space.architecture(_options.values(loaded.space, settings or []))
     violations = budget.violations(arch.costs)
@@ -238,6 +245,7 @@ def sample(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    custom: Custom = None,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
     as_json: Json = False,
@@ -249,7 +257,7 @@ def sample(
     """
     loaded = _spacefile.load(space)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.budget(None if whole else loaded.budget, *given)
+    budget = _options.budget(None if whole else loaded.budget, *given, custom=custom)
     _files.kind_of(target)
     _options.check_plot(picture)
     number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
@@ -295,6 +303,7 @@ def prune(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    custom: Custom = None,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
     as_json: Json = False,
@@ -305,8 +314,8 @@ def prune(
     inside the budget.
     """
     loaded = _spacefile.load(space)
-    given = _options.budget(loaded.budget, params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.require_budget(given, "prune")
+    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
+    budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "prune")
     if target is not None and not _spacefile.is_file(str(target)):
         raise ArchbudgetError(f"{target}: the name of a space file must end in .yaml or .yml")
     limit = _options.memory(memory)

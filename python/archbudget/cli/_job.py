@@ -98,7 +98,7 @@ class Job:
         return search(
             _spacefile.load(self.space).space,
             objective,
-            Budget(**self.budget),
+            Budget.of(self.budget),
             trials,
             timeout=self.timeout if trials else None,
             sampler=sampler,

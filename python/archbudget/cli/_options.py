@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbudget import _core, plot
-from archbudget._budget import METRICS, Budget
+from archbudget._budget import BUILT_IN, Budget
 from archbudget.cli._values import Texts
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
 
@@ -43,6 +43,16 @@ TrainableParams = Annotated[str | None, _bound("trainable_params", "trained weig
 Macs = Annotated[str | None, _bound("macs", "multiply-accumulates for one input")]
 WeightBytes = Annotated[str | None, _bound("weight_bytes", "bytes of the weights")]
 PeakActivationBytes = Annotated[str | None, _bound("peak_activation_bytes", "bytes of activations alive at once")]
+Custom = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--custom",
+        metavar="NAME=N|NAME=LOW:HIGH",
+        help="Bounds a metric of the space's own; once for each.",
+        show_default=False,
+        rich_help_panel="Budget",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
@@ -75,28 +85,38 @@ def number(text: str, what: str) -> int:
     return int(value)
 
 
-def budget(of_file: Budget | None, *given: str | None) -> Budget | None:
+def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | None) -> Budget | None:
     """The budget of a space file with the bounds of the command line, which come first; `None` where there is none.
 
     Args:
         of_file: The budget of the space file.
-        given: The option of each metric, in the order of `METRICS`.
+        given: The option of each built-in metric, in their order.
+        custom: Bounds of metrics of the space's own, each as `name=bound`.
 
     Raises:
         ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
     """
     bounds = dict(of_file or {})
-    for metric, text in zip(METRICS, given, strict=True):
-        if text is None:
-            continue
-        what = f"--{metric.replace('_', '-')}"
+    asked = [
+        (metric, text, f"--{metric.replace('_', '-')}")
+        for metric, text in zip(BUILT_IN, given, strict=True)
+        if text is not None
+    ]
+    for option in custom or ():
+        metric, equals, text = option.partition("=")
+        if not equals or metric in BUILT_IN:
+            raise ArchbudgetError(
+                f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {option!r}"
+            )
+        asked.append((metric, text, f"--custom {metric}"))
+    for metric, text, what in asked:
         low, colon, high = text.partition(":")
         ends = [number(end, what) if end.strip() else None for end in (low, high)]
         if not colon:
             ends = [0, number(text, what)]
         # Budget looks at both ends, so that one parse serves numbers and ranges.
-        bounds[metric] = next(iter(Budget(**{metric: (ends[0], ends[1])}).values()))
-    return Budget(**{metric: bounds[metric] for metric in METRICS if metric in bounds}) if bounds else None
+        bounds[metric] = Budget.of({metric: (ends[0], ends[1])})[metric]
+    return Budget.of(bounds) if bounds else None
 
 
 def require_budget(found: Budget | None, command: str) -> Budget:

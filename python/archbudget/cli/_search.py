@@ -23,7 +23,16 @@ from archbudget._feasible import FeasibleSet
 from archbudget._search import CAUGHT, FINISHED, SAMPLERS, finished
 from archbudget.cli import _options, _tables
 from archbudget.cli._job import Job, function, quiet, recover, seed_of
-from archbudget.cli._options import Json, Macs, Params, PeakActivationBytes, PlotFile, TrainableParams, WeightBytes
+from archbudget.cli._options import (
+    Custom,
+    Json,
+    Macs,
+    Params,
+    PeakActivationBytes,
+    PlotFile,
+    TrainableParams,
+    WeightBytes,
+)
 from archbudget.cli._pool import Pool, cores
 from archbudget.digits import EPOCHS_KEY, MODELS_KEY
 from archbudget.errors import ArchbudgetError
@@ -91,6 +100,7 @@ def search(
     macs: Macs = None,
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
+    custom: Custom = None,
     picture: PlotFile = None,
     as_json: Json = False,
 ) -> None:
@@ -106,7 +116,7 @@ def search(
         space = str(digits.SPACE_FILE)
     loaded = _spacefile.load(space)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.require_budget(_options.budget(loaded.budget, *given), "search")
+    budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "search")
     _options.check_plot(picture)
     fits = loaded.space.within(budget)
     fits.require_some()
@@ -245,7 +255,7 @@ class _Run:
         own = {
             key: value
             for key, value in trial.user_attrs.items()
-            if key not in _tables.TITLES and not key.startswith("archbudget:")
+            if key not in self._space.metrics and not key.startswith("archbudget:")
         }
         return {
             "trial": trial.number,
@@ -259,7 +269,7 @@ class _Run:
         metrics = ["params", "macs", *(metric for metric in self._budget if metric not in ("params", "macs"))]
         tested = any("test_accuracy" in trial.user_attrs for trial in ranked)
         table = _tables.table(
-            "trial", *(_tables.TITLES[metric] for metric in metrics), "value", *(["test accuracy"] * tested), left=0
+            "trial", *(_tables.title(metric) for metric in metrics), "value", *(["test accuracy"] * tested), left=0
         )
         for trial in ranked:
             costs = self._architecture(trial).costs
@@ -325,7 +335,7 @@ class _Progress:
     def _line(self, trial: optuna.trial.FrozenTrial) -> str:
         parts = [f"{trial.value:.4f}" if trial.value is not None else trial.state.name.lower()]
         parts += [
-            f"{trial.user_attrs[key]:,} {_tables.TITLES[key]}" for key in ("params", "macs") if key in trial.user_attrs
+            f"{trial.user_attrs[key]:,} {_tables.title(key)}" for key in ("params", "macs") if key in trial.user_attrs
         ]
         if trial.duration is not None:
             parts.append(f"{trial.duration.total_seconds():.1f} s")

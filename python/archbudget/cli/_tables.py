@@ -34,6 +34,7 @@ TITLES = {
     "weight_bytes": "weight bytes",
     "peak_activation_bytes": "peak activation bytes",
 }
+"""The built-in metrics as they are written; those of a space's own go by their names."""
 
 
 WIDTH = 160
@@ -66,6 +67,11 @@ def table(*columns: str, left: int = 1) -> Table:
     return made
 
 
+def title(metric: str) -> str:
+    """A metric as it is written."""
+    return TITLES.get(metric, metric)
+
+
 def percent(part: float, total: float) -> str:
     """A share, with three digits that say something."""
     return f"{100 * part / total:.3g} %" if total else "0 %"
@@ -95,14 +101,14 @@ def ranges(space: Space, fits: FeasibleSet | None = None) -> tuple[Table, dict[s
     inside = fits is not None and not fits.is_empty()
     made = table("metric", "smallest", "largest", *(["smallest inside", "largest inside"] if inside else []))
     data: dict[str, dict[str, dict[str, int | None]]] = {"ranges": {}, **({"inside": {}} if inside else {})}
-    for metric, title in TITLES.items():
+    for metric in space.metrics:
         low, high = space.range(metric)
         data["ranges"][metric] = {"smallest": low, "largest": high}
         found: list[int | None] = [low, high]
         if fits is not None and inside:
             found += [_extreme(fits.smallest, metric), _extreme(fits.largest, metric)]
             data["inside"][metric] = {"smallest": found[2], "largest": found[3]}
-        made.add_row(title, *("not known" if cost is None else f"{cost:,}" for cost in found))
+        made.add_row(title(metric), *("not known" if cost is None else f"{cost:,}" for cost in found))
     return made, data
 
 
@@ -119,10 +125,10 @@ def spread(candidates: Candidates) -> tuple[Table, dict[str, dict[str, int]]]:
     made = table("metric", "smallest", "median", "largest")
     data = {}
     counts = candidates.space.evaluate(candidates)
-    for metric, title in TITLES.items():
+    for metric in candidates.space.metrics:
         ordered = np.sort(counts[metric])
         found = [int(ordered[place]) for place in (0, len(ordered) // 2, -1)]
-        made.add_row(title, *(f"{cost:,}" for cost in found))
+        made.add_row(title(metric), *(f"{cost:,}" for cost in found))
         data[metric] = dict(zip(("smallest", "median", "largest"), found, strict=True))
     return made, data
 
@@ -168,6 +174,8 @@ def architecture_json(arch: Architecture, layers: Sequence[str] | None = None) -
                 "params": record.params,
                 "trainable_params": record.trainable_params,
                 "macs": record.macs,
+                "weight_bits": record.weight_bits,
+                "custom": record.custom,
                 "formula": record.trainable_formula.text if record.trainable_formula.value else None,
                 "explanation": arch.explain(record.name),
             }

@@ -15,6 +15,7 @@ from archbudget.layers._base import (
     Layer,
     Tensor,
 )
+from archbudget.layers._custom import Counts, CustomLayer, custom
 from archbudget.layers._layers import (
     ELU,
     Activation,
@@ -102,6 +103,7 @@ from archbudget.layers._recurrent import (
     SimpleRNN,
 )
 from archbudget.layers._structure import (
+    InputChoice,
     OneOf,
     Repeat,
     Require,
@@ -156,9 +158,11 @@ __all__ = [
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
+    "Counts",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
+    "CustomLayer",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -180,6 +184,7 @@ __all__ = [
     "GroupQueryAttention",
     "Identity",
     "Input",
+    "InputChoice",
     "LSTMCell",
     "Layer",
     "LayerNormalization",
@@ -226,4 +231,5 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
     "ZeroPadding3D",
+    "custom",
 ]

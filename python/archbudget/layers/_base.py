@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
@@ -12,7 +13,7 @@ from archbudget.errors import SpaceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from archbudget._expressions import Lowered, Scalar, Scope
+    from archbudget._expressions import IntLike, Lowered, Scalar, Scope
     from archbudget._program import Guard, Writer
 
 ENGINE_PARAMETERS: dict[str, dict[str, _core.Parameter]] = {
@@ -39,12 +40,20 @@ class Block:
         raise NotImplementedError
 
 
+_NUMBERS = count()
+
+
 @dataclass(frozen=True, eq=False)
 class Tensor:
     """A symbolic tensor: a block, and the tensors it is applied to."""
 
     block: Block
     inputs: tuple[Tensor, ...]
+    number: int = field(init=False)
+    """Those made later have larger ones, and each a larger one than its inputs, wherever these come from."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", max([next(_NUMBERS), *(each.number + 1 for each in self.inputs)]))
 
     def __repr__(self) -> str:
         return f"<tensor of {self.block!r}>"
@@ -57,25 +66,41 @@ class Layer(Block):
     Args:
         name: Its name; by default Keras' own, such as `conv2d_1`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable.
+        weight_bits: What one of its weights takes in `weight_bytes`, by default that of the space; it may be a decision
+            (mixed precision). The bytes of a layer are rounded up. It changes no number of weights, and no real model.
     """
 
     name: str | None = field(default=None, kw_only=True)
     trainable: bool = field(default=True, kw_only=True)
+    weight_bits: IntLike | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        self._check()
+        for each in fields(self):
+            # What is frozen does not change with a list that it was given.
+            object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
+        _core.check_layer(self.kind, self.lowered(Unbound()))
+
+    def _check(self) -> None:
+        """Looks at the arguments that every layer has."""
         if self.name is not None and (not isinstance(self.name, str) or not self.name):
             raise SpaceError(f"{self.kind}: name must be a non-empty str, not {self.name!r}")
         if self.name is not None and "/" in self.name:
             raise SpaceError(f"{self.kind}: name must not contain '/', as {self.name!r} does: Keras refuses it")
         if not isinstance(self.trainable, bool):
             raise SpaceError(f"{self.kind}: trainable must be True or False, not {self.trainable!r}")
-        for each in fields(self):
-            # What is frozen does not change with a list that it was given.
-            object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
-        _core.check_layer(self.kind, self.lowered(Unbound()))
+        bits: Any = self.weight_bits
+        if isinstance(bits, Decision):
+            bits.require_integers(f"it is the weight_bits of a {self.kind}")
+            bits = min(bits.values)  # type: ignore[type-var]
+        whole = isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits < 2**63
+        if not (whole or bits is None or isinstance(bits, Expression)):
+            raise SpaceError(f"{self.kind}: weight_bits must be an integer >= 1, not {bits!r}")
 
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
+    PYTORCH: ClassVar[Mapping[str, object]] = {}
+    """The options that PyTorch has and Keras has not, each with the value with which it is the layer of Keras."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
     LAYERS: ClassVar[tuple[str, ...]] = ()
@@ -87,8 +112,10 @@ class Layer(Block):
         return type(self).__name__
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments as they were given, without the name."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "name"}
+        """The arguments of Keras' layer as they were given, without the name."""
+        return {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("name", "weight_bits")
+        }
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
@@ -123,9 +150,55 @@ class Layer(Block):
     def all_decisions(self) -> Iterator[Decision]:
         """The decisions that any argument reads."""
         yield from decisions_in(self.arguments())
+        yield from decisions_in(self.weight_bits)
+
+    def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The arguments that touch neither shape nor cost, by value, without those at their default.
+
+        Args:
+            chosen: The values of the decisions, by the names that they have inside of this layer.
+        """
+        known = ENGINE_PARAMETERS[self.kind]
+        defaults = {each.name: each.default for each in fields(self)}
+        others = {name: given for name, given in self.arguments().items() if name not in known}
+        taken = {name: resolve(given, chosen) for name, given in others.items()}
+        return {name: value for name, value in taken.items() if not _same(value, defaults[name])}
+
+    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost, as a record has them.
+
+        Args:
+            counted: What the engine says of them.
+            values: What `declare` returned.
+        """
+        del values
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in counted.items()}
+
+    def purpose(self) -> str:
+        """What it does, in a few words, if it has no weights."""
+        return _core.layer_purpose(self.kind)
+
+    def declare(self, writer: Writer, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
+        """Makes the layer known to a program, under a name.
+
+        Returns:
+            Its position, and whatever `recorded` needs to know of the values of its decisions there.
+        """
+        return writer.program.layer(name, self.kind, self.lowered(writer), self.trainable), ()
+
+    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+        """The first option with a value that Keras has not, as it is written; `None` where Keras can make the layer.
+
+        Args:
+            counted: The values of the hyperparameters that touch shape or cost.
+        """
+        for name, value in self.PYTORCH.items():
+            if name in counted and counted[name] != value:
+                return f"{name}={counted[name]!r}"
+        return None
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The arguments of the real layer, those left out that are Keras' own defaults.
+        """The arguments of the real layer, those left out that are Keras' own defaults, or options of PyTorch.
 
         Args:
             counted: The values of the hyperparameters that touch shape or cost.
@@ -137,23 +210,16 @@ class Layer(Block):
             # Keras' own default of data_format is a setting of the user's machine.
             if not isinstance(given, Expression) and given is defaults[name] and name != "data_format":
                 continue
+            if name in self.PYTORCH:
+                continue
             real[name] = counted[name] if name in counted else resolve(given, chosen)
         return real
 
-    def in_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar], name: str | None = None) -> Any:
-        """The real layer.
-
-        Args:
-            counted: The values of the hyperparameters that touch shape or cost.
-            chosen: The values of the decisions, by the names that they have inside of this layer.
-            name: Its name; by default its own.
-        """
-        import keras
-
-        real = self.keras_arguments(counted, chosen)
-        made = getattr(keras.layers, self.kind)(**real, name=name or self.name)
+    def make_keras(self, keras: Any, real: Mapping[str, Any]) -> Any:
+        """The real layer, by its arguments and its name."""
+        made = getattr(keras.layers, self.kind)(**real)
         if not self.trainable:
-            # Keras hands the argument on to what is inside only when it is set.
+            # Keras hands it on to the layers inside only when it is set.
             made.trainable = False
         return made
 
@@ -167,10 +233,18 @@ class Layer(Block):
 
     def __repr__(self) -> str:
         defaults = {each.name: each.default for each in fields(self)}
-        given = {name: value for name, value in self.arguments().items() if value is not defaults[name]}
+        given = {name: value for name, value in self.arguments().items() if not _same(value, defaults[name])}
+        if self.weight_bits is not None:
+            given["weight_bits"] = self.weight_bits
         if self.name is not None:
             given["name"] = self.name
         return f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether an argument is its default, also after it was pickled."""
+    plain = type(value) is type(default) and isinstance(value, (bool, int, float, str))
+    return value is default or (plain and value == default)
 
 
 def _frozen(value: Any) -> Any:

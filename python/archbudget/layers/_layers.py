@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 import numpy as np
 
-from archbudget._expressions import Decision, IntLike
+from archbudget._expressions import Decision, Expression, IntLike
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 IntsLike = Union[IntLike, "Sequence[IntLike]"]
 Text = Union[str, Decision]
 Flag = Union[bool, Decision]
 Any_ = Any
+Padding = Union[str, IntLike, "Sequence[IntLike | Sequence[IntLike]]"]
+"""A word of Keras, or integers as in PyTorch."""
 
 SIDES = 7
 """The most sides that a tensor has beside the batch."""
@@ -55,12 +57,87 @@ class Input(Layer):
         super().__post_init__()
 
 
+class _Padded(Layer):
+    """A window that slides over an image.
+
+    Its padding is a word of Keras; or, as in PyTorch, an integer for all axes or one for each; or, for convolutions
+    that are not transposed, a pair (before, after) for each axis.
+    """
+
+    padding: Padding
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost: padding as a word, or as integers in `explicit_padding`."""
+        given = super().normalized()
+        padding = self.padding
+        if isinstance(padding, Decision) and any(isinstance(value, str) for value in padding.values):
+            integers = [value for value in padding.values if not isinstance(value, str)]
+            if integers:
+                self._check_sides(integers)
+                given["padding"] = padding.replaced(lambda value: value if isinstance(value, str) else "valid")
+                given["explicit_padding"] = padding.replaced(lambda value: None if isinstance(value, str) else value)
+        elif not isinstance(padding, str):
+            given["padding"] = "valid"
+            given["explicit_padding"] = self._explicit(padding)
+        return given
+
+    def _explicit(self, padding: Any_) -> Any_:
+        """Integers as the engine takes them: one, or in a list as many as it has for all axes."""
+        if not isinstance(padding, (list, tuple)):
+            self._check_sides([padding])
+            return padding
+        axes, ends = self._ends()
+        if len(padding) != axes:
+            raise self._wrong_padding()
+        sides: list[Any_] = []
+        for side in padding:
+            pair = isinstance(side, (list, tuple)) and len(side) == ends == 2
+            sides += side if pair else [side] * ends
+        self._check_sides(sides)
+        return sides
+
+    def _ends(self) -> tuple[int, int]:
+        """The axes that the window slides along, and the integers that the engine takes for each of them."""
+        known = ENGINE_PARAMETERS[self.kind]
+        axes = known["strides"].arity or 1
+        return axes, (known["explicit_padding"].arity or 1) // axes
+
+    def _check_sides(self, sides: Sequence[object]) -> None:
+        """Refuses what is neither an integer from 0 on nor an expression."""
+        for side in sides:
+            for value in side.values if isinstance(side, Decision) else (side,):
+                if isinstance(value, Expression):
+                    continue
+                if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+                    raise self._wrong_padding()
+
+    def _wrong_padding(self) -> SpaceError:
+        axes, ends = self._ends()
+        words = ", ".join(repr(word) for word in ENGINE_PARAMETERS[self.kind]["padding"].words)
+        pairs = " or a pair (before, after)" if ends == 2 else ""
+        return SpaceError(
+            f"{self.kind}: padding must be one of {words}, an integer >= 0, or a tuple of {axes} with an integer{pairs}"
+            f" for each axis, not {self.padding!r}"
+        )
+
+    def beyond_keras(self, counted: Mapping[str, Any_]) -> str | None:
+        """Padding as integers, or another option that Keras has not."""
+        sides = counted["explicit_padding"]
+        if None in sides:
+            return super().beyond_keras(counted)
+        if len(set(sides)) == 1:
+            return f"padding={sides[0]}"
+        if self._ends()[1] == 2:
+            sides = list(zip(sides[::2], sides[1::2], strict=True))
+        return f"padding={tuple(sides)}"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class _Conv(Layer):
+class _Conv(_Padded):
     filters: IntLike
     kernel_size: IntsLike
     strides: IntsLike = 1
-    padding: Text = "valid"
+    padding: Padding = "valid"
     data_format: Text | None = None
     dilation_rate: IntsLike = 1
     groups: IntLike = 1
@@ -111,20 +188,32 @@ def check_numbers(layer: Layer, *names: str, most: float | None = None, optional
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv1D(_Conv):
-    """A convolution over sequences: `(k * channels / groups + bias) * filters` weights."""
+    """A convolution over sequences: `(k * channels / groups + bias) * filters` weights.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
+    strides and dilation may both be larger than 1.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv2D(_Conv):
-    """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights."""
+    """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
+    strides and dilation may both be larger than 1.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv3D(_Conv):
-    """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights."""
+    """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
+    strides and dilation may both be larger than 1.
+    """
 
 
-class _Transposed(Layer):
+class _Transposed(_Padded):
     """What the transposed convolutions have in common."""
 
     def normalized(self) -> dict[str, Any_]:
@@ -144,7 +233,7 @@ class _ConvTranspose(_Transposed):
     filters: IntLike
     kernel_size: IntsLike
     strides: IntsLike = 1
-    padding: Text = "valid"
+    padding: Padding = "valid"
     output_padding: IntsLike | None = None
     data_format: Text | None = None
     dilation_rate: IntsLike = 1
@@ -161,22 +250,37 @@ class _ConvTranspose(_Transposed):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv1DTranspose(_ConvTranspose):
-    """A transposed convolution over sequences: `(k * channels + bias) * filters` weights."""
+    """A transposed convolution over sequences: `(k * channels + bias) * filters` weights.
+
+    `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
+    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
+    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv2DTranspose(_ConvTranspose):
-    """A transposed convolution over images: `(k_h * k_w * channels + bias) * filters` weights."""
+    """A transposed convolution over images: `(k_h * k_w * channels + bias) * filters` weights.
+
+    `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
+    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
+    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv3DTranspose(_Transposed):
-    """A transposed convolution over volumes: `(k_d * k_h * k_w * channels + bias) * filters` weights."""
+    """A transposed convolution over volumes: `(k_d * k_h * k_w * channels + bias) * filters` weights.
+
+    `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
+    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
+    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them.
+    """
 
     filters: IntLike
     kernel_size: IntsLike
     strides: IntsLike = 1
-    padding: Text = "valid"
+    padding: Padding = "valid"
     data_format: Text | None = None
     output_padding: IntsLike | None = None
     dilation_rate: IntsLike = 1
@@ -192,10 +296,10 @@ class Conv3DTranspose(_Transposed):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _DepthwiseConv(Layer):
+class _DepthwiseConv(_Padded):
     kernel_size: IntsLike
     strides: IntsLike = 1
-    padding: Text = "valid"
+    padding: Padding = "valid"
     depth_multiplier: IntLike = 1
     data_format: Text | None = None
     dilation_rate: IntsLike = 1
@@ -216,20 +320,26 @@ class _DepthwiseConv(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConv1D(_DepthwiseConv):
-    """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights."""
+    """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConv2D(_DepthwiseConv):
-    """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights."""
+    """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _SeparableConv(Layer):
+class _SeparableConv(_Padded):
     filters: IntLike
     kernel_size: IntsLike
     strides: IntsLike = 1
-    padding: Text = "valid"
+    padding: Padding = "valid"
     data_format: Text | None = None
     dilation_rate: IntsLike = 1
     depth_multiplier: IntLike = 1
@@ -253,12 +363,18 @@ class _SeparableConv(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SeparableConv1D(_SeparableConv):
-    """A depthwise convolution and a pointwise one, with one bias at the end."""
+    """A depthwise convolution and a pointwise one, with one bias at the end.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SeparableConv2D(_SeparableConv):
-    """A depthwise convolution and a pointwise one, with one bias at the end."""
+    """A depthwise convolution and a pointwise one, with one bias at the end.
+
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -371,11 +487,28 @@ class Embedding(Layer):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _Pooling(Layer):
+class _Pooling(_Padded):
     pool_size: IntsLike
     strides: IntsLike | None = None
-    padding: Text = "valid"
+    padding: Padding = "valid"
     data_format: Text | None = None
+    ceil_mode: Flag = field(default=False, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"ceil_mode": False}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _AveragePooling(_Pooling):
+    count_include_pad: Flag = field(default=True, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"ceil_mode": False, "count_include_pad": True}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = self.count_include_pad
+        for value in given.values if isinstance(given, Decision) else (given,):
+            if not isinstance(value, bool):
+                raise SpaceError(f"{self.kind}: count_include_pad must be True or False, not {value!r}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -385,32 +518,59 @@ class _MaxPooling(_Pooling):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling1D(_MaxPooling):
-    """The largest value of each window."""
+    """The largest value of each window.
+
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling2D(_MaxPooling):
-    """The largest value of each window."""
+    """The largest value of each window.
+
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling3D(_MaxPooling):
-    """The largest value of each window."""
+    """The largest value of each window.
+
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AveragePooling1D(_Pooling):
-    """The mean of each window."""
+class AveragePooling1D(_AveragePooling):
+    """The mean of each window.
+
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    `count_include_pad` touches neither shape nor cost, and counts only where `padding` is integers.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AveragePooling2D(_Pooling):
-    """The mean of each window."""
+class AveragePooling2D(_AveragePooling):
+    """The mean of each window.
+
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    `count_include_pad` touches neither shape nor cost, and counts only where `padding` is integers.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AveragePooling3D(_Pooling):
-    """The mean of each window."""
+class AveragePooling3D(_AveragePooling):
+    """The mean of each window.
+
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    `count_include_pad` touches neither shape nor cost, and counts only where `padding` is integers.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -693,7 +853,10 @@ class Softmax(_Axes):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BatchNormalization(Layer):
-    """Gamma and beta, which are trained, and a moving mean and variance, which are not: 4 weights a channel."""
+    """Gamma and beta, which are trained, and a moving mean and variance, which are not: 4 weights a channel.
+
+    `track_running_stats=False` is PyTorch's: there is no moving mean and variance; those of the batch are always taken.
+    """
 
     axis: int = -1
     momentum: Any_ = 0.99
@@ -712,6 +875,9 @@ class BatchNormalization(Layer):
     renorm_clipping: Any_ = None
     renorm_momentum: Any_ = 0.99
     synchronized: bool = False
+    track_running_stats: Flag = field(default=True, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"track_running_stats": True}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,18 +1,24 @@
 """The layers of Keras 3 that walk along a sequence.
 
 What they cost is counted for the number of steps in the shape of their input, whatever is masked.
+
+`SimpleRNN`, `LSTM` and `GRU` have options of PyTorch, too. With them they are `torch.nn.RNN`, `LSTM` and `GRU` with
+`batch_first=True`: `units` is `hidden_size`, and with `return_sequences` the output is the output of the last layer,
+`(steps, directions * units)`; without it, the last step of that, `output[:, -1]`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
 from archbudget.layers._layers import lower_padding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archbudget._expressions import IntLike
     from archbudget.layers._layers import Flag, IntsLike, Text
 
@@ -33,7 +39,17 @@ class _Recurrent(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SimpleRNN(_Recurrent):
-    """A dense layer at each step, on the step and the output before it: `(features + units + bias) * units` weights."""
+    """A dense layer at each step, on the step and the output before it: `(features + units + bias) * units` weights.
+
+    Args:
+        num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
+            `return_sequences` the output is the last one of the last layer. Dropout between them touches nothing.
+        bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
+            both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
+            all that the backward direction has seen by then.
+        two_biases: Whether there are two bias vectors where Keras has one: `bias_ih` and `bias_hh` of PyTorch, whose
+            `bias=True` is `use_bias=True, two_biases=True`.
+    """
 
     units: IntLike
     activation: Any = "tanh"
@@ -56,11 +72,28 @@ class SimpleRNN(_Recurrent):
     stateful: bool = False
     unroll: bool = False
     seed: int | None = None
+    num_layers: IntLike = field(default=1, kw_only=True)
+    bidirectional: Flag = field(default=False, kw_only=True)
+    two_biases: Flag = field(default=False, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"num_layers": 1, "bidirectional": False, "two_biases": False}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LSTM(_Recurrent):
-    """A long short-term memory: `(features + units + bias) * 4 * units` weights."""
+    """A long short-term memory: `(features + units + bias) * 4 * units` weights.
+
+    Args:
+        num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
+            `return_sequences` the output is the last one of the last layer. Dropout between them touches nothing.
+        bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
+            both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
+            all that the backward direction has seen by then.
+        two_biases: Whether there are two bias vectors where Keras has one: `bias_ih` and `bias_hh` of PyTorch, whose
+            `bias=True` is `use_bias=True, two_biases=True`.
+        proj_size: PyTorch's: outputs and states are projected to this size by `units * proj_size` weights more in each
+            layer and direction; less than `units`, and 0 for no projection.
+    """
 
     units: IntLike
     activation: Any = "tanh"
@@ -86,11 +119,31 @@ class LSTM(_Recurrent):
     stateful: bool = False
     unroll: bool = False
     use_cudnn: Any = "auto"
+    num_layers: IntLike = field(default=1, kw_only=True)
+    bidirectional: Flag = field(default=False, kw_only=True)
+    two_biases: Flag = field(default=False, kw_only=True)
+    proj_size: IntLike = field(default=0, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {
+        "num_layers": 1,
+        "bidirectional": False,
+        "two_biases": False,
+        "proj_size": 0,
+    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GRU(_Recurrent):
-    """A gated recurrent unit: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`."""
+    """A gated recurrent unit: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`.
+
+    Args:
+        num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
+            `return_sequences` the output is the last one of the last layer. Dropout between them touches nothing.
+        bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
+            both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
+            all that the backward direction has seen by then.
+        reset_after: Keras' own default, with which the layer is PyTorch's: two bias vectors, as PyTorch's `bias=True`.
+    """
 
     units: IntLike
     activation: Any = "tanh"
@@ -116,6 +169,10 @@ class GRU(_Recurrent):
     unroll: bool = False
     reset_after: Flag = True
     use_cudnn: Any = "auto"
+    num_layers: IntLike = field(default=1, kw_only=True)
+    bidirectional: Flag = field(default=False, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"num_layers": 1, "bidirectional": False}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,18 +1,26 @@
-"""Layers put together: in a row, one of several, several times, around a skip connection."""
+"""Layers put together: in a row, one of several, several times, around a skip connection, on chosen inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations, product
+from math import comb, prod
 from typing import TYPE_CHECKING, Any, Union
 
-from archbudget._expressions import Choice, Decision, Unbound, as_condition
+import numpy as np
+
+from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Unbound, as_condition
+from archbudget._program import Repetition
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer
 from archbudget.layers._layers import Add
 
 if TYPE_CHECKING:
-    from archbudget._expressions import Expression, Scope
+    import numpy.typing as npt
+
+    from archbudget._expressions import IntLike, Scalar, Scope
     from archbudget._program import Guard, Writer
+    from archbudget.layers._base import Tensor, TensorLike
 
 BlockLike = Union[Block, Sequence["BlockLike"]]
 """A block, or blocks in a row."""
@@ -43,8 +51,13 @@ class Sequential(Block):
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the blocks one after the other."""
-        for block in self.blocks:
+        named: dict[str, int] = {}
+        for position, block in enumerate(self.blocks):
+            if isinstance(block, InputChoice):
+                inputs = block.among(named, inputs if position == 0 else None)
             inputs = (block.write(writer, inputs, guard),)
+            if isinstance(block, Layer) and block.name is not None:
+                named[block.name] = inputs[0]
         if len(inputs) != 1:
             raise SpaceError(f"a row of no layers hands on one tensor, but {len(inputs)} were given")
         return inputs[0]
@@ -70,7 +83,7 @@ class Residual(Block):
         """Writes the body, the shortcut and their sum."""
         body = self.body.write(writer, inputs, guard)
         shortcut = self.shortcut.write(writer, inputs, guard)
-        return writer.apply(self.add, (shortcut, body), guard, always_new=True)
+        return writer.apply(self.add, (shortcut, body), guard)
 
     def __repr__(self) -> str:
         return f"Residual({self.body!r})"
@@ -105,16 +118,21 @@ class OneOf(Block):
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each block that may be taken behind a guard, and a tensor where they meet."""
-        values = writer.values(self.decision)
-        meeting = writer.tensor()
-        writer.read(self.decision, guard)
-        for index, value in enumerate(values):
-            own = [*guard, writer.atom(self.decision, [other == index for other in range(len(values))])]
-            writer.alias(self.blocks[value].write(writer, inputs, own), meeting, own)
-        return meeting
+        return _branch(writer, self.decision, guard, lambda value, own: self.blocks[value].write(writer, inputs, own))
 
     def __repr__(self) -> str:
         return f"OneOf({self.decision.name!r}, {list(self.blocks)!r})"
+
+
+def _branch(writer: Writer, decision: Decision, guard: Guard, write: Callable[[Scalar, Guard], int], /) -> int:
+    """Writes something behind a guard for each value of a decision, and a tensor where they meet."""
+    values = writer.values(decision)
+    meeting = writer.tensor()
+    writer.read(decision, guard)
+    for index, value in enumerate(values):
+        own = [*guard, writer.atom(decision, [other == index for other in range(len(values))])]
+        writer.alias(write(value, own), meeting, own)
+    return meeting
 
 
 def _label(block: object, position: int) -> str:
@@ -124,67 +142,273 @@ def _label(block: object, position: int) -> str:
     return f"{position}_{kind}"
 
 
-class Repeat(Block):
-    """A block several times in a row, as often as a decision says.
+class InputChoice(Block):
+    """One of several tensors, or some of them merged, by a decision: a node that picks what it reads.
 
-    Each repetition takes its own decisions: one named `width` becomes `width_1`, `width_2`, ... Decisions in `shared`
-    keep their name, and so are the same everywhere. Layers are new in each repetition.
+    It only chooses what is read: the layers that make a tensor which nobody chooses are still there, and counted. (A
+    Keras model has no place for them: `to_keras` leaves out what leads to no output.)
+
+    A choice of one tensor has the values 0, 1, ..., its position among the tensors. Any other choice has labels such as
+    `"0+2"`, first those of the fewest tensors, those of equally many in the order of their positions:
+    `"0"`, `"1"`, `"2"`, `"0+1"`, `"0+2"`, `"1+2"`, `"0+1+2"`.
 
     Args:
-        times: How often: an integer, or a decision over integers of at least 0.
-        block: The block; or a function from the number of the repetition, counted from 1, to a block, whose decisions
-            are taken as they are.
-        shared: Decisions, or names of decisions, that all repetitions share.
+        name: The name of the decision, or the decision itself, over exactly these values.
+        n_chosen: How many tensors are read: a number, or the least and the most, or `None` for any but none.
+        merge: The layer, or block, that makes one tensor of several; by default `Add`. A tensor that is chosen alone is
+            handed on as it is, so what is to come in any case stands behind the choice.
+        inputs: In a list of layers, the names of the layers before it in the same list whose tensors it chooses among.
+            Without them it is called on a list of tensors.
+
+    Raises:
+        SpaceError: If `n_chosen` or `inputs` is none of these; and when a space is made, if there are fewer tensors, or
+            a given decision has other values.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> image = layers.Input((32, 32, 3))
+        >>> narrow = layers.Conv2D(8, 1, padding="same")(image)
+        >>> wide = layers.Conv2D(8, 5, padding="same")(narrow)
+        >>> source = ab.Int("source", 0, 1)
+        >>> x = layers.InputChoice(source)([narrow, wide])
+        >>> x = layers.Conv2D(16, 3, strides=(source < 1) + 1)(x)
+        >>> joint = layers.InputChoice("last", n_chosen=None, merge=layers.Concatenate())([narrow, wide])
+        >>> space = ab.Space(inputs=image, outputs=[x, joint])
+        >>> space.decisions["last"]
+        Choice('last', ['0', '1', '0+1'])
+        >>> space.size
+        6
     """
 
     def __init__(
         self,
-        times: int | Decision,
+        name: str | Decision,
+        n_chosen: int | Sequence[int] | None = 1,
+        merge: BlockLike | None = None,
+        *,
+        inputs: Sequence[str] | None = None,
+    ) -> None:
+        self.given = name
+        self.name = name.name if isinstance(name, Decision) else Choice(name, [0]).name
+        ends = (n_chosen, n_chosen) if isinstance(n_chosen, int) else (1, None) if n_chosen is None else n_chosen
+        if not _is_range(ends):
+            raise SpaceError(
+                f"InputChoice '{self.name}': n_chosen must be a number from 1 on, the least and the most, or None, not "
+                f"{n_chosen!r}"
+            )
+        self.least: int = ends[0]
+        self.most: int | None = ends[1]
+        self.alone = n_chosen == 1
+        self.merge = None if merge is None else as_block(merge)
+        if inputs is not None and (
+            not isinstance(inputs, (list, tuple)) or not inputs or not all(isinstance(each, str) for each in inputs)
+        ):
+            raise SpaceError(f"InputChoice '{self.name}': inputs must be names of layers, not {inputs!r}")
+        self.inputs = None if inputs is None else tuple(inputs)
+
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+        """The tensor that is chosen among these, in a graph that is being described."""
+        if self.inputs is not None or not isinstance(inputs, (list, tuple)):
+            given = "a tensor by itself" if self.inputs is None else "tensors beside the names of its inputs"
+            raise SpaceError(f"InputChoice '{self.name}' takes a list of at least one tensor, not {given}")
+        return super().__call__(inputs)
+
+    def among(self, named: Mapping[str, int], flowing: Sequence[int] | None) -> Sequence[int]:
+        """The tensors to choose among in a row of layers.
+
+        Args:
+            named: The tensors of the layers before it, by name.
+            flowing: The tensors that flow into the row, if it stands first.
+
+        Raises:
+            SpaceError: If it names what is no layer before it, or names nothing and does not stand first.
+        """
+        if self.inputs is None:
+            if flowing is None:
+                raise SpaceError(
+                    f"InputChoice '{self.name}' stands in a list and needs inputs: names of layers before it"
+                )
+            return flowing
+        for name in self.inputs:
+            if name not in named:
+                raise SpaceError(
+                    f"InputChoice '{self.name}': no layer before it in its list is named {name!r}; there are "
+                    f"{', '.join(named) or 'none'}"
+                )
+        return [named[name] for name in self.inputs]
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes what merges each choice behind a guard, and a tensor where they meet."""
+        choices = self._choices(len(inputs))
+        if not isinstance(self.given, Decision):
+            decision: Decision = Int(self.given, 0, len(inputs) - 1) if self.alone else Choice(self.given, choices)
+        else:
+            decision = self.given
+            if self.alone:
+                decision.require_integers("it says which tensor is read")
+            if set(decision.values) != set(choices):
+                raise SpaceError(
+                    f"InputChoice among {len(inputs)} tensors needs the values {list(choices)!r}; decision "
+                    f"'{self.name}' has {list(decision.values)!r}"
+                )
+        merge = Add() if self.merge is None else self.merge
+
+        def write(value: Scalar, own: Guard) -> int:
+            chosen = [inputs[position] for position in choices[value]]
+            return chosen[0] if len(chosen) == 1 else merge.write(writer, chosen, own)
+
+        return _branch(writer, decision, guard, write)
+
+    def _choices(self, count: int) -> dict[Scalar, tuple[int, ...]]:
+        """The positions that each value of the decision stands for."""
+        most = count if self.most is None else self.most
+        if most > count:
+            raise SpaceError(f"InputChoice '{self.name}' chooses {most} tensors among {count}")
+        sizes = range(self.least, most + 1)
+        number = sum(comb(count, size) for size in sizes)
+        if number > MOST_VALUES:
+            raise SpaceError(f"decision '{self.name}' has {number:,} values; at most {MOST_VALUES:,} are supported")
+        chosen = [each for size in sizes for each in combinations(range(count), size)]
+        return {each[0] if self.alone else "+".join(map(str, each)): each for each in chosen}
+
+    def __repr__(self) -> str:
+        return f"InputChoice({self.name!r})"
+
+
+def _is_range(ends: object) -> bool:
+    """Whether it is two numbers from 1 on, the second not below the first; it may be open."""
+    if not isinstance(ends, (list, tuple)) or len(ends) != 2:
+        return False
+    least, most = ends
+    if not all(isinstance(end, int) and not isinstance(end, bool) for end in (least, least if most is None else most)):
+        return False
+    return least >= 1 and (most is None or least <= most)
+
+
+class Repeat(Block):
+    """A block several times in a row, as often as a decision says.
+
+    Each repetition takes its own decisions: one named `width` becomes `width_1`, `width_2`, ... Layers are new in each
+    repetition, even if a function gives the same objects, or another `Repeat` has them too. What is in `shared` is the
+    same everywhere: decisions keep their name, layers their weights.
+
+    Args:
+        times: How often: an integer, a decision over integers, or an expression over decisions, such as
+            `depth.map(...)` or `base * multiplier`; never below 0.
+        block: The block; or a function from the number of the repetition, counted from 1, to a block, whose decisions
+            are taken as they are.
+        shared: Decisions, names of decisions, or layers, that all repetitions share. A shared layer has one name, one
+            set of weights, and shares the decisions that it reads.
+
+    Raises:
+        SpaceError: If `times` is none of these, or below 0 for some values of its decisions.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> depth = ab.Choice("depth", [1.0, 1.4, 2.2])
+        >>> again = layers.Dense(8, name="again")
+        >>> space = ab.Space([
+        ...     layers.Input((8,)),
+        ...     layers.Repeat(depth.map(lambda value: round(2 * value)), layers.Dense(8)),
+        ...     layers.Repeat(3, [again, layers.BatchNormalization()], shared=[again]),
+        ... ])
+        >>> space.evaluate({"depth": [1.0, 1.4, 2.2]})["params"].tolist()
+        [312, 384, 456]
+        >>> space.layer_names[-4:]
+        ('again', 'batch_normalization', 'batch_normalization_1', 'batch_normalization_2')
+    """
+
+    def __init__(
+        self,
+        times: IntLike,
         block: BlockLike | Callable[[int], BlockLike],
         *,
-        shared: Sequence[Decision | str] = (),
+        shared: Sequence[Decision | str | Layer] = (),
     ) -> None:
         if isinstance(times, Decision):
             times.require_integers("it says how often a block is repeated")
-        elif isinstance(times, bool) or not isinstance(times, int):
-            raise SpaceError(f"Repeat: times must be an integer or a decision, not {times!r}")
+        elif not isinstance(times, Expression) and (isinstance(times, bool) or not isinstance(times, int)):
+            raise SpaceError(f"Repeat: times must be an integer, a decision or an expression over them, not {times!r}")
         self.times = times
-        least = min(_counts(times, Unbound()))
+        least = int(_counts(times, Unbound()).min())
         if least < 0:
             raise SpaceError(f"Repeat: a block cannot be repeated {least} times")
         self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)
-        self.shared = frozenset(each.name if isinstance(each, Decision) else each for each in shared)
+        names = [each.name if isinstance(each, Decision) else each for each in shared]
+        read = [decision.name for each in shared if isinstance(each, Layer) for decision in each.all_decisions()]
+        self.shared = frozenset([*names, *read])
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes each repetition behind a guard, and a tensor behind each that may be left out."""
+        """Writes each repetition behind guards, and a tensor behind each that may be left out."""
         if len(inputs) != 1:
             raise SpaceError(f"Repeat hands one tensor on from block to block, but {len(inputs)} were given")
         (tensor,) = inputs
-        if isinstance(self.times, Decision):
-            writer.read(self.times, guard)
+        decisions = _decisions(self.times)
+        for decision in decisions:
+            writer.read(decision, guard)
         counts = _counts(self.times, writer)
-        for number in range(1, max(counts) + 1):
+
+        def guards(holds: npt.NDArray[np.bool_]) -> list[Guard]:
+            """The guard once for each way in which a condition on the decisions may hold."""
+            return [
+                [*guard, *(writer.atom(*each) for each in zip(decisions, masks, strict=True) if not all(each[1]))]
+                for masks in _boxes(holds)
+            ]
+
+        for number in range(1, int(counts.max()) + 1):
+            taken, skipped = guards(counts >= number), guards(counts < number)
             if isinstance(self.block, Block):
                 block, suffix = self.block, f"_{number}"
             else:
                 block, suffix = as_block(self.block(number)), ""
-            with writer.repetition(suffix, self.shared):
-                if number <= min(counts):
-                    tensor = block.write(writer, (tensor,), guard)
-                    continue
-                if not isinstance(self.times, Decision):
-                    raise AssertionError("a fixed number of repetitions is the least and the most")
-                taken = [count >= number for count in counts]
-                own = [*guard, writer.outer_atom(self.times, taken)]
-                meeting = writer.tensor()
-                writer.alias(block.write(writer, (tensor,), own), meeting, own)
-                skipped = [*guard, writer.outer_atom(self.times, [not flag for flag in taken])]
-                writer.alias(tensor, meeting, skipped)
-                tensor = meeting
+            with writer.repetition(Repetition(self, number, suffix, self.shared)):
+                made = [(block.write(writer, (tensor,), own), own) for own in taken]
+            if not skipped and len(made) == 1:
+                tensor = made[0][0]
+                continue
+            meeting = writer.tensor()
+            for source, own in [*made, *((tensor, own) for own in skipped)]:
+                writer.alias(source, meeting, own)
+            tensor = meeting
         return tensor
 
     def __repr__(self) -> str:
         return f"Repeat({self.times!r}, {self.block!r})"
+
+
+def _decisions(times: IntLike) -> list[Decision]:
+    """The decisions that a number of repetitions reads, each once."""
+    return list({each.name: each for each in times.decisions()}.values()) if isinstance(times, Expression) else []
+
+
+def _counts(times: IntLike, scope: Scope) -> npt.NDArray[np.int64]:
+    """How often a block may be repeated: an axis for each decision that it depends on."""
+    if not isinstance(times, Expression):
+        return np.array(times)
+    domains = {decision.name: scope.values(decision) for decision in _decisions(times)}
+    size = prod(map(len, domains.values()))
+    if size > MOST_VALUES:
+        raise SpaceError(
+            f"Repeat: {times!r} has {size:,} combinations of values; at most {MOST_VALUES:,} are supported"
+        )
+    counts = [times.at(dict(zip(domains, values, strict=True))) for values in product(*domains.values())]
+    return np.array(counts).reshape([len(values) for values in domains.values()])
+
+
+def _boxes(holds: npt.NDArray[np.bool_]) -> list[list[list[bool]]]:
+    """Conjunctions of a mask for each axis, of which exactly one holds where the condition does, and none elsewhere."""
+    if holds.ndim == 0:
+        return [[]] if holds else []
+    alike: dict[bytes, list[int]] = {}
+    for index, rest in enumerate(holds):
+        alike.setdefault(rest.tobytes(), []).append(index)
+    return [
+        [[index in indices for index in range(len(holds))], *masks]
+        for indices in alike.values()
+        for masks in _boxes(holds[indices[0]])
+    ]
 
 
 class Require(Block):
@@ -213,9 +437,3 @@ class Require(Block):
 
     def __repr__(self) -> str:
         return f"Require({self.condition!r})"
-
-
-def _counts(times: int | Decision, scope: Scope) -> tuple[int, ...]:
-    """How often a block may be repeated."""
-    values = scope.values(times) if isinstance(times, Decision) else (times,)
-    return tuple(count for count in values if isinstance(count, int))

@@ -28,6 +28,9 @@ class _Wrapper(Layer):
     def __post_init__(self) -> None:
         for name in self.LAYERS:
             self._check_layers(name, getattr(self, name))
+        for layer in self.inside():
+            if layer.weight_bits is not None:
+                raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
         super().__post_init__()
 
     def _check_layers(self, name: str, given: object) -> None:
@@ -56,6 +59,27 @@ class _Wrapper(Layer):
         for layer in self.inside():
             yield from layer.all_decisions()
 
+    def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The arguments that touch neither shape nor cost, by value; those of a layer inside as a dict of its own."""
+        others = super().other_arguments(chosen)
+        for name in self.LAYERS:
+            others.pop(name, None)
+            if found := _other(getattr(self, name), chosen):
+                others[name] = found
+        return others
+
+    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost; of a layer inside in a dict of its own, with its `type`."""
+        del values
+        return {name: _recorded(value) for name, value in counted.items()}
+
+    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+        """The first option with a value that Keras has not, of the layers inside."""
+        for name in self.LAYERS:
+            if (found := _beyond(getattr(self, name), counted.get(name))) is not None:
+                return found
+        return None
+
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The arguments of the real layer: real layers inside."""
         real = {name: _real(getattr(self, name), counted.get(name), chosen) for name in self.LAYERS}
@@ -73,7 +97,35 @@ def _real(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> Any:
     """The real layers of Keras."""
     if isinstance(given, (list, tuple)):
         return [_real(*each, chosen) for each in zip(given, counted, strict=True)]
-    return None if given is None else given.in_keras(counted, chosen)
+    if given is None:
+        return None
+    import keras
+
+    name = {} if given.name is None else {"name": given.name}
+    return given.make_keras(keras, {**given.keras_arguments(counted, chosen), **name})
+
+
+def _other(given: Any, chosen: Mapping[str, Scalar]) -> Any:
+    """The arguments of layers inside that touch neither shape nor cost; nothing where there are none."""
+    if isinstance(given, (list, tuple)):
+        found = tuple(_other(each, chosen) for each in given)
+        return found if any(found) else ()
+    return {} if given is None else given.other_arguments(chosen)
+
+
+def _recorded(value: Any) -> Any:
+    """A value as the engine says it, lists as tuples."""
+    if isinstance(value, dict):
+        return {name: _recorded(each) for name, each in value.items()}
+    return tuple(_recorded(each) for each in value) if isinstance(value, list) else value
+
+
+def _beyond(given: Any, counted: Any) -> str | None:
+    """The first option of layers inside with a value that Keras has not."""
+    if given is None:
+        return None
+    pairs = zip(given, counted, strict=True) if isinstance(given, (list, tuple)) else [(given, counted)]
+    return next((found for layer, own in pairs if (found := layer.beyond_keras(own)) is not None), None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -283,6 +335,11 @@ class RNN(_Wrapper, _Recurrent):
         if isinstance(given["cell"], list):
             given["cell"] = ("StackedRNNCells", {"cells": given["cell"]}, True)
         return given
+
+    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+        """None: cells have no option of PyTorch."""
+        del counted
+        return None
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The arguments of the real layer: a list of cells as it was given."""

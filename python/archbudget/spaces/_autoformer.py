@@ -53,8 +53,9 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
             layers.ReLU(max_value=0),
         ]
     )(image)
+    token = _weights(1, dim)(zero)
     embedded = layers.Sequential([layers.Conv2D(dim, 16, strides=16), layers.Reshape((patches, dim))])(image)
-    tokens = layers.Concatenate(axis=1)([_weights(1, dim)(zero), embedded])
+    tokens = layers.Concatenate(axis=1)([token, embedded])
     blocks = layers.Sequential(
         [
             layers.Repeat(Int("depth", *depths), lambda number: _block(number, dim, heads)),

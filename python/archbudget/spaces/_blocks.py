@@ -34,7 +34,7 @@ class Cell(Block):
         nodes = list(inputs)
         for edges in self.edges[1:]:
             brought = [block.write(writer, (nodes[source],), guard) for source, block in edges]
-            nodes.append(brought[0] if len(brought) == 1 else writer.apply(Add(), brought, guard, always_new=True))
+            nodes.append(brought[0] if len(brought) == 1 else writer.apply(Add(), brought, guard))
         return nodes[-1]
 
 
@@ -51,7 +51,7 @@ class Gated(Block):
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the gate and the product."""
         factors = self.gate.write(writer, inputs, guard)
-        return writer.apply(Multiply(), (*inputs, factors), guard, always_new=True)
+        return writer.apply(Multiply(), (*inputs, factors), guard)
 
 
 class Beside(Block):
@@ -67,4 +67,4 @@ class Beside(Block):
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the body and the concatenation."""
         body = self.body.write(writer, inputs, guard)
-        return writer.apply(Concatenate(), (*inputs, body), guard, always_new=True)
+        return writer.apply(Concatenate(), (*inputs, body), guard)

@@ -1,0 +1,126 @@
+"""Real PyTorch modules: one file a family of layers, one builder a layer.
+
+A builder takes a [`Given`][archbudget._torch._given.Given], which is one layer of a network with every decision taken,
+and returns its module. The module takes and returns tensors in the layout of the space: the batch, then the shape that
+archbudget counts. Inside it are modules of `torch.nn` as PyTorch users know them, channels first, between views that
+move the channels where the space has them last.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+try:
+    import torch
+except ImportError as error:
+    raise ImportError(f"to_torch needs PyTorch: pip install archbudget[torch] ({error})") from error
+
+from archbudget._torch import (
+    _activation,
+    _attention,
+    _convolution,
+    _dense,
+    _masks,
+    _merging,
+    _normalization,
+    _pooling,
+    _recurrent,
+    _regularization,
+    _reshaping,
+)
+from archbudget._torch._given import Blank, Given, Weights
+from archbudget._torch._network import Call, Network
+from archbudget.layers._base import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container
+
+    from archbudget._architecture import Architecture
+
+BUILDERS: dict[str, Callable[[Given], Any]] = {
+    **_activation.BUILDERS,
+    **_attention.BUILDERS,
+    **_convolution.BUILDERS,
+    **_dense.BUILDERS,
+    **_masks.BUILDERS,
+    **_merging.BUILDERS,
+    **_normalization.BUILDERS,
+    **_pooling.BUILDERS,
+    **_recurrent.BUILDERS,
+    **_regularization.BUILDERS,
+    **_reshaping.BUILDERS,
+}
+"""For each layer but `Input` what makes its module."""
+
+
+def build(arch: Architecture, weights: Weights | None = None) -> Network:
+    """The module of a network; each layer is applied as the engine applied it.
+
+    Args:
+        arch: The network.
+        weights: Where the weights come from; drawn as the initializers of the layers say by default.
+    """
+    weights = weights or Weights()
+    aliases = {target: source for source, target in arch._trace.aliases}
+
+    def find(tensor: int) -> int:
+        while tensor in aliases:
+            tensor = aliases[tensor]
+        return tensor
+
+    inputs: list[int] = []
+    applied: list[_masks.Applied] = []
+    names: dict[int, str] = {}
+    given: dict[str, Given] = {}
+    for trace in arch._trace.layers:
+        if arch.space._uses[trace.layer].layer.kind == "Input":
+            inputs.append(trace.output)
+            continue
+        if trace.layer not in names:
+            use = arch.space._uses[trace.layer]
+            name = names[trace.layer] = _attribute(use.name, given)
+            told = resolve(use.layer.arguments(), arch.chosen_in(trace.layer))
+            counted = {key: tuple(value) if isinstance(value, list) else value for key, value in trace.args.items()}
+            given[name] = Given(use.name, use.layer.kind, told, counted, weights)
+        name = names[trace.layer]
+        given[name].uses.append((tuple(map(tuple, trace.input_shapes)), tuple(trace.output_shape)))
+        applied.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
+    outputs = [find(tensor) for tensor in arch.space._outputs]
+    for each in given.values():
+        each.refuse_what_touches_the_loss()
+    applied, masks = _masks.follow(applied, given, lambda name: _attribute(name, given))
+    with torch.no_grad(), torch.device("meta"):
+        # What cannot be built is refused before anything takes memory or time.
+        for each in given.values():
+            BUILDERS[each.kind](replace(each, weights=Blank()))
+    with torch.no_grad():
+        modules = {name: BUILDERS[each.kind](each) for name, each in given.items()}
+    for name, each in given.items():
+        if not each["trainable"]:
+            modules[name].requires_grad_(False)
+    return Network({**modules, **masks}, inputs, _released(applied, outputs), outputs)
+
+
+def _attribute(name: str, taken: Container[str]) -> str:
+    """A name for the module of a layer: that of the layer, as far as it can be an attribute of a module."""
+    valid = re.sub(r"\W", "_", name)
+    if valid[0].isdigit() or keyword.iskeyword(valid) or valid in Network.RESERVED:
+        valid = f"_{valid}" if valid[0].isdigit() else f"{valid}_"
+    number, free = 1, valid
+    while free in taken:
+        number += 1
+        free = f"{valid}_{number}"
+    return free
+
+
+def _released(applied: list[_masks.Applied], outputs: list[int]) -> list[Call]:
+    """The calls, each with the tensors that nothing needs after it."""
+    needed = set(outputs)
+    released: list[Call] = []
+    for name, sources, output in reversed(applied):
+        released.append(Call(name, sources, output, tuple({*sources, output} - needed)))
+        needed |= set(sources)
+    return released[::-1]

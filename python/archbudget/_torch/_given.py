@@ -1,0 +1,228 @@
+"""One layer with every decision taken, and where its weights come from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Shape = tuple[int, ...]
+
+
+class Weights:
+    """The first values of weights: drawn by the initializers of the layers."""
+
+    def value(
+        self, layer: Given, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None
+    ) -> torch.Tensor:
+        """The values of a weight in Keras' shape, by Keras' names of the layer and the weight."""
+        return drawn(layer, name, shape, initializer, fans)
+
+
+class Blank(Weights):
+    """No values, for a look at what can be built."""
+
+    def value(self, layer: Given, name: str, shape: Shape, initializer: Any, _: tuple[int, int] | None) -> torch.Tensor:
+        """A tensor of the shape, if the initializer is known."""
+        _known(layer, name, initializer)
+        return torch.empty(shape)
+
+
+def drawn(layer: Given, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None = None) -> torch.Tensor:
+    """Values drawn by an initializer: one of Keras' by name, or a function of a shape and a dtype, as Keras' are."""
+    draw = _known(layer, name, initializer)
+    if isinstance(initializer, str):
+        values: torch.Tensor = draw(shape, fans or _fans(shape))
+        return values
+    values = draw(shape, dtype="float32")
+    return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.array(values))
+
+
+def _known(layer: Given, name: str, initializer: Any) -> Callable[..., Any]:
+    """The function of an initializer."""
+    draw = _INITIALIZERS.get(_snake(initializer)) if isinstance(initializer, str) else initializer
+    if callable(draw):
+        return draw
+    raise SpaceError(
+        f"layer '{layer.name}' ({layer.kind}): the initializer of {name} must be one of "
+        f"{', '.join(_INITIALIZERS)}, or a function of a shape and a dtype, not {initializer!r}"
+    )
+
+
+@dataclass(eq=False)
+class Given:
+    """One layer of a network, as a builder takes it."""
+
+    name: str
+    """The name of the layer in the space."""
+    kind: str
+    """The name of the layer in `keras.layers`."""
+    told: Mapping[str, Any]
+    """Every argument as it was given, decisions replaced by their values."""
+    counted: Mapping[str, Any]
+    """The hyperparameters that touch shape or cost, in the form that the engine takes."""
+    weights: Weights
+    """Where its weights come from."""
+    masked: bool = False
+    """Whether it reads a mask."""
+    uses: list[tuple[tuple[Shape, ...], Shape]] = field(default_factory=list)
+    """The shapes of its inputs and of its output, the batch not counted, for each time it is used."""
+
+    def __getitem__(self, argument: str) -> Any:
+        return self.counted[argument] if argument in self.counted else self.told[argument]
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        """The shapes of the inputs that its weights are made for."""
+        return self.uses[0][0]
+
+    @property
+    def output(self) -> Shape:
+        """The shape of the output."""
+        return self.uses[0][1]
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether the channels are behind the positions."""
+        return bool(self["data_format"] == "channels_last")
+
+    @property
+    def channels(self) -> int:
+        """How many channels the input has, or how many features."""
+        first = "data_format" in self.counted and not self.channels_last
+        return self.inputs[0][0 if first else -1]
+
+    def refusal(self, argument: str, why: str) -> SpaceError:
+        """That an argument has no equivalent in PyTorch."""
+        return SpaceError(
+            f"layer '{self.name}' ({self.kind}): {argument}={self.told[argument]!r} has no equivalent in PyTorch: {why}"
+        )
+
+    def refuse_what_touches_the_loss(self) -> None:
+        """Raises an error for what Keras adds to the loss, or does after each step of training."""
+        for argument, value in self.told.items():
+            if value is None:
+                continue
+            if argument.endswith("_regularizer"):
+                raise self.refusal(argument, "a module adds nothing to the loss; use weight_decay of the optimizer")
+            if argument.endswith("_constraint"):
+                raise self.refusal(argument, "no optimizer constrains weights")
+
+    def value(self, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None = None) -> torch.Tensor:
+        """The first value of a weight, in Keras' shape.
+
+        Args:
+            name: What Keras calls the weight.
+            shape: Its shape in Keras.
+            initializer: The name of an initializer, a function of a shape, or the argument of the layer that has it.
+            fans: How many values go into one and come from one, where the shape does not tell it.
+        """
+        if isinstance(initializer, str) and initializer in self.told:
+            initializer = self.told[initializer]
+        return self.weights.value(self, name, shape, initializer, fans)
+
+    def fill(
+        self,
+        parameter: torch.Tensor,
+        name: str,
+        initializer: Any,
+        shape: Shape | None = None,
+        order: Sequence[int] | None = None,
+    ) -> None:
+        """Sets a parameter to the first value of a weight.
+
+        Args:
+            parameter: The parameter of a module.
+            name: What Keras calls the weight.
+            initializer: As for `value`.
+            shape: Its shape in Keras, if that is another one.
+            order: The axes of Keras in the order of PyTorch.
+        """
+        value = self.value(name, tuple(parameter.shape) if shape is None else shape, initializer)
+        parameter.copy_((value if order is None else value.permute(*order)).reshape(parameter.shape))
+
+    def parameter(self, name: str, initializer: Any, shape: Shape, fans: tuple[int, int] | None = None) -> nn.Parameter:
+        """A parameter of Keras' shape."""
+        return nn.Parameter(self.value(name, shape, initializer, fans).clone())
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _fans(shape: Shape) -> tuple[int, int]:
+    """How many values one of the output is made of, and how many one of the input goes into, as Keras has it."""
+    if len(shape) < 2:
+        return (shape or (1,))[0], (shape or (1,))[0]
+    field_size = math.prod(shape[:-2])
+    return shape[-2] * field_size, shape[-1] * field_size
+
+
+Draw = Callable[[Shape, tuple[int, int]], torch.Tensor]
+
+
+def _scaled(scale: float, mode: str, distribution: str) -> Draw:
+    def draw(shape: Shape, fans: tuple[int, int]) -> torch.Tensor:
+        variance = scale / max(1.0, fans[0] if mode == "fan_in" else sum(fans) / 2)
+        if distribution == "uniform":
+            return _uniform(math.sqrt(3 * variance))(shape, fans)
+        # The deviation of a normal distribution cut off at two of its deviations.
+        return _truncated(math.sqrt(variance) / 0.87962566103423978)(shape, fans)
+
+    return draw
+
+
+def _filled(value: float) -> Draw:
+    return lambda shape, _: torch.full(shape, value)
+
+
+def _uniform(limit: float) -> Draw:
+    return lambda shape, _: torch.empty(shape).uniform_(-limit, limit)
+
+
+def _normal(deviation: float) -> Draw:
+    return lambda shape, _: torch.empty(shape).normal_(0, deviation)
+
+
+def _truncated(deviation: float) -> Draw:
+    return lambda shape, _: nn.init.trunc_normal_(torch.empty(shape), 0, deviation, -2 * deviation, 2 * deviation)
+
+
+def _orthogonal(shape: Shape, _: tuple[int, int]) -> torch.Tensor:
+    return nn.init.orthogonal_(torch.empty(math.prod(shape[:-1]), shape[-1])).reshape(shape)
+
+
+def _identity(shape: Shape, _: tuple[int, int]) -> torch.Tensor:
+    return torch.eye(*shape)
+
+
+_INITIALIZERS: dict[str, Draw] = {
+    "zeros": _filled(0.0),
+    "ones": _filled(1.0),
+    "constant": _filled(0.0),
+    "uniform": _uniform(0.05),
+    "random_uniform": _uniform(0.05),
+    "normal": _normal(0.05),
+    "random_normal": _normal(0.05),
+    "truncated_normal": _truncated(0.05),
+    "glorot_uniform": _scaled(1, "fan_avg", "uniform"),
+    "glorot_normal": _scaled(1, "fan_avg", "normal"),
+    "he_uniform": _scaled(2, "fan_in", "uniform"),
+    "he_normal": _scaled(2, "fan_in", "normal"),
+    "lecun_uniform": _scaled(1, "fan_in", "uniform"),
+    "lecun_normal": _scaled(1, "fan_in", "normal"),
+    "orthogonal": _orthogonal,
+    "identity": _identity,
+}
+"""Keras' initializers by name, with Keras' defaults."""

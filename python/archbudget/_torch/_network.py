@@ -1,0 +1,57 @@
+"""The module of a whole network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Call(NamedTuple):
+    """One layer at work."""
+
+    module: str
+    """The name of its module."""
+    inputs: tuple[int, ...]
+    """The tensors it reads, by number."""
+    output: int
+    """The tensor it writes, by number."""
+    released: tuple[int, ...]
+    """The tensors that nothing needs after it."""
+
+
+class Network(nn.Module):
+    """A network of a space: one module a layer, under the name of the layer, applied in the order of the space.
+
+    It takes the inputs of the space as positional arguments, each of shape `(batch, *shape)`, and returns its output,
+    or a tuple of its outputs.
+    """
+
+    RESERVED: ClassVar[frozenset[str]] = frozenset([*dir(nn.Module()), "_calls", "_inputs", "_outputs", "RESERVED"])
+    """The names that no layer can have."""
+
+    def __init__(
+        self, modules: Mapping[str, nn.Module], inputs: Sequence[int], calls: Sequence[Call], outputs: Sequence[int]
+    ) -> None:
+        super().__init__()
+        for name, module in modules.items():
+            self.add_module(name, module)
+        self._inputs = tuple(inputs)
+        self._calls = tuple(calls)
+        self._outputs = tuple(outputs)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """The output of the network, or its outputs."""
+        if len(inputs) != len(self._inputs):
+            raise TypeError(f"this network takes {len(self._inputs)} tensors, not {len(inputs)}")
+        tensors = dict(zip(self._inputs, inputs, strict=True))
+        for call in self._calls:
+            tensors[call.output] = getattr(self, call.module)(*[tensors[number] for number in call.inputs])
+            for number in call.released:
+                del tensors[number]
+        outputs = tuple(tensors[number] for number in self._outputs)
+        return outputs if len(outputs) > 1 else outputs[0]

@@ -1,0 +1,329 @@
+"""Layers of one's own: a Python function is the rule."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from operator import index
+from typing import TYPE_CHECKING, Any, ClassVar, overload
+
+from archbudget import _core
+from archbudget._expressions import Decision, Expression, lower
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
+from archbudget.layers._base import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from archbudget._expressions import IntLike, Lowered, Scalar, Scope
+    from archbudget._program import Writer
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a rule says of one layer.
+
+    Args:
+        output_shape: The sides of the output, the batch not counted.
+        trainable_params: The weights that training changes.
+        non_trainable_params: The weights that it does not change, such as moving statistics.
+        macs: The multiply-accumulates for one input.
+    """
+
+    output_shape: Sequence[int]
+    trainable_params: int = 0
+    non_trainable_params: int = 0
+    macs: int = 0
+
+
+RESERVED = ("name", "trainable", "weight_bits")
+SHAPES = ("input_shape", "input_shapes")
+
+
+class CustomLayer(Layer):
+    """A layer whose rule is a Python function; [`layers.custom`][archbudget.layers.custom] makes classes of them."""
+
+    RULE: ClassVar[Callable[..., Counts]]
+    """The function."""
+    IN_PLACE: ClassVar[bool] = False
+    KERAS: ClassVar[Callable[..., Any] | None] = None
+    """What makes the real layer of Keras, from the hyperparameters and a name."""
+    TORCH: ClassVar[Callable[..., Any] | None] = None
+    """What makes the real module of PyTorch, from the shapes of the inputs and the hyperparameters."""
+
+    given: dict[str, Any]
+    """The hyperparameters by name, those left out at their defaults."""
+
+    def __init__(
+        self,
+        *args: Any,
+        name: str | None = None,
+        trainable: bool = True,
+        weight_bits: IntLike | None = None,
+        **hyperparameters: Any,
+    ) -> None:
+        if not hasattr(type(self), "RULE"):
+            raise SpaceError("a CustomLayer needs a rule; make its class with layers.custom")
+        for own, value in zip(RESERVED, (name, trainable, weight_bits), strict=True):
+            object.__setattr__(self, own, value)
+        self._check()
+        signature = _hyperparameters(type(self).RULE)
+        try:
+            bound = signature.bind(*args, **hyperparameters)
+        except TypeError as error:
+            raise SpaceError(f"{self.kind}: {error}; its hyperparameters are {signature}") from None
+        bound.apply_defaults()
+        # What is frozen does not change with a list that it was given.
+        given = {name: _filled(value, _leaves(value)) for name, value in bound.arguments.items()}
+        object.__setattr__(self, "given", given)
+
+    def arguments(self) -> dict[str, Any]:
+        """The hyperparameters as they were given."""
+        return {**self.given, "trainable": self.trainable}
+
+    def lowered(self, scope: Scope) -> dict[str, Lowered]:
+        """The integers that are open in the hyperparameters; a decision goes by the index of its value."""
+        return {"arguments": [_open(leaf, scope) for leaf in _leaves(self.given)]}
+
+    def other_decisions(self) -> Iterator[Decision]:
+        """None: the function may look at each."""
+        return iter(())
+
+    def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """None."""
+        del chosen
+        return {}
+
+    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters by value."""
+        return self._at(counted["arguments"], values)
+
+    def declare(self, writer: Writer, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
+        """Makes the layer known to a program."""
+        values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
+
+        def rule(numbers: list[int], shapes: list[list[int]]) -> tuple[list[int], int, int, int] | str:
+            return self._counted(name, self._at(numbers, values), shapes)
+
+        open_ones = self.lowered(writer)["arguments"]
+        position = writer.program.outside_layer(
+            name,
+            self.kind,
+            open_ones,  # type: ignore[arg-type]
+            self.trainable,
+            function=rule,
+            least=1,
+            most=None if self.MERGES else 1,
+            in_place=self.IN_PLACE,
+        )
+        return position, values
+
+    def _at(self, numbers: Sequence[int], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters by value, given the open integers."""
+        pairs = zip(numbers, values, strict=True)
+        taken = iter([known[number] if known else number for number, known in pairs])
+        return {name: _filled(value, taken) for name, value in self.given.items()}
+
+    def _counted(
+        self, name: str, hyperparameters: dict[str, Any], shapes: list[list[int]]
+    ) -> tuple[list[int], int, int, int] | str:
+        """What the function says, checked; or why it refuses."""
+        inputs = tuple(tuple(shape) for shape in shapes)
+        given = ", ".join(f"{key}={value!r}" for key, value in hyperparameters.items())
+        what = (
+            f"layer '{name}' ({self.kind}) on input shape {', '.join(map(str, inputs))} with {given or 'no arguments'}"
+        )
+        try:
+            counts = type(self).RULE(inputs if self.MERGES else inputs[0], **hyperparameters)
+        except InvalidArchitectureError as error:
+            return f"{error}. Arguments: {given}" if given else str(error)
+        except ArchbudgetError:
+            raise
+        except Exception as error:
+            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {error}") from error
+        if not isinstance(counts, Counts):
+            raise SpaceError(f"{what}: its function must return layers.Counts, not {counts!r}")
+        try:
+            shape = [index(side) for side in counts.output_shape]
+            numbers = [index(each) for each in (counts.trainable_params, counts.non_trainable_params, counts.macs)]
+        except TypeError:
+            raise SpaceError(f"{what}: a shape and costs are integers, not {counts!r}") from None
+        if min(numbers) < 0 or min(shape, default=1) < 1:
+            raise SpaceError(f"{what}: sides are at least 1 and costs at least 0, not {counts!r}")
+        if len(shape) > _core.MAX_RANK:
+            raise SpaceError(
+                f"{what}: its output has {len(shape)} axes beside the batch; at most {_core.MAX_RANK} are supported"
+            )
+        if max(*numbers, *shape, 0) >= 2**63 - 1:
+            return "a size or cost would exceed 2^63 - 1, the largest number counted exactly"
+        return shape, numbers[0], numbers[1], numbers[2]
+
+    def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The hyperparameters by value."""
+        del chosen
+        return dict(counted)
+
+    def make_keras(self, keras: Any, real: Mapping[str, Any]) -> Any:
+        """The real layer, from the function that the decorator was given."""
+        del keras
+        if self.KERAS is None:
+            raise SpaceError(
+                f"layer '{real['name']}' ({self.kind}) does not know its real layer; give @layers.custom(keras=...)"
+            )
+        made = self.KERAS(**real)
+        if not self.trainable:
+            made.trainable = False
+        return made
+
+    def purpose(self) -> str:
+        """What it does: its function knows."""
+        return "its function gives it no weights"
+
+    def __repr__(self) -> str:
+        given = {**self.given, **{name: getattr(self, name) for name in RESERVED}}
+        usual = {"name": None, "trainable": True, "weight_bits": None}
+        shown = (f"{name}={value!r}" for name, value in given.items() if name not in usual or value is not usual[name])
+        return f"{self.kind}({', '.join(shown)})"
+
+
+@overload
+def custom(rule: Callable[..., Counts], /) -> type[CustomLayer]: ...
+@overload
+def custom(
+    *, in_place: bool = False, keras: Callable[..., Any] | None = None, torch: Callable[..., Any] | None = None
+) -> Callable[[Callable[..., Counts]], type[CustomLayer]]: ...
+def custom(
+    rule: Callable[..., Counts] | None = None,
+    /,
+    *,
+    in_place: bool = False,
+    keras: Callable[..., Any] | None = None,
+    torch: Callable[..., Any] | None = None,
+) -> Any:
+    """Makes a layer of a function from input shapes and hyperparameters to output shape and costs.
+
+    The first parameter of the function is `input_shape`, a tuple of sides without the batch; or `input_shapes`, a tuple
+    of them, for a layer that is called on a list of tensors. Its other parameters are the hyperparameters of the layer.
+    Wherever one of them is used, it may be a decision or an expression, also within a list or dict; the function gets
+    its value. It returns [`Counts`][archbudget.layers.Counts], and refuses by raising
+    [`InvalidArchitectureError`][archbudget.errors.InvalidArchitectureError]: candidates with such a layer are invalid.
+
+    The function is asked once for each distinct layer, while the space is compiled, and never for a candidate; so it
+    must always give the same for the same arguments.
+
+    Args:
+        rule: The function; its name is the type of the layer.
+        in_place: Whether the layer only works element by element on its input, so that it adds nothing to the peak of
+            the activations.
+        keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
+        torch: What makes the real module for `to_torch`: called with the hyperparameters.
+
+    Raises:
+        SpaceError: If the function has no such first parameter, or a parameter of a reserved name.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> @layers.custom
+        ... def SqueezeExcite(input_shape, ratio=4):
+        ...     height, width, channels = input_shape
+        ...     if channels % ratio:
+        ...         raise ab.errors.InvalidArchitectureError(f"{channels} channels cannot be divided by {ratio}")
+        ...     squeezed = channels // ratio
+        ...     return layers.Counts(
+        ...         output_shape=input_shape,
+        ...         trainable_params=(channels + 1) * squeezed + (squeezed + 1) * channels,
+        ...         macs=2 * channels * squeezed,
+        ...     )
+        >>> space = ab.Space([
+        ...     layers.Input((28, 28, 1)),
+        ...     layers.Conv2D(ab.Choice("filters", [8, 12]), 3),
+        ...     SqueezeExcite(ratio=ab.Choice("ratio", [4, 8])),
+        ... ])
+        >>> space.size
+        3
+        >>> space.architecture(filters=8, ratio=4).layer("squeeze_excite").params
+        42
+    """
+
+    def made(function: Callable[..., Counts]) -> type[CustomLayer]:
+        if not callable(function):
+            raise SpaceError(f"layers.custom makes a layer of a function, not of {function!r}")
+        name = _name(function)
+        if name == "Input":
+            raise SpaceError("a layer of one's own cannot be named Input: that is where every network begins")
+        parameters = list(inspect.signature(function).parameters)
+        if not parameters or parameters[0] not in SHAPES:
+            raise SpaceError(f"{name}: the first parameter of the rule of a layer is input_shape or input_shapes")
+        _hyperparameters(function)
+        return type(
+            name,
+            (CustomLayer,),
+            {
+                "RULE": staticmethod(function),
+                "IN_PLACE": in_place,
+                "MERGES": parameters[0] == "input_shapes",
+                "KERAS": None if keras is None else staticmethod(keras),
+                "TORCH": None if torch is None else staticmethod(torch),
+                "__doc__": function.__doc__,
+                "__module__": getattr(function, "__module__", __name__),
+                "__qualname__": getattr(function, "__qualname__", name),
+            },
+        )
+
+    return made if rule is None else made(rule)
+
+
+def _name(function: Callable[..., object]) -> str:
+    """What a function is called."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
+    """The parameters of a rule but the shapes.
+
+    Raises:
+        SpaceError: If one of them has a name that every layer has, or stands for any number of arguments.
+    """
+    signature = inspect.signature(rule)
+    _, *others = signature.parameters.values()
+    for each in others:
+        if each.name in RESERVED:
+            raise SpaceError(f"{_name(rule)}: '{each.name}' is an argument of every layer; name it otherwise")
+        if each.kind in (
+            inspect.Parameter.VAR_POSITIONAL,
+            inspect.Parameter.VAR_KEYWORD,
+            inspect.Parameter.POSITIONAL_ONLY,
+        ):
+            raise SpaceError(f"{_name(rule)}: each hyperparameter has a name of its own, not '{each}'")
+    return signature.replace(parameters=others, return_annotation=inspect.Signature.empty)
+
+
+def _leaves(value: object) -> Iterator[Expression]:
+    """The decisions and expressions in a hyperparameter, in order."""
+    if isinstance(value, Expression):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _leaves(item)
+
+
+def _open(leaf: Expression, scope: Scope) -> Lowered:
+    """A decision or expression as the engine takes it: the values of a decision need not be numbers."""
+    if isinstance(leaf, Decision):
+        return ("decision", scope.position(leaf), list(range(len(scope.values(leaf)))))
+    return lower(leaf, scope)
+
+
+def _filled(value: Any, taken: Iterator[Any]) -> Any:
+    """A hyperparameter with its decisions and expressions replaced, in order."""
+    if isinstance(value, Expression):
+        return next(taken)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_filled(item, taken) for item in value)
+    if isinstance(value, dict):
+        return {key: _filled(item, taken) for key, item in value.items()}
+    return value

@@ -1,0 +1,213 @@
+//! Which tensors wait beside a layer: those that the rest of the network still needs.
+
+use super::program::{Action, Atom, Guard, Program, Tensor};
+use super::run::{OPEN, State};
+use super::schedule::Table;
+
+/// Guards of which one must hold; none holds never.
+///
+/// Whichever decisions are open: where the conditions of a guard before one hold, its decision is asked for in any case.
+/// So the first open one of a guard that may still hold can be asked for ahead of its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct When(pub(super) Vec<Guard>);
+
+impl When {
+    pub(super) const NEVER: Self = Self(Vec::new());
+
+    /// Adds a guard. Guards that differ in one condition become one, without it where they cover all of its values.
+    pub(super) fn insert(&mut self, mut guard: Guard) {
+        let mut position = 0;
+        while position < self.0.len() {
+            let known = &self.0[position];
+            if implies(&guard, known) {
+                return;
+            }
+            if implies(known, &guard) {
+                self.0.remove(position);
+            } else if let Some(either) = union(known, &guard) {
+                guard = either;
+                self.0.remove(position);
+                position = 0;
+            } else {
+                position += 1;
+            }
+        }
+        self.0.push(guard);
+    }
+
+    /// What is left of it, given what is known of conditions.
+    pub(super) fn given(&self, holds: impl Fn(&Atom) -> Option<bool>) -> Self {
+        let mut left = Self::NEVER;
+        for guard in &self.0 {
+            if guard.iter().all(|atom| holds(atom) != Some(false)) {
+                left.insert(guard.iter().filter(|atom| holds(atom).is_none()).cloned().collect());
+            }
+        }
+        left
+    }
+
+    /// Whether it holds, or a decision that it depends on.
+    fn ask(&self, state: &State) -> Result<bool, usize> {
+        let holds = |atom: &Atom| match state.chosen[atom.decision] {
+            OPEN => None,
+            value => Some(atom.allowed[value as usize]),
+        };
+        if self
+            .0
+            .iter()
+            .any(|guard| guard.iter().all(|atom| holds(atom) == Some(true)))
+        {
+            return Ok(true);
+        }
+        if self
+            .0
+            .iter()
+            .all(|guard| guard.iter().any(|atom| holds(atom) == Some(false)))
+        {
+            return Ok(false);
+        }
+        match self.given(holds).0.first().map(|guard| guard.first()) {
+            Some(Some(atom)) => Err(atom.decision),
+            Some(None) => Ok(true),
+            None => Ok(false),
+        }
+    }
+
+    /// The conditions.
+    pub(super) fn atoms(&self) -> impl Iterator<Item = &Atom> {
+        self.0.iter().flatten()
+    }
+}
+
+/// Both guards, one after the other, with one condition on each decision; nothing where they exclude each other.
+pub(super) fn joined(first: &[Atom], second: &[Atom]) -> Option<Guard> {
+    let mut guard: Guard = Vec::with_capacity(first.len() + second.len());
+    for atom in first.iter().chain(second) {
+        if let Some(known) = guard.iter_mut().find(|known| known.decision == atom.decision) {
+            for (known, &allowed) in known.allowed.iter_mut().zip(&atom.allowed) {
+                *known &= allowed;
+            }
+        } else {
+            guard.push(atom.clone());
+        }
+    }
+    guard.retain(|atom| atom.allowed.contains(&false));
+    guard.iter().all(|atom| atom.allowed.contains(&true)).then_some(guard)
+}
+
+/// What a guard that holds says of a condition.
+pub(super) fn told(guard: &[Atom], atom: &Atom) -> Option<bool> {
+    let known = guard.iter().find(|known| known.decision == atom.decision)?;
+    let mut both = known.allowed.iter().zip(&atom.allowed);
+    if both.clone().all(|(&known, &allowed)| allowed || !known) {
+        Some(true)
+    } else if both.all(|(&known, &allowed)| !(known && allowed)) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Whether the second guard holds wherever the first does.
+pub(super) fn implies(first: &[Atom], second: &[Atom]) -> bool {
+    second.iter().all(|atom| told(first, atom) == Some(true))
+}
+
+/// One guard for two that differ in one condition only.
+fn union(first: &[Atom], second: &[Atom]) -> Option<Guard> {
+    if first.len() != second.len() {
+        return None;
+    }
+    let mut other = None;
+    for (position, (a, b)) in first.iter().zip(second).enumerate() {
+        if a.decision != b.decision || (a != b && other.replace(position).is_some()) {
+            return None;
+        }
+    }
+    let position = other?;
+    let mut either = first.to_vec();
+    for (allowed, &second) in either[position].allowed.iter_mut().zip(&second[position].allowed) {
+        *allowed |= second;
+    }
+    if !either[position].allowed.contains(&false) {
+        either.remove(position);
+    }
+    Some(either)
+}
+
+/// What may wait beside a layer.
+#[derive(Debug, Clone)]
+pub(super) enum Waiting {
+    /// A tensor, where it is there.
+    Tensor(Tensor),
+    /// A tensor of a known shape.
+    Known(Table),
+}
+
+/// What may wait beside a layer, and when it does.
+pub(super) type Beside = Vec<(Waiting, When)>;
+
+impl Program {
+    /// For each step that applies a layer, the tensors that are there before it and that it or a later layer may need.
+    pub(super) fn beside(&self) -> &[Beside] {
+        self.beside.get_or_init(|| {
+            let mut needed = vec![When::NEVER; self.tensors];
+            let mut beside = vec![Beside::new(); self.steps.len()];
+            for (number, step) in self.steps.iter().enumerate().rev() {
+                // A guard of which a condition never holds is none.
+                let Some(guard) = joined(&step.guard, &[]) else {
+                    continue;
+                };
+                match &step.action {
+                    Action::Layer { inputs, .. } => {
+                        for input in inputs {
+                            needed[input.0].insert(guard.clone());
+                        }
+                        let waiting = self.alive_at(number).iter().filter_map(|&tensor| {
+                            let when = needed[tensor.0].given(|atom| told(&guard, atom));
+                            (when != When::NEVER).then_some((Waiting::Tensor(tensor), when))
+                        });
+                        beside[number] = waiting.collect();
+                    }
+                    Action::Alias { from, to } => {
+                        for later in needed[to.0].0.clone() {
+                            if let Some(both) = joined(&guard, &later) {
+                                needed[from.0].insert(both);
+                            }
+                        }
+                    }
+                    Action::Require { .. } | Action::Read { .. } => {}
+                }
+            }
+            beside
+        })
+    }
+
+    /// How many values the tensors hold that wait beside a layer, or a decision that this depends on.
+    pub(super) fn waiting_elements(&self, number: usize, state: &State) -> Result<i64, usize> {
+        // Second names take no memory of their own.
+        let mut seen: Vec<Tensor> = Vec::new();
+        let mut elements: i64 = 0;
+        for (waiting, when) in &self.beside()[number] {
+            let shape = match waiting {
+                Waiting::Tensor(tensor) => match state.shape(*tensor) {
+                    Ok(shape) if when.ask(state)? => {
+                        let origin = state.origin(*tensor);
+                        if seen.contains(&origin) {
+                            continue;
+                        }
+                        seen.push(origin);
+                        shape
+                    }
+                    _ => continue,
+                },
+                Waiting::Known(table) => match table.shape(&state.chosen) {
+                    Some(shape) if when.ask(state)? => shape,
+                    _ => continue,
+                },
+            };
+            elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
+        }
+        Ok(elements)
+    }
+}

@@ -1,0 +1,590 @@
+//! The order in which a compiler takes the steps of a program whose decisions are tied.
+//!
+//! A decision that is used again far behind its first use stays alive until then, and is multiplied with all that are
+//! asked for in between. Often what it does there is known before: the shapes do not depend on what comes between.
+//! So the program is read once ahead. For each tensor that finds a [`Table`] of its shapes by the few decisions that
+//! they depend on; a layer with such inputs is taken as soon as its decisions are asked for, with shapes from the
+//! tables. What else waits beside it is known by guards: see [`When`].
+
+use super::liveness::{Beside, Waiting, When, implies, joined, told};
+use super::program::{Action, Atom, Guard, Program, Step, Tensor};
+use super::run::State;
+use crate::layers::Shape;
+use std::sync::{Arc, OnceLock};
+
+/// The most rows of a table.
+const ROWS: usize = 1 << 12;
+
+/// The most ways from a layer to all that read what it writes.
+const WAYS: usize = 1 << 10;
+
+/// What is known of a tensor in some networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    There(Shape),
+    /// The layer that writes it is not taken.
+    Absent,
+    /// The network cannot be built.
+    Refused,
+}
+
+/// The shape of a tensor by the decisions that it depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// The decisions, each with its number of values.
+    decisions: Vec<(usize, usize)>,
+    /// The shapes; the value of the last decision changes fastest.
+    rows: Arc<[Known]>,
+}
+
+impl Table {
+    /// Asks for what is known under all values of the decisions; nothing where there are too many or one cannot be told.
+    fn of(
+        program: &Program,
+        mut decisions: Vec<usize>,
+        state: &mut State,
+        mut known: impl FnMut(&mut State) -> Option<Known>,
+    ) -> Option<Self> {
+        decisions.sort_unstable();
+        decisions.dedup();
+        let sizes = decisions.iter().map(|&decision| program.decisions[decision].size);
+        let decisions: Vec<_> = decisions.iter().copied().zip(sizes).collect();
+        let size = |product: usize, &(_, size): &(usize, usize)| product.checked_mul(size);
+        let count = decisions.iter().try_fold(1, size).filter(|&rows| rows <= ROWS)?;
+        let mut rows = Vec::with_capacity(count);
+        for row in 0..count {
+            let mut rest = row;
+            for &(decision, size) in decisions.iter().rev() {
+                state.chosen[decision] = (rest % size) as u32;
+                rest /= size;
+            }
+            rows.push(known(state)?);
+        }
+        Some(Self::reduced(decisions, rows))
+    }
+
+    /// Without the decisions on which it does not depend.
+    fn reduced(mut decisions: Vec<(usize, usize)>, mut rows: Vec<Known>) -> Self {
+        let mut stride = 1;
+        for position in (0..decisions.len()).rev() {
+            let size = decisions[position].1;
+            let first = |row: usize| row - row / stride % size * stride;
+            if (0..rows.len()).all(|row| rows[row] == rows[first(row)]) {
+                let kept = (0..rows.len()).filter(|&row| first(row) == row);
+                rows = kept.map(|row| rows[row]).collect();
+                decisions.remove(position);
+            } else {
+                stride *= size;
+            }
+        }
+        Self {
+            decisions,
+            rows: rows.into(),
+        }
+    }
+
+    pub(super) fn shape(&self, chosen: &[u32]) -> Option<Shape> {
+        match self.known(chosen) {
+            Known::There(shape) => Some(shape),
+            Known::Absent | Known::Refused => None,
+        }
+    }
+
+    fn known(&self, chosen: &[u32]) -> Known {
+        let place = |row: usize, &(decision, size): &(usize, usize)| row * size + chosen[decision] as usize;
+        self.rows[self.decisions.iter().fold(0, place)]
+    }
+
+    fn reads(&self) -> impl Iterator<Item = usize> + '_ {
+        self.decisions.iter().map(|&(decision, _)| decision)
+    }
+
+    /// What is known where a guard holds, as far as networks can be built.
+    fn under<'a>(&'a self, guard: &'a [Atom]) -> impl Iterator<Item = Known> + 'a {
+        let holds = move |row: usize| {
+            let mut stride = self.rows.len();
+            self.decisions.iter().all(|&(decision, size)| {
+                stride /= size;
+                let mut atoms = guard.iter().filter(|atom| atom.decision == decision);
+                atoms.all(|atom| atom.allowed[row / stride % size])
+            })
+        };
+        let rows = self.rows.iter().enumerate().filter(move |&(row, _)| holds(row));
+        rows.map(|(_, &known)| known).filter(|&known| known != Known::Refused)
+    }
+
+    /// The same without decisions, if only one thing is known in the networks that matter.
+    fn alike(&self, mut rows: impl Iterator<Item = Known>) -> Self {
+        match rows.next() {
+            Some(first) if rows.all(|row| row == first) => Self {
+                decisions: Vec::new(),
+                rows: [first].into(),
+            },
+            _ => self.clone(),
+        }
+    }
+}
+
+/// A tensor that a layer writes, and when it is needed.
+struct Origin {
+    tensor: Tensor,
+    /// The steps that read it, itself or by a second name, ascending; for each, when it or a later one does.
+    reads: Vec<(usize, When)>,
+}
+
+/// How a step is taken.
+enum Way {
+    /// At its own place, with the tensors that are there.
+    InPlace,
+    /// A layer whose shapes are known ahead.
+    Ahead(Ahead),
+    /// A second name that cannot fail; it is not needed where all that read it know its shape.
+    Name,
+}
+
+/// What a layer needs to be taken ahead of its place.
+struct Ahead {
+    /// Where it is taken: behind this step, or before all.
+    behind: Option<usize>,
+    /// The shapes of its inputs.
+    inputs: Vec<Table>,
+    /// All decisions that it reads.
+    reads: Vec<usize>,
+    beside: Beside,
+}
+
+/// Where a decision is asked for, and what must hold that it is.
+type Asks<'a> = Vec<Vec<(usize, &'a [Atom])>>;
+
+struct Reading<'a> {
+    program: &'a Program,
+    state: State,
+    asks: Asks<'a>,
+    /// Where what waits beside a layer asks for a decision.
+    asks_beside: Asks<'a>,
+    tables: Vec<Option<Table>>,
+    /// For each tensor what it is a second name of, and when.
+    sources: Vec<Vec<(&'a Guard, Tensor)>>,
+    /// The tensors of layers that may still be needed.
+    origins: Vec<Origin>,
+}
+
+impl Program {
+    /// The same networks, with the layers taken in another order: each as soon as its decisions are asked for. Nothing
+    /// where that would not make fewer states.
+    pub(crate) fn scheduled(&self) -> Option<Self> {
+        let before = self.states(&self.spans());
+        let asks = self.asks();
+        if !self.writes_once() || before <= self.states(&self.least_spans(&asks)) {
+            return None;
+        }
+        let ways = Reading::new(self, asks.clone()).read();
+        let scheduled = self.reordered(&ways, &asks);
+        (scheduled.states(&scheduled.spans()) < before).then_some(scheduled)
+    }
+
+    /// Whether no network writes a tensor twice.
+    fn writes_once(&self) -> bool {
+        let mut written: Vec<Vec<&[Atom]>> = vec![Vec::new(); self.tensors];
+        self.steps.iter().all(|step| {
+            let Some(tensor) = step.action.writes() else {
+                return true;
+            };
+            let before = &mut written[tensor.0];
+            let once = before.iter().all(|guard| excludes(guard, &step.guard));
+            // A layer is not behind another guard than what it writes.
+            before.push(if matches!(step.action, Action::Layer { .. }) {
+                &[]
+            } else {
+                &step.guard
+            });
+            once
+        })
+    }
+
+    fn asks(&self) -> Asks<'_> {
+        let mut asks: Asks<'_> = vec![Vec::new(); self.decisions.len()];
+        for (number, step) in self.steps.iter().enumerate() {
+            for (position, atom) in step.guard.iter().enumerate() {
+                asks[atom.decision].push((number, &step.guard[..position]));
+            }
+            if !matches!(step.action, Action::Require { asks: false, .. }) {
+                for &decision in &step.reads {
+                    asks[decision].push((number, &step.guard));
+                }
+            }
+        }
+        asks
+    }
+
+    /// For each decision the first and the last step that look at it.
+    fn spans(&self) -> Vec<Option<(usize, usize)>> {
+        let ends = |mentions: &Vec<usize>| Some((*mentions.first()?, *mentions.last()?));
+        self.mentions.iter().map(ends).collect()
+    }
+
+    /// For each decision the steps between which it matters at least, in any order.
+    fn least_spans(&self, asks: &Asks<'_>) -> Vec<Option<(usize, usize)>> {
+        let mut spans = self.spans();
+        for (first, last) in spans.iter_mut().flatten() {
+            *last = *first;
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let own = step
+                .guard
+                .iter()
+                .map(|atom| atom.decision)
+                .chain(step.reads.iter().copied());
+            let asked = own
+                .clone()
+                .map(|decision| first_ask(&asks[decision], &step.guard, number));
+            let place = match step.action {
+                Action::Require { .. } => number,
+                _ => asked.map(|asked| asked.unwrap_or(number)).max().unwrap_or(0),
+            };
+            for decision in own {
+                if let Some((_, last)) = &mut spans[decision] {
+                    *last = (*last).max(place);
+                }
+            }
+        }
+        spans
+    }
+
+    /// How many states there are at most where decisions are asked for, if it were for decisions alone.
+    fn states(&self, spans: &[Option<(usize, usize)>]) -> f64 {
+        let mut asked: Vec<_> = (0..spans.len()).filter_map(|d| Some((spans[d]?, d))).collect();
+        asked.sort_unstable();
+        let alive = |number: usize| {
+            let (first, _) = asked[number].0;
+            let before = asked[..number].iter().filter(|((_, last), _)| *last >= first);
+            before
+                .map(|&(_, decision)| self.decisions[decision].size as f64)
+                .product::<f64>()
+        };
+        (0..asked.len()).map(alive).sum()
+    }
+
+    /// The steps in the order in which they are taken.
+    fn reordered(&self, ways: &[Way], asks: &Asks<'_>) -> Self {
+        let mut program = Self {
+            steps: Vec::new(),
+            readers: vec![Vec::new(); self.tensors],
+            writer: vec![None; self.tensors],
+            alive: Vec::new(),
+            mentions: vec![Vec::new(); self.decisions.len()],
+            classes: vec![Vec::new(); self.decisions.len()],
+            beside: OnceLock::new(),
+            scheduled: true,
+            ..self.clone()
+        };
+        let needed = self.needed(ways);
+        let behind = |number: usize| match &ways[number] {
+            Way::Ahead(ahead) => ahead.behind.map_or(0, |step| step + 1),
+            Way::InPlace | Way::Name => number + 1,
+        };
+        let mut order: Vec<_> = (0..self.steps.len()).collect();
+        order.sort_by_key(|&number| (behind(number), behind(number) <= number, number));
+        let mut beside = Vec::new();
+        for number in order {
+            let mut step = self.steps[number].clone();
+            let (mut sources, mut waiting) = (Vec::new(), Beside::new());
+            match (&step.action, &ways[number]) {
+                (Action::Layer { .. }, Way::Ahead(ahead)) => {
+                    step.reads.clone_from(&ahead.reads);
+                    step.known = Some(ahead.inputs.clone());
+                    waiting.clone_from(&ahead.beside);
+                }
+                (Action::Layer { inputs, layer, .. }, _) => {
+                    sources.clone_from(inputs);
+                    waiting.clone_from(&self.beside()[number]);
+                    sources.extend(tensors(&waiting));
+                    if let Some(slot) = self.layers[*layer].shared {
+                        program.last_use[slot] = program.steps.len();
+                    }
+                }
+                (Action::Alias { from, to }, way) if needed[to.0] || !matches!(way, Way::Name) => sources.push(*from),
+                (Action::Alias { .. } | Action::Read { .. }, _) => {
+                    let own = step.guard.iter().enumerate();
+                    let own = own.map(|(position, atom)| (atom.decision, &step.guard[..position]));
+                    let mut own = own.chain(step.reads.iter().map(|&decision| (decision, &step.guard[..])));
+                    if own.all(|(decision, guard)| first_ask(&asks[decision], guard, number).is_some()) {
+                        continue; // All that it does is done before.
+                    }
+                    if let (Action::Alias { .. }, Some(atom)) = (&step.action, step.guard.last()) {
+                        // Nobody needs the name, but it is the first to ask.
+                        let decision = atom.decision;
+                        step.reads = vec![decision];
+                        step.action = Action::Read { decision };
+                    }
+                }
+                (Action::Require { .. }, _) => {}
+            }
+            sources.sort_unstable();
+            sources.dedup();
+            let looks: Vec<_> = waiting.iter().flat_map(|(_, when)| when.atoms()).collect();
+            let looks: Vec<_> = looks.into_iter().map(|atom| atom.decision).collect();
+            program.record(step, &sources, &looks);
+            beside.push(waiting);
+        }
+        program.beside = beside.into();
+        program
+    }
+
+    /// The tensors that layers at their own place read, or that may wait beside them.
+    fn needed(&self, ways: &[Way]) -> Vec<bool> {
+        let mut needed = vec![false; self.tensors];
+        for (number, step) in self.steps.iter().enumerate().rev() {
+            match &step.action {
+                Action::Layer { inputs, .. } if matches!(ways[number], Way::InPlace) => {
+                    for tensor in inputs.iter().copied().chain(tensors(&self.beside()[number])) {
+                        needed[tensor.0] = true;
+                    }
+                }
+                Action::Alias { from, to } if needed[to.0] || !matches!(ways[number], Way::Name) => {
+                    needed[from.0] = true;
+                }
+                _ => {}
+            }
+        }
+        needed
+    }
+}
+
+fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
+    beside.iter().filter_map(|(waiting, _)| match waiting {
+        Waiting::Tensor(tensor) => Some(*tensor),
+        Waiting::Known(_) => None,
+    })
+}
+
+/// The first step before `step` that asks for a decision wherever the guard holds.
+fn first_ask(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<usize> {
+    let before = asks.iter().take_while(|(asked, _)| *asked < step);
+    let mut certain = before.filter(|(_, before)| implies(guard, before));
+    certain.next().map(|&(asked, _)| asked)
+}
+
+/// Whether no more than one of two guards can hold.
+fn excludes(one: &[Atom], other: &[Atom]) -> bool {
+    other.iter().any(|atom| told(one, atom) == Some(false))
+}
+
+/// Adds what waits, to what has the same size and never waits at the same time if there is such.
+fn add(beside: &mut Beside, table: Table, when: When) {
+    let alone = |known: &When| {
+        known
+            .0
+            .iter()
+            .all(|one| when.0.iter().all(|other| excludes(one, other)))
+    };
+    for (waiting, known) in beside.iter_mut() {
+        if matches!(waiting, Waiting::Known(other) if *other == table) && alone(known) {
+            when.0.into_iter().for_each(|guard| known.insert(guard));
+            return;
+        }
+    }
+    beside.push((Waiting::Known(table), when));
+}
+
+impl<'a> Reading<'a> {
+    fn new(program: &'a Program, asks: Asks<'a>) -> Self {
+        Self {
+            program,
+            state: program.start(),
+            asks,
+            asks_beside: vec![Vec::new(); program.decisions.len()],
+            tables: vec![None; program.tensors],
+            sources: vec![Vec::new(); program.tensors],
+            origins: Vec::new(),
+        }
+    }
+
+    /// For each step how it can be taken.
+    fn read(mut self) -> Vec<Way> {
+        let program = self.program;
+        let mut found = Vec::with_capacity(program.steps.len());
+        // Whether it can be told when each tensor so far is needed.
+        let mut told = true;
+        for (number, step) in program.steps.iter().enumerate() {
+            self.origins
+                .retain(|origin| origin.reads.last().is_some_and(|&(last, _)| last >= number));
+            let mut way = Way::InPlace;
+            match &step.action {
+                Action::Layer { layer, inputs, output } => {
+                    self.tables[output.0] = self.output(step, *layer, inputs);
+                    if self.tables[output.0].is_some() && program.layers[*layer].shared.is_none() && told {
+                        way = self.ahead(number, step, inputs).map_or(Way::InPlace, Way::Ahead);
+                    }
+                    match self.origin(number, *output) {
+                        Some(origin) => self.origins.push(origin),
+                        None => told = false,
+                    }
+                }
+                Action::Alias { from, to } => {
+                    let known = self.tables[from.0].as_ref();
+                    if known.is_some_and(|table| table.under(&step.guard).all(|known| known != Known::Absent)) {
+                        way = Way::Name;
+                    }
+                    self.sources[to.0].push((&step.guard, *from));
+                    self.tables[to.0] = self.meeting(*to);
+                }
+                Action::Require { .. } | Action::Read { .. } => {}
+            }
+            found.push(way);
+        }
+        found
+    }
+
+    /// The shapes of what a layer writes.
+    fn output(&mut self, step: &Step, layer: usize, inputs: &[Tensor]) -> Option<Table> {
+        let inputs: Vec<&Table> = inputs
+            .iter()
+            .map(|input| self.tables[input.0].as_ref())
+            .collect::<Option<_>>()?;
+        let mut decisions: Vec<_> = inputs.iter().flat_map(|table| table.reads()).collect();
+        decisions.extend(
+            step.guard
+                .iter()
+                .map(|atom| atom.decision)
+                .chain(step.reads.iter().copied()),
+        );
+        let mut values = Vec::new();
+        Table::of(self.program, decisions, &mut self.state, |state| {
+            if Program::holds(step, state) != Ok(true) {
+                return Some(Known::Absent);
+            }
+            state.inputs.clear();
+            for table in &inputs {
+                match table.shape(&state.chosen) {
+                    Some(shape) => state.inputs.push(shape),
+                    None => return Some(Known::Refused),
+                }
+            }
+            match self.program.output(layer, &mut values, state) {
+                Ok(shape) => Some(Known::There(shape)),
+                Err(refusal) => (!refusal.is_fatal()).then_some(Known::Refused),
+            }
+        })
+    }
+
+    /// The shapes of a tensor that is a second name of several.
+    fn meeting(&mut self, tensor: Tensor) -> Option<Table> {
+        let mut decisions = Vec::new();
+        let mut sources = Vec::new();
+        for &(guard, from) in &self.sources[tensor.0] {
+            let table = self.tables[from.0].as_ref()?;
+            decisions.extend(guard.iter().map(|atom| atom.decision).chain(table.reads()));
+            sources.push((guard, table));
+        }
+        Table::of(self.program, decisions, &mut self.state, |state| {
+            let holds = |guard: &Guard| {
+                guard
+                    .iter()
+                    .all(|atom| atom.allowed[state.chosen[atom.decision] as usize])
+            };
+            let taken = sources.iter().find(|(guard, _)| holds(guard));
+            Some(match taken.map(|(_, table)| table.known(&state.chosen)) {
+                None => Known::Absent,
+                Some(Known::There(shape)) => Known::There(shape),
+                Some(Known::Absent | Known::Refused) => Known::Refused,
+            })
+        })
+    }
+
+    /// When the tensor that a layer writes is needed; nothing where that is too much to tell.
+    fn origin(&self, number: usize, tensor: Tensor) -> Option<Origin> {
+        let program = self.program;
+        let mut ways: Vec<(usize, Guard)> = Vec::new();
+        let mut open: Vec<(usize, Tensor, Guard)> = Vec::new();
+        if let Some(guard) = joined(&program.steps[number].guard, &[]) {
+            open.push((number, tensor, guard));
+        }
+        while let Some((written, name, guard)) = open.pop() {
+            let readers = &program.readers[name.0];
+            for &reader in &readers[readers.partition_point(|&reader| reader <= written)..] {
+                let step = &program.steps[reader];
+                let Some(both) = joined(&guard, &step.guard) else {
+                    continue;
+                };
+                match step.action {
+                    Action::Alias { to, .. } => open.push((reader, to, both)),
+                    _ => ways.push((reader, both)),
+                }
+                if ways.len() + open.len() > WAYS {
+                    return None;
+                }
+            }
+        }
+        ways.sort_by_key(|&(reader, _)| reader);
+        let mut when = When::NEVER;
+        let mut reads: Vec<(usize, When)> = Vec::new();
+        while let Some((reader, guard)) = ways.pop() {
+            when.insert(guard);
+            match reads.last_mut() {
+                Some((last, known)) if *last == reader => known.clone_from(&when),
+                _ => reads.push((reader, when.clone())),
+            }
+        }
+        reads.reverse();
+        Some(Origin { tensor, reads })
+    }
+
+    /// What it takes to take a layer ahead of its place, where its decisions are certain to be asked for before.
+    fn ahead(&mut self, number: usize, step: &'a Step, inputs: &[Tensor]) -> Option<Ahead> {
+        let known = inputs.iter().map(|input| {
+            let table = self.tables[input.0].as_ref()?;
+            Some(table.alike(table.under(&step.guard)))
+        });
+        let inputs: Vec<Table> = known.collect::<Option<_>>()?;
+        let mut beside = Beside::new();
+        for origin in &self.origins {
+            let next = origin.reads.partition_point(|&(reader, _)| reader < number);
+            let when = origin.reads[next].1.given(|atom| told(&step.guard, atom));
+            if when != When::NEVER {
+                let table = self.tables[origin.tensor.0].as_ref()?;
+                let there = table.under(&[]).filter(|&known| known != Known::Absent);
+                add(&mut beside, table.alike(there), when);
+            }
+        }
+        let mut behind = None;
+        for (position, atom) in step.guard.iter().enumerate() {
+            let asked = first_ask(&self.asks[atom.decision], &step.guard[..position], number);
+            behind = behind.max(Some(asked.unwrap_or(number)));
+        }
+        let sizes = beside.iter().filter_map(|(waiting, _)| match waiting {
+            Waiting::Known(table) => Some(table),
+            Waiting::Tensor(_) => None,
+        });
+        let mut reads = step.reads.clone();
+        for decision in inputs.iter().chain(sizes).flat_map(Table::reads) {
+            if !reads.contains(&decision) {
+                reads.push(decision);
+            }
+        }
+        for &decision in &reads {
+            let own = step.reads.contains(&decision) || step.guard.iter().any(|atom| atom.decision == decision);
+            let asked = first_ask(&self.asks[decision], &step.guard, number);
+            behind = behind.max(Some(asked.or(own.then_some(number))?));
+        }
+        for guard in beside.iter().flat_map(|(_, when)| &when.0) {
+            let mut before = step.guard.clone();
+            for atom in guard {
+                let asked = first_ask(&self.asks[atom.decision], &before, number);
+                let beside = first_ask(&self.asks_beside[atom.decision], &before, number);
+                let asked = asked.into_iter().chain(beside).min();
+                if asked.is_none() {
+                    self.asks_beside[atom.decision].push((number, &step.guard));
+                }
+                behind = behind.max(Some(asked.unwrap_or(number)));
+                before.push(atom.clone());
+            }
+        }
+        Some(Ahead {
+            behind,
+            inputs,
+            reads,
+            beside,
+        })
+    }
+}

@@ -1,0 +1,103 @@
+"""Random layers with options of PyTorch against the real PyTorch."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import ArchbudgetError
+from layer_records import KINDS, one_layer
+from layer_table import PYTORCH
+from pytorch_layers import describe
+from random_pytorch_layers import OPTIONS, random_pytorch_case
+
+torch = pytest.importorskip("torch")
+
+pytestmark = pytest.mark.torch
+
+
+def test_every_layer_with_options_of_pytorch_can_be_drawn() -> None:
+    with_options = {kind for kind in KINDS if getattr(layers, kind).PYTORCH}
+    padded = {kind for kind in KINDS if "explicit_padding" in layers._base.ENGINE_PARAMETERS[kind]}
+    assert with_options | padded == set(OPTIONS)
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_random_layers_are_counted_or_refused_as_by_pytorch(kind: str) -> None:
+    rng = Random(f"pytorch {kind}")
+    disagreements, accepted = [], 0
+    for _ in range(200):
+        arguments, shapes = random_pytorch_case(rng, kind)
+        expected, counted = describe(kind, arguments, shapes), count(kind, arguments, shapes)
+        accepted += expected is not None
+        if counted != expected:
+            disagreements.append(f"{kind}(**{arguments}) on {shapes}: {counted}, but PyTorch says {expected}")
+    assert not disagreements
+    assert accepted > 50
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "shapes"),
+    [
+        ("AveragePooling3D", {"pool_size": 3, "strides": 1, "padding": 1}, [[2, 4, 4, 2]]),
+        ("Conv1D", {"filters": 2, "kernel_size": 3, "padding": [[2, 0]]}, [[1, 2]]),
+        ("Conv2D", {"filters": 2, "kernel_size": 3, "padding": 0}, [[2, 3, 2]]),
+        ("Conv2DTranspose", {"filters": 2, "kernel_size": 1, "strides": 3, "padding": 0}, [[4, 4, 2]]),
+        ("Conv2DTranspose", {"filters": 2, "kernel_size": 2, "padding": 1}, [[1, 1, 2]]),
+        ("LSTM", {"units": 3, "two_biases": True, "proj_size": 3}, [[4, 2]]),
+        ("LSTM", {"units": 3, "use_bias": False, "proj_size": 2, "num_layers": 3, "bidirectional": True}, [[4, 2]]),
+        ("MaxPooling1D", {"pool_size": 3, "strides": 2, "ceil_mode": True}, [[2, 1]]),
+        ("MaxPooling2D", {"pool_size": 2, "strides": 5, "padding": 1, "ceil_mode": True}, [[8, 9, 1]]),
+        ("MaxPooling2D", {"pool_size": 2, "strides": 2, "padding": 1, "ceil_mode": True}, [[3, 4, 1]]),
+        ("MaxPooling2D", {"pool_size": 3, "padding": 2}, [[8, 8, 1]]),
+        ("MaxPooling2D", {"pool_size": [3, 4], "padding": [1, 2]}, [[8, 8, 1]]),
+        ("MaxPooling2D", {"pool_size": 5, "strides": 1, "ceil_mode": True}, [[4, 4, 1]]),
+        ("MaxPooling3D", {"pool_size": 3, "strides": 1, "padding": 1}, [[2, 4, 4, 2]]),
+    ],
+)
+def test_a_rare_case_is_counted_or_refused_as_by_pytorch(
+    kind: str, arguments: dict[str, Any], shapes: list[list[int]]
+) -> None:
+    assert count(kind, arguments, shapes) == describe(kind, arguments, shapes)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), PYTORCH)
+def test_the_modules_of_the_documentation_are_what_it_says(theirs: str, ours: str) -> None:
+    layer = eval(ours, vars(layers))
+    with torch.device("meta"):
+        module = eval(theirs, {"nn": torch.nn})
+        recurrent = isinstance(module, torch.nn.RNNBase)
+        # PyTorch has the channels first, and by default the steps before the batch.
+        output = module(torch.zeros(10, 1, 16))[0].squeeze(1) if recurrent else module(torch.zeros(1, 3, 32, 33))[0]
+    (record,) = ab.Space([layers.Input((10, 16) if recurrent else (32, 33, 3)), layer]).architecture().layers[1:]
+    assert record.trainable_params == sum(weight.numel() for weight in module.parameters())
+    assert record.output_shape == tuple(output.shape if recurrent else output.movedim(0, -1).shape)
+
+
+def test_one_bias_is_what_the_second_one_of_pytorch_leaves() -> None:
+    for kind, gates in (("SimpleRNN", 1), ("LSTM", 4)):
+        arguments = {"units": 5, "num_layers": 3, "bidirectional": True}
+        both = describe(kind, arguments | {"two_biases": True}, [[7, 3]])
+        one = count(kind, arguments, [[7, 3]])
+        assert one is not None
+        assert both is not None
+        assert both.pop("trainable") - one.pop("trainable") == 3 * 2 * gates * 5
+        assert one == both
+
+
+def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
+    """What archbudget says of a layer; `None` if it refuses it."""
+    try:
+        record = one_layer(kind, arguments, shapes)
+    except ArchbudgetError:
+        return None
+    return {
+        "output": list(record.output_shape),
+        "trainable": record.trainable_params,
+        "non_trainable": record.non_trainable_params,
+        "macs": record.macs,
+    }

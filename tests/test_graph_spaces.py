@@ -1,0 +1,53 @@
+"""Random graphs of layers: each candidate of a space is the plain network that it stands for."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from random import Random
+
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget.errors import InvalidArchitectureError
+from graph_spaces import Draw
+from random_spaces import METRICS, enumerate_networks
+
+COUNTS = METRICS[:-1]
+"""The outputs of a plain network are more than those of its space, so that its activations live longer."""
+MOST_COMBINATIONS = 200
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_each_candidate_of_a_graph_is_the_network_wired_by_hand(seed: int) -> None:
+    for attempt in range(1000):
+        graph = Draw(Random(seed * 1000 + attempt)).graph()
+        try:
+            space = graph.space()
+        except InvalidArchitectureError:
+            continue
+        if 6 <= space.combinations <= MOST_COMBINATIONS:
+            break
+    known = enumerate_networks(space)
+    found = space.evaluate(known.indices)
+    assert (found.valid == known.valid).all()
+    for metric in METRICS:
+        assert (found[metric][known.valid] == known.costs[metric][known.valid]).all()
+    networks = set()
+    for row, each in enumerate(itertools.product(*[decision.values for decision in space.decisions.values()])):
+        values = dict(zip(space.decisions, each, strict=True))
+        try:
+            network, taken = graph.network(values)
+        except InvalidArchitectureError:
+            assert not known.valid[row]
+            continue
+        arch = network.architecture()
+        assert known.valid[row]
+        assert known.active[row] == taken
+        assert [known.costs[metric][row] for metric in COUNTS] == [arch.costs[metric] for metric in COUNTS]
+        networks.add(frozenset(taken.items()))
+    assert space.size == len(known.first) == len(networks)
+    assert pickle.loads(pickle.dumps(space)).size == space.size
+    middle = max(int(np.median(known.cost("params"))), 1)
+    assert space.within(ab.Budget(params=middle)).count() == (known.cost("params") <= middle).sum()

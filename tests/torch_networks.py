@@ -1,0 +1,79 @@
+"""A network in PyTorch with the weights of the same network in Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+import archbudget as ab
+from archbudget._torch import Network, Weights, build
+
+
+class KerasWeights(Weights):
+    """The weights of a Keras model, each handed out once."""
+
+    def __init__(self, model: Any) -> None:
+        self.left = {(layer.name, weight.path): weight for layer in model.layers for weight in layer.weights}
+
+    def value(self, layer: Any, name: str, shape: tuple[int, ...], *_: Any) -> torch.Tensor:
+        own = [key for key in self.left if key[0] == layer.name and key[1].endswith(f"/{name}")]
+        assert len(own) == 1, (layer.name, name, list(self.left))
+        weight = self.left.pop(own[0])
+        assert tuple(weight.shape) == tuple(shape), (layer.name, name, weight.shape, shape)
+        return torch.tensor(np.array(weight))
+
+
+def twins(arch: ab.Architecture, rng: np.random.Generator) -> tuple[Any, Network]:
+    """A network in Keras and in PyTorch, with the same random weights, both at inference."""
+    model = arch.to_keras()
+    for layer in model.layers:
+        for weight in layer.weights:
+            if weight.name not in ("count", "seed_generator_state"):
+                drawn = rng.normal(0, 0.5, weight.shape)
+                weight.assign(abs(drawn) + 0.1 if "variance" in weight.name else drawn)
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    weights = KerasWeights(model)
+    network = build(arch, weights)
+    assert {key[1].split("/")[-1] for key in weights.left} <= {"count", "seed_generator_state"}, list(weights.left)
+    return model, network.eval()
+
+
+def counts(network: torch.nn.Module) -> dict[str, int]:
+    """What the parameters and the buffers of a module come to."""
+    parameters = list(network.parameters())
+    state = sum(value.numel() for name, value in network.state_dict().items() if "num_batches" not in name)
+    return {"params": state, "trainable_params": sum(each.numel() for each in parameters if each.requires_grad)}
+
+
+def inputs_of(arch: ab.Architecture, rng: np.random.Generator, batch: int = 2) -> list[np.ndarray]:
+    """Random inputs; integers where a table is looked up."""
+    wide = [record.arguments["input_dim"] for record in arch.layers if record.type == "Embedding"]
+    made = []
+    for record in arch.layers:
+        if record.type == "Input":
+            shape = (batch, *record.output_shape)
+            made.append(rng.integers(0, min(wide), shape) if wide else rng.normal(0, 1, shape).astype(np.float32))
+    return made
+
+
+def assert_same(arch: ab.Architecture, seed: int = 0, tolerance: float = 2e-4) -> Network:
+    """Counts, shapes and outputs in PyTorch are those of archbudget and of Keras."""
+    rng = np.random.default_rng(seed)
+    model, network = twins(arch, rng)
+    assert counts(network) == {"params": arch.params, "trainable_params": arch.trainable_params}
+    inputs = inputs_of(arch, rng)
+    expected = model(inputs[0] if len(inputs) == 1 else inputs, training=False)
+    with torch.no_grad():
+        found = network(*[torch.tensor(each) for each in inputs])
+    several = isinstance(found, tuple)
+    for real, own, number in zip(
+        expected if several else [expected], found if several else [found], arch.space._outputs, strict=True
+    ):
+        record = arch.producer(number)
+        if record is not None:
+            assert tuple(own.shape) == (2, *record.output_shape)
+        np.testing.assert_allclose(own.numpy(), np.asarray(real), rtol=tolerance, atol=tolerance)
+    return network
