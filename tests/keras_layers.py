@@ -55,8 +55,9 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             output = keras.layers.RNN(layer)(np.zeros((2, 3, *shapes[0]))).shape[1:]
         else:
             output = _call(kind, layer, inputs).shape[1:]
-        if kind in WRAPPERS and layer(np.zeros((2, *shapes[0]))).shape[1:] != output:
-            # Two layers of different widths in both directions: Keras describes another tensor than it makes.
+        if (kind in WRAPPERS or kind == "EinsumDense") and layer(np.zeros((2, *shapes[0]))).shape[1:] != output:
+            # Keras describes another tensor than it makes: of two layers of different widths in both directions, or of
+            # axes that an equation does not name, which it takes in the reverse order.
             return None
         if kind == "TimeDistributed":
             # It skips what its layer looks at when it is called.
@@ -129,8 +130,11 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
         value = shapes[min(1, len(shapes) - 1)]
         return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
     if kind == "EinsumDense":
-        source, target = layer.equation.split(",")[0], layer.equation.split("->")[1]
-        return kernels * math.prod(side for axis, side in zip(source[1:], shapes[0], strict=True) if axis in target)
+        source, weights, target = layer.equation.replace("->", ",").split(",")
+        elided = "ABCDEFGH"[: len(shapes[0]) + 1 - len(source.strip("."))]
+        source, target = (term.replace("...", elided) for term in (source, target))
+        axes = zip(source[1:], shapes[0], strict=True)
+        return kernels * math.prod(side for axis, side in axes if axis in target and axis not in weights)
     if kind in CELLS:
         return kernels
     if kind in ("SimpleRNN", "LSTM", "GRU", "RNN"):

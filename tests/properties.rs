@@ -8,12 +8,13 @@ use archbudget::diagram::{
     Walk, Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
-use archbudget::space::{Atom, BUILT_IN, Combine, Expr, Guard, Operator, Program, Settings, Trace};
+use archbudget::space::{Action, Atom, BUILT_IN, Combine, Expr, Guard, Operator, Program, Settings, Tensor, Trace};
 use archbudget::{ErrorKind, Result};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use std::collections::{BTreeSet, HashSet};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngSeed, TestRunner};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The same cases in every run.
@@ -34,8 +35,15 @@ const VALUES: [[i64; 3]; 4] = [[1, 2, 4], [3, 1, 0], [2, 5, 3], [1, 0, 0]];
 /// What a random step is made of; [`build`] gives each number a meaning.
 type Instruction = (u8, u8, u8, [u8; 4], [u8; 3]);
 
-fn instructions() -> impl Strategy<Value = Vec<Instruction>> {
-    vec(any::<Instruction>(), 1..14)
+/// A program of random steps; of random steps again and again; or of cells that share their decisions.
+fn programs() -> impl Strategy<Value = Program> {
+    let steps = |most| vec(any::<Instruction>(), 1..most);
+    let again = (steps(6), 2..4_usize).prop_map(|(steps, times)| build(&steps.repeat(times), true));
+    prop_oneof![
+        3 => steps(14).prop_map(|steps| build(&steps, false)),
+        1 => again,
+        2 => (vec(any::<Node>(), 1..4), 1..4_usize, any::<[u8; 3]>()).prop_map(|(nodes, times, last)| cells(&nodes, times, last)),
+    ]
 }
 
 fn constants(values: &[i64]) -> Vec<Expr> {
@@ -92,8 +100,8 @@ fn guard([what, first, second]: [u8; 3]) -> Guard {
     }
 }
 
-/// A program of a few steps over four small decisions; whatever the instructions are, it is well formed.
-fn build(instructions: &[Instruction]) -> Program {
+/// A program of four small decisions, and no steps.
+fn empty() -> Program {
     let mut program = Program::new(Settings {
         bytes_per_weight: 4,
         bytes_per_activation: 2,
@@ -101,6 +109,110 @@ fn build(instructions: &[Instruction]) -> Program {
     for (decision, size) in SIZES.into_iter().enumerate() {
         program.decision(&format!("d{decision}"), size).expect("a new name");
     }
+    program
+}
+
+/// A node of a cell: the decisions that say what it reads and what it does with it, and what there is to do.
+type Node = (u8, u8, [u8; 3]);
+
+/// Cells over the same decisions, one after the other; between them another layer. Each node of a cell adds to one of the
+/// nodes before it what one of several branches makes of another.
+fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Program {
+    let mut program = empty();
+    let mut known = 0;
+    let mut apply = |program: &mut Program, guard: &Guard, kind: &str, args: Vec<Expr>, inputs: Vec<Tensor>| {
+        let kind = Kind::named(kind).expect("a layer");
+        let layer = program
+            .layer(&format!("l{known}"), kind, args, true)
+            .expect("its arguments");
+        known += 1;
+        program.apply(guard.clone(), layer, inputs).expect("known tensors")
+    };
+    let dense = |units: Expr| vec![units, Expr::Constant(1), Expr::Constant(UNSET)];
+    let only = |decision: usize, value: usize| Atom {
+        decision,
+        allowed: (0..SIZES[decision]).map(|other| other == value).collect(),
+    };
+    let mut flowing = apply(&mut program, &Vec::new(), "Input", constants(&[5, 3]), Vec::new());
+    let mut before = flowing;
+    for cell in 0..times {
+        let mut tensors = vec![before, flowing];
+        for &(reads, does, what) in nodes {
+            let [reads, does] = [reads, does].map(|number| usize::from(number) % SIZES.len());
+            let [chosen, made] = [program.tensor(), program.tensor()];
+            program.read(Vec::new(), reads).expect("a known decision");
+            for value in 0..SIZES[reads] {
+                let source = tensors[(value + usize::from(what[0])) % tensors.len()];
+                program
+                    .alias(vec![only(reads, value)], source, chosen)
+                    .expect("known tensors");
+            }
+            // Where a condition stands before it, a node may not be there at all.
+            let outer: Guard = if what[1] < 40 { vec![only(reads, 0)] } else { Vec::new() };
+            program.read(outer.clone(), does).expect("a known decision");
+            for value in 0..SIZES[does] {
+                let guard = [outer.as_slice(), &[only(does, value)]].concat();
+                let out = match (usize::from(what[2]) + value) % 5 {
+                    0 => chosen,
+                    1 => apply(&mut program, &guard, "Dense", dense(Expr::Incoming(-1)), vec![chosen]),
+                    2 => apply(&mut program, &guard, "Dropout", Vec::new(), vec![chosen]),
+                    3 => {
+                        let wide = apply(&mut program, &guard, "Dense", dense(lookup(2)), vec![chosen]);
+                        apply(&mut program, &guard, "Dense", dense(Expr::Constant(3)), vec![wide])
+                    }
+                    _ => flowing,
+                };
+                program.alias(guard, out, made).expect("known tensors");
+            }
+            let last = tensors[tensors.len() - 1 - usize::from(what[1]) % 2];
+            if outer.is_empty() {
+                tensors.push(apply(&mut program, &outer, "Add", Vec::new(), vec![last, made]));
+            } else {
+                let sum = apply(&mut program, &outer, "Add", Vec::new(), vec![last, made]);
+                let met = program.tensor();
+                let others = outer[0].allowed.iter().map(|allowed| !allowed).collect();
+                program.alias(outer, sum, met).expect("known tensors");
+                program
+                    .alias(
+                        vec![Atom {
+                            decision: reads,
+                            allowed: others,
+                        }],
+                        last,
+                        met,
+                    )
+                    .expect("known tensors");
+                tensors.push(met);
+            }
+        }
+        let all = tensors[tensors.len() - 2..].to_vec();
+        before = flowing;
+        flowing = match end % 3 {
+            0 => apply(&mut program, &Vec::new(), "Add", Vec::new(), all),
+            1 => tensors[tensors.len() - 1],
+            _ => {
+                let both = apply(&mut program, &Vec::new(), "Concatenate", constants(&[-1]), all);
+                apply(&mut program, &Vec::new(), "Dense", dense(Expr::Constant(3)), vec![both])
+            }
+        };
+        if usize::from(width) % 4 == cell {
+            let units = if twice < 128 {
+                lookup(usize::from(width / 4 % 2) * 2)
+            } else {
+                Expr::Constant(3)
+            };
+            let guard = if twice % 2 == 0 { Vec::new() } else { vec![only(1, 0)] };
+            let wide = apply(&mut program, &guard, "Dense", dense(units), vec![flowing]);
+            apply(&mut program, &guard, "Dense", dense(Expr::Constant(3)), vec![wide]);
+        }
+    }
+    program
+}
+
+/// A program of a few steps over four small decisions; whatever the instructions are, it is well formed. Where tensors
+/// are `near` each other, a step reads some of the last ones, and mostly leaves the last side as it is.
+fn build(instructions: &[Instruction], near: bool) -> Program {
+    let mut program = empty();
     let mut layers: Vec<(usize, usize)> = Vec::new();
     let mut add = |program: &mut Program, kind: &str, args: Vec<Expr>| -> Option<usize> {
         let kind = Kind::named(kind).expect("a layer");
@@ -111,9 +223,14 @@ fn build(instructions: &[Instruction]) -> Program {
     let input = add(&mut program, "Input", constants(&[5, 3])).expect("a shape");
     let mut tensors = vec![program.apply(Vec::new(), input, Vec::new()).expect("an input")];
     for &(what, first, second, numbers, condition) in instructions {
-        let [one, two] = [first, second].map(|number| tensors[usize::from(number) % tensors.len()]);
+        let seen = if near { tensors.len().min(4) } else { tensors.len() };
+        let [one, two] = [first, second].map(|number| tensors[tensors.len() - seen + usize::from(number) % seen]);
         let guard = guard(condition);
-        let size = expression(numbers);
+        let size = if near && numbers[0] < 160 {
+            Expr::Incoming(-1)
+        } else {
+            expression(numbers)
+        };
         let unary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one]));
         let binary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one, two]));
         let applied = match what % 12 {
@@ -175,6 +292,47 @@ fn build(instructions: &[Instruction]) -> Program {
         }
     }
     program
+}
+
+/// The program of one network: without decisions, only with the steps that it takes.
+fn written_out(program: &Program, row: &[u32]) -> Program {
+    fn number(expr: &Expr, row: &[u32]) -> Expr {
+        match expr {
+            Expr::Constant(_) | Expr::Incoming(_) => expr.clone(),
+            Expr::Lookup { decision, values } => Expr::Constant(values[row[*decision] as usize]),
+            Expr::Binary(operator, a, b) => Expr::Binary(*operator, Box::new(number(a, row)), Box::new(number(b, row))),
+        }
+    }
+    let mut written = Program::new(Settings {
+        bytes_per_weight: 4,
+        bytes_per_activation: 2,
+    });
+    for layer in program.layers() {
+        let args = layer.args.iter().map(|arg| number(arg, row)).collect();
+        written
+            .layer(&layer.name, &layer.kind, args, layer.trainable)
+            .expect("its arguments");
+    }
+    let mut names: HashMap<Tensor, Tensor> = HashMap::new();
+    for step in program.steps() {
+        if !step.guard.iter().all(|atom| atom.allowed[row[atom.decision] as usize]) {
+            continue;
+        }
+        match &step.action {
+            Action::Layer { layer, inputs, output } => {
+                let inputs = inputs.iter().map(|input| names[input]).collect();
+                names.insert(
+                    *output,
+                    written.apply(Vec::new(), *layer, inputs).expect("known tensors"),
+                );
+            }
+            Action::Alias { from, to } => {
+                names.insert(*to, names[from]);
+            }
+            Action::Require { .. } | Action::Read { .. } => {}
+        }
+    }
+    written
 }
 
 /// Every combination of indices, and what it comes to alone.
@@ -256,8 +414,7 @@ proptest! {
     #![proptest_config(config(1500))]
 
     #[test]
-    fn candidates_cost_the_same_together_as_alone(instructions in instructions()) {
-        let program = build(&instructions);
+    fn candidates_cost_the_same_together_as_alone(program in programs()) {
         let known = enumerate(&program);
         let data = columns(&known);
         let metrics: Vec<usize> = (0..METRICS).collect();
@@ -281,8 +438,37 @@ proptest! {
     }
 
     #[test]
-    fn each_metric_is_counted_alone_as_with_the_others(instructions in instructions(), metric in 0..METRICS) {
-        let program = build(&instructions);
+    fn the_peak_is_that_of_the_finished_network(program in programs()) {
+        for (row, trace) in enumerate(&program) {
+            let Ok(trace) = trace else { continue };
+            prop_assert_eq!(&written_out(&program, &row).trace(&[]).unwrap().cost, &trace.cost, "{:?}", row);
+            let name = |tensor: Tensor| {
+                let mut name = tensor;
+                // A name is given after that which it is given to.
+                for &(from, to) in trace.aliases.iter().rev() {
+                    if to == name {
+                        name = from;
+                    }
+                }
+                name
+            };
+            let mut peak = 0;
+            for (number, layer) in trace.layers.iter().enumerate() {
+                let later: HashSet<Tensor> = trace.layers[number..].iter().flat_map(|layer| &layer.inputs).map(|&input| name(input)).collect();
+                let waits = trace.layers[..number].iter().filter(|earlier| later.contains(&earlier.output));
+                let mut elements: i64 = waits.map(|earlier| earlier.output_shape.elements().unwrap()).sum();
+                if !program.layers()[layer.layer].kind.in_place {
+                    elements += layer.output_shape.elements().unwrap();
+                }
+                prop_assert_eq!(layer.cost[4], 2 * elements, "{:?} {}", row, number);
+                peak = peak.max(2 * elements);
+            }
+            prop_assert_eq!(trace.cost[4], peak, "{:?}", row);
+        }
+    }
+
+    #[test]
+    fn each_metric_is_counted_alone_as_with_the_others(program in programs(), metric in 0..METRICS) {
         let known = enumerate(&program);
         let data = columns(&known);
         for diagram in diagrams(&program, &known) {
@@ -300,8 +486,7 @@ proptest! {
     }
 
     #[test]
-    fn layers_cost_the_same_together_as_alone(instructions in instructions()) {
-        let program = build(&instructions);
+    fn layers_cost_the_same_together_as_alone(program in programs()) {
         let known = enumerate(&program);
         let data = columns(&known);
         let layers = program.layers().len();
@@ -340,8 +525,7 @@ proptest! {
     }
 
     #[test]
-    fn the_size_is_the_number_of_distinct_networks(instructions in instructions()) {
-        let program = build(&instructions);
+    fn the_size_is_the_number_of_distinct_networks(program in programs()) {
         let known = enumerate(&program);
         let networks = distinct(&known);
         for diagram in diagrams(&program, &known) {
@@ -353,8 +537,7 @@ proptest! {
     }
 
     #[test]
-    fn the_range_of_a_metric_is_that_of_all_networks(instructions in instructions()) {
-        let program = build(&instructions);
+    fn the_range_of_a_metric_is_that_of_all_networks(program in programs()) {
         let known = enumerate(&program);
         let networks = distinct(&known);
         for diagram in diagrams(&program, &known) {
@@ -369,8 +552,7 @@ proptest! {
     }
 
     #[test]
-    fn samples_are_networks(instructions in instructions(), seed: u64) {
-        let program = build(&instructions);
+    fn samples_are_networks(program in programs(), seed: u64) {
         let known = enumerate(&program);
         let networks: BTreeSet<Vec<u32>> = distinct(&known).into_iter().map(|(row, ..)| row).collect();
         if networks.is_empty() {
@@ -387,8 +569,7 @@ proptest! {
     }
 
     #[test]
-    fn a_walk_asks_for_the_active_decisions(instructions in instructions()) {
-        let program = build(&instructions);
+    fn a_walk_asks_for_the_active_decisions(program in programs()) {
         for (row, trace) in enumerate(&program) {
             let mut asked = vec![false; SIZES.len()];
             let mut walk = Walk::new(&program);
@@ -408,11 +589,30 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_the_layers_changes_no_network(program in programs()) {
+        let known = enumerate(&program);
+        if let Some(diagram) = diagrams(&program, &known).first() {
+            for (row, trace) in &known {
+                let (again, trace) = (diagram.running().trace(row), trace.as_ref());
+                prop_assert_eq!(again.is_ok(), trace.is_ok(), "{:?}", row);
+                if let (Ok(again), Ok(trace)) = (again, trace) {
+                    prop_assert_eq!((&again.cost, &again.active), (&trace.cost, &trace.active), "{:?}", row);
+                    let sorted = |trace: &Trace| {
+                        let mut layers: Vec<_> = trace.layers.iter().map(|layer| format!("{layer:?}")).collect();
+                        layers.sort();
+                        layers
+                    };
+                    prop_assert_eq!(sorted(&again), sorted(trace), "{:?}", row);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn feasible_sets_are_those_of_all_networks(
-        instructions in instructions(),
+        program in programs(),
         picks in vec((0..METRICS, any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8), 1..3),
     ) {
-        let program = build(&instructions);
         let known = enumerate(&program);
         let networks = distinct(&known);
         if networks.is_empty() {
@@ -628,8 +828,22 @@ fn large_numbers_are_counted_or_overflow() {
 }
 
 #[test]
+fn layers_of_cells_that_share_decisions_are_often_taken_ahead() {
+    let mut runner = TestRunner::new(config(1));
+    let strategy = (vec(any::<Node>(), 2..4), any::<[u8; 3]>());
+    let mut ahead = 0;
+    for _ in 0..300 {
+        let (nodes, last) = strategy.new_tree(&mut runner).expect("a value").current();
+        if let Ok(diagram) = Diagram::compile(cells(&nodes, 3, last), Limits::default(), NEVER) {
+            ahead += usize::from(!std::ptr::eq(diagram.running(), diagram.program()));
+        }
+    }
+    assert!(ahead > 80, "{ahead}");
+}
+
+#[test]
 fn a_constraint_cannot_read_the_input_of_a_layer() {
-    let mut program = build(&[]);
+    let mut program = build(&[], false);
     let condition = Expr::Binary(
         Operator::AtMost,
         Box::new(lookup(0)),
@@ -643,7 +857,7 @@ fn a_constraint_cannot_read_the_input_of_a_layer() {
 
 #[test]
 fn a_constraint_that_does_not_ask_holds_where_a_decision_is_not_taken() {
-    let mut program = build(&[]);
+    let mut program = build(&[], false);
     let taken = |first: bool| -> Vec<bool> { (0..SIZES[1]).map(|value| (value == 0) == first).collect() };
     let branch = |first: bool| {
         vec![Atom {
@@ -678,8 +892,7 @@ proptest! {
     #![proptest_config(config(200))]
 
     #[test]
-    fn paths_along_the_listed_arcs_are_the_networks(instructions in instructions()) {
-        let program = build(&instructions);
+    fn paths_along_the_listed_arcs_are_the_networks(program in programs()) {
         let known = enumerate(&program);
         for diagram in diagrams(&program, &known) {
             let arcs = match diagram.arcs(usize::MAX) {

@@ -430,25 +430,46 @@ def _scores(kind: str) -> Callable[[Random], Case]:
 
 
 def _einsum(rng: Random) -> Case:
-    """A projection, rarely another equation."""
+    """A projection, in any order and of any axes, rarely an equation that is refused."""
     shape = _shape(rng)
-    stays = rng.randint(0, len(shape) - 1)
     letters = "abcdefgh"[: len(shape) + 1]
-    new = "xy"[: rng.randint(1, 2)]
+    new = "xy"[: rng.choice([0, 1, 1, 2])]
+    stays = rng.randint(0, len(shape) - 1)
     kept, contracted = letters[: stays + 1], letters[stays + 1 :]
-    weights = list(contracted + new)
+    weights, target = list(contracted + new), list(kept[1:] + new)
+    if rng.random() < 0.2:
+        weights += rng.sample(kept[1:], rng.randint(0, stays))
+    if rng.random() < 0.1 and len(weights) > 1:
+        weights.pop()
+    if rng.random() < 0.2:
+        rng.shuffle(target)
     rng.shuffle(weights)
-    sides: list[int | None] = [*shape[:stays], *[rng.randint(1, 5) for _ in new]]
-    if rng.random() < 0.1:
+    known = dict(zip(letters[1:], shape, strict=True))
+    sides: list[int | None] = [known.get(axis, rng.randint(1, 5)) for axis in target]
+    source = letters
+    elided = rng.choice(["", "", "", "left", "right"])
+    if elided == "left":
+        # Some of the first axes that stay where they are.
+        some = rng.randint(0, stays) if target[:stays] == list(kept[1:]) else 0
+        source, target, sides = letters[some + 1 :], target[some:], sides[some:]
+    elif elided == "right" and len(shape) > 1:
+        source, shape = letters, [*shape, *_shape(rng, 0, 1)]
+    else:
+        elided = ""
+    if sides and rng.random() < 0.1:
         sides[rng.randrange(len(sides))] = rng.choice([None, 7])
     if rng.random() < 0.1:
         sides = sides[1:]
-    bias = rng.choice([None, new, new[-1], kept[1:] + new, "z" if rng.random() < 0.2 else new])
+    axes = "".join(target)
+    bias = rng.choice([None, axes[-1:] or None, axes[:1] or None, axes or None, "z" if rng.random() < 0.2 else None])
+    batch = "" if elided == "left" else "a"
+    left, right = ("..." if elided == "left" else ""), ("..." if elided == "right" else "")
     arguments: Arguments = {
-        "equation": f"{letters},{''.join(weights)}->{kept + new}",
+        "equation": f"{left}{source}{right},{''.join(weights)}->{left}{batch}{axes}{right}",
         "output_shape": sides[0] if len(sides) == 1 and rng.random() < 0.5 and sides[0] else sides,
     }
-    return arguments | _take(rng, 0.7, bias_axes=lambda: bias), [shape]
+    arguments |= _take(rng, 0.7, bias_axes=lambda: bias) | _take(rng, 0.2, lora_rank=lambda: rng.choice([0, 2]))
+    return arguments, [shape]
 
 
 def _inside(rng: Random, kind: str) -> tuple[Arguments, list[int]]:

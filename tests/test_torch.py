@@ -252,13 +252,46 @@ def test_the_mean_of_a_masked_sequence_is_that_of_its_steps() -> None:
     assert network(x).tolist() == [[4.0, 2.5]]
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.MultiHeadAttention(2, 3),
+        layers.MultiHeadAttention(2, 3, sliding_window=2),
+        layers.MultiHeadAttention(2, 3, dropout=0.1, use_gate=True),
+        layers.GroupQueryAttention(3, 4, 2),
+        layers.Attention(),
+        layers.Attention(score_mode="concat"),
+        layers.AdditiveAttention(),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("several", [1, 2, 3])
+def test_attention_sees_what_is_not_masked(layer: Any, several: int) -> None:
+    inputs = [layers.Input((5 if number == 0 else 7,)) for number in range(several)]
+    embedded = [layers.Embedding(3, 4, mask_zero=True)(each) for each in inputs]
+    attended = layers.LayerNormalization()(layer(embedded))
+    pooled = layers.GlobalAveragePooling1D()(attended)
+    # At steps that are masked themselves Keras has other values with a dropout than without one; nothing reads them.
+    outputs = [pooled] if layer.dropout else [pooled, attended]
+    assert_same(ab.Space(inputs=inputs, outputs=outputs).architecture(), seed=several)
+
+
+def test_attention_between_what_is_masked_and_what_is_not_is_refused() -> None:
+    first, second = layers.Input((5,)), layers.Input((7, 4))
+    both = layers.Attention()([layers.Embedding(3, 4, mask_zero=True)(first), second])
+    with pytest.raises(SpaceError, match=r"\(Attention\) gets a mask, which to_torch follows only into GRU, "):
+        ab.Space(inputs=[first, second], outputs=both).architecture().to_torch()
+
+
 def test_a_mask_ends_at_a_layer_that_forgets_it() -> None:
     assert_same(row(layers.Input((9,)), layers.Embedding(3, 4, mask_zero=True), layers.Conv1D(4, 3), layers.LSTM(3)))
 
 
-@pytest.mark.parametrize("layer", [layers.MultiHeadAttention(2, 2), layers.BatchNormalization(), layers.Softmax()])
+@pytest.mark.parametrize("layer", [layers.BatchNormalization(), layers.Softmax(), layers.Concatenate()])
 def test_a_mask_that_is_not_followed_is_refused(layer: layers.Layer) -> None:
-    arch = row(layers.Input((5,)), layers.Embedding(3, 4, mask_zero=True), layer)
+    steps = layers.Input((5,))
+    embedded = layers.Embedding(3, 4, mask_zero=True)(steps)
+    arch = ab.Space(inputs=steps, outputs=layer([embedded] * (2 if layer.MERGES else 1))).architecture()
     with pytest.raises(SpaceError, match=rf"\({layer.kind}\) gets a mask, which to_torch follows only into GRU, "):
         arch.to_torch()
 

@@ -276,7 +276,7 @@ class Architecture(Mapping[str, "Scalar"]):
 
         Raises:
             ImportError: If PyTorch is not installed (`pip install archbudget[torch]`).
-            SpaceError: If a layer or an argument has no equivalent in PyTorch, such as a regularizer or a mask.
+            SpaceError: If a layer or an argument has no equivalent in PyTorch, such as a regularizer.
         """
         from archbudget._torch import build
 

@@ -1,6 +1,6 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
-use super::{Arcs, DEAD, Diagram, Interrupt, ROOT, Stage};
+use super::{Arcs, DEAD, Diagram, Interrupt, LiveState, NodesByState, ROOT, Stage};
 use crate::layers::{Refusal, Shape};
 use crate::space::{Outcome, Place, Program, State, Tensor};
 use crate::{Error, ErrorKind, Result};
@@ -33,9 +33,9 @@ impl Default for Limits {
 /// The nodes of a stage that is not compiled yet.
 #[derive(Default)]
 struct Pending {
-    index: FxHashMap<Box<[i64]>, u32>,
+    index: NodesByState,
     /// Their states, their provisional numbers, and one more than the stage that led to them first.
-    states: Vec<(Box<[i64]>, u32, u32)>,
+    states: Vec<(LiveState, u32, u32)>,
     size: usize,
     decision: usize,
 }
@@ -240,7 +240,7 @@ impl Compiler {
                     return Err(Error::new(ErrorKind::Limit, "the diagram has more than 2^32 nodes"));
                 }
                 self.created += 1;
-                let key: Box<[i64]> = self.key.as_slice().into();
+                let key: LiveState = self.key.as_slice().into();
                 stage.index.insert(key.clone(), created);
                 stage.states.push((key, created, entered));
                 Ok(created)

@@ -3,7 +3,7 @@
 
 use super::input::Column;
 use super::optimize::join;
-use super::parallel::{Workers, work_off};
+use super::parallel::{Workers, work_off_until};
 use super::table::{Costs, Group, Lookups, Source, Tables, position};
 use super::{DEAD, Diagram, Reader};
 use crate::layers::MAX_RANK;
@@ -116,7 +116,7 @@ impl Evaluator {
             keys: vec![0; BLOCK],
             entries: vec![0; BLOCK],
         };
-        work_off(jobs, workers, scratch, |scratch, mut job| {
+        work_off_until(jobs, workers, scratch, |scratch, mut job, ended| {
             for start in (0..job.valid.len()).step_by(BLOCK) {
                 let rows = start..job.valid.len().min(start + BLOCK);
                 let outputs = job.outputs.iter_mut().map(|output| &mut output[rows.clone()]);
@@ -125,7 +125,7 @@ impl Evaluator {
                     outputs: outputs.collect(),
                     valid: &mut job.valid[rows.clone()],
                 };
-                self.block(&batch, &mut block, scratch)?;
+                self.block(&batch, &mut block, scratch, ended)?;
             }
             Ok(())
         })
@@ -145,7 +145,13 @@ impl Evaluator {
         ways
     }
 
-    fn block(&self, batch: &Batch<'_>, block: &mut Job<'_>, scratch: &mut Scratch<'_>) -> Result<()> {
+    fn block(
+        &self,
+        batch: &Batch<'_>,
+        block: &mut Job<'_>,
+        scratch: &mut Scratch<'_>,
+        ended: &dyn Fn() -> bool,
+    ) -> Result<()> {
         let diagram = batch.diagram;
         let n = block.valid.len();
         let entries = &mut scratch.entries[..n];
@@ -158,7 +164,7 @@ impl Evaluator {
                 if std::mem::take(&mut fresh) {
                     start_from(batch, block);
                 }
-                self.walk(number, batch, block, entries, &mut scratch.reader)?;
+                self.walk(number, batch, block, entries, &mut scratch.reader, ended)?;
                 continue;
             };
             if group.entries.len() == 1 && !self.tables.can_die {
@@ -231,6 +237,7 @@ impl Evaluator {
         block: &mut Job<'_>,
         entries: &mut [u32],
         reader: &mut Reader<'_>,
+        ended: &dyn Fn() -> bool,
     ) -> Result<()> {
         let diagram = batch.diagram;
         let group = &self.tables.groups[number];
@@ -246,6 +253,9 @@ impl Evaluator {
         }
         let choose = |row: usize, decision: usize| batch.columns[decision].index(block.start + row).unwrap_or(0);
         for (row, entry) in entries.iter_mut().enumerate() {
+            if ended() {
+                break;
+            }
             let Some(&node) = group.entries.get(*entry as usize) else {
                 *entry = ends.len() as u32;
                 continue;
@@ -306,16 +316,19 @@ impl Evaluator {
             (number * ROWS, costs, shapes)
         });
         let scratch = || (program.start(), vec![0; columns.len()]);
-        work_off(
+        work_off_until(
             jobs,
             workers,
             scratch,
-            |(state, choices), (start, mut costs, shapes)| {
+            |(state, choices), (start, mut costs, shapes), ended| {
                 shapes.fill(0);
                 for costs in &mut costs {
                     costs.fill(0);
                 }
                 for row in 0..shapes.len() / (layers * MAX_RANK) {
+                    if ended() {
+                        break;
+                    }
                     for (decision, choice) in choices.iter_mut().enumerate() {
                         let mut key = [0];
                         let known = &program.decisions()[decision];

@@ -62,7 +62,7 @@ enum Arcs {
     /// Stored, from this position in the tables on; node by node, value by value.
     Stored(usize),
     /// Too many to store: the program is run again when an arc is asked for. The live state of each node.
-    Implicit(Vec<Box<[i64]>>),
+    Implicit(Vec<LiveState>),
 }
 
 /// What one arc does.
@@ -74,8 +74,11 @@ pub(crate) struct Arc<'a> {
     pub(crate) cost: &'a [i64],
 }
 
+/// The live state of a node, as `Program::encode` writes it; kept once, wherever it is looked up.
+type LiveState = std::sync::Arc<[i64]>;
+
 /// The nodes of a stage by their live state.
-type NodesByState = FxHashMap<Box<[i64]>, u32>;
+type NodesByState = FxHashMap<LiveState, u32>;
 
 /// A compiled space. Frozen; every pass takes `&self`.
 #[derive(Debug)]
@@ -147,14 +150,15 @@ impl Diagram {
     pub fn memory(&self) -> usize {
         let arcs = size_of_val(&*self.next) + size_of_val(&*self.cost);
         let nodes = size_of_val(&*self.stage_of) + size_of_val(&*self.entered);
-        let state = |state: &[i64]| size_of::<Box<[i64]>>() + size_of_val(state);
         let states = self.stages.iter().map(|stage| match &stage.arcs {
             Arcs::Stored(_) => 0,
-            Arcs::Implicit(states) => states.iter().map(|each| state(each)).sum(),
+            Arcs::Implicit(states) => states
+                .iter()
+                .map(|state| size_of_val(state) + size_of_val(&**state))
+                .sum(),
         });
-        let found = self.index.values().flat_map(NodesByState::keys);
-        let index = found.map(|key| state(key) + size_of::<u32>());
-        arcs + nodes + states.sum::<usize>() + index.sum::<usize>()
+        let found = self.index.values().map(NodesByState::len).sum::<usize>();
+        arcs + nodes + states.sum::<usize>() + found * size_of::<(LiveState, u32)>()
     }
 
     /// All arcs, node by node and value by value.

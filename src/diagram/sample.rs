@@ -1,6 +1,6 @@
 //! Uniform samples of the whole space.
 
-use super::parallel::{Workers, work_off};
+use super::parallel::{Workers, work_off, work_off_until};
 use super::{DEAD, Diagram, Interrupt, ROOT};
 use crate::space::Outcome;
 use crate::{Error, ErrorKind, Result};
@@ -160,23 +160,35 @@ impl Diagram {
         let program = self.program();
         let decisions = program.decisions();
         let scratch = || (program.start(), vec![0; decisions.len()]);
-        work_off(
+        work_off_until(
             blocks(n, columns),
             workers,
             scratch,
-            |(state, choices), (block, mut columns)| {
+            |(state, choices), (block, mut columns), ended| {
                 let mut rng = stream(seed, block as u64);
                 for row in 0..(n - block * BLOCK).min(BLOCK) {
-                    let found = (0..TRIES).find(|_| {
+                    let mut found = false;
+                    for _ in 0..TRIES {
+                        if ended() {
+                            return Ok(());
+                        }
                         for (choice, decision) in choices.iter_mut().zip(decisions) {
                             *choice = below(&mut rng, decision.size as u64) as u32;
                         }
                         state.reset();
-                        let outcome = program.follow(state, choices, |_, _| {});
+                        let outcome = program.follow(state, choices, |_, _| {})?;
+                        if let Outcome::Refused { step, refusal } = &outcome
+                            && refusal.failure().is_some()
+                        {
+                            return Err(program.error(*step, refusal, state));
+                        }
                         let unread = |(chosen, choice): (&u32, &u32)| chosen == choice || *choice == 0;
-                        outcome == Ok(Outcome::Complete) && state.chosen.iter().zip(choices.iter()).all(unread)
-                    });
-                    if found.is_none() {
+                        found = outcome == Outcome::Complete && state.chosen.iter().zip(choices.iter()).all(unread);
+                        if found {
+                            break;
+                        }
+                    }
+                    if !found {
                         return Err(Error::new(
                             ErrorKind::Limit,
                             format!(

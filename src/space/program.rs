@@ -240,6 +240,11 @@ impl Program {
         self.metrics[metric].combine
     }
 
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
     /// The position of the metric of this name.
     ///
     /// # Errors

@@ -226,29 +226,30 @@ impl Program {
     /// For each decision the steps between which it matters at least, in any order.
     fn least_spans(&self, asks: &Asks<'_>) -> Vec<Option<(usize, usize)>> {
         let mut spans = self.spans();
-        for (first, last) in spans.iter_mut().flatten() {
-            *last = *first;
+        for (_, last) in spans.iter_mut().flatten() {
+            *last = 0;
         }
         for (number, step) in self.steps.iter().enumerate() {
-            let own = step
-                .guard
-                .iter()
-                .map(|atom| atom.decision)
-                .chain(step.reads.iter().copied());
-            let asked = own
-                .clone()
-                .map(|decision| first_ask(&asks[decision], &step.guard, number));
-            let place = match step.action {
-                Action::Require { .. } => number,
-                _ => asked.map(|asked| asked.unwrap_or(number)).max().unwrap_or(0),
-            };
-            for decision in own {
-                if let Some((_, last)) = &mut spans[decision] {
+            let place = self.asked(asks, number).map_or(number, Option::unwrap_or_default);
+            for decision in step.guard.iter().map(|atom| &atom.decision).chain(&step.reads) {
+                if let Some((_, last)) = &mut spans[*decision] {
                     *last = (*last).max(place);
                 }
             }
         }
         spans
+    }
+
+    /// The last of the earlier steps that ask for all that a step asks for, if there is any to ask for; nothing where
+    /// it may be the first to ask.
+    fn asked(&self, asks: &Asks<'_>, number: usize) -> Option<Option<usize>> {
+        let step = &self.steps[number];
+        let guard = step.guard.iter().enumerate();
+        let guard = guard.map(|(position, atom)| (atom.decision, &step.guard[..position]));
+        let reads = step.reads.iter().map(|&decision| (decision, &step.guard[..]));
+        guard.chain(reads).try_fold(None, |last, (decision, guard)| {
+            Some(last.max(Some(first_ask(&asks[decision], guard, number)?)))
+        })
     }
 
     /// How many states there are at most where decisions are asked for, if it were for decisions alone.
@@ -279,9 +280,13 @@ impl Program {
             ..self.clone()
         };
         let needed = self.needed(ways);
-        let behind = |number: usize| match &ways[number] {
-            Way::Ahead(ahead) => ahead.behind.map_or(0, |step| step + 1),
-            Way::InPlace | Way::Name => number + 1,
+        let behind = |number: usize| {
+            let behind = match (&self.steps[number].action, &ways[number]) {
+                (_, Way::Ahead(ahead)) => ahead.behind,
+                (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(Some(number)),
+                _ => Some(number),
+            };
+            behind.map_or(0, |step| step + 1)
         };
         let mut order: Vec<_> = (0..self.steps.len()).collect();
         order.sort_by_key(|&number| (behind(number), behind(number) <= number, number));
@@ -305,10 +310,7 @@ impl Program {
                 }
                 (Action::Alias { from, to }, way) if needed[to.0] || !matches!(way, Way::Name) => sources.push(*from),
                 (Action::Alias { .. } | Action::Read { .. }, _) => {
-                    let own = step.guard.iter().enumerate();
-                    let own = own.map(|(position, atom)| (atom.decision, &step.guard[..position]));
-                    let mut own = own.chain(step.reads.iter().map(|&decision| (decision, &step.guard[..])));
-                    if own.all(|(decision, guard)| first_ask(&asks[decision], guard, number).is_some()) {
+                    if self.asked(asks, number).is_some() {
                         continue; // All that it does is done before.
                     }
                     if let (Action::Alias { .. }, Some(atom)) = (&step.action, step.guard.last()) {

@@ -10,9 +10,19 @@ import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from archbudget._torch._given import Given, Shape
+
+
+def sources(
+    inputs: Sequence[torch.Tensor],
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]:
+    """Query, value and key, and the mask of each if there are any: what is not given is as what stands before it."""
+    tensors = [x for x in inputs if x.dtype != torch.bool]
+    masks = [x for x in inputs if x.dtype == torch.bool]
+    query, value = tensors[0], tensors[min(1, len(tensors) - 1)]
+    return query, value, tensors[-1], masks * 2 if len(masks) == 1 else masks
 
 
 class Heads(nn.Module):
@@ -73,22 +83,27 @@ class Heads(nn.Module):
         x = x.permute(self.order(x.dim())).flatten(-1 - len(self.axes), -2)
         return x if heads == self.heads else x.repeat_interleave(self.heads // heads, -3)
 
-    def forward(
-        self, query: torch.Tensor, value: torch.Tensor | None = None, key: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        value = query if value is None else value
-        key = value if key is None else key
+    def seen(self, queries: torch.Tensor, keys: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor | None:
+        """What is added to the scores, so that a position sees only what it may see."""
+        sees = None
+        if self.window is not None:
+            rows = torch.arange(queries.shape[-2], device=queries.device)[:, None]
+            sees = (rows - torch.arange(keys.shape[-2], device=queries.device)).abs() < self.window
+        for number, mask in enumerate(masks):
+            there = mask[:, None, :, None] if number == 0 else mask[:, None, None, :]
+            sees = there if sees is None else sees & there
+        # A position that sees nothing at all takes the mean of everything, as in Keras.
+        return None if sees is None else torch.where(sees, 0.0, torch.finfo(queries.dtype).min).to(queries.dtype)
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        query, value, key, masks = sources(inputs)
         queries = self.split(self.query(query), self.heads)
         keys = self.split(self.key(key), self.shared)
-        mask = None
-        if self.window is not None:
-            rows = torch.arange(queries.shape[-2], device=query.device)[:, None]
-            mask = (rows - torch.arange(keys.shape[-2], device=query.device)).abs() < self.window
         attended = F.scaled_dot_product_attention(
             queries,
             keys,
             self.split(self.value(value), self.shared),
-            attn_mask=mask,
+            attn_mask=self.seen(queries, keys, masks),
             dropout_p=self.dropout if self.training else 0.0,
         )
         order = self.order(query.dim() + 1)
@@ -203,12 +218,13 @@ class Scores(nn.Module):
         scores = sums.sum(-1)
         return scores if self.weight is None else self.weight * scores
 
-    def forward(
-        self, query: torch.Tensor, value: torch.Tensor | None = None, key: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        value = query if value is None else value
-        weights = self.scores(query, value if key is None else key).softmax(-1)
-        return F.dropout(weights, self.dropout, self.training) @ value
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        query, value, key, masks = sources(inputs)
+        scores = self.scores(query, key)
+        if masks:
+            scores = torch.where(masks[1].unsqueeze(-2), scores, torch.finfo(scores.dtype).min)
+        attended = F.dropout(scores.softmax(-1), self.dropout, self.training) @ value
+        return torch.where(masks[0].unsqueeze(-1), attended, 0) if masks else attended
 
 
 def _attention(given: Given) -> nn.Module:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 READS = ("GRU", "GlobalAveragePooling1D", "LSTM", "SimpleRNN")
 """The layers that skip the steps that are masked."""
+ATTENDS = ("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention")
+"""The layers that attend to the steps that are there, if all of their inputs are masked. The query masks the output."""
 MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
 """The layers whose output is masked if all of their inputs are."""
 KEEPS = (
@@ -46,15 +48,11 @@ KEEPS = (
 )
 """The layers whose output is masked as their input is."""
 OTHERS = (
-    "AdditiveAttention",
-    "Attention",
     "BatchNormalization",
     "Concatenate",
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
-    "GroupQueryAttention",
-    "MultiHeadAttention",
     "Softmax",
 )
 """The layers that act on a mask in Keras in ways that are not followed here. Those that are not named forget it."""
@@ -135,9 +133,13 @@ def follow(
             inputs = (*inputs, own[0])
             if "return_sequences" in layer.counted and layer["return_sequences"]:
                 masks[output] = own[0]
-        elif own and layer.kind in OTHERS:
+        elif own and layer.kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
+            inputs = (*inputs, *own)
+            masks[output] = own[0]
+        elif own and layer.kind in (*ATTENDS, *OTHERS):
             raise SpaceError(
-                f"layer '{layer.name}' ({layer.kind}) gets a mask, which to_torch follows only into {', '.join(READS)}"
+                f"layer '{layer.name}' ({layer.kind}) gets a mask, which to_torch follows only into "
+                f"{', '.join(READS)} and into attention between sequences that are all masked"
             )
         elif own and layer.kind in MERGES and len(own) == len(inputs):
             if len(set(own)) > 1:

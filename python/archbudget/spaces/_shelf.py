@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from archbudget.spaces._autoformer import autoformer
+from archbudget.spaces._darts import darts
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -45,6 +46,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
     {
         "nas_bench_201": Shelved(nas_bench_201, "arXiv 2001.00326", "15,625"),
         "nats_bench_size": Shelved(nats_bench_size, "arXiv 2009.00437", "32,768"),
+        "darts": Shelved(darts, "arXiv 1806.09055", "1e18"),
         "ofa_mobilenet_v3": Shelved(ofa_mobilenet_v3, "arXiv 1908.09791", "2e19"),
         "ofa_proxyless": Shelved(ofa_proxyless, "arXiv 1908.09791"),
         "ofa_resnet50": Shelved(ofa_resnet50, "arXiv 1908.09791"),

@@ -1,0 +1,187 @@
+"""The space of DARTS: two cells, one of which halves the image, again and again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archbudget import layers
+from archbudget._expressions import Int
+from archbudget._space import Space
+from archbudget.layers import Add, Concatenate
+from archbudget.layers._base import Block
+from archbudget.layers._structure import Sequential, as_block
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from archbudget._expressions import IntLike
+    from archbudget._program import Guard, Writer
+    from archbudget.layers._structure import BlockLike
+
+NODES = (2, 3, 4, 5)
+"""The nodes of a cell; 0 and 1 are the outputs of the two cells before it."""
+
+
+def darts(
+    num_classes: int = 10,
+    image_size: int = 32,
+    *,
+    width: int = 36,
+    cells: int = 20,
+    imagenet_stem: bool = False,
+) -> Space:
+    """Two cells of four nodes with two edges each, seven operations on an edge, in 20 places: 1.1e18 networks.
+
+    Liu, Simonyan and Yang, DARTS, arXiv 1806.09055: the networks that the authors train after their search, without the
+    auxiliary classifier. The decisions are those of a genotype: `normal_2_input_0, normal_2_input_1, normal_2_op_0,
+    normal_2_op_1, ..., reduce_5_op_1`, for each node the two states that it reads, the earlier one first, and what it
+    does with each. The operation `none` is not among them, as no genotype holds it.
+
+    Their networks for ImageNet are `darts(1000, 224, width=48, cells=14, imagenet_stem=True)`.
+
+    Args:
+        num_classes: The units of the classifier.
+        image_size: The sides of the images.
+        width: The filters of the first cell; its output has four times as many.
+        cells: How many cells; those after one and two thirds halve the image.
+        imagenet_stem: Whether three convolutions of stride 2 stand before the cells, as for ImageNet.
+    """
+    image = layers.Input((image_size, image_size, 3))
+    if imagenet_stem:
+        before = _chain(image, [*_normalized(width // 2, 2), layers.ReLU(), *_normalized(width, 2)])
+        flowing = _chain(before, [layers.ReLU(), *_normalized(width, 2)])
+    else:
+        before = flowing = _chain(image, _normalized(3 * width, 1))
+    halves = imagenet_stem  # Whether the last state has half the sides of the one before.
+    for number in range(cells):
+        reduces = number in {cells // 3, 2 * cells // 3}
+        if reduces:
+            width *= 2
+        cell = _Cell("reduce" if reduces else "normal", width, halves=halves)
+        before, flowing, halves = flowing, cell([before, flowing]), reduces
+    output = _chain(flowing, [layers.GlobalAveragePooling2D(), layers.Dense(num_classes)])
+    return Space(inputs=image, outputs=output)
+
+
+def _chain(tensor: layers.Tensor, blocks: Sequence[BlockLike]) -> layers.Tensor:
+    return Sequential(blocks)(tensor)
+
+
+def _normalized(filters: int, strides: int) -> list[BlockLike]:
+    return [
+        layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+    ]
+
+
+class _Cell(Block):
+    """A cell: the outputs of the two cells before it as states, a state for each node, and all of these side by side.
+
+    Args:
+        kind: `normal`, or `reduce` for one that halves the image.
+        width: The filters of each state.
+        halves: Whether the cell before it halved the image.
+    """
+
+    def __init__(self, kind: str, width: int, *, halves: bool) -> None:
+        self.before = as_block(_factorized(width) if halves else _pointwise(width))
+        self.flowing = as_block(_pointwise(width))
+        self.sources: list[tuple[Int, Int]] = []
+        self.edges: list[list[Block]] = []
+        for node in NODES:
+            sources = Int(f"{kind}_{node}_input_0", 0, node - 2), Int(f"{kind}_{node}_input_1", 1, node - 1)
+            self.sources.append(sources)
+            self.edges.append(
+                [
+                    as_block(_edge(f"{kind}_{node}_op_{which}", width, source if kind == "reduce" else None))
+                    for which, source in enumerate(sources)
+                ]
+            )
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes what the nodes read, and then node after node."""
+        for first, second in self.sources:
+            writer.require(first < second, guard)
+        states = [self.before.write(writer, inputs[:1], guard), self.flowing.write(writer, inputs[1:], guard)]
+        for sources, edges in zip(self.sources, self.edges, strict=True):
+            read = [
+                layers.OneOf(source, {number: _State(number) for number in source.values}).write(writer, states, guard)
+                for source in sources
+            ]
+            brought = [edge.write(writer, (state,), guard) for edge, state in zip(edges, read, strict=True)]
+            states.append(writer.apply(Add(), brought, guard))
+        return writer.apply(Concatenate(), states[2:], guard)
+
+
+class _State(Block):
+    """One of the states that flow into it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Hands the state on."""
+        del writer, guard
+        return inputs[self.number]
+
+
+def _edge(name: str, width: int, source: Int | None) -> BlockLike:
+    """What an edge does; in a reduction cell it halves the image if its source, a decision, is no node of the cell."""
+    strides: IntLike = 1 if source is None else (source < 2) + 1
+    skip: BlockLike = []
+    if source is not None:
+        skip = layers.OneOf(source, {value: _factorized(width) if value < 2 else [] for value in source.values})
+
+    def separable(kernel: int) -> BlockLike:
+        return [*_depthwise(width, kernel, strides), *_depthwise(width, kernel, 1)]
+
+    def dilated(kernel: int) -> BlockLike:
+        if source is None:
+            return _depthwise(width, kernel, 1, dilation=2)
+        # Keras has no dilated convolution with strides; where the image is halved, it reads every second pixel only.
+        first, *rest = _depthwise(width, kernel, 1, dilation=3 - strides)
+        return [first, layers.AveragePooling2D(1, strides=strides), *rest]
+
+    return layers.OneOf(
+        name,
+        {
+            "max_pool_3x3": layers.MaxPooling2D(3, strides=strides, padding="same"),
+            "avg_pool_3x3": layers.AveragePooling2D(3, strides=strides, padding="same"),
+            "skip_connect": skip,
+            "sep_conv_3x3": separable(3),
+            "sep_conv_5x5": separable(5),
+            "dil_conv_3x3": dilated(3),
+            "dil_conv_5x5": dilated(5),
+        },
+    )
+
+
+def _depthwise(width: int, kernel: int, strides: IntLike, dilation: IntLike = 1) -> list[BlockLike]:
+    return [
+        layers.ReLU(),
+        layers.DepthwiseConv2D(kernel, strides=strides, padding="same", dilation_rate=dilation, use_bias=False),
+        layers.Conv2D(width, 1, use_bias=False),
+        layers.BatchNormalization(),
+    ]
+
+
+def _pointwise(width: int) -> BlockLike:
+    return [layers.ReLU(), layers.Conv2D(width, 1, use_bias=False), layers.BatchNormalization()]
+
+
+def _factorized(width: int) -> BlockLike:
+    """Two convolutions of stride 2 side by side, the second one pixel further."""
+    return [layers.ReLU(), _Beside(width), layers.BatchNormalization()]
+
+
+class _Beside(Block):
+    def __init__(self, width: int) -> None:
+        self.even = layers.Conv2D(width // 2, 1, strides=2, use_bias=False)
+        self.odd = as_block(
+            [layers.Cropping2D(((1, 0), (1, 0))), layers.Conv2D(width - width // 2, 1, strides=2, use_bias=False)]
+        )
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes both, and the concatenation."""
+        halves = [self.even.write(writer, inputs, guard), self.odd.write(writer, inputs, guard)]
+        return writer.apply(Concatenate(), halves, guard)
