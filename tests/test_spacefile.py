@@ -524,3 +524,57 @@ def test_the_schema_knows_metrics_and_layers_of_ones_own() -> None:
     assert re.fullmatch(name["pattern"], "my_layers:Scale")
     assert not re.fullmatch(name["pattern"], "Dense")
     assert list(block["patternProperties"]) == [name["pattern"]]
+AROUND = """
+decisions:
+  units: [3, 5]
+  merge: [concat, sum]
+layers:
+  - Input: [6, 5, 4]
+  - TimeDistributed: {Dense: $channels * 2}
+  - TimeDistributed:
+      layer:
+        Bidirectional: {layer: {LSTM: {units: $units}}, merge_mode: $merge}
+  - RNN: {cell: [{LSTMCell: $units}, {GRUCell: {units: 4}}], return_sequences: true}
+  - RNN: {SimpleRNNCell: 4}
+  - SpectralNormalization: {Dense: 2}
+  - Pipeline: [ReLU, {Dense: $units}]
+  - TimeDistributed: Flatten
+"""
+
+
+def test_layers_stand_inside_of_others(tmp_path: Path) -> None:
+    text = AROUND.replace("  - TimeDistributed: Flatten\n", "")
+    space = read(tmp_path, text).space
+    assert list(space.decisions) == ["merge", "units"]
+    arch = space.architecture(merge="concat", units=3)
+    assert [record.output_shape for record in arch.layers] == [
+        (6, 5, 4),
+        (6, 5, 8),
+        (6, 6),
+        (6, 4),
+        (4,),
+        (2,),
+        (3,),
+    ]
+    with pytest.raises(ArchbudgetError, match="needs an input of at least 2 axes"):
+        read(tmp_path, AROUND)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("TimeDistributed: {Dens: 3}", r":9: layers\[7\].TimeDistributed.Dens: unknown argument"),
+        (
+            "TimeDistributed: {layer: {Dens: 3}}",
+            r":9: layers\[7\].TimeDistributed.layer.Dens: unknown layer 'Dens'",
+        ),
+        ("TimeDistributed: {layer: 3}", r":9: layers\[7\].TimeDistributed.layer: a layer is a name, or a name and its"),
+        ("TimeDistributed: {Dense: {unit: 3}}", r"TimeDistributed.Dense.unit: unknown argument; did you mean units"),
+        ("RNN: [{Dense: 3}]", r"RNN: .*cell must be a cell .*, not Dense|cells must be a cell .*, not Dense"),
+        ("LSTMCell: 3", "LSTMCell is one step of a recurrent layer"),
+    ],
+)
+def test_what_is_wrong_inside_is_told_with_its_place(tmp_path: Path, layer: str, message: str) -> None:
+    head = "layers:\n  - Input: [6, 5]\n" + "  - ReLU\n" * 6
+    with pytest.raises(ArchbudgetError, match=message):
+        read(tmp_path, f"{head}  - {layer}\n")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from archbudget._expressions import Expression, decisions_in
 from archbudget._summary import show_shape
@@ -46,7 +47,8 @@ def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formul
     for number, meaning in formula.numbers:
         meanings.setdefault(meaning, []).append(number)
     for meaning, numbers in meanings.items():
-        text = "*".join(str(number) for number in numbers) if meaning == "kernel_size" else str(numbers[0])
+        several = meaning.endswith("kernel_size")
+        text = "*".join(str(number) for number in numbers) if several else str(numbers[0])
         lines.append(f"  {text}: {_meaning(arch, record, meaning)}")
     return lines
 
@@ -65,12 +67,19 @@ def _equation(formula: Formula) -> str:
 
 
 def _meaning(arch: Architecture, record: LayerRecord, meaning: str) -> str:
-    if meaning in record.arguments:
+    """What a number stands for; of a layer inside its place stands before it, as in `cell.cells[1].units`."""
+    place, _, what = meaning.rpartition(".")
+    shown = re.sub(r"\b(layer|cell)\b\.?", "", place)
+    text = f"{what} of {shown}" if shown else what
+    found: Any = record.arguments
+    for part in re.findall(r"\w+", place):
+        found = found[int(part)] if part.isdigit() else found[part]
+    if what in found:
         setting = arch.setting(record, meaning)
-        return f"{meaning}, set by {setting}" if setting else meaning
-    if "of the input" in meaning and record.inputs:
-        return f"{meaning}, {_origin(arch, record)}"
-    return meaning
+        return f"{text}, set by {setting}" if setting else text
+    if "of the input" in what and record.inputs and not re.search(r"\[[1-9]", place):
+        return f"{text}, {_origin(arch, record)}"
+    return text
 
 
 def _origin(arch: Architecture, record: LayerRecord) -> str:
@@ -100,7 +109,12 @@ def _origin(arch: Architecture, record: LayerRecord) -> str:
 
 
 def _channel_axis(record: LayerRecord) -> int:
-    return 0 if record.arguments.get("data_format") == "channels_first" else -1
+    kind, arguments, steps = record.type, record.arguments, 0
+    while "layer" in arguments:
+        steps += kind == "TimeDistributed"
+        arguments = arguments["layer"]
+        kind = arguments["type"]
+    return steps if arguments.get("data_format") == "channels_first" else -1
 
 
 def _keeps_channels(record: LayerRecord, channels: int) -> bool:

@@ -18,6 +18,9 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
+A layer around another one holds it as it would stand in the list: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
+{GRUCell: 16}]`, `Bidirectional: {layer: {LSTM: $units}, merge_mode: sum}`.
+
 A list is a row of layers, but `InputChoice` reads whichever of the named layers before it in its list a decision says;
 `n_chosen`, `merge` and the values of the decision are those of [`layers.InputChoice`][archbudget.layers.InputChoice]:
 
@@ -99,7 +102,7 @@ from archbudget._expressions import (
 )
 from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, Cell, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
 if TYPE_CHECKING:
@@ -593,21 +596,40 @@ class _Reader:
         layer = known[str(kind)]
         names = [each.name for each in fields(layer)]
         positional = [each.name for each in fields(layer) if not each.kw_only]
+        named = True
         if given is None:
             given = {}
-        elif not isinstance(given, dict):
+        elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in known):
             if not positional:
                 raise _MisplacedError(place, f"it takes no arguments, not {_show(given)}")
-            given = {positional[0]: given}
+            given, named = {positional[0]: given}, False
         values: dict[str, Any] = {}
         for name, value in given.items():
             if name not in names:
                 raise _MisplacedError((*place, name), f"unknown argument{_hint(name, names)}")
-            values[name] = self._value((*place, name), value)
+            if name in layer.LAYERS:
+                values[name] = self._held((*place, name) if named else place, value)
+            else:
+                values[name] = self._value((*place, name), value)
         for name in _required(layer):
             if name not in values:
                 raise _MisplacedError(place, f"the argument {name} is missing")
         return self._make(place, lambda: layer(**values))
+
+    def _held(self, place: Place, given: object) -> Any:
+        """A layer that another one holds, or a list of them."""
+        if isinstance(given, list):
+            return [self._held((*place, position), each) for position, each in enumerate(given)]
+        if isinstance(given, str):
+            return self._layer(place, given, None)
+        if isinstance(given, dict) and len(given) == 1:
+            ((kind, arguments),) = given.items()
+            return self._layer((*place, kind), kind, arguments)
+        if given is None:
+            return None
+        raise _MisplacedError(
+            place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {_show(given)}"
+        )
 
     def _custom_layer(self, place: Place, kind: str, given: object) -> Layer:
         """A layer that `layers.custom` made."""
@@ -717,7 +739,7 @@ def layer_classes() -> dict[str, type[Layer]]:
     return {
         name: each
         for name, each in found.items()
-        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, CustomLayer)
+        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, Cell, CustomLayer)
     }
 
 
@@ -805,13 +827,18 @@ def schema() -> dict[str, Any]:
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
     }
+    inside = {"$ref": "#/$defs/Layer"}
+    held = {"anyOf": [inside, {"type": "array", "items": inside}]}
+    layer_kinds: dict[str, Any] = {}
     for name, layer in layer_classes().items():
-        arguments = mapping({each.name: value for each in fields(layer)}, _required(layer))
-        first_argument = {"type": ["integer", "number", "string", "array"]}
-        kinds[name] = {
+        given = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
+        arguments = mapping(given, _required(layer))
+        first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
+        layer_kinds[name] = {
             "description": (inspect.getdoc(layer) or "").partition("\n")[0],
             "anyOf": [arguments, first_argument, {"type": "null"}],
         }
+    one = {"minProperties": 1, "maxProperties": 1}
     made = SpaceFile.model_json_schema()
     made["properties"]["layers"] = {
         "description": SpaceFile.model_fields["layers"].description,
@@ -821,11 +848,12 @@ def schema() -> dict[str, Any]:
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
-    made["$defs"]["Block"] = {
+    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(kinds, []), **one}]}
+    made["$defs"]["Layer"] = {
         "anyOf": [
             {"enum": [name for name, layer in layer_classes().items() if not _required(layer)]},
             own,
-            {**mapping(kinds, []), "patternProperties": {own["pattern"]: {}}, "minProperties": 1, "maxProperties": 1},
+            {**mapping(layer_kinds, []), "patternProperties": {own["pattern"]: {}}, **one},
         ]
     }
     return made
