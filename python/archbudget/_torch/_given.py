@@ -103,6 +103,12 @@ class Given:
         first = "data_format" in self.counted and not self.channels_last
         return self.inputs[0][0 if first else -1]
 
+    @property
+    def explicit_padding(self) -> Shape | None:
+        """The padding as integers, if it was given so and not as a word."""
+        sides = self.counted.get("explicit_padding", (None,))
+        return None if None in sides else tuple(sides)
+
     def refusal(self, argument: str, why: str) -> SpaceError:
         """That an argument has no equivalent in PyTorch."""
         return SpaceError(
