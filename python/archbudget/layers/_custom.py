@@ -216,7 +216,9 @@ def custom(
         in_place: Whether the layer only works element by element on its input, so that it adds nothing to the peak of
             the activations.
         keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
-        torch: What makes the real module for `to_torch`: called with the hyperparameters.
+        torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
+            shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module
+            takes tensors in the layout of the space, the batch first: one, or as many as there are inputs.
 
     Raises:
         SpaceError: If the function has no such first parameter, or a parameter of a reserved name.
