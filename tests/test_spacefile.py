@@ -524,6 +524,8 @@ def test_the_schema_knows_metrics_and_layers_of_ones_own() -> None:
     assert re.fullmatch(name["pattern"], "my_layers:Scale")
     assert not re.fullmatch(name["pattern"], "Dense")
     assert list(block["patternProperties"]) == [name["pattern"]]
+
+
 AROUND = """
 decisions:
   units: [3, 5]
