@@ -74,7 +74,7 @@ fn expression([what, left, right, operator]: [u8; 4]) -> Expr {
     let leaf = |number: u8| match number % 4 {
         0 | 1 => lookup(usize::from(number / 4) % SIZES.len()),
         2 => Expr::Constant(i64::from(number / 4 % 4)),
-        _ => Expr::Incoming(-1),
+        _ => Expr::Incoming { axis: -1, hidden: 0 },
     };
     if what < 100 {
         leaf(left)
@@ -906,7 +906,11 @@ fn layers_of_cells_that_share_decisions_are_often_taken_ahead() {
 #[test]
 fn a_constraint_cannot_read_the_input_of_a_layer() {
     let mut program = build(&[], false);
-    let condition = Expr::Binary(Operator::AtMost, Box::new(lookup(0)), Box::new(Expr::Incoming(-1)));
+    let condition = Expr::Binary(
+        Operator::AtMost,
+        Box::new(lookup(0)),
+        Box::new(Expr::Incoming { axis: -1, hidden: 0 }),
+    );
     let error = program
         .require(Vec::new(), condition, "d0 <= channels()", true)
         .unwrap_err();

@@ -304,15 +304,38 @@ def tc_resnet(values: Values) -> nn.Sequential:
     return nn.Sequential(*parts, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(before, 12, bias=False))
 
 
+class RelativePositions(nn.Module):
+    """A vector for each pair of tokens: the class token, and the patches of a square image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vertical, self.horizontal = (nn.Parameter(torch.zeros(2 * 14 + 2, 64)) for _ in range(2))
+
+    def forward(self, tokens: int) -> Tensor:
+        place = torch.arange(tokens - 1, device=self.vertical.device)
+        side = int((tokens - 1) ** 0.5)
+
+        def rows(along: Tensor) -> Tensor:
+            return nn.functional.pad((along - along[:, None]).clamp(-14, 14) + 15, (1, 0, 1, 0))
+
+        return self.vertical[rows(place // side)] + self.horizontal[rows(place % side)]
+
+
 class HeadsOf64(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads, self.qkv, self.project = heads, nn.Linear(dim, 3 * 64 * heads), nn.Linear(64 * heads, dim)
+        self.keys, self.values = RelativePositions(), RelativePositions()
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, 64)).movedim(-3, 0).transpose(-2, -3)
-        weights = (query @ key.transpose(-1, -2) / 8).softmax(-1)
-        return self.project((weights @ value).transpose(-2, -3).flatten(-2))
+        far_keys, far_values = self.keys(x.shape[1]), self.values(x.shape[1])
+        # Each query has a matrix of its own for what is far, the same for all heads.
+        scores = query @ key.transpose(-1, -2)
+        scores = scores + (query.transpose(1, 2) @ far_keys.transpose(-1, -2)).transpose(1, 2)
+        weights = (scores / 8).softmax(-1)
+        seen = (weights @ value).transpose(1, 2) + weights.transpose(1, 2) @ far_values
+        return self.project(seen.flatten(-2))
 
 
 # DARTS
@@ -445,15 +468,15 @@ class Autoformer(nn.Module):
 
 
 class Recurrent(nn.Module):
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, bidirectional: bool = False) -> None:
         super().__init__()
         kind = {"lstm": nn.LSTM, "gru": nn.GRU}[values["cell"]]
         before = values["embedding"]
         self.embedding, self.layers = nn.Embedding(10_000, before), nn.ModuleList()
         for number in range(1, values["depth"] + 1):
             after = values[f"units_{number}"]
-            self.layers.append(kind(before, after, batch_first=True))
-            before = after
+            self.layers.append(kind(before, after, batch_first=True, bidirectional=bidirectional))
+            before = 2 * after if bidirectional else after
         self.words = nn.Linear(before, 10_000)
 
     def forward(self, x: Tensor) -> Tensor:
