@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from archbudget import _core
 from archbudget._expressions import Decision, Expression, lower
-from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ class CustomLayer(Layer):
 
     def declare(self, writer: Writer, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program."""
+        open_ones = self.lowered(writer)["arguments"]
         values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
 
         def rule(numbers: list[int], shapes: list[list[int]]) -> tuple[list[int], int, int, int] | str:
             return self._counted(name, self._at(numbers, values), shapes)
 
-        open_ones = self.lowered(writer)["arguments"]
         position = writer.program.outside_layer(
             name,
             self.kind,
@@ -155,7 +155,7 @@ class CustomLayer(Layer):
                 f"{what}: its output has {len(shape)} axes beside the batch; at most {_core.MAX_RANK} are supported"
             )
         if max(*numbers, *shape, 0) >= 2**63 - 1:
-            return "a size or cost would exceed 2^63 - 1, the largest number counted exactly"
+            raise CountOverflowError(f"{what}: sizes and costs are below 2^63 - 1, not {counts!r}")
         return shape, numbers[0], numbers[1], numbers[2]
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
@@ -298,7 +298,8 @@ def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
             inspect.Parameter.POSITIONAL_ONLY,
         ):
             raise SpaceError(f"{_name(rule)}: each hyperparameter has a name of its own, not '{each}'")
-    return signature.replace(parameters=others, return_annotation=inspect.Signature.empty)
+    shown = [each.replace(annotation=inspect.Parameter.empty) for each in others]
+    return signature.replace(parameters=shown, return_annotation=inspect.Signature.empty)
 
 
 def _leaves(value: object) -> Iterator[Expression]:
