@@ -102,6 +102,12 @@ def test_every_network_of_nats_bench() -> None:
         assert real.macs(network, *IMAGE) == macs[number]
 
 
+def counted(network: Any) -> tuple[int, int]:
+    """The parameters with moving statistics, and those without."""
+    trainable = real.params(network)
+    return trainable + real.statistics(network), trainable
+
+
 RESOLUTIONS = ab.Int("resolution", 128, 224, step=4)
 
 FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable[[Any], tuple[int, ...]]]] = {
@@ -170,7 +176,7 @@ def test_random_networks(family: str) -> None:
     # Some take PyTorch long to count.
     for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet")) else 50, seed=0):
         built = network(arch)
-        assert real.params(built) == arch.trainable_params, dict(arch)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
         assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)
 
 
@@ -228,6 +234,15 @@ TORCHVISION: dict[str, tuple[Callable[[], ab.Space], dict[str, Any]]] = {
         ]
     },
     **{
+        f"densenet{number}": (spaces.densenet, stages("growth", 4 * (growth,)) | stages("depth", depths))
+        for number, growth, depths in [
+            (121, 32, (6, 12, 24, 16)),
+            (161, 48, (6, 12, 36, 24)),
+            (169, 32, (6, 12, 32, 32)),
+            (201, 32, (6, 12, 48, 32)),
+        ]
+    },
+    **{
         f"vgg{number}": (
             spaces.vgg,
             {"units": 4096} | stages("width", (64, 128, 256, 512, 512)) | stages("depth", depths),
@@ -267,5 +282,33 @@ def test_the_networks_of_torchvision(name: str) -> None:
     arch = make().architecture(values)
     built = getattr(models, name)()
     side = values.get("resolution", 224)
-    assert real.params(built) == arch.trainable_params
+    assert counted(built) == (arch.params, arch.trainable_params)
     assert real.macs(built, 3, side, side) == arch.macs
+
+
+def test_random_densenets_of_torchvision() -> None:
+    models = pytest.importorskip("torchvision.models")
+    space = spaces.densenet(resolution=RESOLUTIONS)
+    for drawn in space.sample(10, seed=0):
+        growth = drawn["growth_1"]
+        arch = space.architecture({**drawn, **stages("growth", 4 * (growth,))})
+        depths = [arch[f"depth_{block}"] for block in (1, 2, 3, 4)]
+        built = models.DenseNet(growth, depths, num_init_features=2 * growth)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
+        assert real.macs(built, 3, arch["resolution"], arch["resolution"]) == arch.macs, dict(arch)
+
+
+def test_random_networks_of_the_other_data_sets_of_nas_bench_201() -> None:
+    space = spaces.nas_bench_201(num_classes=120, image_size=16)
+    for arch in space.sample(20, seed=0):
+        built = real.nas_bench_201(arch, lambda _, __, name, width: real.operation(name, width, width), classes=120)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
+        assert real.macs(built, 3, 16, 16) == arch.macs, dict(arch)
+
+
+def test_random_networks_of_nats_bench_for_another_data_set() -> None:
+    space = spaces.nats_bench_size(num_classes=100, image_size=64)
+    for arch in space.sample(20, seed=0):
+        built = real.nats_bench_size(arch, classes=100)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
+        assert real.macs(built, 3, 64, 64) == arch.macs, dict(arch)
