@@ -17,6 +17,26 @@ SCORES = ("AdditiveAttention", "Attention")
 """The layers that are called on a list of them."""
 
 
+WRAPPERS = ("Bidirectional", "Pipeline", "RNN", "SpectralNormalization", "TimeDistributed")
+"""The layers around others."""
+CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
+"""What is no layer, but one step of one."""
+
+
+def make(namespace: Any, kind: str, arguments: dict[str, Any]) -> Any:
+    """A layer of Keras or of archbudget; a layer inside of it stands among its arguments as its name and its own."""
+
+    def made(name: str, given: Any) -> Any:
+        if isinstance(given, dict):
+            ((inside, own),) = given.items()
+            return make(namespace, inside, own)
+        if isinstance(given, list) and name == "axis":
+            return tuple(given)
+        return [made("", each) for each in given] if isinstance(given, list) else given
+
+    return getattr(namespace, kind)(**{name: made(name, given) for name, given in arguments.items()})
+
+
 def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
     """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
 
@@ -30,11 +50,18 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         if kind == "Input":
             shape = keras.Input(**arguments).shape[1:]
             return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
-        made = dict(arguments)
-        if isinstance(made.get("axis"), list):
-            made["axis"] = tuple(made["axis"])
-        layer = getattr(keras.layers, kind)(**made)
-        output = _call(kind, layer, inputs).shape[1:]
+        layer = make(keras.layers, kind, arguments)
+        if kind in CELLS:
+            output = keras.layers.RNN(layer)(np.zeros((2, 3, *shapes[0]))).shape[1:]
+        else:
+            output = _call(kind, layer, inputs).shape[1:]
+        if (kind in WRAPPERS or kind == "EinsumDense") and layer(np.zeros((2, *shapes[0]))).shape[1:] != output:
+            # Keras describes another tensor than it makes: of two layers of different widths in both directions, or of
+            # axes that an equation does not name, which it takes in the reverse order.
+            return None
+        if kind == "TimeDistributed":
+            # It skips what its layer looks at when it is called.
+            layer.layer(keras.Input(tuple(shapes[0][1:])))
         if kind in HEADS + SCORES:
             # What does not fit is noticed only when it is fed; what fits by chance or by broadcasting is left out.
             if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 2:
@@ -80,15 +107,37 @@ def _attention_macs(kind: str, layer: Any, query: list[int], value: list[int], k
     return projected + scores * heads * (key_dim + value_dim)
 
 
+def _macs_inside(layer: Any, shape: list[int]) -> int:
+    """The multiply-accumulates of a layer inside of another one."""
+    return _macs(type(layer).__name__, layer, [shape], list(layer.compute_output_shape((None, *shape))[1:]))
+
+
 def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:
+    if kind == "TimeDistributed":
+        return shapes[0][0] * _macs_inside(layer.layer, shapes[0][1:])
+    if kind == "Bidirectional":
+        return _macs_inside(layer.forward_layer, shapes[0]) + _macs_inside(layer.backward_layer, shapes[0])
+    if kind == "SpectralNormalization":
+        return _macs_inside(layer.layer, shapes[0])
+    if kind == "Pipeline":
+        shape, macs = shapes[0], 0
+        for each in layer.layers:
+            macs += _macs_inside(each, shape)
+            shape = list(each.compute_output_shape((None, *shape))[1:])
+        return macs
     kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
     if kind in HEADS + SCORES:
         value = shapes[min(1, len(shapes) - 1)]
         return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
     if kind == "EinsumDense":
-        source, target = layer.equation.split(",")[0], layer.equation.split("->")[1]
-        return kernels * math.prod(side for axis, side in zip(source[1:], shapes[0], strict=True) if axis in target)
-    if kind in ("SimpleRNN", "LSTM", "GRU"):
+        source, weights, target = layer.equation.replace("->", ",").split(",")
+        elided = "ABCDEFGH"[: len(shapes[0]) + 1 - len(source.strip("."))]
+        source, target = (term.replace("...", elided) for term in (source, target))
+        axes = zip(source[1:], shapes[0], strict=True)
+        return kernels * math.prod(side for axis, side in axes if axis in target and axis not in weights)
+    if kind in CELLS:
+        return kernels
+    if kind in ("SimpleRNN", "LSTM", "GRU", "RNN"):
         return shapes[0][0] * kernels
     if kind.startswith("ConvLSTM") and not layer.return_sequences:
         output = [shapes[0][0], *output]

@@ -6,13 +6,15 @@ from typing import Any
 
 import archbudget as ab
 from archbudget import layers
-from keras_layers import MERGING
+from keras_layers import MERGING, make
 
+CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
+CELLS = sorted(name for name, each in CLASSES.items() if issubclass(each, layers.Cell) and name != "Cell")
+"""The public cells, by name."""
 KINDS = sorted(
     name
-    for name in layers.__all__
-    if isinstance(getattr(layers, name), type) and issubclass(getattr(layers, name), layers.Layer)
-    if name not in ("Layer", "CustomLayer")
+    for name, each in CLASSES.items()
+    if issubclass(each, layers.Layer) and name not in ("Layer", "Cell", "CustomLayer", *CELLS)
 )
 """The public layers of Keras, by name."""
 
@@ -24,7 +26,7 @@ def one_layer(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> 
 
 def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.Architecture:
     """A network of inputs of these shapes and a layer."""
-    layer = getattr(layers, kind)(**arguments)
+    layer = make(layers, kind, arguments)
     if kind == "Input":
         return ab.Space([layer]).architecture()
     inputs = [layers.Input(shape) for shape in shapes]

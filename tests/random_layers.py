@@ -430,25 +430,123 @@ def _scores(kind: str) -> Callable[[Random], Case]:
 
 
 def _einsum(rng: Random) -> Case:
-    """A projection, rarely another equation."""
+    """A projection, in any order and of any axes, rarely an equation that is refused."""
     shape = _shape(rng)
-    stays = rng.randint(0, len(shape) - 1)
     letters = "abcdefgh"[: len(shape) + 1]
-    new = "xy"[: rng.randint(1, 2)]
+    new = "xy"[: rng.choice([0, 1, 1, 2])]
+    stays = rng.randint(0, len(shape) - 1)
     kept, contracted = letters[: stays + 1], letters[stays + 1 :]
-    weights = list(contracted + new)
+    weights, target = list(contracted + new), list(kept[1:] + new)
+    if rng.random() < 0.2:
+        weights += rng.sample(kept[1:], rng.randint(0, stays))
+    if rng.random() < 0.1 and len(weights) > 1:
+        weights.pop()
+    if rng.random() < 0.2:
+        rng.shuffle(target)
     rng.shuffle(weights)
-    sides: list[int | None] = [*shape[:stays], *[rng.randint(1, 5) for _ in new]]
-    if rng.random() < 0.1:
+    known = dict(zip(letters[1:], shape, strict=True))
+    sides: list[int | None] = [known.get(axis, rng.randint(1, 5)) for axis in target]
+    source = letters
+    elided = rng.choice(["", "", "", "left", "right"])
+    if elided == "left":
+        # Some of the first axes that stay where they are.
+        some = rng.randint(0, stays) if target[:stays] == list(kept[1:]) else 0
+        source, target, sides = letters[some + 1 :], target[some:], sides[some:]
+    elif elided == "right" and len(shape) > 1:
+        source, shape = letters, [*shape, *_shape(rng, 0, 1)]
+    else:
+        elided = ""
+    if sides and rng.random() < 0.1:
         sides[rng.randrange(len(sides))] = rng.choice([None, 7])
     if rng.random() < 0.1:
         sides = sides[1:]
-    bias = rng.choice([None, new, new[-1], kept[1:] + new, "z" if rng.random() < 0.2 else new])
+    axes = "".join(target)
+    bias = rng.choice([None, axes[-1:] or None, axes[:1] or None, axes or None, "z" if rng.random() < 0.2 else None])
+    batch = "" if elided == "left" else "a"
+    left, right = ("..." if elided == "left" else ""), ("..." if elided == "right" else "")
     arguments: Arguments = {
-        "equation": f"{letters},{''.join(weights)}->{kept + new}",
+        "equation": f"{left}{source}{right},{''.join(weights)}->{left}{batch}{axes}{right}",
         "output_shape": sides[0] if len(sides) == 1 and rng.random() < 0.5 and sides[0] else sides,
     }
-    return arguments | _take(rng, 0.7, bias_axes=lambda: bias), [shape]
+    arguments |= _take(rng, 0.7, bias_axes=lambda: bias) | _take(rng, 0.2, lora_rank=lambda: rng.choice([0, 2]))
+    return arguments, [shape]
+
+
+def _inside(rng: Random, kind: str) -> tuple[Arguments, list[int]]:
+    """A layer to stand inside of another one, sometimes frozen, and the shape of its input."""
+    arguments, shapes = DRAWS[kind](rng)
+    if kind in ("BatchNormalization", "Dense", "Embedding", "LSTM", "GRUCell", "LSTMCell"):
+        # Elsewhere Keras does not freeze what is inside.
+        arguments |= _take(rng, 0.1, trainable=lambda: False)
+    return {kind: arguments}, shapes[0]
+
+
+def _time_distributed(rng: Random) -> Case:
+    kind = rng.choice([kind for kind in DRAWS if kind not in ("Input", "StackedRNNCells")])
+    layer, shape = _inside(rng, kind)
+    return {"layer": layer}, [[rng.randint(1, 3), *shape]]
+
+
+def _bidirectional(rng: Random) -> Case:
+    kinds = ["SimpleRNN", "LSTM", "GRU", "RNN", "ConvLSTM1D", "ConvLSTM2D"]
+    kind = rng.choice(kinds) if rng.random() < 0.95 else "Dense"
+    layer, shape = _inside(rng, kind)
+    own = layer[kind]
+    if rng.random() < 0.9:
+        own.pop("go_backwards", None)
+    arguments = {"layer": layer} | _take(
+        rng, 0.6, merge_mode=lambda: rng.choice(["concat", "sum", "mul", "ave", "concat", None])
+    )
+    if kind in ("SimpleRNN", "LSTM", "GRU") and rng.random() < 0.4:
+        units = own["units"] if rng.random() < 0.7 else own["units"] + 1
+        backward = {"units": units, "go_backwards": rng.random() < 0.9}
+        if own.get("return_sequences") and rng.random() < 0.9:
+            backward["return_sequences"] = True
+        arguments["backward_layer"] = {rng.choice(["SimpleRNN", "LSTM", "GRU"]): backward}
+    return arguments, [shape]
+
+
+def _spectral_normalization(rng: Random) -> Case:
+    kinds = ["Dense", "Embedding", "EinsumDense", "SpectralNormalization"]
+    kinds += [f"{kind}{axes}D" for kind in ("Conv", "DepthwiseConv") for axes in (1, 2)]
+    kinds += [f"Conv{axes}DTranspose" for axes in (1, 2, 3)]
+    kind = rng.choice(kinds) if rng.random() < 0.9 else rng.choice(["LSTM", "BatchNormalization", "SeparableConv1D"])
+    layer, shape = _inside(rng, kind)
+    return {"layer": layer} | _take(rng, 0.3, power_iterations=lambda: rng.choice([0, 1, 2, 3])), [shape]
+
+
+def _cell(kind: str) -> Callable[[Random], Case]:
+    def draw(rng: Random) -> Case:
+        arguments = {"units": rng.randint(1, 6)} | _take(rng, use_bias=lambda: rng.random() < 0.5)
+        if kind == "GRUCell":
+            arguments |= _take(rng, reset_after=lambda: rng.random() < 0.5)
+        return arguments, [[rng.randint(1, 6)]]
+
+    return draw
+
+
+def _cells(rng: Random) -> Case:
+    kinds = ["SimpleRNNCell", "LSTMCell", "GRUCell"]
+    cells = [_inside(rng, rng.choice(kinds))[0] for _ in range(rng.randint(1, 3))]
+    if rng.random() < 0.1:
+        cells.append({"StackedRNNCells": {"cells": [_inside(rng, rng.choice(kinds))[0] for _ in range(2)]}})
+    if rng.random() < 0.05:
+        cells.append({"Dense": {"units": 3}})
+    return {"cells": cells}, [[rng.randint(1, 6)]]
+
+
+def _rnn(rng: Random) -> Case:
+    kind = rng.choice(["SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells", "Dense"])
+    cell, _ = _inside(rng, kind)
+    given: Any = cell[kind]["cells"] if kind == "StackedRNNCells" and rng.random() < 0.5 else cell
+    arguments = {"cell": given} | _take(rng, return_sequences=lambda: rng.random() < 0.8, go_backwards=lambda: True)
+    # With a single step Keras also runs what it cannot run with more.
+    return arguments, [[rng.randint(2, 5), rng.randint(1, 6)] if rng.random() < 0.9 else _shape(rng)]
+
+
+def _pipeline(rng: Random) -> Case:
+    kinds = ["Dense", "Flatten", "LayerNormalization", "ReLU", "RepeatVector", "Dropout", "LSTM", "Conv1D"]
+    return {"layers": [_inside(rng, rng.choice(kinds))[0] for _ in range(rng.randint(0, 3))]}, [_shape(rng, 1, 3)]
 
 
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
@@ -497,6 +595,13 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     **{f"MaxPooling{n}D": _pooling(n, required=False) for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _pooling(n, required=True) for n in (1, 2, 3)},
     **{kind: _recurrent(kind) for kind in ("SimpleRNN", "LSTM", "GRU")},
+    **{kind: _cell(kind) for kind in ("SimpleRNNCell", "LSTMCell", "GRUCell")},
+    "StackedRNNCells": _cells,
+    "RNN": _rnn,
+    "TimeDistributed": _time_distributed,
+    "Bidirectional": _bidirectional,
+    "SpectralNormalization": _spectral_normalization,
+    "Pipeline": _pipeline,
     "MultiHeadAttention": _heads,
     "GroupQueryAttention": _grouped_heads,
     **{kind: _scores(kind) for kind in ("Attention", "AdditiveAttention")},

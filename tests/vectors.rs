@@ -1,6 +1,6 @@
 //! Every layer against the vectors that the real Keras and the real `PyTorch` made (`tests/vectors/generate.py`).
 
-use archbudget::layers::{Arity, Cost, Count, Domain, KINDS, Kind, Parameter, Shape, UNSET};
+use archbudget::layers::{Arity, Cost, Count, Domain, Inner, KINDS, Kind, Parameter, Shape, UNSET, WRAPPERS, Wrapper};
 use archbudget::space::{Expr, Program, Settings, Tensor};
 use archbudget::{Error, Result};
 use serde_json::Value;
@@ -11,12 +11,18 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
 }
 
-fn cases(kind: &Kind) -> Vec<Value> {
-    let name = format!("{}.json", kind.name);
-    let text = fs::read_to_string(directory().join(&name))
-        .unwrap_or_else(|_| panic!("{} has no vectors: run tests/vectors/generate.py {0}", kind.name));
+/// Every layer, also those around others.
+fn names() -> impl Iterator<Item = &'static str> {
+    let kinds = KINDS.iter().map(|kind| &*kind.name);
+    kinds.chain(WRAPPERS.iter().map(|wrapper| wrapper.name))
+}
+
+fn cases(name: &str) -> Vec<Value> {
+    let file = format!("{name}.json");
+    let text = fs::read_to_string(directory().join(&file))
+        .unwrap_or_else(|_| panic!("{name} has no vectors: run tests/vectors/generate.py {name}"));
     let mut cases: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
-    if let Ok(text) = fs::read_to_string(directory().join("pytorch").join(&name)) {
+    if let Ok(text) = fs::read_to_string(directory().join("pytorch").join(&file)) {
         cases.extend(serde_json::from_str::<Vec<Value>>(&text).expect("a list of cases"));
     }
     cases
@@ -49,11 +55,47 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
     parameter.check(code).map(|()| code)
 }
 
+/// A layer as the engine is told of it: its rule, and its hyperparameters, flattened.
+fn layer(name: &str, lowered: &Value) -> Result<(Kind, Vec<i64>)> {
+    let Some(wrapper) = Wrapper::named(name) else {
+        let kind = Kind::named(name)?.clone();
+        let args = arguments(&kind.parameters, lowered)?;
+        return Ok((kind, args));
+    };
+    let mut args = arguments(wrapper.parameters, lowered)?;
+    let mut inner = Vec::new();
+    for slot in wrapper.slots {
+        let given = &lowered[slot.name];
+        let each = match given {
+            Value::Null => &[],
+            Value::Array(all) if slot.many => &all[..],
+            one => std::slice::from_ref(one),
+        };
+        for described in each {
+            let (kind, own) = layer(described[0].as_str().expect("a name"), &described[1])?;
+            inner.push(Inner {
+                slot,
+                kind,
+                len: own.len(),
+                trainable: described[2] == true,
+            });
+            args.extend(own);
+        }
+    }
+    Ok((wrapper.wrap(inner)?, args))
+}
+
 /// The hyperparameters of a case as the engine is told them, in the order of the parameters, flattened.
-fn arguments(kind: &Kind, lowered: &Value) -> Result<Vec<i64>> {
+fn arguments(parameters: &[Parameter], lowered: &Value) -> Result<Vec<i64>> {
     let mut args = Vec::new();
-    for parameter in &*kind.parameters {
-        let value = &lowered[parameter.name];
+    for parameter in parameters {
+        let value = match &lowered[parameter.name] {
+            Value::Null if parameter.default.is_some() && !matches!(parameter.domain, Domain::OptionalInt(_)) => {
+                args.extend(parameter.default);
+                continue;
+            }
+            value => value,
+        };
         match (parameter.arity, value) {
             (_, Value::Array(items)) => {
                 for item in items {
@@ -76,7 +118,7 @@ fn from_rule(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<(Shape, Cost
 }
 
 /// The layer at the end of a program of inputs and this layer.
-fn program(kind: &'static Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
+fn program(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
     let mut program = Program::new(Settings::default());
     let input = Kind::named("Input")?;
     let constants = |values: &[i64]| values.iter().copied().map(Expr::Constant).collect();
@@ -92,9 +134,8 @@ fn program(kind: &'static Kind, args: &[i64], inputs: &[Shape]) -> Result<Progra
 
 #[test]
 fn every_layer_has_vectors() {
-    for kind in KINDS {
-        let cases = cases(kind);
-        assert!(cases.iter().any(|case| case["error"].is_null()), "{}", kind.name);
+    for name in names() {
+        assert!(cases(name).iter().any(|case| case["error"].is_null()), "{name}");
     }
 }
 
@@ -105,17 +146,21 @@ fn every_vector_file_has_a_layer() {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "json") {
             let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
-            assert!(Kind::named(name).is_ok(), "{name} is not a layer of the engine");
+            assert!(
+                names().any(|known| known == name),
+                "{name} is not a layer of the engine"
+            );
         }
     }
 }
 
 #[test]
 fn layers_cost_what_was_found() {
-    for kind in KINDS {
-        for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
-            let place = format!("{} {case}", kind.name);
-            let args = arguments(kind, &case["lowered"]).expect(&place);
+    for name in names() {
+        for case in cases(name).iter().filter(|case| case["error"].is_null()) {
+            let place = format!("{name} {case}");
+            let (kind, args) = layer(name, &case["lowered"]).expect(&place);
+            let kind = &kind;
             let inputs = shapes(case);
             let (output, cost) = from_rule(kind, &args, &inputs).expect(&place);
             let expected = |key: &str| case[key].as_i64().expect(key);
@@ -140,37 +185,32 @@ fn layers_cost_what_was_found() {
 
 #[test]
 fn formulas_have_the_value_of_the_cost() {
-    for kind in KINDS {
-        for case in cases(kind).iter().filter(|case| case["error"].is_null()) {
-            let args = arguments(kind, &case["lowered"]).expect(&kind.name);
+    for name in names() {
+        for case in cases(name).iter().filter(|case| case["error"].is_null()) {
+            let (kind, args) = layer(name, &case["lowered"]).expect(name);
             let inputs = shapes(case);
-            let (output, cost) = from_rule(kind, &args, &inputs).expect(&kind.name);
+            let (output, cost) = from_rule(&kind, &args, &inputs).expect(name);
             let formulas = kind.explain(&args, &inputs, &output);
-            assert_eq!(formulas.trainable.value(), cost.trainable.0, "{} {case}", kind.name);
-            assert_eq!(
-                formulas.non_trainable.value(),
-                cost.non_trainable.0,
-                "{} {case}",
-                kind.name
-            );
-            assert_eq!(formulas.macs.value(), cost.macs.0, "{} {case}", kind.name);
+            assert_eq!(formulas.trainable.value(), cost.trainable.0, "{name} {case}");
+            assert_eq!(formulas.non_trainable.value(), cost.non_trainable.0, "{name} {case}");
+            assert_eq!(formulas.macs.value(), cost.macs.0, "{name} {case}");
         }
     }
 }
 
 #[test]
 fn layers_refuse_what_was_refused() {
-    for kind in KINDS {
+    for name in names() {
         // Arguments that are refused by themselves do not reach the engine.
-        for case in cases(kind)
+        for case in cases(name)
             .iter()
             .filter(|case| !case["error"].is_null() && !case["lowered"].is_null())
         {
             let inputs = shapes(case);
-            let refused = arguments(kind, &case["lowered"])
-                .and_then(|args| program(kind, &args, &inputs))
+            let refused = layer(name, &case["lowered"])
+                .and_then(|(kind, args)| program(&kind, &args, &inputs))
                 .and_then(|program| program.trace(&[]));
-            assert!(refused.is_err(), "{} {case}", kind.name);
+            assert!(refused.is_err(), "{name} {case}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,7 +42,8 @@ class LayerRecord:
     """The name of the layer in `keras.layers`."""
     arguments: dict[str, Any]
     """The hyperparameters that touch shape or cost, by value. `explicit_padding` is `padding` as integers (one for each
-    axis, of convolutions that are not transposed both ends of each axis in turn), or `None` where it is a word."""
+    axis, of convolutions that are not transposed both ends of each axis in turn), or `None` where it is a word. A layer
+    inside of another one is a dict of its own, with its `type`."""
     input_shapes: tuple[Shape, ...]
     """The batch axis is not counted."""
     output_shape: Shape
@@ -234,9 +236,14 @@ class Architecture(Mapping[str, "Scalar"]):
     def setting(self, record: LayerRecord, argument: str) -> str | None:
         """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant.
 
-        Decisions are named as in the space.
+        Decisions are named as in the space. An argument of a layer inside stands behind its place, as `layer.units`.
         """
-        given = self.use_of(record).layer.arguments().get(argument)
+        given: Any = self.use_of(record).layer
+        for part in re.findall(r"\w+", argument):
+            if isinstance(given, (list, tuple)):
+                given = given[int(part)] if part.isdigit() else given
+            else:
+                given = given.arguments().get(part)
         return self.text(record, given) if isinstance(given, Expression) else None
 
     def text(self, record: LayerRecord, expression: Expression) -> str:

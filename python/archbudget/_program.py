@@ -49,6 +49,9 @@ class Repetition:
     """The layers, and decisions by their names, that are not its own."""
 
 
+_HELD_TWICE = "{0!r} stands inside of {1} and elsewhere, too; a layer inside of another one shares no weights"
+
+
 def snake_case(kind: str) -> str:
     """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
     name = re.sub(r"\W+", "", kind)
@@ -90,7 +93,11 @@ class Writer:
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
+        self._counts: dict[str, int] = {}
+        """For each name that was given to layers, how many have it."""
         self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
+        self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
+        """For each layer that another one holds, that one."""
         self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
@@ -189,6 +196,7 @@ class Writer:
         key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
         position = self._layers.get(key)
         if position is None:
+            self._hold(*key)
             name = self._layer_name(layer)
             position, values = layer.declare(self, name)
             # A metric may look at what touches neither shape nor cost; otherwise it is enough that it is decided.
@@ -206,6 +214,18 @@ class Writer:
             self._constrain(layer.all_decisions(), guard)
         return output
 
+    def _hold(self, layer: Layer, repetitions: tuple[tuple[Block, int], ...]) -> None:
+        """Remembers what a layer holds: it takes names as in Keras, and stands nowhere else."""
+        if (layer, repetitions) in self._inside:
+            raise SpaceError(_HELD_TWICE.format(layer, self._inside[layer, repetitions]))
+        for each in layer.inside():
+            self._hold(each, repetitions)
+            if (each, repetitions) in self._layers:
+                raise SpaceError(_HELD_TWICE.format(each, layer))
+            self._inside[each, repetitions] = layer
+            if each.name is None:
+                self._layer_name(each)
+
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:
             name = layer.name + self._suffix(layer)
@@ -213,9 +233,10 @@ class Writer:
                 raise SpaceError(f"two layers are named '{name}'")
         else:
             stem = layer.STEM or snake_case(layer.kind)
-            count = 0
+            count = self._counts.get(stem, 0)
             while (name := stem if count == 0 else f"{stem}_{count}") in self._names:
                 count += 1
+            self._counts[stem] = count + 1
         self._names.add(name)
         return name
 

@@ -18,6 +18,9 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
+A layer around another one holds it as it would stand in the list: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
+{GRUCell: 16}]`, `Bidirectional: {layer: {LSTM: $units}, merge_mode: sum}`.
+
 A list is a row of layers, but `InputChoice` reads whichever of the named layers before it in its list a decision says;
 `n_chosen`, `merge` and the values of the decision are those of [`layers.InputChoice`][archbudget.layers.InputChoice]:
 
@@ -99,7 +102,7 @@ from archbudget._expressions import (
 )
 from archbudget._space import Space, described
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, Cell, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
 if TYPE_CHECKING:
@@ -229,18 +232,19 @@ class SpaceFile(BaseModel):
     )
 
 
-def load(reference: str) -> Loaded:
+def load(reference: str, *, measured: bool = True) -> Loaded:
     """Loads a space.
 
     Args:
         reference: The path of a YAML file, or `module:attribute`, where the attribute is a `Space` or a function that
             makes one; modules of the current directory are found.
+        measured: Whether a file's own metrics belong to the space. Without them it has no budget either.
 
     Raises:
         ArchbudgetError: In one line, if it is not there or not well formed.
     """
     if is_file(reference):
-        return read(Path(reference))
+        return read(Path(reference), measured=measured)
     if ":" not in reference:
         raise SpaceError(f"{reference!r} is not a space: give module:attribute, or a file that ends in .yaml")
     found = load_attribute(reference)
@@ -283,12 +287,13 @@ def load_attribute(reference: str) -> Any:
     return found
 
 
-def read(file: Path, within: tuple[Path, ...] = ()) -> Loaded:
+def read(file: Path, within: tuple[Path, ...] = (), *, measured: bool = True) -> Loaded:
     """Reads a space file.
 
     Args:
         file: Its path.
         within: The files that led to it by their `space`.
+        measured: As of `load`.
 
     Raises:
         SpaceError: In one line with the file, the line and the place in it.
@@ -301,7 +306,7 @@ def read(file: Path, within: tuple[Path, ...] = ()) -> Loaded:
         raise SpaceError(f"there is no file {file}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{file} cannot be read: {error}") from None
-    return _Reader(file, text, (*within, place)).loaded()
+    return _Reader(file, text, (*within, place), measured).loaded()
 
 
 class _Yaml12(yaml.SafeLoader):
@@ -342,9 +347,10 @@ class _MisplacedError(Exception):
 class _Reader:
     """Reads one file, and knows its lines."""
 
-    def __init__(self, file: Path, text: str, within: tuple[Path, ...]) -> None:
+    def __init__(self, file: Path, text: str, within: tuple[Path, ...], measured: bool) -> None:
         self.path = file
         self.within = within
+        self.measured = measured
         self.file = str(file)
         self.text = text
         self.decisions: dict[str, Decision] = {}
@@ -407,7 +413,13 @@ class _Reader:
             spec = SpaceFile.model_validate(data)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = tuple(part for part in first["loc"] if part != "Range" and not str(part).startswith("list["))
+            # Behind the name that the file gives stands which of several forms was tried.
+            forms = ("Range", "Table", "str")
+            place = tuple(
+                part
+                for position, part in enumerate(first["loc"])
+                if not (position > 1 and part in forms) and not str(part).startswith("list[")
+            )
             raise _MisplacedError(place, _explain_pydantic(first, place)) from None
         if (spec.space is None) == (spec.layers is None):
             given = "gives neither" if spec.space is None else "gives both"
@@ -454,8 +466,8 @@ class _Reader:
 
     def _metrics(self, spec: SpaceFile) -> list[Metric]:
         """The metrics of the file."""
-        made = []
-        for name, given in spec.metrics.items():
+        made: list[Metric] = []
+        for name, given in spec.metrics.items() if self.measured else ():
             place = ("metrics", name)
             metric = self._make(place, lambda name=name, given=given: self._metric(name, given))  # type: ignore[misc]
             made.append(metric)
@@ -494,7 +506,9 @@ class _Reader:
         reference = str(spec.space)
 
         def make() -> Loaded:
-            return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
+            if is_file(reference):
+                return read(self.path.parent / reference, self.within, measured=self.measured)
+            return load(reference)
 
         loaded = self._make(("space",), make)
         space = loaded.space
@@ -504,13 +518,13 @@ class _Reader:
         if domains:
             wider = space
             space = self._make(("domains",), lambda: wider.with_domains(domains))
-        if spec.metrics:
-            own, known = self._metrics(spec), space
+        if own := self._metrics(spec):
+            known = space
             space = self._make(("metrics",), lambda: known.with_metrics(own))
         return space, loaded.budget, loaded.objective
 
     def _budget(self, bounds: Bounds | None, space: Space) -> Budget | None:
-        if bounds is None:
+        if bounds is None or not self.measured:
             return None
         for name in bounds.__pydantic_extra__:
             if name not in space.metrics:
@@ -582,21 +596,40 @@ class _Reader:
         layer = known[str(kind)]
         names = [each.name for each in fields(layer)]
         positional = [each.name for each in fields(layer) if not each.kw_only]
+        named = True
         if given is None:
             given = {}
-        elif not isinstance(given, dict):
+        elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in known):
             if not positional:
                 raise _MisplacedError(place, f"it takes no arguments, not {_show(given)}")
-            given = {positional[0]: given}
+            given, named = {positional[0]: given}, False
         values: dict[str, Any] = {}
         for name, value in given.items():
             if name not in names:
                 raise _MisplacedError((*place, name), f"unknown argument{_hint(name, names)}")
-            values[name] = self._value((*place, name), value)
+            if name in layer.LAYERS:
+                values[name] = self._held((*place, name) if named else place, value)
+            else:
+                values[name] = self._value((*place, name), value)
         for name in _required(layer):
             if name not in values:
                 raise _MisplacedError(place, f"the argument {name} is missing")
         return self._make(place, lambda: layer(**values))
+
+    def _held(self, place: Place, given: object) -> Any:
+        """A layer that another one holds, or a list of them."""
+        if isinstance(given, list):
+            return [self._held((*place, position), each) for position, each in enumerate(given)]
+        if isinstance(given, str):
+            return self._layer(place, given, None)
+        if isinstance(given, dict) and len(given) == 1:
+            ((kind, arguments),) = given.items()
+            return self._layer((*place, kind), kind, arguments)
+        if given is None:
+            return None
+        raise _MisplacedError(
+            place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {_show(given)}"
+        )
 
     def _custom_layer(self, place: Place, kind: str, given: object) -> Layer:
         """A layer that `layers.custom` made."""
@@ -635,6 +668,8 @@ class _Reader:
             return self._expression(place, value)
         if isinstance(value, list):
             return [self._value((*place, position), item) for position, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self._value((*place, key), item) for key, item in value.items()}
         return value
 
     def _expression(self, place: Place, text: str) -> Any:
@@ -704,7 +739,7 @@ def layer_classes() -> dict[str, type[Layer]]:
     return {
         name: each
         for name, each in found.items()
-        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, CustomLayer)
+        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, Cell, CustomLayer)
     }
 
 
@@ -741,7 +776,7 @@ def _show(value: object) -> str:
 
 def _explain_pydantic(error: Any, place: Place) -> str:
     if error["type"] == "extra_forbidden":
-        known = Bounds.model_fields if place and place[0] == "budget" else Range.model_fields
+        known = (Table if place and place[0] == "metrics" else Range).model_fields
         return f"unknown key{_hint(place[-1], known)}"
     if error["type"] == "missing":
         return "it is missing"
@@ -792,13 +827,18 @@ def schema() -> dict[str, Any]:
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
     }
+    inside = {"$ref": "#/$defs/Layer"}
+    held = {"anyOf": [inside, {"type": "array", "items": inside}]}
+    layer_kinds: dict[str, Any] = {}
     for name, layer in layer_classes().items():
-        arguments = mapping({each.name: value for each in fields(layer)}, _required(layer))
-        first_argument = {"type": ["integer", "number", "string", "array"]}
-        kinds[name] = {
+        given = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
+        arguments = mapping(given, _required(layer))
+        first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
+        layer_kinds[name] = {
             "description": (inspect.getdoc(layer) or "").partition("\n")[0],
             "anyOf": [arguments, first_argument, {"type": "null"}],
         }
+    one = {"minProperties": 1, "maxProperties": 1}
     made = SpaceFile.model_json_schema()
     made["properties"]["layers"] = {
         "description": SpaceFile.model_fields["layers"].description,
@@ -808,11 +848,12 @@ def schema() -> dict[str, Any]:
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
-    made["$defs"]["Block"] = {
+    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(kinds, []), **one}]}
+    made["$defs"]["Layer"] = {
         "anyOf": [
             {"enum": [name for name, layer in layer_classes().items() if not _required(layer)]},
             own,
-            {**mapping(kinds, []), "patternProperties": {own["pattern"]: {}}, "minProperties": 1, "maxProperties": 1},
+            {**mapping(layer_kinds, []), "patternProperties": {own["pattern"]: {}}, **one},
         ]
     }
     return made

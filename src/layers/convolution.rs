@@ -1,7 +1,7 @@
 //! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
 
 use super::geometry::{Image, Padding, VALID, Window, explicit_padding, given_padding, span};
-use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Columns, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const PADDING: &[&str] = &["valid", "same"];
 const CAUSAL: &[&str] = &["valid", "same", "causal"];
@@ -81,6 +81,8 @@ impl<const N: usize> Rule for Conv<N> {
         _ => "Conv3D",
     };
     const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+
+    const COLUMNS: Option<Columns> = Some(|args, _| Self::parse(args).filters);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
@@ -224,6 +226,11 @@ impl<const N: usize> Rule for ConvTranspose<N> {
     };
     const PARAMETERS: &'static [Parameter] = &Self::TABLE;
 
+    const COLUMNS: Option<Columns> = Some(|args, input| {
+        let from = Image::<N>::of(input, Self::parse(args).data_format).expect("`output` accepted the input");
+        from.channels
+    });
+
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
         if layer.explicit.is_none() {
@@ -331,6 +338,8 @@ impl<const N: usize> DepthwiseConv<N> {
 impl<const N: usize> Rule for DepthwiseConv<N> {
     const NAME: &'static str = if N == 1 { "DepthwiseConv1D" } else { "DepthwiseConv2D" };
     const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+
+    const COLUMNS: Option<Columns> = Some(|args, _| Self::parse(args).multiplier);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);

@@ -1,4 +1,4 @@
-//! `Dense`: a matrix on the last axis of a tensor of any rank; `EinsumDense`: one on its last axes.
+//! `Dense`: a matrix on the last axis of a tensor of any rank; `EinsumDense`: one on any of its axes.
 
 use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
@@ -11,6 +11,8 @@ impl Rule for Dense {
         Parameter::flag("use_bias", true),
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
+
+    const COLUMNS: Option<super::Columns> = Some(|args, _| args[0]);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         match inputs[0].rank() {
@@ -54,96 +56,181 @@ impl Rule for Dense {
     }
 }
 
-/// `EinsumDense` where it is a projection: the last axes of its input are multiplied away, and others stand there instead.
+/// `EinsumDense`: a kernel that is multiplied with some axes of a tensor.
 pub(super) struct EinsumDense;
 
+/// The axes of the equation that stand in `...`.
+const NONE_ELIDED: i64 = 0;
+const FIRST_ELIDED: i64 = 1;
+
 struct EinsumArgs<'a> {
-    /// How many axes of the input stay, beside the batch.
-    kept: usize,
-    /// How many are multiplied away.
-    contracted: usize,
+    /// Where the axes are that the equation does not name: nowhere, before those that it names, or behind them.
+    elided: i64,
+    /// For each axis of the input that the equation names, where it stands among those of the output; -1 for nowhere.
+    input: &'a [i64],
+    /// For each axis of the kernel the axis of the input that it is; or, `MAX_RANK` added, that of the output.
+    kernel: &'a [i64],
     /// Which axes of the output the bias has.
     bias: &'a [i64],
+    lora_rank: i64,
+    /// The sides of the output that the equation names.
     output_shape: &'a [i64],
 }
 
 impl EinsumDense {
     fn parse(args: &[i64]) -> EinsumArgs<'_> {
-        let (bias, output_shape) = args[2..].split_at(MAX_RANK);
+        let set = |codes: &[i64]| codes.iter().take_while(|&&code| code != UNSET).count();
+        let (elided, args) = (args[0], &args[1..]);
+        let (input, args) = args.split_at(MAX_RANK);
+        let (kernel, args) = args.split_at(2 * MAX_RANK);
+        let (bias, args) = args.split_at(MAX_RANK);
         EinsumArgs {
-            kept: args[0] as usize,
-            contracted: args[1] as usize,
+            elided,
+            input: &input[..set(input)],
+            kernel: &kernel[..set(kernel)],
             bias,
-            output_shape,
+            lora_rank: args[0],
+            output_shape: &args[1..],
+        }
+    }
+}
+
+impl EinsumArgs<'_> {
+    /// The sides of the input that the equation names, and those that it does not.
+    fn split<'a>(&self, input: &'a Shape) -> Result<(&'a [i64], &'a [i64]), Refusal> {
+        let (named, rank) = (self.input.len(), input.rank());
+        match (self.elided, rank.checked_sub(named)) {
+            (NONE_ELIDED, Some(0)) => Ok((input, &[])),
+            (NONE_ELIDED, _) => Err(Refusal::new(
+                "its equation is for an input of {} axes beside the batch, not {}",
+                [named as i64, rank as i64],
+            )),
+            (_, None) => Err(Refusal::new(
+                "its equation is for an input of at least {} axes beside the batch, not {}",
+                [named as i64, rank as i64],
+            )),
+            (FIRST_ELIDED, Some(others)) => {
+                let (others, named) = input.split_at(others);
+                Ok((named, others))
+            }
+            _ => Ok(input.split_at(named)),
+        }
+    }
+
+    /// A side of the kernel.
+    fn side(&self, code: i64, named: &[i64]) -> i64 {
+        match usize::try_from(code) {
+            Ok(axis) if axis < MAX_RANK => named[axis],
+            Ok(axis) => self.output_shape[axis - MAX_RANK],
+            Err(_) => unreachable!("codes are not negative"),
         }
     }
 }
 
 impl Rule for EinsumDense {
     const NAME: &'static str = "EinsumDense";
-    /// Of the equation how many axes stay and how many are multiplied away; of the bias whether it has each axis.
+    /// The equation as numbers, see [`EinsumArgs`]; of the bias whether it has each axis.
     const PARAMETERS: &'static [Parameter] = &[
-        Parameter::new("equation", Domain::Int(0), Arity::Each(2), None),
+        Parameter::new("equation", Domain::OptionalInt(-1), Arity::Each(1 + 3 * MAX_RANK), None),
         Parameter::new("bias_axes", Domain::Flag, Arity::Each(MAX_RANK), Some(0)),
+        Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
         Parameter::new("output_shape", Domain::Int(1), Arity::Any, None),
     ];
+    const COLUMNS: Option<super::Columns> = Some(|args, input| {
+        let layer = Self::parse(args);
+        let (named, _) = layer.split(input).expect("`output` accepted the input");
+        layer.kernel.last().map_or(1, |&code| layer.side(code, named))
+    });
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
-        let rank = inputs[0].rank();
-        if layer.kept.checked_add(layer.contracted) != Some(rank) {
-            return Err(Refusal::new(
-                "its equation is for an input of {} axes beside the batch, not {}",
-                [args[0].saturating_add(args[1]), rank as i64],
-            ));
-        }
+        let (named, others) = layer.split(&inputs[0])?;
         let given = layer.output_shape;
-        if given.len() > MAX_RANK {
-            return Err(Refusal::rank(given.len()));
+        let rank = given.len() + others.len();
+        if rank > MAX_RANK {
+            return Err(Refusal::rank(rank));
         }
-        if given.len() <= layer.kept {
-            return Err(Refusal::new(
-                "its output_shape must have more than the {} axes that stay, not {}",
-                [layer.kept as i64, given.len() as i64],
-            ));
-        }
-        for (axis, (&side, &known)) in given.iter().zip(&inputs[0][..layer.kept]).enumerate() {
-            if side != known {
+        for (&to, &known) in layer.input.iter().zip(named) {
+            let Ok(to) = usize::try_from(to) else { continue };
+            if given[to] != known {
                 return Err(Refusal::new(
-                    "its output_shape has {} on axis {}, which stays as it is: {}",
-                    [side, axis as i64 + 1, known],
+                    "its output_shape has {} at position {} for an axis of the input, which has {}",
+                    [given[to], to as i64 + 1, known],
                 ));
             }
         }
-        Ok(Shape::new(given))
+        let mut sides = [1; MAX_RANK];
+        if layer.elided == FIRST_ELIDED {
+            if !others.iter().eq(others.iter().rev()) {
+                return Err(Refusal::new(
+                    "Keras takes the {} axes before those of its equation in the reverse order",
+                    [others.len() as i64],
+                ));
+            }
+            sides[..others.len()].copy_from_slice(others);
+            sides[others.len()..rank].copy_from_slice(given);
+        } else {
+            sides[..given.len()].copy_from_slice(given);
+            sides[given.len()..rank].copy_from_slice(others);
+        }
+        Ok(Shape::new(&sides[..rank]))
     }
 
-    /// A matrix from the axes that are multiplied away to the new ones, used once for each position that stays.
-    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Q> {
+    /// A kernel with the sides of its axes, used once for each position along the axes that it has not.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
-        let (positions, features) = inputs[0].split_at(layer.kept);
-        let matrix = || {
-            Q::product(features, "features of the input") * Q::product(&output[layer.kept..], "features of the output")
-        };
-        let mut bias = [1; MAX_RANK];
-        for (own, (&side, _)) in bias
-            .iter_mut()
-            .zip(output.iter().zip(layer.bias).filter(|(_, has)| **has == 1))
-        {
-            *own = side;
+        let (named, others) = layer.split(&inputs[0]).expect("`output` accepted the input");
+        let (mut from, mut both, mut to) = (Vec::new(), Vec::new(), Vec::new());
+        for &code in layer.kernel {
+            let side = layer.side(code, named);
+            match layer.input.get(code as usize) {
+                Some(-1) => from.push(side),
+                Some(_) => both.push(side),
+                None => to.push(side),
+            }
         }
-        let axes = layer.bias.iter().filter(|&&has| has == 1).count();
-        let bias = match axes {
-            0 => Q::zero(),
-            _ => Q::product(&bias[..axes], "bias along its axes"),
+        let kernel = || {
+            let parts = [
+                (&both, "axes with a matrix at each position"),
+                (&from, "features of the input"),
+                (&to, "features of the output"),
+            ];
+            let parts = parts.iter().filter(|(sides, _)| !sides.is_empty());
+            let mut parts = parts.map(|(sides, meaning)| Q::product(sides, meaning));
+            let first = parts.next().unwrap_or_else(|| Q::of(1, "kernel"));
+            parts.fold(first, |product, part| product * part)
         };
-        let macs = match positions {
-            [] => matrix(),
-            _ => Q::product(positions, "positions of the input") * matrix(),
+        let mut positions = others.to_vec();
+        for (axis, (&to, &side)) in layer.input.iter().zip(named).enumerate() {
+            if to >= 0 && !layer.kernel.contains(&(axis as i64)) {
+                positions.push(side);
+            }
+        }
+        let bias = layer.output_shape.iter().zip(layer.bias);
+        let bias: Vec<_> = bias.filter(|(_, has)| **has == 1).map(|(&side, _)| side).collect();
+        let bias = match bias[..] {
+            [] => Q::zero(),
+            _ => Q::product(&bias, "bias along its axes"),
         };
+        let macs = match positions[..] {
+            [] => kernel(),
+            _ => Q::product(&positions, "positions of the input") * kernel(),
+        };
+        if layer.lora_rank <= 0 {
+            return Cost {
+                trainable: kernel() + bias,
+                non_trainable: Q::zero(),
+                macs,
+            };
+        }
+        let sides: Vec<_> = layer.kernel.iter().map(|&code| layer.side(code, named)).collect();
+        let (last, before) = sides.split_last().expect("a kernel has an axis");
+        let rank = || Q::of(layer.lora_rank, "lora_rank");
         Cost {
-            trainable: matrix() + bias,
-            non_trainable: Q::zero(),
+            trainable: Q::product(before, "sides of the kernel but the last") * rank()
+                + rank() * Q::of(*last, "last side of the kernel")
+                + bias,
+            non_trainable: kernel(),
             macs,
         }
     }

@@ -12,6 +12,8 @@ impl Rule for Embedding {
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
 
+    const COLUMNS: Option<super::Columns> = Some(|args, _| args[1]);
+
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let rank = inputs[0].rank();
         if rank == MAX_RANK {

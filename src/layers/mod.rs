@@ -25,6 +25,7 @@ macro_rules! unchanged {
 
 mod activation;
 mod attention;
+mod cell;
 mod convolution;
 mod core;
 mod dense;
@@ -39,13 +40,16 @@ mod recurrent;
 mod regularization;
 mod reshaping;
 mod shape;
+mod wrapper;
 
 pub use quantity::{Count, Formula, Quantity};
 pub use shape::{MAX_RANK, Shape};
+pub use wrapper::{Inner, Slot, WRAPPERS, Wrapper};
 
 use crate::{Error, Result};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Add;
 use std::sync::Arc;
 
 /// The value of an optional hyperparameter that is not set (`None` in Keras).
@@ -173,17 +177,19 @@ pub struct Refusal {
     /// The rule that was broken; each `{}` stands for the next number.
     rule: &'static str,
     numbers: [i64; 4],
-    /// What a function from outside has to say instead.
-    outside: Option<Arc<Outside>>,
+    /// What there is to say instead.
+    other: Option<Arc<Other>>,
 }
 
-/// What a function from outside has to say where it gives no answer.
+/// What cannot be said by a rule and numbers.
 #[derive(Debug, PartialEq, Eq)]
-enum Outside {
-    /// It refuses: why.
+enum Other {
+    /// A function from outside refuses: why.
     Reason(String),
-    /// It failed, so that nothing can be said of any network.
+    /// A function from outside failed, so that nothing can be said of any network.
     Failure(Error),
+    /// A layer of this name refuses, inside of another one, a tensor of this shape.
+    Inside(Cow<'static, str>, Shape, Refusal),
 }
 
 impl Refusal {
@@ -194,14 +200,14 @@ impl Refusal {
         Self {
             rule,
             numbers: all,
-            outside: None,
+            other: None,
         }
     }
 
     /// A function from outside refuses, for this reason.
     pub fn reason(reason: String) -> Self {
         Self {
-            outside: Some(Arc::new(Outside::Reason(reason))),
+            other: Some(Arc::new(Other::Reason(reason))),
             ..Self::new("", [])
         }
     }
@@ -209,15 +215,26 @@ impl Refusal {
     /// A function from outside failed.
     pub fn failed(error: Error) -> Self {
         Self {
-            outside: Some(Arc::new(Outside::Failure(error))),
+            other: Some(Arc::new(Other::Failure(error))),
+            ..Self::new("", [])
+        }
+    }
+
+    /// The same by a layer inside of another one, on an input of this shape.
+    fn inside(self, name: Cow<'static, str>, input: Shape) -> Self {
+        if self.is_fatal() {
+            return self;
+        }
+        Self {
+            other: Some(Arc::new(Other::Inside(name, input, self))),
             ..Self::new("", [])
         }
     }
 
     /// How a function from outside failed, if one did.
     pub fn failure(&self) -> Option<&Error> {
-        match self.outside.as_deref() {
-            Some(Outside::Failure(error)) => Some(error),
+        match self.other.as_deref() {
+            Some(Other::Failure(error)) => Some(error),
             _ => None,
         }
     }
@@ -250,9 +267,12 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.outside.as_deref() {
-            Some(Outside::Reason(reason)) => return f.write_str(reason),
-            Some(Outside::Failure(error)) => return f.write_str(&error.message),
+        match self.other.as_deref() {
+            Some(Other::Reason(reason)) => return f.write_str(reason),
+            Some(Other::Failure(error)) => return f.write_str(&error.message),
+            Some(Other::Inside(name, input, refusal)) => {
+                return write!(f, "its {name} cannot be built on input shape {input}: {refusal}");
+            }
             None => {}
         }
         let mut parts = self.rule.split("{}");
@@ -295,6 +315,20 @@ impl<Q: Quantity> Cost<Q> {
     }
 }
 
+impl<Q: Quantity> Add for Cost<Q> {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            trainable: self.trainable + other.trainable,
+            non_trainable: self.non_trainable + other.non_trainable,
+            macs: self.macs + other.macs,
+        }
+    }
+}
+
+/// The last side of the kernel of a layer (or of its table), by its hyperparameters and its input.
+type Columns = fn(&[i64], &Shape) -> i64;
+
 /// The rule of one layer: everything archbudget knows of it.
 trait Rule {
     /// The name of the layer in `keras.layers`.
@@ -307,6 +341,10 @@ trait Rule {
     const IN_PLACE: bool = false;
     /// What the layer does, for a reader who wonders why it costs nothing.
     const PURPOSE: &'static str = "";
+    /// Whether it is no layer by itself, but one step of a recurrent one.
+    const CELL: bool = false;
+    /// The last side of its kernel, where it has one that is its own weight.
+    const COLUMNS: Option<Columns> = None;
 
     /// The output shape.
     fn output(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
@@ -328,6 +366,38 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
     /// As `Rule::cost`, as formulas.
     fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>;
+
+    /// The layers inside; their numbers stand behind those of the layer around them.
+    fn inner(&self) -> &[Inner] {
+        &[]
+    }
+
+    /// Whether it has a kernel that is its own weight.
+    fn has_kernel(&self) -> bool {
+        false
+    }
+
+    /// As `Rule::COLUMNS`, if it has a kernel.
+    fn columns(&self, _args: &[i64], _input: &Shape) -> i64 {
+        0
+    }
+}
+
+/// A quantity that the cost of any layer can be read in.
+trait Reading: Quantity {
+    fn cost_of(kind: &Kind, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Self>;
+}
+
+impl Reading for Count {
+    fn cost_of(kind: &Kind, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Self> {
+        kind.cost(args, inputs, output)
+    }
+}
+
+impl Reading for Formula {
+    fn cost_of(kind: &Kind, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Self> {
+        kind.explain(args, inputs, output)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -336,6 +406,7 @@ enum AnyRule {
         output: fn(&[i64], &[Shape]) -> std::result::Result<Shape, Refusal>,
         cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
+        columns: Option<Columns>,
     },
     Dynamic(Arc<dyn DynamicRule>),
 }
@@ -355,6 +426,8 @@ pub struct Kind {
     pub purpose: &'static str,
     /// Whether only a function from outside knows what its numbers mean.
     pub opaque: bool,
+    /// Whether it is no layer by itself, but one step of a recurrent one.
+    pub cell: bool,
     rule: AnyRule,
 }
 
@@ -367,11 +440,32 @@ impl Kind {
             in_place: R::IN_PLACE,
             purpose: R::PURPOSE,
             opaque: false,
+            cell: R::CELL,
             rule: AnyRule::Static {
                 output: R::output,
                 cost: R::cost::<Count>,
                 explain: R::cost::<Formula>,
+                columns: R::COLUMNS,
             },
+        }
+    }
+
+    /// A layer of one input by a rule that is made while the program runs.
+    fn dynamic(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        purpose: &'static str,
+        rule: Arc<dyn DynamicRule>,
+    ) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            parameters: Cow::Borrowed(parameters),
+            inputs: (1, 1),
+            in_place: false,
+            purpose,
+            opaque: false,
+            cell: false,
+            rule: AnyRule::Dynamic(rule),
         }
     }
 
@@ -385,6 +479,7 @@ impl Kind {
             in_place,
             purpose: "its function gives it no weights",
             opaque: true,
+            cell: false,
             rule: AnyRule::Dynamic(rule),
         }
     }
@@ -416,13 +511,38 @@ impl Kind {
         }
     }
 
-    /// The layer of this name.
+    /// The layers inside; their numbers stand behind its own.
+    pub fn inner(&self) -> &[Inner] {
+        match &self.rule {
+            AnyRule::Static { .. } => &[],
+            AnyRule::Dynamic(rule) => rule.inner(),
+        }
+    }
+
+    /// Whether it has a kernel (or a table) that is its own weight.
+    fn has_kernel(&self) -> bool {
+        match &self.rule {
+            AnyRule::Static { columns, .. } => columns.is_some(),
+            AnyRule::Dynamic(rule) => rule.has_kernel(),
+        }
+    }
+
+    /// The last side of its kernel, if it has one.
+    fn columns(&self, args: &[i64], input: &Shape) -> i64 {
+        match &self.rule {
+            AnyRule::Static { columns, .. } => columns.map_or(0, |columns| columns(args, input)),
+            AnyRule::Dynamic(rule) => rule.columns(args, input),
+        }
+    }
+
+    /// The layer of this name; those around others are a [`Wrapper`].
     ///
     /// # Errors
     /// `Argument` where there is none, naming those that there are.
     pub fn named(name: &str) -> Result<&'static Self> {
         KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
-            let known: Vec<_> = KINDS.iter().map(|kind| &*kind.name).collect();
+            let wrappers = WRAPPERS.iter().map(|wrapper| wrapper.name);
+            let known: Vec<_> = KINDS.iter().map(|kind| &*kind.name).chain(wrappers).collect();
             Error::argument(format!("unknown layer '{name}'; the layers are {}", known.join(", ")))
         })
     }
@@ -440,44 +560,74 @@ impl Kind {
     }
 
     /// The parameter that each of `len` flattened numbers belongs to.
-    pub fn owners(&self, len: usize) -> impl Iterator<Item = &Parameter> {
+    pub fn owners(&self, len: usize) -> Box<dyn Iterator<Item = &Parameter> + '_> {
         let parameters = &self.parameters;
         let fixed: usize = parameters.iter().map(Parameter::len).sum();
-        parameters.iter().flat_map(move |parameter| {
+        let own = parameters.iter().flat_map(move |parameter| {
             let n = match parameter.arity {
                 Arity::Any => len.saturating_sub(fixed),
                 _ => parameter.len(),
             };
             std::iter::repeat_n(parameter, n)
-        })
+        });
+        let inner = self.inner().iter().flat_map(|inner| inner.kind.owners(inner.len));
+        Box::new(own.chain(inner))
+    }
+
+    /// Flattened values by parameter, and those of each layer inside.
+    #[allow(clippy::type_complexity)] // They are two lists of pairs.
+    pub fn split<'a>(&'a self, args: &'a [i64]) -> (Vec<(&'a Parameter, &'a [i64])>, Vec<(&'a Inner, &'a [i64])>) {
+        let mut rest = args;
+        let mut take = |n: usize| {
+            let (own, others) = rest.split_at(n);
+            rest = others;
+            own
+        };
+        let inside: usize = self.inner().iter().map(|inner| inner.len).sum();
+        let fixed: usize = self.parameters.iter().map(Parameter::len).sum();
+        let own = self.parameters.iter().map(|parameter| {
+            let n = match parameter.arity {
+                Arity::Any => args.len() - inside - fixed,
+                _ => parameter.len(),
+            };
+            (parameter, take(n))
+        });
+        let own = own.collect();
+        let inner = self.inner().iter().map(|inner| (inner, take(inner.len)));
+        (own, inner.collect())
     }
 
     /// Flattened values as a Python user would write them, without those that are not set:
     /// `filters=64, kernel_size=(5, 5), ...`.
     pub fn show(&self, args: &[i64]) -> String {
-        let mut texts = Vec::new();
-        let mut rest = args;
-        for parameter in &*self.parameters {
-            let n = match parameter.arity {
-                Arity::Any => rest.len(),
-                _ => parameter.len(),
-            };
-            let (own, others) = rest.split_at(n);
-            rest = others;
-            if !own.is_empty() && own.iter().all(|&value| value == UNSET) {
-                continue;
+        let (own, inner) = self.split(args);
+        let set = |values: &[i64]| values.is_empty() || values.iter().any(|&value| value != UNSET);
+        let own = own.into_iter().filter(|(_, values)| set(values));
+        let own = own.map(|(parameter, values)| {
+            let shown: Vec<_> = values.iter().map(|&value| parameter.show(value)).collect();
+            match parameter.arity {
+                Arity::One => format!("{}={}", parameter.name, shown[0]),
+                _ => format!("{}=({})", parameter.name, shown.join(", ")),
             }
-            let values: Vec<_> = own.iter().map(|&value| parameter.show(value)).collect();
-            texts.push(match parameter.arity {
-                Arity::One => format!("{}={}", parameter.name, values[0]),
-                _ => format!("{}=({})", parameter.name, values.join(", ")),
+        });
+        let mut texts: Vec<_> = own.collect();
+        for same in inner.chunk_by(|(a, _), (b, _)| a.slot == b.slot) {
+            let layers = same
+                .iter()
+                .map(|(inner, args)| format!("{}({})", inner.kind.name, inner.kind.show(args)));
+            let layers = layers.collect::<Vec<_>>().join(", ");
+            let slot = same[0].0.slot;
+            texts.push(if slot.many {
+                format!("{}=[{layers}]", slot.name)
+            } else {
+                format!("{}={layers}", slot.name)
             });
         }
         texts.join(", ")
     }
 }
 
-/// Every layer, in the order of the documentation.
+/// Every layer but those around others, in the order of the documentation; cells among them.
 pub static KINDS: &[Kind] = &[
     Kind::of::<input::Input>(),
     Kind::of::<convolution::Conv<1>>(),
@@ -499,6 +649,9 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<recurrent::ConvLSTM<1>>(),
     Kind::of::<recurrent::ConvLSTM<2>>(),
     Kind::of::<recurrent::ConvLSTM<3>>(),
+    Kind::of::<cell::SimpleRNNCell>(),
+    Kind::of::<cell::LSTMCell>(),
+    Kind::of::<cell::GRUCell>(),
     Kind::of::<attention::MultiHeadAttention>(),
     Kind::of::<attention::GroupQueryAttention>(),
     Kind::of::<attention::Attention>(),

@@ -3,6 +3,7 @@
 //! A cost rule is one generic function. Read with [`Count`] it is arithmetic; read with [`Formula`] it is the sentence
 //! that `explain` prints. The two cannot disagree, because there is only one rule.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, Mul};
 
@@ -23,6 +24,12 @@ pub trait Quantity: Clone + Add<Output = Self> + Mul<Output = Self> {
     /// Nothing.
     fn zero() -> Self {
         Self::of(0, "")
+    }
+
+    /// The same number of a layer at this place inside of another one, such as `layer` or `cells[1]`.
+    #[must_use]
+    fn at(self, _place: &str) -> Self {
+        self
     }
 }
 
@@ -57,8 +64,8 @@ impl Mul for Count {
 /// A cost rule as it is read by people: `(5*5*32 + 1) * 64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Formula {
-    /// A number and what it stands for.
-    Number(i64, &'static str),
+    /// A number and what it stands for; in a layer inside of another one behind its place, as `layer.units`.
+    Number(i64, Cow<'static, str>),
     /// A sum of two or more terms.
     Sum(Vec<Formula>),
     /// A product of two or more factors.
@@ -67,7 +74,7 @@ pub enum Formula {
 
 impl Formula {
     /// Each number with its meaning, in reading order.
-    pub fn numbers(&self) -> Vec<(i64, &'static str)> {
+    pub fn numbers(&self) -> Vec<(i64, &str)> {
         match self {
             Self::Number(value, meaning) => vec![(*value, meaning)],
             Self::Sum(terms) | Self::Product(terms) => terms.iter().flat_map(Self::numbers).collect(),
@@ -92,7 +99,16 @@ impl Formula {
 
 impl Quantity for Formula {
     fn of(value: i64, meaning: &'static str) -> Self {
-        Self::Number(value, meaning)
+        Self::Number(value, Cow::Borrowed(meaning))
+    }
+
+    fn at(self, place: &str) -> Self {
+        let all = |parts: Vec<Self>| parts.into_iter().map(|part| part.at(place)).collect();
+        match self {
+            Self::Number(value, meaning) => Self::Number(value, Cow::Owned(format!("{place}.{meaning}"))),
+            Self::Sum(terms) => Self::Sum(all(terms)),
+            Self::Product(factors) => Self::Product(all(factors)),
+        }
     }
 }
 

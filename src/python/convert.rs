@@ -2,8 +2,9 @@
 //!
 //! A number is an `int`, a flag a `bool`, a keyword a `str`, several numbers a `list`, and an expression a `tuple` whose
 //! first item says what it is: `("decision", position, values)`, `("incoming", axis, None)` or `(operator, left, right)`.
+//! A layer inside of another one is a `tuple` of its kind, its hyperparameters and whether training changes its weights.
 
-use crate::layers::{Arity, Domain, Kind, Parameter, UNSET};
+use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper};
 use crate::space::{Expr, Operator};
 use crate::{Error, Result};
 use pyo3::prelude::*;
@@ -96,7 +97,10 @@ fn expression(tuple: &Bound<'_, PyTuple>, code: &dyn Fn(&Bound<'_, PyAny>) -> Re
                 values,
             })
         }
-        "incoming" => Ok(Expr::Incoming(left.extract().map_err(|_| wrong())?)),
+        "incoming" => Ok(Expr::Incoming {
+            axis: left.extract().map_err(|_| wrong())?,
+            hidden: 0,
+        }),
         name => {
             let operator = Operator::named(name).ok_or_else(wrong)?;
             Ok(Expr::Binary(
@@ -117,20 +121,87 @@ pub(super) fn number(value: &Bound<'_, PyAny>) -> Result<Expr> {
     }
 }
 
+/// A layer as Python describes it: its rule, and its hyperparameters, flattened.
+pub(super) fn layer(name: &str, given: &Bound<'_, PyDict>) -> Result<(Kind, Vec<Expr>)> {
+    let Some(wrapper) = Wrapper::named(name) else {
+        let kind = Kind::named(name)?;
+        return Ok((kind.clone(), arguments(&kind.name, &kind.parameters, given)?));
+    };
+    let own = PyDict::new(given.py());
+    let mut inside = Vec::new();
+    for (key, value) in given {
+        match wrapper.slots.iter().find(|slot| *slot.name == key.to_string()) {
+            Some(slot) => inside.push((slot, value)),
+            None => own.set_item(key, value).map_err(|_| malformed(given.as_any()))?,
+        }
+    }
+    let mut args = arguments(wrapper.name, wrapper.parameters, &own)?;
+    let mut inner = Vec::new();
+    for slot in wrapper.slots {
+        for (_, value) in inside.iter().filter(|(own, _)| *own == slot) {
+            match value.cast::<PyList>() {
+                Ok(list) if slot.many => {
+                    for value in list {
+                        put_inside(wrapper, slot, &value, &mut inner, &mut args)?;
+                    }
+                }
+                _ if value.is_none() && slot.optional => {}
+                _ => put_inside(wrapper, slot, value, &mut inner, &mut args)?,
+            }
+        }
+    }
+    Ok((wrapper.wrap(inner)?, args))
+}
+
+/// Adds a layer to those inside of a wrapper, and its hyperparameters to all of them.
+fn put_inside(
+    wrapper: &Wrapper,
+    slot: &'static Slot,
+    value: &Bound<'_, PyAny>,
+    inner: &mut Vec<Inner>,
+    all: &mut Vec<Expr>,
+) -> Result<()> {
+    let Ok((name, given, trainable)) = value.extract::<(String, Bound<'_, PyDict>, bool)>() else {
+        return Err(Error::argument(format!(
+            "{} must be a layer, not {}",
+            slot.name,
+            show(value)
+        )));
+    };
+    let (kind, mut args) =
+        layer(&name, &given).map_err(|error| Error::new(error.kind, format!("its {name}: {}", error.message)))?;
+    if wrapper.row && !inner.is_empty() && args.iter().any(Expr::reads_input) {
+        return Err(Error::argument(format!(
+            "its {name}: an expression over channels() is known only in the first of its {}",
+            slot.name
+        )));
+    }
+    if wrapper.steps {
+        args = args.into_iter().map(Expr::within_steps).collect();
+    }
+    inner.push(Inner {
+        slot,
+        kind,
+        len: args.len(),
+        trainable,
+    });
+    all.extend(args);
+    Ok(())
+}
+
 /// The arguments of a layer, flattened in the order of its parameters.
-pub(super) fn arguments(kind: &Kind, given: &Bound<'_, PyDict>) -> Result<Vec<Expr>> {
+fn arguments(layer: &str, parameters: &[Parameter], given: &Bound<'_, PyDict>) -> Result<Vec<Expr>> {
     for name in given.keys() {
         let name = name.to_string();
-        if kind.parameter(&name).is_none() {
-            let known: Vec<_> = kind.parameters.iter().map(|parameter| parameter.name).collect();
+        if parameters.iter().all(|parameter| parameter.name != name) {
+            let known: Vec<_> = parameters.iter().map(|parameter| parameter.name).collect();
             return Err(Error::argument(format!(
-                "{} has no argument '{name}' that touches shape or cost; it has {known:?}",
-                kind.name
+                "{layer} has no argument '{name}' that touches shape or cost; it has {known:?}"
             )));
         }
     }
     let mut args = Vec::new();
-    for parameter in &*kind.parameters {
+    for parameter in parameters {
         let Ok(Some(value)) = given.get_item(parameter.name) else {
             let Some(default) = parameter.default else {
                 return Err(Error::argument(format!("{} must be given", parameter.name)));
@@ -175,7 +246,8 @@ pub(super) fn arguments(kind: &Kind, given: &Bound<'_, PyDict>) -> Result<Vec<Ex
     Ok(args)
 }
 
-/// The values of the parameters of a layer, as Python would write them.
+/// The values of the parameters of a layer, as Python would write them; of a layer inside a dict of its own, with its
+/// name as `type`.
 pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<PyDict>> {
     let one = |parameter: &Parameter, value: i64| -> PyResult<Py<PyAny>> {
         Ok(match parameter.domain {
@@ -186,15 +258,8 @@ pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<P
         })
     };
     let dict = PyDict::new(py);
-    let mut rest = args;
-    for parameter in &*kind.parameters {
-        let n = match parameter.arity {
-            Arity::One => 1,
-            Arity::Each(n) => n,
-            Arity::Any => rest.len(),
-        };
-        let (own, others) = rest.split_at(n);
-        rest = others;
+    let (own, inner) = kind.split(args);
+    for (parameter, own) in own {
         if parameter.arity == Arity::One {
             dict.set_item(parameter.name, one(parameter, own[0])?)?;
         } else {
@@ -203,6 +268,21 @@ pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<P
                 .map(|&value| one(parameter, value))
                 .collect::<PyResult<Vec<_>>>()?;
             dict.set_item(parameter.name, own)?;
+        }
+    }
+    for same in inner.chunk_by(|(a, _), (b, _)| a.slot == b.slot) {
+        let layers = same.iter().map(|(inner, args)| {
+            let layer = PyDict::new(py);
+            layer.set_item("type", &inner.kind.name)?;
+            layer.update(values(py, &inner.kind, args)?.bind(py).as_mapping())?;
+            Ok(layer)
+        });
+        let layers = layers.collect::<PyResult<Vec<_>>>()?;
+        let slot = same[0].0.slot;
+        if slot.many {
+            dict.set_item(slot.name, layers)?;
+        } else {
+            dict.set_item(slot.name, &layers[0])?;
         }
     }
     Ok(dict.unbind())

@@ -20,10 +20,12 @@ pub(super) struct Diagram {
 }
 
 /// A formula: its text, its value, and each of its numbers with its meaning.
-type FormulaParts = (String, i64, Vec<(i64, &'static str)>);
+type FormulaParts = (String, i64, Vec<(i64, String)>);
 
 fn parts(formula: &Formula) -> FormulaParts {
-    (formula.to_string(), formula.value(), formula.numbers())
+    let numbers = formula.numbers().into_iter();
+    let numbers = numbers.map(|(number, meaning)| (number, meaning.to_owned()));
+    (formula.to_string(), formula.value(), numbers.collect())
 }
 
 /// One layer of a network, as it was applied.

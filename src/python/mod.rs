@@ -10,7 +10,7 @@ mod diagram;
 mod outside;
 mod program;
 
-use crate::layers::{Arity, Domain, KINDS};
+use crate::layers::{Arity, Domain, KINDS, WRAPPERS, Wrapper};
 use crate::space::BUILT_IN;
 use crate::{Error, ErrorKind};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
@@ -95,7 +95,8 @@ struct Parameter {
     optional: bool,
 }
 
-/// The parameters of each layer that the engine knows, by the name of the layer in Keras.
+/// The parameters of each layer that the engine knows, by the name of the layer in Keras; of layers around others their
+/// own.
 #[pyfunction]
 fn layer_parameters() -> Vec<(&'static str, Vec<Parameter>)> {
     let parameter = |parameter: &crate::layers::Parameter| {
@@ -118,15 +119,20 @@ fn layer_parameters() -> Vec<(&'static str, Vec<Parameter>)> {
             optional: parameter.default.is_some(),
         }
     };
-    KINDS
-        .iter()
-        .map(|kind| (&*kind.name, kind.parameters.iter().map(parameter).collect()))
+    let kinds = KINDS.iter().map(|kind| (&*kind.name, &*kind.parameters));
+    let wrappers = WRAPPERS.iter().map(|wrapper| (wrapper.name, wrapper.parameters));
+    kinds
+        .chain(wrappers)
+        .map(|(name, parameters)| (name, parameters.iter().map(parameter).collect()))
         .collect()
 }
 
 /// What a layer without weights does, in a few words; empty for a layer with weights.
 #[pyfunction]
 fn layer_purpose(py: Python<'_>, kind: &str) -> PyResult<&'static str> {
+    if let Some(wrapper) = Wrapper::named(kind) {
+        return Ok(wrapper.purpose);
+    }
     crate::layers::Kind::named(kind)
         .map(|kind| kind.purpose)
         .map_err(|error| raise(py, error))

@@ -1,6 +1,6 @@
 //! Building a program from Python.
 
-use super::convert::{arguments, number};
+use super::convert::{layer, number};
 use super::outside::{PyMeasure, PyRule};
 use super::{detached, raise};
 use crate::Error;
@@ -78,11 +78,9 @@ impl Program {
         trainable: bool,
     ) -> PyResult<usize> {
         let mut add = || {
-            let kind = Kind::named(kind)?;
-            let args = arguments(kind, args).map_err(|error| {
-                Error::new(error.kind, format!("layer '{name}' ({}): {}", kind.name, error.message))
-            })?;
-            self.program.layer(name, kind, args, trainable)
+            let (kind, args) = layer(kind, args)
+                .map_err(|error| Error::new(error.kind, format!("layer '{name}' ({kind}): {}", error.message)))?;
+            self.program.layer(name, &kind, args, trainable)
         };
         add().map_err(|error| raise(py, error))
     }
@@ -191,13 +189,12 @@ impl Program {
 #[pyfunction]
 pub(super) fn check_layer(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<()> {
     let check = || {
-        let kind = Kind::named(kind)?;
-        let args = arguments(kind, args)
-            .map_err(|error| Error::new(error.kind, format!("{}: {}", kind.name, error.message)))?;
+        let (kind, args) =
+            layer(kind, args).map_err(|error| Error::new(error.kind, format!("{kind}: {}", error.message)))?;
         if args.iter().all(|arg| matches!(arg, Expr::Constant(_))) {
             // The shapes are not known here, but the program refuses what no shape can mend.
             space::Program::new(Settings::default())
-                .layer(&kind.name, kind, args, true)
+                .layer(&kind.name, &kind, args, true)
                 .map(|_| ())
         } else {
             Ok(())

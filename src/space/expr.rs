@@ -112,7 +112,12 @@ pub enum Expr {
     },
     /// A side of the first tensor that flows into the layer; the batch axis is not counted, and negative axes count from
     /// the end.
-    Incoming(i64),
+    Incoming {
+        /// The axis.
+        axis: i64,
+        /// How many of the first axes are not seen either, where the layer is applied to each step.
+        hidden: usize,
+    },
     /// Two expressions, joined.
     Binary(Operator, Box<Expr>, Box<Expr>),
 }
@@ -121,7 +126,7 @@ impl Expr {
     /// Calls back with each decision that the expression reads, and the number of values it knows of it.
     pub(super) fn visit(&self, decision: &mut impl FnMut(usize, usize)) {
         match self {
-            Self::Constant(_) | Self::Incoming(_) => {}
+            Self::Constant(_) | Self::Incoming { .. } => {}
             Self::Lookup { decision: read, values } => decision(*read, values.len()),
             Self::Binary(_, a, b) => {
                 a.visit(decision);
@@ -131,11 +136,26 @@ impl Expr {
     }
 
     /// Whether it reads the input of a layer.
-    pub(super) fn reads_input(&self) -> bool {
+    pub fn reads_input(&self) -> bool {
         match self {
             Self::Constant(_) | Self::Lookup { .. } => false,
-            Self::Incoming(_) => true,
+            Self::Incoming { .. } => true,
             Self::Binary(_, a, b) => a.reads_input() || b.reads_input(),
+        }
+    }
+
+    /// The same in a layer that does not see the first axis that this one sees.
+    #[must_use]
+    pub fn within_steps(self) -> Self {
+        match self {
+            Self::Incoming { axis, hidden } => Self::Incoming {
+                axis,
+                hidden: hidden + 1,
+            },
+            Self::Binary(operator, a, b) => {
+                Self::Binary(operator, Box::new(a.within_steps()), Box::new(b.within_steps()))
+            }
+            Self::Constant(_) | Self::Lookup { .. } => self,
         }
     }
 
@@ -154,11 +174,11 @@ impl Expr {
         match self {
             Self::Constant(value) => Ok(*value),
             Self::Lookup { decision, values } => Ok(values[state.chosen(*decision) as usize]),
-            Self::Incoming(axis) => {
-                let Some(shape) = state.incoming() else {
+            Self::Incoming { axis, hidden } => {
+                let Some(shape) = state.incoming().and_then(|shape| shape.get(*hidden..)) else {
                     return Err(Refusal::new("an expression reads its input where there is none", []));
                 };
-                let rank = shape.rank() as i64;
+                let rank = shape.len() as i64;
                 let position = if *axis < 0 { axis.saturating_add(rank) } else { *axis };
                 if (0..rank).contains(&position) {
                     Ok(shape[position as usize])

@@ -327,7 +327,7 @@ impl Program {
                         })?;
                     }
                 }
-                Expr::Incoming(_) | Expr::Binary(..) => {}
+                Expr::Incoming { .. } | Expr::Binary(..) => {}
             }
         }
         self.layers.push(Layer {

@@ -240,7 +240,7 @@ impl Program {
         for (position, arg) in args.iter().enumerate() {
             let value = arg.value(state)?;
             // Numbers and tables were checked when the layer was added.
-            if matches!(arg, super::Expr::Incoming(_) | super::Expr::Binary(..))
+            if matches!(arg, super::Expr::Incoming { .. } | super::Expr::Binary(..))
                 && let Some(parameter) = kind.owners(args.len()).nth(position)
                 && parameter.check(value).is_err()
             {

@@ -12,7 +12,7 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from keras_layers import describe
+from keras_layers import describe, make
 from layer_records import KINDS, one_layer, one_layer_network
 from random_layers import DRAWS, random_case
 
@@ -198,6 +198,6 @@ def test_automatic_names_are_those_of_keras(kind: str) -> None:
         if describe(kind, arguments, shapes) is not None
     )
     keras.backend.clear_session()
-    made = getattr(keras.layers, kind)(**arguments)
+    made = make(keras.layers, kind, arguments)
     expected = made._keras_history.operation.name if kind == "Input" else made.name
     assert one_layer(kind, arguments, shapes).name == expected

@@ -9,7 +9,7 @@ import keras
 import pytest
 
 from archbudget import layers
-from layer_records import KINDS
+from layer_records import CELLS, KINDS
 
 pytestmark = pytest.mark.keras
 
@@ -59,7 +59,7 @@ def same_default(ours: Any, theirs: Any) -> bool:
     return bool(ours == theirs and type(ours) is type(theirs)) or ours is theirs
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + CELLS)
 def test_arguments_have_the_names_and_defaults_of_keras(kind: str) -> None:
     ours, theirs = parameters(getattr(layers, kind)), parameters(getattr(keras.layers, kind))
     assert set(theirs) - set(ours) <= set(MISSING)
@@ -68,7 +68,7 @@ def test_arguments_have_the_names_and_defaults_of_keras(kind: str) -> None:
         assert same_default(ours[name].default, theirs[name].default) or name == "shape", name
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + CELLS)
 def test_positional_arguments_mean_what_they_mean_in_keras(kind: str) -> None:
     ours, theirs = parameters(getattr(layers, kind)), parameters(getattr(keras.layers, kind))
     positional = [name for name, each in ours.items() if each.kind is each.POSITIONAL_OR_KEYWORD]
@@ -76,7 +76,7 @@ def test_positional_arguments_mean_what_they_mean_in_keras(kind: str) -> None:
     assert known == list(theirs)[: len(known)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + CELLS)
 def test_options_of_pytorch_are_given_by_name_and_off_by_default(kind: str) -> None:
     layer = getattr(layers, kind)
     ours = parameters(layer)
@@ -86,7 +86,7 @@ def test_options_of_pytorch_are_given_by_name_and_off_by_default(kind: str) -> N
         assert ours[name].default is value
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS + CELLS)
 def test_every_layer_takes_a_name(kind: str) -> None:
     name = inspect.signature(getattr(layers, kind)).parameters["name"]
     assert name.kind is name.KEYWORD_ONLY

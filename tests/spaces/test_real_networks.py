@@ -131,6 +131,12 @@ FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable
         lambda values: real.ofa_resnet50(values),
         lambda values: (3, values["resolution"], values["resolution"]),
     ),
+    "darts": (spaces.darts, lambda values: real.darts(values), lambda _: IMAGE),
+    "darts for ImageNet": (
+        lambda: spaces.darts(1000, 224, width=48, cells=14, imagenet_stem=True),
+        lambda values: real.darts(values, 48, 14, 1000, imagenet=True),
+        lambda _: (3, 224, 224),
+    ),
     "proxylessnas": (
         lambda: spaces.proxylessnas(),
         lambda values: real.proxylessnas(values, 1.0),
@@ -174,7 +180,7 @@ def test_random_networks(family: str) -> None:
     make, network, shape = FAMILIES[family]
     space = make()
     # Some take PyTorch long to count.
-    for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet")) else 50, seed=0):
+    for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet", "darts")) else 50, seed=0):
         built = network(arch)
         assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
         assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)

@@ -27,6 +27,7 @@ import pytorch_layers  # noqa: E402
 from archbudget import _core, layers  # noqa: E402
 from archbudget._expressions import Unbound  # noqa: E402
 from archbudget.errors import ArchbudgetError  # noqa: E402
+from keras_layers import make  # noqa: E402
 from random_layers import random_case  # noqa: E402
 from random_pytorch_layers import OPTIONS, random_pytorch_case  # noqa: E402
 
@@ -42,7 +43,7 @@ TRIES = 500
 def lowered(kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """What the engine is told of the arguments; nothing where they are refused by themselves."""
     try:
-        layer = getattr(layers, kind)(**arguments)
+        layer = make(layers, kind, arguments)
     except ArchbudgetError:
         return None
     return layer.lowered(Unbound())

@@ -72,12 +72,33 @@ class Bias(nn.Module):
         return f"{tuple(self.bias.shape)}"
 
 
+class Einsum(nn.Module):
+    """A kernel on any axes of a tensor."""
+
+    def __init__(self, equation: str, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.equation = equation
+        self.weight = weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.einsum(self.equation, x, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"{self.equation!r}, {tuple(self.weight.shape)}"
+
+
 def _einsum_dense(given: Given) -> nn.Module:
     equation, bias_axes = given.told["equation"], given.told["bias_axes"] or ""
-    source, weights, target = equation.replace("->", ",").split(",")
+    letters = equation.replace("->", ",").replace("...", "").split(",")
+    elided = [axis for axis in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if axis not in "".join(letters)]
+    elided = elided[: len(given.inputs[0]) + 1 - len(letters[0])]
+    source, weights, target = equation.replace("...", "".join(elided)).replace("->", ",").split(",")
+    kept = "".join(axis for axis in source if axis in target)
+    contracted, new = source[len(kept) :], target[len(kept) :]
+    last = source.startswith(kept) and target.startswith(kept) and contracted and new
+    if given["lora_rank"] or not last or set(weights) != set(contracted + new):
+        return _einsum(given, source, weights, target)
     sides = dict(zip(source[1:], given.inputs[0], strict=True)) | dict(zip(target[1:], given.output, strict=True))
-    contracted = [axis for axis in source if axis not in target]
-    new = [axis for axis in target if axis not in source]
     fans = (math.prod(sides[axis] for axis in contracted), math.prod(sides[axis] for axis in new))
     linear = nn.Linear(*fans, bias=set(bias_axes) == set(new))
     kernel = given.value("kernel", tuple(sides[axis] for axis in weights), "kernel_initializer", fans)
@@ -98,6 +119,22 @@ def _einsum_dense(given: Given) -> nn.Module:
         bias=bias,
         activation=activation(given),
     )
+
+
+def _einsum(given: Given, source: str, weights: str, target: str) -> nn.Module:
+    """An equation that is no projection of the last axes, or one whose kernel is adapted."""
+    sides = dict(zip(source[1:], given.inputs[0], strict=True)) | dict(zip(target[1:], given.output, strict=True))
+    shape = tuple(sides[axis] for axis in weights)
+    kernel = given.parameter("kernel", "kernel_initializer", shape)
+    module: nn.Module = Einsum(f"{source},{weights}->{target}", kernel)
+    if given["lora_rank"]:
+        module = Lora.of(given, module, "kernel", shape, range(len(shape)))
+    bias = None
+    if axes := given.told["bias_axes"]:
+        first = min(target.index(axis) for axis in axes)
+        bias_shape = tuple(sides[axis] if axis in axes else 1 for axis in target[first:])
+        bias = Bias(given.parameter("bias", "bias_initializer", bias_shape))
+    return chain(einsum=module, bias=bias, activation=activation(given))
 
 
 class Embedding(nn.Embedding):

@@ -103,6 +103,8 @@ class Layer(Block):
     """The options that PyTorch has and Keras has not, each with the value with which it is the layer of Keras."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
+    LAYERS: ClassVar[tuple[str, ...]] = ()
+    """The arguments that are layers, or lists of layers."""
 
     @property
     def kind(self) -> str:
@@ -114,6 +116,10 @@ class Layer(Block):
         return {
             each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("name", "weight_bits")
         }
+
+    def inside(self) -> Iterator[Layer]:
+        """The layers that it holds."""
+        return iter(())
 
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost, in the form that the engine takes."""
@@ -211,7 +217,11 @@ class Layer(Block):
 
     def make_keras(self, keras: Any, real: Mapping[str, Any]) -> Any:
         """The real layer, by its arguments and its name."""
-        return getattr(keras.layers, self.kind)(**real)
+        made = getattr(keras.layers, self.kind)(**real)
+        if not self.trainable:
+            # Keras hands it on to the layers inside only when it is set.
+            made.trainable = False
+        return made
 
     def call_keras(self, real: Any, tensors: list[Any]) -> Any:
         """What the real layer makes of real tensors."""

@@ -169,7 +169,7 @@ def lower_padding(given: dict[str, Any_]) -> dict[str, Any_]:
     return given
 
 
-def _check_lora(layer: _Conv | Dense | Embedding, weights: str = "kernel") -> None:
+def _check_lora(layer: _Conv | Dense | EinsumDense | Embedding, weights: str = "kernel") -> None:
     if layer.lora_rank not in (None, 0) and getattr(layer, f"{weights}_constraint") is not None:
         raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with {weights}_constraint")
 
@@ -401,9 +401,10 @@ class Dense(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EinsumDense(Layer):
-    """A matrix on the last axes of a tensor, such as `abc,cd->abd`; equations that are no projections are refused.
+    """A kernel on some axes of a tensor, such as `abc,cd->abd` or `...x,xy->...y`.
 
-    Each side of the output shape must be known, as `None` would leave it open in Keras too.
+    Each side of the output shape must be known, as `None` would leave it open in Keras too. Axes of the input that
+    stand neither in the kernel nor in the output are summed up before they are multiplied.
     """
 
     equation: str
@@ -416,55 +417,70 @@ class EinsumDense(Layer):
     bias_regularizer: Any_ = None
     kernel_constraint: Any_ = None
     bias_constraint: Any_ = None
-    lora_rank: int | None = None
+    lora_rank: IntLike | None = None
     lora_alpha: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.lora_rank not in (None, 0):
-            raise SpaceError(f"EinsumDense: lora_rank is not counted; it must be None, not {self.lora_rank!r}")
+        _check_lora(self)
 
     def normalized(self) -> dict[str, Any_]:
-        """The hyperparameters that touch shape or cost: how many axes stay and go, and which ones the bias has."""
+        """The hyperparameters that touch shape or cost: which axis is which, and which ones the bias has."""
         given = super().normalized()
-        kept, contracted, new = self._axes()
+        elided, source, weights, target = self.terms()
         bias = self.bias_axes
-        if bias is not None and not (isinstance(bias, str) and bias and set(bias) <= set(kept[1:] + new)):
+        if bias is not None and not (isinstance(bias, str) and bias and set(bias) <= set(target)):
             raise SpaceError(
                 f"EinsumDense: bias_axes must be None or axes of the output beside the batch, not {bias!r}"
             )
-        has = [axis in (bias or "") for axis in kept[1:] + new][:SIDES]
         sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
-        if len(sides) != len(kept) - 1 + len(new):
+        if len(sides) != len(target):
             raise SpaceError(
-                f"EinsumDense: output_shape must have a side for each axis of {kept + new!r} but the first, not "
-                f"{self.output_shape!r}"
+                f"EinsumDense: output_shape must have a side for each of the axes {target!r}, not {self.output_shape!r}"
             )
-        given["equation"] = [len(kept) - 1, len(contracted)]
-        given["bias_axes"] = has + [False] * (SIDES - len(has))
+        inputs = [target.find(axis) for axis in source]
+        kernel = [source.index(axis) if axis in source else SIDES + target.index(axis) for axis in weights]
+        given["equation"] = [elided, *_padded(inputs, SIDES, None), *_padded(kernel, 2 * SIDES, None)]
+        given["bias_axes"] = _padded([axis in (bias or "") for axis in target], SIDES, False)
         given["output_shape"] = list(sides)
         return given
 
-    def _axes(self) -> tuple[str, str, str]:
-        """The axes that stay, those that are multiplied away and the new ones."""
-        found = re.fullmatch(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)", str(self.equation))
-        if found:
-            source, weights, target = found.groups()
-            kept = "".join(axis for axis in source if axis in target)
-            contracted, new = source[len(kept) :], target[len(kept) :]
-            fits = source.startswith(kept) and target.startswith(kept) and kept and contracted and new
-            once = all(len(set(axes)) == len(axes) for axes in (source, weights, target))
-            if fits and once and set(weights) == set(contracted + new):
-                return kept, contracted, new
+    def terms(self) -> tuple[int, str, str, str]:
+        """The axes of the input, the kernel and the output that the equation names, without the batch.
+
+        Before them where those are that it does not name: nowhere (0), before the others (1) or behind them (2).
+        """
+        plain = str(self.equation).replace("...", "0")
+        forms = (
+            "([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)",
+            "0([a-zA-Z]+),([a-zA-Z]+)->0([a-zA-Z]+)",
+            "([a-zA-Z]{2,})0,([a-zA-Z]+)->([a-zA-Z]+)0",
+        )
+        for elided, form in enumerate(forms):
+            if found := re.fullmatch(form, plain):
+                source, weights, target = found.groups()
+                if elided != 1:
+                    batch, source, rest, target = source[0], source[1:], target[0], target[1:]
+                    if rest != batch or batch in source + weights + target:
+                        break
+                once = all(len(set(axes)) == len(axes) <= SIDES for axes in (source, target))
+                known = set(weights) <= set(source + target) and set(target) <= set(source + weights)
+                if once and known and len(set(weights)) == len(weights):
+                    return elided, source, weights, target
         raise SpaceError(
-            "EinsumDense: equation must be a projection such as 'abc,cd->abd': the first axes stay, the last ones are "
-            f"multiplied away, new ones stand at the end; not {self.equation!r}"
+            "EinsumDense: equation must be like 'abc,cd->abd' or '...x,xy->...y': each axis once in a term, the batch "
+            "first in both tensors or within '...', each axis of the kernel or of the output in another term; not "
+            f"{self.equation!r}"
         )
 
     def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
         """The arguments of the real layer: equation and bias as they were given."""
         told = {"equation": self.equation, "bias_axes": self.bias_axes, "output_shape": tuple(counted["output_shape"])}
         return super().keras_arguments({**counted, **told}, chosen)
+
+
+def _padded(codes: list[Any_], length: int, fill: Any_) -> list[Any_]:
+    return codes + [fill] * (length - len(codes))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

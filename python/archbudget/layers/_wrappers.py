@@ -1,0 +1,347 @@
+"""The layers of Keras 3 around other layers, and the cells that `RNN` walks with.
+
+What stands inside is a layer like any other: its hyperparameters may be decisions or expressions, and `channels()` is
+what flows into it. Inside of another layer it is one layer, counted with it: the same object may not stand elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Union
+
+from archbudget.errors import SpaceError
+from archbudget.layers._base import Layer, Tensor, TensorLike
+from archbudget.layers._recurrent import _Recurrent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from archbudget._expressions import Decision, IntLike, Lowered, Scalar, Scope
+    from archbudget._program import Guard, Writer
+    from archbudget.layers._layers import Flag, Text
+
+
+class _Wrapper(Layer):
+    """A layer that holds others, by the arguments in `LAYERS`."""
+
+    def __post_init__(self) -> None:
+        for name in self.LAYERS:
+            self._check_layers(name, getattr(self, name))
+        for layer in self.inside():
+            if layer.weight_bits is not None:
+                raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
+        super().__post_init__()
+
+    def _check_layers(self, name: str, given: object) -> None:
+        if not isinstance(given, Layer):
+            raise SpaceError(f"{self.kind}: {name} must be a layer, not {given!r}")
+
+    def inside(self) -> Iterator[Layer]:
+        """The layers that it holds."""
+        for name in self.LAYERS:
+            given = getattr(self, name)
+            yield from given if isinstance(given, (list, tuple)) else () if given is None else (given,)
+
+    def lowered(self, scope: Scope) -> dict[str, Lowered]:
+        """The hyperparameters that touch shape or cost, as the engine takes them; of each layer inside, too."""
+        return {**super().lowered(scope), **{name: _lowered(getattr(self, name), scope) for name in self.LAYERS}}
+
+    def other_decisions(self) -> Iterator[Decision]:
+        """The decisions that touch neither shape nor cost."""
+        yield from super().other_decisions()
+        for layer in self.inside():
+            yield from layer.other_decisions()
+
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decisions that any argument reads, or that of a layer inside."""
+        yield from super().all_decisions()
+        for layer in self.inside():
+            yield from layer.all_decisions()
+
+    def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The arguments that touch neither shape nor cost, by value; those of a layer inside as a dict of its own."""
+        others = super().other_arguments(chosen)
+        for name in self.LAYERS:
+            others.pop(name, None)
+            if found := _other(getattr(self, name), chosen):
+                others[name] = found
+        return others
+
+    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost; of a layer inside in a dict of its own, with its `type`."""
+        del values
+        return {name: _recorded(value) for name, value in counted.items()}
+
+    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+        """The first option with a value that Keras has not, of the layers inside."""
+        for name in self.LAYERS:
+            if (found := _beyond(getattr(self, name), counted.get(name))) is not None:
+                return found
+        return None
+
+    def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The arguments of the real layer: real layers inside."""
+        real = {name: _real(getattr(self, name), counted.get(name), chosen) for name in self.LAYERS}
+        return super().keras_arguments({**counted, **real}, chosen)
+
+
+def _lowered(given: Any, scope: Scope) -> Lowered:
+    """What the engine is told of a layer inside: its kind, its hyperparameters, and whether training changes it."""
+    if isinstance(given, (list, tuple)):
+        return [_lowered(each, scope) for each in given]
+    return None if given is None else (given.kind, given.lowered(scope), given.trainable)
+
+
+def _real(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> Any:
+    """The real layers of Keras."""
+    if isinstance(given, (list, tuple)):
+        return [_real(*each, chosen) for each in zip(given, counted, strict=True)]
+    if given is None:
+        return None
+    import keras
+
+    name = {} if given.name is None else {"name": given.name}
+    return given.make_keras(keras, {**given.keras_arguments(counted, chosen), **name})
+
+
+def _other(given: Any, chosen: Mapping[str, Scalar]) -> Any:
+    """The arguments of layers inside that touch neither shape nor cost; nothing where there are none."""
+    if isinstance(given, (list, tuple)):
+        found = tuple(_other(each, chosen) for each in given)
+        return found if any(found) else ()
+    return {} if given is None else given.other_arguments(chosen)
+
+
+def _recorded(value: Any) -> Any:
+    """A value as the engine says it, lists as tuples."""
+    if isinstance(value, dict):
+        return {name: _recorded(each) for name, each in value.items()}
+    return tuple(_recorded(each) for each in value) if isinstance(value, list) else value
+
+
+def _beyond(given: Any, counted: Any) -> str | None:
+    """The first option of layers inside with a value that Keras has not."""
+    if given is None:
+        return None
+    pairs = zip(given, counted, strict=True) if isinstance(given, (list, tuple)) else [(given, counted)]
+    return next((found for layer, own in pairs if (found := layer.beyond_keras(own)) is not None), None)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TimeDistributed(_Wrapper):
+    """A layer of one input, applied at each position of the first axis: its weights once, its MACs at each of them."""
+
+    layer: Layer
+
+    LAYERS = ("layer",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Bidirectional(_Wrapper):
+    """A recurrent layer, once forward and once backward, with weights for each; their outputs are joined.
+
+    Args:
+        layer: The layer: `SimpleRNN`, `LSTM`, `GRU`, `RNN` or a `ConvLSTM`.
+        merge_mode: How the outputs are joined: `"concat"` (on the last axis), `"sum"`, `"mul"` or `"ave"`; not `None`,
+            which gives two tensors, since a layer of a space has one output.
+        weights: Kept for Keras.
+        backward_layer: Another layer for the way backward, with `go_backwards=True` and the same output shape.
+    """
+
+    layer: Layer
+    merge_mode: Text = "concat"
+    weights: Any = None
+    backward_layer: Layer | None = None
+
+    LAYERS = ("layer", "backward_layer")
+
+    def __post_init__(self) -> None:
+        if self.merge_mode is None:
+            raise SpaceError("Bidirectional: merge_mode=None gives two tensors, but a layer of a space has one output")
+        super().__post_init__()
+        forward = getattr(self.layer, "go_backwards", False)
+        backward = True if self.backward_layer is None else getattr(self.backward_layer, "go_backwards", True)
+        if not isinstance(forward, bool) or not isinstance(backward, bool) or forward == backward:
+            raise SpaceError(
+                "Bidirectional: of its two layers one must have go_backwards=True and the other one False, not "
+                f"{forward!r} and {backward!r}"
+            )
+
+    def _check_layers(self, name: str, given: object) -> None:
+        if name != "backward_layer" or given is not None:
+            super()._check_layers(name, given)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpectralNormalization(_Wrapper):
+    """A layer with a kernel whose spectral norm is kept at 1: its weights, and a vector that is not trained."""
+
+    layer: Layer
+    power_iterations: IntLike = 1
+
+    LAYERS = ("layer",)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Pipeline(_Wrapper):
+    """Layers in a row, as one layer."""
+
+    layers: Sequence[Layer]
+
+    LAYERS = ("layers",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.trainable:
+            raise SpaceError("Pipeline: Keras takes no argument trainable here")
+
+    def _check_layers(self, name: str, given: object) -> None:
+        _check_list(self, name, given, "layers")
+
+
+def _check_list(layer: Layer, name: str, given: object, what: str) -> None:
+    if not isinstance(given, (list, tuple)) or not given or not all(isinstance(each, Layer) for each in given):
+        raise SpaceError(f"{layer.kind}: {name} must be a list of {what}, not {given!r}")
+
+
+class Cell(Layer):
+    """One step of a recurrent layer, which `RNN` takes."""
+
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+        """Refuses: a cell is no layer by itself."""
+        del inputs
+        self._refuse()
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Refuses: a cell is no layer by itself."""
+        del writer, inputs, guard
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise SpaceError(f"{self.kind} is one step of a recurrent layer, and no layer by itself; put it into an RNN")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SimpleRNNCell(Cell):
+    """A step of a `SimpleRNN`: `(features + units + bias) * units` weights."""
+
+    units: IntLike
+    activation: Any = "tanh"
+    use_bias: Flag = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    dropout: Any = 0.0
+    recurrent_dropout: Any = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LSTMCell(Cell):
+    """A step of an `LSTM`: `(features + units + bias) * 4 * units` weights."""
+
+    units: IntLike
+    activation: Any = "tanh"
+    recurrent_activation: Any = "sigmoid"
+    use_bias: Flag = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    unit_forget_bias: bool = True
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    dropout: Any = 0.0
+    recurrent_dropout: Any = 0.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GRUCell(Cell):
+    """A step of a `GRU`: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`."""
+
+    units: IntLike
+    activation: Any = "tanh"
+    recurrent_activation: Any = "sigmoid"
+    use_bias: Flag = True
+    kernel_initializer: Any = "glorot_uniform"
+    recurrent_initializer: Any = "orthogonal"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    recurrent_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    recurrent_constraint: Any = None
+    bias_constraint: Any = None
+    dropout: Any = 0.0
+    recurrent_dropout: Any = 0.0
+    reset_after: Flag = True
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StackedRNNCells(_Wrapper, Cell):
+    """Cells on top of each other, as one cell."""
+
+    cells: Sequence[Cell]
+
+    LAYERS = ("cells",)
+
+    def _check_layers(self, name: str, given: object) -> None:
+        _check_list(self, name, given, "cells")
+
+
+Cells = Union[Cell, Sequence[Cell]]
+"""A cell, or cells on top of each other."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RNN(_Wrapper, _Recurrent):
+    """A cell that walks along a sequence: the weights of the cell, its MACs at each step.
+
+    Args:
+        cell: `SimpleRNNCell`, `LSTMCell`, `GRUCell`, `StackedRNNCells`, or a list of them for a stack.
+    """
+
+    cell: Cells
+    return_sequences: Flag = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    unroll: bool = False
+    zero_output_for_mask: bool = False
+
+    LAYERS: ClassVar[tuple[str, ...]] = ("cell",)
+
+    def _check_layers(self, name: str, given: object) -> None:
+        if isinstance(given, (list, tuple)):
+            _check_list(self, name, given, "cells")
+        elif not isinstance(given, Layer):
+            raise SpaceError(f"RNN: {name} must be a cell or a list of cells, not {given!r}")
+
+    def lowered(self, scope: Scope) -> dict[str, Lowered]:
+        """The hyperparameters that touch shape or cost, as the engine takes them: a list of cells as one cell."""
+        given = super().lowered(scope)
+        if isinstance(given["cell"], list):
+            given["cell"] = ("StackedRNNCells", {"cells": given["cell"]}, True)
+        return given
+
+    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+        """None: cells have no option of PyTorch."""
+        del counted
+        return None
+
+    def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The arguments of the real layer: a list of cells as it was given."""
+        cells = counted["cell"]["cells"] if isinstance(self.cell, (list, tuple)) else counted["cell"]
+        return super().keras_arguments({**counted, "cell": cells}, chosen)

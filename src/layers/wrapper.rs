@@ -1,0 +1,565 @@
+//! Layers around other layers. Each is a [`Wrapper`]: told what stands inside, it makes a [`Kind`], whose numbers are the
+//! wrapper's own and behind them those of each inner layer.
+
+use super::{Arity, Cost, Count, Domain, DynamicRule, Formula, Kind, MAX_RANK, Parameter, Reading, Refusal, Shape};
+use crate::{Error, Result};
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// An argument of a wrapper that is a layer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its name in Keras.
+    pub name: &'static str,
+    /// Whether it is a list of layers.
+    pub many: bool,
+    /// Whether it may be left out.
+    pub optional: bool,
+}
+
+impl Slot {
+    const fn one(name: &'static str) -> Self {
+        Self {
+            name,
+            many: false,
+            optional: false,
+        }
+    }
+}
+
+/// A layer inside of another one.
+#[derive(Debug, Clone)]
+pub struct Inner {
+    /// The argument that it is.
+    pub slot: &'static Slot,
+    /// Its rule.
+    pub kind: Kind,
+    /// How many numbers its hyperparameters are.
+    pub len: usize,
+    /// Whether training changes its weights.
+    pub trainable: bool,
+}
+
+/// A layer around others, as data: its name, its own parameters and what it holds.
+pub struct Wrapper {
+    /// The name of the layer in `keras.layers`.
+    pub name: &'static str,
+    /// Its own hyperparameters that touch shape or cost.
+    pub parameters: &'static [Parameter],
+    /// The arguments that are layers.
+    pub slots: &'static [Slot],
+    /// What it does, where nothing inside has weights.
+    pub purpose: &'static str,
+    /// Whether what is inside sees each step of the input: the input without its first axis.
+    pub steps: bool,
+    /// Whether what is inside is a row, of which only the first layer sees the input.
+    pub row: bool,
+    wrap: fn(Vec<Inner>) -> Result<Kind>,
+}
+
+impl fmt::Debug for Wrapper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Wrapper {
+    const fn of<W: Around>() -> Self {
+        Self {
+            name: W::NAME,
+            parameters: W::PARAMETERS,
+            slots: W::SLOTS,
+            purpose: W::PURPOSE,
+            steps: W::STEPS,
+            row: W::ROW,
+            wrap: wrap::<W>,
+        }
+    }
+
+    /// The wrapper of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        WRAPPERS.iter().find(|wrapper| wrapper.name == name)
+    }
+
+    /// The layer around these.
+    ///
+    /// # Errors
+    /// `Argument` if it does not take them.
+    pub fn wrap(&self, inner: Vec<Inner>) -> Result<Kind> {
+        (self.wrap)(inner)
+    }
+}
+
+/// Every layer around others, in the order of the documentation.
+pub static WRAPPERS: &[Wrapper] = &[
+    Wrapper::of::<TimeDistributed>(),
+    Wrapper::of::<Bidirectional>(),
+    Wrapper::of::<SpectralNormalization>(),
+    Wrapper::of::<RNN>(),
+    Wrapper::of::<StackedRNNCells>(),
+    Wrapper::of::<Pipeline>(),
+];
+
+/// The rule of a layer around others. It takes one input.
+trait Around: Send + Sync + 'static {
+    const NAME: &'static str;
+    const PARAMETERS: &'static [Parameter] = &[];
+    const SLOTS: &'static [Slot];
+    const PURPOSE: &'static str;
+    const STEPS: bool = false;
+    const ROW: bool = false;
+    /// Whether it is one step of a recurrent layer.
+    const CELL: bool = false;
+    /// Whether it has a kernel, which is then that of its first layer.
+    const KERNEL: bool = false;
+
+    /// Why it does not take these layers, if it does not.
+    fn refuse(inner: &[Inner]) -> Option<String>;
+
+    /// Whether it can work in place.
+    fn in_place(_inner: &[Inner]) -> bool {
+        false
+    }
+
+    /// The output shape.
+    fn output(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal>;
+
+    /// The cost, for an input that [`Around::output`] accepted.
+    fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q>;
+}
+
+fn wrap<W: Around>(inner: Vec<Inner>) -> Result<Kind> {
+    for slot in W::SLOTS {
+        let given = inner.iter().filter(|each| each.slot == slot).count();
+        if given == 0 && !slot.optional {
+            return Err(Error::argument(format!("{} must be given", slot.name)));
+        }
+    }
+    if let Some(outside) = inner.iter().find(|each| each.kind.opaque) {
+        return Err(Error::argument(format!(
+            "{} is counted by a function of its own, which is not called inside of another layer",
+            outside.kind.name
+        )));
+    }
+    if let Some(reason) = W::refuse(&inner) {
+        return Err(Error::argument(reason));
+    }
+    let in_place = W::in_place(&inner);
+    let rule = Made::<W> {
+        inner,
+        rule: PhantomData,
+    };
+    let mut kind = Kind::dynamic(W::NAME, W::PARAMETERS, W::PURPOSE, Arc::new(rule));
+    (kind.in_place, kind.cell) = (in_place, W::CELL);
+    Ok(kind)
+}
+
+/// What a wrapper made of layers.
+struct Made<W> {
+    inner: Vec<Inner>,
+    rule: PhantomData<W>,
+}
+
+impl<W: Around> Made<W> {
+    /// The wrapper's own numbers, and each inner layer with its own.
+    fn parts<'a>(&'a self, args: &'a [i64]) -> (&'a [i64], Vec<Part<'a>>) {
+        let own: usize = W::PARAMETERS.iter().map(Parameter::len).sum();
+        let (own, mut rest) = args.split_at(own);
+        let parts = self.inner.iter().enumerate().map(|(position, inner)| {
+            let (args, others) = rest.split_at(inner.len);
+            rest = others;
+            Part { position, inner, args }
+        });
+        (own, parts.collect())
+    }
+
+    fn costs<Q: Reading>(&self, args: &[i64], inputs: &[Shape]) -> Cost<Q> {
+        let (own, parts) = self.parts(args);
+        W::cost(own, &parts, &inputs[0])
+    }
+}
+
+impl<W: Around> fmt::Debug for Made<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(W::NAME).field(&self.inner).finish()
+    }
+}
+
+impl<W: Around> DynamicRule for Made<W> {
+    fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
+        let (own, parts) = self.parts(args);
+        W::output(own, &parts, &inputs[0])
+    }
+
+    fn cost(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Count> {
+        self.costs(args, inputs)
+    }
+
+    fn explain(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Formula> {
+        self.costs(args, inputs)
+    }
+
+    fn inner(&self) -> &[Inner] {
+        &self.inner
+    }
+
+    fn has_kernel(&self) -> bool {
+        W::KERNEL
+    }
+
+    fn columns(&self, args: &[i64], input: &Shape) -> i64 {
+        self.parts(args).1[0].columns(input)
+    }
+}
+
+/// An inner layer with the values of its hyperparameters.
+struct Part<'a> {
+    /// Its position among the layers of its slot, where that is a list.
+    position: usize,
+    inner: &'a Inner,
+    args: &'a [i64],
+}
+
+impl Part<'_> {
+    /// Its output shape; a refusal says that it is the inner layer which cannot be built.
+    fn output(&self, input: &Shape) -> std::result::Result<Shape, Refusal> {
+        let output = self.inner.kind.output(self.args, std::slice::from_ref(input));
+        output.map_err(|refusal| refusal.inside(self.inner.kind.name.clone(), *input))
+    }
+
+    /// Its cost, for an input that it accepted.
+    fn cost<Q: Reading>(&self, input: &Shape) -> Cost<Q> {
+        let output = self.output(input).expect("`output` accepted the input");
+        let cost = Q::cost_of(&self.inner.kind, self.args, std::slice::from_ref(input), &output);
+        let cost = if self.inner.trainable { cost } else { cost.frozen() };
+        let slot = self.inner.slot;
+        let place = if slot.many {
+            format!("{}[{}]", slot.name, self.position)
+        } else {
+            slot.name.to_owned()
+        };
+        Cost {
+            trainable: cost.trainable.at(&place),
+            non_trainable: cost.non_trainable.at(&place),
+            macs: cost.macs.at(&place),
+        }
+    }
+
+    /// The last side of its kernel, if it has one.
+    fn columns(&self, input: &Shape) -> i64 {
+        self.inner.kind.columns(self.args, input)
+    }
+}
+
+/// Why a layer that does not take one input cannot stand inside.
+fn refuse_inputs(inner: &[Inner]) -> Option<String> {
+    let wrong = inner.iter().find(|each| each.kind.cell || each.kind.inputs != (1, 1))?;
+    let why = match wrong.kind.inputs {
+        _ if wrong.kind.cell => "is one step of a recurrent layer; put it into an RNN",
+        (0, _) => "takes none",
+        _ => "takes several",
+    };
+    Some(format!(
+        "{} must be a layer of one input; {} {why}",
+        wrong.slot.name, wrong.kind.name
+    ))
+}
+
+/// The first axis beside the batch, and the shape of what it counts.
+fn steps(input: &Shape) -> std::result::Result<(i64, Shape), Refusal> {
+    match input.split_first() {
+        Some((&steps, step)) => Ok((steps, Shape::new(step))),
+        None => Err(Refusal::new(
+            "it needs an input of at least 1 axis beside the batch",
+            [],
+        )),
+    }
+}
+
+/// A shape for each of so many steps.
+fn stacked(steps: i64, step: &Shape) -> std::result::Result<Shape, Refusal> {
+    let rank = step.rank() + 1;
+    if rank > MAX_RANK {
+        return Err(Refusal::rank(rank));
+    }
+    let mut sides = [steps; MAX_RANK];
+    sides[1..rank].copy_from_slice(step);
+    Ok(Shape::new(&sides[..rank]))
+}
+
+const LAYER: Slot = Slot::one("layer");
+
+struct TimeDistributed;
+
+impl Around for TimeDistributed {
+    const NAME: &'static str = "TimeDistributed";
+    const SLOTS: &'static [Slot] = &[LAYER];
+    const PURPOSE: &'static str = "it applies its layer at each step, and that has no weights";
+    const STEPS: bool = true;
+
+    fn refuse(inner: &[Inner]) -> Option<String> {
+        let pipeline = inner[0].kind.name == Pipeline::NAME;
+        pipeline
+            .then(|| "layer must not be a Pipeline, whose output shape Keras does not tell".to_owned())
+            .or_else(|| refuse_inputs(inner))
+    }
+
+    fn in_place(inner: &[Inner]) -> bool {
+        inner[0].kind.in_place
+    }
+
+    fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+        let (steps, step) = match input.rank() {
+            0 | 1 => {
+                return Err(Refusal::new(
+                    "it needs an input of at least 2 axes beside the batch (steps, and what its layer takes), not {}",
+                    [input.rank() as i64],
+                ));
+            }
+            _ => steps(input)?,
+        };
+        stacked(steps, &parts[0].output(&step)?)
+    }
+
+    /// The weights of its layer; the multiply-accumulates of its layer at each step.
+    fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+        let (steps, step) = steps(input).expect("`output` accepted the input");
+        let each: Cost<Q> = parts[0].cost(&step);
+        Cost {
+            macs: Q::of(steps, "steps") * each.macs,
+            ..each
+        }
+    }
+}
+
+struct Bidirectional;
+
+impl Bidirectional {
+    const RECURRENT: [&str; 7] = [
+        "SimpleRNN",
+        "LSTM",
+        "GRU",
+        "ConvLSTM1D",
+        "ConvLSTM2D",
+        "ConvLSTM3D",
+        "RNN",
+    ];
+}
+
+impl Around for Bidirectional {
+    const NAME: &'static str = "Bidirectional";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::keyword("merge_mode", &["concat", "sum", "mul", "ave"])];
+    const SLOTS: &'static [Slot] = &[
+        LAYER,
+        Slot {
+            name: "backward_layer",
+            many: false,
+            optional: true,
+        },
+    ];
+    const PURPOSE: &'static str = "";
+
+    fn refuse(inner: &[Inner]) -> Option<String> {
+        let wrong = inner.iter().find(|each| !Self::RECURRENT.contains(&&*each.kind.name))?;
+        Some(format!(
+            "{} must be a recurrent layer ({}), not {}",
+            wrong.slot.name,
+            Self::RECURRENT.join(", "),
+            wrong.kind.name
+        ))
+    }
+
+    /// Both outputs side by side on the last axis, even where that is no axis of channels; or joined value by value.
+    fn output(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+        let forward = parts[0].output(input)?;
+        if let Some(part) = parts.get(1) {
+            let backward = part.output(input)?;
+            if backward != forward {
+                return Err(Refusal::new(
+                    "its two layers must have the same output shape; they have {} and {} axes beside the batch, the \
+                     last of {} and {}",
+                    [
+                        forward.rank() as i64,
+                        backward.rank() as i64,
+                        forward.last().copied().unwrap_or(1),
+                        backward.last().copied().unwrap_or(1),
+                    ],
+                ));
+            }
+        }
+        if own[0] != 0 {
+            return Ok(forward);
+        }
+        let last = forward.rank() - 1;
+        let both = forward[last].checked_mul(2).ok_or_else(Refusal::overflow)?;
+        Ok(forward.with(last, both))
+    }
+
+    /// What its layer costs, twice; or what its two layers cost.
+    fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+        let forward: Cost<Q> = parts[0].cost(input);
+        if let Some(backward) = parts.get(1) {
+            return forward + backward.cost(input);
+        }
+        let twice = |each: Q| Q::of(2, "directions") * each;
+        Cost {
+            trainable: twice(forward.trainable),
+            non_trainable: twice(forward.non_trainable),
+            macs: twice(forward.macs),
+        }
+    }
+}
+
+struct SpectralNormalization;
+
+impl Around for SpectralNormalization {
+    const NAME: &'static str = "SpectralNormalization";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::new("power_iterations", Domain::Int(1), Arity::One, Some(1))];
+    const SLOTS: &'static [Slot] = &[LAYER];
+    const PURPOSE: &'static str = "";
+    const KERNEL: bool = true;
+
+    fn refuse(inner: &[Inner]) -> Option<String> {
+        refuse_inputs(inner).or_else(|| {
+            let kind = &inner[0].kind;
+            (!kind.has_kernel()).then(|| {
+                format!(
+                    "layer must have a kernel or embeddings (Dense, EinsumDense, a plain, transposed or depthwise \
+                     convolution, Embedding); {} has none",
+                    kind.name
+                )
+            })
+        })
+    }
+
+    fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+        parts[0].output(input)
+    }
+
+    /// The cost of its layer, and a vector as long as the last side of the kernel, which is not trained. The iterations
+    /// take place while training.
+    fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+        let each: Cost<Q> = parts[0].cost(input);
+        let vector = Q::of(
+            parts[0].columns(input),
+            "vector u, as long as the last side of the kernel",
+        );
+        Cost {
+            non_trainable: each.non_trainable + vector,
+            ..each
+        }
+    }
+}
+
+/// Why something that is not a cell cannot walk along a sequence.
+fn refuse_layers(inner: &[Inner]) -> Option<String> {
+    let wrong = inner.iter().find(|each| !each.kind.cell)?;
+    Some(format!(
+        "{} must be a cell (SimpleRNNCell, LSTMCell, GRUCell) or several of them, not {}",
+        wrong.slot.name, wrong.kind.name
+    ))
+}
+
+struct RNN;
+
+impl Around for RNN {
+    const NAME: &'static str = "RNN";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::flag("return_sequences", false)];
+    const SLOTS: &'static [Slot] = &[Slot::one("cell")];
+    const PURPOSE: &'static str = "";
+    const STEPS: bool = true;
+
+    fn refuse(inner: &[Inner]) -> Option<String> {
+        refuse_layers(inner)
+    }
+
+    fn output(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+        let (steps, step) = steps(input)?;
+        let state = parts[0].output(&step)?;
+        if own[0] == 1 { stacked(steps, &state) } else { Ok(state) }
+    }
+
+    /// The weights of its cell; the multiply-accumulates of its cell at each step.
+    fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+        TimeDistributed::cost(own, parts, input)
+    }
+}
+
+/// The output of layers in a row.
+fn row(parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+    parts.iter().try_fold(*input, |shape, part| part.output(&shape))
+}
+
+/// The cost of layers in a row.
+fn row_cost<Q: Reading>(parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+    let mut shape = *input;
+    let mut sum = Cost::none();
+    for part in parts {
+        sum = sum + part.cost(&shape);
+        shape = part.output(&shape).expect("`output` accepted the input");
+    }
+    sum
+}
+
+struct StackedRNNCells;
+
+impl Around for StackedRNNCells {
+    const NAME: &'static str = "StackedRNNCells";
+    const SLOTS: &'static [Slot] = &[Slot {
+        name: "cells",
+        many: true,
+        optional: false,
+    }];
+    const PURPOSE: &'static str = "";
+    const ROW: bool = true;
+    const CELL: bool = true;
+
+    /// Keras unpacks the states of a single cell once too often.
+    fn refuse(inner: &[Inner]) -> Option<String> {
+        refuse_layers(inner).or_else(|| match inner {
+            [one] if !["SimpleRNNCell", "GRUCell"].contains(&&*one.kind.name) => Some(format!(
+                "Keras cannot run a stack of a single {}; give the cell by itself",
+                one.kind.name
+            )),
+            _ => None,
+        })
+    }
+
+    fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+        row(parts, input)
+    }
+
+    fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+        row_cost(parts, input)
+    }
+}
+
+struct Pipeline;
+
+impl Around for Pipeline {
+    const NAME: &'static str = "Pipeline";
+    const SLOTS: &'static [Slot] = &[Slot {
+        name: "layers",
+        many: true,
+        optional: false,
+    }];
+    const PURPOSE: &'static str = "it applies its layers in a row, and none of them has weights";
+    const ROW: bool = true;
+
+    fn refuse(inner: &[Inner]) -> Option<String> {
+        refuse_inputs(inner)
+    }
+
+    fn in_place(inner: &[Inner]) -> bool {
+        inner.iter().all(|each| each.kind.in_place)
+    }
+
+    fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
+        row(parts, input)
+    }
+
+    fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
+        row_cost(parts, input)
+    }
+}
