@@ -188,30 +188,30 @@ def test_random_networks(family: str) -> None:
 
 def test_attention_with_relative_positions_computes_the_same_in_keras_and_pytorch() -> None:
     pytest.importorskip("keras")
-    space = ab.Space([ab.layers.Input((17, 6)), RelativeAttention(6, 2, 64)])
+    space = ab.Space([ab.layers.Input((17, 6)), RelativeAttention(2)])
     model = space.architecture().to_keras()
     noise = np.random.default_rng(0)
     model.set_weights([noise.normal(size=weight.shape, scale=0.1) for weight in model.get_weights()])
     weights = {weight.path.split("/", 1)[1]: torch.tensor(np.asarray(weight), device="cpu") for weight in model.weights}
     x = noise.normal(size=(2, 17, 6)).astype(np.float32)
     with torch.device("cpu"):
-        made = RelativeAttention.TORCH(embed_dim=6, num_heads=2, head_dim=64, max_distance=14)  # type: ignore[misc]
+        network = space.architecture().to_torch()
         authors = real.HeadsOf64(6, 2)
     state = {
         **{f"{name}.weight": weights[f"{name}/kernel"].T for name in ("qkv", "proj")},
         **{f"{name}.bias": weights[f"{name}/bias"] for name in ("qkv", "proj")},
         **{f"{name}_{way}": weights[f"{name}_{way}"] for name in ("key", "value") for way in ("rows", "columns")},
     }
-    made.load_state_dict(state)
+    network.relative_attention.load_state_dict(state)
     renamed = {"proj": "project", "key_rows": "keys.vertical", "key_columns": "keys.horizontal"}
     renamed |= {"value_rows": "values.vertical", "value_columns": "values.horizontal"}
     authors.load_state_dict(
         {".".join(renamed.get(part, part) for part in name.split(".")): state[name] for name in state}
     )
-    for module in (made, authors):
+    for module in (network, authors):
         computed = module(torch.tensor(x, device="cpu")).detach().numpy()
         np.testing.assert_allclose(computed, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
-    assert real.macs(made.to("meta"), 17, 6) == space.architecture().macs
+    assert real.macs(network.to("meta"), 17, 6) == space.architecture().macs
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -222,6 +222,23 @@ def test_random_recurrent_networks(cell: str, bidirectional: bool) -> None:
         built = real.Recurrent(arch, bidirectional)
         assert real.params(built) == arch.trainable_params, dict(arch)
         assert real.macs(built, 35) == arch.macs, dict(arch)
+
+
+@pytest.mark.parametrize("space", ["autoformer", "recurrent"])
+def test_random_networks_are_what_to_torch_makes(space: str) -> None:
+    make: dict[str, Callable[[], ab.Space]] = {
+        "autoformer": lambda: spaces.autoformer(resolution=ab.Choice("resolution", [32, 64]), num_classes=5),
+        "recurrent": lambda: spaces.recurrent(
+            5, 6, bidirectional=ab.Choice("bidirectional", [False, True]), two_biases=True
+        ).with_domains({f"units_{number}": [50, 100] for number in range(1, 5)}),
+    }
+    with torch.device("cpu"):
+        for arch in make[space]().sample(4, seed=0):
+            built = arch.to_torch()
+            assert real.params(built) == arch.trainable_params, dict(arch)
+            first = arch.layers[0].output_shape
+            x = torch.zeros(2, *first) if space == "autoformer" else torch.zeros(2, *first, dtype=torch.int64)
+            assert built(x).shape == (2, *arch.layers[-1].output_shape)
 
 
 def stages(name: str, values: tuple[int, ...]) -> dict[str, int]:

@@ -20,24 +20,24 @@ def u_net() -> ab.Space:
     return spaces.unet(resolution=16, widths=3, most_depth=3)
 
 
-def dense() -> ab.Space:
-    """Convolutions that each read the outputs of all before them, of four widths each."""
+def dense(*, joined: bool) -> ab.Space:
+    """Convolutions that each read the outputs of all before them: from one tensor, or one by one."""
     image = layers.Input((6, 6, 3))
     before: list[layers.Tensor] = [layers.Identity()(image)]
     for number in range(1, 5):
         growth = ab.Choice(f"growth_{number}", [2, 3, 5, 8])
         source = before[0] if len(before) == 1 else layers.Concatenate()(before)
-        before.append(layers.Conv2D(growth, 3, padding="same")(source))
-    return ab.Space(inputs=image, outputs=layers.Dense(10)(layers.Concatenate()(before)))
+        made = layers.Conv2D(growth, 3, padding="same")(source)
+        before = [layers.Concatenate()([source, made])] if joined else [*before, made]
+    output = before[0] if joined else layers.Concatenate()(before)
+    return ab.Space(inputs=image, outputs=layers.Dense(10)(output))
 
 
-def joined() -> ab.Space:
-    """The shelf's DenseNet with some of its values."""
-    few = {"growth_1": [12, 48], "growth_4": [12, 24], "depth_2": [4, 8], "depth_3": [8, 12], "depth_4": [8]}
-    return spaces.densenet(resolution=64).with_domains(few)
-
-
-MAKE = {"unet": u_net, "densenet, apart": dense, "densenet, joined": joined}
+MAKE = {
+    "unet": u_net,
+    "densenet, joined": lambda: dense(joined=True),
+    "densenet, apart": lambda: dense(joined=False),
+}
 
 
 def rows(space: ab.Space) -> np.ndarray[Any, np.dtype[np.uint8]]:
