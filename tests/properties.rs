@@ -828,6 +828,68 @@ fn large_numbers_are_counted_or_overflow() {
 }
 
 #[test]
+fn names_of_names_are_followed_however_many_ways_there_are() {
+    // Each node picks one before it and hands it on, or what a layer makes of it: the ways from one to the last are
+    // doubled by each.
+    let mut program = Program::new(Settings {
+        bytes_per_weight: 4,
+        bytes_per_activation: 2,
+    });
+    let nodes = 14;
+    let layer = |program: &mut Program, guard: &Guard, kind: &str, args: Vec<Expr>, inputs: Vec<Tensor>| {
+        let name = format!("l{}", program.layers().len());
+        let layer = program
+            .layer(&name, Kind::named(kind).expect("a layer"), args, true)
+            .expect("its arguments");
+        program.apply(guard.clone(), layer, inputs).expect("known tensors")
+    };
+    let dense = constants(&[3, 1, UNSET]);
+    let mut tensors = vec![layer(
+        &mut program,
+        &Vec::new(),
+        "Input",
+        constants(&[5, 3]),
+        Vec::new(),
+    )];
+    for node in 0..nodes {
+        let only = |decision, value, size| Atom {
+            decision,
+            allowed: (0..size).map(|other| other == value).collect(),
+        };
+        let size = tensors.len();
+        let reads = program.decision(&format!("reads_{node}"), size).expect("a new name");
+        let does = program.decision(&format!("does_{node}"), 2).expect("a new name");
+        let [chosen, made] = [program.tensor(), program.tensor()];
+        for (value, &tensor) in tensors.iter().enumerate() {
+            program
+                .alias(vec![only(reads, value, size)], tensor, chosen)
+                .expect("known tensors");
+        }
+        let guard = vec![only(does, 1, 2)];
+        let new = layer(&mut program, &guard, "Dense", dense.clone(), vec![chosen]);
+        program.alias(guard, new, made).expect("known tensors");
+        program
+            .alias(vec![only(does, 0, 2)], chosen, made)
+            .expect("known tensors");
+        tensors.push(made);
+    }
+    layer(&mut program, &Vec::new(), "Dense", dense, vec![tensors[nodes]]);
+    let limits = Limits {
+        visited: 1000,
+        ..Limits::default()
+    };
+    let diagram = Diagram::compile(program.clone(), limits, NEVER).expect("networks");
+    proptest!(config(200), |(numbers in vec(any::<u32>(), 2 * nodes))| {
+        let sizes = program.decisions().iter().map(|decision| decision.size as u32);
+        let row: Vec<u32> = numbers.iter().zip(sizes).map(|(&number, size)| number % size).collect();
+        let cost = program.trace(&row).unwrap().cost;
+        prop_assert_eq!(&written_out(&program, &row).trace(&[]).unwrap().cost, &cost);
+        let choices: Vec<_> = row.iter().copied().map(Some).collect();
+        prop_assert_eq!(diagram.cost(&choices).unwrap(), Some(cost));
+    });
+}
+
+#[test]
 fn layers_of_cells_that_share_decisions_are_often_taken_ahead() {
     let mut runner = TestRunner::new(config(1));
     let strategy = (vec(any::<Node>(), 2..4), any::<[u8; 3]>());

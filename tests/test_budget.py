@@ -116,3 +116,37 @@ def test_violations_are_the_metrics_outside_of_their_ranges() -> None:
     assert budget.violations({"params": 60_000, "macs": 1_000_000}) == {}
     assert budget.violations({"params": 60_001, "macs": 999_999}) == {"params": 60_001, "macs": 999_999}
     assert budget.violations({"params": 1, "macs": 5_000_001, "weight_bytes": 4}) == {"macs": 5_000_001}
+
+
+# Metrics of a space's own.
+
+
+def test_own_metrics_are_bounded_by_name() -> None:
+    budget = ab.Budget(params=60_000, custom={"latency_us": (None, 5e3), "convolutions": (2, None), "left_out": None})
+    assert dict(budget) == {"params": (0, 60_000), "latency_us": (0, 5000), "convolutions": (2, MOST)}
+    assert repr(budget) == "Budget(params=60000, custom={'latency_us': 5000, 'convolutions': (2, None)})"
+    assert eval(repr(budget), {"Budget": ab.Budget}) == budget
+    assert repr(ab.Budget(custom={"m": 3})) == "Budget(custom={'m': 3})"
+    assert budget.describe() == "params <= 60,000, latency_us <= 5,000, convolutions >= 2"
+    assert budget.violations({"params": 1, "latency_us": 5001, "convolutions": 2}) == {"latency_us": 5001}
+    assert pickle.loads(pickle.dumps(budget)) == budget
+    assert hash(budget) == hash(ab.Budget.of(dict(budget)))
+    assert ab.Budget.of(dict(budget)) == budget
+    assert ab.Budget.of({"macs": 3}) == ab.Budget(macs=3)
+
+
+@pytest.mark.parametrize(
+    ("custom", "message"),
+    [
+        ({"params": 3}, "custom bounds metrics of the space's own by their names, not 'params'"),
+        ({3: 3}, "custom bounds metrics of the space's own by their names, not 3"),
+        ([("m", 3)], r"custom must be a mapping from names of metrics to bounds, not \[\('m', 3\)\]"),
+        ({"m": 0}, "^m: the upper bound must be at least 1, not 0"),
+        ({"m": 1.5}, "^m: a bound must be an integer, not 1.5"),
+        ({}, "at least one metric"),
+        ({"m": None}, "at least one metric"),
+    ],
+)
+def test_bad_bounds_of_own_metrics_are_refused(custom: Any, message: str) -> None:
+    with pytest.raises(BudgetError, match=message):
+        ab.Budget(custom=custom)

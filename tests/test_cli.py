@@ -169,6 +169,7 @@ def test_help_teaches_with_an_example_in_each_command() -> None:
         "check",
         "sample",
         "prune",
+        "template",
         "spaces",
         "bench",
         "schema",
@@ -852,3 +853,149 @@ def test_timeout_ends_a_search() -> None:
     shown = run(*SEARCH, "--trials", "500", "--workers", "1", "--timeout", "1")
     assert time.monotonic() - begun < 20
     assert shown.returncode == 0
+
+
+# Metrics of a space's own
+
+OWN = """
+import archbudget as ab
+
+convolutions = ab.Metric("convolutions", lambda layer: int(layer.type == "Conv2D"))
+"""
+OWN_SPACE = """
+decisions: {filters: [2, 4], depth: {low: 1, high: 3}}
+layers:
+- Input: [8, 8, 1]
+- Repeat: {times: $depth, block: [{Conv2D: {filters: $filters, kernel_size: 1}}], shared: [filters]}
+metrics:
+  latency_us: {table: latency.csv}
+  convolutions: own:convolutions
+"""
+
+
+@pytest.fixture
+def own(folder: Path) -> ab.Space:
+    (folder / "own.py").write_text(OWN)
+    sys.modules.pop("own", None)
+    (folder / "own.yaml").write_text(OWN_SPACE)
+    (folder / "latency.csv").write_text("type,filters,latency_us\nConv2D,2,100\nConv2D,4,1000\n")
+    return _spacefile.load("own.yaml").space
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_own_metrics_are_counted_and_bounded(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    bounds = ["--custom", "latency_us=2k", "--custom", "convolutions=2:"]
+    data = answer(capsys, "count", "own.yaml", *bounds)
+    assert (data["size"], data["count"]) == (6, 3)
+    assert data["budget"] == {"latency_us": [0, 2000], "convolutions": [2, 2**63 - 1]}
+    assert data["ranges"]["latency_us"] == {"smallest": 100, "largest": 3000}
+    assert data["inside"]["convolutions"] == {"smallest": 2, "largest": 3}
+    assert main(["count", "own.yaml", *bounds, "--plot", "sizes.html"]) == 0
+    text = capsys.readouterr().out
+    assert "3 of 6 networks (50 %) fit latency_us <= 2,000, convolutions >= 2" in text
+    assert re.search(r"latency_us +100 +3,000 +200 +2,000", text)
+    assert answer(capsys, "describe", "own.yaml")["size"] == own.size
+
+
+def test_own_metrics_of_one_network(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+    settings = ["--set", "filters=4", "--set", "depth=2"]
+    assert main(["check", "own.yaml", *settings, "--custom", "latency_us=1999"]) == 1
+    assert capsys.readouterr().out == "outside of the budget: latency_us 2,000 > 1,999\n"
+    assert main(["check", "own.yaml", *settings, "--custom", "latency_us=2000"]) == 0
+    assert capsys.readouterr().out == "inside the budget: latency_us 2,000; latency_us <= 2,000\n"
+    data = answer(capsys, "check", "own.yaml", *settings, "--custom", "convolutions=2")
+    assert data["costs"]["latency_us"] == 2000
+    assert main(["explain", "own.yaml", *settings]) == 0
+    text = capsys.readouterr().out
+    assert "latency_us: 2,000" in text
+    assert "\nlatency_us: 1,000\nconvolutions: 1\n" in text
+    data = answer(capsys, "explain", "own.yaml", "conv2d", *settings)
+    assert data["costs"]["convolutions"] == 2
+    assert data["layers"][0]["custom"] == {"latency_us": 1000, "convolutions": 1}
+    assert data["layers"][0]["weight_bits"] == 32
+
+
+def test_own_metrics_of_many_networks(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "own.yaml", "-n", "50", "--custom", "latency_us=500", "-o", "fits.csv"]) == 0
+    text = capsys.readouterr().out
+    assert "50 candidates that fit latency_us <= 500" in text
+    assert re.search(r"convolutions +1 +\d +3", text)
+    data = answer(capsys, "sample", "own.yaml", "--custom", "latency_us=500", "-o", "some.npz")
+    assert data["metrics"]["latency_us"]["largest"] <= 500
+    assert main(["evaluate", "own.yaml", "-i", "fits.csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == [*own.metrics, "valid"]
+    assert all(int(row["latency_us"]) == 100 * int(row["convolutions"]) for row in rows)
+    assert main(["evaluate", "own.yaml", "-i", "fits.csv", "--metrics", "latency_us"]) == 0
+    assert capsys.readouterr().out.startswith("latency_us,valid\n")
+    assert main(["evaluate", "own.yaml", "-i", "fits.csv", "--metrics", "latency"]) == 2
+    assert "unknown 'latency'; there are params, " in capsys.readouterr().err
+
+
+def test_own_metrics_bound_a_part(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+    data = answer(capsys, "prune", "own.yaml", "--custom", "latency_us=300", "-o", "part.yaml")
+    assert data["decisions"]["filters"] == {"before": [2, 4], "after": [2]}
+    again = _spacefile.load("part.yaml")
+    assert again.budget == ab.Budget(custom={"latency_us": 300})
+    assert answer(capsys, "count", "part.yaml")["count"] == 3
+
+
+def test_a_search_inside_a_budget_of_own_metrics(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["search", "own.yaml", "--objective", "toy:accuracy", "--trials", "6", "--workers", "1"]
+    bounds = ["--custom", "latency_us=2000", "--custom", "convolutions=2:3"]
+    assert main([*command, *bounds, "--plot", "trials.html"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"trial +params +MACs +latency_us +convolutions +value", text)
+    data = answer(capsys, *command, *bounds)
+    for trial in data["best"]:
+        assert trial["costs"]["latency_us"] <= 2000
+        assert trial["user_attrs"].keys().isdisjoint(own.metrics)
+    study = optuna.load_study(study_name="own", storage="sqlite:///out/search.db")
+    assert all(2 <= trial.user_attrs["convolutions"] <= 3 for trial in study.trials)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        (
+            ["--custom", "latency_us"],
+            "--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not 'lat",
+        ),
+        (["--custom", "params=3"], "--custom bounds a metric of the space's own, as NAME=N"),
+        (["--custom", "latency_us=x"], "--custom latency_us: 'x' is not a whole number"),
+        (["--custom", "latency_us=0"], "latency_us: the upper bound must be at least 1, not 0"),
+        (["--custom", "latency=3"], "unknown metric 'latency'; the metrics are params, "),
+    ],
+)
+@pytest.mark.parametrize("command", ["count", "check", "sample", "prune"])
+def test_bad_bounds_of_own_metrics(
+    own: ab.Space,  # noqa: ARG001
+    command: str,
+    bounds: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = ["--set", "filters=4", "--set", "depth=2"] if command == "check" else []
+    assert main([command, "own.yaml", *settings, *bounds]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_template_is_written_before_there_is_a_table(
+    own: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "latency.csv").unlink()
+    assert main(["template", "own.yaml", "--column", "latency_us", "-o", "latency.csv"]) == 0
+    assert capsys.readouterr().out == "latency.csv: 4 layers to be measured\n"
+    assert main(["count", "own.yaml"]) == 2
+    assert "latency.csv:2: the latency_us is missing" in capsys.readouterr().err
+    lines = (folder / "latency.csv").read_text().splitlines()
+    (folder / "latency.csv").write_text("\n".join([lines[0], *(f"{line}7" for line in lines[1:])]))
+    assert _spacefile.load("own.yaml").space.range("latency_us") == (7, 21)
+    assert answer(capsys, "template", "own.yaml", "-o", "b.csv") == {"output": "b.csv", "rows": 4}
+    assert own.size == 6

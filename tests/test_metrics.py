@@ -168,8 +168,7 @@ def test_metrics_change_nothing_else(seed: int) -> None:
     plain = ab.Space(**{**known.space._definition, "metrics": ()})
     assert plain.size == known.space.size == len(known.first)
     assert set(plain.decisions) == set(known.space.decisions)
-    columns = {name: column for name, column in ab.Candidates(known.space, known.indices).values().items()}
-    counts = plain.evaluate(columns)
+    counts = plain.evaluate(ab.Candidates(known.space, known.indices).values())
     for metric in plain.metrics:
         np.testing.assert_array_equal(counts[metric][known.valid], known.costs[metric][known.valid])
 
@@ -820,3 +819,240 @@ def test_distinct_layers_do_not_ask_the_metrics_of_the_space() -> None:
     before = len(asked)
     assert len(ab.metrics.distinct_layers(space)) == 4
     assert len(asked) == before
+
+
+# Latency tables.
+
+
+def convolutions(**more: Any) -> ab.Space:
+    """A space of 8 networks with layers of several kinds."""
+    return ab.Space(
+        [
+            layers.Input((6, 6, 1)),
+            layers.Conv2D(ab.Choice("filters", [2, 4]), ab.Choice("kernel", [1, 3]), padding="same"),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(3, activation=ab.Choice("activation", ["relu", None])),
+        ],
+        **more,
+    )
+
+
+ENTRIES: list[tuple[dict[str, str], int]] = [
+    ({"type": "Conv2D"}, 10),
+    ({"type": "Conv2D", "kernel_size": "3x3"}, 30),
+    ({"type": "Conv2D", "kernel_size": "3x3", "filters": "4"}, 50),
+    ({"type": "BatchNormalization", "input_shape": "6x6x4"}, 4),
+    ({"type": "BatchNormalization"}, 2),
+    ({"type": "Flatten"}, 0),
+    ({"type": "Dense", "activation": "relu"}, 9),
+    ({"type": "Dense", "activation": ""}, 7),
+]
+
+
+def test_the_entry_that_says_most_counts() -> None:
+    space = convolutions(metrics=[ab.LatencyTable("us", ENTRIES)])
+    for arch in space.within(ab.Budget(params=10**6)).candidates():
+        conv = {(2, 1): 10, (4, 1): 10, (2, 3): 30, (4, 3): 50}[arch["filters"], arch["kernel"]]  # type: ignore[index]
+        norm = 4 if arch["filters"] == 4 else 2
+        dense = 9 if arch["activation"] == "relu" else 7
+        assert arch.costs["us"] == conv + norm + dense
+    assert space.within(ab.Budget(custom={"us": 25})).count() == 4
+    largest = convolutions(metrics=[ab.LatencyTable("us", ENTRIES, combine="max")])
+    assert largest.range("us") == (9, 50) or largest.range("us") == (10, 50)
+
+
+def test_numbers_of_measurements_may_be_of_numpy() -> None:
+    table = ab.LatencyTable("us", [({"type": kind}, np.int64(3)) for kind in ("Dense", "Flatten")])
+    assert ab.Space([layers.Input((2, 2)), layers.Flatten(), layers.Dense(1)], metrics=[table]).range("us") == (6, 6)
+
+
+def test_missing_entries_are_all_named() -> None:
+    entries = [entry for entry in ENTRIES if entry[0]["type"] != "BatchNormalization"]
+    with pytest.raises(MissingEntryError) as caught:
+        convolutions(metrics=[ab.LatencyTable("us", entries)])
+    assert str(caught.value) == (
+        "2 entries are missing: the latency table 'us' has no entry for type=BatchNormalization, input_shape=6x6x2, "
+        "output_shape=6x6x2; the latency table 'us' has no entry for type=BatchNormalization, input_shape=6x6x4, "
+        "output_shape=6x6x4"
+    )
+    some = [({"type": "BatchNormalization", "input_shape": "6x6x4"}, 1)]
+    with pytest.raises(
+        MissingEntryError,
+        match=r"^the latency table 'us' has no entry for .*input_shape=6x6x2.* \(the nearest says input_shape=6x6x4\)$",
+    ):
+        convolutions(metrics=[ab.LatencyTable("us", [*entries, *some])])
+    with pytest.raises(MissingEntryError, match=r"^2[0-9] entries are missing: .*; \.\.\.$"):
+        ab.Space(
+            [layers.Input((4,)), layers.Dense(ab.Int("units", 1, 25))], metrics=[ab.LatencyTable("us", ENTRIES[:6])]
+        )
+
+
+def test_an_entry_that_is_missing_later_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
+    monkeypatch.setattr(_core, "Program", _Small)
+    units = [ab.Choice(name, [2, 4]) for name in "ab"]
+    table = ab.LatencyTable("us", [({"type": "Dense", "input_shape": shape}, 1) for shape in "32"])
+    space = ab.Space([layers.Input((3,)), *map(layers.Dense, units)], metrics=[table])
+    assert space.evaluate({"a": [2], "b": [4]})["us"].tolist() == [2]
+    with pytest.raises(MissingEntryError, match="type=Dense, input_shape=4, output_shape=2"):
+        space.evaluate({"a": [4], "b": [2]})
+
+
+def test_entries_that_fit_equally_well_must_agree() -> None:
+    entries: list[tuple[dict[str, str], int]] = [
+        ({"type": "Dense", "units": "2"}, 5),
+        ({"type": "Dense", "input_shape": "3"}, 6),
+        ({"type": "Dense"}, 1),
+    ]
+    with pytest.raises(
+        SpaceError, match="several entries of the latency table fit: 6 by its .* and 5 by its|5 by .* and 6"
+    ):
+        dense_space(metrics=[ab.LatencyTable("us", entries)])
+    entries[1] = ({"type": "Dense", "input_shape": "3"}, 5)
+    assert dense_space(metrics=[ab.LatencyTable("us", entries)]).range("us") == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([({"type": "A"}, 1), ({"units": "3"}, 1)], "entry 2 of the latency table 'us' does not say which type"),
+        ([({"type": " "}, 1)], "entry 1 of the latency table 'us' does not say which type"),
+        ([({"type": "A"}, 1.5)], "must have an integer of at least 0 and below .*, not 1.5"),
+        ([({"type": "A"}, -1)], "must have an integer of at least 0 and below .*, not -1"),
+        ([({"type": "A"}, True)], "must have an integer of at least 0 and below .*, not True"),
+        ([({"type": "A"}, 2**63)], "must have an integer of at least 0 and below .*, not 9223372036854775808"),
+        (
+            [({"type": "A", "k": "3x3"}, 1), ({"k": "3x3", "type": "A"}, 2)],
+            "entry 2 of the latency table 'us' contradicts an earlier one: 2 and 1 for type=A, k=3x3|for k=3x3, type=A",
+        ),
+    ],
+)
+def test_tables_that_say_too_little_or_too_much_are_refused(entries: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        ab.LatencyTable("us", entries)
+
+
+def test_layers_of_ones_own_have_entries() -> None:
+    @layers.custom
+    def Scale(input_shape: tuple[int, ...], by: Any, type: str = "a") -> layers.Counts:  # noqa: A002, ARG001, N802
+        return layers.Counts(input_shape)
+
+    table = ab.LatencyTable("us", [({"type": "Scale", "by": "2x3"}, 5), ({"type": "Scale", "by": "0.5"}, 7)])
+    space = ab.Space(
+        [layers.Input((3,)), Scale([2, ab.Choice("a", [3])]), Scale(ab.Choice("b", [0.5]))], metrics=[table]
+    )
+    assert space.range("us") == (12, 12)
+
+
+def test_a_template_is_filled_and_read(tmp_path: Path) -> None:
+    space = convolutions()
+    file = tmp_path / "latency.csv"
+    assert ab.LatencyTable.write_template(space, file, column="ms") == 12
+    lines = file.read_text().splitlines()
+    assert len(lines) == 13
+    heading = lines[0].split(",")
+    assert heading[:3] == ["type", "input_shape", "output_shape"]
+    assert heading[-1] == "ms"
+    with pytest.raises(SpaceError, match=r"latency.csv:2: the ms is missing; a layer that costs nothing has 0"):
+        ab.LatencyTable.read_csv(file, "us", column="ms")
+    rng = Random(0)
+    values = [rng.randrange(5000) for _ in lines[1:]]
+    # A spreadsheet adds a mark of the order of bytes, ends lines in its own way, and writes flags in capitals.
+    filled = [f"{line}{value // 1000}.{value % 1000:03}" for line, value in zip(lines[1:], values, strict=True)]
+    text = "\r\n".join([lines[0], *filled, ""]).replace("True", "TRUE").replace("False", "FALSE")
+    file.write_text(text, encoding="utf-8-sig", newline="")
+    table = ab.LatencyTable.read_csv(file, "us", column="ms", decimals=3)
+    measured_space = space.with_metrics([table])
+    known: dict[tuple[object, ...], int] = {}
+    for layer, value in zip(ab.metrics.distinct_layers(space), values, strict=True):
+        known[layer.type, repr(layer.arguments), repr(layer.other_arguments), layer.input_shapes] = value
+    for arch in measured_space.within(ab.Budget(params=10**6)).candidates():
+        keys = [
+            (layer.type, repr(layer.arguments), repr(layer.other_arguments), layer.input_shapes)
+            for layer in arch.layers[1:]
+        ]
+        assert arch.costs["us"] == sum(known[key] for key in keys)
+    bound = int(np.median(measured_space.evaluate(measured_space.sample(100, seed=0))["us"]))
+    fits = measured_space.within(ab.Budget(custom={"us": bound}))
+    assert all(arch.costs["us"] <= bound for arch in fits.candidates())
+    assert pickle.loads(pickle.dumps(measured_space)).range("us") == measured_space.range("us")
+    assert ab.LatencyTable.write_template(measured_space, tmp_path / "again.csv", column="ms") == 12
+
+
+def test_a_template_is_filled_by_a_function(tmp_path: Path) -> None:
+    file = tmp_path / "latency.csv"
+    space = convolutions()
+    rows = ab.LatencyTable.write_template(space, file, column="ms", measure=lambda layer: f"{layer.macs / 1000:.3f}")
+    assert rows == 12
+    table = ab.LatencyTable.read_csv(file, "us", column="ms", decimals=3)
+    counts = space.with_metrics([table]).evaluate(space.sample(50, seed=0))
+    np.testing.assert_array_equal(counts["us"], counts["macs"])
+
+    def broken(layer: ab.LayerRecord) -> object:
+        raise RuntimeError(layer.type)
+
+    before = file.read_text()
+    with pytest.raises(RuntimeError, match="Conv2D"):
+        ab.LatencyTable.write_template(space, file, column="ms", measure=broken)
+    assert file.read_text() == before
+
+
+def test_a_column_that_describes_layers_cannot_hold_values(tmp_path: Path) -> None:
+    for column in ("type", "filters", "weight_bits"):
+        with pytest.raises(SpaceError, match=f"cannot be named '{column}'"):
+            ab.LatencyTable.write_template(convolutions(), tmp_path / "latency.csv", column=column)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r":1: a latency table has one column 'type'; its columns are \[\]"),
+        ("kind,us\nDense,3", r":1: a latency table has one column 'type'; its columns are \['kind', 'us'\]"),
+        ("type,ms\nDense,3", r":1: a latency table has one column 'us'; its columns are \['type', 'ms'\]"),
+        ("type,us,us\nDense,3,4", ":1: a latency table has one column 'us'"),
+        ("type,us\nDense,3\nFlatten,x", ":3: the us must be a number, not 'x'"),
+        ('type,us\nDense,"1,5"', ":2: the us must be a number, not '1,5'"),
+        ("type,us\nDense,nan", ":2: the us must be a number, not 'nan'"),
+        ("type,us\nDense,inf", ":2: the us must be a number, not 'inf'"),
+        ("type,us\nDense,", ":2: the us is missing"),
+        ("type,us\nDense,-1", r":2: the us must be at least 0 and below 2\^63 - 1, not -1"),
+        ("type,us\nDense,-0.001", ":2: the us must be at least 0"),
+        ("type,us\nDense,1e30", ":2: the us must be at least 0 and below"),
+        ("type,us\nDense,1e999999999", ":2: the us must be at least 0 and below"),
+        (
+            "type,us\nDense,1e-999999999",
+            ":2: the us must be an integer after moving the decimal point by decimals=2, not",
+        ),
+        (
+            "type,us\nDense,1.234",
+            ":2: the us must be an integer after moving the decimal point by decimals=2, not 1.234",
+        ),
+        ("type,us\nDense,3,4", ":2: the row has not as many cells as the heading"),
+        ("type,units,us\nDense,3\n", ":2: the row has not as many cells as the heading"),
+        ("type,us\n,3", ":2: the row does not say which type of layer it is for"),
+        ("type,us\n\nDense,3\n\nDense,4", ":5: the row contradicts an earlier one: 400 and 300 for type=Dense"),
+        ('type,us\nDense,3\n"Den', ":3: not valid CSV"),
+    ],
+)
+def test_files_that_are_no_tables_are_refused_by_line(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "latency.csv"
+    file.write_text(text)
+    with pytest.raises(SpaceError, match=re.escape(str(file)) + message):
+        ab.LatencyTable.read_csv(file, "us", decimals=2)
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError, match=r"nowhere.csv cannot be read: .*No such file"):
+        ab.LatencyTable.read_csv(tmp_path / "nowhere.csv", "us")
+    (tmp_path / "latin.csv").write_bytes("type,us\nDénse,3".encode("latin-1"))
+    with pytest.raises(SpaceError, match=r"latin.csv cannot be read: .*utf-8"):
+        ab.LatencyTable.read_csv(tmp_path / "latin.csv", "us")
+    for decimals in (-1, 1.5, True):
+        with pytest.raises(SpaceError, match="decimals must be an integer of at least 0"):
+            ab.LatencyTable.read_csv(tmp_path / "latin.csv", "us", decimals=decimals)  # type: ignore[arg-type]
+
+
+def test_rows_that_say_the_same_twice_are_one(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("type,us\nDense,3\nDense,3.0\n")
+    assert dense_space(metrics=[ab.LatencyTable.read_csv(tmp_path / "t.csv", "us")]).range("us") == (3, 3)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -369,6 +371,159 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> 
 def test_the_published_schema_is_the_one_that_the_code_makes() -> None:
     published = Path(_spacefile.__file__).with_name("space.schema.json")
     assert json.loads(published.read_text()) == _spacefile.schema(), "write it anew: archbudget schema"
+
+
+# Metrics and layers of one's own.
+
+OWN = """
+import archbudget as ab
+from archbudget import layers
+
+convolutions = ab.Metric("convolutions", lambda layer: int(layer.type == "Conv2D"))
+
+@layers.custom
+def Scale(input_shape, by, shift=0):
+    return layers.Counts(input_shape, trainable_params=by + shift)
+"""
+MEASURED = """\
+budget: {latency_us: 1500, convolutions: [1, null], params: 5000}
+decisions: {filters: [2, 4], by: [1, 2]}
+layers:
+- Input: [6, 6, 1]
+- Conv2D: {filters: $filters, kernel_size: 3, weight_bits: 4}
+- own:Scale: $by
+- own:Scale: {by: 3, shift: $by * 2}
+metrics:
+  latency_us: {table: tables/latency.csv, column: ms, decimals: 3}
+  convolutions: own:convolutions
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/latency.csv").write_text("type,filters,by,ms\nConv2D,2,,0.5\nConv2D,4,,1.25\nScale,,,0.25\n")
+    monkeypatch.chdir(tmp_path)
+    sys.modules.pop("own", None)
+    return tmp_path
+
+
+def test_a_file_has_metrics_and_layers_of_its_own(own: Path) -> None:
+    loaded = read(own, MEASURED)
+    space, budget = loaded.space, loaded.budget
+    assert space.metrics[5:] == ("latency_us", "convolutions")
+    assert budget == ab.Budget(params=5000, custom={"latency_us": 1500, "convolutions": (1, None)})
+    arch = space.architecture(filters=4, by=2)
+    assert (arch.costs["latency_us"], arch.costs["convolutions"]) == (1750, 1)
+    assert [layer.params for layer in arch.layers[2:]] == [2, 7]
+    assert arch.weight_bytes == 40 * 4 // 8 + 9 * 4
+    assert space.within(budget).count() == 2
+
+
+def test_decisions_within_lists_and_mappings_are_found(own: Path) -> None:
+    (own / "nested.py").write_text(
+        "from archbudget import layers\n"
+        "@layers.custom\n"
+        "def Nested(input_shape, given):\n"
+        "    return layers.Counts(input_shape, given['sizes'][1] + given['more'])\n"
+    )
+    text = (
+        "decisions: {size: [1, 2]}\nlayers:\n- Input: [4]\n"
+        "- nested:Nested: {given: {sizes: [0, $size], more: $size * 10}}"
+    )
+    assert read(own, text).space.range("params") == (11, 22)
+    with pytest.raises(SpaceError, match=r":4: layers\[1\].nested:Nested.given.more: unknown decision \$sise"):
+        read(own, text.replace("$size *", "$sise *"))
+
+
+def test_a_part_of_a_file_keeps_its_metrics(own: Path) -> None:
+    whole = read(own, MEASURED)
+    assert whole.budget is not None
+    part = whole.space.within(whole.budget).prune()
+    (own / "below").mkdir()
+    for file in ("part.yaml", "below/part.yaml"):
+        whole.narrowed(part, whole.budget).write(own / file)
+        again = _spacefile.load(file)
+        assert again.space.metrics == whole.space.metrics
+        assert again.space.range("latency_us") == (1000, 1000)
+        assert again.budget == whole.budget
+    (own / "other.yaml").write_text("space: below/part.yaml\nmetrics: {more: own:convolutions}")
+    with pytest.raises(SpaceError, match=r"other.yaml:2: metrics.more: own:convolutions is named 'convolutions'"):
+        _spacefile.load("other.yaml")
+
+
+def test_metrics_are_added_to_another_space(own: Path) -> None:
+    plain = MEASURED.split("metrics:")[0].split("\n", 1)[1]
+    (own / "plain.yaml").write_text(plain)
+    loaded = read(own, "space: plain.yaml\nbudget: {convolutions: 1}\nmetrics: {convolutions: own:convolutions}")
+    assert loaded.space.range("convolutions") == (1, 1)
+    (own / "first.yaml").write_text("space: plain.yaml\nmetrics: {convolutions: own:convolutions}")
+    with pytest.raises(SpaceError, match=r"space.yaml:2: metrics: two metrics are named 'convolutions'"):
+        read(own, "space: first.yaml\nmetrics: {convolutions: own:convolutions}")
+
+
+def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
+    (own / "tables/latency.csv").unlink()
+    (own / "space.yaml").write_text(MEASURED)
+    (own / "outer.yaml").write_text("space: space.yaml\nbudget: {latency_us: 3}")
+    for file in ("space.yaml", "outer.yaml"):
+        loaded = _spacefile.load(file, measured=False)
+        assert (len(loaded.space.metrics), loaded.budget) == (5, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("latency_us: 1500", "latency_ms: 1500", r":1: budget.latency_ms: unknown key; did you mean latency_us\?"),
+        ("latency_us: 1500", "latency_us: 0", r":1: budget: latency_us: the upper bound must be at least 1, not 0"),
+        ("latency_us: 1500", "latency_us: x", r":1: budget.latency_us.*not 'x'"),
+        ("tables/latency", "latency", r":9: metrics.latency_us: .*latency.csv cannot be read: .*No such file"),
+        ("column: ms", "column: us", r":9: metrics.latency_us: .*latency.csv:1: a latency table has one column 'us'"),
+        ("decimals: 3", "decimals: 0", r":9: metrics.latency_us: .*latency.csv:2: the ms must be an integer after"),
+        ("decimals: 3", "decimal: 3", r":9: metrics.latency_us.*decimal: unknown key; did you mean decimals\?"),
+        ("decimals: 3", "combine: min", r":9: metrics.latency_us.*combine.*'sum' or 'max'"),
+        (
+            "own:convolutions",
+            "own:convolution",
+            r":10: metrics.convolutions: own:convolution: .*did you mean convolutions",
+        ),
+        ("own:convolutions", "own:Scale", r":10: metrics.convolutions: own:Scale is not a Metric but type"),
+        ("own:convolutions", "3", r":10: metrics.convolutions.*not 3"),
+        ("own:Scale: $by", "own:Scales: $by", r":6: layers\[2\].own:Scales: .*did you mean Scale\?"),
+        (
+            "own:Scale: $by",
+            "own:convolutions",
+            r":6: layers\[2\]: own:convolutions is not a layer made by layers.custom",
+        ),
+        ("own:Scale: $by", "own:Scale", r":6: layers\[2\]: Scale: missing a required argument: 'by'"),
+        (
+            "own:Scale: $by",
+            "own:Scale: {by: $by, to: 3}",
+            r":6: layers\[2\].own:Scale: Scale: got an unexpected keyword",
+        ),
+        (
+            "Scale,,,0.25",
+            "Scale,,2,0.25",
+            r"space.yaml: 4 entries are missing: .*type=Scale, input_shape=4x4x2, output_shape=4x4x2, by=1 \(the n",
+        ),
+    ],
+)
+def test_what_is_wrong_with_own_metrics_and_layers_is_said(own: Path, before: str, after: str, message: str) -> None:
+    table = own / "tables/latency.csv"
+    table.write_text(table.read_text().replace(before, after))
+    with pytest.raises(ArchbudgetError, match=message) as caught:
+        read(own, MEASURED.replace(before, after))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_schema_knows_metrics_and_layers_of_ones_own() -> None:
+    schema = _spacefile.schema()
+    assert {"table", "column", "decimals", "combine"} == set(schema["$defs"]["Table"]["properties"])
+    name, block = schema["$defs"]["Block"]["anyOf"][1:]
+    assert re.fullmatch(name["pattern"], "my_layers:Scale")
+    assert not re.fullmatch(name["pattern"], "Dense")
+    assert list(block["patternProperties"]) == [name["pattern"]]
 
 
 AROUND = """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from archbudget._expressions import Expression
+from archbudget._expressions import Expression, decisions_in
 from archbudget._summary import show_shape
+from archbudget.layers import CustomLayer
 
 if TYPE_CHECKING:
     from archbudget._architecture import Architecture, Formula, LayerRecord
@@ -17,17 +18,20 @@ def explain(arch: Architecture, record: LayerRecord) -> str:
     inputs = ", ".join(show_shape(shape) for shape in record.input_shapes)
     flow = f"{inputs} -> {show_shape(record.output_shape)}" if inputs else show_shape(record.output_shape)
     lines = [f"{record.name} ({record.type}): {flow}"]
+    layer = arch.use_of(record).layer
+    if isinstance(layer, CustomLayer):
+        lines += [f"with {_given(arch, record, name)}" for name in record.arguments]
     if record.reused:
         lines.append("params: 0, because an earlier use of the same layer already counted its weights")
     elif record.params == 0:
-        purpose = arch.use_of(record).layer.purpose()
+        purpose = layer.purpose()
         lines.append(f"params: 0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "params: 0.")
     else:
         lines += _formula(arch, record, "trainable params", record.trainable_formula)
         lines += _formula(arch, record, "non-trainable params", record.non_trainable_formula)
     if record.macs:
         lines.append(f"macs: {_equation(record.macs_formula)}")
-    if (bits := arch.use_of(record).layer.weight_bits) is not None and record.params:
+    if (bits := layer.weight_bits) is not None and record.params:
         setting = f", set by {arch.text(record, bits)}" if isinstance(bits, Expression) else ""
         lines.append(f"weight bytes: {record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}")
     lines += [f"{metric}: {value:,}" for metric, value in record.custom.items() if value]
@@ -47,6 +51,14 @@ def _formula(arch: Architecture, record: LayerRecord, what: str, formula: Formul
         text = "*".join(str(number) for number in numbers) if several else str(numbers[0])
         lines.append(f"  {text}: {_meaning(arch, record, meaning)}")
     return lines
+
+
+def _given(arch: Architecture, record: LayerRecord, name: str) -> str:
+    """A hyperparameter of a layer of the user's own, and the decisions that set it."""
+    use = arch.use_of(record)
+    deciding = dict.fromkeys(use.names[decision.name] for decision in decisions_in(use.layer.arguments()[name]))
+    setting = arch.setting(record, name) or ", ".join(deciding)
+    return f"{name}={record.arguments[name]!r}" + (f", set by {setting}" if setting else "")
 
 
 def _equation(formula: Formula) -> str:

@@ -93,6 +93,8 @@ class Writer:
         self._domains = domains
         self._positions: dict[str, int] = {}
         self._names: set[str] = set()
+        self._counts: dict[str, int] = {}
+        """For each name that was given to layers, how many have it."""
         self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
         self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
         """For each layer that another one holds, that one."""
@@ -231,9 +233,10 @@ class Writer:
                 raise SpaceError(f"two layers are named '{name}'")
         else:
             stem = layer.STEM or snake_case(layer.kind)
-            count = 0
+            count = self._counts.get(stem, 0)
             while (name := stem if count == 0 else f"{stem}_{count}") in self._names:
                 count += 1
+            self._counts[stem] = count + 1
         self._names.add(name)
         return name
 

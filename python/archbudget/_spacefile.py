@@ -232,18 +232,19 @@ class SpaceFile(BaseModel):
     )
 
 
-def load(reference: str) -> Loaded:
+def load(reference: str, *, measured: bool = True) -> Loaded:
     """Loads a space.
 
     Args:
         reference: The path of a YAML file, or `module:attribute`, where the attribute is a `Space` or a function that
             makes one; modules of the current directory are found.
+        measured: Whether a file's own metrics belong to the space. Without them it has no budget either.
 
     Raises:
         ArchbudgetError: In one line, if it is not there or not well formed.
     """
     if is_file(reference):
-        return read(Path(reference))
+        return read(Path(reference), measured=measured)
     if ":" not in reference:
         raise SpaceError(f"{reference!r} is not a space: give module:attribute, or a file that ends in .yaml")
     found = load_attribute(reference)
@@ -286,12 +287,13 @@ def load_attribute(reference: str) -> Any:
     return found
 
 
-def read(file: Path, within: tuple[Path, ...] = ()) -> Loaded:
+def read(file: Path, within: tuple[Path, ...] = (), *, measured: bool = True) -> Loaded:
     """Reads a space file.
 
     Args:
         file: Its path.
         within: The files that led to it by their `space`.
+        measured: As of `load`.
 
     Raises:
         SpaceError: In one line with the file, the line and the place in it.
@@ -304,7 +306,7 @@ def read(file: Path, within: tuple[Path, ...] = ()) -> Loaded:
         raise SpaceError(f"there is no file {file}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{file} cannot be read: {error}") from None
-    return _Reader(file, text, (*within, place)).loaded()
+    return _Reader(file, text, (*within, place), measured).loaded()
 
 
 class _Yaml12(yaml.SafeLoader):
@@ -345,9 +347,10 @@ class _MisplacedError(Exception):
 class _Reader:
     """Reads one file, and knows its lines."""
 
-    def __init__(self, file: Path, text: str, within: tuple[Path, ...]) -> None:
+    def __init__(self, file: Path, text: str, within: tuple[Path, ...], measured: bool) -> None:
         self.path = file
         self.within = within
+        self.measured = measured
         self.file = str(file)
         self.text = text
         self.decisions: dict[str, Decision] = {}
@@ -410,7 +413,13 @@ class _Reader:
             spec = SpaceFile.model_validate(data)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = tuple(part for part in first["loc"] if part != "Range" and not str(part).startswith("list["))
+            # Behind the name that the file gives stands which of several forms was tried.
+            forms = ("Range", "Table", "str")
+            place = tuple(
+                part
+                for position, part in enumerate(first["loc"])
+                if not (position > 1 and part in forms) and not str(part).startswith("list[")
+            )
             raise _MisplacedError(place, _explain_pydantic(first, place)) from None
         if (spec.space is None) == (spec.layers is None):
             given = "gives neither" if spec.space is None else "gives both"
@@ -457,8 +466,8 @@ class _Reader:
 
     def _metrics(self, spec: SpaceFile) -> list[Metric]:
         """The metrics of the file."""
-        made = []
-        for name, given in spec.metrics.items():
+        made: list[Metric] = []
+        for name, given in spec.metrics.items() if self.measured else ():
             place = ("metrics", name)
             metric = self._make(place, lambda name=name, given=given: self._metric(name, given))  # type: ignore[misc]
             made.append(metric)
@@ -497,7 +506,9 @@ class _Reader:
         reference = str(spec.space)
 
         def make() -> Loaded:
-            return read(self.path.parent / reference, self.within) if is_file(reference) else load(reference)
+            if is_file(reference):
+                return read(self.path.parent / reference, self.within, measured=self.measured)
+            return load(reference)
 
         loaded = self._make(("space",), make)
         space = loaded.space
@@ -507,13 +518,13 @@ class _Reader:
         if domains:
             wider = space
             space = self._make(("domains",), lambda: wider.with_domains(domains))
-        if spec.metrics:
-            own, known = self._metrics(spec), space
+        if own := self._metrics(spec):
+            known = space
             space = self._make(("metrics",), lambda: known.with_metrics(own))
         return space, loaded.budget, loaded.objective
 
     def _budget(self, bounds: Bounds | None, space: Space) -> Budget | None:
-        if bounds is None:
+        if bounds is None or not self.measured:
             return None
         for name in bounds.__pydantic_extra__:
             if name not in space.metrics:
@@ -657,6 +668,8 @@ class _Reader:
             return self._expression(place, value)
         if isinstance(value, list):
             return [self._value((*place, position), item) for position, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {key: self._value((*place, key), item) for key, item in value.items()}
         return value
 
     def _expression(self, place: Place, text: str) -> Any:
@@ -763,7 +776,7 @@ def _show(value: object) -> str:
 
 def _explain_pydantic(error: Any, place: Place) -> str:
     if error["type"] == "extra_forbidden":
-        known = Bounds.model_fields if place and place[0] == "budget" else Range.model_fields
+        known = (Table if place and place[0] == "metrics" else Range).model_fields
         return f"unknown key{_hint(place[-1], known)}"
     if error["type"] == "missing":
         return "it is missing"

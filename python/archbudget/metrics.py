@@ -383,13 +383,17 @@ class LatencyTable(Metric):
         return table
 
     @staticmethod
-    def write_template(space: Space, file: str | Path, *, column: str) -> int:
-        """Writes a table with an empty column of values for a space: a row for each distinct layer to be measured.
+    def write_template(
+        space: Space, file: str | Path, *, column: str, measure: Callable[[LayerRecord], object] | None = None
+    ) -> int:
+        """Writes a table for a space: a row for each distinct layer to be measured.
 
         Args:
             space: The space.
-            file: The CSV file to write.
+            file: The CSV file to write, whole or not at all.
             column: The name of the column of the values.
+            measure: What fills this column: a function from a [`LayerRecord`][archbudget.LayerRecord] to the number to
+                write. Without it the cells are empty, to be filled where the layers are measured.
 
         Returns:
             The number of rows.
@@ -398,16 +402,19 @@ class LatencyTable(Metric):
             LimitError: If the space is too wide to look at every arc.
             SpaceError: If the column is named like one that describes layers.
         """
-        rows = list({tuple(described(layer).items()): described(layer) for layer in distinct_layers(space)}.values())
+        found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
+        for layer in distinct_layers(space):
+            found.setdefault(tuple(described(layer).items()), layer)
         first = ["type", "input_shape", "output_shape"]
-        others = [name for name in dict.fromkeys(name for row in rows for name in row) if name not in first]
+        others = [name for name in dict.fromkeys(name for row in found for name, _ in row) if name not in first]
         if column in (*first, *others):
             raise SpaceError(f"the column of the values cannot be named '{column}': that describes layers")
         with atomic(Path(file)) as part, part.open("w", encoding="utf-8", newline="") as text:
             writer = csv.DictWriter(text, [*first, *others, column], restval="")
             writer.writeheader()
-            writer.writerows(rows)
-        return len(rows)
+            for row, layer in found.items():
+                writer.writerow({**dict(row), **({} if measure is None else {column: measure(layer)})})
+        return len(found)
 
 
 def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -> tuple[dict[str, str], int]:
@@ -432,7 +439,8 @@ def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -
         raise SpaceError(f"{place}: the {column} must be at least 0 and below 2^63 - 1, not {given}")
     if not exact:
         raise SpaceError(
-            f"{place}: the {column} must be an integer after moving the decimal point by decimals={decimals}, not {given}"
+            f"{place}: the {column} must be an integer after moving the decimal point by decimals={decimals}, not "
+            f"{given}"
         )
     return {str(name): cell for name, cell in row.items() if name != column}, whole
 
@@ -446,7 +454,8 @@ def described(layer: LayerRecord) -> dict[str, str]:
         "weight_bits": str(layer.weight_bits),
     }
     arguments = {**layer.arguments, **_plain_arguments(layer)}
-    return {**{name: _text(value) for name, value in arguments.items() if value is not None}, **facts}
+    others = {name: _text(value) for name, value in arguments.items() if value is not None and name not in facts}
+    return {**facts, **others}
 
 
 def _text(value: object) -> str:

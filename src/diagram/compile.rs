@@ -94,7 +94,6 @@ impl Diagram {
                 size,
                 decision,
             } = pending;
-            let step = place.0;
             let first = diagram.stage_of.len() as u32;
             final_number.resize(compiler.created as usize, DEAD);
             for (number, (_, created, entered)) in (first..).zip(&states) {
@@ -128,9 +127,9 @@ impl Diagram {
                             return Err(Error::interrupted());
                         }
                         let running = diagram.running();
-                        running.decode(step, key, &mut state);
+                        running.decode(place.0, key, &mut state);
                         state.chosen[decision] = value as u32;
-                        let outcome = running.run(&mut state, step, |_, _| {});
+                        let outcome = running.run(&mut state, place.0, |_, _| {});
                         let next = compiler.target(running, outcome, &state, Some(place), stage as u32 + 1)?;
                         diagram.has_dead |= next == DEAD;
                         if next == TERMINAL {

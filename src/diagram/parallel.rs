@@ -174,7 +174,9 @@ mod tests {
         let begun = AtomicBool::new(false);
         let slow = |(): &mut (), job: usize, ended: &dyn Fn() -> bool| {
             if job == 1 {
-                while !begun.load(Ordering::Relaxed) {}
+                while !begun.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
                 return Err(Error::new(ErrorKind::Callback, "no luck"));
             }
             begun.store(true, Ordering::Relaxed);

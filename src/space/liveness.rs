@@ -4,6 +4,9 @@ use super::program::{Action, Atom, Guard, Program, Tensor};
 use super::run::{OPEN, State};
 use super::schedule::Table;
 
+/// The most guards that are kept to tell when a tensor is needed.
+const GUARDS: usize = 128;
+
 /// Guards of which one must hold; none holds never.
 ///
 /// Whichever decisions are open: where the conditions of a guard before one hold, its decision is asked for in any case.
@@ -140,6 +143,8 @@ fn union(first: &[Atom], second: &[Atom]) -> Option<Guard> {
 pub(super) enum Waiting {
     /// A tensor, where it is there.
     Tensor(Tensor),
+    /// A tensor, where it is there, whose readers are too many to tell ahead when they read it.
+    Untold(Tensor),
     /// A tensor of a known shape.
     Known(Table),
 }
@@ -151,7 +156,8 @@ impl Program {
     /// For each step that applies a layer, the tensors that are there before it and that it or a later layer may need.
     pub(super) fn beside(&self) -> &[Beside] {
         self.beside.get_or_init(|| {
-            let mut needed = vec![When::NEVER; self.tensors];
+            // Nothing where there are too many guards.
+            let mut needed = vec![Some(When::NEVER); self.tensors];
             let mut beside = vec![Beside::new(); self.steps.len()];
             for (number, step) in self.steps.iter().enumerate().rev() {
                 // A guard of which a condition never holds is none.
@@ -161,21 +167,25 @@ impl Program {
                 match &step.action {
                     Action::Layer { inputs, .. } => {
                         for input in inputs {
-                            needed[input.0].insert(guard.clone());
+                            insert(&mut needed[input.0], guard.clone());
                         }
                         let waiting = self.alive_at(number).iter().filter_map(|&tensor| {
-                            let when = needed[tensor.0].given(|atom| told(&guard, atom));
+                            let Some(when) = &needed[tensor.0] else {
+                                return Some((Waiting::Untold(tensor), When::NEVER));
+                            };
+                            let when = when.given(|atom| told(&guard, atom));
                             (when != When::NEVER).then_some((Waiting::Tensor(tensor), when))
                         });
                         beside[number] = waiting.collect();
                     }
-                    Action::Alias { from, to } => {
-                        for later in needed[to.0].0.clone() {
-                            if let Some(both) = joined(&guard, &later) {
-                                needed[from.0].insert(both);
+                    Action::Alias { from, to } => match needed[to.0].clone() {
+                        Some(when) => {
+                            for both in when.0.iter().filter_map(|later| joined(&guard, later)) {
+                                insert(&mut needed[from.0], both);
                             }
                         }
-                    }
+                        None => needed[from.0] = None,
+                    },
                     Action::Require { .. } | Action::Read { .. } => {}
                 }
             }
@@ -189,25 +199,61 @@ impl Program {
         let mut seen: Vec<Tensor> = Vec::new();
         let mut elements: i64 = 0;
         for (waiting, when) in &self.beside()[number] {
-            let shape = match waiting {
-                Waiting::Tensor(tensor) => match state.shape(*tensor) {
-                    Ok(shape) if when.ask(state)? => {
-                        let origin = state.origin(*tensor);
-                        if seen.contains(&origin) {
-                            continue;
-                        }
-                        seen.push(origin);
-                        shape
+            let (tensor, needed) = match waiting {
+                Waiting::Known(table) => {
+                    if let Some(shape) = table.shape(&state.chosen)
+                        && when.ask(state)?
+                    {
+                        elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
                     }
-                    _ => continue,
-                },
-                Waiting::Known(table) => match table.shape(&state.chosen) {
-                    Some(shape) if when.ask(state)? => shape,
-                    _ => continue,
-                },
+                    continue;
+                }
+                Waiting::Tensor(tensor) | Waiting::Untold(tensor) if state.shape(*tensor).is_err() => continue,
+                Waiting::Tensor(tensor) => (*tensor, when.ask(state)?),
+                Waiting::Untold(tensor) => (*tensor, self.will_read(number, *tensor, state, &mut Vec::new())?),
             };
-            elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
+            let origin = state.origin(tensor);
+            if needed && !seen.contains(&origin) {
+                seen.push(origin);
+                let shape = state.shape(tensor).ok().and_then(|shape| shape.elements());
+                elements = elements.saturating_add(shape.unwrap_or(i64::MAX));
+            }
         }
         Ok(elements)
+    }
+
+    /// Whether a layer from step `from` on reads a tensor, itself or by a second name, or a decision to ask for.
+    ///
+    /// `before` holds the tensors that were looked at without finding one.
+    fn will_read(&self, from: usize, tensor: Tensor, state: &State, before: &mut Vec<Tensor>) -> Result<bool, usize> {
+        if before.contains(&tensor) {
+            return Ok(false);
+        }
+        before.push(tensor);
+        let mut open = None;
+        let readers = &self.readers[tensor.0];
+        for &reader in &readers[readers.partition_point(|&reader| reader < from)..] {
+            let step = &self.steps[reader];
+            let reads = match (Self::holds(step, state), &step.action) {
+                (Ok(true), Action::Alias { to, .. }) => self.will_read(reader, *to, state, before),
+                (holds, _) => holds,
+            };
+            match reads {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(decision) => open = open.or(Some(decision)),
+            }
+        }
+        open.map_or(Ok(false), Err)
+    }
+}
+
+/// Adds a guard, unless that makes too many.
+fn insert(when: &mut Option<When>, guard: Guard) {
+    if let Some(known) = when {
+        known.insert(guard);
+        if known.0.len() > GUARDS {
+            *when = None;
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 const ROWS: usize = 1 << 12;
 
 /// The most ways from a layer to all that read what it writes.
-const WAYS: usize = 1 << 10;
+const WAYS: usize = 1 << 8;
 
 /// What is known of a tensor in some networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,8 +144,8 @@ enum Way {
 
 /// What a layer needs to be taken ahead of its place.
 struct Ahead {
-    /// Where it is taken: behind this step, or before all.
-    behind: Option<usize>,
+    /// It is taken behind so many of the first steps.
+    behind: usize,
     /// The shapes of its inputs.
     inputs: Vec<Table>,
     /// All decisions that it reads.
@@ -176,6 +176,10 @@ impl Program {
         let before = self.states(&self.spans());
         let asks = self.asks();
         if !self.writes_once() || before <= self.states(&self.least_spans(&asks)) {
+            return None;
+        }
+        let untold = |(waiting, _): &(Waiting, When)| matches!(waiting, Waiting::Untold(_));
+        if self.beside().iter().flatten().any(untold) {
             return None;
         }
         let ways = Reading::new(self, asks.clone()).read();
@@ -230,7 +234,9 @@ impl Program {
             *last = 0;
         }
         for (number, step) in self.steps.iter().enumerate() {
-            let place = self.asked(asks, number).map_or(number, Option::unwrap_or_default);
+            let place = self
+                .asked(asks, number)
+                .map_or(number, |behind| behind.saturating_sub(1));
             for decision in step.guard.iter().map(|atom| &atom.decision).chain(&step.reads) {
                 if let Some((_, last)) = &mut spans[*decision] {
                     *last = (*last).max(place);
@@ -240,15 +246,14 @@ impl Program {
         spans
     }
 
-    /// The last of the earlier steps that ask for all that a step asks for, if there is any to ask for; nothing where
-    /// it may be the first to ask.
-    fn asked(&self, asks: &Asks<'_>, number: usize) -> Option<Option<usize>> {
+    /// Behind how many of the first steps all is asked for that a step asks for; nothing where it may be the first.
+    fn asked(&self, asks: &Asks<'_>, number: usize) -> Option<usize> {
         let step = &self.steps[number];
         let guard = step.guard.iter().enumerate();
         let guard = guard.map(|(position, atom)| (atom.decision, &step.guard[..position]));
         let reads = step.reads.iter().map(|&decision| (decision, &step.guard[..]));
-        guard.chain(reads).try_fold(None, |last, (decision, guard)| {
-            Some(last.max(Some(first_ask(&asks[decision], guard, number)?)))
+        guard.chain(reads).try_fold(0, |behind, (decision, guard)| {
+            Some(behind.max(first_ask(&asks[decision], guard, number)? + 1))
         })
     }
 
@@ -280,16 +285,13 @@ impl Program {
             ..self.clone()
         };
         let needed = self.needed(ways);
-        let behind = |number: usize| {
-            let behind = match (&self.steps[number].action, &ways[number]) {
-                (_, Way::Ahead(ahead)) => ahead.behind,
-                (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(Some(number)),
-                _ => Some(number),
-            };
-            behind.map_or(0, |step| step + 1)
+        let behind = |number: usize| match (&self.steps[number].action, &ways[number]) {
+            (_, Way::Ahead(ahead)) => ahead.behind,
+            (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
+            _ => number + 1,
         };
         let mut order: Vec<_> = (0..self.steps.len()).collect();
-        order.sort_by_key(|&number| (behind(number), behind(number) <= number, number));
+        order.sort_by_cached_key(|&number| (behind(number), behind(number) <= number, number));
         let mut beside = Vec::new();
         for number in order {
             let mut step = self.steps[number].clone();
@@ -324,8 +326,8 @@ impl Program {
             }
             sources.sort_unstable();
             sources.dedup();
-            let looks: Vec<_> = waiting.iter().flat_map(|(_, when)| when.atoms()).collect();
-            let looks: Vec<_> = looks.into_iter().map(|atom| atom.decision).collect();
+            let looks = waiting.iter().flat_map(|(_, when)| when.atoms());
+            let looks: Vec<_> = looks.map(|atom| atom.decision).collect();
             program.record(step, &sources, &looks);
             beside.push(waiting);
         }
@@ -356,7 +358,7 @@ impl Program {
 fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
     beside.iter().filter_map(|(waiting, _)| match waiting {
         Waiting::Tensor(tensor) => Some(*tensor),
-        Waiting::Known(_) => None,
+        Waiting::Untold(_) | Waiting::Known(_) => None,
     })
 }
 
@@ -549,14 +551,14 @@ impl<'a> Reading<'a> {
                 add(&mut beside, table.alike(there), when);
             }
         }
-        let mut behind = None;
+        let mut behind = 0;
         for (position, atom) in step.guard.iter().enumerate() {
             let asked = first_ask(&self.asks[atom.decision], &step.guard[..position], number);
-            behind = behind.max(Some(asked.unwrap_or(number)));
+            behind = behind.max(asked.unwrap_or(number) + 1);
         }
         let sizes = beside.iter().filter_map(|(waiting, _)| match waiting {
             Waiting::Known(table) => Some(table),
-            Waiting::Tensor(_) => None,
+            Waiting::Tensor(_) | Waiting::Untold(_) => None,
         });
         let mut reads = step.reads.clone();
         for decision in inputs.iter().chain(sizes).flat_map(Table::reads) {
@@ -567,7 +569,7 @@ impl<'a> Reading<'a> {
         for &decision in &reads {
             let own = step.reads.contains(&decision) || step.guard.iter().any(|atom| atom.decision == decision);
             let asked = first_ask(&self.asks[decision], &step.guard, number);
-            behind = behind.max(Some(asked.or(own.then_some(number))?));
+            behind = behind.max(asked.or(own.then_some(number))? + 1);
         }
         for guard in beside.iter().flat_map(|(_, when)| &when.0) {
             let mut before = step.guard.clone();
@@ -578,7 +580,7 @@ impl<'a> Reading<'a> {
                 if asked.is_none() {
                     self.asks_beside[atom.decision].push((number, &step.guard));
                 }
-                behind = behind.max(Some(asked.unwrap_or(number)));
+                behind = behind.max(asked.unwrap_or(number) + 1);
                 before.push(atom.clone());
             }
         }

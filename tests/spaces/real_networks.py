@@ -304,15 +304,145 @@ def tc_resnet(values: Values) -> nn.Sequential:
     return nn.Sequential(*parts, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(before, 12, bias=False))
 
 
+class RelativePositions(nn.Module):
+    """A vector for each pair of tokens: the class token, and the patches of a square image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vertical, self.horizontal = (nn.Parameter(torch.zeros(2 * 14 + 2, 64)) for _ in range(2))
+
+    def forward(self, tokens: int) -> Tensor:
+        place = torch.arange(tokens - 1, device=self.vertical.device)
+        side = int((tokens - 1) ** 0.5)
+
+        def rows(along: Tensor) -> Tensor:
+            return nn.functional.pad((along - along[:, None]).clamp(-14, 14) + 15, (1, 0, 1, 0))
+
+        return self.vertical[rows(place // side)] + self.horizontal[rows(place % side)]
+
+
 class HeadsOf64(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads, self.qkv, self.project = heads, nn.Linear(dim, 3 * 64 * heads), nn.Linear(64 * heads, dim)
+        self.keys, self.values = RelativePositions(), RelativePositions()
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, 64)).movedim(-3, 0).transpose(-2, -3)
-        weights = (query @ key.transpose(-1, -2) / 8).softmax(-1)
-        return self.project((weights @ value).transpose(-2, -3).flatten(-2))
+        far_keys, far_values = self.keys(x.shape[1]), self.values(x.shape[1])
+        # Each query has a matrix of its own for what is far, the same for all heads.
+        scores = query @ key.transpose(-1, -2)
+        scores = scores + (query.transpose(1, 2) @ far_keys.transpose(-1, -2)).transpose(1, 2)
+        weights = (scores / 8).softmax(-1)
+        seen = (weights @ value).transpose(1, 2) + weights.transpose(1, 2) @ far_values
+        return self.project(seen.flatten(-2))
+
+
+# DARTS
+
+
+def sep_conv(width: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(*dil_conv(width, kernel, stride, 1), *dil_conv(width, kernel, 1, 1))
+
+
+def dil_conv(width: int, kernel: int, stride: int, dilation: int = 2) -> nn.Sequential:
+    padding = dilation * (kernel // 2)
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(width, width, kernel, stride, padding, dilation, groups=width, bias=False),
+        nn.Conv2d(width, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+    )
+
+
+class FactorizedReduce(nn.Module):
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(before, after // 2, 1, stride=2, bias=False)
+        self.conv_2 = nn.Conv2d(before, after // 2, 1, stride=2, bias=False)
+        self.bn = nn.BatchNorm2d(after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.relu()
+        return self.bn(torch.cat([self.conv_1(x), self.conv_2(x[:, :, 1:, 1:])], dim=1))
+
+
+def darts_operation(name: str, width: int, stride: int) -> nn.Module:
+    if name == "skip_connect":
+        return nn.Identity() if stride == 1 else FactorizedReduce(width, width)
+    if name == "max_pool_3x3":
+        return nn.MaxPool2d(3, stride=stride, padding=1)
+    if name == "avg_pool_3x3":
+        return nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
+    make = {"sep": sep_conv, "dil": dil_conv}[name[:3]]
+    return make(width, int(name[-1]), stride)
+
+
+class DartsCell(nn.Module):
+    def __init__(
+        self, genotype: list[tuple[str, int]], before: tuple[int, int], width: int, *, kind: str, halves: bool
+    ):
+        super().__init__()
+        self.before = FactorizedReduce(before[0], width) if halves else relu_conv(before[0], width, 1)
+        self.flowing = relu_conv(before[1], width, 1)
+        self.sources = [source for _, source in genotype]
+        strides = [2 if kind == "reduce" and source < 2 else 1 for source in self.sources]
+        named = zip(genotype, strides, strict=True)
+        self.edges = nn.ModuleList(darts_operation(name, width, stride) for (name, _), stride in named)
+
+    def forward(self, before: Tensor, flowing: Tensor) -> Tensor:
+        states = [self.before(before), self.flowing(flowing)]
+        for node in range(4):
+            first, second = (self.edges[edge](states[self.sources[edge]]) for edge in (2 * node, 2 * node + 1))
+            states.append(first + second)
+        return torch.cat(states[2:], dim=1)
+
+
+class Darts(nn.Module):
+    """The authors' networks; a genotype has eight pairs of an operation and the state that it reads for each kind."""
+
+    def __init__(
+        self, genotypes: Mapping[str, list[tuple[str, int]]], width: int, cells: int, classes: int, *, imagenet: bool
+    ) -> None:
+        super().__init__()
+
+        def convolution(before: int, after: int, stride: int) -> list[nn.Module]:
+            return [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after)]
+
+        if imagenet:
+            first = [*convolution(3, width // 2, 2), nn.ReLU(), *convolution(width // 2, width, 2)]
+            self.stem, self.second = nn.Sequential(*first), nn.Sequential(nn.ReLU(), *convolution(width, width, 2))
+            before = (width, width)
+        else:
+            self.stem, self.second = nn.Sequential(*convolution(3, 3 * width, 1)), nn.Identity()
+            before = (3 * width, 3 * width)
+        self.cells = nn.ModuleList()
+        halves = imagenet
+        for number in range(cells):
+            kind = "reduce" if number in (cells // 3, 2 * cells // 3) else "normal"
+            width *= 2 if kind == "reduce" else 1
+            self.cells.append(DartsCell(genotypes[kind], before, width, kind=kind, halves=halves))
+            before, halves = (before[1], 4 * width), kind == "reduce"
+        self.classifier = nn.Linear(4 * width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = self.stem(x)
+        flowing = self.second(before)
+        for cell in self.cells:
+            before, flowing = flowing, cell(before, flowing)
+        return self.classifier(flowing.mean((2, 3)))
+
+
+def darts(values: Values, width: int = 36, cells: int = 20, classes: int = 10, *, imagenet: bool = False) -> Darts:
+    genotypes = {
+        kind: [
+            (values[f"{kind}_{node}_op_{edge}"], values[f"{kind}_{node}_input_{edge}"])
+            for node in (2, 3, 4, 5)
+            for edge in (0, 1)
+        ]
+        for kind in ("normal", "reduce")
+    }
+    return Darts(genotypes, width, cells, classes, imagenet=imagenet)
 
 
 class Autoformer(nn.Module):
@@ -338,15 +468,15 @@ class Autoformer(nn.Module):
 
 
 class Recurrent(nn.Module):
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, bidirectional: bool = False) -> None:
         super().__init__()
         kind = {"lstm": nn.LSTM, "gru": nn.GRU}[values["cell"]]
         before = values["embedding"]
         self.embedding, self.layers = nn.Embedding(10_000, before), nn.ModuleList()
         for number in range(1, values["depth"] + 1):
             after = values[f"units_{number}"]
-            self.layers.append(kind(before, after, batch_first=True))
-            before = after
+            self.layers.append(kind(before, after, batch_first=True, bidirectional=bidirectional))
+            before = 2 * after if bidirectional else after
         self.words = nn.Linear(before, 10_000)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import pytest
 
 import archbudget as ab
 from archbudget import spaces
+from archbudget.spaces._relative_attention import RelativeAttention
 
 torch = pytest.importorskip("torch")
 
@@ -124,6 +125,12 @@ FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable
         lambda values: real.ofa_resnet50(values),
         lambda values: (3, values["resolution"], values["resolution"]),
     ),
+    "darts": (spaces.darts, lambda values: real.darts(values), lambda _: IMAGE),
+    "darts for ImageNet": (
+        lambda: spaces.darts(1000, 224, width=48, cells=14, imagenet_stem=True),
+        lambda values: real.darts(values, 48, 14, 1000, imagenet=True),
+        lambda _: (3, 224, 224),
+    ),
     "proxylessnas": (
         lambda: spaces.proxylessnas(),
         lambda values: real.proxylessnas(values, 1.0),
@@ -167,19 +174,47 @@ def test_random_networks(family: str) -> None:
     make, network, shape = FAMILIES[family]
     space = make()
     # Some take PyTorch long to count.
-    for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet")) else 50, seed=0):
+    for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet", "darts")) else 50, seed=0):
         built = network(arch)
         assert real.params(built) == arch.trainable_params, dict(arch)
         assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)
 
 
+def test_attention_with_relative_positions_computes_the_same_in_keras_and_pytorch() -> None:
+    pytest.importorskip("keras")
+    space = ab.Space([ab.layers.Input((17, 6)), RelativeAttention(6, 2, 64)])
+    model = space.architecture().to_keras()
+    noise = np.random.default_rng(0)
+    model.set_weights([noise.normal(size=weight.shape, scale=0.1) for weight in model.get_weights()])
+    weights = {weight.path.split("/", 1)[1]: torch.tensor(np.asarray(weight), device="cpu") for weight in model.weights}
+    x = noise.normal(size=(2, 17, 6)).astype(np.float32)
+    with torch.device("cpu"):
+        made = RelativeAttention.TORCH(embed_dim=6, num_heads=2, head_dim=64, max_distance=14)  # type: ignore[misc]
+        authors = real.HeadsOf64(6, 2)
+    state = {
+        **{f"{name}.weight": weights[f"{name}/kernel"].T for name in ("qkv", "proj")},
+        **{f"{name}.bias": weights[f"{name}/bias"] for name in ("qkv", "proj")},
+        **{f"{name}_{way}": weights[f"{name}_{way}"] for name in ("key", "value") for way in ("rows", "columns")},
+    }
+    made.load_state_dict(state)
+    renamed = {"proj": "project", "key_rows": "keys.vertical", "key_columns": "keys.horizontal"}
+    renamed |= {"value_rows": "values.vertical", "value_columns": "values.horizontal"}
+    authors.load_state_dict(
+        {".".join(renamed.get(part, part) for part in name.split(".")): state[name] for name in state}
+    )
+    for module in (made, authors):
+        computed = module(torch.tensor(x, device="cpu")).detach().numpy()
+        np.testing.assert_allclose(computed, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
+    assert real.macs(made.to("meta"), 17, 6) == space.architecture().macs
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_random_recurrent_networks(cell: str) -> None:
-    for arch in spaces.recurrent().with_domains({"cell": [cell]}).sample(10, seed=0):
-        built = real.Recurrent(arch)
-        # An LSTM of PyTorch has two biases of which only the sum matters, and here it has one.
-        second = sum(4 * arch[f"units_{number}"] for number in range(1, arch["depth"] + 1)) if cell == "lstm" else 0
-        assert real.params(built) - second == arch.trainable_params, dict(arch)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_random_recurrent_networks(cell: str, bidirectional: bool) -> None:
+    space = spaces.recurrent(bidirectional=bidirectional, two_biases=True)
+    for arch in space.with_domains({"cell": [cell]}).sample(5, seed=0):
+        built = real.Recurrent(arch, bidirectional)
+        assert real.params(built) == arch.trainable_params, dict(arch)
         assert real.macs(built, 35) == arch.macs, dict(arch)
 
 

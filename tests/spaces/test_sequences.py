@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import archbudget as ab
 from archbudget import spaces
+from archbudget.errors import SpaceError
 
 BLOCKS = [(stage, block) for stage in (1, 2, 3) for block in (1, 2, 3)]
 
@@ -45,6 +47,29 @@ def test_a_gru_by_hand() -> None:
     arch = spaces.recurrent(vocabulary=100, steps=7).architecture(embedding=50, cell="gru", depth=1, units_1=200)
     assert arch.params == 100 * 50 + 3 * 200 * (50 + 200 + 2) + 201 * 100
     assert arch.macs == 7 * (3 * 200 * (50 + 200) + 200 * 100)
+
+
+def test_options_of_pytorch_by_hand() -> None:
+    values = {"embedding": 50, "depth": 2, "units_1": 100, "units_2": 150}
+    both, directions = ab.Choice("both", [False, True]), ab.Choice("directions", [False, True])
+    space = spaces.recurrent(vocabulary=100, steps=7, two_biases=both, bidirectional=directions)
+    assert set(space.decisions) == {*spaces.recurrent().decisions, "both", "directions"}
+    for cell, gates in (("lstm", 4), ("gru", 3)):
+        # A GRU has two biases in any case: the decision is not asked for.
+        for biases in (1, 2) if cell == "lstm" else (2,):
+            for ways in (1, 2):
+                asked = {"cell": cell, "directions": ways == 2} | ({"both": biases == 2} if cell == "lstm" else {})
+                arch = space.architecture({**values, **asked})
+                weights = [gates * 100 * (50 + 100), gates * 150 * (ways * 100 + 150)]
+                params = ways * (sum(weights) + biases * gates * (100 + 150))
+                assert arch.params == 100 * 50 + params + (ways * 150 + 1) * 100
+                assert arch.macs == 7 * (ways * sum(weights) + ways * 150 * 100)
+
+
+def test_both_directions_are_refused_by_keras() -> None:
+    arch = spaces.recurrent(bidirectional=True).architecture(embedding=50, cell="gru", depth=1, units_1=50)
+    with pytest.raises(SpaceError, match=r"'gru' \(GRU\): Keras has no bidirectional=True.*use to_torch"):
+        arch.to_keras()
 
 
 def test_the_size_of_the_language_models() -> None:

@@ -33,7 +33,9 @@ from archbudget._torch import (
 )
 from archbudget._torch._given import Blank, Given, Weights
 from archbudget._torch._network import Call, Network
+from archbudget.errors import SpaceError
 from archbudget.layers._base import resolve
+from archbudget.layers._custom import CustomLayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -83,25 +85,61 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
             use = arch.space._uses[trace.layer]
             name = names[trace.layer] = _attribute(use.name, given)
             told = resolve(use.layer.arguments(), arch.chosen_in(trace.layer))
-            counted = {key: tuple(value) if isinstance(value, list) else value for key, value in trace.args.items()}
-            given[name] = Given(use.name, use.layer.kind, told, counted, weights)
+            given[name] = Given(
+                use.name,
+                use.layer.kind,
+                told,
+                use.layer.recorded(trace.args, use.values),
+                weights,
+                custom=type(use.layer) if isinstance(use.layer, CustomLayer) else None,
+            )
         name = names[trace.layer]
         given[name].uses.append((tuple(map(tuple, trace.input_shapes)), tuple(trace.output_shape)))
         applied.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     for each in given.values():
         each.refuse_what_touches_the_loss()
-    applied, masks = _masks.follow(applied, given, lambda name: _attribute(name, given))
+        if each.custom is not None and each.custom.TORCH is None:
+            raise SpaceError(
+                f"layer '{each.name}' ({each.kind}) does not know its real module; give @layers.custom(torch=...)"
+            )
+    applied, masks = _masks.follow(_needed(applied, outputs), given, lambda name: _attribute(name, given))
     with torch.no_grad(), torch.device("meta"):
         # What cannot be built is refused before anything takes memory or time.
         for each in given.values():
-            BUILDERS[each.kind](replace(each, weights=Blank()))
+            if each.custom is None:
+                BUILDERS[each.kind](replace(each, weights=Blank()))
     with torch.no_grad():
-        modules = {name: BUILDERS[each.kind](each) for name, each in given.items()}
+        modules = {name: _made(each) for name, each in given.items()}
     for name, each in given.items():
-        if not each["trainable"]:
+        if not each.told["trainable"]:
             modules[name].requires_grad_(False)
     return Network({**modules, **masks}, inputs, _released(applied, outputs), outputs)
+
+
+def _made(given: Given) -> Any:
+    """The module of a layer."""
+    if given.custom is None:
+        return BUILDERS[given.kind](given)
+    assert given.custom.TORCH is not None
+    made = given.custom.TORCH(given.inputs if given.custom.MERGES else given.inputs[0], **given.counted)
+    if isinstance(made, torch.nn.Module):
+        return made
+    raise SpaceError(
+        f"layer '{given.name}' ({given.kind}): what torch= names must return a torch.nn.Module, not {made!r}"
+    )
+
+
+def _needed(applied: list[_masks.Applied], outputs: list[int]) -> list[_masks.Applied]:
+    """The layers at work without those that lead to no output, which only have weights."""
+    needed = set(outputs)
+    kept: list[_masks.Applied] = []
+    for each in reversed(applied):
+        _, sources, output = each
+        if output in needed:
+            needed |= set(sources)
+            kept.append(each)
+    return kept[::-1]
 
 
 def _attribute(name: str, taken: Container[str]) -> str:

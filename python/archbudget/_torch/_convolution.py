@@ -8,12 +8,12 @@ from torch import nn
 
 from archbudget._torch._activation import activation
 from archbudget._torch._dense import Lora
-from archbudget._torch._layout import Cropping, Margins, channels_first
+from archbudget._torch._layout import PADS, Cropping, Margins, channels_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archbudget._torch._given import Given
+    from archbudget._torch._given import Given, Shape
 
 CONVOLUTIONS: tuple[Any, ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED: tuple[Any, ...] = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -31,25 +31,40 @@ def convolution(
     *,
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
-    padding: str,
+    padding: str | Shape,
     groups: int = 1,
     bias: bool,
-) -> tuple[Margins | None, nn.Module]:
-    """What adds the margins, where the convolution does not do it itself, and the convolution."""
-    missing = tuple(rate * (side - 1) for side, rate in zip(size, dilation, strict=True))
-    # PyTorch adds the same margin at both ends.
-    own = padding == "same" and set(strides) == {1} and not any(each % 2 for each in missing)
-    conv = CONVOLUTIONS[len(size) - 1](
+) -> tuple[nn.Module | None, nn.Module]:
+    """What adds the margins, where the convolution does not do it itself, and the convolution.
+
+    Its padding is a word, or what is before and after each axis in turn.
+    """
+    axes = len(size)
+    own, margins = (0,) * axes, None
+    if isinstance(padding, tuple):
+        before, after = padding[::2], padding[1::2]
+        # PyTorch adds the same margin at both ends, and names the last axis first where they differ.
+        if before == after:
+            own = before
+        else:
+            pairs = zip(reversed(before), reversed(after), strict=True)
+            margins = PADS[axes - 1](tuple(side for pair in pairs for side in pair), 0.0)
+    elif padding != "valid":
+        missing = tuple(rate * (side - 1) for side, rate in zip(size, dilation, strict=True))
+        if padding == "same" and set(strides) == {1} and not any(each % 2 for each in missing):
+            own = tuple(each // 2 for each in missing)
+        else:
+            margins = Margins(size, strides, dilation, padding)
+    conv = CONVOLUTIONS[axes - 1](
         channels,
         filters,
         size,
         stride=strides,
-        padding=tuple(each // 2 for each in missing) if own else 0,
+        padding=own,
         dilation=dilation,
         groups=groups,
         bias=bias,
     )
-    margins = None if own or padding == "valid" else Margins(size, strides, dilation, padding)
     return margins, conv
 
 
@@ -59,7 +74,7 @@ def window(given: Given) -> dict[str, Any]:
         "size": given["kernel_size"],
         "strides": given["strides"],
         "dilation": given["dilation_rate"],
-        "padding": given["padding"],
+        "padding": given.explicit_padding or given["padding"],
     }
 
 
@@ -126,12 +141,19 @@ def _margins(size: int, stride: int, dilation: int, padding: str, output_padding
 def _transposed(given: Given) -> nn.Module:
     size, strides, dilation, filters = (given[name] for name in ("kernel_size", "strides", "dilation_rate", "filters"))
     axes = len(size)
-    taken = [
-        _margins(side, stride, rate, given["padding"], added)
-        for side, stride, rate, added in zip(size, strides, dilation, given["output_padding"], strict=True)
-    ]
-    both = tuple(max(min(pair), 0) for pair in taken)
-    more = tuple(max(-after, 0) for _, after in taken)
+    crop = None
+    if given.explicit_padding:
+        both = given.explicit_padding
+        more = tuple(added or 0 for added in given["output_padding"])
+    else:
+        taken = [
+            _margins(side, stride, rate, given["padding"], added)
+            for side, stride, rate, added in zip(size, strides, dilation, given["output_padding"], strict=True)
+        ]
+        both = tuple(max(min(pair), 0) for pair in taken)
+        more = tuple(max(-after, 0) for _, after in taken)
+        rest = tuple((before - each, max(after, 0) - each) for (before, after), each in zip(taken, both, strict=True))
+        crop = Cropping(rest) if any(map(any, rest)) else None
     conv = TRANSPOSED[axes - 1](
         given.channels,
         filters,
@@ -142,8 +164,6 @@ def _transposed(given: Given) -> nn.Module:
         dilation=dilation,
         bias=given["use_bias"],
     )
-    rest = tuple((before - each, max(after, 0) - each) for (before, after), each in zip(taken, both, strict=True))
-    crop = Cropping(rest) if any(map(any, rest)) else None
     shape = (*size, filters, given.channels)
     given.fill(conv.weight, "kernel", "kernel_initializer", shape, kernel_order(axes))
     fill_bias(given, conv)

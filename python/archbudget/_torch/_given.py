@@ -17,6 +17,8 @@ from archbudget.errors import SpaceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from archbudget.layers._custom import CustomLayer
+
 Shape = tuple[int, ...]
 
 
@@ -74,6 +76,8 @@ class Given:
     """The hyperparameters that touch shape or cost, in the form that the engine takes."""
     weights: Weights
     """Where its weights come from."""
+    custom: type[CustomLayer] | None = None
+    """Its class, if it is a layer of one's own."""
     masked: bool = False
     """Whether it reads a mask."""
     uses: list[tuple[tuple[Shape, ...], Shape]] = field(default_factory=list)
@@ -103,6 +107,12 @@ class Given:
         first = "data_format" in self.counted and not self.channels_last
         return self.inputs[0][0 if first else -1]
 
+    @property
+    def explicit_padding(self) -> Shape | None:
+        """The padding as integers, if it was given so and not as a word."""
+        sides = self.counted.get("explicit_padding", (None,))
+        return None if None in sides else tuple(sides)
+
     def refusal(self, argument: str, why: str) -> SpaceError:
         """That an argument has no equivalent in PyTorch."""
         return SpaceError(
@@ -111,6 +121,8 @@ class Given:
 
     def refuse_what_touches_the_loss(self) -> None:
         """Raises an error for what Keras adds to the loss, or does after each step of training."""
+        if self.custom is not None:
+            return
         for argument, value in self.told.items():
             if value is None:
                 continue

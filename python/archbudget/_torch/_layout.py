@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
+
+PADS: tuple[Any, ...] = (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)
 
 
 class Move(nn.Module):

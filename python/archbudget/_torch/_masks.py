@@ -93,6 +93,8 @@ class Masking(nn.Module):
 
 def _begins(layer: Given) -> Mask | None:
     """What computes the mask that begins with a layer."""
+    if layer.custom is not None:
+        return None
     if layer.kind == "Masking":
         return Mask(layer["mask_value"], features=True)
     if layer.kind == "Embedding" and layer["mask_zero"]:
@@ -119,6 +121,8 @@ def follow(
     names: dict[str, str] = {}
     for module, inputs, output in applied:
         layer = given[module]
+        # A layer of one's own forgets masks, whatever its name is.
+        kind = layer.kind if layer.custom is None else None
         own = [masks[number] for number in inputs if number in masks]
         begins = _begins(layer)
         if begins is not None:
@@ -128,26 +132,26 @@ def follow(
             # Tensors of the network have numbers from 0 on.
             masks[output] = -1 - len(followed)
             followed.append((names[module], inputs, masks[output]))
-        elif own and layer.kind in READS:
+        elif own and kind in READS:
             layer.masked = True
             inputs = (*inputs, own[0])
             if "return_sequences" in layer.counted and layer["return_sequences"]:
                 masks[output] = own[0]
-        elif own and layer.kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
+        elif own and kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
             inputs = (*inputs, *own)
             masks[output] = own[0]
-        elif own and layer.kind in (*ATTENDS, *OTHERS):
+        elif own and kind in (*ATTENDS, *OTHERS):
             raise SpaceError(
                 f"layer '{layer.name}' ({layer.kind}) gets a mask, which to_torch follows only into "
                 f"{', '.join(READS)} and into attention between sequences that are all masked"
             )
-        elif own and layer.kind in MERGES and len(own) == len(inputs):
+        elif own and kind in MERGES and len(own) == len(inputs):
             if len(set(own)) > 1:
                 raise SpaceError(
                     f"layer '{layer.name}' ({layer.kind}) gets different masks, which to_torch does not join"
                 )
             masks[output] = own[0]
-        elif own and layer.kind in KEEPS:
+        elif own and kind in KEEPS:
             masks[output] = own[0]
         followed.append((module, inputs, output))
     read = {number for _, inputs, _ in followed for number in inputs}

@@ -87,11 +87,15 @@ def _batch(given: Given) -> nn.Module:
         raise given.refusal("synchronized", "use nn.SyncBatchNorm.convert_sync_batchnorm on the module")
     axis, rank = given["axis"], len(given.inputs[0])
     norm = NORMS[rank if rank <= 4 else 2, given["trainable"]](
-        given.inputs[0][axis - 1 if axis > 0 else axis], eps=given["epsilon"], momentum=1 - given["momentum"]
+        given.inputs[0][axis - 1 if axis > 0 else axis],
+        eps=given["epsilon"],
+        momentum=1 - given["momentum"],
+        track_running_stats=given["track_running_stats"],
     )
     _fill_affine(given, norm)
-    given.fill(norm.running_mean, "moving_mean", "moving_mean_initializer")
-    given.fill(norm.running_var, "moving_variance", "moving_variance_initializer")
+    if given["track_running_stats"]:
+        given.fill(norm.running_mean, "moving_mean", "moving_mean_initializer")
+        given.fill(norm.running_var, "moving_variance", "moving_variance_initializer")
     return _by_channel(axis, rank, norm if rank <= 4 else Flat(norm))
 
 

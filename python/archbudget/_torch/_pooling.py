@@ -56,12 +56,19 @@ def _windows(given: Given) -> tuple[tuple[int, ...], tuple[int, ...], Callable[[
 def _max(given: Given) -> nn.Module:
     size, strides, margins = _windows(given)
     pad = margins(-math.inf) if given["padding"] == "same" else None
-    return channels_first(given.channels_last, pad=pad, pool=MAXIMA[len(size) - 1](size, strides))
+    pool = MAXIMA[len(size) - 1](size, strides, given.explicit_padding or 0, ceil_mode=given["ceil_mode"])
+    return channels_first(given.channels_last, pad=pad, pool=pool)
 
 
 def _average(given: Given) -> nn.Module:
     size, strides, margins = _windows(given)
-    pool = MEANS[len(size) - 1](size, strides)
+    pool = MEANS[len(size) - 1](
+        size,
+        strides,
+        given.explicit_padding or 0,
+        ceil_mode=given["ceil_mode"],
+        count_include_pad=given["count_include_pad"],
+    )
     if given["padding"] == "same":
         pool = AverageInside(margins(0), pool)
     return channels_first(given.channels_last, pool=pool)

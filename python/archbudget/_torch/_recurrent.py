@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 State = tuple[torch.Tensor, ...]
 
 
+def suffixes(num_layers: int, bidirectional: bool) -> list[tuple[str, ...]]:
+    """What PyTorch's names of weights end with: for each layer those of its directions."""
+    return [(f"_l{layer}", f"_l{layer}_reverse")[: 1 + bidirectional] for layer in range(num_layers)]
+
+
 def dropped(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
     """The input with the same values dropped at each step, which are along axis 1."""
     if not training or rate == 0:
@@ -28,14 +33,31 @@ def dropped(x: torch.Tensor, rate: float, training: bool) -> torch.Tensor:
     return x * F.dropout(torch.ones_like(x[:, :1]), rate)
 
 
+class Matrices(NamedTuple):
+    """What one direction of one layer does to its state."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    projection: torch.Tensor | None
+
+
 class Steps(nn.Module):
-    """A recurrent layer step by step, where PyTorch's own does not do; its weights have the same names.
+    """Recurrent layers step by step, where PyTorch's own do not do; their weights have the same names.
 
     A step that is masked leaves everything as it was.
 
     Args:
+        features: How many features a step has.
+        units: How many units each layer has.
         gates: How many matrices it has.
         biases: How many biases: none, one for the input, or one for the state too.
+        activation: What becomes of the state.
+        recurrent_activation: What opens the gates.
+        recurrent_dropout: The share of the state that the matrices do not see, the same at each step.
+        num_layers: How many layers there are on top of each other.
+        bidirectional: Whether each of them goes in both directions.
+        dropout: The share that is dropped between them.
+        proj_size: The size of the state, if it is projected.
     """
 
     def __init__(
@@ -47,68 +69,100 @@ class Steps(nn.Module):
         activation: nn.Module | None,
         recurrent_activation: nn.Module | None,
         recurrent_dropout: float,
+        *,
+        num_layers: int,
+        bidirectional: bool,
+        dropout: float,
+        proj_size: int = 0,
     ) -> None:
         super().__init__()
+        self.features = features
         self.units = units
-        self.weight_ih_l0 = nn.Parameter(torch.empty(gates * units, features))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(gates * units, units))
-        self.bias_ih_l0 = nn.Parameter(torch.empty(gates * units)) if biases > 0 else None
-        self.bias_hh_l0 = nn.Parameter(torch.empty(gates * units)) if biases > 1 else None
+        self.state = proj_size or units
+        self.suffixes = suffixes(num_layers, bidirectional)
+        for ends in self.suffixes:
+            for end in ends:
+                shapes = {
+                    "weight_ih": (gates * units, features),
+                    "weight_hh": (gates * units, self.state),
+                    "bias_ih": (gates * units,) if biases > 0 else None,
+                    "bias_hh": (gates * units,) if biases > 1 else None,
+                    "weight_hr": (proj_size, units) if proj_size else None,
+                }
+                for name, shape in shapes.items():
+                    self.register_parameter(name + end, shape and nn.Parameter(torch.empty(shape)))
+            features = len(ends) * self.state
         self.activation = activation or nn.Identity()
         self.recurrent_activation = recurrent_activation or nn.Identity()
         self.recurrent_dropout = recurrent_dropout
+        self.dropout = dropout
 
-    def step(self, x: torch.Tensor, h: torch.Tensor, state: State) -> State:
+    def step(self, x: torch.Tensor, h: torch.Tensor, state: State, own: Matrices) -> State:
         """The state after a step.
 
         Args:
             x: The products of the input with its matrices.
             h: The output before, some values of which may be dropped.
             state: The output before, and whatever else is kept.
+            own: The matrices.
         """
         raise NotImplementedError
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, State]:
-        zero = x.new_zeros(x.shape[0], self.units)
-        state: State = (zero, zero)
-        kept = F.dropout(torch.ones_like(zero), self.recurrent_dropout, self.training)
+    def walk(self, x: torch.Tensor, mask: torch.Tensor | None, end: str) -> torch.Tensor:
+        """The outputs of one direction of one layer."""
+        own = Matrices(*(getattr(self, name + end) for name in ("weight_hh", "bias_hh", "weight_hr")))
+        products = F.linear(x, getattr(self, f"weight_ih{end}"), getattr(self, f"bias_ih{end}"))
+        state: State = (x.new_zeros(x.shape[0], self.state), x.new_zeros(x.shape[0], self.units))
+        kept = F.dropout(torch.ones_like(state[0]), self.recurrent_dropout, self.training)
         outputs: list[torch.Tensor] = []
-        for number, each in enumerate(F.linear(x, self.weight_ih_l0, self.bias_ih_l0).unbind(1)):
-            after = self.step(each, state[0] * kept, state)
+        for number, each in enumerate(products.unbind(1)):
+            after = self.step(each, state[0] * kept, state, own)
             if mask is None:
                 state = after
             else:
                 here = mask[:, number, None]
                 state = tuple(torch.where(here, new, old) for new, old in zip(after, state, strict=True))
             outputs.append(state[0])
-        return torch.stack(outputs, 1), state
+        return torch.stack(outputs, 1)
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor]:
+        back = mask if mask is None else mask.flip(1)
+        for number, ends in enumerate(self.suffixes):
+            if number:
+                x = F.dropout(x, self.dropout, self.training)
+            outputs = [self.walk(x, mask, ends[0])]
+            if len(ends) > 1:
+                outputs.append(self.walk(x.flip(1), back, ends[1]).flip(1))
+            x = torch.cat(outputs, -1)
+        return (x,)
 
     def extra_repr(self) -> str:
-        return f"{self.weight_ih_l0.shape[1]}, {self.units}"
+        return f"{self.features}, {self.units}, num_layers={len(self.suffixes)}"
 
 
 class SimpleRNNSteps(Steps):
     """A dense layer at each step."""
 
-    def step(self, x: torch.Tensor, h: torch.Tensor, state: State) -> State:
-        return (self.activation(x + F.linear(h, self.weight_hh_l0)), *state[1:])
+    def step(self, x: torch.Tensor, h: torch.Tensor, state: State, own: Matrices) -> State:
+        return (self.activation(x + F.linear(h, own.weight, own.bias)), *state[1:])
 
 
 class LSTMSteps(Steps):
     """A long short-term memory."""
 
-    def step(self, x: torch.Tensor, h: torch.Tensor, state: State) -> State:
-        i, f, c, o = (x + F.linear(h, self.weight_hh_l0)).chunk(4, 1)
+    def step(self, x: torch.Tensor, h: torch.Tensor, state: State, own: Matrices) -> State:
+        i, f, c, o = (x + F.linear(h, own.weight, own.bias)).chunk(4, 1)
         carry = self.recurrent_activation(f) * state[1] + self.recurrent_activation(i) * self.activation(c)
-        return self.recurrent_activation(o) * self.activation(carry), carry
+        output = self.recurrent_activation(o) * self.activation(carry)
+        return output if own.projection is None else F.linear(output, own.projection), carry
 
 
 class GRUSteps(Steps):
     """A gated recurrent unit that is reset after the product with the matrix."""
 
-    def step(self, x: torch.Tensor, h: torch.Tensor, state: State) -> State:
+    def step(self, x: torch.Tensor, h: torch.Tensor, state: State, own: Matrices) -> State:
         x_r, x_z, x_n = x.chunk(3, 1)
-        h_r, h_z, h_n = F.linear(h, self.weight_hh_l0, self.bias_hh_l0).chunk(3, 1)
+        h_r, h_z, h_n = F.linear(h, own.weight, own.bias).chunk(3, 1)
         z = self.recurrent_activation(x_z + h_z)
         n = self.activation(x_n + self.recurrent_activation(x_r + h_r) * h_n)
         return (z * state[0] + (1 - z) * n, *state[1:])
@@ -117,9 +171,9 @@ class GRUSteps(Steps):
 class GRUResetBeforeSteps(Steps):
     """A gated recurrent unit that is reset before the product with the matrix."""
 
-    def step(self, x: torch.Tensor, h: torch.Tensor, state: State) -> State:
+    def step(self, x: torch.Tensor, h: torch.Tensor, state: State, own: Matrices) -> State:
         x_r, x_z, x_n = x.chunk(3, 1)
-        gates, new = self.weight_hh_l0.split([2 * self.units, self.units])
+        gates, new = own.weight.split([2 * self.units, self.units])
         h_r, h_z = F.linear(h, gates).chunk(2, 1)
         z = self.recurrent_activation(x_z + h_z)
         n = self.activation(x_n + F.linear(self.recurrent_activation(x_r + h_r) * h, new))
@@ -127,7 +181,7 @@ class GRUResetBeforeSteps(Steps):
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer of one direction: all of its outputs, or the last one."""
+    """Recurrent layers: all outputs of the last one, or that of the last step."""
 
     def __init__(self, rnn: nn.Module, dropout: float, return_sequences: bool, go_backwards: bool) -> None:
         super().__init__()
@@ -156,23 +210,42 @@ def _fill(given: Given, rnn: Any, gates: tuple[int, ...]) -> None:
     """
     count, units = len(gates), given["units"]
 
-    def fill(parameter: torch.Tensor, name: str, initializer: str, *sides: int) -> None:
-        value = given.value(name, (*sides, count * units), initializer)
+    def fill(parameter: torch.Tensor, value: torch.Tensor) -> None:
         ordered = torch.cat([value.chunk(count, -1)[gate] for gate in gates], -1)
-        parameter.copy_(ordered.T if sides else ordered)
+        parameter.copy_(ordered.T if ordered.dim() > 1 else ordered)
 
-    fill(rnn.weight_ih_l0, "kernel", "kernel_initializer", given.inputs[0][-1])
-    fill(rnn.weight_hh_l0, "recurrent_kernel", "recurrent_initializer", units)
+    for end in (end for ends in suffixes(given["num_layers"], given["bidirectional"]) for end in ends):
+        for name, own, initializer in (
+            ("weight_ih", "kernel", "kernel_initializer"),
+            ("weight_hh", "recurrent_kernel", "recurrent_initializer"),
+        ):
+            parameter = getattr(rnn, name + end)
+            fill(parameter, given.value(own, (parameter.shape[1], count * units), initializer))
+        for name, value in zip(("bias_ih", "bias_hh"), _biases(given, count * units), strict=False):
+            fill(getattr(rnn, name + end), value)
+        if given.counted.get("proj_size"):
+            projection = getattr(rnn, f"weight_hr{end}")
+            given.fill(projection, "projection", "kernel_initializer", (units, given["proj_size"]), (1, 0))
+
+
+def _bias_count(given: Given) -> int:
     if not given["use_bias"]:
-        return
-    if given.kind == "GRU" and given["reset_after"]:
-        both = given.value("bias", (2, count * units), "bias_initializer")
-        for parameter, value in zip((rnn.bias_ih_l0, rnn.bias_hh_l0), both, strict=True):
-            parameter.copy_(torch.cat([value.chunk(count)[gate] for gate in gates]))
-    elif given.kind == "LSTM":
-        rnn.bias_ih_l0.copy_(lstm_bias(given, units))
-    else:
-        fill(rnn.bias_ih_l0, "bias", "bias_initializer")
+        return 0
+    return 1 + given["reset_after" if given.kind == "GRU" else "two_biases"]
+
+
+def _biases(given: Given, width: int) -> list[torch.Tensor]:
+    """The first values of the biases, as many as there are."""
+    count = _bias_count(given)
+    if given.kind == "GRU" and count == 2:
+        return [*given.value("bias", (2, width), "bias_initializer")]
+    names = ("bias", "recurrent_bias")[:count]
+    return [
+        lstm_bias(given, given["units"])
+        if given.kind == "LSTM" and name == "bias"
+        else given.value(name, (width,), "bias_initializer")
+        for name in names
+    ]
 
 
 def lstm_bias(given: Given, units: int) -> torch.Tensor:
@@ -186,30 +259,40 @@ def lstm_bias(given: Given, units: int) -> torch.Tensor:
     return given.value("bias", (4 * units,), opened if given["unit_forget_bias"] else initializer)
 
 
-def _with_one_bias(rnn: Any) -> Any:
-    """The same without the second bias, which Keras does not have: it stays 0 and is no weight."""
-    if rnn.bias:
-        zeros = torch.zeros_like(rnn.bias_hh_l0)
-        del rnn.bias_hh_l0
-        rnn.register_buffer("bias_hh_l0", zeros, persistent=False)
+def _without_second_bias(given: Given, rnn: Any) -> Any:
+    """The same without the second biases, where there are none: they stay 0 and are no weights."""
+    if _bias_count(given) == 1:
+        for end in (end for ends in suffixes(rnn.num_layers, rnn.bidirectional) for end in ends):
+            zeros = torch.zeros_like(getattr(rnn, f"bias_hh{end}"))
+            delattr(rnn, f"bias_hh{end}")
+            rnn.register_buffer(f"bias_hh{end}", zeros, persistent=False)
         rnn._init_flat_weights()
     return rnn
 
 
+def _stack(given: Given) -> dict[str, Any]:
+    """The options of PyTorch, as its own layers and those that go step by step take them."""
+    options = {name: given[name] for name in ("num_layers", "bidirectional", "proj_size") if name in given.counted}
+    # The dropout of PyTorch is between layers.
+    return {**options, "dropout": given["dropout"] if given["num_layers"] > 1 else 0.0}
+
+
 def _outer(given: Given, rnn: Any, gates: tuple[int, ...]) -> nn.Module:
     _fill(given, rnn, gates)
-    return Recurrent(rnn, given["dropout"], given["return_sequences"], bool(given["go_backwards"]))
+    dropout = given["dropout"] if given["num_layers"] == 1 else 0.0
+    return Recurrent(rnn, dropout, given["return_sequences"], bool(given["go_backwards"]))
 
 
-def _steps(given: Given, steps: type[Steps], gates: int, biases: int, recurrent: str | None) -> Steps:
+def _steps(given: Given, steps: type[Steps], gates: int, recurrent: str | None) -> Steps:
     return steps(
         given.inputs[0][-1],
         given["units"],
         gates,
-        biases if given["use_bias"] else 0,
+        _bias_count(given),
         activation(given),
         activation(given, recurrent) if recurrent else None,
         given["recurrent_dropout"],
+        **_stack(given),
     )
 
 
@@ -219,36 +302,35 @@ def _own(given: Given, **activations: str) -> bool:
     return same and given["recurrent_dropout"] == 0 and not given.masked
 
 
-def _sizes(given: Given) -> dict[str, Any]:
-    return {
-        "input_size": given.inputs[0][-1],
-        "hidden_size": given["units"],
-        "bias": given["use_bias"],
-        "batch_first": True,
-    }
+def _made(given: Given, module: Any, **options: Any) -> Any:
+    """A recurrent layer of PyTorch."""
+    made = module(
+        given.inputs[0][-1], given["units"], bias=given["use_bias"], batch_first=True, **_stack(given), **options
+    )
+    return _without_second_bias(given, made)
 
 
 def _simple_rnn(given: Given) -> nn.Module:
     for name in ("tanh", "relu"):
         if _own(given, activation={"tanh": "Tanh", "relu": "ReLU"}[name]):
-            return _outer(given, _with_one_bias(nn.RNN(**_sizes(given), nonlinearity=name)), (0,))
-    return _outer(given, _steps(given, SimpleRNNSteps, 1, 1, None), (0,))
+            return _outer(given, _made(given, nn.RNN, nonlinearity=name), (0,))
+    return _outer(given, _steps(given, SimpleRNNSteps, 1, None), (0,))
 
 
 def _lstm(given: Given) -> nn.Module:
     if _own(given, activation="Tanh", recurrent_activation="Sigmoid"):
-        return _outer(given, _with_one_bias(nn.LSTM(**_sizes(given))), (0, 1, 2, 3))
-    return _outer(given, _steps(given, LSTMSteps, 4, 1, "recurrent_activation"), (0, 1, 2, 3))
+        return _outer(given, _made(given, nn.LSTM), (0, 1, 2, 3))
+    return _outer(given, _steps(given, LSTMSteps, 4, "recurrent_activation"), (0, 1, 2, 3))
 
 
 def _gru(given: Given) -> nn.Module:
     # Keras has the gates that update, reset and renew; PyTorch has the first two the other way round.
     gates = (1, 0, 2)
     if not given["reset_after"]:
-        return _outer(given, _steps(given, GRUResetBeforeSteps, 3, 1, "recurrent_activation"), gates)
+        return _outer(given, _steps(given, GRUResetBeforeSteps, 3, "recurrent_activation"), gates)
     if _own(given, activation="Tanh", recurrent_activation="Sigmoid"):
-        return _outer(given, nn.GRU(**_sizes(given)), gates)
-    return _outer(given, _steps(given, GRUSteps, 3, 2, "recurrent_activation"), gates)
+        return _outer(given, _made(given, nn.GRU), gates)
+    return _outer(given, _steps(given, GRUSteps, 3, "recurrent_activation"), gates)
 
 
 class ConvLSTM(nn.Module):

@@ -9,6 +9,7 @@ import typer
 
 from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
+from archbudget._budget import require_metrics
 from archbudget._space import Space
 from archbudget.cli import _files, _options, _tables
 from archbudget.cli._options import (
@@ -26,6 +27,7 @@ from archbudget.cli._options import (
     WeightBytes,
 )
 from archbudget.errors import ArchbudgetError
+from archbudget.metrics import LatencyTable
 from archbudget.spaces import SHELF
 
 OUTSIDE = 1
@@ -41,6 +43,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
     app.command(epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
     app.command(epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
+    app.command(epilog=_example("template space.yaml --column latency_ms --output latency.csv"))(template)
     app.command(epilog=_example("spaces --json"))(spaces)
     app.command(epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
     app.command(epilog=_example("schema > space.schema.json"))(schema)
@@ -205,6 +208,7 @@ def check(
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     found = _options.budget(loaded.budget, *given, custom=custom)
     budget = _options.require_budget(found, "check")
+    require_metrics(loaded.space.metrics, budget)
     arch = loaded.space.architecture(_options.values(loaded.space, settings or []))
     violations = budget.violations(arch.costs)
     if as_json:
@@ -352,6 +356,24 @@ def prune(
         soft_wrap=True,
         markup=False,
     )
+
+
+def template(
+    space: SpaceReference,
+    target: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The CSV file to write.")],
+    column: Annotated[str, typer.Option(metavar="NAME", help="The column of the values.")] = "latency",
+    as_json: Json = False,
+) -> None:
+    """Write the table of a latency metric with an empty column: a row for each distinct layer that is to be measured.
+
+    The filled table is a metric of a space file: [bold]metrics: {latency: {table: latency.csv}}[/bold]. Metrics that
+    the space file has already are not looked at.
+    """
+    rows = LatencyTable.write_template(_spacefile.load(space, measured=False).space, target, column=column)
+    if as_json:
+        _tables.print_json({"output": str(target), "rows": rows})
+    else:
+        _tables.plain(f"{target}: {rows:,} layers to be measured")
 
 
 def spaces(

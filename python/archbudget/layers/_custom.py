@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from archbudget import _core
 from archbudget._expressions import Decision, Expression, lower
-from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ class CustomLayer(Layer):
 
     def declare(self, writer: Writer, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program."""
+        open_ones = self.lowered(writer)["arguments"]
         values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
 
         def rule(numbers: list[int], shapes: list[list[int]]) -> tuple[list[int], int, int, int] | str:
             return self._counted(name, self._at(numbers, values), shapes)
 
-        open_ones = self.lowered(writer)["arguments"]
         position = writer.program.outside_layer(
             name,
             self.kind,
@@ -155,7 +155,7 @@ class CustomLayer(Layer):
                 f"{what}: its output has {len(shape)} axes beside the batch; at most {_core.MAX_RANK} are supported"
             )
         if max(*numbers, *shape, 0) >= 2**63 - 1:
-            return "a size or cost would exceed 2^63 - 1, the largest number counted exactly"
+            raise CountOverflowError(f"{what}: sizes and costs are below 2^63 - 1, not {counts!r}")
         return shape, numbers[0], numbers[1], numbers[2]
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
@@ -216,7 +216,9 @@ def custom(
         in_place: Whether the layer only works element by element on its input, so that it adds nothing to the peak of
             the activations.
         keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
-        torch: What makes the real module for `to_torch`: called with the hyperparameters.
+        torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
+            shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module
+            takes tensors in the layout of the space, the batch first: one, or as many as there are inputs.
 
     Raises:
         SpaceError: If the function has no such first parameter, or a parameter of a reserved name.
@@ -296,7 +298,8 @@ def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
             inspect.Parameter.POSITIONAL_ONLY,
         ):
             raise SpaceError(f"{_name(rule)}: each hyperparameter has a name of its own, not '{each}'")
-    return signature.replace(parameters=others, return_annotation=inspect.Signature.empty)
+    shown = [each.replace(annotation=inspect.Parameter.empty) for each in others]
+    return signature.replace(parameters=shown, return_annotation=inspect.Signature.empty)
 
 
 def _leaves(value: object) -> Iterator[Expression]:

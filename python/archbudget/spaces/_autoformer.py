@@ -8,6 +8,7 @@ from archbudget import layers
 from archbudget._expressions import Choice, Int
 from archbudget._space import Space
 from archbudget.errors import SpaceError
+from archbudget.spaces._relative_attention import RelativeAttention
 
 if TYPE_CHECKING:
     from archbudget._expressions import IntLike
@@ -28,9 +29,10 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
     `num_heads_B`, each head 64 wide, and `mlp_ratio_B`, which is 3, 3.5 or 4 as in the authors' networks; some of
     their configurations of tiny leave out 3.
 
-    Class token and position embedding are in the network, as embeddings of a constant zero. What is not there are the
-    authors' relative positions, which attention in Keras does not have: their networks have `7680 * depth` parameters
-    more, 4 tables of 30 rows of 64 in each block, and in each block the MACs of attention's two products twice.
+    Class token and position embedding are in the network, as embeddings of a constant zero. Attention is a layer of its
+    own, `RelativeAttention`, since Keras' has no relative positions. They are 4 tables of 30 rows of 64 in each block,
+    for distances up to 14 patches, and so `7680 * depth` parameters; and each of attention's two products is there
+    twice. Its MACs are those of all four, as PyTorch's `FlopCounterMode` has them.
 
     Args:
         supernet: `tiny`, `small` or `base`.
@@ -79,7 +81,7 @@ def _block(number: int, dim: Choice, heads: tuple[int, int]) -> list[BlockLike]:
         layers.Residual(
             [
                 layers.LayerNormalization(epsilon=1e-5),
-                layers.MultiHeadAttention(Int(f"num_heads_{number}", *heads), 64),
+                RelativeAttention(dim, Int(f"num_heads_{number}", *heads)),
             ]
         ),
         layers.Residual(

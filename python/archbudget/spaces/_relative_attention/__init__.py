@@ -1,0 +1,80 @@
+"""Attention between the patches of an image that sees how far apart they are.
+
+Shaw, Uszkoreit and Vaswani, Self-attention with relative position representations, arXiv 1803.02155, in two dimensions
+as AutoFormer's authors have it: a table of rows and one of columns, for keys and for values, shared by all heads. What
+is looked up for a query and a key is added to the key, and to the value.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archbudget.errors import InvalidArchitectureError
+from archbudget.layers import Counts, custom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def table_rows(max_distance: int) -> int:
+    """The rows of a table: one for each distance up to the largest, in both directions, and one for the class token."""
+    return 2 * max_distance + 2
+
+
+def lookups(tokens: int, max_distance: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which row of a table stands for each query and key, by the rows of the image and by its columns.
+
+    Args:
+        tokens: The class token and the patches of a square image, row by row.
+        max_distance: Farther is as far as this.
+
+    Returns:
+        Two (tokens, tokens) arrays; 0 wherever the class token is one of both.
+    """
+    side = isqrt(tokens - 1)
+    places = np.arange(side * side)
+
+    def rows(along: NDArray[np.int64]) -> NDArray[np.int64]:
+        distances = np.clip(along[None, :] - along[:, None], -max_distance, max_distance)
+        return np.pad(distances + max_distance + 1, (1, 0))
+
+    return rows(places // side), rows(places % side)
+
+
+def _keras(**arguments: Any) -> Any:
+    from archbudget.spaces._relative_attention._keras import RelativeAttention as Real
+
+    return Real(**arguments)
+
+
+def _torch(**arguments: Any) -> Any:
+    from archbudget.spaces._relative_attention._torch import RelativeAttention as Real
+
+    return Real(**arguments)
+
+
+@custom(keras=_keras, torch=_torch)
+def RelativeAttention(  # noqa: N802
+    input_shape: Sequence[int], embed_dim: int, num_heads: int, head_dim: int = 64, max_distance: int = 14
+) -> Counts:
+    """Attention of (tokens, embed_dim) to itself with relative positions; the first token is the class token.
+
+    Scores and values are two products each: with the tokens, and with what the tables say of each pair of them. Both
+    count in the MACs, as they are matrix products in PyTorch; looking up and adding does not.
+    """
+    if len(input_shape) != 2 or input_shape[1] != embed_dim:
+        raise InvalidArchitectureError(f"the input must be (tokens, {embed_dim}), not {tuple(input_shape)}")
+    tokens, inner = input_shape[0], num_heads * head_dim
+    if isqrt(tokens - 1) ** 2 != tokens - 1:
+        raise InvalidArchitectureError(f"the tokens must be one and those of a square image, not {tokens}")
+    tables = 4 * table_rows(max_distance) * head_dim
+    return Counts(
+        output_shape=input_shape,
+        trainable_params=(embed_dim + 1) * 3 * inner + tables + (inner + 1) * embed_dim,
+        macs=tokens * 4 * embed_dim * inner + 2 * 2 * tokens * tokens * inner,
+    )
