@@ -11,7 +11,9 @@ from keras_layers import MERGING
 KINDS = sorted(
     name
     for name in layers.__all__
-    if isinstance(getattr(layers, name), type) and issubclass(getattr(layers, name), layers.Layer) and name != "Layer"
+    if isinstance(getattr(layers, name), type)
+    and issubclass(getattr(layers, name), layers.Layer)
+    and name not in ("Layer", "CustomLayer")
 )
 """The public layers, by name."""
 
