@@ -52,7 +52,7 @@ def _keras(**arguments: Any) -> Any:
     return Real(**arguments)
 
 
-def _torch(**arguments: Any) -> Any:
+def _torch(_: Sequence[int], **arguments: Any) -> Any:
     from archbudget.spaces._relative_attention._torch import RelativeAttention as Real
 
     return Real(**arguments)
