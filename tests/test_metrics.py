@@ -29,7 +29,6 @@ from archbudget.errors import (
     CountOverflowError,
     InvalidArchitectureError,
     LimitError,
-    MissingEntryError,
     SpaceError,
 )
 from random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks

@@ -394,7 +394,7 @@ def darts_operation(name: str, width: int, stride: int) -> nn.Module:
 class DartsCell(nn.Module):
     def __init__(
         self, genotype: list[tuple[str, int]], before: tuple[int, int], width: int, *, kind: str, halves: bool
-    ):
+    ) -> None:
         super().__init__()
         self.before = FactorizedReduce(before[0], width) if halves else relu_conv(before[0], width, 1)
         self.flowing = relu_conv(before[1], width, 1)

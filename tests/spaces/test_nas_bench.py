@@ -31,6 +31,11 @@ def test_nas_bench_201_has_the_published_size_and_names(topology: ab.Space) -> N
     assert all(decision.values == OPERATIONS for decision in topology.decisions.values())
 
 
+def test_the_cells_of_nas_bench_201_are_counted_at_once(topology: ab.Space) -> None:
+    # What an edge does in all cells is known when it is asked for; its neighbours only ask whether it is a skip.
+    assert topology.describe().nodes == 21
+
+
 def test_nas_bench_201_has_the_published_extremes(topology: ab.Space) -> None:
     assert topology.range("trainable_params") == (73_306, 1_531_546)
     low, high = topology.range("macs")
