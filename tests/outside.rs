@@ -12,6 +12,7 @@ const WIDE: Limits = Limits {
     stored: 1,
     visited: 1,
     nodes: 1 << 20,
+    memory: 1 << 30,
 };
 
 /// Makes its last axis as long as its argument, with that many weights; 5 it refuses, and with 7 it fails.

@@ -370,7 +370,7 @@ fn distinct(known: &[(Vec<u32>, Result<Trace>)]) -> BTreeSet<(Vec<u32>, Vec<bool
 }
 
 /// The ways to keep a diagram: all arcs stored, none, and none even looked at from some stage on.
-fn all_limits() -> [Limits; 5] {
+fn all_limits() -> [Limits; 8] {
     let default = Limits::default();
     [
         default,
@@ -378,6 +378,12 @@ fn all_limits() -> [Limits; 5] {
         Limits { stored: 4, ..default },
         Limits { visited: 5, ..default },
         Limits { nodes: 1, ..default },
+        Limits { nodes: 3, ..default },
+        Limits { memory: 600, ..default },
+        Limits {
+            memory: 4000,
+            ..default
+        },
     ]
 }
 

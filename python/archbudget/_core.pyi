@@ -80,7 +80,12 @@ class Program:
     def require(self, guard: _Guard, condition: Any, text: str, *, asks: bool) -> None: ...
     def read(self, guard: _Guard, decision: int) -> None: ...
     def compile(
-        self, *, stored: int | None = None, visited: int | None = None, nodes: int | None = None
+        self,
+        *,
+        stored: int | None = None,
+        visited: int | None = None,
+        nodes: int | None = None,
+        memory: int | None = None,
     ) -> Diagram: ...
 
 @final

@@ -17,17 +17,25 @@ pub struct Limits {
     pub visited: usize,
     /// The most nodes of one stage.
     pub nodes: usize,
+    /// The most bytes of arcs and live states that are kept: beyond it stages are implicit, and then open.
+    pub memory: usize,
 }
 
 impl Default for Limits {
-    /// At most some 200 MB for the widest stage.
+    /// At most some 200 MB for the widest stage, and 1 GiB for all of them.
     fn default() -> Self {
         Self {
             stored: 1 << 22,
             visited: 1 << 26,
             nodes: 1 << 21,
+            memory: 1 << 30,
         }
     }
+}
+
+/// The bytes that a live state takes, wherever it is looked up.
+fn held(key: &LiveState) -> usize {
+    size_of_val(&**key) + 2 * size_of::<usize>() + 2 * size_of::<(LiveState, u32, u32)>()
 }
 
 /// The nodes of a stage that is not compiled yet.
@@ -53,6 +61,11 @@ impl Diagram {
             pending: BTreeMap::new(),
             created: 0,
             key: Vec::new(),
+            limits,
+            held: 0,
+            widest: 0,
+            visited: 0,
+            completed: u32::MAX,
             failure: None,
         };
         let metrics = program.metrics().len();
@@ -85,85 +98,54 @@ impl Diagram {
         // Nodes are numbered as they are created, and renumbered stage by stage as their stages are compiled.
         let mut final_number = Vec::new();
         let mut any_implicit = false;
-        let mut completed = u32::MAX;
-        let mut visited = 0;
-        while let Some((place, pending)) = compiler.pending.pop_first() {
-            let Pending {
-                index,
-                states,
-                size,
-                decision,
-            } = pending;
+        while let Some((place, mut pending)) = compiler.pending.pop_first() {
             let first = diagram.stage_of.len() as u32;
             final_number.resize(compiler.created as usize, DEAD);
-            for (number, (_, created, entered)) in (first..).zip(&states) {
+            for (number, (_, created, entered)) in (first..).zip(&pending.states) {
                 diagram.entered.push(*entered);
                 final_number[*created as usize] = number;
             }
             let stage = diagram.stages.len();
-            let last = first + states.len() as u32;
+            let last = first + pending.states.len() as u32;
             diagram.stage_of.resize(last as usize, stage as u32);
             if any_implicit {
-                let numbered = index
+                let numbered = std::mem::take(&mut pending.index)
                     .into_iter()
                     .map(|(key, created)| (key, final_number[created as usize]));
                 diagram.index.insert(place, numbered.collect());
             }
-            let arcs = states.len() * size;
-            let is_open = diagram.open.is_some() || arcs > limits.visited || states.len() > limits.nodes;
-            let stored = arcs <= limits.stored && !is_open;
+            let arcs = pending.states.len() * pending.size;
+            let bytes = arcs * (size_of::<u32>() + metrics * size_of::<i64>());
             let offset = diagram.next.len();
+            let mut stored = arcs <= limits.stored && compiler.held + bytes <= limits.memory;
+            let within = diagram.open.is_none() && arcs <= limits.visited && pending.states.len() <= limits.nodes;
+            if !(within && compiler.expand(&mut diagram, place, &pending, stored, &mut state, interrupt)?) {
+                // The stages that were already reached beyond it are open too.
+                diagram.open.get_or_insert(stage);
+                stored = false;
+            }
             if stored {
-                diagram.next.reserve(arcs);
-                diagram.cost.reserve(arcs * metrics);
+                compiler.held += bytes;
+                compiler.held -= pending.states.iter().map(|(key, ..)| held(key)).sum::<usize>();
             } else {
                 any_implicit = true;
             }
-            if !is_open {
-                for (key, ..) in &states {
-                    for value in 0..size {
-                        visited += 1;
-                        if visited % INTERRUPT_EVERY == 0 && interrupt() {
-                            return Err(Error::interrupted());
-                        }
-                        let running = diagram.running();
-                        running.decode(place.0, key, &mut state);
-                        state.chosen[decision] = value as u32;
-                        let outcome = running.run(&mut state, place.0, |_, _| {});
-                        let next = compiler.target(running, outcome, &state, Some(place), stage as u32 + 1)?;
-                        diagram.has_dead |= next == DEAD;
-                        if next == TERMINAL {
-                            completed = completed.min(stage as u32 + 1);
-                        }
-                        if stored {
-                            diagram.next.push(next);
-                            if next == DEAD {
-                                diagram.cost.resize(diagram.cost.len() + metrics, 0);
-                            } else {
-                                diagram.cost.extend_from_slice(&state.cost);
-                            }
-                        }
-                    }
-                }
-            }
             diagram.stages.push(Stage {
                 place,
-                decision,
-                size,
+                decision: pending.decision,
+                size: pending.size,
                 nodes: first..last,
                 arcs: if stored {
                     Arcs::Stored(offset)
                 } else {
-                    Arcs::Implicit(states.into_iter().map(|(key, ..)| key).collect())
+                    Arcs::Implicit(pending.states.into_iter().map(|(key, ..)| key).collect())
                 },
             });
-            if is_open {
-                // The stages that were already reached beyond it are open too.
-                diagram.open.get_or_insert(stage);
-            }
         }
         let terminal = diagram.terminal();
-        diagram.entered.push(if terminal == ROOT { 0 } else { completed });
+        diagram
+            .entered
+            .push(if terminal == ROOT { 0 } else { compiler.completed });
         for next in &mut diagram.next {
             *next = match *next {
                 DEAD => DEAD,
@@ -202,6 +184,15 @@ struct Compiler {
     pending: BTreeMap<Place, Pending>,
     created: u32,
     key: Vec<i64>,
+    limits: Limits,
+    /// The bytes of arcs and live states that are kept so far.
+    held: usize,
+    /// The most nodes that a stage which is not compiled yet has so far.
+    widest: usize,
+    /// The arcs that were looked at so far.
+    visited: usize,
+    /// One more than the first stage that led to the terminal.
+    completed: u32,
     /// The first refusal that was met.
     failure: Option<Error>,
 }
@@ -240,11 +231,83 @@ impl Compiler {
                 }
                 self.created += 1;
                 let key: LiveState = self.key.as_slice().into();
+                self.held += held(&key);
                 stage.index.insert(key.clone(), created);
                 stage.states.push((key, created, entered));
+                self.widest = self.widest.max(stage.states.len());
                 Ok(created)
             }
         }
+    }
+
+    /// Looks at all arcs of a stage, and keeps them if they are to be stored. False if they lead to more nodes than can be
+    /// kept: then it is as if they had not been looked at.
+    fn expand(
+        &mut self,
+        diagram: &mut Diagram,
+        place: Place,
+        pending: &Pending,
+        stored: bool,
+        state: &mut State,
+        interrupt: Interrupt<'_>,
+    ) -> Result<bool> {
+        let stage = diagram.stages.len() as u32;
+        let (created, offset, metrics) = (self.created, diagram.next.len(), diagram.metrics());
+        if stored {
+            diagram.next.reserve(pending.states.len() * pending.size);
+            diagram.cost.reserve(pending.states.len() * pending.size * metrics);
+        }
+        for (key, ..) in &pending.states {
+            for value in 0..pending.size {
+                self.visited += 1;
+                if self.visited.is_multiple_of(INTERRUPT_EVERY) && interrupt() {
+                    return Err(Error::interrupted());
+                }
+                let running = diagram.running();
+                running.decode(place.0, key, state);
+                state.chosen[pending.decision] = value as u32;
+                let outcome = running.run(state, place.0, |_, _| {});
+                let next = self.target(running, outcome, state, Some(place), stage + 1)?;
+                diagram.has_dead |= next == DEAD;
+                if next == TERMINAL {
+                    self.completed = self.completed.min(stage + 1);
+                }
+                if stored {
+                    diagram.next.push(next);
+                    if next == DEAD {
+                        diagram.cost.resize(diagram.cost.len() + metrics, 0);
+                    } else {
+                        diagram.cost.extend_from_slice(&state.cost);
+                    }
+                }
+            }
+            if self.held > self.limits.memory || self.widest > self.limits.nodes {
+                self.forget(created);
+                diagram.next.truncate(offset);
+                diagram.cost.truncate(offset * metrics);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes back all nodes from a provisional number on.
+    fn forget(&mut self, created: u32) {
+        for pending in self.pending.values_mut() {
+            let kept = pending.states.partition_point(|&(_, number, _)| number < created);
+            for (key, ..) in pending.states.drain(kept..) {
+                self.held -= held(&key);
+                pending.index.remove(&key);
+            }
+        }
+        self.pending.retain(|_, pending| !pending.states.is_empty());
+        self.widest = self
+            .pending
+            .values()
+            .map(|pending| pending.states.len())
+            .max()
+            .unwrap_or(0);
+        self.created = created;
     }
 
     fn refuse(&mut self, program: &Program, step: usize, refusal: &Refusal, state: &State) -> Result<u32> {

@@ -164,14 +164,15 @@ impl Program {
         read.map_err(|error| raise(py, error))
     }
 
-    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage.
-    #[pyo3(signature = (*, stored=None, visited=None, nodes=None))]
+    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, and bytes of all of them.
+    #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None))]
     fn compile(
         &self,
         py: Python<'_>,
         stored: Option<usize>,
         visited: Option<usize>,
         nodes: Option<usize>,
+        memory: Option<usize>,
     ) -> PyResult<super::diagram::Diagram> {
         let program = self.program.clone();
         let default = Limits::default();
@@ -179,6 +180,7 @@ impl Program {
             stored: stored.unwrap_or(default.stored),
             visited: visited.unwrap_or(default.visited),
             nodes: nodes.unwrap_or(default.nodes),
+            memory: memory.unwrap_or(default.memory),
         };
         let diagram = detached(py, |interrupt| diagram::Diagram::compile(program, limits, interrupt))?;
         Ok(super::diagram::Diagram::new(diagram))
