@@ -16,26 +16,24 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     from torch.utils.flop_counter import FlopCounterMode
 
     (shape,) = shapes
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
-    first = given.pop("data_format", None) == "channels_first"
     if kind in RECURRENT and len(shape) != 2:
         return None  # PyTorch would take the batch for the steps.
-    if not first and kind not in RECURRENT:
-        shape = [shape[-1], *shape[:-1]]
+    last = channels_last(kind, arguments)
+    shape = [shape[-1], *shape[:-1]] if last else shape
     counter = FlopCounterMode(display=False)
     # A batch of one has no statistics, and PyTorch says so.
     batch = 2 if kind == "BatchNormalization" else 1
     try:
         with torch.device("meta"), torch.no_grad(), counter:
-            layer = _module(kind, given, shape)
+            layer = module(kind, arguments, shape)
             found = layer(torch.zeros(batch, *shape))
     except (RuntimeError, ValueError):
         return None
     if kind in RECURRENT:
-        output = list(found[0].shape[1:] if given.get("return_sequences") else found[0][:, -1].shape[1:])
+        output = list(found[0].shape[1:] if arguments.get("return_sequences") else found[0][:, -1].shape[1:])
     else:
         output = list(found.shape[1:])
-        output = output if first else [*output[1:], output[0]]
+        output = [*output[1:], output[0]] if last else output
     if 0 in output:
         return None  # Refused wherever there are values.
     return {
@@ -48,9 +46,16 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     }
 
 
-def _module(kind: str, given: dict[str, Any], shape: list[int]) -> Any:
+def channels_last(kind: str, arguments: dict[str, Any]) -> bool:
+    """Whether a layer has its channels where PyTorch has them not."""
+    return kind not in RECURRENT and arguments.get("data_format") != "channels_first"
+
+
+def module(kind: str, arguments: dict[str, Any], shape: list[int]) -> Any:
+    """The real layer, for an input of a shape as PyTorch has it."""
     from torch import nn
 
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()}
     axes = len(shape) - 1
     if kind in RECURRENT:
         assert given.get("two_biases", kind == "GRU") or not given.get("use_bias", True), (

@@ -14,7 +14,7 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers, spaces
-from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
 from layer_records import KINDS, one_layer_network
 from random_layers import random_case
 from random_spaces import SEEDS, random_space
@@ -301,6 +301,142 @@ def test_different_masks_are_not_joined() -> None:
     both = layers.Add()([layers.Masking()(first), layers.Masking()(second)])
     with pytest.raises(SpaceError, match=r"layer 'add' \(Add\) gets different masks"):
         ab.Space(inputs=[first, second], outputs=both).architecture().to_torch()
+
+
+class Excitation(nn.Module):
+    """Squeeze and excitation, channels last."""
+
+    def __init__(self, channels: int, ratio: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, channels // ratio)
+        self.excite = nn.Linear(channels // ratio, channels)
+
+    def forward(self, x: Any) -> Any:
+        return x * self.excite(self.squeeze(x.mean((1, 2), keepdim=True)).relu()).sigmoid()
+
+
+def excite(input_shape: tuple[int, ...], ratio: int = 4) -> layers.Counts:
+    channels = input_shape[-1]
+    if channels % ratio:
+        raise InvalidArchitectureError(f"{channels} channels cannot be divided by {ratio}")
+    squeezed = channels // ratio
+    return layers.Counts(
+        input_shape,
+        trainable_params=(channels + 1) * squeezed + (squeezed + 1) * channels,
+        macs=2 * channels * squeezed,
+    )
+
+
+def test_a_layer_of_ones_own_is_the_module_that_its_function_makes() -> None:
+    excitation = layers.custom(torch=lambda input_shape, ratio: Excitation(input_shape[-1], ratio))(excite)
+    space = ab.Space(
+        [
+            layers.Input((9, 9, 3)),
+            layers.Conv2D(ab.Choice("filters", [8, 12]), 3),
+            excitation(ab.Choice("ratio", [2, 4, 8])),
+            layers.Repeat(2, [excitation(ratio=2, trainable=False)]),
+        ]
+    )
+    assert space.size == 5
+    for index in range(30):
+        arch = space.sample(1, seed=index)[0]
+        network = arch.to_torch()
+        assert network.excite.squeeze.out_features == arch["filters"] // arch["ratio"]
+        assert counts(network) == {"params": arch.params, "trainable_params": arch.trainable_params}
+        assert network(torch.zeros(2, 9, 9, 3)).shape == (2, 7, 7, arch["filters"])
+        assert macs(arch) == arch.macs
+
+
+def test_a_layer_of_ones_own_may_take_several_tensors_and_any_hyperparameters() -> None:
+    seen = []
+
+    class Weighted(nn.Module):
+        def __init__(self, shapes: Any, weights: Any) -> None:
+            super().__init__()
+            seen.append((shapes, weights))
+            self.weights = weights
+
+        def forward(self, left: Any, right: Any) -> Any:
+            return self.weights["left"] * left + self.weights["right"] * right
+
+    @layers.custom(torch=lambda shapes, weights, **_: Weighted(shapes, weights))
+    def Add(  # noqa: N802 - it has the name of a layer of Keras.
+        input_shapes: tuple[tuple[int, ...], ...], weights: Any, kernel_regularizer: str = "none"
+    ) -> layers.Counts:
+        del weights, kernel_regularizer
+        return layers.Counts(input_shapes[0])
+
+    image = layers.Input((3,))
+    share = ab.Choice("share", [2, 3])
+    both = Add({"left": share, "right": share + 1})([image, layers.Rescaling(10)(image)])
+    network = ab.Space(inputs=image, outputs=both).architecture(share=3).to_torch()
+    assert seen == [(((3,), (3,)), {"left": 3, "right": 4})]
+    assert network(torch.ones(1, 3)).tolist() == [[43.0] * 3]
+
+
+def test_a_layer_of_ones_own_forgets_a_mask() -> None:
+    @layers.custom(torch=lambda _: nn.Identity())
+    def BatchNormalization(input_shape: tuple[int, ...]) -> layers.Counts:  # noqa: N802
+        return layers.Counts(input_shape)
+
+    network = row(layers.Input((4, 2)), layers.Masking(), BatchNormalization(), layers.LSTM(3)).to_torch()
+    assert type(network.lstm.rnn) is nn.LSTM
+
+
+def test_a_layer_of_ones_own_without_a_module_is_refused() -> None:
+    arch = row(layers.Input((4, 4, 8)), layers.custom(excite)())
+    with pytest.raises(
+        SpaceError, match=r"^layer 'excite' \(excite\) does not know its real module; give @layers.custom\(torch=...\)$"
+    ):
+        arch.to_torch()
+    arch = row(layers.Input((4, 4, 8)), layers.custom(torch=lambda *_, **__: None)(excite)())
+    with pytest.raises(SpaceError, match=r"\(excite\): what torch= names must return a torch.nn.Module, not None"):
+        arch.to_torch()
+
+
+def test_what_nobody_reads_is_there_and_does_not_run() -> None:
+    image = layers.Input((4,))
+    left, right = layers.Dense(4)(image), layers.Dense(4)(layers.Dense(7)(image))
+    space = ab.Space(inputs=image, outputs=layers.InputChoice("source")([left, right, image]))
+    for source, run in enumerate((["dense"], ["dense_1", "dense_2"], [])):
+        arch = space.architecture(source=source)
+        network = arch.to_torch()
+        assert {name for name, _ in network.named_children()} == {"dense", "dense_1", "dense_2"}
+        assert counts(network) == {"params": arch.params, "trainable_params": arch.trainable_params}
+        ran = []
+        for name, each in network.named_children():
+            each.register_forward_hook(lambda *_, ran=ran, name=name: ran.append(name))
+        assert network(torch.zeros(2, 4)).shape == (2, 4)
+        assert sorted(ran) == run
+
+
+def test_a_shared_layer_that_nobody_reads_once_runs_as_often_as_it_is_read() -> None:
+    image = layers.Input((4,))
+    dense = layers.Dense(4)
+    once = dense(image)
+    arch = ab.Space(inputs=image, outputs=layers.InputChoice("in", (1, 2))([once, dense(once)])).architecture(
+        **{"in": "0"}
+    )
+    network = arch.to_torch()
+    assert counts(network) == {"params": arch.params, "trainable_params": arch.trainable_params}
+    x = torch.randn(2, 4)
+    torch.testing.assert_close(network(x), network.dense(x))
+
+
+def test_a_mask_that_nobody_reads_is_not_refused() -> None:
+    steps = layers.Input((5,))
+    embedded = layers.Embedding(3, 4, mask_zero=True)(steps)
+    choice = layers.InputChoice("in")([layers.Dense(4)(embedded), layers.Softmax()(embedded)])
+    space = ab.Space(inputs=steps, outputs=layers.LSTM(2)(choice))
+    assert space.architecture({"in": 0}).to_torch()(torch.zeros(2, 5, dtype=torch.long)).shape == (2, 2)
+    with pytest.raises(SpaceError, match="gets a mask"):
+        space.architecture({"in": 1}).to_torch()
+
+
+def test_the_bits_of_weights_change_no_module() -> None:
+    narrow = row(layers.Input((4,)), layers.Dense(3, weight_bits=4)).to_torch()
+    assert repr(narrow) == repr(row(layers.Input((4,)), layers.Dense(3)).to_torch())
+    assert narrow.dense.linear.weight.dtype == torch.float32
 
 
 def test_names_follow_the_layers() -> None:
