@@ -55,11 +55,19 @@ def macs(arch: ab.Architecture) -> int:
     return counter.get_total_flops() // 2
 
 
-def test_every_layer_has_a_builder() -> None:
-    assert {*BUILDERS, "Input"} == set(KINDS)
+def test_every_layer_has_a_builder_but_those_around_others_and_those_that_prepare_data() -> None:
+    assert {*BUILDERS, "Input"} <= set(KINDS)
+    others = {getattr(layers, kind).__module__.rpartition(".")[2] for kind in {*KINDS} - {*BUILDERS, "Input"}}
+    assert others == {"_preprocessing", "_wrappers"}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Input"])
+@pytest.mark.parametrize("layer", [layers.TimeDistributed(layers.Dense(3)), layers.RandomFlip()])
+def test_a_layer_without_a_builder_is_refused_in_one_line(layer: layers.Layer) -> None:
+    with pytest.raises(SpaceError, match=r"is not built in PyTorch: .* built in Keras$"):
+        row(layers.Input((4, 4, 3)), layer).to_torch()
+
+
+@pytest.mark.parametrize("kind", BUILDERS)
 def test_random_layers_compute_what_those_of_keras_do(kind: str) -> None:
     rng = Random(f"torch {kind}")
     made = 0

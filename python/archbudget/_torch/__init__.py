@@ -55,7 +55,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_regularization.BUILDERS,
     **_reshaping.BUILDERS,
 }
-"""For each layer but `Input` what makes its module."""
+"""For each layer but `Input` what makes its module; layers around others and those that prepare data have none."""
 
 
 def build(arch: Architecture, weights: Weights | None = None) -> Network:
@@ -98,6 +98,11 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
         applied.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     for each in given.values():
+        if each.custom is None and each.kind not in BUILDERS:
+            raise SpaceError(
+                f"layer '{each.name}' ({each.kind}) is not built in PyTorch: layers around others and layers that "
+                "prepare data are counted, and built in Keras"
+            )
         each.refuse_what_touches_the_loss()
         if each.custom is not None and each.custom.TORCH is None:
             raise SpaceError(
