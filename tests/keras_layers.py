@@ -19,6 +19,19 @@ SCORES = ("AdditiveAttention", "Attention")
 
 WRAPPERS = ("Bidirectional", "Pipeline", "RNN", "SpectralNormalization", "TimeDistributed")
 """The layers around others."""
+IMAGES: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix"), ()),
+    **dict.fromkeys(("Equalization", "MaxNumBoundingBoxes", "MixUp", "RandomBrightness", "RandomColorJitter"), ()),
+    **dict.fromkeys(("RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip"), ()),
+    **dict.fromkeys(("RandomGaussianBlur", "RandomInvert", "RandomPerspective", "RandomPosterization"), ()),
+    **dict.fromkeys(("RandomRotation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"), ()),
+    **dict.fromkeys(("Solarization", "CenterCrop", "Resizing"), ()),
+    **dict.fromkeys(("AugMix", "RandAugment", "RandomGrayscale"), (1, 3)),
+    **dict.fromkeys(("RandomColorDegeneration", "RandomHue", "RandomSaturation"), (3,)),
+}
+"""The layers of images, and the numbers of channels that they take where not all will do; some fail while training."""
+FED = ("CategoryEncoding", "Discretization", "EinsumDense", "MelSpectrogram", "STFTSpectrogram")
+"""The layers that describe tensors which they do not make."""
 CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
 """What is no layer, but one step of one."""
 
@@ -54,8 +67,20 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         if kind in CELLS:
             output = keras.layers.RNN(layer)(np.zeros((2, 3, *shapes[0]))).shape[1:]
         else:
-            output = _call(kind, layer, inputs).shape[1:]
-        if (kind in WRAPPERS or kind == "EinsumDense") and layer(np.zeros((2, *shapes[0]))).shape[1:] != output:
+            batch, *output = _call(kind, layer, inputs).shape
+            if batch is not None or (
+                kind == "CategoryEncoding" and len(shapes[0]) > 1 and layer.output_mode != "one_hot"
+            ):
+                # It joins the values of a batch; or what it describes is what it makes by chance.
+                return None
+        if kind in IMAGES:
+            channels = shapes[0][0 if layer.data_format == "channels_first" else -1]
+            if len(shapes[0]) != 3 or channels not in (IMAGES[kind] or (channels,)):
+                return None
+        dtype = int if kind == "CategoryEncoding" else float
+        if kind in (*WRAPPERS, *FED, *IMAGES) and list(layer(np.zeros((2, *shapes[0]), dtype)).shape[1:]) != list(
+            output
+        ):
             # Keras describes another tensor than it makes: of two layers of different widths in both directions, or of
             # axes that an equation does not name, which it takes in the reverse order.
             return None
@@ -129,6 +154,12 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
     if kind in HEADS + SCORES:
         value = shapes[min(1, len(shapes) - 1)]
         return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
+    if kind == "STFTSpectrogram":
+        channels = shapes[0][0 if layer.data_format == "channels_first" else -1]
+        frames = output[0] if layer.data_format == "channels_last" else output[1]
+        return frames * channels * kernels
+    if kind == "MelSpectrogram":
+        return output[1] * (layer.fft_length // 2 + 1) * layer.num_mel_bins
     if kind == "EinsumDense":
         source, weights, target = layer.equation.replace("->", ",").split(",")
         elided = "ABCDEFGH"[: len(shapes[0]) + 1 - len(source.strip("."))]

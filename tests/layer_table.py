@@ -14,76 +14,21 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 import keras
 
 from archbudget import layers
-from layer_records import KINDS
+from layer_records import CELLS, KINDS
 
-IMAGES = "prepares or augments images before training"
-CATEGORIES = "turns text or categories into numbers by a vocabulary, before a network"
-AUDIO = "turns sound into a spectrogram, before a network"
+VOCABULARY = "learns a vocabulary from data before its output shape is known"
+TENSORFLOW = "needs TensorFlow to run"
 FOREIGN = "wraps a model of another framework, whose weights its arguments do not tell"
-CELL = "is one step of a recurrent layer; use the layer"
 BASE = "is no layer by itself"
 
 REASONS = {
-    **dict.fromkeys(
-        [
-            "AugMix",
-            "AutoContrast",
-            "CenterCrop",
-            "ContrastLimitedAdaptiveHistogramEqualization",
-            "CutMix",
-            "Equalization",
-            "MaxNumBoundingBoxes",
-            "MixUp",
-            "Pipeline",
-            "RandAugment",
-            "RandomBrightness",
-            "RandomColorDegeneration",
-            "RandomColorJitter",
-            "RandomContrast",
-            "RandomCrop",
-            "RandomElasticTransform",
-            "RandomErasing",
-            "RandomFlip",
-            "RandomGaussianBlur",
-            "RandomGrayscale",
-            "RandomHue",
-            "RandomInvert",
-            "RandomPerspective",
-            "RandomPosterization",
-            "RandomRotation",
-            "RandomSaturation",
-            "RandomSharpness",
-            "RandomShear",
-            "RandomTranslation",
-            "RandomZoom",
-            "Resizing",
-            "Solarization",
-        ],
-        IMAGES,
-    ),
-    **dict.fromkeys(
-        [
-            "CategoryEncoding",
-            "Discretization",
-            "HashedCrossing",
-            "Hashing",
-            "IntegerLookup",
-            "StringLookup",
-            "TextVectorization",
-        ],
-        CATEGORIES,
-    ),
-    **dict.fromkeys(["MelSpectrogram", "STFTSpectrogram"], AUDIO),
+    **dict.fromkeys(["IntegerLookup", "StringLookup", "TextVectorization"], VOCABULARY),
+    **dict.fromkeys(["HashedCrossing", "Hashing"], TENSORFLOW),
     **dict.fromkeys(["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"], FOREIGN),
-    **dict.fromkeys(["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"], CELL),
     **dict.fromkeys(["InputSpec", "Layer", "Wrapper"], BASE),
-    "Bidirectional": "takes a layer as its argument; a rule here takes numbers",
     "InputLayer": "is what Input makes; use Input",
-    "Lambda": "runs any function",
-    "RNN": "takes a cell as its argument; use SimpleRNN, LSTM or GRU",
-    "ReversibleEmbedding": "is two layers in one, by how it is called; use Embedding and Dense",
-    "SpectralNormalization": "takes a layer as its argument; a rule here takes numbers",
-    "TimeDistributed": "takes a layer as its argument; use Dense or 1D layers, which work at each step",
+    "Lambda": "runs any function; `layers.custom` makes a layer of a rule",
+    "RandomCrop": "crops while training only, so that its output has another shape afterwards; use CenterCrop",
 }
 """The classes of Keras that are left out, and why."""
 
@@ -134,6 +79,26 @@ PYTORCH_NOTES = """\
 """
 
 
+NOTES = """\
+Some arguments that Keras takes are refused:
+
+- `return_state`, and `merge_mode=None` of `Bidirectional`: a layer here has one output;
+- `stateful`, which needs the size of a batch; sparse outputs, which have no known size;
+- an axis that stands twice in a term of an equation of `EinsumDense`, and sides of its output that are `None`;
+- whatever Keras describes otherwise than it makes it: two layers of different widths in both directions, several axes
+  before those that an equation names, which it takes in the reverse order, steps of a `MelSpectrogram` that it does not
+  reach.
+
+Attention layers do not stretch axes of 1.
+
+Layers around others take any layer that Keras lets them take, also one around others in turn; but `TimeDistributed`
+takes no `Pipeline`, and cells stand only in an `RNN` or `StackedRNNCells`. A layer inside of another one is counted
+with it and shares no weights with any other; `trainable=False` freezes it wherever it stands, and `to_keras` sees to it
+that Keras does so, too. In `LayerRecord.arguments` it is a dict of its own, with its `type`. Layers that change images
+at random do it while training, and hand them on otherwise. `ReversibleEmbedding` is called forward."""
+"""What is refused of the layers that are counted."""
+
+
 def classes() -> dict[str, Any]:
     """The classes of `keras.layers` by name, and the function `Input`."""
     found = {name: each for name, each in vars(keras.layers).items() if inspect.isclass(each)}
@@ -150,7 +115,7 @@ def table() -> str:
     counted, refused = [], []
     for name, each in classes().items():
         own = each.__name__
-        if name in KINDS:
+        if name in KINDS + CELLS:
             counted.append(f"| `{name}` | {described(name)} |")
         elif own != name and own in KINDS:
             counted.append(f"| `{name}` | Another name of `{own}`, which is the one to use. |")
@@ -171,8 +136,7 @@ def table() -> str:
             "|---|---|",
             *counted,
             "",
-            "Some arguments that Keras takes are refused: `return_state`, since a layer here has one output, and",
-            "`stateful`, which needs the size of a batch. Attention layers do not stretch axes of 1.",
+            *NOTES.splitlines(),
             "",
             "## Options of PyTorch",
             "",

@@ -549,6 +549,77 @@ def _pipeline(rng: Random) -> Case:
     return {"layers": [_inside(rng, rng.choice(kinds))[0] for _ in range(rng.randint(0, 3))]}, [_shape(rng, 1, 3)]
 
 
+def _picture(**options: list[Any]) -> Callable[[Random], Case]:
+    """A layer that takes images, with some of these arguments, or all of those that it needs."""
+
+    def draw(rng: Random) -> Case:
+        arguments = {
+            name.rstrip("_"): rng.choice(values)
+            for name, values in options.items()
+            if name.endswith("_") or rng.random() < 0.5
+        }
+        formatted = arguments.pop("format", False) is not False
+        channels = rng.choice([1, 3, 3, 3, 4])
+        # Images of a single row are too small for some.
+        [shape] = _image(rng, 2, 0, arguments, 8)
+        shapes = [[side + 1 if side else channels for side in shape]]
+        if not formatted:
+            shapes = [[*shapes[0][1:], shapes[0][0]]] if arguments.get("data_format") == "channels_first" else shapes
+            arguments.pop("data_format", None)
+        return arguments, shapes
+
+    return draw
+
+
+FORMAT: dict[str, list[Any]] = {"format_": [None]}
+UNIT = [0, 0.3, 1, (0.1, 0.5), 1.5, (0.2, 0.3, 0.4)]
+BOTH = [0, 0.3, -0.2, (-0.3, 0.5), 1.5, (0.2,)]
+MOVES: dict[str, list[Any]] = {
+    "fill_mode": ["reflect", "wrap", "constant", "nearest", "no"],
+    "interpolation": ["nearest", "bilinear"],
+}
+
+
+def _stft(rng: Random) -> Case:
+    arguments: Arguments = {"frame_length": rng.randint(1, 12)} | _take(
+        rng,
+        mode=lambda: rng.choice(["log", "magnitude", "psd", "real", "imag", "angle", "stft"]),
+        frame_step=lambda: rng.choice([None, 1, 2, 5]),
+        fft_length=lambda: rng.choice([None, 8, 16, 17]),
+        padding=lambda: rng.choice(["valid", "same"]),
+        expand_dims=lambda: True,
+    )
+    return arguments, _image(rng, 1, rng.randint(1, 3), arguments, 40)
+
+
+def _mel(rng: Random) -> Case:
+    arguments = {"fft_length": rng.choice([8, 15, 16]), "sequence_stride": rng.randint(1, 9)} | _take(
+        rng, sequence_length=lambda: rng.choice([None, 8, 12, 20]), num_mel_bins=lambda: rng.randint(1, 6)
+    )
+    return arguments, [[rng.randint(4, 60)] if rng.random() < 0.9 else _shape(rng)]
+
+
+def _categories(rng: Random) -> Case:
+    arguments = {"num_tokens": rng.randint(0, 6)} | _take(
+        rng, 0.7, output_mode=lambda: rng.choice(["multi_hot", "one_hot", "count", "binary"])
+    )
+    return arguments, [_shape(rng, 0, 3)]
+
+
+def _bins(rng: Random) -> Case:
+    arguments: Arguments = {"bin_boundaries": [0.0, 1.0, 2.5][: rng.randint(1, 3)]} | _take(
+        rng, 0.7, output_mode=lambda: rng.choice(["int", "one_hot", "multi_hot", "count", "no"])
+    )
+    if rng.random() < 0.1:
+        arguments["num_bins"] = 3
+    return arguments, [_shape(rng, 0, 3)]
+
+
+def _reversible(rng: Random) -> Case:
+    arguments = {"input_dim": rng.randint(0, 20), "output_dim": rng.randint(1, 8)}
+    return arguments | _take(rng, tie_weights=lambda: rng.random() < 0.5), [_shape(rng, 0)]
+
+
 def _anything(**options: list[Any]) -> Callable[[Random], Case]:
     """A layer that takes any shape."""
 
@@ -602,6 +673,41 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     "Bidirectional": _bidirectional,
     "SpectralNormalization": _spectral_normalization,
     "Pipeline": _pipeline,
+    "AugMix": _picture(factor=UNIT, **FORMAT),
+    "AutoContrast": _picture(),
+    "ContrastLimitedAdaptiveHistogramEqualization": _picture(clip_limit=[2.0], **FORMAT),
+    "CutMix": _picture(factor=UNIT, **FORMAT),
+    "Equalization": _picture(bins=[16], **FORMAT),
+    "MaxNumBoundingBoxes": _picture(max_number_=[3]),
+    "MixUp": _picture(alpha=[0.1], **FORMAT),
+    "RandAugment": _picture(factor=UNIT, num_ops=[1], **FORMAT),
+    "RandomBrightness": _picture(factor_=BOTH),
+    "RandomColorDegeneration": _picture(factor_=BOTH, **FORMAT),
+    "RandomColorJitter": _picture(brightness_factor=BOTH, contrast_factor=UNIT, **FORMAT),
+    "RandomContrast": _picture(factor_=UNIT),
+    "RandomElasticTransform": _picture(factor=UNIT, scale=UNIT, **FORMAT),
+    "RandomErasing": _picture(factor=UNIT, scale=UNIT, **FORMAT),
+    "RandomFlip": _picture(mode=["horizontal", "vertical"], **FORMAT),
+    "RandomGaussianBlur": _picture(factor=UNIT, sigma=UNIT, **FORMAT),
+    "RandomGrayscale": _picture(factor=[0, 0.5, 1, 1.5, -0.5], **FORMAT),
+    "RandomHue": _picture(factor_=UNIT, **FORMAT),
+    "RandomInvert": _picture(factor=UNIT, **FORMAT),
+    "RandomPerspective": _picture(factor=UNIT, interpolation=["nearest", "no"], **FORMAT),
+    "RandomPosterization": _picture(factor_=[1, 4, 8, 0, 9], **FORMAT),
+    "RandomRotation": _picture(factor_=BOTH, **MOVES, **FORMAT),
+    "RandomSaturation": _picture(factor_=BOTH, **FORMAT),
+    "RandomSharpness": _picture(factor_=UNIT, **FORMAT),
+    "RandomShear": _picture(x_factor=UNIT, y_factor=UNIT, **MOVES, **FORMAT),
+    "RandomTranslation": _picture(height_factor_=BOTH, width_factor_=BOTH, **MOVES, **FORMAT),
+    "RandomZoom": _picture(height_factor_=BOTH, width_factor=BOTH, **MOVES, **FORMAT),
+    "Solarization": _picture(addition_factor=UNIT, threshold_factor=UNIT),
+    "CenterCrop": _picture(height_=[1, 4, 9, 0], width_=[2, 6, 12], **FORMAT),
+    "Resizing": _picture(height_=[1, 4, 9, 0], width_=[2, 6, 12], interpolation=["nearest"], **FORMAT),
+    "STFTSpectrogram": _stft,
+    "MelSpectrogram": _mel,
+    "CategoryEncoding": _categories,
+    "Discretization": _bins,
+    "ReversibleEmbedding": _reversible,
     "MultiHeadAttention": _heads,
     "GroupQueryAttention": _grouped_heads,
     **{kind: _scores(kind) for kind in ("Attention", "AdditiveAttention")},

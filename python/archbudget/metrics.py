@@ -7,6 +7,7 @@ is compiled, so that it may be slow: candidates are then counted as fast as by t
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from operator import index
 from pathlib import Path
@@ -17,10 +18,10 @@ import numpy as np
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
-from archbudget.errors import ArchbudgetError, MissingEntryError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from archbudget import _core
     from archbudget._expressions import Decision
@@ -190,7 +191,9 @@ class Measure:
             raise SpaceError(f"{what} must be an integer, not {value!r}{hint}") from None
         if whole < 0:
             raise SpaceError(f"{what} must be at least 0, not {whole}")
-        return min(whole, MOST)
+        if whole >= MOST:
+            raise CountOverflowError(f"{what} must be below 2^63 - 1, not {whole}")
+        return whole
 
     def settle(self) -> None:
         """Refuses a program for which tables have no value somewhere; from now on they are refused at once.
@@ -274,6 +277,12 @@ class LatencyTable(Metric):
         combine: Literal["sum", "max"] = "sum",
     ) -> None:
         super().__init__(name, self.look_up, combine=combine)
+        entries = list(entries)
+        for entry in entries:
+            if not (isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping)):
+                raise SpaceError(
+                    f"an entry of a latency table is a mapping of what it says, and a value; not {entry!r}"
+                )
         numbered = enumerate(entries, start=1)
         self._build(
             (f"entry {number} of the latency table '{name}'", said, value) for number, (said, value) in numbered

@@ -35,6 +35,7 @@ mod input;
 mod merging;
 mod normalization;
 mod pooling;
+mod preprocessing;
 mod quantity;
 mod recurrent;
 mod regularization;
@@ -718,6 +719,41 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<merging::Minimum>(),
     Kind::of::<merging::Concatenate>(),
     Kind::of::<merging::Dot>(),
+    Kind::of::<preprocessing::AugMix>(),
+    Kind::of::<preprocessing::AutoContrast>(),
+    Kind::of::<preprocessing::ContrastLimitedAdaptiveHistogramEqualization>(),
+    Kind::of::<preprocessing::CutMix>(),
+    Kind::of::<preprocessing::Equalization>(),
+    Kind::of::<preprocessing::MaxNumBoundingBoxes>(),
+    Kind::of::<preprocessing::MixUp>(),
+    Kind::of::<preprocessing::RandAugment>(),
+    Kind::of::<preprocessing::RandomBrightness>(),
+    Kind::of::<preprocessing::RandomColorDegeneration>(),
+    Kind::of::<preprocessing::RandomColorJitter>(),
+    Kind::of::<preprocessing::RandomContrast>(),
+    Kind::of::<preprocessing::RandomElasticTransform>(),
+    Kind::of::<preprocessing::RandomErasing>(),
+    Kind::of::<preprocessing::RandomFlip>(),
+    Kind::of::<preprocessing::RandomGaussianBlur>(),
+    Kind::of::<preprocessing::RandomGrayscale>(),
+    Kind::of::<preprocessing::RandomHue>(),
+    Kind::of::<preprocessing::RandomInvert>(),
+    Kind::of::<preprocessing::RandomPerspective>(),
+    Kind::of::<preprocessing::RandomPosterization>(),
+    Kind::of::<preprocessing::RandomRotation>(),
+    Kind::of::<preprocessing::RandomSaturation>(),
+    Kind::of::<preprocessing::RandomSharpness>(),
+    Kind::of::<preprocessing::RandomShear>(),
+    Kind::of::<preprocessing::RandomTranslation>(),
+    Kind::of::<preprocessing::RandomZoom>(),
+    Kind::of::<preprocessing::Solarization>(),
+    Kind::of::<preprocessing::CenterCrop>(),
+    Kind::of::<preprocessing::Resizing>(),
+    Kind::of::<preprocessing::STFTSpectrogram>(),
+    Kind::of::<preprocessing::MelSpectrogram>(),
+    Kind::of::<preprocessing::CategoryEncoding>(),
+    Kind::of::<preprocessing::Discretization>(),
+    Kind::of::<preprocessing::ReversibleEmbedding>(),
 ];
 
 #[cfg(test)]

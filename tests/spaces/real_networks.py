@@ -16,6 +16,11 @@ def params(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+def statistics(network: nn.Module) -> int:
+    """The moving means and variances."""
+    return sum(buffer.numel() for name, buffer in network.named_buffers() if name.rsplit(".")[-1].startswith("running"))
+
+
 def macs(network: nn.Module, *shape: int) -> int:
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
@@ -91,7 +96,9 @@ def head(width: int, classes: int = 10) -> nn.Sequential:
     )
 
 
-def nas_bench_201(values: Values, edge: Callable[[int, tuple[int, int], str, int], nn.Module]) -> nn.Sequential:
+def nas_bench_201(
+    values: Values, edge: Callable[[int, tuple[int, int], str, int], nn.Module], classes: int = 10
+) -> nn.Sequential:
     """The network of a genotype; `edge` makes an edge of a cell, given its cell, its ends, its operation and width."""
     parts: list[nn.Module] = [stem(16)]
     for number in range(15):
@@ -100,12 +107,18 @@ def nas_bench_201(values: Values, edge: Callable[[int, tuple[int, int], str, int
             parts.append(Reduction(width // 2, width))
         names = {ends: values["edge_{}_{}".format(*ends)] for ends in EDGES}
         parts.append(Cell({ends: edge(number, ends, name, width) for ends, name in names.items()}))
-    return nn.Sequential(*parts, head(64))
+    return nn.Sequential(*parts, head(64, classes))
 
 
 def nats_cell(before: int, after: int) -> Cell:
     names = dict.fromkeys(EDGES, "nor_conv_3x3") | {(0, 3): "skip_connect"}
     return Cell({ends: operation(name, before if ends[0] == 0 else after, after) for ends, name in names.items()})
+
+
+def nats_bench_size(values: Values, classes: int) -> nn.Sequential:
+    c0, c1, c2, c3, c4 = (values[f"c{number}"] for number in range(5))
+    cells = (nats_cell(c0, c0), Reduction(c0, c1), nats_cell(c1, c2), Reduction(c2, c3), nats_cell(c3, c4))
+    return nn.Sequential(stem(c0), *cells, head(c4, classes))
 
 
 # Mobile networks
@@ -381,7 +394,7 @@ def darts_operation(name: str, width: int, stride: int) -> nn.Module:
 class DartsCell(nn.Module):
     def __init__(
         self, genotype: list[tuple[str, int]], before: tuple[int, int], width: int, *, kind: str, halves: bool
-    ):
+    ) -> None:
         super().__init__()
         self.before = FactorizedReduce(before[0], width) if halves else relu_conv(before[0], width, 1)
         self.flowing = relu_conv(before[1], width, 1)

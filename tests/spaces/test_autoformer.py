@@ -113,7 +113,7 @@ def test_what_is_looked_up_is_the_distance_in_rows_and_columns() -> None:
 def test_attention_in_keras_is_that_of_its_formula(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     heads, size, tokens = 2, 3, 5
-    space = ab.Space([ab.layers.Input((tokens, 6)), RelativeAttention(6, heads, size, max_distance=1)])
+    space = ab.Space([ab.layers.Input((tokens, 6)), RelativeAttention(heads, size, max_distance=1)])
     model = space.architecture().to_keras()
     assert model.count_params() == space.architecture().params
     noise = np.random.default_rng(0)
@@ -139,8 +139,12 @@ def test_attention_in_keras_is_that_of_its_formula(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "message"), [((6, 6), "tokens must be one and those of a square image, not 6"), ((5, 7), "must be")]
+    ("shape", "message"),
+    [
+        ((6, 6), "tokens must be one and those of a square image, not 6"),
+        ((5, 2, 6), r"must be .tokens, features., not .5, 2, 6."),
+    ],
 )
-def test_tokens_that_are_no_square_image_are_refused(shape: tuple[int, int], message: str) -> None:
+def test_tokens_that_are_no_square_image_are_refused(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(InvalidArchitectureError, match=message):
-        ab.Space([ab.layers.Input(shape), RelativeAttention(6, 2)])
+        ab.Space([ab.layers.Input(shape), RelativeAttention(2)])

@@ -1,4 +1,4 @@
-"""The published networks of LeNet, VGG, ResNet, EfficientNet and DS-CNN are in their spaces, with their counts."""
+"""LeNet, VGG, ResNet, DenseNet, EfficientNet and DS-CNN: the published networks are there, with their counts."""
 
 from __future__ import annotations
 
@@ -48,6 +48,43 @@ def test_resnet(block: str, depths: tuple[int, ...], params: int, macs: int) -> 
     space = spaces.resnet()
     assert space.size == 2 * (2 * 7 * 35 * 2)
     arch = space.architecture({f"depth_{stage}": depth for stage, depth in enumerate(depths, 1)}, block=block)
+    assert (arch.trainable_params, arch.macs) == (params, macs)
+
+
+@pytest.mark.parametrize(
+    ("growth", "depths", "params", "macs"),
+    [
+        (32, (6, 12, 24, 16), 7_978_856, 2_834_161_664),  # DenseNet-121
+        (48, (6, 12, 36, 24), 28_681_000, 7_727_907_072),  # DenseNet-161
+        (32, (6, 12, 32, 32), 14_149_480, 3_359_843_328),  # DenseNet-169
+        (32, (6, 12, 48, 32), 20_013_928, 4_291_365_888),  # DenseNet-201
+    ],
+)
+def test_densenet(growth: int, depths: tuple[int, ...], params: int, macs: int) -> None:
+    space = spaces.densenet()
+    assert space.size == 5**4 * 3 * 3 * 15 * 6
+    values = {f"depth_{block}": depth for block, depth in enumerate(depths, 1)}
+    arch = space.architecture(values, **{f"growth_{block}": growth for block in (1, 2, 3, 4)})
+    assert (arch.trainable_params, arch.macs) == (params, macs)  # As torchvision has it.
+
+
+def test_a_densenet_with_a_growth_for_each_block_by_hand() -> None:
+    depths, growths, side, channels = (2, 4, 8, 8), (12, 48, 24, 40), 56, 24
+    params, macs = 49 * 3 * 24 + 2 * 24, 112 * 112 * 49 * 3 * 24
+    for block, (depth, growth) in enumerate(zip(depths, growths, strict=True)):
+        if block:
+            params += 2 * channels + channels * (channels // 2)
+            macs += side * side * channels * (channels // 2)
+            channels, side = channels // 2, side // 2
+        for _ in range(depth):
+            weights = channels * 4 * growth + 9 * 4 * growth * growth
+            params += 2 * channels + 2 * 4 * growth + weights
+            macs += side * side * weights
+            channels += growth
+    params, macs = params + 2 * channels + (channels + 1) * 1000, macs + channels * 1000
+    values = {f"depth_{block}": depth for block, depth in enumerate(depths, 1)}
+    values |= {f"growth_{block}": growth for block, growth in enumerate(growths, 1)}
+    arch = spaces.densenet().architecture(values)
     assert (arch.trainable_params, arch.macs) == (params, macs)
 
 

@@ -31,6 +31,11 @@ def test_nas_bench_201_has_the_published_size_and_names(topology: ab.Space) -> N
     assert all(decision.values == OPERATIONS for decision in topology.decisions.values())
 
 
+def test_the_cells_of_nas_bench_201_are_counted_at_once(topology: ab.Space) -> None:
+    # What an edge does in all cells is known when it is asked for; its neighbours only ask whether it is a skip.
+    assert topology.describe().nodes == 21
+
+
 def test_nas_bench_201_has_the_published_extremes(topology: ab.Space) -> None:
     assert topology.range("trainable_params") == (73_306, 1_531_546)
     low, high = topology.range("macs")
@@ -71,6 +76,37 @@ def test_other_data_sets(topology: ab.Space, classes: int, side: int) -> None:
     here, there = space.architecture(values), topology.architecture(values)
     assert here.params - there.params == 65 * (classes - 10)
     assert (here.macs - 64 * classes) * (32 // side) ** 2 == there.macs - 640
+
+
+@pytest.mark.parametrize(("classes", "side"), [(10, 32), (100, 32), (120, 16)])
+def test_a_network_of_convolutions_by_hand(classes: int, side: int) -> None:
+    params, macs, before = 9 * 3 * 16 + 2 * 16, side * side * 9 * 3 * 16, 16
+    for width in (16, 32, 64):
+        if width > before:
+            side //= 2
+            params += 9 * before * width + 9 * width * width + 2 * 2 * width + before * width
+            macs += side * side * (9 * before * width + 9 * width * width + before * width)
+        params += 5 * 6 * (9 * width * width + 2 * width)
+        macs += side * side * 5 * 6 * 9 * width * width
+        before = width
+    params, macs = params + 2 * 64 + 65 * classes, macs + 64 * classes
+    space = spaces.nas_bench_201(num_classes=classes, image_size=4 * side)
+    arch = space.architecture(dict.fromkeys(EDGES, "nor_conv_3x3"))
+    assert (arch.trainable_params, arch.macs) == (params, macs)
+    assert (arch.trainable_params, arch.macs) == (space.range("trainable_params")[1], space.range("macs")[1])
+
+
+@pytest.mark.parametrize(
+    ("values", "tensors"),
+    [
+        # The input, node 1, what comes from both, and their sum, which is node 2.
+        (dict.fromkeys(EDGES, "nor_conv_3x3"), 5),
+        # Node 1 is the input itself; it, node 2, and their sum.
+        (dict.fromkeys(EDGES, "skip_connect"), 3),
+    ],
+)
+def test_the_peak_of_a_cell_by_hand(topology: ab.Space, values: dict[str, str], tensors: int) -> None:
+    assert topology.architecture(values).peak_activation_bytes == tensors * 32 * 32 * 16 * 4
 
 
 def test_images_that_cannot_be_halved_twice_are_refused() -> None:

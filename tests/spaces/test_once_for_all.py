@@ -42,6 +42,14 @@ def test_the_exact_size_of_once_for_all() -> None:
     assert spaces.ofa_mobilenet_v3().size == 21_758_655_492_572_485_851
 
 
+def test_the_peaks_of_once_for_all_by_hand() -> None:
+    # In the first block of the first stage. 16 channels of 112 x 112 are expanded to 48, or to 96: these are then
+    # convolved to as many of half the sides, which is more than expanding them takes.
+    pixels = 112 * 112
+    peaks = spaces.ofa_mobilenet_v3().range("peak_activation_bytes")
+    assert peaks == (4 * pixels * (16 + 48), 4 * pixels * (96 + 96 // 4))
+
+
 def test_the_resolution_may_be_a_decision() -> None:
     resolution = ab.Int("resolution", 128, 224, step=4)
     space = spaces.ofa_mobilenet_v3(resolution=resolution)
@@ -51,6 +59,15 @@ def test_the_resolution_may_be_a_decision() -> None:
     assert small.params == large.params
     assert large.macs == spaces.ofa_mobilenet_v3().range("macs")[1]
     assert small.macs == spaces.ofa_mobilenet_v3(resolution=128).range("macs")[1]
+
+
+@pytest.mark.parametrize("make", [spaces.ofa_proxyless, spaces.ofa_resnet50, spaces.proxylessnas, spaces.mcunet])
+def test_the_resolution_of_the_others_may_be_a_decision(make: Callable[..., ab.Space]) -> None:
+    space, default = make(resolution=ab.Choice("resolution", [96, 224])), make()
+    assert space.size == 2 * default.size
+    assert list(space.decisions) == ["resolution", *default.decisions]
+    assert space.range("params") == default.range("params")
+    assert space.range("macs") == (make(resolution=96).range("macs")[0], make(resolution=224).range("macs")[1])
 
 
 def test_the_size_and_names_of_resnet50() -> None:
@@ -65,6 +82,18 @@ def test_the_size_and_names_of_resnet50() -> None:
     domains = {"expand": (0.2, 0.25, 0.35), "width": (0.65, 0.8, 1.0), "depth": (0, 1, 2)}
     for name, decision in space.decisions.items():
         assert decision.values == ((0, 2) if name == "depth_0" else domains[name.split("_")[0]])
+
+
+def test_blocks_of_resnet50_are_numbered_with_those_that_are_left_out() -> None:
+    # Of 4, 4, 6 and 4 blocks the last two of each stage are elastic; their expansions keep their numbers.
+    space = spaces.ofa_resnet50()
+    values = {name: decision.values[0] for name, decision in space.decisions.items()}
+    small = space.architecture(values)
+    assert {name for name in small if name.startswith("expand")} == {
+        f"expand_{number}" for number in range(1, 19) if number not in (3, 4, 7, 8, 13, 14, 17, 18)
+    }
+    more = space.architecture(values | {"depth_3": 1})
+    assert set(more) - set(small) == {"expand_13"}
 
 
 def test_resnet50_d_is_a_network_of_its_space() -> None:
@@ -86,6 +115,12 @@ def test_widths_are_rounded_as_the_engine_rounds(width: float) -> None:
         if (base * width).is_integer():
             network = ab.Space([ab.layers.Input((1,)), ab.layers.Dense(ab.round_to(ab.channels() * int(base * width)))])
             assert network.architecture().layers[-1].output_shape == (rounded,)
+
+
+def test_mcunet_has_no_last_convolution() -> None:
+    for make, last in ((spaces.mcunet, 160), (lambda: spaces.ofa_proxyless(width=0.5, resolution=96), 640)):
+        arch = make().sample(1, seed=0)[0]
+        assert arch.layers[-1].input_shapes == ((last,),)  # Half of 320 and of 1280 channels.
 
 
 def test_narrow_networks_add_the_input_where_the_shape_stays() -> None:

@@ -102,6 +102,12 @@ def test_every_network_of_nats_bench() -> None:
         assert real.macs(network, *IMAGE) == macs[number]
 
 
+def counted(network: Any) -> tuple[int, int]:
+    """The parameters with moving statistics, and those without."""
+    trainable = real.params(network)
+    return trainable + real.statistics(network), trainable
+
+
 RESOLUTIONS = ab.Int("resolution", 128, 224, step=4)
 
 FAMILIES: dict[str, tuple[Callable[[], ab.Space], Callable[[Any], Any], Callable[[Any], tuple[int, ...]]]] = {
@@ -176,36 +182,36 @@ def test_random_networks(family: str) -> None:
     # Some take PyTorch long to count.
     for arch in space.sample(10 if family.startswith(("autoformer", "unet", "tc_resnet", "darts")) else 50, seed=0):
         built = network(arch)
-        assert real.params(built) == arch.trainable_params, dict(arch)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
         assert real.macs(built, *shape(arch)) == arch.macs, dict(arch)
 
 
 def test_attention_with_relative_positions_computes_the_same_in_keras_and_pytorch() -> None:
     pytest.importorskip("keras")
-    space = ab.Space([ab.layers.Input((17, 6)), RelativeAttention(6, 2, 64)])
+    space = ab.Space([ab.layers.Input((17, 6)), RelativeAttention(2)])
     model = space.architecture().to_keras()
     noise = np.random.default_rng(0)
     model.set_weights([noise.normal(size=weight.shape, scale=0.1) for weight in model.get_weights()])
     weights = {weight.path.split("/", 1)[1]: torch.tensor(np.asarray(weight), device="cpu") for weight in model.weights}
     x = noise.normal(size=(2, 17, 6)).astype(np.float32)
     with torch.device("cpu"):
-        made = RelativeAttention.TORCH(embed_dim=6, num_heads=2, head_dim=64, max_distance=14)  # type: ignore[misc]
+        network = space.architecture().to_torch()
         authors = real.HeadsOf64(6, 2)
     state = {
         **{f"{name}.weight": weights[f"{name}/kernel"].T for name in ("qkv", "proj")},
         **{f"{name}.bias": weights[f"{name}/bias"] for name in ("qkv", "proj")},
         **{f"{name}_{way}": weights[f"{name}_{way}"] for name in ("key", "value") for way in ("rows", "columns")},
     }
-    made.load_state_dict(state)
+    network.relative_attention.load_state_dict(state)
     renamed = {"proj": "project", "key_rows": "keys.vertical", "key_columns": "keys.horizontal"}
     renamed |= {"value_rows": "values.vertical", "value_columns": "values.horizontal"}
     authors.load_state_dict(
         {".".join(renamed.get(part, part) for part in name.split(".")): state[name] for name in state}
     )
-    for module in (made, authors):
+    for module in (network, authors):
         computed = module(torch.tensor(x, device="cpu")).detach().numpy()
         np.testing.assert_allclose(computed, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
-    assert real.macs(made.to("meta"), 17, 6) == space.architecture().macs
+    assert real.macs(network.to("meta"), 17, 6) == space.architecture().macs
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -216,6 +222,23 @@ def test_random_recurrent_networks(cell: str, bidirectional: bool) -> None:
         built = real.Recurrent(arch, bidirectional)
         assert real.params(built) == arch.trainable_params, dict(arch)
         assert real.macs(built, 35) == arch.macs, dict(arch)
+
+
+@pytest.mark.parametrize("space", ["autoformer", "recurrent"])
+def test_random_networks_are_what_to_torch_makes(space: str) -> None:
+    make: dict[str, Callable[[], ab.Space]] = {
+        "autoformer": lambda: spaces.autoformer(resolution=ab.Choice("resolution", [32, 64]), num_classes=5),
+        "recurrent": lambda: spaces.recurrent(
+            5, 6, bidirectional=ab.Choice("bidirectional", [False, True]), two_biases=True
+        ).with_domains({f"units_{number}": [50, 100] for number in range(1, 5)}),
+    }
+    with torch.device("cpu"):
+        for arch in make[space]().sample(4, seed=0):
+            built = arch.to_torch()
+            assert real.params(built) == arch.trainable_params, dict(arch)
+            first = arch.layers[0].output_shape
+            x = torch.zeros(2, *first) if space == "autoformer" else torch.zeros(2, *first, dtype=torch.int64)
+            assert built(x).shape == (2, *arch.layers[-1].output_shape)
 
 
 def stages(name: str, values: tuple[int, ...]) -> dict[str, int]:
@@ -231,6 +254,15 @@ TORCHVISION: dict[str, tuple[Callable[[], ab.Space], dict[str, Any]]] = {
             (50, "bottleneck", (3, 4, 6, 3)),
             (101, "bottleneck", (3, 4, 23, 3)),
             (152, "bottleneck", (3, 8, 36, 3)),
+        ]
+    },
+    **{
+        f"densenet{number}": (spaces.densenet, stages("growth", 4 * (growth,)) | stages("depth", depths))
+        for number, growth, depths in [
+            (121, 32, (6, 12, 24, 16)),
+            (161, 48, (6, 12, 36, 24)),
+            (169, 32, (6, 12, 32, 32)),
+            (201, 32, (6, 12, 48, 32)),
         ]
     },
     **{
@@ -273,5 +305,33 @@ def test_the_networks_of_torchvision(name: str) -> None:
     arch = make().architecture(values)
     built = getattr(models, name)()
     side = values.get("resolution", 224)
-    assert real.params(built) == arch.trainable_params
+    assert counted(built) == (arch.params, arch.trainable_params)
     assert real.macs(built, 3, side, side) == arch.macs
+
+
+def test_random_densenets_of_torchvision() -> None:
+    models = pytest.importorskip("torchvision.models")
+    space = spaces.densenet(resolution=RESOLUTIONS)
+    for drawn in space.sample(10, seed=0):
+        growth = drawn["growth_1"]
+        arch = space.architecture({**drawn, **stages("growth", 4 * (growth,))})
+        depths = [arch[f"depth_{block}"] for block in (1, 2, 3, 4)]
+        built = models.DenseNet(growth, depths, num_init_features=2 * growth)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
+        assert real.macs(built, 3, arch["resolution"], arch["resolution"]) == arch.macs, dict(arch)
+
+
+def test_random_networks_of_the_other_data_sets_of_nas_bench_201() -> None:
+    space = spaces.nas_bench_201(num_classes=120, image_size=16)
+    for arch in space.sample(20, seed=0):
+        built = real.nas_bench_201(arch, lambda _, __, name, width: real.operation(name, width, width), classes=120)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
+        assert real.macs(built, 3, 16, 16) == arch.macs, dict(arch)
+
+
+def test_random_networks_of_nats_bench_for_another_data_set() -> None:
+    space = spaces.nats_bench_size(num_classes=100, image_size=64)
+    for arch in space.sample(20, seed=0):
+        built = real.nats_bench_size(arch, classes=100)
+        assert counted(built) == (arch.params, arch.trainable_params), dict(arch)
+        assert real.macs(built, 3, 64, 64) == arch.macs, dict(arch)

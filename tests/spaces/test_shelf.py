@@ -30,6 +30,24 @@ def test_every_space_is_on_the_shelf() -> None:
         assert shelved.paper.removeprefix("arXiv ") in shelved.make.__doc__ or name == "lenet"
 
 
+ARGUMENTS: dict[str, dict[str, object]] = {
+    "nas_bench_201": {"num_classes": 10, "image_size": 32},
+    "nats_bench_size": {"num_classes": 10, "image_size": 32},
+    "ofa_mobilenet_v3": {"width": 1.0, "resolution": 224, "num_classes": 1000},
+    "ofa_proxyless": {"width": 1.3, "resolution": 224, "num_classes": 1000},
+    "ofa_resnet50": {"resolution": 224, "num_classes": 1000},
+    "proxylessnas": {"width": 1.0, "resolution": 224, "num_classes": 1000},
+    "mcunet": {"width": 0.5, "resolution": 96, "num_classes": 1000},
+}
+"""What a space is of, if nothing is said."""
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_the_arguments_are_those_of_the_paper_by_default(name: str) -> None:
+    parameters = inspect.signature(spaces.SHELF[name].make).parameters.values()
+    assert {each.name: each.default for each in parameters} == ARGUMENTS[name]
+
+
 @pytest.mark.parametrize("name", spaces.SHELF)
 def test_the_published_size_is_that_of_the_space(name: str) -> None:
     shelved = spaces.SHELF[name]

@@ -125,7 +125,9 @@ def _einsum_dense(given: Given) -> nn.Module:
 def _sides(given: Given, source: str, named: str) -> dict[str, int]:
     """The side of each axis but the batch: of the input, and of those of the output that the equation names."""
     sides = given["output_shape"]
-    return dict(zip(source[1:], given.inputs[0], strict=True)) | dict(zip(named[-len(sides) :], sides, strict=True))
+    return dict(zip(source[1:], given.inputs[0], strict=True)) | dict(
+        zip(reversed(named), reversed(sides), strict=False)
+    )
 
 
 def _einsum(given: Given, source: str, weights: str, target: str, sides: dict[str, int]) -> nn.Module:
@@ -166,8 +168,29 @@ def _embedding(given: Given) -> nn.Module:
     return chain(table=table)
 
 
+class ReversibleEmbedding(Embedding):
+    """Rows of a table, and the matrix of the way back, which is not taken here."""
+
+    def __init__(self, rows: int, columns: int, reverse: nn.Parameter | None) -> None:
+        super().__init__(rows, columns)
+        self.reverse = reverse
+
+
+def _reversible_embedding(given: Given) -> nn.Module:
+    rows, columns = given["input_dim"], given["output_dim"]
+    own = not given["tie_weights"]
+    table = ReversibleEmbedding(
+        rows,
+        columns,
+        given.parameter("reverse_embeddings", "embeddings_initializer", (columns, rows)) if own else None,
+    )
+    given.fill(table.weight, "embeddings", "embeddings_initializer")
+    return chain(table=table)
+
+
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "Dense": _dense,
     "EinsumDense": _einsum_dense,
     "Embedding": _embedding,
+    "ReversibleEmbedding": _reversible_embedding,
 }

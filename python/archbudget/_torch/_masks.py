@@ -98,7 +98,7 @@ def _begins(layer: Given) -> Mask | None:
         return None
     if layer.kind == "Masking":
         return Mask(layer["mask_value"], features=True)
-    if layer.kind == "Embedding" and layer["mask_zero"]:
+    if layer.kind in ("Embedding", "ReversibleEmbedding") and layer["mask_zero"]:
         return Mask(0, features=False)
     return None
 

@@ -231,7 +231,7 @@ def _fill(given: Given, rnn: Any, gates: tuple[int, ...]) -> None:
 def _bias_count(given: Given) -> int:
     if not given["use_bias"]:
         return 0
-    return 1 + given["reset_after" if given.kind == "GRU" else "two_biases"]
+    return 1 + int(given["reset_after" if given.kind == "GRU" else "two_biases"])
 
 
 def _biases(given: Given, width: int) -> list[torch.Tensor]:

@@ -8,6 +8,7 @@ space.architecture(edge_0_1="nor_conv_3x3", ...).macs
 
 from archbudget.spaces._autoformer import autoformer
 from archbudget.spaces._darts import darts
+from archbudget.spaces._densenet import densenet
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -27,6 +28,7 @@ __all__ = [
     "Shelved",
     "autoformer",
     "darts",
+    "densenet",
     "ds_cnn",
     "efficientnet",
     "lenet",

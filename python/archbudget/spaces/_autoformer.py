@@ -81,7 +81,7 @@ def _block(number: int, dim: Choice, heads: tuple[int, int]) -> list[BlockLike]:
         layers.Residual(
             [
                 layers.LayerNormalization(epsilon=1e-5),
-                RelativeAttention(dim, Int(f"num_heads_{number}", *heads)),
+                RelativeAttention(Int(f"num_heads_{number}", *heads)),
             ]
         ),
         layers.Residual(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from archbudget._expressions import IntLike
     from archbudget._program import Guard, Writer
+    from archbudget.layers._base import TensorLike
     from archbudget.layers._structure import BlockLike
 
 NODES = (2, 3, 4, 5)
@@ -63,7 +64,7 @@ def darts(
     return Space(inputs=image, outputs=output)
 
 
-def _chain(tensor: layers.Tensor, blocks: Sequence[BlockLike]) -> layers.Tensor:
+def _chain(tensor: TensorLike, blocks: Sequence[BlockLike]) -> layers.Tensor:
     return Sequential(blocks)(tensor)
 
 
@@ -86,31 +87,48 @@ class _Cell(Block):
     def __init__(self, kind: str, width: int, *, halves: bool) -> None:
         self.before = as_block(_factorized(width) if halves else _pointwise(width))
         self.flowing = as_block(_pointwise(width))
-        self.sources: list[tuple[Int, Int]] = []
-        self.edges: list[list[Block]] = []
-        for node in NODES:
-            sources = Int(f"{kind}_{node}_input_0", 0, node - 2), Int(f"{kind}_{node}_input_1", 1, node - 1)
-            self.sources.append(sources)
-            self.edges.append(
-                [
-                    as_block(_edge(f"{kind}_{node}_op_{which}", width, source if kind == "reduce" else None))
-                    for which, source in enumerate(sources)
-                ]
-            )
+        self.nodes = [
+            [
+                _Edge(f"{kind}_{node}", which, range(which, node - 1 + which), width, halves=kind == "reduce")
+                for which in (0, 1)
+            ]
+            for node in NODES
+        ]
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes what the nodes read, and then node after node."""
-        for first, second in self.sources:
-            writer.require(first < second, guard)
+        for first, second in self.nodes:
+            writer.require(first.source < second.source, guard)
         states = [self.before.write(writer, inputs[:1], guard), self.flowing.write(writer, inputs[1:], guard)]
-        for sources, edges in zip(self.sources, self.edges, strict=True):
-            read = [
-                layers.OneOf(source, {number: _State(number) for number in source.values}).write(writer, states, guard)
-                for source in sources
-            ]
-            brought = [edge.write(writer, (state,), guard) for edge, state in zip(edges, read, strict=True)]
+        for edges in self.nodes:
+            brought = [edge.write(writer, states, guard) for edge in edges]
             states.append(writer.apply(Add(), brought, guard))
         return writer.apply(Concatenate(), states[2:], guard)
+
+
+class _Edge(Block):
+    """One of several states, and what is done with it.
+
+    Args:
+        node: The name of the node that it leads to.
+        which: Which of the two edges of the node it is.
+        states: The states it may come from.
+        width: The filters of each state.
+        halves: Whether it halves the image if it comes from another cell.
+    """
+
+    def __init__(self, node: str, which: int, states: range, width: int, *, halves: bool) -> None:
+        self.source = Int(f"{node}_input_{which}", states[0], states[-1])
+        self.choice = layers.OneOf(self.source, {state: _State(state) for state in states})
+        strides = (self.source < 2) + 1 if halves else 1
+        skip: BlockLike = []
+        if halves:
+            skip = layers.OneOf(self.source, {state: _factorized(width) if state < 2 else [] for state in states})
+        self.operation = layers.OneOf(f"{node}_op_{which}", _operations(width, strides, skip))
+
+    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the choice of a state, and the operations."""
+        return self.operation.write(writer, [self.choice.write(writer, inputs, guard)], guard)
 
 
 class _State(Block):
@@ -125,35 +143,26 @@ class _State(Block):
         return inputs[self.number]
 
 
-def _edge(name: str, width: int, source: Int | None) -> BlockLike:
-    """What an edge does; in a reduction cell it halves the image if its source, a decision, is no node of the cell."""
-    strides: IntLike = 1 if source is None else (source < 2) + 1
-    skip: BlockLike = []
-    if source is not None:
-        skip = layers.OneOf(source, {value: _factorized(width) if value < 2 else [] for value in source.values})
-
+def _operations(width: int, strides: IntLike, skip: BlockLike) -> dict[str, BlockLike]:
     def separable(kernel: int) -> BlockLike:
         return [*_depthwise(width, kernel, strides), *_depthwise(width, kernel, 1)]
 
     def dilated(kernel: int) -> BlockLike:
-        if source is None:
+        if strides == 1:
             return _depthwise(width, kernel, 1, dilation=2)
         # Keras has no dilated convolution with strides; where the image is halved, it reads every second pixel only.
         first, *rest = _depthwise(width, kernel, 1, dilation=3 - strides)
         return [first, layers.AveragePooling2D(1, strides=strides), *rest]
 
-    return layers.OneOf(
-        name,
-        {
-            "max_pool_3x3": layers.MaxPooling2D(3, strides=strides, padding="same"),
-            "avg_pool_3x3": layers.AveragePooling2D(3, strides=strides, padding="same"),
-            "skip_connect": skip,
-            "sep_conv_3x3": separable(3),
-            "sep_conv_5x5": separable(5),
-            "dil_conv_3x3": dilated(3),
-            "dil_conv_5x5": dilated(5),
-        },
-    )
+    return {
+        "max_pool_3x3": layers.MaxPooling2D(3, strides=strides, padding="same"),
+        "avg_pool_3x3": layers.AveragePooling2D(3, strides=strides, padding="same"),
+        "skip_connect": skip,
+        "sep_conv_3x3": separable(3),
+        "sep_conv_5x5": separable(5),
+        "dil_conv_3x3": dilated(3),
+        "dil_conv_5x5": dilated(5),
+    }
 
 
 def _depthwise(width: int, kernel: int, strides: IntLike, dilation: IntLike = 1) -> list[BlockLike]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from archbudget.spaces._autoformer import autoformer
 from archbudget.spaces._darts import darts
+from archbudget.spaces._densenet import densenet
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
@@ -58,6 +59,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
         "lenet": Shelved(lenet, "LeCun et al. 1998"),
         "vgg": Shelved(vgg, "arXiv 1409.1556"),
         "resnet": Shelved(resnet, "arXiv 1512.03385"),
+        "densenet": Shelved(densenet, "arXiv 1608.06993"),
         "unet": Shelved(unet, "arXiv 1505.04597"),
         "autoformer": Shelved(autoformer, "arXiv 2107.00651"),
         "recurrent": Shelved(recurrent, "arXiv 1409.2329"),

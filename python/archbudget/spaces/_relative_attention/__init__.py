@@ -52,29 +52,29 @@ def _keras(**arguments: Any) -> Any:
     return Real(**arguments)
 
 
-def _torch(_: Sequence[int], **arguments: Any) -> Any:
+def _torch(input_shape: Sequence[int], **arguments: Any) -> Any:
     from archbudget.spaces._relative_attention._torch import RelativeAttention as Real
 
-    return Real(**arguments)
+    return Real(input_shape[-1], **arguments)
 
 
 @custom(keras=_keras, torch=_torch)
 def RelativeAttention(  # noqa: N802
-    input_shape: Sequence[int], embed_dim: int, num_heads: int, head_dim: int = 64, max_distance: int = 14
+    input_shape: Sequence[int], num_heads: int, head_dim: int = 64, max_distance: int = 14
 ) -> Counts:
-    """Attention of (tokens, embed_dim) to itself with relative positions; the first token is the class token.
+    """Attention of (tokens, features) to itself with relative positions; the first token is the class token.
 
     Scores and values are two products each: with the tokens, and with what the tables say of each pair of them. Both
     count in the MACs, as they are matrix products in PyTorch; looking up and adding does not.
     """
-    if len(input_shape) != 2 or input_shape[1] != embed_dim:
-        raise InvalidArchitectureError(f"the input must be (tokens, {embed_dim}), not {tuple(input_shape)}")
-    tokens, inner = input_shape[0], num_heads * head_dim
+    if len(input_shape) != 2:
+        raise InvalidArchitectureError(f"the input must be (tokens, features), not {tuple(input_shape)}")
+    tokens, features = input_shape
     if isqrt(tokens - 1) ** 2 != tokens - 1:
         raise InvalidArchitectureError(f"the tokens must be one and those of a square image, not {tokens}")
-    tables = 4 * table_rows(max_distance) * head_dim
+    inner, tables = num_heads * head_dim, 4 * table_rows(max_distance) * head_dim
     return Counts(
         output_shape=input_shape,
-        trainable_params=(embed_dim + 1) * 3 * inner + tables + (inner + 1) * embed_dim,
-        macs=tokens * 4 * embed_dim * inner + 2 * 2 * tokens * tokens * inner,
+        trainable_params=(features + 1) * 3 * inner + tables + (inner + 1) * features,
+        macs=tokens * 4 * features * inner + 2 * 2 * tokens * tokens * inner,
     )

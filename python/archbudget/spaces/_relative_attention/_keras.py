@@ -11,19 +11,19 @@ from archbudget.spaces._relative_attention import lookups, table_rows
 
 @keras.saving.register_keras_serializable("archbudget")
 class RelativeAttention(keras.layers.Layer):
-    """From (batch, tokens, embed_dim) to the same shape."""
+    """From (batch, tokens, features) to the same shape."""
 
-    def __init__(self, embed_dim: int, num_heads: int, head_dim: int, max_distance: int, **arguments: Any) -> None:
+    def __init__(self, num_heads: int, head_dim: int, max_distance: int, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.embed_dim, self.num_heads = embed_dim, num_heads
-        self.head_dim, self.max_distance = head_dim, max_distance
-        self.qkv = keras.layers.Dense(3 * num_heads * head_dim, name="qkv")
-        self.proj = keras.layers.Dense(embed_dim, name="proj")
+        self.num_heads, self.head_dim, self.max_distance = num_heads, head_dim, max_distance
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights."""
+        inner = self.num_heads * self.head_dim
+        self.qkv = keras.layers.Dense(3 * inner, name="qkv")
         self.qkv.build(input_shape)
-        self.proj.build((*input_shape[:-1], self.num_heads * self.head_dim))
+        self.proj = keras.layers.Dense(input_shape[-1], name="proj")
+        self.proj.build((*input_shape[:-1], inner))
         self.key_rows, self.key_columns, self.value_rows, self.value_columns = (
             self.add_weight(
                 shape=(table_rows(self.max_distance), self.head_dim),
@@ -53,10 +53,5 @@ class RelativeAttention(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What it is made of."""
-        own = {
-            "embed_dim": self.embed_dim,
-            "num_heads": self.num_heads,
-            "head_dim": self.head_dim,
-            "max_distance": self.max_distance,
-        }
+        own = {"num_heads": self.num_heads, "head_dim": self.head_dim, "max_distance": self.max_distance}
         return {**super().get_config(), **own}

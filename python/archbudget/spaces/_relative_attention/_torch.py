@@ -9,13 +9,13 @@ from archbudget.spaces._relative_attention import lookups, table_rows
 
 
 class RelativeAttention(nn.Module):
-    """From (batch, tokens, embed_dim) to the same shape."""
+    """From (batch, tokens, features) to the same shape."""
 
-    def __init__(self, embed_dim: int, num_heads: int, head_dim: int, max_distance: int) -> None:
+    def __init__(self, features: int, num_heads: int, head_dim: int, max_distance: int) -> None:
         super().__init__()
         self.num_heads, self.head_dim, self.max_distance = num_heads, head_dim, max_distance
-        self.qkv = nn.Linear(embed_dim, 3 * num_heads * head_dim)
-        self.proj = nn.Linear(num_heads * head_dim, embed_dim)
+        self.qkv = nn.Linear(features, 3 * num_heads * head_dim)
+        self.proj = nn.Linear(num_heads * head_dim, features)
         for linear in (self.qkv, self.proj):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
