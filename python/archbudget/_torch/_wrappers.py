@@ -67,8 +67,7 @@ def _bidirectional(given: Given) -> nn.Module:
         backward = replace(forward, told={**forward.told, "go_backwards": not forward.told["go_backwards"]})
     else:
         backward = given.inside("backward_layer", given.inputs[0])
-    both = [given.make(each) for each in (forward, backward)]
-    return Bidirectional(*both, given["merge_mode"], forward["return_sequences"])
+    return Bidirectional(given.make(forward), given.make(backward), given["merge_mode"], forward["return_sequences"])
 
 
 class SpectralNormalization(nn.Module):
@@ -93,7 +92,6 @@ class SpectralNormalization(nn.Module):
         self.power_iterations = power_iterations
         self.register_buffer("vector_u", vector_u)
 
-    @torch.no_grad()
     def normalize(self) -> None:
         """Divides the weight, unless it is 0."""
         weight = self.layer.get_parameter(self.weight)
@@ -111,7 +109,8 @@ class SpectralNormalization(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.training:
-            self.normalize()
+            with torch.no_grad():
+                self.normalize()
         output: torch.Tensor = self.layer(x)
         return output
 
