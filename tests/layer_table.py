@@ -73,7 +73,7 @@ PYTORCH_NOTES = """\
 - With `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
 - Recurrent layers are PyTorch's with `batch_first=True`. With `return_sequences` they give `output`, without it
   `output[:, -1]`, the last output of the last layer. PyTorch's `bias=True` is `use_bias=True, two_biases=True`; a
-  `GRU` has two biases by Keras' default, `reset_after=True`. Dropout between layers touches nothing.
+  `GRU` has two biases by Keras' default, `reset_after=True`. With several layers `dropout` is between them.
 - PyTorch's `num_batches_tracked` is not counted.
 - `to_keras()` refuses networks with these options in one line, before anything is built.
 """

@@ -7,7 +7,7 @@ import io
 import pickle
 import sys
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,6 +18,9 @@ from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceEr
 from layer_records import KINDS, one_layer_network
 from random_layers import random_case
 from random_spaces import SEEDS, random_space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 torch = pytest.importorskip("torch")
 
@@ -31,10 +34,9 @@ from torch_networks import assert_same, counts  # noqa: E402
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
 
 UNLIKE = {
-    ("ActivityRegularization", "l1"),
-    ("ActivityRegularization", "l2"),
-    ("BatchNormalization", "renorm"),
-    ("GaussianDropout", "rate"),
+    "ActivityRegularization": ("l1", "l2"),
+    "BatchNormalization": ("renorm",),
+    "GaussianDropout": ("rate",),
 }
 """Arguments among the random ones that PyTorch has nothing for."""
 
@@ -55,13 +57,28 @@ def macs(arch: ab.Architecture) -> int:
     return counter.get_total_flops() // 2
 
 
-def test_every_layer_has_a_builder_but_those_around_others_and_those_that_prepare_data() -> None:
+def test_every_layer_has_a_builder_but_those_that_prepare_data() -> None:
     assert {*BUILDERS, "Input"} <= set(KINDS)
     others = {getattr(layers, kind).__module__.rpartition(".")[2] for kind in {*KINDS} - {*BUILDERS, "Input"}}
-    assert others == {"_preprocessing", "_wrappers"}
+    assert others == {"_preprocessing"}
 
 
-@pytest.mark.parametrize("layer", [layers.TimeDistributed(layers.Dense(3)), layers.RandomFlip()])
+def inside(kind: str, arguments: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A layer, and those that it holds, by name and arguments."""
+    yield kind, arguments
+    for given in arguments.values():
+        for each in given if isinstance(given, list) else [given]:
+            if isinstance(each, dict):
+                yield from inside(*next(iter(each.items())))
+
+
+def scaled_elsewhere(axis: Any, rank: int) -> bool:
+    """Whether Keras, which takes the last axes for its scale, normalises along others."""
+    axes = axis if isinstance(axis, list) else [axis]
+    return sorted(each % rank for each in axes) != list(range(rank - len(axes), rank))
+
+
+@pytest.mark.parametrize("layer", [layers.Pipeline([layers.RandomFlip()]), layers.RandomFlip()])
 def test_a_layer_without_a_builder_is_refused_in_one_line(layer: layers.Layer) -> None:
     with pytest.raises(SpaceError, match=r"is not built in PyTorch: .* built in Keras$"):
         row(layers.Input((4, 4, 3)), layer).to_torch()
@@ -77,13 +94,26 @@ def test_random_layers_compute_what_those_of_keras_do(kind: str) -> None:
             arch = one_layer_network(kind, arguments, shapes)
         except ArchbudgetError:
             continue
-        axis = arguments.get("axis", -1)
-        if kind == "RMSNormalization" and sorted(
-            each % (len(shapes[0]) + 1) for each in (axis if isinstance(axis, list) else [axis])
-        ) != list(range(len(shapes[0]) + 1 - (len(axis) if isinstance(axis, list) else 1), len(shapes[0]) + 1)):
-            # Keras multiplies with the scale along the last axes, whichever are normalised.
+        every = list(inside(kind, arguments))
+        if any(
+            name == "RMSNormalization" and scaled_elsewhere(own.get("axis", -1), len(shapes[0]) + 1 - depth)
+            for depth, (name, own) in enumerate(every)
+        ):
             continue
-        if any(arguments.get(name) not in (None, 0, 0.0, False, 0.25, 0.5) for where, name in UNLIKE if where == kind):
+        if any(name not in BUILDERS and not name.endswith(("Cell", "Cells")) for name, _ in every):
+            with pytest.raises(SpaceError, match="is not built in PyTorch"):
+                arch.to_torch()
+            continue
+        if kind != "TimeDistributed" and any(own.get("mask_zero") for _, own in every[1:]):
+            with pytest.raises(SpaceError, match="to_torch does not follow the mask that begins with Embedding"):
+                arch.to_torch()
+            continue
+        adapted = kind == "SpectralNormalization" and any(own.get("lora_rank") for _, own in every)
+        if adapted or any(
+            own.get(argument) not in (None, 0, 0.0, False, 0.25, 0.5)
+            for name, own in every
+            for argument in UNLIKE.get(name, ())
+        ):
             with pytest.raises(SpaceError, match="has no equivalent in PyTorch"):
                 arch.to_torch()
             continue
@@ -287,7 +317,7 @@ def test_attention_sees_what_is_not_masked(layer: Any, several: int) -> None:
 def test_attention_between_what_is_masked_and_what_is_not_is_refused() -> None:
     first, second = layers.Input((5,)), layers.Input((7, 4))
     both = layers.Attention()([layers.Embedding(3, 4, mask_zero=True)(first), second])
-    with pytest.raises(SpaceError, match=r"\(Attention\) gets a mask, which to_torch follows only into GRU, "):
+    with pytest.raises(SpaceError, match=r"\(Attention\) gets a mask, which to_torch follows only into Bidirect"):
         ab.Space(inputs=[first, second], outputs=both).architecture().to_torch()
 
 
@@ -300,7 +330,7 @@ def test_a_mask_that_is_not_followed_is_refused(layer: layers.Layer) -> None:
     steps = layers.Input((5,))
     embedded = layers.Embedding(3, 4, mask_zero=True)(steps)
     arch = ab.Space(inputs=steps, outputs=layer([embedded] * (2 if layer.MERGES else 1))).architecture()
-    with pytest.raises(SpaceError, match=rf"\({layer.kind}\) gets a mask, which to_torch follows only into GRU, "):
+    with pytest.raises(SpaceError, match=rf"\({layer.kind}\) gets a mask, which to_torch follows only into Bidirect"):
         arch.to_torch()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 import archbudget as ab
 from archbudget._torch import Network, Weights, build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class KerasWeights(Weights):
@@ -19,7 +22,8 @@ class KerasWeights(Weights):
 
     def value(self, layer: Any, name: str, shape: tuple[int, ...], *_: Any) -> torch.Tensor:
         own = [key for key in self.left if key[0] == layer.name and key[1].endswith(f"/{name}")]
-        assert len(own) == 1, (layer.name, name, list(self.left))
+        # Weights of several layers inside of one are handed out in order.
+        assert len(own) == 1 or (own and layer.held), (layer.name, name, list(self.left))
         weight = self.left.pop(own[0])
         assert tuple(weight.shape) == tuple(shape), (layer.name, name, weight.shape, shape)
         return torch.tensor(np.array(weight))
@@ -48,9 +52,20 @@ def counts(network: torch.nn.Module) -> dict[str, int]:
     return {"params": state, "trainable_params": sum(each.numel() for each in parameters if each.requires_grad)}
 
 
+def _tables(arguments: Any) -> Iterator[int]:
+    """The numbers of rows of the tables of a layer, and of those inside of it."""
+    if isinstance(arguments, tuple):
+        for each in arguments:
+            yield from _tables(each)
+    elif isinstance(arguments, dict):
+        if "input_dim" in arguments:
+            yield arguments["input_dim"]
+        yield from _tables(tuple(arguments.values()))
+
+
 def inputs_of(arch: ab.Architecture, rng: np.random.Generator, batch: int = 2) -> list[np.ndarray]:
     """Random inputs; integers where a table is looked up."""
-    wide = [record.arguments["input_dim"] for record in arch.layers if record.type == "Embedding"]
+    wide = [size for record in arch.layers for size in _tables(record.arguments)]
     made = []
     for record in arch.layers:
         if record.type == "Input":

@@ -30,17 +30,19 @@ from archbudget._torch import (
     _recurrent,
     _regularization,
     _reshaping,
+    _wrappers,
 )
 from archbudget._torch._given import Blank, Given, Weights
 from archbudget._torch._network import Call, Network
 from archbudget.errors import SpaceError
-from archbudget.layers._base import resolve
+from archbudget.layers._base import Layer, resolve
 from archbudget.layers._custom import CustomLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Mapping
 
     from archbudget._architecture import Architecture
+    from archbudget._expressions import Scalar
 
 BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_activation.BUILDERS,
@@ -54,6 +56,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_recurrent.BUILDERS,
     **_regularization.BUILDERS,
     **_reshaping.BUILDERS,
+    **_wrappers.BUILDERS,
 }
 """For each layer but `Input` what makes its module; layers around others and those that prepare data have none."""
 
@@ -84,25 +87,20 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
         if trace.layer not in names:
             use = arch.space._uses[trace.layer]
             name = names[trace.layer] = _attribute(use.name, given)
-            told = resolve(use.layer.arguments(), arch.chosen_in(trace.layer))
             given[name] = Given(
                 use.name,
                 use.layer.kind,
-                told,
+                _told(use.layer, arch.chosen_in(trace.layer)),
                 use.layer.recorded(trace.args, use.values),
                 weights,
+                make,
                 custom=type(use.layer) if isinstance(use.layer, CustomLayer) else None,
             )
         name = names[trace.layer]
-        given[name].uses.append((tuple(map(tuple, trace.input_shapes)), tuple(trace.output_shape)))
+        given[name].uses.append(tuple(map(tuple, trace.input_shapes)))
         applied.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     for each in given.values():
-        if each.custom is None and each.kind not in BUILDERS:
-            raise SpaceError(
-                f"layer '{each.name}' ({each.kind}) is not built in PyTorch: layers around others and layers that "
-                "prepare data are counted, and built in Keras"
-            )
         each.refuse_what_touches_the_loss()
         if each.custom is not None and each.custom.TORCH is None:
             raise SpaceError(
@@ -113,19 +111,35 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
         # What cannot be built is refused before anything takes memory or time.
         for each in given.values():
             if each.custom is None:
-                BUILDERS[each.kind](replace(each, weights=Blank()))
+                make(replace(each, weights=Blank()))
     with torch.no_grad():
-        modules = {name: _made(each) for name, each in given.items()}
-    for name, each in given.items():
-        if not each.told["trainable"]:
-            modules[name].requires_grad_(False)
+        modules = {name: make(each) for name, each in given.items()}
     return Network({**modules, **masks}, inputs, _released(applied, outputs), outputs)
 
 
-def _made(given: Given) -> Any:
+def make(given: Given) -> Any:
     """The module of a layer."""
-    if given.custom is None:
-        return BUILDERS[given.kind](given)
+    if given.custom is None and given.kind not in BUILDERS:
+        raise SpaceError(
+            f"layer '{given.name}' ({given.kind}) is not built in PyTorch: layers that prepare data are counted, and "
+            "built in Keras"
+        )
+    made = BUILDERS[given.kind](given) if given.custom is None else _own(given)
+    return made if given.told["trainable"] else made.requires_grad_(False)
+
+
+def _told(given: Any, chosen: Mapping[str, Scalar]) -> Any:
+    """The arguments of a layer with decisions taken; those of a layer inside are a dict of its own, with its `type`."""
+    if isinstance(given, Layer):
+        return {"type": given.kind, **{name: _told(each, chosen) for name, each in given.arguments().items()}}
+    if isinstance(given, (list, tuple)) and any(isinstance(each, Layer) for each in given):
+        return [_told(each, chosen) for each in given]
+    return resolve(given, chosen)
+
+
+def _own(given: Given) -> Any:
+    """The module of a layer of one's own."""
+    assert given.custom is not None
     assert given.custom.TORCH is not None
     made = given.custom.TORCH(given.inputs if given.custom.MERGES else given.inputs[0], **given.counted)
     if isinstance(made, torch.nn.Module):

@@ -10,6 +10,7 @@ from torch import nn
 from torch.func import functional_call
 
 from archbudget._torch._activation import activation
+from archbudget._torch._given import Filled
 from archbudget._torch._layout import chain
 
 if TYPE_CHECKING:
@@ -97,13 +98,13 @@ def _einsum_dense(given: Given) -> nn.Module:
     contracted, new = source[len(kept) :], target[len(kept) :]
     last = source.startswith(kept) and target.startswith(kept) and contracted and new
     if given["lora_rank"] or not last or set(weights) != set(contracted + new):
-        return _einsum(given, source, weights, target)
-    sides = dict(zip(source[1:], given.inputs[0], strict=True)) | dict(zip(target[1:], given.output, strict=True))
+        return _einsum(given, source, weights, target, _sides(given, source, letters[2]))
+    sides = _sides(given, source, letters[2])
     fans = (math.prod(sides[axis] for axis in contracted), math.prod(sides[axis] for axis in new))
     linear = nn.Linear(*fans, bias=set(bias_axes) == set(new))
-    kernel = given.value("kernel", tuple(sides[axis] for axis in weights), "kernel_initializer", fans)
-    matrix = kernel.permute([weights.index(axis) for axis in (*new, *contracted)])
-    linear.weight.copy_(matrix.reshape(linear.weight.shape))
+    kernel = tuple(sides[axis] for axis in weights)
+    order = [weights.index(axis) for axis in (*new, *contracted)]
+    given.fill(linear.weight, "kernel", "kernel_initializer", kernel, order, fans)
     bias = None
     if bias_axes:
         first = min(target.index(axis) for axis in bias_axes)
@@ -121,9 +122,16 @@ def _einsum_dense(given: Given) -> nn.Module:
     )
 
 
-def _einsum(given: Given, source: str, weights: str, target: str) -> nn.Module:
+def _sides(given: Given, source: str, named: str) -> dict[str, int]:
+    """The side of each axis but the batch: of the input, and of those of the output that the equation names."""
+    sides = given["output_shape"]
+    return dict(zip(source[1:], given.inputs[0], strict=True)) | dict(
+        zip(reversed(named), reversed(sides), strict=False)
+    )
+
+
+def _einsum(given: Given, source: str, weights: str, target: str, sides: dict[str, int]) -> nn.Module:
     """An equation that is no projection of the last axes, or one whose kernel is adapted."""
-    sides = dict(zip(source[1:], given.inputs[0], strict=True)) | dict(zip(target[1:], given.output, strict=True))
     shape = tuple(sides[axis] for axis in weights)
     kernel = given.parameter("kernel", "kernel_initializer", shape)
     module: nn.Module = Einsum(f"{source},{weights}->{target}", kernel)
@@ -154,8 +162,29 @@ def _embedding(given: Given) -> nn.Module:
     else:
         matrix = weights[0] if isinstance(weights, (list, tuple)) and len(weights) == 1 else weights
         table.weight.copy_(torch.as_tensor(matrix))
+        given.filled["embeddings"] = Filled(table.weight, shape, (0, 1))
     if given["lora_rank"]:
         table = Lora.of(given, table, "embeddings", shape, (0, 1))
+    return chain(table=table)
+
+
+class ReversibleEmbedding(Embedding):
+    """Rows of a table, and the matrix of the way back, which is not taken here."""
+
+    def __init__(self, rows: int, columns: int, reverse: nn.Parameter | None) -> None:
+        super().__init__(rows, columns)
+        self.reverse = reverse
+
+
+def _reversible_embedding(given: Given) -> nn.Module:
+    rows, columns = given["input_dim"], given["output_dim"]
+    own = not given["tie_weights"]
+    table = ReversibleEmbedding(
+        rows,
+        columns,
+        given.parameter("reverse_embeddings", "embeddings_initializer", (columns, rows)) if own else None,
+    )
+    given.fill(table.weight, "embeddings", "embeddings_initializer")
     return chain(table=table)
 
 
@@ -163,4 +192,5 @@ BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "Dense": _dense,
     "EinsumDense": _einsum_dense,
     "Embedding": _embedding,
+    "ReversibleEmbedding": _reversible_embedding,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,6 +62,16 @@ def _known(layer: Given, name: str, initializer: Any) -> Callable[..., Any]:
     )
 
 
+class Filled(NamedTuple):
+    """A parameter that holds a weight of Keras."""
+
+    parameter: torch.Tensor
+    shape: Shape
+    """The shape in Keras."""
+    order: tuple[int, ...]
+    """The axes of Keras in the order of PyTorch."""
+
+
 @dataclass(eq=False)
 class Given:
     """One layer of a network, as a builder takes it."""
@@ -71,17 +81,23 @@ class Given:
     kind: str
     """The name of the layer in `keras.layers`."""
     told: Mapping[str, Any]
-    """Every argument as it was given, decisions replaced by their values."""
+    """Every argument as it was given, decisions replaced by their values, and a layer by a dict of its arguments."""
     counted: Mapping[str, Any]
     """The hyperparameters that touch shape or cost, in the form that the engine takes."""
     weights: Weights
     """Where its weights come from."""
+    make: Callable[[Given], Any]
+    """Makes the module of another one."""
     custom: type[CustomLayer] | None = None
     """Its class, if it is a layer of one's own."""
     masked: bool = False
     """Whether it reads a mask."""
-    uses: list[tuple[tuple[Shape, ...], Shape]] = field(default_factory=list)
-    """The shapes of its inputs and of its output, the batch not counted, for each time it is used."""
+    held: bool = False
+    """Whether it is inside of another layer, whose name it then has."""
+    uses: list[tuple[Shape, ...]] = field(default_factory=list)
+    """The shapes of its inputs, the batch not counted, for each time it is used."""
+    filled: dict[str, Filled] = field(default_factory=dict)
+    """The weights that became parameters as they are, by what Keras calls them."""
 
     def __getitem__(self, argument: str) -> Any:
         return self.counted[argument] if argument in self.counted else self.told[argument]
@@ -89,12 +105,7 @@ class Given:
     @property
     def inputs(self) -> tuple[Shape, ...]:
         """The shapes of the inputs that its weights are made for."""
-        return self.uses[0][0]
-
-    @property
-    def output(self) -> Shape:
-        """The shape of the output."""
-        return self.uses[0][1]
+        return self.uses[0]
 
     @property
     def channels_last(self) -> bool:
@@ -131,6 +142,37 @@ class Given:
             if argument.endswith("_constraint"):
                 raise self.refusal(argument, "no optimizer constrains weights")
 
+    def inside(self, argument: str, shape: Shape, number: int | None = None) -> Given:
+        """A layer that it holds.
+
+        Args:
+            argument: The argument that it is.
+            shape: The shape of its input.
+            number: Its position, where that is a list of layers.
+        """
+        told, counted = self.told[argument], self.counted[argument]
+        return (
+            self.holding(told, counted, shape) if number is None else self.holding(told[number], counted[number], shape)
+        )
+
+    def holding(self, told: Mapping[str, Any], counted: Mapping[str, Any], shape: Shape) -> Given:
+        """A layer inside of this one, by its arguments and the shape of its input."""
+        inner = replace(
+            self,
+            kind=told["type"],
+            told={**told, "trainable": told["trainable"] and self.told["trainable"]},
+            counted=counted,
+            held=True,
+            uses=[(shape,)],
+            filled={},
+        )
+        inner.refuse_what_touches_the_loss()
+        if self.kind != "TimeDistributed" and (inner.kind == "Masking" or inner.told.get("mask_zero")):
+            raise SpaceError(
+                f"layer '{self.name}' ({self.kind}): to_torch does not follow the mask that begins with {inner.kind}"
+            )
+        return inner
+
     def value(self, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None = None) -> torch.Tensor:
         """The first value of a weight, in Keras' shape.
 
@@ -151,6 +193,7 @@ class Given:
         initializer: Any,
         shape: Shape | None = None,
         order: Sequence[int] | None = None,
+        fans: tuple[int, int] | None = None,
     ) -> None:
         """Sets a parameter to the first value of a weight.
 
@@ -160,13 +203,18 @@ class Given:
             initializer: As for `value`.
             shape: Its shape in Keras, if that is another one.
             order: The axes of Keras in the order of PyTorch.
+            fans: As for `value`.
         """
-        value = self.value(name, tuple(parameter.shape) if shape is None else shape, initializer)
+        shape = tuple(parameter.shape) if shape is None else shape
+        value = self.value(name, shape, initializer, fans)
+        self.filled[name] = Filled(parameter, shape, tuple(range(len(shape)) if order is None else order))
         parameter.copy_((value if order is None else value.permute(*order)).reshape(parameter.shape))
 
     def parameter(self, name: str, initializer: Any, shape: Shape, fans: tuple[int, int] | None = None) -> nn.Parameter:
         """A parameter of Keras' shape."""
-        return nn.Parameter(self.value(name, shape, initializer, fans).clone())
+        made = nn.Parameter(self.value(name, shape, initializer, fans).clone())
+        self.filled[name] = Filled(made, shape, tuple(range(len(shape))))
+        return made
 
 
 def _snake(name: str) -> str:

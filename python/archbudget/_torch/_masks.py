@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from archbudget._torch._given import Given
 
-READS = ("GRU", "GlobalAveragePooling1D", "LSTM", "SimpleRNN")
+READS = ("Bidirectional", "GRU", "GlobalAveragePooling1D", "LSTM", "RNN", "SimpleRNN")
 """The layers that skip the steps that are masked."""
 ATTENDS = ("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention")
 """The layers that attend to the steps that are there, if all of their inputs are masked. The query masks the output."""
@@ -54,6 +54,7 @@ OTHERS = (
     "ConvLSTM2D",
     "ConvLSTM3D",
     "Softmax",
+    "TimeDistributed",
 )
 """The layers that act on a mask in Keras in ways that are not followed here. Those that are not named forget it."""
 
@@ -97,7 +98,7 @@ def _begins(layer: Given) -> Mask | None:
         return None
     if layer.kind == "Masking":
         return Mask(layer["mask_value"], features=True)
-    if layer.kind == "Embedding" and layer["mask_zero"]:
+    if layer.kind in ("Embedding", "ReversibleEmbedding") and layer["mask_zero"]:
         return Mask(0, features=False)
     return None
 
@@ -123,6 +124,8 @@ def follow(
         layer = given[module]
         # A layer of one's own forgets masks, whatever its name is.
         kind = layer.kind if layer.custom is None else None
+        if kind == "Bidirectional" and layer.told["layer"]["type"] in OTHERS:
+            kind = layer.told["layer"]["type"]
         own = [masks[number] for number in inputs if number in masks]
         begins = _begins(layer)
         if begins is not None:
@@ -135,7 +138,7 @@ def follow(
         elif own and kind in READS:
             layer.masked = True
             inputs = (*inputs, own[0])
-            if "return_sequences" in layer.counted and layer["return_sequences"]:
+            if layer.counted.get("layer", layer.counted).get("return_sequences"):
                 masks[output] = own[0]
         elif own and kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
             inputs = (*inputs, *own)

@@ -43,7 +43,7 @@ class SimpleRNN(_Recurrent):
 
     Args:
         num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
-            `return_sequences` the output is the last one of the last layer. Dropout between them touches nothing.
+            `return_sequences` the output is the last one of the last layer. `dropout` is then between them.
         bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
             both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
             all that the backward direction has seen by then.
@@ -85,7 +85,7 @@ class LSTM(_Recurrent):
 
     Args:
         num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
-            `return_sequences` the output is the last one of the last layer. Dropout between them touches nothing.
+            `return_sequences` the output is the last one of the last layer. `dropout` is then between them.
         bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
             both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
             all that the backward direction has seen by then.
@@ -138,7 +138,7 @@ class GRU(_Recurrent):
 
     Args:
         num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
-            `return_sequences` the output is the last one of the last layer. Dropout between them touches nothing.
+            `return_sequences` the output is the last one of the last layer. `dropout` is then between them.
         bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
             both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
             all that the backward direction has seen by then.
