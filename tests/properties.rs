@@ -154,7 +154,13 @@ fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Program 
                 let guard = [outer.as_slice(), &[only(does, value)]].concat();
                 let out = match (usize::from(what[2]) + value) % 5 {
                     0 => chosen,
-                    1 => apply(&mut program, &guard, "Dense", dense(Expr::Incoming(-1)), vec![chosen]),
+                    1 => apply(
+                        &mut program,
+                        &guard,
+                        "Dense",
+                        dense(Expr::Incoming { axis: -1, hidden: 0 }),
+                        vec![chosen],
+                    ),
                     2 => apply(&mut program, &guard, "Dropout", Vec::new(), vec![chosen]),
                     3 => {
                         let wide = apply(&mut program, &guard, "Dense", dense(lookup(2)), vec![chosen]);
@@ -227,7 +233,7 @@ fn build(instructions: &[Instruction], near: bool) -> Program {
         let [one, two] = [first, second].map(|number| tensors[tensors.len() - seen + usize::from(number) % seen]);
         let guard = guard(condition);
         let size = if near && numbers[0] < 160 {
-            Expr::Incoming(-1)
+            Expr::Incoming { axis: -1, hidden: 0 }
         } else {
             expression(numbers)
         };
@@ -298,7 +304,7 @@ fn build(instructions: &[Instruction], near: bool) -> Program {
 fn written_out(program: &Program, row: &[u32]) -> Program {
     fn number(expr: &Expr, row: &[u32]) -> Expr {
         match expr {
-            Expr::Constant(_) | Expr::Incoming(_) => expr.clone(),
+            Expr::Constant(_) | Expr::Incoming { .. } => expr.clone(),
             Expr::Lookup { decision, values } => Expr::Constant(values[row[*decision] as usize]),
             Expr::Binary(operator, a, b) => Expr::Binary(*operator, Box::new(number(a, row)), Box::new(number(b, row))),
         }

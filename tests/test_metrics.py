@@ -29,6 +29,7 @@ from archbudget.errors import (
     CountOverflowError,
     InvalidArchitectureError,
     LimitError,
+    MissingEntryError,
     SpaceError,
 )
 from random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks
@@ -447,7 +448,7 @@ def test_other_values_are_refused(value: Any, message: str) -> None:
 @pytest.mark.parametrize("combine", ["sum", "max"])
 @pytest.mark.parametrize("value", [2**63 - 1, 2**63, 10**40])
 def test_numbers_too_large_are_refused(value: int, combine: Any) -> None:
-    with pytest.raises(CountOverflowError, match=r"2\^63"):
+    with pytest.raises(CountOverflowError, match=rf"^metric 'm' of .* must be below 2\^63 - 1, not {value}$"):
         dense_space(metrics=[ab.Metric("m", lambda _: value, combine=combine)])
 
 
@@ -918,6 +919,9 @@ def test_entries_that_fit_equally_well_must_agree() -> None:
     [
         ([({"type": "A"}, 1), ({"units": "3"}, 1)], "entry 2 of the latency table 'us' does not say which type"),
         ([({"type": " "}, 1)], "entry 1 of the latency table 'us' does not say which type"),
+        ({"A": 3}, "an entry of a latency table is a mapping of what it says, and a value; not 'A'"),
+        ([({"type": "A"},)], "an entry of a latency table is a mapping of what it says, and a value"),
+        ([("A", 3)], "an entry of a latency table is a mapping of what it says, and a value"),
         ([({"type": "A"}, 1.5)], "must have an integer of at least 0 and below .*, not 1.5"),
         ([({"type": "A"}, -1)], "must have an integer of at least 0 and below .*, not -1"),
         ([({"type": "A"}, True)], "must have an integer of at least 0 and below .*, not True"),
