@@ -21,7 +21,7 @@ WRAPPERS = ("Bidirectional", "Pipeline", "RNN", "SpectralNormalization", "TimeDi
 """The layers around others."""
 IMAGES: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix"), ()),
-    **dict.fromkeys(("Equalization", "MaxNumBoundingBoxes", "MixUp", "RandomBrightness", "RandomColorJitter"), ()),
+    **dict.fromkeys(("MaxNumBoundingBoxes", "MixUp", "RandomBrightness", "RandomColorJitter"), ()),
     **dict.fromkeys(("RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip"), ()),
     **dict.fromkeys(("RandomGaussianBlur", "RandomInvert", "RandomPerspective", "RandomPosterization"), ()),
     **dict.fromkeys(("RandomRotation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"), ()),

@@ -26,6 +26,7 @@ REASONS = {
     **dict.fromkeys(["HashedCrossing", "Hashing"], TENSORFLOW),
     **dict.fromkeys(["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"], FOREIGN),
     **dict.fromkeys(["InputSpec", "Layer", "Wrapper"], BASE),
+    "Equalization": "hands on the symbolic tensor itself, so that Keras takes any model with it for a cycle",
     "InputLayer": "is what Input makes; use Input",
     "Lambda": "runs any function; `layers.custom` makes a layer of a rule",
     "RandomCrop": "crops while training only, so that its output has another shape afterwards; use CenterCrop",

@@ -520,7 +520,7 @@ def test_what_is_wrong_with_own_metrics_and_layers_is_said(own: Path, before: st
 def test_the_schema_knows_metrics_and_layers_of_ones_own() -> None:
     schema = _spacefile.schema()
     assert {"table", "column", "decimals", "combine"} == set(schema["$defs"]["Table"]["properties"])
-    name, block = schema["$defs"]["Block"]["anyOf"][1:]
+    name, block = schema["$defs"]["Layer"]["anyOf"][1:]
     assert re.fullmatch(name["pattern"], "my_layers:Scale")
     assert not re.fullmatch(name["pattern"], "Dense")
     assert list(block["patternProperties"]) == [name["pattern"]]

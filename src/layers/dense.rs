@@ -150,6 +150,15 @@ impl Rule for EinsumDense {
         if rank > MAX_RANK {
             return Err(Refusal::rank(rank));
         }
+        let known = |code: &i64| match usize::try_from(*code) {
+            Ok(axis) if axis < MAX_RANK => axis < named.len(),
+            Ok(axis) => axis - MAX_RANK < given.len(),
+            Err(_) => false,
+        };
+        let stays = |&to: &i64| to < given.len() as i64;
+        if layer.kernel.is_empty() || !layer.kernel.iter().all(known) || !layer.input.iter().all(stays) {
+            return Err(Refusal::new("its equation names axes that there are not", []));
+        }
         for (&to, &known) in layer.input.iter().zip(named) {
             let Ok(to) = usize::try_from(to) else { continue };
             if given[to] != known {

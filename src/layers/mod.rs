@@ -723,7 +723,6 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<preprocessing::AutoContrast>(),
     Kind::of::<preprocessing::ContrastLimitedAdaptiveHistogramEqualization>(),
     Kind::of::<preprocessing::CutMix>(),
-    Kind::of::<preprocessing::Equalization>(),
     Kind::of::<preprocessing::MaxNumBoundingBoxes>(),
     Kind::of::<preprocessing::MixUp>(),
     Kind::of::<preprocessing::RandAugment>(),

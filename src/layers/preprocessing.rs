@@ -45,7 +45,6 @@ images! {
     AutoContrast, &[], "it changes the values of an image, which needs no weights";
     ContrastLimitedAdaptiveHistogramEqualization, &[], "it changes the values of an image, which needs no weights";
     CutMix, &[], "it changes the values of an image, which needs no weights";
-    Equalization, &[], "it changes the values of an image, which needs no weights";
     MaxNumBoundingBoxes, &[], "it changes the values of an image, which needs no weights";
     MixUp, &[], "it changes the values of an image, which needs no weights";
     RandAugment, GREY, "it changes the values of an image, which needs no weights";

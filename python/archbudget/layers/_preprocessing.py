@@ -6,7 +6,7 @@ TensorFlow to run, are left out. What they do to images at random they do while 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._expressions import Decision
@@ -97,15 +97,6 @@ class CutMix(_Image):
     data_format: Text | None = None
 
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Equalization(_Image):
-    """An image with its values spread evenly."""
-
-    value_range: Any = (0, 255)
-    bins: Any = 256
-    data_format: Text | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -494,7 +485,7 @@ class Discretization(Layer):
     num_bins: IntLike | None = None
     epsilon: Any = 0.01
     output_mode: Text = "int"
-    dtype: Any = None
+    dtype: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if (self.bin_boundaries is None) == (self.num_bins is None):
