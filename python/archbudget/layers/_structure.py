@@ -401,14 +401,11 @@ def _boxes(holds: npt.NDArray[np.bool_]) -> list[list[list[bool]]]:
     """Conjunctions of a mask for each axis, of which exactly one holds where the condition does, and none elsewhere."""
     if holds.ndim == 0:
         return [[]] if holds else []
-    alike: dict[bytes, list[int]] = {}
-    for index, rest in enumerate(holds):
-        alike.setdefault(rest.tobytes(), []).append(index)
-    return [
-        [[index in indices for index in range(len(holds))], *masks]
-        for indices in alike.values()
-        for masks in _boxes(holds[indices[0]])
-    ]
+    rows, width = holds.tobytes(), holds[0].size
+    alike: dict[bytes, list[bool]] = {}
+    for index in range(len(holds)):
+        alike.setdefault(rows[index * width : (index + 1) * width], [False] * len(holds))[index] = True
+    return [[mask, *masks] for mask in alike.values() for masks in _boxes(holds[mask.index(True)])]
 
 
 class Require(Block):
