@@ -106,6 +106,28 @@ def test_candidates_that_pass_by_a_choice_too_wide_to_be_counted_are_counted() -
     assert space.constraint(ab.Budget(params=10))(space.architecture(op="none", c=2)) == (0.0,)
 
 
+def test_a_diagram_with_too_many_entries_for_tables_is_walked() -> None:
+    image = layers.Input((1,))
+    kept = [layers.Dense(ab.Int(name, 1, 64))(image) for name in ("first", "second")]
+    branches = {number: layers.Dense(ab.Int(f"units_{number}", 1, 16)) for number in range(20)}
+    picked = layers.OneOf("branch", branches)(image)
+    output = layers.Dense(ab.Int("last", 1, 3))(layers.Concatenate()([*kept, picked]))
+    space = ab.Space(inputs=image, outputs=output)
+    drawn = space.sample(5000, seed=0)
+    values = dict(zip(space.decisions, drawn.indices.astype(np.int64).T, strict=True))
+    picked_units = np.choose(values["branch"], [values[f"units_{number}"] for number in range(20)])
+    channels = values["first"] + values["second"] + picked_units + 3
+    params = 2 * channels + (channels + 1) * (values["last"] + 1)
+    counted = space.evaluate(drawn)
+    assert counted.valid.all()
+    assert (counted["params"] == params).all()
+    assert (counted["weight_bytes"] == 4 * params).all()
+    outside = drawn.indices.copy()
+    outside[17, list(space.decisions).index("last")] = 3
+    with pytest.raises(SpaceError, match="row 17: index 3 is not in the domain of decision 'last'"):
+        space.evaluate(outside)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_layers_are_counted_as_in_an_architecture(seed: int) -> None:
     known = random_space(seed)

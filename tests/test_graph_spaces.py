@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import archbudget as ab
+from archbudget import layers
 from archbudget.errors import InvalidArchitectureError
 from graph_spaces import Draw
 from random_spaces import METRICS, enumerate_networks
@@ -51,3 +52,16 @@ def test_each_candidate_of_a_graph_is_the_network_wired_by_hand(seed: int) -> No
     assert pickle.loads(pickle.dumps(space)).size == space.size
     middle = max(int(np.median(known.cost("params"))), 1)
     assert space.within(ab.Budget(params=middle)).count() == (known.cost("params") <= middle).sum()
+
+
+def test_what_waits_is_asked_for_in_the_order_of_the_decisions() -> None:
+    # Each node picks among all before it, so what waits depends on every later choice.
+    image = layers.Input((4,))
+    tensors: list[layers.Tensor] = [layers.Identity()(image)]
+    for number in range(5):
+        tensors.append(layers.Dense(4)(layers.InputChoice(f"in{number}")(tensors)))
+    space = ab.Space(inputs=image, outputs=tensors[-1])
+    stages = space.describe().stages
+    assert [stage.decision for stage in stages] == ["in0", "in1", "in2", "in3", "in4", "in2", "in3", "in4", "in4"]
+    assert [stage.nodes for stage in stages] == [1, 1, 1, 2, 6, 1, 4, 14, 2]
+    assert space.size == 120

@@ -63,7 +63,8 @@ struct Scratch<'a> {
 }
 
 impl Evaluator {
-    /// Prepares the tables of a diagram. At most some 100,000 entries for each group of stages.
+    /// Prepares the tables of a diagram. At most some 100,000 entries for each group of stages that are fused, and some
+    /// 8 million for all.
     ///
     /// # Errors
     /// None where the diagram compiled; `Limit` is passed on.
@@ -256,25 +257,21 @@ impl Evaluator {
             if ended() {
                 break;
             }
-            let Some(&node) = group.entries.get(*entry as usize) else {
-                *entry = ends.len() as u32;
-                continue;
-            };
-            if node == diagram.terminal() || !group.reads(diagram, node) {
-                *entry = position(ends, node);
-                continue;
-            }
-            let (next, cost) = if let Lookups::Run = group.step {
-                match reader.finish(node, |decision| Ok(choose(row, decision)))? {
-                    Some(cost) => (diagram.terminal(), cost),
-                    None => (DEAD, &[] as &[i64]),
+            let mut node = group.entries.get(*entry as usize).copied().unwrap_or(DEAD);
+            while group.reads(diagram, node) {
+                let (next, cost) = if let Lookups::Run = group.step {
+                    match reader.finish(node, |decision| Ok(choose(row, decision)))? {
+                        Some(cost) => (diagram.terminal(), cost),
+                        None => (DEAD, &[] as &[i64]),
+                    }
+                } else {
+                    let arc = reader.arc(node, choose(row, diagram.stage(node).decision) as usize);
+                    (arc.next, arc.cost)
+                };
+                node = next;
+                if node == DEAD {
+                    break;
                 }
-            } else {
-                let arc = reader.arc(node, choose(row, diagram.stage(node).decision) as usize);
-                (arc.next, arc.cost)
-            };
-            *entry = position(ends, next);
-            if next != DEAD {
                 for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
                     if let &Way::Gather(metric, _) = way {
                         output[row] = join(diagram.program().combine(metric), output[row], cost[metric]);
@@ -284,6 +281,7 @@ impl Evaluator {
                     }
                 }
             }
+            *entry = position(ends, node);
         }
         Ok(())
     }
@@ -359,11 +357,10 @@ impl Evaluator {
 }
 
 impl Group {
-    /// Whether a node belongs to a stage of this group, rather than passing through it.
+    /// Whether a node that is entered belongs to a stage of this group, rather than passing through it.
     fn reads(&self, diagram: &Diagram, node: u32) -> bool {
-        // A group without tables is one stage, or all that are open.
-        let stage = diagram.stage_of[node as usize] as usize;
-        stage == self.first || matches!(self.step, Lookups::Run)
+        let stage = diagram.stage_of.get(node as usize);
+        stage.is_some_and(|&stage| (stage as usize) < self.last)
     }
 }
 

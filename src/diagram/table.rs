@@ -10,6 +10,9 @@ const FUSED: usize = 1 << 17;
 /// The most entries of a table of one stage; a larger one is walked arc by arc.
 const SINGLE: usize = 1 << 22;
 
+/// The most entries of all tables; what lies behind them is walked arc by arc.
+const ALL: usize = 1 << 23;
+
 /// The costs of a table, as narrow as the largest total allows.
 #[derive(Debug)]
 pub(super) enum Costs {
@@ -33,8 +36,8 @@ pub(super) enum Source {
 pub(super) struct Group {
     /// The nodes at which candidates may enter it; a dead candidate enters after the last of them.
     pub(super) entries: Vec<u32>,
-    /// The first of the stages.
-    pub(super) first: usize,
+    /// The first stage behind it.
+    pub(super) last: usize,
     /// Each decision it reads, and what its index is multiplied with in a key.
     pub(super) columns: Vec<(usize, u32)>,
     /// The entries of the table for each node.
@@ -53,7 +56,7 @@ pub(super) enum Lookups {
         /// The costs of each metric that has tables.
         costs: Vec<Option<Costs>>,
     },
-    /// Arc by arc: a stage with too many arcs to store.
+    /// Arc by arc: stages with too many arcs for tables.
     Arcs,
     /// To the end, one by one: from here on the diagram is open.
     Run,
@@ -113,11 +116,12 @@ impl Tables {
         let mut groups = Vec::new();
         let mut first = 0;
         let mut starts = entries(0);
+        let mut spent = 0;
         while first < diagram.stages.len() {
             if diagram.open == Some(first) {
                 groups.push(Group {
                     entries: starts,
-                    first,
+                    last: diagram.stages.len(),
                     columns: (0..diagram.program().decisions().len())
                         .map(|decision| (decision, 0))
                         .collect(),
@@ -146,23 +150,35 @@ impl Tables {
                 width = wider;
                 last += 1;
             }
+            spent += (starts.len() + 1) * width;
+            let walked = implicit || spent > ALL;
+            if !implicit && walked {
+                last = diagram.open.unwrap_or(diagram.stages.len());
+                decisions = diagram.stages[first..last].iter().map(|stage| stage.decision).collect();
+                decisions.sort_unstable();
+                decisions.dedup();
+                width = 1;
+            }
             let ends = entries(last);
             let mut factor = width;
             let columns: Vec<_> = decisions
                 .iter()
                 .map(|&decision| {
+                    if walked {
+                        return (decision, 0);
+                    }
                     factor /= diagram.program().decisions()[decision].size;
                     (decision, factor as u32)
                 })
                 .collect();
-            let step = if implicit {
+            let step = if walked {
                 Lookups::Arcs
             } else {
                 fuse(diagram, &lives, (&starts, &ends), last, &columns, width, &ranges)
             };
             groups.push(Group {
                 entries: starts,
-                first,
+                last,
                 columns,
                 width,
                 step,

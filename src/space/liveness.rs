@@ -49,7 +49,7 @@ impl When {
         left
     }
 
-    /// Whether it holds, or a decision that it depends on.
+    /// Whether it holds, or a decision that it depends on: the first of those that can be asked for.
     fn ask(&self, state: &State) -> Result<bool, usize> {
         let holds = |atom: &Atom| match state.chosen[atom.decision] {
             OPEN => None,
@@ -69,11 +69,10 @@ impl When {
         {
             return Ok(false);
         }
-        match self.given(holds).0.first().map(|guard| guard.first()) {
-            Some(Some(atom)) => Err(atom.decision),
-            Some(None) => Ok(true),
-            None => Ok(false),
-        }
+        let left = self.given(holds).0;
+        let first = left.iter().map(|guard| guard.first().map(|atom| atom.decision));
+        // An empty guard holds, and is the least.
+        first.min().map_or(Ok(false), |decision| decision.map_or(Ok(true), Err))
     }
 
     /// The conditions.
@@ -193,33 +192,38 @@ impl Program {
         })
     }
 
-    /// How many values the tensors hold that wait beside a layer, or a decision that this depends on.
+    /// How many values the tensors hold that wait beside a layer, or a decision that this depends on: the first of those
+    /// that can be asked for, so that all networks are asked in one order as far as possible.
     pub(super) fn waiting_elements(&self, number: usize, state: &State) -> Result<i64, usize> {
         // Second names take no memory of their own.
         let mut seen: Vec<Tensor> = Vec::new();
         let mut elements: i64 = 0;
+        let mut open: Option<usize> = None;
         for (waiting, when) in &self.beside()[number] {
-            let (tensor, needed) = match waiting {
-                Waiting::Known(table) => {
-                    if let Some(shape) = table.shape(&state.chosen)
-                        && when.ask(state)?
-                    {
-                        elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
-                    }
-                    continue;
+            let (shape, origin) = match waiting {
+                Waiting::Known(table) => (table.shape(&state.chosen), None),
+                Waiting::Tensor(tensor) | Waiting::Untold(tensor) => {
+                    (state.shape(*tensor).ok(), Some(state.origin(*tensor)))
                 }
-                Waiting::Tensor(tensor) | Waiting::Untold(tensor) if state.shape(*tensor).is_err() => continue,
-                Waiting::Tensor(tensor) => (*tensor, when.ask(state)?),
-                Waiting::Untold(tensor) => (*tensor, self.will_read(number, *tensor, state, &mut Vec::new())?),
             };
-            let origin = state.origin(tensor);
-            if needed && !seen.contains(&origin) {
-                seen.push(origin);
-                let shape = state.shape(tensor).ok().and_then(|shape| shape.elements());
-                elements = elements.saturating_add(shape.unwrap_or(i64::MAX));
+            let Some(shape) = shape else {
+                continue;
+            };
+            let needed = match waiting {
+                Waiting::Known(_) | Waiting::Tensor(_) => when.ask(state),
+                Waiting::Untold(tensor) => self.will_read(number, *tensor, state, &mut Vec::new()),
+            };
+            match needed {
+                Err(decision) => open = Some(open.map_or(decision, |known| known.min(decision))),
+                Ok(false) => {}
+                Ok(true) if origin.is_some_and(|origin| seen.contains(&origin)) => {}
+                Ok(true) => {
+                    seen.extend(origin);
+                    elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
+                }
             }
         }
-        Ok(elements)
+        open.map_or(Ok(elements), Err)
     }
 
     /// Whether a layer from step `from` on reads a tensor, itself or by a second name, or a decision to ask for.

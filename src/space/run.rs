@@ -407,11 +407,11 @@ impl Program {
         let guard = step.guard.iter().map(|atom| atom.decision);
         let mut asked = guard.chain(step.reads.iter().copied());
         let own = asked.position(|asked| asked == decision).unwrap_or_else(|| {
-            // It is asked for by what waits beside the layer, in no fixed order: one round after the other.
-            let first = step.guard.len() + step.reads.len();
+            // It is asked for by what waits beside the layer: mostly in the order of the decisions.
+            let place = step.guard.len() + step.reads.len() + decision;
             match from {
-                Some((step, before, _)) if step == number => first.max(before + 1),
-                _ => first,
+                Some((step, before, _)) if step == number => place.max(before + 1),
+                _ => place,
             }
         });
         (number, own, decision)

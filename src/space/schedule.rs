@@ -175,7 +175,7 @@ impl Program {
     pub(crate) fn scheduled(&self) -> Option<Self> {
         let before = self.states(&self.spans());
         let asks = self.asks();
-        if !self.writes_once() || before <= self.states(&self.least_spans(&asks)) {
+        if before <= self.states(&self.least_spans(&asks)) || !self.writes_once() {
             return None;
         }
         let untold = |(waiting, _): &(Waiting, When)| matches!(waiting, Waiting::Untold(_));
@@ -189,18 +189,18 @@ impl Program {
 
     /// Whether no network writes a tensor twice.
     fn writes_once(&self) -> bool {
-        let mut written: Vec<Vec<&[Atom]>> = vec![Vec::new(); self.tensors];
+        let mut written = vec![When::NEVER; self.tensors];
         self.steps.iter().all(|step| {
-            let Some(tensor) = step.action.writes() else {
+            let (Some(tensor), Some(guard)) = (step.action.writes(), joined(&step.guard, &[])) else {
                 return true;
             };
             let before = &mut written[tensor.0];
-            let once = before.iter().all(|guard| excludes(guard, &step.guard));
+            let once = before.0.iter().all(|before| excludes(before, &guard));
             // A layer is not behind another guard than what it writes.
-            before.push(if matches!(step.action, Action::Layer { .. }) {
-                &[]
+            before.insert(if matches!(step.action, Action::Layer { .. }) {
+                Guard::new()
             } else {
-                &step.guard
+                guard
             });
             once
         })

@@ -276,3 +276,27 @@ def test_choices_that_do_not_match_their_tensors_are_refused() -> None:
     ):
         with pytest.raises(SpaceError, match=message):
             call()
+
+
+def test_thousands_of_ways_to_choose_are_told_apart() -> None:
+    image = layers.Input((1,))
+    tensors = [layers.Dense(1)(image) for _ in range(11)]
+    merge = [layers.Concatenate(), layers.Dense(1)]
+    space = ab.Space(inputs=image, outputs=layers.InputChoice("in", None, merge)(tensors))
+    labels = list(space.decisions["in"].values)
+    merged = [label.count("+") + 1 for label in labels if isinstance(label, str)]
+    assert space.size == len(labels) == 2**11 - 1
+    # A sum over each input and a bias, unless it is alone.
+    expected = [22 + (count + 1 if count > 1 else 0) for count in merged]
+    assert space.evaluate({"in": labels})["params"].tolist() == expected
+
+
+def test_too_many_ways_to_choose_are_refused() -> None:
+    image = layers.Input((1,))
+    with pytest.raises(SpaceError, match=r"'in' can choose among 17 tensors in 131,071 ways; at most 8,192"):
+        ab.Space(inputs=image, outputs=layers.InputChoice("in", None)([image] * 17))
+
+
+def test_no_tensors_are_refused() -> None:
+    with pytest.raises(SpaceError, match="takes a list of at least one tensor, not an empty one"):
+        layers.InputChoice("in")([])

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 BlockLike = Union[Block, Sequence["BlockLike"]]
 """A block, or blocks in a row."""
 
+MOST_BRANCHES = 8192
+"""The most values of a choice of inputs: each is a branch of its own, and is told from every other one."""
+
 
 def as_block(value: object) -> Block:
     """A block; a list stands for its blocks in a row.
@@ -161,8 +164,8 @@ class InputChoice(Block):
             Without them it is called on a list of tensors.
 
     Raises:
-        SpaceError: If `n_chosen` or `inputs` is none of these; and when a space is made, if there are fewer tensors, or
-            a given decision has other values.
+        SpaceError: If `n_chosen` or `inputs` is none of these; and when a space is made, if there are fewer tensors,
+            more than 8,192 ways to choose, or a given decision has other values.
 
     Example:
         >>> import archbudget as ab
@@ -209,8 +212,9 @@ class InputChoice(Block):
 
     def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
         """The tensor that is chosen among these, in a graph that is being described."""
-        if self.inputs is not None or not isinstance(inputs, (list, tuple)):
-            given = "a tensor by itself" if self.inputs is None else "tensors beside the names of its inputs"
+        if self.inputs is not None or not isinstance(inputs, (list, tuple)) or not inputs:
+            alone = "an empty one" if isinstance(inputs, (list, tuple)) else "a tensor by itself"
+            given = alone if self.inputs is None else "tensors beside the names of its inputs"
             raise SpaceError(f"InputChoice '{self.name}' takes a list of at least one tensor, not {given}")
         return super().__call__(inputs)
 
@@ -267,8 +271,11 @@ class InputChoice(Block):
             raise SpaceError(f"InputChoice '{self.name}' chooses {most} tensors among {count}")
         sizes = range(self.least, most + 1)
         number = sum(comb(count, size) for size in sizes)
-        if number > MOST_VALUES:
-            raise SpaceError(f"decision '{self.name}' has {number:,} values; at most {MOST_VALUES:,} are supported")
+        if number > MOST_BRANCHES:
+            raise SpaceError(
+                f"InputChoice '{self.name}' can choose among {count} tensors in {number:,} ways; at most "
+                f"{MOST_BRANCHES:,} are supported"
+            )
         chosen = [each for size in sizes for each in combinations(range(count), size)]
         return {each[0] if self.alone else "+".join(map(str, each)): each for each in chosen}
 
@@ -401,14 +408,11 @@ def _boxes(holds: npt.NDArray[np.bool_]) -> list[list[list[bool]]]:
     """Conjunctions of a mask for each axis, of which exactly one holds where the condition does, and none elsewhere."""
     if holds.ndim == 0:
         return [[]] if holds else []
-    alike: dict[bytes, list[int]] = {}
-    for index, rest in enumerate(holds):
-        alike.setdefault(rest.tobytes(), []).append(index)
-    return [
-        [[index in indices for index in range(len(holds))], *masks]
-        for indices in alike.values()
-        for masks in _boxes(holds[indices[0]])
-    ]
+    rows, width = holds.tobytes(), holds[0].size
+    alike: dict[bytes, list[bool]] = {}
+    for index in range(len(holds)):
+        alike.setdefault(rows[index * width : (index + 1) * width], [False] * len(holds))[index] = True
+    return [[mask, *masks] for mask in alike.values() for masks in _boxes(holds[mask.index(True)])]
 
 
 class Require(Block):
