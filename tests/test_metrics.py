@@ -452,6 +452,15 @@ def test_numbers_too_large_are_refused(value: int, combine: Any) -> None:
         dense_space(metrics=[ab.Metric("m", lambda _: value, combine=combine)])
 
 
+@pytest.mark.parametrize("error", [ValueError, SpaceError])
+def test_what_a_metric_raises_is_told_in_one_line(error: type[Exception]) -> None:
+    def broken(_: ab.LayerRecord) -> int:
+        raise error("one\ntwo")
+
+    with pytest.raises(SpaceError, match=r"^metric 'm' of layer 'input_layer' .*: one two$"):
+        dense_space(metrics=[ab.Metric("m", broken)])
+
+
 def test_sums_too_large_are_refused() -> None:
     with pytest.raises(CountOverflowError, match=r"2\^63"):
         dense_space(metrics=[ab.Metric("m", lambda _: 2**62)])

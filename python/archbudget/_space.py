@@ -402,6 +402,8 @@ class Space:
             InvalidArchitectureError: If the network cannot be built; the message names the layer, the shapes and the
                 rule.
         """
+        if not (values is None or isinstance(values, Mapping)):
+            raise SpaceError(f"a network is given as a mapping from decisions to values, not as {values!r}")
         given = {**(values or {}), **named}
         self._check_names(given, "architecture")
         walk = self._diagram.walk()

@@ -278,7 +278,9 @@ def load_attribute(reference: str) -> Any:
     except ArchbudgetError:
         raise
     except Exception as error:
-        raise SpaceError(f"{reference}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+        raise SpaceError(
+            f"{reference}: importing {module_name} failed: {type(error).__name__}: {one_line(error)}"
+        ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             hint = _hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)

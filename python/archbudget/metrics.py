@@ -18,7 +18,7 @@ import numpy as np
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -181,9 +181,9 @@ class Measure:
             self.missing.append(str(error))
             return 0
         except ArchbudgetError as error:
-            raise type(error)(f"{what}: {error}") from error
+            raise type(error)(f"{what}: {one_line(error)}") from error
         except Exception as error:
-            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {error}") from error
+            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {one_line(error)}") from error
         try:
             whole = index(value)
         except TypeError:
