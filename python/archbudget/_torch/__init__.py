@@ -58,7 +58,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_reshaping.BUILDERS,
     **_wrappers.BUILDERS,
 }
-"""For each layer but `Input` what makes its module; layers around others and those that prepare data have none."""
+"""For each layer but `Input` what makes its module; a layer without one, such as those that prepare data, is refused."""
 
 
 def build(arch: Architecture, weights: Weights | None = None) -> Network:
@@ -121,8 +121,7 @@ def make(given: Given) -> Any:
     """The module of a layer."""
     if given.custom is None and given.kind not in BUILDERS:
         raise SpaceError(
-            f"layer '{given.name}' ({given.kind}) is not built in PyTorch: layers that prepare data are counted, and "
-            "built in Keras"
+            f"layer '{given.name}' ({given.kind}) is not built in PyTorch: it is counted, and built in Keras"
         )
     made = BUILDERS[given.kind](given) if given.custom is None else _own(given)
     return made if given.told["trainable"] else made.requires_grad_(False)
