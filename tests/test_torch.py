@@ -88,6 +88,22 @@ def test_a_layer_without_a_builder_is_refused_in_one_line(layer: layers.Layer) -
         row(layers.Input((4, 4, 3)), layer).to_torch()
 
 
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (layers.BatchNormalization(momentum=None), r"BatchNormalization\) cannot be built in PyTorch: TypeError: "),
+        (layers.Dropout(0.5, noise_shape=True), r"Dropout\) cannot be built in PyTorch: TypeError: "),
+        (layers.Rescaling(None), r"Rescaling\) cannot be built in PyTorch: TypeError: "),
+        (layers.Dense(3, lora_rank=1, lora_alpha=""), r"Dense\) cannot be built in PyTorch: TypeError: "),
+        (layers.TimeDistributed(layers.Rescaling(None)), r"TimeDistributed\) cannot be built in PyTorch: TypeError: "),
+        (layers.Dense(3, activation=eval("lambda x: x", {})), r"Dense\): activation=.* has no equivalent in PyTorch"),
+    ],
+)
+def test_what_is_no_argument_is_refused_in_one_line(layer: layers.Layer, message: str) -> None:
+    with pytest.raises(SpaceError, match=f"^layer '.*' \\({message}[^\n]*$"):
+        row(layers.Input((4, 3)), layer).to_torch()
+
+
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_random_layers_compute_what_those_of_keras_do(kind: str) -> None:
     rng = Random(f"torch {kind}")
