@@ -120,7 +120,10 @@ class Space:
         sources, targets = _graph(layers, inputs, outputs)
         write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
-        self._outputs = tuple(writer.write_graph(sources, targets))
+        try:
+            self._outputs = tuple(writer.write_graph(sources, targets))
+        except RecursionError as error:
+            raise SpaceError("the blocks of a space are nested too deeply, or without end") from error
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
         if gone or unread:

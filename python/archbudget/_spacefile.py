@@ -101,7 +101,7 @@ from archbudget._expressions import (
     round_to,
 )
 from archbudget._space import Space, described
-from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.errors import ArchbudgetError, SpaceError, one_line
 from archbudget.layers import Block, Cell, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
