@@ -41,9 +41,8 @@ class LayerRecord:
     type: str
     """The name of the layer in `keras.layers`."""
     arguments: dict[str, Any]
-    """The hyperparameters that touch shape or cost, by value. `explicit_padding` is `padding` as integers (one for each
-    axis, of convolutions that are not transposed both ends of each axis in turn), or `None` where it is a word. A layer
-    inside of another one is a dict of its own, with its `type`."""
+    """The hyperparameters that touch shape or cost, by value. A layer inside of another one is a dict of its own, with
+    its `type`."""
     input_shapes: tuple[Shape, ...]
     """The batch axis is not counted."""
     output_shape: Shape
@@ -96,7 +95,7 @@ def layer_record(
     return LayerRecord(
         name=use.name,
         type=use.layer.kind,
-        arguments=use.layer.recorded(trace.args, use.values),
+        arguments=_set(use.layer.recorded(trace.args, use.values)),
         input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
         output_shape=tuple(trace.output_shape),
         other_arguments=use.layer.other_arguments(chosen),
@@ -110,6 +109,24 @@ def layer_record(
         inputs=tuple(trace.inputs) if connected else (),
         output=trace.output if connected else -1,
     )
+
+
+def _set(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as the layer takes them: `None` where nothing is set, integers where `padding` is so."""
+
+    def one(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _set(value)
+        if not isinstance(value, tuple):
+            return value
+        return None if value and all(each is None for each in value) else tuple(one(each) for each in value)
+
+    given = {name: one(value) for name, value in arguments.items()}
+    explicit = given.pop("explicit_padding", None)
+    if explicit is not None:
+        axes = len(given["kernel_size"] if "kernel_size" in given else given["pool_size"])
+        given["padding"] = explicit if len(explicit) == axes else tuple(zip(explicit[::2], explicit[1::2], strict=True))
+    return given
 
 
 class Architecture(Mapping[str, "Scalar"]):

@@ -261,3 +261,24 @@ def test_the_weights_of_a_stack_are_explained() -> None:
     told = ab.Space([SEQUENCE, stack]).architecture().explain("lstm")
     assert "2 * ((3 + 5 + 2) * 4 * 16 + 16*5 + 2 * ((10 + 5 + 2) * 4 * 16 + 16*5))" in told
     assert "10: outputs of the layer before" in told
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Conv2D(4, 3, padding=1),
+        layers.Conv2D(4, (3, 5), padding=((0, 2), (1, 1)), strides=2),
+        layers.Conv1D(4, 3, padding=((2, 0),)),
+        layers.Conv2DTranspose(4, 3, padding=(1, 0), strides=2),
+        layers.MaxPooling2D(3, padding=1, ceil_mode=True),
+        layers.Conv2D(4, 3, padding="same"),
+    ],
+)
+def test_the_record_of_a_layer_makes_it_anew(layer: layers.Layer) -> None:
+    shape = (9, 3) if layer.kind == "Conv1D" else (9, 9, 3)
+    first = ab.Space([layers.Input(shape), layer]).architecture().layers[-1]
+    again = getattr(layers, first.type)(**first.arguments, **first.other_arguments)
+    record = ab.Space([layers.Input(shape), again]).architecture().layers[-1]
+    assert (record.arguments, record.output_shape) == (first.arguments, first.output_shape)
+    assert (record.params, record.macs) == (first.params, first.macs)
+    assert "explicit_padding" not in record.arguments

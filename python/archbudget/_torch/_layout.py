@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Union
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
@@ -11,17 +11,19 @@ from torch import nn
 
 PADS: tuple[Any, ...] = (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)
 
+Axes = Union[int, "tuple[int, ...]"]
+
 
 class Move(nn.Module):
-    """A view with one axis elsewhere."""
+    """A view with an axis, or several of them, elsewhere."""
 
-    def __init__(self, source: int, target: int) -> None:
+    def __init__(self, source: Axes, target: Axes) -> None:
         super().__init__()
         self.source = source
         self.target = target
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.movedim(self.source, self.target)
+        return torch.movedim(x, self.source, self.target)
 
     def extra_repr(self) -> str:
         return f"{self.source} -> {self.target}"

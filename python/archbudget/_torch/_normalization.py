@@ -108,21 +108,6 @@ def _group(given: Given) -> nn.Module:
     return _by_channel(axis, rank, norm)
 
 
-class MoveAll(nn.Module):
-    """A view with some axes elsewhere."""
-
-    def __init__(self, source: tuple[int, ...], target: tuple[int, ...]) -> None:
-        super().__init__()
-        self.source = source
-        self.target = target
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.movedim(self.source, self.target)
-
-    def extra_repr(self) -> str:
-        return f"{self.source} -> {self.target}"
-
-
 def _axes(given: Given) -> tuple[int, ...]:
     """The axes of a normalisation, counted from the last, in the order in which Keras has their weights."""
     rank = len(given.inputs[0]) + 1
@@ -135,7 +120,7 @@ def _over(axes: tuple[int, ...], norm: nn.Module) -> nn.Module:
     """A normalisation over the last axes, for any axes."""
     last = tuple(range(-len(axes), 0))
     here = axes == last
-    return chain(to_last=None if here else MoveAll(axes, last), norm=norm, back=None if here else MoveAll(last, axes))
+    return chain(to_last=None if here else Move(axes, last), norm=norm, back=None if here else Move(last, axes))
 
 
 def _layer(given: Given) -> nn.Module:
