@@ -334,6 +334,11 @@ def test_bad_values_are_refused(lenet: ab.Space, values: dict[str, Any], message
             build()
 
 
+def test_a_network_is_given_by_a_mapping(lenet: ab.Space) -> None:
+    with pytest.raises(SpaceError, match="^a network is given as a mapping from decisions to values, not as 3$"):
+        lenet.architecture(3)  # type: ignore[arg-type]
+
+
 def test_numbers_of_numpy_are_values(lenet: ab.Space) -> None:
     arch = lenet.architecture(f1=np.int64(32), k1=np.uint8(5), f2=64, k2=5, units=np.int16(128))
     assert arch.params == 184_586

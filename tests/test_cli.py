@@ -222,6 +222,7 @@ def test_shell_completion() -> None:
         (["check", "toy:space", "--params", "5k", "--set", "filter=2"], "unknown decisions"),
         (["check", "toy:space", "--params", "5k", "--set", "filters"], "NAME=VALUE"),
         (["check", "toy:space", "--params", "5k", "--set", "depth=0", "--set", "depth=1"], "twice"),
+        (["count", "toy:space", "--custom", "q=1", "--custom", "q=2"], "--custom bounds 'q' twice"),
         (["explain", "toy:space", "nope"], "no layer of this network is named 'nope'"),
         (["explain", "toy:space", "--sample", "-1"], "seed"),
         (["sample", "toy:space", "-n", "-1"], "n must be"),

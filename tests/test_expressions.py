@@ -412,3 +412,18 @@ def test_a_map_to_anything_but_integers_is_refused(number: Any) -> None:
 
 def test_a_mapped_decision_says_what_it_is() -> None:
     assert repr(ab.Choice("share", [0.5, 1.0]).map(lambda value: round(4 * value))) == "map(share, {0.5: 2, 1.0: 4})"
+
+
+def test_expressions_are_nested_only_so_deep() -> None:
+    choice = ab.Choice("size", [1, 2])
+    deep = choice + 0
+    while deep.depth < 198:
+        deep = deep + choice
+    condition = choice <= deep - choice
+    assert condition.depth == 200
+    space = ab.Space([layers.Input((3,)), layers.Dense(deep)], constraints=[condition])
+    arch = pickle.loads(pickle.dumps(space)).architecture(size=2)
+    assert arch.layers[-1].output_shape == (2 * 197,)
+    assert repr(deep) in repr(condition)
+    with pytest.raises(SpaceError, match="^an expression may be nested at most 200 deep; "):
+        ab.both(condition, condition)

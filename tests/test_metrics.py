@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import re
@@ -450,6 +451,15 @@ def test_other_values_are_refused(value: Any, message: str) -> None:
 def test_numbers_too_large_are_refused(value: int, combine: Any) -> None:
     with pytest.raises(CountOverflowError, match=rf"^metric 'm' of .* must be below 2\^63 - 1, not {value}$"):
         dense_space(metrics=[ab.Metric("m", lambda _: value, combine=combine)])
+
+
+@pytest.mark.parametrize("error", [ValueError, SpaceError])
+def test_what_a_metric_raises_is_told_in_one_line(error: type[Exception]) -> None:
+    def broken(_: ab.LayerRecord) -> int:
+        raise error("one\ntwo")
+
+    with pytest.raises(SpaceError, match=r"^metric 'm' of layer 'input_layer' .*: one two$"):
+        dense_space(metrics=[ab.Metric("m", broken)])
 
 
 def test_sums_too_large_are_refused() -> None:
@@ -1006,6 +1016,50 @@ def test_a_column_that_describes_layers_cannot_hold_values(tmp_path: Path) -> No
     for column in ("type", "filters", "weight_bits"):
         with pytest.raises(SpaceError, match=f"cannot be named '{column}'"):
             ab.LatencyTable.write_template(convolutions(), tmp_path / "latency.csv", column=column)
+
+
+@pytest.mark.parametrize("column", ["", " ", None, 3])
+def test_the_column_of_the_values_needs_a_name(tmp_path: Path, column: Any) -> None:
+    with pytest.raises(SpaceError, match="^the column of the values needs a name, not "):
+        ab.LatencyTable.write_template(convolutions(), tmp_path / "latency.csv", column=column)
+    assert not any(tmp_path.iterdir())
+
+
+@layers.custom
+def Own(input_shape: tuple[int, ...], sizes: Any) -> layers.Counts:  # noqa: ARG001
+    return layers.Counts(input_shape)
+
+
+def test_a_table_tells_what_stands_inside_of_layers(tmp_path: Path) -> None:
+    act = ab.Choice("act", ["relu", "tanh"])
+    space = ab.Space(
+        [
+            layers.Input((4, 8)),
+            layers.TimeDistributed(layers.Dense(ab.Choice("units", [2, 4]), activation=act, trainable=False)),
+            layers.Pipeline([layers.Dense(3, "relu"), layers.ReLU()]),
+            layers.Bidirectional(layers.LSTM(2), backward_layer=layers.LSTM(2, go_backwards=True, dropout=0.5)),
+            layers.Reshape((4, 1)),
+            layers.RNN([layers.LSTMCell(3, dropout=0.5), layers.GRUCell(ab.Int("low", 1, 2))]),
+            Own({"a": [1, 2], "b": ab.Choice("word", ["x y", "z"])}),
+        ]
+    )
+    file = tmp_path / "latency.csv"
+    numbers = itertools.count(1)
+    rows = ab.LatencyTable.write_template(space, file, column="ms", measure=lambda _: next(numbers))
+    text = file.read_text(encoding="utf-8")
+    for cell in (
+        '"Dense(units=2,use_bias=True,trainable=False,activation=tanh)"',
+        '"Dense(units=3,use_bias=True,activation=relu);ReLU()"',
+        "StackedRNNCells(cells=LSTMCell(units=3,use_bias=True,dropout=0.5);GRUCell(units=2,use_bias=True,reset_after=",
+        "\"{'a':[1,2],'b':'xy'}\"",
+    ):
+        assert cell in text
+    timed = space.with_metrics([ab.LatencyTable.read_csv(file, "ms")])
+    assert rows == 4 + 2 + 1 + 1 + 2 + 4
+    networks = [timed.architecture(arch) for arch in space.sample(200, seed=0)]
+    assert len({arch.layer("time_distributed").custom["ms"] for arch in networks}) == 4
+    assert len({arch.layer("rnn").custom["ms"] for arch in networks}) == 2
+
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,10 @@ UNLIKE = {
 """Arguments among the random ones that PyTorch has nothing for."""
 
 
+UNBUILT: set[str] = set()
+"""The layers that have no builder, beside those that prepare data."""
+
+
 def row(*blocks: Any) -> ab.Architecture:
     """The only network of a space of layers in a row."""
     return ab.Space(list(blocks)).architecture()
@@ -57,10 +61,10 @@ def macs(arch: ab.Architecture) -> int:
     return counter.get_total_flops() // 2
 
 
-def test_every_layer_has_a_builder_but_those_that_prepare_data() -> None:
+def test_the_layers_without_a_builder_are_known() -> None:
     assert {*BUILDERS, "Input"} <= set(KINDS)
-    others = {getattr(layers, kind).__module__.rpartition(".")[2] for kind in {*KINDS} - {*BUILDERS, "Input"}}
-    assert others == {"_preprocessing"}
+    unbuilt = {*KINDS} - {*BUILDERS, "Input"}
+    assert {kind for kind in unbuilt if not getattr(layers, kind).__module__.endswith("_preprocessing")} == UNBUILT
 
 
 def inside(kind: str, arguments: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -82,6 +86,22 @@ def scaled_elsewhere(axis: Any, rank: int) -> bool:
 def test_a_layer_without_a_builder_is_refused_in_one_line(layer: layers.Layer) -> None:
     with pytest.raises(SpaceError, match=r"is not built in PyTorch: .* built in Keras$"):
         row(layers.Input((4, 4, 3)), layer).to_torch()
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (layers.BatchNormalization(momentum=None), r"BatchNormalization\) cannot be built in PyTorch: TypeError: "),
+        (layers.Dropout(0.5, noise_shape=True), r"Dropout\) cannot be built in PyTorch: TypeError: "),
+        (layers.Rescaling(None), r"Rescaling\) cannot be built in PyTorch: TypeError: "),
+        (layers.Dense(3, lora_rank=1, lora_alpha=""), r"Dense\) cannot be built in PyTorch: TypeError: "),
+        (layers.TimeDistributed(layers.Rescaling(None)), r"TimeDistributed\) cannot be built in PyTorch: TypeError: "),
+        (layers.Dense(3, activation=eval("lambda x: x", {})), r"Dense\): activation=.* has no equivalent in PyTorch"),
+    ],
+)
+def test_what_is_no_argument_is_refused_in_one_line(layer: layers.Layer, message: str) -> None:
+    with pytest.raises(SpaceError, match=f"^layer '.*' \\({message}[^\n]*$"):
+        row(layers.Input((4, 3)), layer).to_torch()
 
 
 @pytest.mark.parametrize("kind", BUILDERS)

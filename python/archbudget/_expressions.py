@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator as operators
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
@@ -32,8 +32,15 @@ class Scope(Protocol):
         ...
 
 
+DEPTH = 200
+"""How deep expressions may stand inside of each other."""
+
+
 class Expression:
     """An integer that is known once the decisions are: `+`, `-`, `*`, `//` and comparisons build new ones."""
+
+    depth: int = 1
+    """How many expressions stand inside of each other, this one among them."""
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -113,8 +120,15 @@ class Binary(Expression):
     operator: str
     left: IntLike
     right: IntLike
+    depth: int = field(init=False)
 
     def __post_init__(self) -> None:
+        depth = 1 + max(side.depth if isinstance(side, Expression) else 0 for side in self._sides)
+        if depth > DEPTH:
+            raise SpaceError(
+                f"an expression may be nested at most {DEPTH} deep; a sum of many terms is less deep as a sum of sums"
+            )
+        object.__setattr__(self, "depth", depth)
         for side in (self.left, self.right):
             if isinstance(side, Decision):
                 side.require_integers(f"it is used in {self!r}")

@@ -120,7 +120,10 @@ class Space:
         sources, targets = _graph(layers, inputs, outputs)
         write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
-        self._outputs = tuple(writer.write_graph(sources, targets))
+        try:
+            self._outputs = tuple(writer.write_graph(sources, targets))
+        except RecursionError as error:
+            raise SpaceError("the blocks of a space are nested too deeply, or without end") from error
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
         if gone or unread:
@@ -402,6 +405,8 @@ class Space:
             InvalidArchitectureError: If the network cannot be built; the message names the layer, the shapes and the
                 rule.
         """
+        if not (values is None or isinstance(values, Mapping)):
+            raise SpaceError(f"a network is given as a mapping from decisions to values, not as {values!r}")
         given = {**(values or {}), **named}
         self._check_names(given, "architecture")
         walk = self._diagram.walk()

@@ -101,7 +101,7 @@ from archbudget._expressions import (
     round_to,
 )
 from archbudget._space import Space, described
-from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.errors import ArchbudgetError, SpaceError, one_line
 from archbudget.layers import Block, Cell, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
@@ -278,7 +278,9 @@ def load_attribute(reference: str) -> Any:
     except ArchbudgetError:
         raise
     except Exception as error:
-        raise SpaceError(f"{reference}: importing {module_name} failed: {type(error).__name__}: {error}") from error
+        raise SpaceError(
+            f"{reference}: importing {module_name} failed: {type(error).__name__}: {one_line(error)}"
+        ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             hint = _hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)

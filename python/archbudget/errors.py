@@ -31,3 +31,8 @@ class BudgetError(ArchbudgetError):
 
 class InfeasibleBudgetError(BudgetError):
     """No candidate of a space fits a budget; the message says what the smallest one needs."""
+
+
+def one_line(error: Exception) -> str:
+    """The message of an exception that comes from elsewhere, for one line."""
+    return " ".join(str(error).split())

@@ -18,7 +18,7 @@ import numpy as np
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -181,9 +181,9 @@ class Measure:
             self.missing.append(str(error))
             return 0
         except ArchbudgetError as error:
-            raise type(error)(f"{what}: {error}") from error
+            raise type(error)(f"{what}: {one_line(error)}") from error
         except Exception as error:
-            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {error}") from error
+            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {one_line(error)}") from error
         try:
             whole = index(value)
         except TypeError:
@@ -239,15 +239,26 @@ class _Collector:
 
     def __call__(self, layer: LayerRecord) -> int:
         if layer.type != "Input":
-            key = (layer.type, repr(layer.arguments), layer.weight_bits, layer.input_shapes, layer.output_shape)
-            self.found.setdefault((*key, repr(_plain_arguments(layer))), layer)
+            key = (layer.type, layer.weight_bits, layer.input_shapes, layer.output_shape)
+            arguments = repr(_arguments(layer.arguments, layer.other_arguments))
+            self.found.setdefault((*key, arguments), layer)
         return 0
 
 
-def _plain_arguments(layer: LayerRecord) -> dict[str, Any]:
-    """The arguments that touch neither shape nor cost and that a table can hold."""
+def _arguments(counted: Any, others: Any) -> Any:
+    """The arguments of a layer, and of those inside of it, of both kinds; without what a table cannot hold.
+
+    Args:
+        counted: Those that touch shape or cost; or a tuple of the same, of several layers.
+        others: Those that touch neither.
+    """
+    if isinstance(counted, tuple):
+        return tuple(_arguments(*each) for each in zip(counted, others, strict=True)) if others else counted
+    if isinstance(others, tuple):  # Cells that were given as a list are counted as one.
+        others = {"cells": others}
     plain = (bool, int, float, str, type(None))
-    return {name: value for name, value in layer.other_arguments.items() if isinstance(value, plain)}
+    inside = {name: _arguments(counted[name], value) for name, value in others.items() if name in counted}
+    return {**counted, **{name: value for name, value in others.items() if isinstance(value, plain)}, **inside}
 
 
 class LatencyTable(Metric):
@@ -257,7 +268,8 @@ class LatencyTable(Metric):
         name: The name of the metric.
         entries: For each entry what it says of a layer, and the value. A layer is described by `type`, `input_shape`
             (`28x28x1`, the batch not counted; several are joined by `;`), `output_shape`, `weight_bits`, and the names
-            of its hyperparameters, all as text (`3x3`, `same`, `True`). What an entry leaves out does not matter to it.
+            of its hyperparameters, all as text (`3x3`, `same`, `True`; a layer inside of another one is
+            `Dense(units=3,use_bias=True)`, several are joined by `;`). What an entry leaves out does not matter to it.
             Where several fit a layer, the one that says most counts.
         combine: As of [`Metric`][archbudget.Metric]. Layers that run one after the other add up.
 
@@ -409,8 +421,10 @@ class LatencyTable(Metric):
 
         Raises:
             LimitError: If the space is too wide to look at every arc.
-            SpaceError: If the column is named like one that describes layers.
+            SpaceError: If the column has no name, or is named like one that describes layers.
         """
+        if not isinstance(column, str) or not column.strip():
+            raise SpaceError(f"the column of the values needs a name, not {column!r}")
         found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
         for layer in distinct_layers(space):
             found.setdefault(tuple(described(layer).items()), layer)
@@ -462,16 +476,19 @@ def described(layer: LayerRecord) -> dict[str, str]:
         "output_shape": _text(layer.output_shape),
         "weight_bits": str(layer.weight_bits),
     }
-    arguments = {**layer.arguments, **_plain_arguments(layer)}
+    arguments = _arguments(layer.arguments, layer.other_arguments)
     others = {name: _text(value) for name, value in arguments.items() if value is not None and name not in facts}
     return {**facts, **others}
 
 
 def _text(value: object) -> str:
-    """A value as a cell has it: `3x3` for several numbers."""
+    """A value as a cell has it: `3x3` for several numbers, `Dense(units=3);ReLU()` for layers."""
     if isinstance(value, (tuple, list)):
-        return "x".join(_text(item) for item in value)
-    return str(value).replace(" ", "") if isinstance(value, str) else str(value)
+        return (";" if any(isinstance(item, dict) for item in value) else "x").join(_text(item) for item in value)
+    if isinstance(value, dict) and "type" in value:
+        given = {name: each for name, each in value.items() if name != "type" and each is not None}
+        return f"{value['type']}({','.join(f'{name}={_text(each)}' for name, each in given.items())})"
+    return str(value).replace(" ", "")
 
 
 def _cell(text: object) -> str:

@@ -15,7 +15,13 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import CountOverflowError, InvalidArchitectureError, LimitError, SpaceError
+from archbudget.errors import (
+    ArchbudgetError,
+    CountOverflowError,
+    InvalidArchitectureError,
+    LimitError,
+    SpaceError,
+)
 from random_spaces import METRICS, enumerate_networks
 
 if TYPE_CHECKING:
@@ -394,11 +400,20 @@ def test_numbers_too_large_are_refused(large: int) -> None:
 def test_what_a_function_raises_is_told_with_the_layer() -> None:
     @layers.custom
     def Broken(input_shape: tuple[int, ...], how: str) -> layers.Counts:  # noqa: ARG001
-        raise {"key": KeyError("x"), "own": LimitError("too much"), "end": KeyboardInterrupt()}[how]
+        raise {
+            "key": KeyError("x"),
+            "lines": ValueError("one\ntwo"),
+            "refusal": InvalidArchitectureError("one\ntwo"),
+            "own": LimitError("too much"),
+            "end": KeyboardInterrupt(),
+        }[how]
 
     with pytest.raises(SpaceError, match=r"'broken' .* with how='key': its function failed: KeyError: 'x'") as caught:
         ab.Space([layers.Input((4,)), Broken("key")])
     assert isinstance(caught.value.__cause__, KeyError)
+    for how in ("lines", "refusal"):
+        with pytest.raises(ArchbudgetError, match=r"^layer 'broken' .*: one two"):
+            ab.Space([layers.Input((4,)), Broken(how)])
     with pytest.raises(LimitError, match="too much"):
         ab.Space([layers.Input((4,)), Broken("own")])
     with pytest.raises(KeyboardInterrupt):
@@ -415,8 +430,11 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
     ("rule", "message"),
     [
         (3, "makes a layer of a function, not of 3"),
+        (int, "makes a layer of a function, not of <class 'int'>"),
         (lambda: None, "the first parameter of the rule of a layer is input_shape or input_shapes"),
         (lambda shape: None, "the first parameter of the rule of a layer is input_shape"),  # noqa: ARG005
+        (lambda *input_shape: None, "the first parameter of the rule of a layer is input_shape"),  # noqa: ARG005
+        (lambda *, input_shape: None, "the first parameter of the rule of a layer is input_shape"),  # noqa: ARG005
         (lambda input_shape, name: None, "'name' is an argument of every layer"),  # noqa: ARG005
         (lambda input_shape, trainable: None, "'trainable' is an argument of every layer"),  # noqa: ARG005
         (lambda input_shape, weight_bits: None, "'weight_bits' is an argument of every layer"),  # noqa: ARG005
@@ -428,6 +446,22 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
 def test_what_makes_no_layer_is_refused(rule: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         layers.custom(rule)
+
+
+@pytest.mark.parametrize("argument", ["keras", "torch"])
+def test_what_makes_no_real_layer_is_refused(argument: str) -> None:
+    with pytest.raises(SpaceError, match=rf"^square: {argument}= must be a function that makes the real layer, not 3$"):
+        layers.custom(**{argument: 3})(square)  # type: ignore[call-overload]
+
+
+def test_the_real_layer_is_one_of_keras() -> None:
+    made = layers.custom(keras=lambda name: None)(square)  # noqa: ARG005
+    with pytest.raises(SpaceError, match=r"^layer 'square' .* keras= names must return a keras.layers.Layer, not None$"):
+        ab.Space([layers.Input((4,)), made()]).architecture().to_keras()
+
+
+def square(input_shape: tuple[int, ...]) -> layers.Counts:
+    return layers.Counts(input_shape, macs=input_shape[-1])
 
 
 def test_the_name_of_inputs_is_taken() -> None:

@@ -462,3 +462,11 @@ def test_frozen_layers_have_no_trainable_weights() -> None:
     assert sum(weight.shape[0] * (weight.shape[1:] or (1,))[0] for weight in model.trainable_weights) == 8
     with pytest.raises(SpaceError, match="trainable"):
         layers.Dense(2, trainable=1)  # type: ignore[arg-type]
+
+
+def test_blocks_without_end_are_refused() -> None:
+    block: layers.Block = layers.Dense(4)
+    for _ in range(2000):
+        block = layers.Residual([block])
+    with pytest.raises(SpaceError, match="^the blocks of a space are nested too deeply, or without end$"):
+        ab.Space([layers.Input((4,)), block])

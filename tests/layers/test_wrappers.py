@@ -178,6 +178,25 @@ def test_what_is_frozen_inside_is_frozen_in_keras() -> None:
         assert sum(weight.numpy().size for weight in model.trainable_weights) == arch.trainable_params
 
 
+@layers.custom
+def Own(input_shape: tuple[int, ...]) -> layers.Counts:
+    return layers.Counts(input_shape)
+
+
+def nested(depth: int) -> layers.Layer:
+    """A layer inside of so many others."""
+    layer: layers.Layer = layers.Dense(3)
+    for _ in range(depth):
+        layer = layers.Pipeline([layer])
+    return layer
+
+
+def test_layers_stand_inside_of_each_other() -> None:
+    arch = ab.Space([layers.Input((4,)), nested(32)]).architecture()
+    assert arch.params == 15
+    assert arch.to_keras().count_params() == 15
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -206,6 +225,8 @@ def test_what_is_frozen_inside_is_frozen_in_keras() -> None:
             r"channels\(\) is known only in the first of its cells",
         ),
         (lambda: layers.Pipeline([]), "layers must be a list of layers"),
+        (lambda: nested(33), "Pipeline: layers may stand inside of each other at most 32 deep"),
+        (lambda: layers.TimeDistributed(Own()), "TimeDistributed: Own is a layer of one's own, which no other layer"),
         (lambda: layers.LSTMCell(3)(layers.Input((4,))), "is one step of a recurrent layer, and no layer by itself"),
         (lambda: ab.Space([layers.Input((4,)), layers.GRUCell(3)]), "GRUCell is one step of a recurrent layer"),
     ],

@@ -34,7 +34,7 @@ from archbudget._torch import (
 )
 from archbudget._torch._given import Blank, Given, Weights
 from archbudget._torch._network import Call, Network
-from archbudget.errors import SpaceError
+from archbudget.errors import ArchbudgetError, SpaceError, one_line
 from archbudget.layers._base import Layer, resolve
 from archbudget.layers._custom import CustomLayer
 
@@ -58,7 +58,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_reshaping.BUILDERS,
     **_wrappers.BUILDERS,
 }
-"""For each layer but `Input` what makes its module; layers around others and those that prepare data have none."""
+"""For each layer but `Input` what makes its module; a layer without one, such as those that prepare data, is refused."""
 
 
 def build(arch: Architecture, weights: Weights | None = None) -> Network:
@@ -111,18 +111,29 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
         # What cannot be built is refused before anything takes memory or time.
         for each in given.values():
             if each.custom is None:
-                make(replace(each, weights=Blank()))
+                _refuse_what_fails(replace(each, weights=Blank()))
     with torch.no_grad():
         modules = {name: make(each) for name, each in given.items()}
     return Network({**modules, **masks}, inputs, _released(applied, outputs), outputs)
+
+
+def _refuse_what_fails(given: Given) -> None:
+    """Refuses an argument that PyTorch, or a builder, can do nothing with: what is not counted may be anything."""
+    try:
+        make(given)
+    except ArchbudgetError:
+        raise
+    except Exception as error:
+        raise SpaceError(
+            f"layer '{given.name}' ({given.kind}) cannot be built in PyTorch: {type(error).__name__}: {one_line(error)}"
+        ) from error
 
 
 def make(given: Given) -> Any:
     """The module of a layer."""
     if given.custom is None and given.kind not in BUILDERS:
         raise SpaceError(
-            f"layer '{given.name}' ({given.kind}) is not built in PyTorch: layers that prepare data are counted, and "
-            "built in Keras"
+            f"layer '{given.name}' ({given.kind}) is not built in PyTorch: it is counted, and built in Keras"
         )
     made = BUILDERS[given.kind](given) if given.custom is None else _own(given)
     return made if given.told["trainable"] else made.requires_grad_(False)

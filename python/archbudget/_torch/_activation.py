@@ -143,7 +143,7 @@ def activation(given: Given, argument: str = "activation") -> nn.Module | None:
     """The module of an activation; `None` for the linear one."""
     told = given[argument]
     name = told
-    if callable(told) and getattr(told, "__module__", "").startswith("keras."):
+    if callable(told) and str(getattr(told, "__module__", "")).startswith("keras."):
         name = getattr(told, "__name__", None)
     if name is None or name == "linear":
         return None

@@ -108,6 +108,8 @@ def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | N
             raise ArchbudgetError(
                 f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {option!r}"
             )
+        if any(metric == earlier for earlier, _, _ in asked):
+            raise ArchbudgetError(f"--custom bounds {metric!r} twice")
         asked.append((metric, text, f"--custom {metric}"))
     for metric, text, what in asked:
         low, colon, high = text.partition(":")

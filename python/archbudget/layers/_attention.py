@@ -34,6 +34,8 @@ class _Heads(Layer):
         window = self.sliding_window
         if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
             raise SpaceError(f"{self.kind}: sliding_window must be None or a positive integer, not {window!r}")
+        if not (self.flash_attention is None or isinstance(self.flash_attention, bool)):
+            raise SpaceError(f"{self.kind}: flash_attention must be None, True or False, not {self.flash_attention!r}")
         if self.flash_attention and self.dropout != 0:
             raise SpaceError(f"{self.kind}: flash_attention cannot be combined with dropout")
 

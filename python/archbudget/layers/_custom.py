@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from archbudget import _core
 from archbudget._expressions import Decision, Expression, lower
-from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError, one_line
 from archbudget.layers._base import Layer
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Counts:
 
 RESERVED = ("name", "trainable", "weight_bits")
 SHAPES = ("input_shape", "input_shapes")
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class CustomLayer(Layer):
@@ -136,11 +137,11 @@ class CustomLayer(Layer):
         try:
             counts = type(self).RULE(inputs if self.MERGES else inputs[0], **hyperparameters)
         except InvalidArchitectureError as error:
-            return f"{error}. Arguments: {given}" if given else str(error)
+            return f"{one_line(error)}. Arguments: {given}" if given else one_line(error)
         except ArchbudgetError:
             raise
         except Exception as error:
-            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {error}") from error
+            raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {one_line(error)}") from error
         if not isinstance(counts, Counts):
             raise SpaceError(f"{what}: its function must return layers.Counts, not {counts!r}")
         try:
@@ -165,12 +166,15 @@ class CustomLayer(Layer):
 
     def make_keras(self, keras: Any, real: Mapping[str, Any]) -> Any:
         """The real layer, from the function that the decorator was given."""
-        del keras
         if self.KERAS is None:
             raise SpaceError(
                 f"layer '{real['name']}' ({self.kind}) does not know its real layer; give @layers.custom(keras=...)"
             )
         made = self.KERAS(**real)
+        if not isinstance(made, keras.layers.Layer):
+            raise SpaceError(
+                f"layer '{real['name']}' ({self.kind}): what keras= names must return a keras.layers.Layer, not {made!r}"
+            )
         if not self.trainable:
             made.trainable = False
         return made
@@ -249,13 +253,16 @@ def custom(
     """
 
     def made(function: Callable[..., Counts]) -> type[CustomLayer]:
-        if not callable(function):
+        if not callable(function) or isinstance(function, type):
             raise SpaceError(f"layers.custom makes a layer of a function, not of {function!r}")
         name = _name(function)
+        for argument, maker in (("keras", keras), ("torch", torch)):
+            if not (maker is None or callable(maker)):
+                raise SpaceError(f"{name}: {argument}= must be a function that makes the real layer, not {maker!r}")
         if name == "Input":
             raise SpaceError("a layer of one's own cannot be named Input: that is where every network begins")
-        parameters = list(inspect.signature(function).parameters)
-        if not parameters or parameters[0] not in SHAPES:
+        first = next(iter(inspect.signature(function).parameters.values()), None)
+        if first is None or first.name not in SHAPES or first.kind not in POSITIONAL:
             raise SpaceError(f"{name}: the first parameter of the rule of a layer is input_shape or input_shapes")
         _hyperparameters(function)
         return type(
@@ -264,7 +271,7 @@ def custom(
             {
                 "RULE": staticmethod(function),
                 "IN_PLACE": in_place,
-                "MERGES": parameters[0] == "input_shapes",
+                "MERGES": first.name == "input_shapes",
                 "KERAS": None if keras is None else staticmethod(keras),
                 "TORCH": None if torch is None else staticmethod(torch),
                 "__doc__": function.__doc__,

@@ -47,9 +47,12 @@ class Input(Layer):
     STEM: ClassVar[str] = "input_layer"
 
     def __post_init__(self) -> None:
-        if isinstance(self.shape, (str, bytes)) or not hasattr(self.shape, "__iter__"):
+        if isinstance(self.shape, (str, bytes)):
             raise SpaceError(f"Input: shape must be a tuple of integers, not {self.shape!r}")
-        object.__setattr__(self, "shape", tuple(self.shape))
+        try:
+            object.__setattr__(self, "shape", tuple(self.shape))
+        except TypeError:
+            raise SpaceError(f"Input: shape must be a tuple of integers, not {self.shape!r}") from None
         if any(side is None for side in self.shape):
             raise SpaceError(
                 f"Input: shape={self.shape!r} has an unknown side; every side but the batch must be known to count MACs"

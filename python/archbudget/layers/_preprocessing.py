@@ -46,12 +46,16 @@ class _Image(Layer):
                     )
         for name, words in self.WORDS.items():
             for value in _values(getattr(self, name)):
-                if value not in words:
+                if not _is_one_of(words, value):
                     raise SpaceError(f"{self.kind}: {name} must be one of {list(words)}, not {value!r}")
 
 
 def _values(given: Any) -> Sequence[Any]:
     return given.values if isinstance(given, Decision) else (given,)
+
+
+def _is_one_of(words: Sequence[str | None], value: Any) -> bool:
+    return (value is None or isinstance(value, str)) and value in words
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -440,7 +444,7 @@ class STFTSpectrogram(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if any(value not in (None, "density", "spectrum") for value in _values(self.scaling)):
+        if not all(_is_one_of((None, "density", "spectrum"), value) for value in _values(self.scaling)):
             raise SpaceError(f"STFTSpectrogram: scaling must be None, 'density' or 'spectrum', not {self.scaling!r}")
 
 
@@ -473,7 +477,8 @@ class CategoryEncoding(Layer):
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost; Keras has an older name of a mode, too."""
         given = super().normalized()
-        given["output_mode"] = "multi_hot" if self.output_mode == "binary" else self.output_mode
+        if _is_one_of(("binary",), self.output_mode):
+            given["output_mode"] = "multi_hot"
         return given
 
 
@@ -490,7 +495,11 @@ class Discretization(Layer):
     def __post_init__(self) -> None:
         if (self.bin_boundaries is None) == (self.num_bins is None):
             raise SpaceError("Discretization: either bin_boundaries or num_bins must be given")
-        if not self.trainable:
+        bins: Any = self.bin_boundaries
+        numbers = isinstance(bins, (list, tuple)) and all(isinstance(each, (int, float)) for each in bins)
+        if bins is not None and not numbers:
+            raise SpaceError(f"Discretization: bin_boundaries must be a list of numbers, not {bins!r}")
+        if self.trainable is False:
             raise SpaceError("Discretization: Keras takes no argument trainable here")
         super().__post_init__()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Union
 
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer, Tensor, TensorLike
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Tensor, TensorLike
 from archbudget.layers._recurrent import _Recurrent
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from archbudget._program import Guard, Writer
     from archbudget.layers._layers import Flag, Text
 
+DEPTH = 32
+"""How deep layers may stand inside of each other."""
+
 
 class _Wrapper(Layer):
     """A layer that holds others, by the arguments in `LAYERS`."""
@@ -29,9 +32,17 @@ class _Wrapper(Layer):
         for name in self.LAYERS:
             self._check_layers(name, getattr(self, name))
         for layer in self.inside():
+            if layer.kind not in ENGINE_PARAMETERS:
+                raise SpaceError(f"{self.kind}: {layer.kind} is a layer of one's own, which no other layer can hold")
             if layer.weight_bits is not None:
                 raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
+        if self.depth() > DEPTH:
+            raise SpaceError(f"{self.kind}: layers may stand inside of each other at most {DEPTH} deep")
         super().__post_init__()
+
+    def depth(self) -> int:
+        """How many layers stand around each other here."""
+        return 1 + max(each.depth() if isinstance(each, _Wrapper) else 0 for each in self.inside())
 
     def _check_layers(self, name: str, given: object) -> None:
         if not isinstance(given, Layer):
