@@ -272,7 +272,7 @@ def test_choices_that_do_not_match_their_tensors_are_refused() -> None:
         (lambda: layers.InputChoice("in", merge=3), "building block"),
         (lambda: ab.Space([image, layers.InputChoice("in")]), "stands in a list and needs inputs"),
         (lambda: ab.Space([image, layers.InputChoice("in", inputs=["late"]), layers.Dense(1, name="late")]), "none"),
-        (lambda: ab.Space(inputs=image, outputs=layers.InputChoice("in", None)([image] * 30)), "1,073,741,823 values"),
+        (lambda: ab.Space(inputs=image, outputs=layers.InputChoice("in", None)([image] * 30)), "in 1,073,741,823 ways"),
     ):
         with pytest.raises(SpaceError, match=message):
             call()
