@@ -92,11 +92,12 @@ Some arguments that Keras takes are refused:
 
 Attention layers do not stretch axes of 1.
 
-Layers around others take any layer that Keras lets them take, also one around others in turn; but `TimeDistributed`
-takes no `Pipeline`, and cells stand only in an `RNN` or `StackedRNNCells`. A layer inside of another one is counted
-with it and shares no weights with any other; `trainable=False` freezes it wherever it stands, and `to_keras` sees to it
-that Keras does so, too. In `LayerRecord.arguments` it is a dict of its own, with its `type`. Layers that change images
-at random do it while training, and hand them on otherwise. `ReversibleEmbedding` is called forward."""
+Layers around others take any layer that Keras lets them take, also one around others in turn (at most 32 deep); but
+`TimeDistributed` takes no `Pipeline`, and cells stand only in an `RNN` or `StackedRNNCells`. A layer inside of
+another one is counted with it and shares no weights with any other; `trainable=False` freezes it wherever it stands,
+and `to_keras` sees to it that Keras does so, too. In `LayerRecord.arguments` it is a dict of its own, with its
+`type`. Layers that change images at random do it while training, and hand them on otherwise. `ReversibleEmbedding` is
+called forward."""
 """What is refused of the layers that are counted."""
 
 

@@ -241,3 +241,9 @@ def test_a_file_with_a_flipped_bit_is_refused_or_harmless(space: ab.Space, tmp_p
         file.write_bytes(damaged)
         with suppress(SpaceError):
             assert ab.Candidates.load(file, space) == space.sample(100, seed=0)
+
+
+def test_a_folder_is_not_written_over(lenet: ab.Space, tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="this is a folder$"):
+        lenet.sample(3, seed=0).save(tmp_path)
+    assert not any(tmp_path.iterdir())

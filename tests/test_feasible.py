@@ -512,6 +512,12 @@ def test_prefixes_that_hold_no_indices_are_refused(lenet: ab.Space, prefix: Any)
             ask(prefix)
 
 
+@pytest.mark.parametrize("values", [None, 3, "k1"])
+def test_values_are_fixed_by_a_mapping(lenet: ab.Space, values: Any) -> None:
+    with pytest.raises(SpaceError, match="^values are fixed by a mapping from decisions to values, not by "):
+        lenet.within(ab.Budget(params=10**6)).fix(values)
+
+
 def test_choices_are_asked_for_by_name_too(lenet: ab.Space) -> None:
     fits = lenet.within(ab.Budget(params=8_000))
     assert fits.allowed({"k1": 3}) == fits.allowed([0]) == fits.allowed({"k1": 3, "f1": 8}, "f1")

@@ -931,6 +931,8 @@ def test_entries_that_fit_equally_well_must_agree() -> None:
         ([({"type": " "}, 1)], "entry 1 of the latency table 'us' does not say which type"),
         ({"A": 3}, "an entry of a latency table is a mapping of what it says, and a value; not 'A'"),
         ([({"type": "A"},)], "an entry of a latency table is a mapping of what it says, and a value"),
+        (None, "a latency table needs a sequence of entries, not None"),
+        ([({"type": "A", 3: "4"}, 5)], "an entry of a latency table is a mapping of what it says, and a value"),
         ([("A", 3)], "an entry of a latency table is a mapping of what it says, and a value"),
         ([({"type": "A"}, 1.5)], "must have an integer of at least 0 and below .*, not 1.5"),
         ([({"type": "A"}, -1)], "must have an integer of at least 0 and below .*, not -1"),
@@ -1026,7 +1028,7 @@ def test_the_column_of_the_values_needs_a_name(tmp_path: Path, column: Any) -> N
 
 
 @layers.custom
-def Own(input_shape: tuple[int, ...], sizes: Any) -> layers.Counts:  # noqa: ARG001
+def Own(input_shape: tuple[int, ...], sizes: Any) -> layers.Counts:  # noqa: ARG001, N802
     return layers.Counts(input_shape)
 
 
@@ -1059,7 +1061,6 @@ def test_a_table_tells_what_stands_inside_of_layers(tmp_path: Path) -> None:
     networks = [timed.architecture(arch) for arch in space.sample(200, seed=0)]
     assert len({arch.layer("time_distributed").custom["ms"] for arch in networks}) == 4
     assert len({arch.layer("rnn").custom["ms"] for arch in networks}) == 2
-
 
 
 @pytest.mark.parametrize(

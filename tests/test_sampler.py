@@ -661,3 +661,9 @@ def test_what_is_no_sampler_is_refused(base: Any, space: ab.Space) -> None:
 
 def test_the_repr_says_the_budget_and_the_base(space: ab.Space) -> None:
     assert repr(ab.BudgetSampler(space, BUDGET)) == "<BudgetSampler params 1,000 to 3,000, base TPESampler>"
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2, 1.5, True, None, "2"])
+def test_a_number_of_threads_is_one(space: ab.Space, n_jobs: Any) -> None:
+    with pytest.raises(SpaceError, match=r"^n_jobs must be an integer of at least 1, or -1 for all processors, not "):
+        ab.search(space, lambda _: 1.0, BUDGET, n_trials=1, n_jobs=n_jobs)

@@ -17,7 +17,10 @@ def atomic(target: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: If the folder of the target does not exist.
+        IsADirectoryError: If the target is a folder itself.
     """
+    if target.is_dir():
+        raise IsADirectoryError(f"{target}: this is a folder")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -315,6 +315,8 @@ class FeasibleSet:
         Raises:
             SpaceError: If a decision is unknown or a value is not in its domain.
         """
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {values!r}")
         self.space._check_names(values, "fixed values")
         return self._part(self._core.fix(self.space.indices_of(values)))
 

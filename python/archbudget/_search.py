@@ -97,6 +97,8 @@ def search(
         raise BudgetError(f"a search needs a Budget, not {budget!r}")
     if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 0):
         raise SpaceError(f"n_trials must be None or an integer of at least 0, not {n_trials!r}")
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
+        raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {n_jobs!r}")
     if n_trials is None and timeout is None:
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:

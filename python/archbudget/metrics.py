@@ -7,7 +7,7 @@ is compiled, so that it may be slow: candidates are then counted as fast as by t
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from operator import index
 from pathlib import Path
@@ -21,7 +21,7 @@ from archbudget._budget import BUILT_IN, MOST
 from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from archbudget import _core
     from archbudget._expressions import Decision
@@ -289,9 +289,12 @@ class LatencyTable(Metric):
         combine: Literal["sum", "max"] = "sum",
     ) -> None:
         super().__init__(name, self.look_up, combine=combine)
+        if not isinstance(entries, Iterable):
+            raise SpaceError(f"a latency table needs a sequence of entries, not {entries!r}")
         entries = list(entries)
         for entry in entries:
-            if not (isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping)):
+            pair = isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping)
+            if not pair or not all(isinstance(name, str) for name in entry[0]):
                 raise SpaceError(
                     f"an entry of a latency table is a mapping of what it says, and a value; not {entry!r}"
                 )

@@ -179,7 +179,7 @@ def test_what_is_frozen_inside_is_frozen_in_keras() -> None:
 
 
 @layers.custom
-def Own(input_shape: tuple[int, ...]) -> layers.Counts:
+def Own(input_shape: tuple[int, ...]) -> layers.Counts:  # noqa: N802
     return layers.Counts(input_shape)
 
 

@@ -58,7 +58,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_reshaping.BUILDERS,
     **_wrappers.BUILDERS,
 }
-"""For each layer but `Input` what makes its module; a layer without one, such as those that prepare data, is refused."""
+"""For each layer but `Input` what makes its module; one without, such as those that prepare data, is refused."""
 
 
 def build(arch: Architecture, weights: Weights | None = None) -> Network:

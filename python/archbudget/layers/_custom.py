@@ -173,7 +173,8 @@ class CustomLayer(Layer):
         made = self.KERAS(**real)
         if not isinstance(made, keras.layers.Layer):
             raise SpaceError(
-                f"layer '{real['name']}' ({self.kind}): what keras= names must return a keras.layers.Layer, not {made!r}"
+                f"layer '{real['name']}' ({self.kind}): what keras= names must return a keras.layers.Layer, not "
+                f"{made!r}"
             )
         if not self.trainable:
             made.trainable = False
