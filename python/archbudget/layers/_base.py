@@ -165,14 +165,14 @@ class Layer(Block):
         return {name: value for name, value in taken.items() if not _same(value, defaults[name])}
 
     def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost, as a record has them.
+        """The hyperparameters that touch shape or cost; of a layer inside in a dict of its own, with its `type`.
 
         Args:
             counted: What the engine says of them.
             values: What `declare` returned.
         """
         del values
-        return {name: tuple(value) if isinstance(value, list) else value for name, value in counted.items()}
+        return {name: _recorded(value) for name, value in counted.items()}
 
     def purpose(self) -> str:
         """What it does, in a few words, if it has no weights."""
@@ -245,6 +245,13 @@ def _same(value: Any, default: Any) -> bool:
     """Whether an argument is its default, also after it was pickled."""
     plain = type(value) is type(default) and isinstance(value, (bool, int, float, str))
     return value is default or (plain and value == default)
+
+
+def _recorded(value: Any) -> Any:
+    """A value as the engine says it, lists as tuples."""
+    if isinstance(value, dict):
+        return {name: _recorded(each) for name, each in value.items()}
+    return tuple(_recorded(each) for each in value) if isinstance(value, list) else value
 
 
 def _frozen(value: Any) -> Any:

@@ -79,11 +79,6 @@ class _Wrapper(Layer):
                 others[name] = found
         return others
 
-    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost; of a layer inside in a dict of its own, with its `type`."""
-        del values
-        return {name: _recorded(value) for name, value in counted.items()}
-
     def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
         """The first option with a value that Keras has not, of the layers inside."""
         for name in self.LAYERS:
@@ -122,13 +117,6 @@ def _other(given: Any, chosen: Mapping[str, Scalar]) -> Any:
         found = tuple(_other(each, chosen) for each in given)
         return found if any(found) else ()
     return {} if given is None else given.other_arguments(chosen)
-
-
-def _recorded(value: Any) -> Any:
-    """A value as the engine says it, lists as tuples."""
-    if isinstance(value, dict):
-        return {name: _recorded(each) for name, each in value.items()}
-    return tuple(_recorded(each) for each in value) if isinstance(value, list) else value
 
 
 def _beyond(given: Any, counted: Any) -> str | None:
