@@ -108,7 +108,8 @@ impl Diagram {
             let stage = diagram.stages.len();
             let last = first + pending.states.len() as u32;
             diagram.stage_of.resize(last as usize, stage as u32);
-            if any_implicit {
+            let looked_up = any_implicit;
+            if looked_up {
                 let numbered = std::mem::take(&mut pending.index)
                     .into_iter()
                     .map(|(key, created)| (key, final_number[created as usize]));
@@ -126,7 +127,9 @@ impl Diagram {
             }
             if stored {
                 compiler.held += bytes;
-                compiler.held -= pending.states.iter().map(|(key, ..)| held(key)).sum::<usize>();
+                if !looked_up {
+                    compiler.held -= pending.states.iter().map(|(key, ..)| held(key)).sum::<usize>();
+                }
             } else {
                 any_implicit = true;
             }
