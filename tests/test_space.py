@@ -468,3 +468,19 @@ def test_whatever_is_to_be_counted_it_is_counted_or_refused(indices: Any, metric
                 build()
             except (ArchbudgetError, TypeError, ValueError, OverflowError):
                 continue
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda space: space.suggest(3), "suggest needs an Optuna trial, not 3"),
+        (lambda _: ab.BudgetSampler(3, ab.Budget(params=3)), "BudgetSampler needs a Space, not 3"),
+        (lambda _: ab.search("x", len, ab.Budget(params=3), n_trials=1), "a search needs a Space, not 'x'"),
+        (lambda _: ab.metrics.distinct_layers(3), "distinct_layers needs a Space, not 3"),
+        (lambda _: ab.LatencyTable.write_template(3, "t.csv", column="ms"), "distinct_layers needs a Space, not 3"),
+    ],
+)
+def test_what_needs_a_space_or_a_trial_says_so(use: Any, message: str) -> None:
+    space = ab.Space([layers.Input((3,)), layers.Dense(ab.Choice("units", [1, 2]))])
+    with pytest.raises(SpaceError, match=f"^{message}$"):
+        use(space)

@@ -10,6 +10,7 @@ import optuna
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 
 from archbudget._propose import Inside, Question, ask_narrowed, proposer_for
+from archbudget._space import require_space
 from archbudget.errors import ArchbudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class BudgetSampler(BaseSampler):
     """
 
     def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
+        require_space(space, "BudgetSampler")
         if base is not None and not isinstance(base, BaseSampler):
             raise SpaceError(f"base must be an Optuna sampler, not {base!r}")
         self.space = space

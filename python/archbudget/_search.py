@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from archbudget._budget import Budget
 from archbudget._expressions import as_written
 from archbudget._sampler import BudgetSampler
+from archbudget._space import require_space
 from archbudget.errors import BudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def search(
         InfeasibleBudgetError: At once, if no network of the space fits.
         SpaceError: If the study in the storage is of another space or budget, or an argument is not one.
     """
+    require_space(space, "a search")
     if not isinstance(budget, Budget):
         raise BudgetError(f"a search needs a Budget, not {budget!r}")
     if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 0):

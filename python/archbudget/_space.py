@@ -468,10 +468,13 @@ class Space:
 
         Raises:
             InvalidArchitectureError: If the network cannot be built; under a `BudgetSampler` that does not happen.
+            SpaceError: If it is no trial.
             optuna.TrialPruned: If a `BudgetSampler` found that values which were enqueued cannot fit its budget.
         """
         from archbudget._sampler import refuse
 
+        if not hasattr(trial, "suggest_categorical"):
+            raise SpaceError(f"suggest needs an Optuna trial, not {trial!r}")
         refuse(trial)
         walk = self._diagram.walk()
         names = list(self.decisions)
@@ -485,6 +488,16 @@ class Space:
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
         """The index of each decision's value among those given; `None` where none is given."""
         return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
+
+
+def require_space(value: object, what: str) -> None:
+    """Refuses what is not a space.
+
+    Raises:
+        SpaceError: Naming what needs one.
+    """
+    if not isinstance(value, Space):
+        raise SpaceError(f"{what} needs a Space, not {value!r}")
 
 
 def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:

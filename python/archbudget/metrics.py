@@ -224,8 +224,12 @@ def distinct_layers(space: Space) -> list[LayerRecord]:
     too. The space is compiled anew for it.
 
     Raises:
+        SpaceError: If it is no space.
         LimitError: If the space is too wide to look at every arc.
     """
+    from archbudget._space import require_space
+
+    require_space(space, "distinct_layers")
     collector = _Collector()
     space._measured_by(Metric("distinct", collector)).range("params")
     return list(collector.found.values())
