@@ -6,6 +6,7 @@ from typing import Any
 
 import archbudget as ab
 from archbudget import layers
+from archbudget.errors import ArchbudgetError
 from keras_layers import MERGING, make
 
 CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
@@ -22,6 +23,20 @@ KINDS = sorted(
 def one_layer(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.LayerRecord:
     """The record of a layer that is applied to inputs of these shapes."""
     return one_layer_network(kind, arguments, shapes).layers[-1]
+
+
+def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
+    """What archbudget says of a layer; `None` if it refuses it."""
+    try:
+        record = one_layer(kind, arguments, shapes)
+    except ArchbudgetError:
+        return None
+    return {
+        "output": list(record.output_shape),
+        "trainable": record.trainable_params,
+        "non_trainable": record.non_trainable_params,
+        "macs": record.macs,
+    }
 
 
 def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.Architecture:

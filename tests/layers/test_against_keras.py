@@ -13,7 +13,7 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from keras_layers import describe, make
-from layer_records import KINDS, one_layer, one_layer_network
+from layer_records import KINDS, count, one_layer, one_layer_network
 from random_layers import DRAWS, random_case
 
 pytestmark = pytest.mark.keras
@@ -108,20 +108,6 @@ def test_a_rare_case_is_counted_or_refused_as_by_keras(
     kind: str, arguments: dict[str, Any], shapes: list[list[int]]
 ) -> None:
     assert count(kind, arguments, shapes) == describe(kind, arguments, shapes)
-
-
-def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
-    """What archbudget says of a layer; `None` if it refuses it."""
-    try:
-        record = one_layer(kind, arguments, shapes)
-    except ArchbudgetError:
-        return None
-    return {
-        "output": list(record.output_shape),
-        "trainable": record.trainable_params,
-        "non_trainable": record.non_trainable_params,
-        "macs": record.macs,
-    }
 
 
 def random_network(rng: Random) -> list[layers.Layer]:

@@ -9,8 +9,7 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import ArchbudgetError
-from layer_records import KINDS, one_layer
+from layer_records import KINDS, count
 from layer_table import PYTORCH
 from pytorch_layers import describe
 from random_pytorch_layers import OPTIONS, random_pytorch_case
@@ -87,17 +86,3 @@ def test_one_bias_is_what_the_second_one_of_pytorch_leaves() -> None:
         assert both is not None
         assert both.pop("trainable") - one.pop("trainable") == 3 * 2 * gates * 5
         assert one == both
-
-
-def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
-    """What archbudget says of a layer; `None` if it refuses it."""
-    try:
-        record = one_layer(kind, arguments, shapes)
-    except ArchbudgetError:
-        return None
-    return {
-        "output": list(record.output_shape),
-        "trainable": record.trainable_params,
-        "non_trainable": record.non_trainable_params,
-        "macs": record.macs,
-    }
