@@ -4,12 +4,13 @@
 //! all of them, stored, implicit or open, must be the same.
 
 use archbudget::diagram::{
-    Bound, Column, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided, Taken,
+    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided, Taken,
     Walk, Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{Action, Atom, BUILT_IN, Combine, Expr, Guard, Operator, Program, Settings, Tensor, Trace};
 use archbudget::{ErrorKind, Result};
+use num_bigint::BigUint;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -658,10 +659,11 @@ proptest! {
                         continue;
                     }
                 };
-                prop_assert!(count.lower <= fitting.len().into() && count.upper >= fitting.len().into());
+                let n = BigUint::from(fitting.len());
+                prop_assert!(*count.lower() <= n && n <= *count.upper());
                 prop_assert_eq!(fits.is_empty(NEVER).unwrap(), fitting.is_empty());
                 if fits.is_exact(NEVER).unwrap() {
-                    prop_assert_eq!(&count.lower, &count.upper);
+                    prop_assert_eq!(&count, &Count::Exact(n));
                     members_are(&fits, &fitting)?;
                 }
                 // Down to the last network: what is allowed at each of its decisions?

@@ -104,7 +104,7 @@ class FeasibleSet:
             LimitError: If what the budget leaves of the space does not fit into memory at all.
         """
         lower, upper = self._core.count()
-        return lower if lower == upper else Bounds(lower, upper)
+        return lower if upper is None else Bounds(lower, upper)
 
     def fraction(self) -> float | Bounds[float]:
         """The share of the space that fits, from 0 to 1; as bounds where the count is."""

@@ -3,7 +3,7 @@
 use super::arrays::Borrowed;
 use super::convert::values;
 use super::{detached, raise};
-use crate::diagram::{self, Column, End, Evaluator, LayerTable, Taken, Workers, default_threads};
+use crate::diagram::{self, Column, Count, End, Evaluator, LayerTable, Taken, Workers, default_threads};
 use crate::layers::{Formula, Kind};
 use crate::space::{self, Program};
 use num_bigint::BigUint;
@@ -145,10 +145,13 @@ macro_rules! into_columns {
 
 #[pymethods]
 impl Feasible {
-    /// The number of candidates that fit: at least so many, and at most so many.
-    fn count(&self, py: Python<'_>) -> PyResult<(BigUint, BigUint)> {
+    /// The number of candidates that fit, and nothing; or the least and the most that it may be.
+    fn count(&self, py: Python<'_>) -> PyResult<(BigUint, Option<BigUint>)> {
         let count = detached(py, |interrupt| self.feasible.count(interrupt))?;
-        Ok((count.lower, count.upper))
+        Ok(match count {
+            Count::Exact(count) => (count, None),
+            Count::Between { lower, upper } => (lower, Some(upper)),
+        })
     }
 
     /// Whether the number is known exactly, and candidates have ranks.

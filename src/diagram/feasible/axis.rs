@@ -78,13 +78,13 @@ impl Axis {
         }
     }
 
-    /// How many classes keep a bound after this cost.
+    /// How many classes keep a bound after this cost, which may be that of a whole completion.
     #[inline]
     pub(super) fn within(&self, cost: i64, high: i64) -> usize {
         match self {
-            Self::Reached(sums) | Self::Ends(sums) => sums.partition_point(|&sum| sum + cost <= high),
+            Self::Reached(sums) | Self::Ends(sums) => sums.partition_point(|&sum| sum <= high - cost),
             Self::Grid { first, step, len } => {
-                let room = high - cost - first;
+                let room = (high - cost).saturating_sub(*first);
                 if room < 0 {
                     0
                 } else {

@@ -253,10 +253,17 @@ fn join(graph: &Graph, part: Range<usize>) -> Option<Vec<Vec<Item>>> {
             let end = graph.arcs[arc].end;
             let costs = graph.cost(arc);
             if part.contains(&(end as usize)) {
-                items.extend(found[end as usize - part.start].iter().map(|item| Item {
+                let joined = found[end as usize - part.start].iter().map(|item| Item {
                     end: item.end,
                     costs: item.costs.iter().zip(costs).map(|(a, b)| a + b).collect(),
                     ways: item.ways,
+                });
+                // What no prefix may take is left out, so that sums of prefixes and items stay small.
+                items.extend(joined.filter(|item| {
+                    item.costs
+                        .iter()
+                        .zip(&graph.windows)
+                        .all(|(&cost, window)| cost <= window.high)
                 }));
             } else {
                 items.push(Item {

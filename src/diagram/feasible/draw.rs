@@ -4,7 +4,7 @@ use super::graph::Graph;
 use super::members::{Place, Rank, Ranks, Step};
 use super::number::Number;
 use super::table::Table;
-use super::{Answer, AnyTable, Feasible};
+use super::{Answer, AnyTable, Feasible, Rounded};
 use crate::diagram::optimize::join;
 use crate::diagram::parallel::{Workers, work_off};
 use crate::diagram::sample::{BLOCK, Index, below, blocks, stream};
@@ -46,7 +46,7 @@ impl Feasible {
         }
         let superset = match &answer.rounded {
             None => None,
-            Some((_, lower)) => self.superset(lower, workers.interrupt)?,
+            Some(_) => self.superset(answer.count().lower(), workers.interrupt)?,
         };
         let drawn = superset.map_or(Ok(answer), |superset| superset.answer(workers.interrupt))?;
         match &drawn.table {
@@ -103,7 +103,7 @@ impl Feasible {
             let drawn = if is_exact {
                 self.draw_exact(table, &mut next, rows, &mut columns);
                 rows
-            } else if let Some((composites, _)) = &answer.rounded {
+            } else if let Some(Rounded { composites, .. }) = &answer.rounded {
                 let expand = |(node, arc, way): Step, path: &mut Vec<_>| {
                     let label = table.cells.graph.arcs[arc].label;
                     composites.expand(node, label, way, |node, arc| path.push((node, arc)));

@@ -42,7 +42,8 @@ pub(super) struct Graph {
     /// For each node and constraint, the least and the most that a prefix comes to; the least above the most where
     /// there is no prefix.
     pub(super) so_far: Vec<(i64, i64)>,
-    /// For each node and constraint, the most that a completion comes to; the least is 0. Negative where there is none.
+    /// For each node and constraint, the most that a completion comes to, or one more than the window allows where that
+    /// is less; the least is 0.
     pub(super) to_go: Vec<i64>,
 }
 
@@ -358,7 +359,8 @@ impl Graph {
             let keeps = windows.iter().enumerate().all(|(dim, window)| {
                 let (least_before, most_before) = so_far[node * dims + dim];
                 let cost = costs[dim][arc];
-                least_before + cost <= window.high && most_before + cost + most[dim][end] >= window.low
+                least_before.saturating_add(cost) <= window.high
+                    && most_before.saturating_add(cost).saturating_add(most[dim][end]) >= window.low
             });
             if keeps {
                 reached[end] = true;
@@ -366,7 +368,7 @@ impl Graph {
                     let (least_before, most_before) = so_far[node * dims + dim];
                     let after = &mut so_far[end * dims + dim];
                     let cost = costs[dim][arc];
-                    let within = (most_before + cost).min(windows[dim].high);
+                    let within = most_before.saturating_add(cost).min(windows[dim].high);
                     *after = (after.0.min(least_before + cost), after.1.max(within));
                 }
             }
@@ -380,8 +382,9 @@ impl Graph {
         }
         self.so_far = so_far;
         let most: Vec<_> = columns.iter().map(|costs| self.completions(costs, i64::max)).collect();
+        // Beyond the window all are alike; and so sums of a prefix, an arc, and what is to go stay below 2^63.
         self.to_go = (0..nodes * dims)
-            .map(|place| most[place % dims][place / dims])
+            .map(|place| most[place % dims][place / dims].min(self.windows[place % dims].high + 1))
             .collect();
         self.costs = (0..self.arcs.len() * dims)
             .map(|place| columns[place % dims][place / dims])

@@ -51,13 +51,37 @@ pub struct Bound {
     pub high: i64,
 }
 
-/// How many candidates fit: at least `lower`, at most `upper`; both are the number where it is known exactly.
+/// How many candidates fit. Only a table in which no sum was rounded makes an exact count: bounds that happen to be equal
+/// stay bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Count {
-    /// So many fit for certain.
-    pub lower: BigUint,
+pub enum Count {
+    /// This many fit.
+    Exact(BigUint),
+    /// At least `lower` fit, and at most `upper`.
+    Between {
+        /// This many fit for certain.
+        lower: BigUint,
+        /// No more fit.
+        upper: BigUint,
+    },
+}
+
+impl Count {
+    /// This many fit for certain.
+    pub fn lower(&self) -> &BigUint {
+        match self {
+            Self::Exact(count) => count,
+            Self::Between { lower, .. } => lower,
+        }
+    }
+
     /// No more fit.
-    pub upper: BigUint,
+    pub fn upper(&self) -> &BigUint {
+        match self {
+            Self::Exact(count) => count,
+            Self::Between { upper, .. } => upper,
+        }
+    }
 }
 
 /// How many feasible candidates take each value of each decision.
@@ -109,8 +133,17 @@ pub struct Feasible {
 struct Answer {
     table: AnyTable,
     ranks: Ranks,
-    /// Where sums are rounded: the graph without rounding, and how many candidates fit for certain.
-    rounded: Option<(Composites, BigUint)>,
+    /// Where the table is not that of the graph.
+    rounded: Option<Rounded>,
+}
+
+/// What a table of composite arcs and rounded sums needs beside it.
+#[derive(Debug)]
+struct Rounded {
+    /// The graph without rounding.
+    composites: Composites,
+    /// How many candidates fit for certain; nothing where no sum was rounded after all, so that the table is exact.
+    lower: Option<BigUint>,
 }
 
 #[derive(Debug)]
@@ -203,6 +236,17 @@ impl AnyTable {
 impl Answer {
     fn total(&self) -> BigUint {
         self.table.total()
+    }
+
+    fn count(&self) -> Count {
+        let upper = self.total();
+        match &self.rounded {
+            Some(Rounded { lower: Some(lower), .. }) => Count::Between {
+                lower: lower.clone(),
+                upper,
+            },
+            _ => Count::Exact(upper),
+        }
     }
 
     /// Refuses what a rounded table cannot tell.
@@ -310,14 +354,16 @@ impl Feasible {
     fn exact(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Option<Answer>> {
         let width = Width::of(graph);
         let effort = self.effort();
-        let most = self.memory / width.bytes();
+        // Cells are numbered by 32 bits.
+        let most = (self.memory / width.bytes()).min(u32::MAX as usize);
         let cells = if graph.dims() <= 1 {
             let axes = (0..graph.dims()).map(|dim| axis::exact(graph, dim, effort, interrupt));
             let axes = axes.collect::<Result<_>>()?;
             let rounding = vec![Rounding::Up; graph.dims()];
             let cells = Cells::all(Arc::clone(graph), axes, Special::default(), rounding);
             let (count, work) = cells.size();
-            if count > most || work > EXACT_WORK {
+            // Without a constraint there is a cell for each node, and nothing to round.
+            if graph.dims() == 1 && (count > most || work > EXACT_WORK) {
                 return Ok(None);
             }
             cells
@@ -366,16 +412,24 @@ impl Feasible {
             low
         };
         let limit = finest(ROUNDED_WORK);
+        // Whoever keeps the one upper bound at its cheapest fits.
+        let least = BigUint::from(u8::from(
+            graph.windows.iter().all(|window| window.low <= 0) && graph.dims() == 1,
+        ));
         let mut classes = finest(ROUNDED_WORK / 16).max(64).min(limit);
         loop {
             let errors = plain.errors(classes);
+            let is_rounded = errors.iter().any(|&error| error > 0);
             let make = |upper: bool| -> Result<Option<AnyTable>> {
                 let moved = graph.windows.iter().zip(&errors).map(|(&window, error)| match window {
                     window if window.low <= 0 => window,
-                    Window { low, high } if upper => Window { low: low - error, high },
+                    Window { low, high } if upper => Window {
+                        low: low.saturating_sub(*error),
+                        high,
+                    },
                     Window { low, high } => Window {
                         low,
-                        high: high - error,
+                        high: high.saturating_sub(*error),
                     },
                 });
                 let windows: Vec<_> = moved.collect();
@@ -386,25 +440,30 @@ impl Feasible {
                 let plans = plans(&graph, if upper { Rounding::Down } else { Rounding::Up })?;
                 width.table(plans.cells(classes), interrupt).map(Some)
             };
+            let certain = || {
+                let table = make(false)?;
+                Ok(table
+                    .map_or_else(BigUint::zero, |table| table.total())
+                    .max(least.clone()))
+            };
             let (lower, table) = std::thread::scope(|scope| {
-                let lower =
-                    scope.spawn(|| make(false).map(|table| table.map_or_else(BigUint::zero, |table| table.total())));
+                let lower = is_rounded.then(|| scope.spawn(certain));
                 let upper = make(true);
                 (
-                    lower.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    lower.map(|lower| lower.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
                     upper,
                 )
             });
-            let (lower, Some(table)) = (lower?, table?) else {
+            let (lower, Some(table)) = (lower.transpose()?, table?) else {
                 return Err(Error::interrupted());
             };
             let (ranks, upper) = (table.ranks(), table.total());
-            let excess = ratio(&upper, &lower) - 1.0;
+            let excess = lower.as_ref().map_or(0.0, |lower| ratio(&upper, lower) - 1.0);
             if excess <= CLOSE || classes >= limit {
                 return Ok(Answer {
                     table,
                     ranks,
-                    rounded: Some((composites, lower)),
+                    rounded: Some(Rounded { composites, lower }),
                 });
             }
             // The error is about inversely proportional to the number of classes.
@@ -418,16 +477,10 @@ impl Feasible {
     /// # Errors
     /// `Limit` where even the graph does not fit into memory; `Interrupted`.
     pub fn count(&self, interrupt: Interrupt<'_>) -> Result<Count> {
-        let answer = self.answer(interrupt)?;
-        let upper = answer.total();
-        let lower = answer
-            .rounded
-            .as_ref()
-            .map_or_else(|| upper.clone(), |(_, lower)| lower.clone());
-        Ok(Count { lower, upper })
+        Ok(self.answer(interrupt)?.count())
     }
 
-    /// Whether the count is exact, and members have ranks.
+    /// Whether members have ranks; their count is exact then.
     ///
     /// # Errors
     /// As [`Self::count`].
@@ -503,7 +556,7 @@ impl Feasible {
             AnyTable::Wide(table) => self.by_value(answer, &table.through(Number::big, interrupt)?),
             AnyTable::Big(table) => self.by_value(answer, &table.through(Clone::clone, interrupt)?),
         };
-        let exact = answer.rounded.is_none();
+        let exact = matches!(answer.count(), Count::Exact(_));
         Ok(self.marginals.get_or_init(|| Marginals { counts, total, exact }))
     }
 
@@ -514,7 +567,7 @@ impl Feasible {
         let spread;
         let (graph, through) = match &answer.rounded {
             None => (self.graph.get().map(|graph| &**graph), through),
-            Some((composites, _)) => {
+            Some(Rounded { composites, .. }) => {
                 spread = composites.spread(through);
                 (Some(&composites.fine), &spread[..])
             }

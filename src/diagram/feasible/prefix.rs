@@ -73,9 +73,9 @@ impl Feasible {
             Judge::Table(answer) => Ok(answer.total().is_zero()),
             Judge::Search => {
                 let answer = self.answer(interrupt)?;
-                match &answer.rounded {
-                    Some((_, lower)) if !lower.is_zero() => Ok(false),
-                    _ if answer.total().is_zero() => Ok(true),
+                match answer.count() {
+                    count if !count.lower().is_zero() => Ok(false),
+                    count if count.upper().is_zero() => Ok(true),
                     _ => {
                         let fits = self.search(graph, ROOT, &vec![0; graph.dims()], interrupt)?;
                         Ok(!fits)

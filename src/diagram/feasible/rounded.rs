@@ -132,7 +132,7 @@ impl Plans {
                 if self.nodes[node as usize] == Plan::Grid
                     && let Axis::Grid { step, .. } = axis::grid(graph, node, dim, self.classes_of(node, classes))
                 {
-                    error += step - 1;
+                    error = i64::saturating_add(error, step - 1);
                 }
                 for arc in graph.arcs_of(node) {
                     let after: &mut i64 = &mut errors[graph.arcs[arc].end as usize];

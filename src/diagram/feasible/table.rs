@@ -221,6 +221,13 @@ impl Cells {
             .map(|dim| axis::exact(&graph, dim, effort, interrupt))
             .collect::<Result<Vec<_>>>()?;
         let nodes = graph.terminal() as usize + 1;
+        let combinations = |node: usize| {
+            let mut lens = axes.iter().map(|axes| axes[node].len() as u128);
+            lens.try_fold(1_u128, u128::checked_mul)
+        };
+        if (0..nodes).any(|node| combinations(node).is_none()) {
+            return Ok(None);
+        }
         let mut found: Vec<FxHashMap<u128, u32>> = vec![FxHashMap::default(); nodes];
         let mut sums: Vec<Vec<i64>> = vec![Vec::new(); nodes];
         let mut counts = vec![0; nodes];
@@ -498,15 +505,18 @@ impl Cells {
             Kind::Reached { next, .. } => Some(next[arc][cell])
                 .filter(|&next| next != NOWHERE)
                 .map(|next| next as usize),
-            Kind::All { maps, .. } if !maps.is_empty() => {
-                let map = &maps[arc];
-                (cell < map.len()).then(|| map.get(cell))
-            }
-            Kind::All { axes, special, .. } => {
-                let mut sums = Vec::with_capacity(axes.len());
+            Kind::All { axes, maps, special } => {
+                let mut sums;
                 match special.points(node) {
-                    Some(points) => sums.extend_from_slice(&points.sums[cell * axes.len()..(cell + 1) * axes.len()]),
-                    None => Self::at(axes, node, cell, &mut sums),
+                    Some(points) => sums = points.sums[cell * axes.len()..(cell + 1) * axes.len()].to_vec(),
+                    None => {
+                        // Kept maps know nothing of nodes that list their sums.
+                        if let Some(map) = maps.get(arc) {
+                            return (cell < map.len()).then(|| map.get(cell));
+                        }
+                        sums = Vec::with_capacity(axes.len());
+                        Self::at(axes, node, cell, &mut sums);
+                    }
                 }
                 for (sum, cost) in sums.iter_mut().zip(self.graph.cost(arc)) {
                     *sum += cost;
@@ -634,7 +644,7 @@ impl Cells {
 }
 
 /// Calls back with each row of cells along the last constraint: the first cell of it, that of the row it leads to, and
-/// the map between them; nothing where there is no constraint.
+/// the map between them; nothing where there is no constraint. Nodes without cells have no rows.
 fn each_row(maps: &[Map], lens: &[(usize, usize)], row: &mut impl FnMut(usize, usize, Option<&Map>)) {
     fn go(
         maps: &[Map],
@@ -654,6 +664,9 @@ fn each_row(maps: &[Map], lens: &[(usize, usize)], row: &mut impl FnMut(usize, u
             }
             _ => row(from, to, None),
         }
+    }
+    if lens.iter().any(|&(from, to)| from == 0 || to == 0) {
+        return;
     }
     go(maps, lens, (0, 0), row);
 }
