@@ -4,8 +4,8 @@
 //! all of them, stored, implicit or open, must be the same.
 
 use archbudget::diagram::{
-    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided, Taken,
-    Walk, Workers,
+    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided,
+    Taken, Walk, Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{Action, Atom, BUILT_IN, Combine, Expr, Guard, Operator, Program, Settings, Tensor, Trace};

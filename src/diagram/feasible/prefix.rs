@@ -6,6 +6,7 @@ use crate::diagram::{DEAD, Interrupt, ROOT};
 use crate::{Error, ErrorKind, Result};
 use num_traits::{ToPrimitive, Zero};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// Partial candidates, by their node and sums, and whether one of their completions fits.
@@ -291,24 +292,60 @@ struct Search<'a> {
     interrupt: Interrupt<'a>,
 }
 
+/// A partial candidate, and the arcs behind it that were not tried yet.
+struct Open {
+    node: u32,
+    sums: Box<[i64]>,
+    arcs: Range<usize>,
+}
+
 impl Search<'_> {
     fn fits(&mut self, node: u32, sums: &[i64]) -> Result<bool> {
+        let graph = self.graph;
+        if let Some(known) = self.known(node, sums) {
+            return Ok(known);
+        }
+        let mut path = vec![self.open(node, sums.into())?];
+        while let Some(last) = path.last_mut() {
+            let Some(arc) = last.arcs.next() else {
+                path.pop()
+                    .map(|Open { node, sums, .. }| self.known.insert((node, sums), false));
+                continue;
+            };
+            let after: Box<[i64]> = last.sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
+            let end = graph.arcs[arc].end;
+            match self.known(end, &after) {
+                Some(false) => {}
+                Some(true) => {
+                    let fitting = path.into_iter().map(|Open { node, sums, .. }| ((node, sums), true));
+                    self.known.extend(fitting);
+                    return Ok(true);
+                }
+                None => path.push(self.open(end, after)?),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether some completion fits, if that is known without a search.
+    fn known(&self, node: u32, sums: &[i64]) -> Option<bool> {
         let graph = self.graph;
         let mut settled = true;
         for (dim, (&sum, window)) in sums.iter().zip(&graph.windows).enumerate() {
             let most = sum + graph.to_go(node, dim);
             if sum > window.high || most < window.low {
-                return Ok(false);
+                return Some(false);
             }
             settled &= sum >= window.low && most <= window.high;
         }
         if node == graph.terminal() || (settled && graph.is_live(node)) {
-            return Ok(settled);
+            return Some(settled);
         }
-        let key = (node, Box::from(sums));
-        if let Some(&known) = self.known.get(&key) {
-            return Ok(known);
-        }
+        self.known.get(&(node, Box::from(sums))).copied()
+    }
+
+    /// Begins to look behind a partial candidate.
+    fn open(&mut self, node: u32, sums: Box<[i64]>) -> Result<Open> {
         if self.left == 0 || self.known.len() > MOST {
             return Err(Error::new(
                 ErrorKind::Limit,
@@ -319,16 +356,8 @@ impl Search<'_> {
         if self.left.is_multiple_of(1024) && (self.interrupt)() {
             return Err(Error::interrupted());
         }
-        let mut found = false;
-        for arc in graph.arcs_of(node) {
-            let after: Vec<_> = sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
-            if self.fits(graph.arcs[arc].end, &after)? {
-                found = true;
-                break;
-            }
-        }
-        self.known.insert(key, found);
-        Ok(found)
+        let arcs = self.graph.arcs_of(node);
+        Ok(Open { node, sums, arcs })
     }
 }
 

@@ -347,15 +347,16 @@ impl Cells {
         }
     }
 
-    /// What stands for a cell in a constraint; of a node whose cells are all combinations.
-    fn at(axes: &[Vec<Axis>], node: u32, mut cell: usize, sums: &mut Vec<i64>) {
-        sums.clear();
+    /// What stands for a cell in each constraint; of a node whose cells are all combinations.
+    fn at(axes: &[Vec<Axis>], node: u32, mut cell: usize) -> Vec<i64> {
+        let mut sums = Vec::with_capacity(axes.len());
         for axes in axes.iter().rev() {
             let axis = &axes[node as usize];
             sums.push(axis.at(cell % axis.len()));
             cell /= axis.len();
         }
         sums.reverse();
+        sums
     }
 
     /// The cell of some sums.
@@ -506,18 +507,17 @@ impl Cells {
                 .filter(|&next| next != NOWHERE)
                 .map(|next| next as usize),
             Kind::All { axes, maps, special } => {
-                let mut sums;
-                match special.points(node) {
-                    Some(points) => sums = points.sums[cell * axes.len()..(cell + 1) * axes.len()].to_vec(),
-                    None => {
-                        // Kept maps know nothing of nodes that list their sums.
-                        if let Some(map) = maps.get(arc) {
-                            return (cell < map.len()).then(|| map.get(cell));
-                        }
-                        sums = Vec::with_capacity(axes.len());
-                        Self::at(axes, node, cell, &mut sums);
-                    }
+                let points = special.points(node);
+                // A node that lists its sums has no classes, so that maps of its arcs would lead nowhere.
+                if points.is_none()
+                    && let Some(map) = maps.get(arc)
+                {
+                    return (cell < map.len()).then(|| map.get(cell));
                 }
+                let mut sums = match points {
+                    Some(points) => points.sums[cell * axes.len()..(cell + 1) * axes.len()].to_vec(),
+                    None => Self::at(axes, node, cell),
+                };
                 for (sum, cost) in sums.iter_mut().zip(self.graph.cost(arc)) {
                     *sum += cost;
                 }
