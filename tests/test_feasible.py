@@ -352,6 +352,108 @@ def chi_square_p(counts: list[int], expected: float) -> float:
     return float(chisquare(counts, [expected] * len(counts)).pvalue)
 
 
+def convolutions(filters: range, number: int, kernels: list[int]) -> ab.Space:
+    """Square convolutions of free widths, one after the other."""
+    body = [
+        layers.Conv2D(
+            ab.Choice(f"filters{i}", filters),
+            ab.Choice(f"kernel{i}", kernels) if len(kernels) > 1 else kernels[0],
+            padding="same",
+        )
+        for i in range(number)
+    ]
+    return ab.Space([layers.Input((16, 16, 1)), *body, layers.GlobalAveragePooling2D(), layers.Dense(10)])
+
+
+@pytest.mark.parametrize(
+    ("make", "budget", "memories", "right"),
+    [
+        (lambda: convolutions(range(8, 129, 8), 6, [3]), {"params": 200_000}, [2**17, 2**18, 2**30], 8_507_363),
+        (
+            lambda: convolutions(range(8, 65, 8), 12, [1, 3]),
+            {"params": 100_000},
+            [2**bits for bits in range(15, 25)],
+            230_908_866_373_678,
+        ),
+        (ab.spaces.tc_resnet, {"macs": 3_820_104}, [12_000_000, 2**30], 19_158_008_242),
+        (ab.spaces.autoformer, {"params": 6_595_957}, [2**17, 2**18, 2**30], 66_206_849_137),
+        (ab.spaces.ds_cnn, {"peak_activation_bytes": 64_266}, [21_529, 2**30], 2772),
+        (
+            ab.spaces.tc_resnet,
+            {"params": (9_011, None), "trainable_params": (6_025, 33_725)},
+            [12_935_654, 2**25],
+            None,
+        ),
+    ],
+    ids=["six", "twelve", "tc_resnet", "autoformer", "peak", "two_ranges"],
+)
+def test_large_sets_have_their_members_however_little_memory_there_is(
+    make: Callable[[], ab.Space], budget: dict[str, Any], memories: list[int], right: int | None
+) -> None:
+    space = make()
+    for memory in memories:
+        fits = space.within(ab.Budget(**budget), memory=memory)
+        count = fits.count()
+        lower, upper = (count.lower, count.upper) if isinstance(count, ab.Bounds) else (count, count)
+        if right is not None:
+            assert lower <= right <= upper, memory
+        assert not fits.is_empty()
+        assert all(arch in fits for arch in fits.sample(8, seed=memory))
+        shares = fits.marginals()
+        assert all(sum(own.values()) <= 1 + 1e-9 for own in shares.values())
+        try:
+            assert fits.smallest(next(iter(budget))) in fits
+        except LimitError:  # Two ranges at once, and a rounded table.
+            assert not fits.exact
+            assert len(budget) > 1
+        if memory == memories[-1]:
+            pruned = fits.prune()
+            assert all(shares[name][value] for name, kept in pruned.decisions.items() for value in kept.values)
+
+
+def test_a_set_of_1e28_networks_is_not_empty() -> None:
+    """Sixty blocks that are skipped, or cost some nanoseconds that no two of them share."""
+    rng = Random(0)
+    kernels = (1, 3, 5, 7)
+    nanoseconds = {f"block{i}_{k}": rng.randrange(10**5, 10**7) for i in range(60) for k in kernels}
+    latency = ab.Metric("latency", lambda layer: nanoseconds.get(layer.name, 0))
+    blocks = [
+        layers.OneOf(
+            f"op{i}",
+            [[], *[layers.Residual(layers.Conv2D(4, k, padding="same", name=f"block{i}_{k}")) for k in kernels]],
+        )
+        for i in range(60)
+    ]
+    space = ab.Space([layers.Input((8, 8, 4)), *blocks], metrics=[latency])
+    bound = 80_000_000
+    fits = space.within(ab.Budget(custom={"latency": bound}))
+
+    def number(unit: int, up: int) -> float:
+        """How many networks fit, if every block takes a multiple of a unit, and `up` is added before it is rounded."""
+        ways = np.zeros(bound // unit + 1)
+        ways[0] = 1
+        for i in range(60):
+            before = ways.copy()
+            for k in kernels:
+                steps = (nanoseconds[f"block{i}_{k}"] + up) // unit
+                if steps < len(ways):
+                    ways[steps:] += before[: len(before) - steps]
+        return float(ways.sum())
+
+    least, most = number(1000, 999), number(1000, 0)
+    count = fits.count()
+    assert isinstance(count, ab.Bounds)
+    assert least > 1e28
+    assert count.lower <= most * (1 + 1e-9)
+    assert count.upper >= least * (1 - 1e-9)
+    assert count.ratio < 1.02
+    assert not fits.is_empty()
+    assert space.architecture({f"op{i}": "0_Sequential" for i in range(60)}) in fits
+    assert fits.smallest("latency").costs["latency"] == 0
+    assert all(arch in fits for arch in fits.sample(8, seed=0))
+    assert 0 < fits.marginals()["op0"]["0_Sequential"] < 1
+
+
 @pytest.mark.parametrize("memory", [2**30, 1500])
 @pytest.mark.parametrize("seed", SEEDS[:60:2])
 def test_samples_are_uniform(seed: int, memory: int) -> None:

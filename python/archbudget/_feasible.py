@@ -98,7 +98,9 @@ class FeasibleSet:
         return self._core.is_exact()
 
     def count(self) -> int | Bounds[int]:
-        """The number of distinct networks that fit: exact, or certified bounds.
+        """The number of distinct networks that fit: an integer where it is exact, otherwise certified bounds.
+
+        Only a count in which no cost was rounded is exact: bounds that happen to be equal are still `Bounds`.
 
         Raises:
             LimitError: If what the budget leaves of the space does not fit into memory at all.
