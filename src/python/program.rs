@@ -164,6 +164,12 @@ impl Program {
         read.map_err(|error| raise(py, error))
     }
 
+    /// Ends the network with its outputs, which stay alive until then.
+    fn returns(&mut self, py: Python<'_>, outputs: Vec<usize>) -> PyResult<()> {
+        let returned = self.program.returns(outputs.into_iter().map(Tensor).collect());
+        returned.map_err(|error| raise(py, error))
+    }
+
     /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, and bytes of all of them.
     #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None))]
     fn compile(

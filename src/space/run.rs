@@ -1,5 +1,6 @@
 //! Running a program: forward until a decision is open, something refuses, or the network is complete.
 
+use super::liveness::Alive;
 use super::program::{Action, Atom, Combine, Program, Step, Tensor};
 use crate::layers::{Formula, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
@@ -21,8 +22,8 @@ pub(crate) struct State {
     pub(crate) cost: Vec<i64>,
     args: Vec<i64>,
     pub(super) inputs: Vec<Shape>,
-    /// How many values wait beside the layer that is applied.
-    waiting: i64,
+    /// What waits beside the layer that is applied.
+    alive: Alive,
     /// What the layer that is applied costs.
     own: Vec<i64>,
 }
@@ -157,7 +158,7 @@ impl Program {
             cost: vec![0; self.metrics().len()],
             args: Vec::new(),
             inputs: Vec::new(),
-            waiting: 0,
+            alive: Alive::default(),
             own: Vec::new(),
         }
     }
@@ -176,9 +177,9 @@ impl Program {
                 }
                 return Outcome::Open { step: number, decision };
             }
-            if matches!(step.action, Action::Layer { .. }) {
-                match self.waiting_elements(number, state) {
-                    Ok(elements) => state.waiting = elements,
+            if let Action::Layer { layer, .. } = step.action {
+                match self.alive_beside(number, self.layers[layer].kind.in_place, state) {
+                    Ok(alive) => state.alive = alive,
                     Err(decision) => return Outcome::Open { step: number, decision },
                 }
             }
@@ -215,7 +216,7 @@ impl Program {
     ) -> std::result::Result<(), Refusal> {
         match &step.action {
             Action::Alias { from, to } => state.set_tensor(*to, state.shape(*from)?, state.origin(*from)),
-            Action::Read { .. } => {}
+            Action::Read { .. } | Action::Return { .. } => {}
             Action::Require { condition, .. } => {
                 if condition.value(state)? == 0 {
                     return Err(condition.unmet(state)?);
@@ -294,7 +295,7 @@ impl Program {
                     [bits],
                 ));
             }
-            self.price(kind.in_place, output_shape, &cost, bits, state.waiting, &mut own)?;
+            self.price(kind.in_place, output_shape, &cost, bits, state.alive, &mut own)?;
             let weights = own[0];
             let mut reused = false;
             if let Some(slot) = *shared {
@@ -468,16 +469,20 @@ impl Program {
         output: Shape,
         cost: &crate::layers::Cost<crate::layers::Count>,
         bits: i64,
-        waiting: i64,
+        alive: Alive,
         own: &mut Vec<i64>,
     ) -> std::result::Result<(), Refusal> {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
         let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
-        let mut alive = waiting;
-        if !in_place {
-            alive = alive.saturating_add(output.elements().unwrap_or(i64::MAX));
-        }
-        let peak = alive.saturating_mul(self.settings.bytes_per_activation);
+        // What works in place writes over what nobody needs afterwards.
+        let made = match output.elements().unwrap_or(i64::MAX) {
+            elements if in_place && elements <= alive.dying => 0,
+            elements => elements,
+        };
+        let peak = alive
+            .elements
+            .saturating_add(made)
+            .saturating_mul(self.settings.bytes_per_activation);
         own.clear();
         own.extend([params, cost.trainable.0, cost.macs.0, weight_bytes, peak]);
         if own.contains(&i64::MAX) {
@@ -569,7 +574,7 @@ impl Program {
                 }
             }
             Action::Require { text, .. } => format!("the constraint {text} is not met: {refusal}"),
-            Action::Alias { .. } | Action::Read { .. } => refusal.to_string(),
+            Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => refusal.to_string(),
         };
         Error::new(kind, message)
     }
