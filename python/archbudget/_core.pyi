@@ -68,7 +68,10 @@ class Program:
         args: Sequence[Any],
         trainable: bool,
         *,
-        function: Callable[[list[int], list[list[int]]], tuple[Sequence[int], int, int, int] | str],
+        function: Callable[
+            [list[int], list[list[int]]],
+            tuple[Sequence[int], int, int, int, Sequence[Sequence[int]] | None] | str,
+        ],
         least: int,
         most: int | None,
         in_place: bool,

@@ -2,7 +2,7 @@
 //! value.
 
 use super::geometry::Axes;
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const INPUTS: (usize, usize) = (1, 3);
 
@@ -45,6 +45,15 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(sources)
+    }
+
+    /// What attention with projections is built for.
+    fn built(&self) -> Built {
+        let [query, value, key] = [self.query, self.value, self.key].map(features);
+        Built::new(
+            "number of axes and features of query, value and key",
+            [self.query.rank() as i64 + 1, query, value, key],
+        )
     }
 
     /// Refuses a query that differs from the value on an axis along which it does not look.
@@ -214,6 +223,10 @@ impl Rule for MultiHeadAttention {
             macs: macs + scores() * keys() + scores() * values() + asked() * (values() * out()),
         }
     }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Sources::of(inputs).built()
+    }
 }
 
 pub(super) struct GroupQueryAttention;
@@ -279,6 +292,10 @@ impl Rule for GroupQueryAttention {
             non_trainable: Q::zero(),
             macs: macs + scores() * own() + scores() * own() + asked() * (own() * query()),
         }
+    }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Sources::of(inputs).built()
     }
 }
 
@@ -350,6 +367,13 @@ impl Rule for AdditiveAttention {
             trainable: Q::of(args[0], "scale") * Q::of(features(&inputs[0]), "features of the query"),
             non_trainable: Q::zero(),
             macs: attending(inputs, false),
+        }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        match args[0] {
+            0 => Built::anything(),
+            _ => Built::new("features of the query", [features(&inputs[0])]),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `Dense`: a matrix on the last axis of a tensor of any rank; `EinsumDense`: one on any of its axes.
 
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 pub(super) struct Dense;
 
@@ -53,6 +53,10 @@ impl Rule for Dense {
                 macs,
             }
         }
+    }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Built::new("features of its input", inputs[0].last().copied().as_slice())
     }
 }
 
@@ -242,5 +246,13 @@ impl Rule for EinsumDense {
             non_trainable: kernel(),
             macs,
         }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        let layer = Self::parse(args);
+        let (named, _) = layer.split(&inputs[0]).expect("`output` accepted the input");
+        let mut numbers = vec![inputs[0].rank() as i64 + 1];
+        numbers.extend(layer.kernel.iter().map(|&code| layer.side(code, named)));
+        Built::new("number of axes and sides of its kernel", numbers)
     }
 }

@@ -1,7 +1,7 @@
 //! Layers that join several tensors.
 
 use super::geometry::axis_beside_batch;
-use super::{Arity, MAX_RANK, Parameter, Refusal, Rule, Shape};
+use super::{Arity, Built, MAX_RANK, Parameter, Refusal, Rule, Shape};
 
 /// The shape of several tensors combined element by element: axes of 1 stretch, from the last axis on (`_Merge` of
 /// Keras 3).
@@ -31,6 +31,15 @@ fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
     Ok(joint)
 }
 
+/// Keras adds axes to inputs only where it has seen that they need some; what was built for equally many takes no others.
+fn alike(inputs: &[Shape]) -> Built {
+    if inputs.iter().all(|input| input.rank() == inputs[0].rank()) {
+        Built::new("number of axes in all inputs", [1])
+    } else {
+        Built::anything()
+    }
+}
+
 macro_rules! elementwise {
     ($($kind:ident, $inputs:expr, $purpose:expr;)*) => {$(
         pub(super) struct $kind;
@@ -43,6 +52,10 @@ macro_rules! elementwise {
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
                 broadcast(inputs)
+            }
+
+            fn built(_: &[i64], inputs: &[Shape]) -> Built {
+                alike(inputs)
             }
         }
     )*};

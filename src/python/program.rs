@@ -86,7 +86,8 @@ impl Program {
     }
 
     /// Adds a layer by a function from outside, which takes the integers that `args` come to and the shapes of the
-    /// inputs, and returns the output shape, trainable and other weights and multiply-accumulates, or why it refuses.
+    /// inputs, and returns the output shape, trainable and other weights, multiply-accumulates and, if they are stated,
+    /// the shapes of the weights; or why it refuses.
     #[pyo3(signature = (name, kind, args, trainable, *, function, least, most, in_place))]
     #[allow(clippy::too_many_arguments)] // They are keywords in Python.
     fn outside_layer(

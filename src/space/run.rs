@@ -2,7 +2,7 @@
 
 use super::liveness::Alive;
 use super::program::{Action, Atom, Combine, Program, Step, Tensor};
-use crate::layers::{Formula, Refusal, Shape};
+use crate::layers::{Built, Formula, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
 
 /// A decision that is not taken.
@@ -16,8 +16,8 @@ pub(crate) struct State {
     origins: Vec<Tensor>,
     /// For each decision the index of its value, or [`OPEN`].
     pub(crate) chosen: Vec<u32>,
-    /// For each layer that several steps apply: its weights, once they are counted.
-    built: Vec<i64>,
+    /// For each layer that several steps apply its first use, once there is one.
+    built: Vec<Option<FirstUse>>,
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
     args: Vec<i64>,
@@ -28,7 +28,14 @@ pub(crate) struct State {
     own: Vec<i64>,
 }
 
-const UNBUILT: i64 = -1;
+/// The first use of a layer that several steps apply.
+#[derive(Debug, Clone)]
+pub(crate) struct FirstUse {
+    /// The shapes of its inputs; none where a state was restored, as later steps cannot tell them.
+    on: Vec<Shape>,
+    /// The numbers that a later use must find again.
+    pub(crate) numbers: Vec<i64>,
+}
 
 fn not_computed() -> Refusal {
     Refusal::new("it reads a tensor that is not computed in this network", [])
@@ -58,19 +65,23 @@ impl State {
         self.origins[tensor.0]
     }
 
-    pub(crate) fn built(&self, slot: usize) -> i64 {
-        self.built[slot]
+    /// The numbers that the first use of a shared layer was built for, if there was one.
+    pub(crate) fn built(&self, slot: usize) -> Option<&[i64]> {
+        self.built[slot].as_ref().map(|first| &*first.numbers)
     }
 
-    pub(crate) fn set_built(&mut self, slot: usize, weights: i64) {
-        self.built[slot] = weights;
+    pub(crate) fn set_built(&mut self, slot: usize, numbers: &[i64]) {
+        self.built[slot] = Some(FirstUse {
+            on: Vec::new(),
+            numbers: numbers.to_vec(),
+        });
     }
 
     /// The same state before anything happened.
     pub(crate) fn reset(&mut self) {
         self.tensors.fill(None);
         self.chosen.fill(OPEN);
-        self.built.fill(UNBUILT);
+        self.built.fill(None);
         self.cost.fill(0);
     }
 }
@@ -154,7 +165,7 @@ impl Program {
             tensors: vec![None; self.tensors],
             origins: (0..self.tensors).map(Tensor).collect(),
             chosen: vec![OPEN; self.decisions.len()],
-            built: vec![UNBUILT; self.shared],
+            built: vec![None; self.shared],
             cost: vec![0; self.metrics().len()],
             args: Vec::new(),
             inputs: Vec::new(),
@@ -296,20 +307,11 @@ impl Program {
                 ));
             }
             self.price(kind.in_place, output_shape, &cost, bits, state.alive, &mut own)?;
-            let weights = own[0];
             let mut reused = false;
             if let Some(slot) = *shared {
-                match state.built[slot] {
-                    UNBUILT => state.built[slot] = weights,
-                    before if before == weights => {
-                        (own[0], own[1], own[3], reused) = (0, 0, 0, true);
-                    }
-                    before => {
-                        return Err(Refusal::new(
-                            "it is shared, and its weights do not fit this input: {} before, {} here",
-                            [before, weights],
-                        ));
-                    }
+                reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
+                if reused {
+                    (own[0], own[1], own[3]) = (0, 0, 0);
                 }
             }
             let applied = Applied {
@@ -346,6 +348,38 @@ impl Program {
         })();
         (state.args, state.own) = (values, own);
         result
+    }
+
+    /// Whether a shared layer was used before; then it must have been built for the same.
+    fn use_again(
+        &self,
+        layer: usize,
+        values: &[i64],
+        inputs: &[Shape],
+        first: &mut Option<FirstUse>,
+    ) -> std::result::Result<bool, Refusal> {
+        let super::Layer { kind, args, .. } = &self.layers[layer];
+        let mut here = kind.built(values, inputs);
+        if args.iter().any(super::Expr::reads_input) {
+            here.what = "hyperparameters, and what it is built for";
+            here.numbers.extend_from_slice(values);
+        }
+        let Some(FirstUse { on, numbers }) = first else {
+            *first = Some(FirstUse {
+                on: inputs.to_vec(),
+                numbers: here.numbers,
+            });
+            return Ok(false);
+        };
+        let before = Built {
+            what: here.what,
+            numbers: numbers.clone(),
+        };
+        if before.fits(&here) {
+            Ok(true)
+        } else {
+            Err(Refusal::shared(on.clone(), before, here.numbers))
+        }
     }
 
     /// All that metrics from outside are told of a layer.
