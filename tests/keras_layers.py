@@ -109,6 +109,38 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     }
 
 
+def weight_shapes(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> list[tuple[int, ...]]:
+    """The shapes of the weights of a layer that is built for inputs of these shapes."""
+    import keras
+
+    layer = make(keras.layers, kind, arguments)
+    _call(kind, layer, [keras.Input(tuple(shape)) for shape in shapes])
+    return [tuple(weight.shape) for weight in layer.weights]
+
+
+def is_used_again(
+    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], output: list[int]
+) -> bool:
+    """Whether a layer that is used on inputs of the first shapes can be used on the second ones, too.
+
+    It can if it describes and makes the output that it has on these alone.
+    """
+    import keras
+
+    layer = make(keras.layers, kind, arguments)
+    dtype = int if kind == "CategoryEncoding" else float
+    # No other side is 11, so that a batch does not pass for another axis.
+    fed = [np.zeros((11, *shape), dtype) for shape in second]
+    _call(kind, layer, [keras.Input(tuple(shape)) for shape in first])
+    try:
+        described = _call(kind, layer, [keras.Input(tuple(shape)) for shape in second]).shape[1:]
+        made = _call(kind, layer, fed).shape[1:]
+    except Exception:
+        # Keras refuses with errors of many types, some of them by accident.
+        return False
+    return list(described) == list(made) == output
+
+
 def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
     if kind in HEADS:
         return layer(inputs[0], *(inputs[1:] or inputs))

@@ -31,16 +31,6 @@ impl PReLU {
         }
         Ok(shared)
     }
-
-    /// How many slopes there are along each axis of an input that `output` accepted.
-    fn own(args: &[i64], input: &Shape) -> Shape {
-        let shared = Self::shared(args, input).expect("`output` accepted the axes");
-        let mut own = *input;
-        for (axis, _) in shared.iter().enumerate().filter(|(_, shared)| **shared) {
-            own = own.with(axis, 1);
-        }
-        own
-    }
 }
 
 impl Rule for PReLU {
@@ -59,16 +49,23 @@ impl Rule for PReLU {
 
     /// A slope for each value of the input, but one for all that differ only on shared axes.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let shared = Self::shared(args, &inputs[0]).expect("`output` accepted the axes");
+        let mut own = inputs[0];
+        for (axis, _) in shared.iter().enumerate().filter(|(_, shared)| **shared) {
+            own = own.with(axis, 1);
+        }
         Cost {
-            trainable: Q::product(&Self::own(args, &inputs[0]), "slopes along each axis"),
+            trainable: Q::product(&own, "slopes along each axis"),
             ..Cost::none()
         }
     }
 
+    /// Keras fixes the side of a shared axis, too, unless it is counted from 1.
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        let side = |(axis, &side)| if args.contains(&axis) { 1 } else { side };
         let mut numbers = vec![inputs[0].rank() as i64 + 1];
-        numbers.extend_from_slice(&Self::own(args, &inputs[0]));
-        Built::new("number of axes of its input and slopes along each", numbers)
+        numbers.extend((1..).zip(inputs[0].iter()).map(side));
+        Built::new("number of axes and sides of its input (1 along shared_axes)", numbers)
     }
 }
 

@@ -33,11 +33,9 @@ fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
 
 /// Keras adds axes to inputs only where it has seen that they need some; what was built for equally many takes no others.
 fn alike(inputs: &[Shape]) -> Built {
-    if inputs.iter().all(|input| input.rank() == inputs[0].rank()) {
-        Built::new("number of axes in all inputs", [1])
-    } else {
-        Built::anything()
-    }
+    let alike = inputs.iter().all(|input| input.rank() == inputs[0].rank());
+    let numbers: &[i64] = if alike { &[1] } else { &[] };
+    Built::new("number of axes in all inputs", numbers)
 }
 
 macro_rules! elementwise {
