@@ -145,7 +145,7 @@ def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
     if kind in HEADS:
         return layer(inputs[0], *(inputs[1:] or inputs))
     if kind in SCORES:
-        return layer(inputs if len(inputs) > 1 else inputs * 2)
+        return layer(inputs if len(inputs) > 1 else inputs[0])
     return layer(inputs if kind in MERGING else inputs[0])
 
 
@@ -183,6 +183,16 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
             shape = list(each.compute_output_shape((None, *shape))[1:])
         return macs
     kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    if getattr(layer, "lora_enabled", False):
+        # Its weights are multiplied in each call; without them it is another layer.
+        adapted = "kernel" if kernels else "embeddings"
+        one, two = (getattr(layer, f"lora_{adapted}_{each}") for each in "ab")
+        layer.lora_enabled = False
+        return math.prod(one.shape) * two.shape[-1] + _macs(kind, layer, shapes, output)
+    if kind == "Dot":
+        axes = [layer.axes] * 2 if isinstance(layer.axes, int) else layer.axes
+        side = [None, *shapes[0]][axes[0]]
+        return side * (math.prod(shapes[0]) // side) * (math.prod(shapes[1]) // side)
     if kind in HEADS + SCORES:
         value = shapes[min(1, len(shapes) - 1)]
         return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)

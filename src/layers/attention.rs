@@ -4,7 +4,10 @@
 use super::geometry::Axes;
 use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
-const INPUTS: (usize, usize) = (1, 3);
+/// Query, and value and key if they are others.
+const PROJECTED: (usize, usize) = (1, 3);
+/// Query and value, and the key if it is another.
+const GIVEN: (usize, usize) = (2, 3);
 
 /// Query, value and key, in the order in which Keras takes them.
 struct Sources<'a> {
@@ -176,7 +179,7 @@ impl Rule for MultiHeadAttention {
             Some(UNSET),
         ),
     ];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = PROJECTED;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
@@ -240,7 +243,7 @@ impl Rule for GroupQueryAttention {
         Parameter::flag("use_bias", true),
         Parameter::flag("use_gate", false),
     ];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = PROJECTED;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         if args[1] % args[2] != 0 {
@@ -334,7 +337,7 @@ impl Rule for Attention {
         Parameter::flag("use_scale", false),
         Parameter::keyword("score_mode", &["dot", "concat"]),
     ];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = GIVEN;
     const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
 
     fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -355,7 +358,7 @@ pub(super) struct AdditiveAttention;
 impl Rule for AdditiveAttention {
     const NAME: &'static str = "AdditiveAttention";
     const PARAMETERS: &'static [Parameter] = &[Parameter::flag("use_scale", true)];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = GIVEN;
     const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
 
     fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {

@@ -117,7 +117,7 @@ impl<const N: usize> Rule for Conv<N> {
     }
 
     /// `(k_1 * ... * k_N * channels / groups + bias) * filters` weights; one multiply-accumulate for each weight of the
-    /// kernel at each output position.
+    /// kernel at each output position, and those of the product of the small matrices of `lora_rank`.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
         let (Ok(from), Ok(to)) = (
@@ -146,7 +146,7 @@ impl<const N: usize> Rule for Conv<N> {
             Cost {
                 trainable: fan_in() * rank() + rank() * filters() + bias() * filters(),
                 non_trainable: fan_in() * filters(),
-                macs,
+                macs: macs + fan_in() * rank() * filters(),
             }
         }
     }

@@ -24,7 +24,8 @@ impl Rule for Dense {
         }
     }
 
-    /// `(input + bias) * units` weights, used once for each position of the other axes.
+    /// `(input + bias) * units` weights, used once for each position of the other axes. The small matrices of `lora_rank`
+    /// are multiplied with each other in each call.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let &[units, use_bias, lora_rank] = args else {
             unreachable!("three parameters")
@@ -50,7 +51,7 @@ impl Rule for Dense {
             Cost {
                 trainable: features() * rank() + rank() * units() + bias() * units(),
                 non_trainable: features() * units(),
-                macs,
+                macs: macs + features() * rank() * units(),
             }
         }
     }
@@ -239,12 +240,12 @@ impl Rule for EinsumDense {
         let sides: Vec<_> = layer.kernel.iter().map(|&code| layer.side(code, named)).collect();
         let (last, before) = sides.split_last().expect("a kernel has an axis");
         let rank = || Q::of(layer.lora_rank, "lora_rank");
+        let before = || Q::product(before, "sides of the kernel but the last");
+        let last = || Q::of(*last, "last side of the kernel");
         Cost {
-            trainable: Q::product(before, "sides of the kernel but the last") * rank()
-                + rank() * Q::of(*last, "last side of the kernel")
-                + bias,
+            trainable: before() * rank() + rank() * last() + bias,
             non_trainable: kernel(),
-            macs,
+            macs: macs + before() * rank() * last(),
         }
     }
 

@@ -616,6 +616,9 @@ impl Program {
         if kind.opaque {
             return format!("{place}{input}: {reason}");
         }
-        format!("{place}{input}: {reason}. Arguments: {}", kind.show(args))
+        match kind.show(args) {
+            shown if shown.is_empty() => format!("{place}{input}: {reason}"),
+            shown => format!("{place}{input}: {reason}. Arguments: {shown}"),
+        }
     }
 }
