@@ -234,8 +234,8 @@ def custom(
 
     Args:
         rule: The function; its name is the type of the layer.
-        in_place: Whether the layer only works element by element on its input, so that it adds nothing to the peak of
-            the activations.
+        in_place: Whether the layer only works element by element, so that it writes over one of its inputs that is large
+            enough and that nothing needs afterwards, and adds nothing to the peak of the activations.
         keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
         torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
             shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module
