@@ -50,7 +50,7 @@ def steps_of(arch: ab.Architecture, in_place: Collection[str] = IN_PLACE) -> tup
         found = []
         for tensor in tensors:
             while tensor in names:
-                tensor = names[tensor]  # noqa: PLW2901 - the next name of the same tensor.
+                tensor = names[tensor]
             found.append(tensor)
         return tuple(found)
 

@@ -233,16 +233,16 @@ def test_an_output_by_a_second_name_is_the_tensor_itself(op: str) -> None:
 
 def test_a_layer_of_ones_own_writes_over_an_input_that_is_large_enough() -> None:
     @layers.custom(in_place=True)
-    def Joined(input_shapes: tuple[tuple[int, ...], ...], size: int) -> layers.Counts:
+    def joined(input_shapes: tuple[tuple[int, ...], ...], size: int) -> layers.Counts:
         del input_shapes
         return layers.Counts((size,))
 
     x = layers.Input((10,))
     h, g = layers.Dense(100)(x), layers.Dense(50)(x)
-    assert peaks(x, Joined(100)([h, g]))["joined"] == 150
-    assert peaks(x, Joined(101)([h, g]))["joined"] == 251
-    assert peaks(x, [h, Joined(100)([h, g])])["joined"] == 250
-    assert peaks(x, [h, Joined(50)([h, g])])["joined"] == 150
+    assert peaks(x, joined(100)([h, g]))["joined"] == 150
+    assert peaks(x, joined(101)([h, g]))["joined"] == 251
+    assert peaks(x, [h, joined(100)([h, g])])["joined"] == 250
+    assert peaks(x, [h, joined(50)([h, g])])["joined"] == 150
 
 
 @pytest.mark.keras

@@ -1,4 +1,4 @@
-"""What `docs/definitions.md` says: its example, which layers work in place, and multiply-accumulates against PyTorch."""
+"""What `docs/definitions.md` says: its example, the layers that work in place, multiply-accumulates as in PyTorch."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
         ("BatchNormalization", {}, [[8]], [[4, 8]], r"channels of its input: [2, 8] on input shape (None, 8), where"),
         ("BatchNormalization", {}, [[4, 8]], [[4, 6]], r"(None, 4, 8), where it was built, and [3, 6] here"),
         ("BatchNormalization", {"center": False, "scale": False}, [[8]], [[4, 8]], r"number of axes and channels"),
-        ("PReLU", {}, [[6, 1, 4]], [[3, 1, 8]], r"[4, 6, 1, 4] on input shape (None, 6, 1, 4), where it was built"),
+        ("PReLU", {}, [[6, 1, 4]], [[3, 1, 8]], r"[4, 6, 1, 4] on input shape (None, 6, 1, 4), where it was"),
         ("PReLU", {"shared_axes": [1]}, [[6, 1, 4]], [[6, 2, 2]], r"(1 along shared_axes): [4, 1, 1, 4] on"),
         (
             "MultiHeadAttention",
@@ -83,7 +83,13 @@ def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
         ("Normalization", {"axis": [1, 2]}, [[2, 6]], [[3, 4]], r"sides that are kept apart: [3, 2, 6] on input shape"),
         ("EinsumDense", {"equation": "abc,bcd->ad", "output_shape": 3}, [[2, 6]], [[6, 2]], r"sides of its kernel: "),
         ("ConvLSTM2D", {"filters": 2, "kernel_size": 1}, [[3, 4, 5, 2]], [[3, 5, 4, 2]], r"sides of a step: [4, 5, 2]"),
-        ("LSTM", {"units": 3}, [[5, 2]], [[2, 5]], r"features of a step: [2] on input shape (None, 5, 2), where it was"),
+        (
+            "LSTM",
+            {"units": 3},
+            [[5, 2]],
+            [[2, 5]],
+            r"features of a step: [2] on input shape (None, 5, 2), where it was",
+        ),
         ("RNN", {"cell": {"GRUCell": {"units": 3}}}, [[5, 2]], [[2, 5]], r"features of a step: [2] on input shape"),
         ("AdditiveAttention", {}, [[4, 3], [4, 3]], [[3, 4], [3, 4]], r"features of the query: [3] on input shapes"),
         (
@@ -91,9 +97,15 @@ def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
             {"layer": {"Embedding": {"input_dim": 9, "output_dim": 2}}},
             [[5]],
             [[6]],
-            r"last side of its input, and what its layer is built for: [5] on input shape (None, 5), where it was built",
+            r"last side of its input, and what its layer is built for: [5] on input shape (None, 5), where it was",
         ),
-        ("TimeDistributed", {"layer": {"PReLU": {}}}, [[3, 6, 1]], [[3, 2, 3]], r"sides of its input (1 along shared_axes): [3, 6, 1] on"),
+        (
+            "TimeDistributed",
+            {"layer": {"PReLU": {}}},
+            [[3, 6, 1]],
+            [[3, 2, 3]],
+            r"sides of its input (1 along shared_axes): [3, 6, 1] on",
+        ),
         (
             "Bidirectional",
             {"layer": {"LSTM": {"units": 2}}, "backward_layer": {"GRU": {"units": 2, "go_backwards": True}}},
@@ -108,7 +120,13 @@ def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
             [[6, 3]],
             r"numbers that its layers are built for: [2, 12] on input shape (None, 6, 2), where it was built",
         ),
-        ("Add", {}, [[3], [3]], [[2, 3], [3]], r"number of axes in all inputs, as on input shapes (None, 3), (None, 3)"),
+        (
+            "Add",
+            {},
+            [[3], [3]],
+            [[2, 3], [3]],
+            r"number of axes in all inputs, as on input shapes (None, 3), (None, 3)",
+        ),
     ],
 )
 def test_an_input_that_a_shared_layer_was_not_built_for_is_refused(
@@ -206,16 +224,18 @@ def test_a_layer_of_ones_own_is_compared_by_the_shapes_of_weights_that_it_states
     assert space(True, (3, 5), (7, 3, 5)).architecture().params == 8
     with pytest.raises(InvalidArchitectureError, match="shapes of its weights .*: \\[1, 3, 1, 5\\] on input shape"):
         space(True, (3, 5), (5, 3))
-    with pytest.raises(InvalidArchitectureError, match="same shapes of its inputs .* as its Counts state no weight_sha"):
+    with pytest.raises(
+        InvalidArchitectureError, match="same shapes of its inputs .* as its Counts state no weight_sha"
+    ):
         space(False, (3, 5), (7, 3, 5))
 
 
 def test_a_layer_of_ones_own_without_weights_is_used_on_anything() -> None:
     @layers.custom
-    def Same(input_shape: tuple[int, ...]) -> layers.Counts:
+    def same(input_shape: tuple[int, ...]) -> layers.Counts:
         return layers.Counts(input_shape)
 
-    layer = Same()
+    layer = same()
     inputs = [layers.Input((3,)), layers.Input((4, 5))]
     assert ab.Space(inputs=inputs, outputs=[layer(each) for each in inputs]).architecture().params == 0
 
@@ -232,8 +252,8 @@ def test_a_layer_of_ones_own_without_weights_is_used_on_anything() -> None:
 )
 def test_weights_that_are_no_shapes_are_refused(weights: Any, message: str) -> None:
     @layers.custom
-    def Odd(input_shape: tuple[int, ...]) -> layers.Counts:
+    def odd(input_shape: tuple[int, ...]) -> layers.Counts:
         return layers.Counts(input_shape, 3, 5, weight_shapes=weights)
 
     with pytest.raises(SpaceError, match=message):
-        ab.Space([layers.Input((3,)), Odd()])
+        ab.Space([layers.Input((3,)), odd()])

@@ -30,10 +30,10 @@ class Counts:
         trainable_params: The weights that training changes.
         non_trainable_params: The weights that it does not change, such as moving statistics.
         macs: The multiply-accumulates for one input.
-        weight_shapes: The shape of each weight, trained or not, if they are stated: together they hold as many numbers as
-            are counted. A layer that is used again shares its weights, so it takes only inputs for which they have the
-            same shapes. Where they are not stated, a layer with weights takes only inputs of the shapes that it was
-            used on first.
+        weight_shapes: The shape of each weight, trained or not, if they are stated: together they hold as many numbers
+            as are counted. A layer that is used again shares its weights, so it takes only inputs for which they have
+            the same shapes. Where they are not stated, a layer with weights takes only inputs of the shapes that it
+            was used on first.
     """
 
     output_shape: Sequence[int]
@@ -234,8 +234,8 @@ def custom(
 
     Args:
         rule: The function; its name is the type of the layer.
-        in_place: Whether the layer only works element by element, so that it writes over one of its inputs that is large
-            enough and that nothing needs afterwards, and adds nothing to the peak of the activations.
+        in_place: Whether the layer only works element by element, so that it writes over one of its inputs that is
+            large enough and that nothing needs afterwards, and adds nothing to the peak of the activations.
         keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
         torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
             shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module
