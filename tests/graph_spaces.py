@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import archbudget as ab
 from archbudget import layers
+from peaks import alive, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ class Plain:
     taken: dict[str, Any] = field(default_factory=dict)
     """The decisions that it has looked at."""
     made: list[Tensor] = field(default_factory=list)
-    """Every tensor: all of them become outputs, so that no layer is left out."""
+    """Every tensor but the inputs: all of them become outputs, so that no layer is left out."""
     around: list[tuple[Any, str, frozenset[Any]]] = field(default_factory=list)
     """The repetitions around what is wired: which they are, the suffix of names, and what they share."""
     known: dict[Any, layers.Layer] = field(default_factory=dict)
@@ -242,8 +243,8 @@ class Graph:
                 tensors.append((node.open() if isinstance(node, Pick) else node())(read))
         return ab.Space(inputs=inputs, outputs=[tensors[output] for output in self.outputs])
 
-    def network(self, values: dict[str, Any]) -> tuple[ab.Space, dict[str, Any]]:
-        """The network of a candidate, and the decisions that it took.
+    def network(self, values: dict[str, Any]) -> tuple[ab.Architecture, list[int], dict[str, Any]]:
+        """The network of a candidate, the values alive while each of its layers runs, and the decisions that it took.
 
         Raises:
             InvalidArchitectureError: If it cannot be built.
@@ -254,8 +255,7 @@ class Graph:
                 reached.update(self.nodes[position][1])
         plain = Plain(values)
         inputs = [layers.Input((width,)) for width in self.widths]
-        tensors: list[Any] = [layers.Identity()(each) for each in inputs]
-        plain.made += tensors
+        tensors: list[Any] = list(inputs)
         for position, (node, sources) in enumerate(self.nodes):
             read = [tensors[source] for source in sources]
             if len(self.widths) + position not in reached:
@@ -264,7 +264,13 @@ class Graph:
                 tensors.append(node.wire(plain, read[0]))
             else:
                 tensors.append(node.wire(plain, read) if isinstance(node, Pick) else plain.apply(node(), read))
-        return ab.Space(inputs=inputs, outputs=plain.made), plain.taken
+        every = [*inputs, *plain.made]
+        network = ab.Space(inputs=inputs, outputs=every)
+        # The network keeps every tensor to its end; the candidate only its outputs.
+        number = dict(zip(every, network._outputs, strict=True))
+        arch = network.architecture()
+        steps, _ = steps_of(arch)
+        return arch, alive(steps, {number[tensors[output]] for output in self.outputs}), plain.taken
 
 
 class Draw:
@@ -394,7 +400,8 @@ class Draw:
                 used.append(node)
                 nodes.append((node, [rng.randrange(max(0, position - 2), position)]))
         last = len(widths) + len(nodes) - 1
-        outputs = [last, *rng.sample(range(len(widths), last), rng.randint(0, min(2, len(nodes) - 1)))]
+        outputs = [last, *rng.choices(range(last + 1), k=rng.randint(0, 3))]
+        rng.shuffle(outputs)
         return Graph(widths, nodes, outputs)
 
 

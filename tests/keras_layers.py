@@ -109,11 +109,43 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
     }
 
 
+def weight_shapes(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> list[tuple[int, ...]]:
+    """The shapes of the weights of a layer that is built for inputs of these shapes."""
+    import keras
+
+    layer = make(keras.layers, kind, arguments)
+    _call(kind, layer, [keras.Input(tuple(shape)) for shape in shapes])
+    return [tuple(weight.shape) for weight in layer.weights]
+
+
+def is_used_again(
+    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], output: list[int]
+) -> bool:
+    """Whether a layer that is used on inputs of the first shapes can be used on the second ones, too.
+
+    It can if it describes and makes the output that it has on these alone.
+    """
+    import keras
+
+    layer = make(keras.layers, kind, arguments)
+    dtype = int if kind == "CategoryEncoding" else float
+    # No other side is 11, so that a batch does not pass for another axis.
+    fed = [np.zeros((11, *shape), dtype) for shape in second]
+    _call(kind, layer, [keras.Input(tuple(shape)) for shape in first])
+    try:
+        described = _call(kind, layer, [keras.Input(tuple(shape)) for shape in second]).shape[1:]
+        made = _call(kind, layer, fed).shape[1:]
+    except Exception:
+        # Keras refuses with errors of many types, some of them by accident.
+        return False
+    return list(described) == list(made) == output
+
+
 def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
     if kind in HEADS:
         return layer(inputs[0], *(inputs[1:] or inputs))
     if kind in SCORES:
-        return layer(inputs if len(inputs) > 1 else inputs * 2)
+        return layer(inputs if len(inputs) > 1 else inputs[0])
     return layer(inputs if kind in MERGING else inputs[0])
 
 
@@ -151,6 +183,16 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
             shape = list(each.compute_output_shape((None, *shape))[1:])
         return macs
     kernels = sum(math.prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    if getattr(layer, "lora_enabled", False):
+        # Its weights are multiplied in each call; without them it is another layer.
+        adapted = "kernel" if kernels else "embeddings"
+        one, two = (getattr(layer, f"lora_{adapted}_{each}") for each in "ab")
+        layer.lora_enabled = False
+        return math.prod(one.shape) * two.shape[-1] + _macs(kind, layer, shapes, output)
+    if kind == "Dot":
+        axes = [layer.axes] * 2 if isinstance(layer.axes, int) else layer.axes
+        side = [None, *shapes[0]][axes[0]]
+        return side * (math.prod(shapes[0]) // side) * (math.prod(shapes[1]) // side)
     if kind in HEADS + SCORES:
         value = shapes[min(1, len(shapes) - 1)]
         return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)

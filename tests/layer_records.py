@@ -47,3 +47,11 @@ def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[in
     inputs = [layers.Input(shape) for shape in shapes]
     output = layer(inputs if kind in MERGING or len(inputs) > 1 else inputs[0])
     return ab.Space(inputs=inputs, outputs=output).architecture()
+
+
+def used_twice(kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]]) -> ab.Space:
+    """A network of inputs of two kinds and a layer that is used on both."""
+    layer = make(layers, kind, arguments)
+    inputs = [[layers.Input(shape) for shape in shapes] for shapes in (first, second)]
+    outputs = [layer(each if kind in MERGING or len(each) > 1 else each[0]) for each in inputs]
+    return ab.Space(inputs=[*inputs[0], *inputs[1]], outputs=outputs)

@@ -1,7 +1,7 @@
 //! Rules and metrics from outside: asked once for each distinct layer, and what they fail with comes out as it was.
 
 use archbudget::diagram::{Diagram, Interrupt, Limits, Workers};
-use archbudget::layers::{Cost, Count, DynamicRule, Formula, Kind, Quantity, Refusal, Shape};
+use archbudget::layers::{Built, Cost, Count, DynamicRule, Formula, Kind, Quantity, Refusal, Shape};
 use archbudget::space::{Combine, Expr, LayerTrace, Measure, Metric, Program, Settings};
 use archbudget::{Error, ErrorKind, Result};
 use std::sync::Arc;
@@ -44,6 +44,13 @@ impl DynamicRule for Widen {
 
     fn explain(&self, args: &[i64], _: &[Shape], _: &Shape) -> Cost<Formula> {
         Self::costs(args)
+    }
+
+    fn built(&self, _: &[i64], inputs: &[Shape]) -> Built {
+        Built {
+            what: "features of its input",
+            numbers: inputs[0].to_vec(),
+        }
     }
 }
 

@@ -8,7 +8,9 @@ use archbudget::diagram::{
     Taken, Walk, Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
-use archbudget::space::{Action, Atom, BUILT_IN, Combine, Expr, Guard, Operator, Program, Settings, Tensor, Trace};
+use archbudget::space::{
+    Action, Atom, BUILT_IN, Combine, Expr, Guard, LayerTrace, Operator, Program, Settings, Tensor, Trace,
+};
 use archbudget::{ErrorKind, Result};
 use num_bigint::BigUint;
 use proptest::collection::vec;
@@ -36,15 +38,31 @@ const VALUES: [[i64; 3]; 4] = [[1, 2, 4], [3, 1, 0], [2, 5, 3], [1, 0, 0]];
 /// What a random step is made of; [`build`] gives each number a meaning.
 type Instruction = (u8, u8, u8, [u8; 4], [u8; 3]);
 
-/// A program of random steps; of random steps again and again; or of cells that share their decisions.
+/// A program of random steps; of random steps again and again; or of cells that share their decisions. Some of its
+/// tensors are outputs, the first one, the same one twice and second names among them.
 fn programs() -> impl Strategy<Value = Program> {
     let steps = |most| vec(any::<Instruction>(), 1..most);
     let again = (steps(6), 2..4_usize).prop_map(|(steps, times)| build(&steps.repeat(times), true));
-    prop_oneof![
+    let written = prop_oneof![
         3 => steps(14).prop_map(|steps| build(&steps, false)),
         1 => again,
         2 => (vec(any::<Node>(), 1..4), 1..4_usize, any::<[u8; 3]>()).prop_map(|(nodes, times, last)| cells(&nodes, times, last)),
-    ]
+    ];
+    (written, vec(any::<prop::sample::Index>(), 0..4)).prop_map(|(mut program, outputs)| {
+        let written: Vec<Tensor> = program.steps().iter().filter_map(|step| writes(&step.action)).collect();
+        let outputs = outputs.into_iter().map(|output| *output.get(&written)).collect();
+        program.returns(outputs).expect("known tensors");
+        program
+    })
+}
+
+/// The tensor that a step writes.
+fn writes(action: &Action) -> Option<Tensor> {
+    match *action {
+        Action::Layer { output, .. } => Some(output),
+        Action::Alias { to, .. } => Some(to),
+        Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => None,
+    }
 }
 
 fn constants(values: &[i64]) -> Vec<Expr> {
@@ -336,6 +354,10 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
             Action::Alias { from, to } => {
                 names.insert(*to, names[from]);
             }
+            Action::Return { outputs } => {
+                let there = outputs.iter().filter_map(|output| names.get(output).copied());
+                written.returns(there.collect()).expect("known tensors");
+            }
             Action::Require { .. } | Action::Read { .. } => {}
         }
     }
@@ -465,13 +487,24 @@ proptest! {
                 }
                 name
             };
+            let returned = program.steps().iter().rev().find_map(|step| match &step.action {
+                Action::Return { outputs } => Some(outputs),
+                _ => None,
+            });
+            let outputs: HashSet<Tensor> = returned.expect("a last step").iter().map(|&output| name(output)).collect();
             let mut peak = 0;
             for (number, layer) in trace.layers.iter().enumerate() {
-                let later: HashSet<Tensor> = trace.layers[number..].iter().flat_map(|layer| &layer.inputs).map(|&input| name(input)).collect();
-                let waits = trace.layers[..number].iter().filter(|earlier| later.contains(&earlier.output));
-                let mut elements: i64 = waits.map(|earlier| earlier.output_shape.elements().unwrap()).sum();
-                if !program.layers()[layer.layer].kind.in_place {
-                    elements += layer.output_shape.elements().unwrap();
+                let own: HashSet<Tensor> = layer.inputs.iter().map(|&input| name(input)).collect();
+                let later = trace.layers[number + 1..].iter().flat_map(|layer| &layer.inputs);
+                let later: HashSet<Tensor> = later.map(|&input| name(input)).chain(outputs.iter().copied()).collect();
+                let size = |layer: &LayerTrace| layer.output_shape.elements().unwrap();
+                let there = trace.layers[..number].iter();
+                let waits = there.clone().filter(|earlier| own.contains(&earlier.output) || later.contains(&earlier.output));
+                let mut dies = there.filter(|earlier| own.contains(&earlier.output) && !later.contains(&earlier.output));
+                let mut elements: i64 = waits.map(size).sum();
+                let in_place = program.layers()[layer.layer].kind.in_place;
+                if !(in_place && dies.any(|earlier| size(earlier) >= size(layer))) {
+                    elements += size(layer);
                 }
                 prop_assert_eq!(layer.cost[4], 2 * elements, "{:?} {}", row, number);
                 peak = peak.max(2 * elements);

@@ -27,6 +27,27 @@ def random_case(rng: Random, kind: str) -> Case:
     return arguments, shapes
 
 
+def other_shapes(rng: Random, shapes: Shapes) -> Shapes:
+    """The shapes of the inputs of a second use of the same layer: the same, or changed a little."""
+    others = [list(shape) for shape in shapes]
+    for _ in range(rng.choice([0, 1, 1, 1, 2])):
+        shape = rng.choice(others)
+        change = rng.random()
+        if change < 0.4 and shape:
+            axis = rng.randrange(len(shape))
+            shape[axis] = max(1, shape[axis] + rng.choice([-2, -1, 1, 1, 2]))
+        elif change < 0.6:
+            shape.insert(rng.randint(0, len(shape)), rng.randint(1, 3))
+        elif change < 0.75 and shape:
+            shape.pop(rng.randrange(len(shape)))
+        elif len(shape) > 1:
+            one, two = rng.sample(range(len(shape)), 2)
+            shape[one], shape[two] = shape[two], shape[one]
+    if len(others) > 1 and rng.random() < 0.4:
+        rng.shuffle(others)
+    return others
+
+
 def _spoil(rng: Random, arguments: Arguments) -> None:
     """Gives one of the sizes, if there is any, a value that no layer takes."""
     sizes = (

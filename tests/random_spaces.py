@@ -131,7 +131,8 @@ def draw_space(rng: Random, kind: type[Draw] = Draw) -> ab.Space:
         again = draw.layer(axes)
         right = again(again(stem)) if rng.random() < 0.5 else again(left)
         joint = rng.choice([layers.Add(), layers.Multiply(), layers.Concatenate()])([left, right])
-        outputs = [joint, right] if rng.random() < 0.3 else joint
+        several = [[joint, right], [joint, stem, stem], [source, joint], [right, layers.ReLU()(stem), joint]]
+        outputs = several[int(10 * draw)] if (draw := rng.random()) < 0.4 else joint
         return ab.Space(inputs=source, outputs=outputs, bytes_per_weight=bytes_per_weight)
     body: list[Any] = [source, *(draw.block(axes, 2) for _ in range(rng.randint(1, 3)))]
     if axes:

@@ -14,10 +14,8 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import SpaceError
+from peaks import activation_bytes
 from random_spaces import METRICS, SEEDS, random_space
-
-IN_PLACE = {"Activation", "BatchNormalization", "Dropout", "Flatten", "ReLU"}
-"""Layers that rearrange or work element by element on one input, and so need no memory of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -158,25 +156,6 @@ def test_totals_are_those_of_the_layers(seed: int) -> None:
             assert layer.macs_formula.value == layer.macs
 
 
-def activation_bytes(arch: ab.Architecture) -> list[int]:
-    """The bytes of the tensors alive while each layer runs, straight from the definition."""
-    names = {target: source for source, target in arch._trace.aliases}
-
-    def find(tensor: int) -> int:
-        while tensor in names:
-            tensor = names[tensor]
-        return tensor
-
-    sizes: dict[int, int] = {}
-    alive = []
-    for number, layer in enumerate(arch.layers):
-        needed = {find(tensor) for later in arch.layers[number:] for tensor in later.inputs}
-        kept = sum(size for tensor, size in sizes.items() if tensor in needed)
-        sizes[layer.output] = int(np.prod(layer.output_shape, dtype=np.int64))
-        alive.append(4 * (kept + (0 if layer.type in IN_PLACE else sizes[layer.output])))
-    return alive
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_activations_are_alive_from_where_they_are_made_to_where_they_are_last_read(seed: int) -> None:
     known = random_space(seed)
@@ -199,6 +178,71 @@ def test_a_branch_that_hands_on_its_input_makes_no_tensor() -> None:
     # The sum of the input with itself: the input, once, and the output.
     assert space.architecture(op="identity").layer("add").peak_activation_bytes == 80
     assert space.architecture(op="dense").layer("add").peak_activation_bytes == 120
+
+
+def peaks(inputs: Any, outputs: Any, **values: Any) -> dict[str, int]:
+    """The values alive while each layer of a network runs."""
+    arch = ab.Space(inputs=inputs, outputs=outputs, bytes_per_activation=1).architecture(values)
+    assert arch.peak_activation_bytes == max(layer.peak_activation_bytes for layer in arch.layers)
+    return {layer.name: layer.peak_activation_bytes for layer in arch.layers}
+
+
+def test_an_output_stays_alive_to_the_end() -> None:
+    x = layers.Input((10,))
+    a = layers.Dense(5000)(x)
+    d = layers.Dense(1)(layers.Dense(5000)(layers.Dense(10)(a)))
+    own = {"input_layer": 10, "dense": 5010, "dense_1": 5010}
+    assert peaks(x, d) == {**own, "dense_2": 5010, "dense_3": 5001}
+    space = ab.Space(inputs=x, outputs=[a, d])
+    assert space.architecture().peak_activation_bytes == space.range("peak_activation_bytes")[1] == 40_040
+    for outputs in ([a, d], [d, a], [a, d, a]):
+        assert peaks(x, outputs) == {**own, "dense_2": 10_010, "dense_3": 10_001}
+    assert peaks(x, [x, d]) == {**own, "dense_1": 5020, "dense_2": 5020, "dense_3": 5011}
+
+
+def test_what_somebody_still_needs_is_not_written_over() -> None:
+    x = layers.Input((10,))
+    h = layers.Dense(100)(x)
+    r = layers.ReLU()(h)
+    assert peaks(x, layers.Add()([h, r])) == {"input_layer": 10, "dense": 110, "re_lu": 200, "add": 300}
+    # A second layer writes over what the first one made.
+    twice = layers.Dropout(0.5)(layers.Flatten()(h))
+    assert peaks(x, layers.Add()([h, twice]))["dropout"] == 200
+    assert peaks(x, layers.Dense(1)(r))["re_lu"] == 100
+    for outputs, expected in ((r, 100), ([h, r], 200), ([r, h, h], 200), ([layers.Dense(1)(h), r], 200)):
+        assert peaks(x, outputs)["re_lu"] == expected
+    # The input itself.
+    assert peaks(x, [layers.ReLU()(x), x]) == {"input_layer": 10, "re_lu": 20}
+    assert peaks(x, layers.Residual([layers.ReLU()])(x))["re_lu"] == 20
+
+
+@pytest.mark.parametrize("op", ["skip", "dense"])
+def test_an_output_by_a_second_name_is_the_tensor_itself(op: str) -> None:
+    x = layers.Input((10,))
+    h = layers.Dense(100)(x)
+    branch = layers.OneOf("op", {"skip": [], "dense": layers.Dense(100)})(h)
+    r = layers.ReLU()(h)
+    last = layers.Dense(1)(r)
+    found = peaks(x, [branch, last], op=op)
+    assert (found["re_lu"], found["dense_2"]) == (200, 201)
+    assert peaks(x, [branch, h, last], op=op)["dense_2"] == (201 if op == "skip" else 301)
+    picked = layers.InputChoice("in")([h, r])
+    for which, kept in ((0, 200), (1, 100)):
+        assert peaks(x, picked, **{"in": which})["re_lu"] == kept
+
+
+def test_a_layer_of_ones_own_writes_over_an_input_that_is_large_enough() -> None:
+    @layers.custom(in_place=True)
+    def joined(input_shapes: tuple[tuple[int, ...], ...], size: int) -> layers.Counts:
+        del input_shapes
+        return layers.Counts((size,))
+
+    x = layers.Input((10,))
+    h, g = layers.Dense(100)(x), layers.Dense(50)(x)
+    assert peaks(x, joined(100)([h, g]))["joined"] == 150
+    assert peaks(x, joined(101)([h, g]))["joined"] == 251
+    assert peaks(x, [h, joined(100)([h, g])])["joined"] == 250
+    assert peaks(x, [h, joined(50)([h, g])])["joined"] == 150
 
 
 @pytest.mark.keras

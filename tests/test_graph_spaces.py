@@ -16,7 +16,6 @@ from graph_spaces import Draw
 from random_spaces import METRICS, enumerate_networks
 
 COUNTS = METRICS[:-1]
-"""The outputs of a plain network are more than those of its space, so that its activations live longer."""
 MOST_COMBINATIONS = 200
 
 
@@ -35,23 +34,33 @@ def test_each_candidate_of_a_graph_is_the_network_wired_by_hand(seed: int) -> No
     assert (found.valid == known.valid).all()
     for metric in METRICS:
         assert (found[metric][known.valid] == known.costs[metric][known.valid]).all()
+    rows = space.evaluate(known.indices, per_layer=True).layers
+    assert rows is not None
     networks = set()
     for row, each in enumerate(itertools.product(*[decision.values for decision in space.decisions.values()])):
         values = dict(zip(space.decisions, each, strict=True))
         try:
-            network, taken = graph.network(values)
+            arch, alive, taken = graph.network(values)
         except InvalidArchitectureError:
             assert not known.valid[row]
             continue
-        arch = network.architecture()
         assert known.valid[row]
         assert known.active[row] == taken
         assert [known.costs[metric][row] for metric in COUNTS] == [arch.costs[metric] for metric in COUNTS]
+        assert known.costs["peak_activation_bytes"][row] == 4 * max(alive)
+        own = space.architecture(values).layers
+        assert [layer.peak_activation_bytes for layer in own] == [4 * values for values in alive]
+        for name, peak in zip(rows.names, rows["peak_activation_bytes"][row], strict=True):
+            assert peak == max((layer.peak_activation_bytes for layer in own if layer.name == name), default=0)
         networks.add(frozenset(taken.items()))
     assert space.size == len(known.first) == len(networks)
     assert pickle.loads(pickle.dumps(space)).size == space.size
     middle = max(int(np.median(known.cost("params"))), 1)
     assert space.within(ab.Budget(params=middle)).count() == (known.cost("params") <= middle).sum()
+    peaks = known.cost("peak_activation_bytes")
+    for peak in np.unique(peaks).tolist():
+        assert space.within(ab.Budget(peak_activation_bytes=peak)).count() == (peaks <= peak).sum()
+        assert space.within(ab.Budget(peak_activation_bytes=(peak, None))).count() == (peaks >= peak).sum()
 
 
 def test_what_waits_is_asked_for_in_the_order_of_the_decisions() -> None:

@@ -56,7 +56,8 @@ class LayerRecord:
     macs: int
     weight_bytes: int
     peak_activation_bytes: int
-    """The bytes of the activations alive while it runs."""
+    """The bytes of the activations alive while it runs: what it reads and makes, what later layers read, and the
+    outputs made so far."""
     custom: dict[str, int]
     """The value of each metric of the space's own."""
     reused: bool

@@ -68,7 +68,10 @@ class Program:
         args: Sequence[Any],
         trainable: bool,
         *,
-        function: Callable[[list[int], list[list[int]]], tuple[Sequence[int], int, int, int] | str],
+        function: Callable[
+            [list[int], list[list[int]]],
+            tuple[Sequence[int], int, int, int, Sequence[Sequence[int]] | None] | str,
+        ],
         least: int,
         most: int | None,
         in_place: bool,
@@ -79,6 +82,7 @@ class Program:
     def alias(self, guard: _Guard, source: int, target: int) -> None: ...
     def require(self, guard: _Guard, condition: Any, text: str, *, asks: bool) -> None: ...
     def read(self, guard: _Guard, decision: int) -> None: ...
+    def returns(self, outputs: Sequence[int]) -> None: ...
     def compile(
         self,
         *,

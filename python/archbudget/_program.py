@@ -257,7 +257,9 @@ class Writer:
             if not tensor.inputs:
                 raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
             written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
-        return [written[output] for output in outputs]
+        returned = [written[output] for output in outputs]
+        self.program.returns(returned)
+        return returned
 
 
 class _Outermost:

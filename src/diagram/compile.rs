@@ -1,7 +1,7 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
 use super::{Arcs, DEAD, Diagram, Interrupt, LiveState, NodesByState, ROOT, Stage};
-use crate::layers::{Refusal, Shape};
+use crate::layers::Shape;
 use crate::space::{Outcome, Place, Program, State, Tensor};
 use crate::{Error, ErrorKind, Result};
 use rustc_hash::FxHashMap;
@@ -66,7 +66,6 @@ impl Diagram {
             widest: 0,
             visited: 0,
             completed: u32::MAX,
-            failure: None,
         };
         let metrics = program.metrics().len();
         let scheduled = program.scheduled();
@@ -76,7 +75,7 @@ impl Diagram {
         let base = state.cost.clone();
         let root = compiler.target(running, outcome, &state, None, 0)?;
         if root == DEAD {
-            return Err(compiler.failure.take().unwrap_or_else(Error::interrupted));
+            return Err(program.refused());
         }
 
         let mut diagram = Self {
@@ -156,16 +155,16 @@ impl Diagram {
                 created => final_number[created as usize],
             };
         }
-        diagram.check(compiler.failure, interrupt)
+        diagram.check(interrupt)
     }
 
     /// The last checks of a compilation.
-    fn check(self, failure: Option<Error>, interrupt: Interrupt<'_>) -> Result<Self> {
+    fn check(self, interrupt: Interrupt<'_>) -> Result<Self> {
         if self.open.is_some() {
             return Ok(self);
         }
         if self.extremes(0, interrupt)?.largest[ROOT as usize] < 0 {
-            let failure = failure.unwrap_or_else(Error::interrupted);
+            let failure = self.program.refused();
             return Err(Error::new(
                 failure.kind,
                 format!("no candidate of the space can be built; for one, {}", failure.message),
@@ -196,8 +195,6 @@ struct Compiler {
     visited: usize,
     /// One more than the first stage that led to the terminal.
     completed: u32,
-    /// The first refusal that was met.
-    failure: Option<Error>,
 }
 
 impl Compiler {
@@ -214,7 +211,8 @@ impl Compiler {
     ) -> Result<u32> {
         match outcome {
             Outcome::Complete => Ok(TERMINAL),
-            Outcome::Refused { step, refusal } => self.refuse(program, step, &refusal, state),
+            Outcome::Refused { step, refusal } if refusal.is_fatal() => Err(program.error(step, &refusal, state)),
+            Outcome::Refused { .. } => Ok(DEAD),
             Outcome::Open { step, decision } => {
                 program.encode(step, state, &mut self.key);
                 let stage = self
@@ -312,22 +310,19 @@ impl Compiler {
             .unwrap_or(0);
         self.created = created;
     }
-
-    fn refuse(&mut self, program: &Program, step: usize, refusal: &Refusal, state: &State) -> Result<u32> {
-        if refusal.is_fatal() {
-            return Err(program.error(step, refusal, state));
-        }
-        if self.failure.is_none() {
-            self.failure = Some(program.error(step, refusal, state));
-        }
-        Ok(DEAD)
-    }
 }
 
-/// Marks a tensor that is not computed, or a decision that is open or no longer matters.
+/// Marks a tensor that is not computed, a shared layer that is not built, or a decision that is open or no longer matters.
 const ABSENT: i64 = -1;
 
 impl Program {
+    /// Why a network cannot be built, of a program of which none can.
+    fn refused(&self) -> Error {
+        // That of the first choices, told by itself, has its whole history.
+        let first = self.trace(&vec![0; self.decisions().len()]);
+        first.err().unwrap_or_else(Error::interrupted)
+    }
+
     /// Writes all that the steps from `step` on can still tell of a state.
     pub(crate) fn encode(&self, step: usize, state: &State, key: &mut Vec<i64>) {
         key.clear();
@@ -353,7 +348,15 @@ impl Program {
         for decision in self.mentioned_from(step) {
             key.push(self.live_value(step, decision, state).map_or(ABSENT, i64::from));
         }
-        key.extend(self.built_from(step).map(|slot| state.built(slot)));
+        for slot in self.built_from(step) {
+            match state.built(slot) {
+                Some(numbers) => {
+                    key.push(numbers.len() as i64);
+                    key.extend_from_slice(numbers);
+                }
+                None => key.push(ABSENT),
+            }
+        }
     }
 
     /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
@@ -380,7 +383,10 @@ impl Program {
             }
         }
         for slot in self.built_from(step) {
-            state.set_built(slot, take(1)[0]);
+            let count = take(1)[0];
+            if count != ABSENT {
+                state.set_built(slot, take(count as usize));
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Activations.
 
 use super::geometry::Axes;
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const FIXED: &str = "it applies a fixed function to each value, which needs no weights";
 
@@ -58,6 +58,14 @@ impl Rule for PReLU {
             trainable: Q::product(&own, "slopes along each axis"),
             ..Cost::none()
         }
+    }
+
+    /// Keras fixes the side of a shared axis, too, unless it is counted from 1.
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        let side = |(axis, &side)| if args.contains(&axis) { 1 } else { side };
+        let mut numbers = vec![inputs[0].rank() as i64 + 1];
+        numbers.extend((1..).zip(inputs[0].iter()).map(side));
+        Built::new("number of axes and sides of its input (1 along shared_axes)", numbers)
     }
 }
 

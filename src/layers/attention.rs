@@ -2,9 +2,12 @@
 //! value.
 
 use super::geometry::Axes;
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
-const INPUTS: (usize, usize) = (1, 3);
+/// Query, and value and key if they are others.
+const PROJECTED: (usize, usize) = (1, 3);
+/// Query and value, and the key if it is another.
+const GIVEN: (usize, usize) = (2, 3);
 
 /// Query, value and key, in the order in which Keras takes them.
 struct Sources<'a> {
@@ -45,6 +48,15 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(sources)
+    }
+
+    /// What attention with projections is built for.
+    fn built(&self) -> Built {
+        let [query, value, key] = [self.query, self.value, self.key].map(features);
+        Built::new(
+            "number of axes and features of query, value and key",
+            [self.query.rank() as i64 + 1, query, value, key],
+        )
     }
 
     /// Refuses a query that differs from the value on an axis along which it does not look.
@@ -167,7 +179,7 @@ impl Rule for MultiHeadAttention {
             Some(UNSET),
         ),
     ];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = PROJECTED;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
@@ -214,6 +226,10 @@ impl Rule for MultiHeadAttention {
             macs: macs + scores() * keys() + scores() * values() + asked() * (values() * out()),
         }
     }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Sources::of(inputs).built()
+    }
 }
 
 pub(super) struct GroupQueryAttention;
@@ -227,7 +243,7 @@ impl Rule for GroupQueryAttention {
         Parameter::flag("use_bias", true),
         Parameter::flag("use_gate", false),
     ];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = PROJECTED;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         if args[1] % args[2] != 0 {
@@ -280,6 +296,10 @@ impl Rule for GroupQueryAttention {
             macs: macs + scores() * own() + scores() * own() + asked() * (own() * query()),
         }
     }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Sources::of(inputs).built()
+    }
 }
 
 /// The output of attention without projections; query and key are compared feature by feature.
@@ -317,7 +337,7 @@ impl Rule for Attention {
         Parameter::flag("use_scale", false),
         Parameter::keyword("score_mode", &["dot", "concat"]),
     ];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = GIVEN;
     const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
 
     fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -338,7 +358,7 @@ pub(super) struct AdditiveAttention;
 impl Rule for AdditiveAttention {
     const NAME: &'static str = "AdditiveAttention";
     const PARAMETERS: &'static [Parameter] = &[Parameter::flag("use_scale", true)];
-    const INPUTS: (usize, usize) = INPUTS;
+    const INPUTS: (usize, usize) = GIVEN;
     const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
 
     fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -350,6 +370,13 @@ impl Rule for AdditiveAttention {
             trainable: Q::of(args[0], "scale") * Q::of(features(&inputs[0]), "features of the query"),
             non_trainable: Q::zero(),
             macs: attending(inputs, false),
+        }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        match args[0] {
+            0 => Built::anything(),
+            _ => Built::new("features of the query", [features(&inputs[0])]),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Cells: one step of a recurrent layer. `RNN` walks with them along a sequence; by themselves they are no layers.
 
-use super::{Cost, Parameter, Quantity, Refusal, Rule, Shape};
+use super::{Built, Cost, Parameter, Quantity, Refusal, Rule, Shape};
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
@@ -18,6 +18,11 @@ fn features(step: &Shape) -> Result<i64, Refusal> {
 
 fn state(units: i64, step: &Shape) -> Result<Shape, Refusal> {
     features(step).map(|_| Shape::new(&[units]))
+}
+
+/// What every cell is built for.
+fn built(step: &Shape) -> Built {
+    Built::new("features of a step", step.to_vec())
 }
 
 /// `gates` matrices on the features of a step and as many on the state before it.
@@ -50,6 +55,10 @@ impl Rule for SimpleRNNCell {
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         step(1, args[0], Q::of(args[1], "bias of each unit"), &inputs[0])
     }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        built(&inputs[0])
+    }
 }
 
 pub(super) struct LSTMCell;
@@ -66,6 +75,10 @@ impl Rule for LSTMCell {
     /// `(features + units + bias) * 4 * units` weights.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         step(4, args[0], Q::of(args[1], "bias of each gate"), &inputs[0])
+    }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        built(&inputs[0])
     }
 }
 
@@ -88,5 +101,9 @@ impl Rule for GRUCell {
             _ => Q::of(2, "biases of each gate, for the features and for the state"),
         };
         step(3, args[0], bias, &inputs[0])
+    }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        built(&inputs[0])
     }
 }

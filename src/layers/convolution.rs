@@ -1,7 +1,7 @@
 //! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
 
 use super::geometry::{Image, Padding, VALID, Window, explicit_padding, given_padding, span};
-use super::{Arity, Columns, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Columns, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const PADDING: &[&str] = &["valid", "same"];
 const CAUSAL: &[&str] = &["valid", "same", "causal"];
@@ -24,6 +24,12 @@ pub(super) fn check_strides(strides: &[i64], dilation: &[i64]) -> Result<(), Ref
         ));
     }
     Ok(())
+}
+
+/// What every convolution is built for.
+fn built<const N: usize>(input: &Shape, data_format: i64) -> Built {
+    let image = Image::<N>::of(input, data_format).expect("`output` accepted the input");
+    Built::new("channels of its input", [image.channels])
 }
 
 /// `ConvND`, for N = 1, 2, 3.
@@ -111,7 +117,7 @@ impl<const N: usize> Rule for Conv<N> {
     }
 
     /// `(k_1 * ... * k_N * channels / groups + bias) * filters` weights; one multiply-accumulate for each weight of the
-    /// kernel at each output position.
+    /// kernel at each output position, and those of the product of the small matrices of `lora_rank`.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
         let (Ok(from), Ok(to)) = (
@@ -140,9 +146,13 @@ impl<const N: usize> Rule for Conv<N> {
             Cost {
                 trainable: fan_in() * rank() + rank() * filters() + bias() * filters(),
                 non_trainable: fan_in() * filters(),
-                macs,
+                macs: macs + fan_in() * rank() * filters(),
             }
         }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        built::<N>(&inputs[0], Self::parse(args).data_format)
     }
 }
 
@@ -292,6 +302,10 @@ impl<const N: usize> Rule for ConvTranspose<N> {
             macs: Q::product(&from.spatial, "input positions") * (fan_in() * filters()),
         }
     }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        built::<N>(&inputs[0], Self::parse(args).data_format)
+    }
 }
 
 /// `DepthwiseConvND`, for N = 1, 2.
@@ -374,6 +388,10 @@ impl<const N: usize> Rule for DepthwiseConv<N> {
             macs: Q::product(&to.spatial, "output positions") * (kernel() * channels()),
         }
     }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        built::<N>(&inputs[0], Self::parse(args).data_format)
+    }
 }
 
 /// `SeparableConvND`, for N = 1, 2: a depthwise convolution, then a pointwise one, with one bias at the end.
@@ -447,5 +465,9 @@ impl<const N: usize> Rule for SeparableConv<N> {
             non_trainable: Q::zero(),
             macs: Q::product(&to.spatial, "output positions") * (depthwise() + channels() * filters()),
         }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        built::<N>(&inputs[0], Self::parse(args).1.data_format)
     }
 }

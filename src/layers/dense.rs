@@ -1,6 +1,6 @@
 //! `Dense`: a matrix on the last axis of a tensor of any rank; `EinsumDense`: one on any of its axes.
 
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 pub(super) struct Dense;
 
@@ -24,7 +24,8 @@ impl Rule for Dense {
         }
     }
 
-    /// `(input + bias) * units` weights, used once for each position of the other axes.
+    /// `(input + bias) * units` weights, used once for each position of the other axes. The small matrices of `lora_rank`
+    /// are multiplied with each other in each call.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let &[units, use_bias, lora_rank] = args else {
             unreachable!("three parameters")
@@ -50,9 +51,13 @@ impl Rule for Dense {
             Cost {
                 trainable: features() * rank() + rank() * units() + bias() * units(),
                 non_trainable: features() * units(),
-                macs,
+                macs: macs + features() * rank() * units(),
             }
         }
+    }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Built::new("features of its input", inputs[0].last().copied().as_slice())
     }
 }
 
@@ -235,12 +240,20 @@ impl Rule for EinsumDense {
         let sides: Vec<_> = layer.kernel.iter().map(|&code| layer.side(code, named)).collect();
         let (last, before) = sides.split_last().expect("a kernel has an axis");
         let rank = || Q::of(layer.lora_rank, "lora_rank");
+        let before = || Q::product(before, "sides of the kernel but the last");
+        let last = || Q::of(*last, "last side of the kernel");
         Cost {
-            trainable: Q::product(before, "sides of the kernel but the last") * rank()
-                + rank() * Q::of(*last, "last side of the kernel")
-                + bias,
+            trainable: before() * rank() + rank() * last() + bias,
             non_trainable: kernel(),
-            macs,
+            macs: macs + before() * rank() * last(),
         }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        let layer = Self::parse(args);
+        let (named, _) = layer.split(&inputs[0]).expect("`output` accepted the input");
+        let mut numbers = vec![inputs[0].rank() as i64 + 1];
+        numbers.extend(layer.kernel.iter().map(|&code| layer.side(code, named)));
+        Built::new("number of axes and sides of its kernel", numbers)
     }
 }

@@ -25,7 +25,8 @@ impl Rule for Embedding {
         Ok(Shape::new(&sides[..=rank]))
     }
 
-    /// `input_dim * output_dim` weights; looking one up is no multiplication.
+    /// `input_dim * output_dim` weights; looking one up is no multiplication, but the small matrices of `lora_rank` are
+    /// multiplied with each other in each call.
     fn cost<Q: Quantity>(args: &[i64], _: &[Shape], _: &Shape) -> Cost<Q> {
         let &[input_dim, output_dim, lora_rank] = args else {
             unreachable!("three parameters")
@@ -42,7 +43,7 @@ impl Rule for Embedding {
             Cost {
                 trainable: rows() * rank() + rank() * columns(),
                 non_trainable: rows() * columns(),
-                macs: Q::zero(),
+                macs: rows() * rank() * columns(),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Layers that join several tensors.
 
 use super::geometry::axis_beside_batch;
-use super::{Arity, MAX_RANK, Parameter, Refusal, Rule, Shape};
+use super::{Arity, Built, Cost, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape};
 
 /// The shape of several tensors combined element by element: axes of 1 stretch, from the last axis on (`_Merge` of
 /// Keras 3).
@@ -31,6 +31,13 @@ fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
     Ok(joint)
 }
 
+/// Keras adds axes to inputs only where it has seen that they need some; what was built for equally many takes no others.
+fn alike(inputs: &[Shape]) -> Built {
+    let alike = inputs.iter().all(|input| input.rank() == inputs[0].rank());
+    let numbers: &[i64] = if alike { &[1] } else { &[] };
+    Built::new("number of axes in all inputs", numbers)
+}
+
 macro_rules! elementwise {
     ($($kind:ident, $inputs:expr, $purpose:expr;)*) => {$(
         pub(super) struct $kind;
@@ -43,6 +50,10 @@ macro_rules! elementwise {
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
                 broadcast(inputs)
+            }
+
+            fn built(_: &[i64], inputs: &[Shape]) -> Built {
+                alike(inputs)
             }
         }
     )*};
@@ -94,6 +105,11 @@ impl Rule for Concatenate {
     }
 }
 
+/// The sides of a shape but that of one axis.
+fn others(shape: &Shape, axis: usize) -> Vec<i64> {
+    [&shape[..axis], &shape[axis + 1..]].concat()
+}
+
 pub(super) struct Dot;
 
 impl Rule for Dot {
@@ -118,18 +134,30 @@ impl Rule for Dot {
                 [first, axes[0] as i64 + 1, second, axes[1] as i64 + 1],
             ));
         }
-        let mut sides = [1; 2 * MAX_RANK];
-        let mut rank = 0;
-        for (input, axis) in inputs.iter().zip(axes) {
-            for (_, &side) in input.iter().enumerate().filter(|(position, _)| *position != axis) {
-                sides[rank] = side;
-                rank += 1;
+        let sides = [others(&inputs[0], axes[0]), others(&inputs[1], axes[1])].concat();
+        match sides.len() {
+            0 => Ok(Shape::new(&[1])),
+            1..=MAX_RANK => Ok(Shape::new(&sides)),
+            rank => Err(Refusal::rank(rank)),
+        }
+    }
+
+    /// A matrix product: each position of the one input with each of the other, along the axis that they share.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let axis = |input: usize| axis_beside_batch(args[input], &inputs[input]).expect("`output` accepted the axes");
+        let mut product = Q::of(inputs[0][axis(0)], "side of the axis that is multiplied");
+        for (input, meaning) in [
+            (1, "positions of the second input"),
+            (0, "positions of the first input"),
+        ] {
+            let positions = others(&inputs[input], axis(input));
+            if !positions.is_empty() {
+                product = Q::product(&positions, meaning) * product;
             }
         }
-        match rank {
-            0 => Ok(Shape::new(&[1])),
-            1..=MAX_RANK => Ok(Shape::new(&sides[..rank])),
-            _ => Err(Refusal::rank(rank)),
+        Cost {
+            macs: product,
+            ..Cost::none()
         }
     }
 }

@@ -191,6 +191,8 @@ enum Other {
     Failure(Error),
     /// A layer of this name refuses, inside of another one, a tensor of this shape.
     Inside(Cow<'static, str>, Shape, Refusal),
+    /// A shared layer was built on inputs of these shapes, where they are known, for something else than is found here.
+    Shared(Vec<Shape>, Built, Vec<i64>),
 }
 
 impl Refusal {
@@ -228,6 +230,14 @@ impl Refusal {
         }
         Self {
             other: Some(Arc::new(Other::Inside(name, input, self))),
+            ..Self::new("", [])
+        }
+    }
+
+    /// A shared layer was built for something else: on these inputs, where they are known, and what is found here.
+    pub(crate) fn shared(on: Vec<Shape>, built: Built, here: Vec<i64>) -> Self {
+        Self {
+            other: Some(Arc::new(Other::Shared(on, built, here))),
             ..Self::new("", [])
         }
     }
@@ -273,6 +283,21 @@ impl fmt::Display for Refusal {
             Some(Other::Failure(error)) => return f.write_str(&error.message),
             Some(Other::Inside(name, input, refusal)) => {
                 return write!(f, "its {name} cannot be built on input shape {input}: {refusal}");
+            }
+            Some(Other::Shared(on, built, here)) => {
+                let shapes: Vec<_> = on.iter().map(Shape::to_string).collect();
+                let on = match shapes.len() {
+                    0 => String::new(),
+                    1 => format!("on input shape {}, ", shapes[0]),
+                    _ => format!("on input shapes {}, ", shapes.join(", ")),
+                };
+                let Built { what, numbers } = built;
+                write!(f, "it is shared, and each use of it must have the same {what}")?;
+                return if here.is_empty() {
+                    write!(f, ", as {on}where it was built")
+                } else {
+                    write!(f, ": {numbers:?} {on}where it was built, and {here:?} here")
+                };
             }
             None => {}
         }
@@ -327,6 +352,36 @@ impl<Q: Quantity> Add for Cost<Q> {
     }
 }
 
+/// What a layer is built for where it is used first: a later use, which shares its weights, must find the same.
+///
+/// It is what Keras looks at: the sides that the shapes of the weights follow from, and what an `input_spec` fixes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// What the numbers are, to go behind "must have the same".
+    pub what: &'static str,
+    /// The numbers; none where it fits everything.
+    pub numbers: Vec<i64>,
+}
+
+impl Built {
+    fn new(what: &'static str, numbers: impl Into<Vec<i64>>) -> Self {
+        Self {
+            what,
+            numbers: numbers.into(),
+        }
+    }
+
+    /// A layer that does not depend on its input.
+    fn anything() -> Self {
+        Self::new("", [])
+    }
+
+    /// Whether a layer that was built so can be used where it would be built like that.
+    pub fn fits(&self, later: &Self) -> bool {
+        self.numbers.is_empty() || self.numbers == later.numbers
+    }
+}
+
 /// The last side of the kernel of a layer (or of its table), by its hyperparameters and its input.
 type Columns = fn(&[i64], &Shape) -> i64;
 
@@ -354,6 +409,11 @@ trait Rule {
     fn cost<Q: Quantity>(_args: &[i64], _inputs: &[Shape], _output: &Shape) -> Cost<Q> {
         Cost::none()
     }
+
+    /// What it is built for by inputs that [`Rule::output`] accepted.
+    fn built(_args: &[i64], _inputs: &[Shape]) -> Built {
+        Built::anything()
+    }
 }
 
 /// A rule that is made while the program runs: a layer around another one, or a function from outside.
@@ -367,6 +427,8 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
     /// As `Rule::cost`, as formulas.
     fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>;
+    /// As `Rule::built`.
+    fn built(&self, args: &[i64], inputs: &[Shape]) -> Built;
 
     /// The layers inside; their numbers stand behind those of the layer around them.
     fn inner(&self) -> &[Inner] {
@@ -407,6 +469,7 @@ enum AnyRule {
         output: fn(&[i64], &[Shape]) -> std::result::Result<Shape, Refusal>,
         cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
+        built: fn(&[i64], &[Shape]) -> Built,
         columns: Option<Columns>,
     },
     Dynamic(Arc<dyn DynamicRule>),
@@ -446,6 +509,7 @@ impl Kind {
                 output: R::output,
                 cost: R::cost::<Count>,
                 explain: R::cost::<Formula>,
+                built: R::built,
                 columns: R::COLUMNS,
             },
         }
@@ -509,6 +573,14 @@ impl Kind {
         match &self.rule {
             AnyRule::Static { explain, .. } => explain(args, inputs, output),
             AnyRule::Dynamic(rule) => rule.explain(args, inputs, output),
+        }
+    }
+
+    /// What the layer is built for by inputs that [`Self::output`] accepted.
+    pub fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
+        match &self.rule {
+            AnyRule::Static { built, .. } => built(args, inputs),
+            AnyRule::Dynamic(rule) => rule.built(args, inputs),
         }
     }
 

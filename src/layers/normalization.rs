@@ -1,7 +1,7 @@
 //! Normalisations.
 
 use super::geometry::{Axes, axis_beside_batch};
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 /// What is trained for each position that is normalised.
 fn trained<Q: Quantity>(center: i64, scale: i64) -> Q {
@@ -19,6 +19,23 @@ fn some_axes(given: &[i64], input: &Shape) -> Result<Axes, Refusal> {
         return Err(Refusal::new("axis must name at least one axis", []));
     }
     Axes::of(given, input)
+}
+
+/// What is built for a number of axes and the channels along one of them.
+fn built_by_channel(axis: i64, input: &Shape) -> Built {
+    let axis = axis_beside_batch(axis, input).expect("`output` accepted the axis");
+    Built::new(
+        "number of axes and channels of its input",
+        [input.rank() as i64 + 1, input[axis]],
+    )
+}
+
+/// The sides of axes in the order in which Keras has them in a weight: sorted as they were given.
+fn sides(given: &[i64], input: &Shape) -> Vec<i64> {
+    let mut given = given.to_vec();
+    given.sort_unstable();
+    let side = |&axis: &i64| input[axis_beside_batch(axis, input).expect("`output` accepted the axes")];
+    given.iter().map(side).collect()
 }
 
 pub(super) struct BatchNormalization;
@@ -67,6 +84,10 @@ impl Rule for BatchNormalization {
             macs: Q::zero(),
         }
     }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        built_by_channel(args[0], &inputs[0])
+    }
 }
 
 pub(super) struct LayerNormalization;
@@ -96,6 +117,13 @@ impl Rule for LayerNormalization {
             ..Cost::none()
         }
     }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        match args {
+            [0, 0, ..] => Built::anything(),
+            _ => Built::new("sides along its axes", sides(&args[2..], &inputs[0])),
+        }
+    }
 }
 
 pub(super) struct RMSNormalization;
@@ -116,6 +144,15 @@ impl Rule for RMSNormalization {
             trainable: Q::product(&axes.sides(), "a scale for each position that is normalised"),
             ..Cost::none()
         }
+    }
+
+    /// Its scale stretches from the last axis on, so that the axes must also stay where they are.
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        let rank = inputs[0].rank() as i64;
+        let position = |&axis: &i64| if axis < 0 { axis } else { axis - rank - 1 };
+        let mut numbers: Vec<i64> = args.iter().map(position).collect();
+        numbers.extend(sides(args, &inputs[0]));
+        Built::new("axes, counted from the last, and sides along them", numbers)
     }
 }
 
@@ -156,6 +193,10 @@ impl Rule for GroupNormalization {
             trainable: trained::<Q>(center, scale) * Q::of(inputs[0][axis], "channels of the input"),
             ..Cost::none()
         }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        built_by_channel(args[1], &inputs[0])
     }
 }
 
@@ -227,5 +268,12 @@ impl Rule for Normalization {
             non_trainable: Q::of(2, "mean and variance") * each + Q::of(1, "count of samples"),
             ..Cost::none()
         }
+    }
+
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        let kept = Self::axes(&args[Self::SIDES..], &inputs[0]).expect("`output` accepted the axes");
+        let mut numbers = vec![inputs[0].rank() as i64 + 1];
+        numbers.extend_from_slice(&kept.sides());
+        Built::new("number of axes of its input and sides that are kept apart", numbers)
     }
 }

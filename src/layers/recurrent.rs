@@ -3,7 +3,7 @@
 
 use super::convolution::{check_strides, padding, sides};
 use super::geometry::{Image, Padding, Window};
-use super::{Arity, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape};
+use super::{Arity, Built, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape};
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
@@ -22,6 +22,12 @@ fn sequence(input: &Shape) -> Result<(i64, i64), Refusal> {
             [input.rank() as i64],
         )),
     }
+}
+
+/// What every recurrent layer of units is built for.
+fn built(input: &Shape) -> Built {
+    let (_, features) = sequence(input).expect("`output` accepted the input");
+    Built::new("features of a step", [features])
 }
 
 /// One layer on top of the other, each of them in one direction or in two (`torch.nn.RNNBase`).
@@ -140,6 +146,10 @@ impl Rule for SimpleRNN {
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Self::stack(args).cost(bias(args[1], args[5], OF_UNITS), &inputs[0])
     }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        built(&inputs[0])
+    }
 }
 
 pub(super) struct LSTM;
@@ -181,6 +191,10 @@ impl Rule for LSTM {
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
     }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        built(&inputs[0])
+    }
 }
 
 pub(super) struct GRU;
@@ -212,6 +226,10 @@ impl Rule for GRU {
     /// `(features + units + bias) * 3 * units` weights in a layer; with `reset_after` the two matrices have a bias each.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
+    }
+
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        built(&inputs[0])
     }
 }
 
@@ -313,5 +331,10 @@ impl<const N: usize> Rule for ConvLSTM<N> {
             non_trainable: Q::zero(),
             macs: positions * (fan_in() * width()),
         }
+    }
+
+    /// Keras holds its cell to the whole shape of a step.
+    fn built(_: &[i64], inputs: &[Shape]) -> Built {
+        Built::new("sides of a step", &inputs[0][1..])
     }
 }

@@ -1,7 +1,9 @@
 //! Layers around other layers. Each is a [`Wrapper`]: told what stands inside, it makes a [`Kind`], whose numbers are the
 //! wrapper's own and behind them those of each inner layer.
 
-use super::{Arity, Cost, Count, Domain, DynamicRule, Formula, Kind, MAX_RANK, Parameter, Reading, Refusal, Shape};
+use super::{
+    Arity, Built, Cost, Count, Domain, DynamicRule, Formula, Kind, MAX_RANK, Parameter, Reading, Refusal, Shape,
+};
 use crate::{Error, Result};
 use std::fmt;
 use std::marker::PhantomData;
@@ -127,6 +129,9 @@ trait Around: Send + Sync + 'static {
 
     /// The cost, for an input that [`Around::output`] accepted.
     fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q>;
+
+    /// What it is built for by an input that [`Around::output`] accepted.
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built;
 }
 
 fn wrap<W: Around>(inner: Vec<Inner>) -> Result<Kind> {
@@ -200,6 +205,10 @@ impl<W: Around> DynamicRule for Made<W> {
         self.costs(args, inputs)
     }
 
+    fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
+        W::built(&self.parts(args).1, &inputs[0])
+    }
+
     fn inner(&self) -> &[Inner] {
         &self.inner
     }
@@ -244,6 +253,11 @@ impl Part<'_> {
             non_trainable: cost.non_trainable.at(&place),
             macs: cost.macs.at(&place),
         }
+    }
+
+    /// What it is built for, by an input that it accepted.
+    fn built(&self, input: &Shape) -> Built {
+        self.inner.kind.built(self.args, std::slice::from_ref(input))
     }
 
     /// The last side of its kernel, if it has one.
@@ -331,6 +345,13 @@ impl Around for TimeDistributed {
             ..each
         }
     }
+
+    /// What its layer is built for by a step. Keras does not hold its layer to all of it, and runs some that cannot be told
+    /// from those that compute something else.
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built {
+        let (_, step) = steps(input).expect("`output` accepted the input");
+        parts[0].built(&step)
+    }
 }
 
 struct Bidirectional;
@@ -409,6 +430,13 @@ impl Around for Bidirectional {
             macs: twice(forward.macs),
         }
     }
+
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built {
+        let mut built = parts[0].built(input);
+        let backward = parts.get(1).map(|part| part.built(input).numbers);
+        built.numbers.extend(backward.into_iter().flatten());
+        built
+    }
 }
 
 struct SpectralNormalization;
@@ -450,6 +478,13 @@ impl Around for SpectralNormalization {
             ..each
         }
     }
+
+    /// What its layer is built for, and the last side of its input, which Keras fixes whatever its layer needs.
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built {
+        let mut numbers = vec![input.last().copied().unwrap_or(1)];
+        numbers.extend(parts[0].built(input).numbers);
+        Built::new("last side of its input, and what its layer is built for", numbers)
+    }
 }
 
 /// Why something that is not a cell cannot walk along a sequence.
@@ -484,6 +519,10 @@ impl Around for RNN {
     fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
         TimeDistributed::cost(own, parts, input)
     }
+
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built {
+        TimeDistributed::built(parts, input)
+    }
 }
 
 /// The output of layers in a row.
@@ -500,6 +539,17 @@ fn row_cost<Q: Reading>(parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
         shape = part.output(&shape).expect("`output` accepted the input");
     }
     sum
+}
+
+/// What layers in a row are built for.
+fn row_built(parts: &[Part<'_>], input: &Shape) -> Built {
+    let mut shape = *input;
+    let mut numbers = Vec::new();
+    for part in parts {
+        numbers.extend(part.built(&shape).numbers);
+        shape = part.output(&shape).expect("`output` accepted the input");
+    }
+    Built::new("numbers that its layers are built for", numbers)
 }
 
 struct StackedRNNCells;
@@ -533,6 +583,10 @@ impl Around for StackedRNNCells {
     fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
         row_cost(parts, input)
     }
+
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built {
+        row_built(parts, input)
+    }
 }
 
 struct Pipeline;
@@ -561,5 +615,9 @@ impl Around for Pipeline {
 
     fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
         row_cost(parts, input)
+    }
+
+    fn built(parts: &[Part<'_>], input: &Shape) -> Built {
+        row_built(parts, input)
     }
 }

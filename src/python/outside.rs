@@ -1,7 +1,7 @@
 //! Rules and metrics that are Python functions, asked once for each distinct layer.
 
 use super::diagram::LayerTrace;
-use crate::layers::{Cost, Count, DynamicRule, Formula, Quantity, Refusal, Shape};
+use crate::layers::{Built, Cost, Count, DynamicRule, Formula, Quantity, Refusal, Shape};
 use crate::space::{self, Measure};
 use crate::{Cause, Error, ErrorKind};
 use pyo3::prelude::*;
@@ -46,8 +46,8 @@ impl Measure for PyMeasure {
     }
 }
 
-/// What a function says of one layer.
-type Answer = Result<(Shape, [i64; 3]), Refusal>;
+/// What a function says of one layer: the output shape, the costs and what it is built for.
+type Answer = Result<(Shape, [i64; 3], Built), Refusal>;
 
 /// A Python function that is the rule of a layer.
 pub(super) struct PyRule {
@@ -55,11 +55,19 @@ pub(super) struct PyRule {
     known: Mutex<FxHashMap<Box<[i64]>, Answer>>,
 }
 
-/// What the function returns: the output shape, trainable and other weights and multiply-accumulates; or why it refuses.
+/// What the function returns: the output shape, trainable and other weights, multiply-accumulates, and the shapes of the
+/// weights if they are stated; or why it refuses.
 #[derive(FromPyObject)]
 enum Returned {
     Refused(String),
-    Built(Vec<i64>, i64, i64, i64),
+    Built(Vec<i64>, i64, i64, i64, Option<Vec<Vec<i64>>>),
+}
+
+/// Shapes as numbers from which they can be told.
+fn numbers<'a>(shapes: impl Iterator<Item = &'a [i64]>) -> Vec<i64> {
+    shapes
+        .flat_map(|shape| [&[shape.len() as i64], shape].concat())
+        .collect()
 }
 
 impl PyRule {
@@ -71,11 +79,8 @@ impl PyRule {
     }
 
     fn ask(&self, args: &[i64], inputs: &[Shape]) -> Answer {
-        let mut key = args.to_vec();
-        for shape in inputs {
-            key.push(shape.rank() as i64);
-            key.extend_from_slice(shape);
-        }
+        let on = numbers(inputs.iter().map(|shape| &**shape));
+        let key = [args, &on].concat();
         // The function is never called under the lock: it may itself wait for a thread that asks.
         let known = self.known.lock().ok().and_then(|known| known.get(&*key).cloned());
         if let Some(answer) = known {
@@ -89,8 +94,18 @@ impl PyRule {
         })?;
         let answer = match returned {
             Returned::Refused(reason) => Err(Refusal::reason(reason)),
-            Returned::Built(shape, trainable, non_trainable, macs) => {
-                Ok((Shape::new(&shape), [trainable, non_trainable, macs]))
+            Returned::Built(shape, trainable, non_trainable, macs, weights) => {
+                let built = match weights {
+                    Some(weights) => Built {
+                        what: "shapes of its weights (the axes of each, then its sides)",
+                        numbers: numbers(weights.iter().map(Vec::as_slice)),
+                    },
+                    None => Built {
+                        what: "shapes of its inputs (the axes of each, then its sides), as its Counts state no weight_shapes",
+                        numbers: if trainable + non_trainable == 0 { Vec::new() } else { on },
+                    },
+                };
+                Ok((Shape::new(&shape), [trainable, non_trainable, macs], built))
             }
         };
         if let Ok(mut known) = self.known.lock() {
@@ -100,7 +115,7 @@ impl PyRule {
     }
 
     fn costs<Q: Quantity>(&self, args: &[i64], inputs: &[Shape]) -> Cost<Q> {
-        let (_, numbers) = self.ask(args, inputs).expect("`output` gave a shape");
+        let (_, numbers, _) = self.ask(args, inputs).expect("`output` gave a shape");
         let [trainable, non_trainable, macs] = numbers.map(|number| Q::of(number, "by the function of the layer"));
         Cost {
             trainable,
@@ -118,7 +133,7 @@ impl fmt::Debug for PyRule {
 
 impl DynamicRule for PyRule {
     fn output(&self, args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        self.ask(args, inputs).map(|(shape, _)| shape)
+        self.ask(args, inputs).map(|(shape, ..)| shape)
     }
 
     fn cost(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Count> {
@@ -127,5 +142,9 @@ impl DynamicRule for PyRule {
 
     fn explain(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Formula> {
         self.costs(args, inputs)
+    }
+
+    fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
+        self.ask(args, inputs).expect("`output` gave a shape").2
     }
 }

@@ -86,7 +86,8 @@ impl Program {
     }
 
     /// Adds a layer by a function from outside, which takes the integers that `args` come to and the shapes of the
-    /// inputs, and returns the output shape, trainable and other weights and multiply-accumulates, or why it refuses.
+    /// inputs, and returns the output shape, trainable and other weights, multiply-accumulates and, if they are stated,
+    /// the shapes of the weights; or why it refuses.
     #[pyo3(signature = (name, kind, args, trainable, *, function, least, most, in_place))]
     #[allow(clippy::too_many_arguments)] // They are keywords in Python.
     fn outside_layer(
@@ -162,6 +163,12 @@ impl Program {
     fn read(&mut self, py: Python<'_>, guard: Guard, decision: usize) -> PyResult<()> {
         let read = self.program.read(self::guard(guard), decision);
         read.map_err(|error| raise(py, error))
+    }
+
+    /// Ends the network with its outputs, which stay alive until then.
+    fn returns(&mut self, py: Python<'_>, outputs: Vec<usize>) -> PyResult<()> {
+        let returned = self.program.returns(outputs.into_iter().map(Tensor).collect());
+        returned.map_err(|error| raise(py, error))
     }
 
     /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, and bytes of all of them.

@@ -17,6 +17,11 @@ pub(super) struct When(pub(super) Vec<Guard>);
 impl When {
     pub(super) const NEVER: Self = Self(Vec::new());
 
+    /// The guard without conditions.
+    pub(super) fn always() -> Self {
+        Self(vec![Guard::new()])
+    }
+
     /// Adds a guard. Guards that differ in one condition become one, without it where they cover all of its values.
     pub(super) fn insert(&mut self, mut guard: Guard) {
         let mut position = 0;
@@ -73,11 +78,6 @@ impl When {
         let first = left.iter().map(|guard| guard.first().map(|atom| atom.decision));
         // An empty guard holds, and is the least.
         first.min().map_or(Ok(false), |decision| decision.map_or(Ok(true), Err))
-    }
-
-    /// The conditions.
-    pub(super) fn atoms(&self) -> impl Iterator<Item = &Atom> {
-        self.0.iter().flatten()
     }
 }
 
@@ -148,8 +148,37 @@ pub(super) enum Waiting {
     Known(Table),
 }
 
-/// What may wait beside a layer, and when it does.
-pub(super) type Beside = Vec<(Waiting, When)>;
+/// A tensor that may wait beside a layer, and when it does.
+#[derive(Debug, Clone)]
+pub(super) struct Waits {
+    /// The tensor.
+    pub(super) tensor: Waiting,
+    /// When the layer itself reads it.
+    pub(super) read: When,
+    /// When it is needed afterwards: a later layer reads it, or it is an output of the network. Where the layer reads it
+    /// and does not work in place this makes no difference, and is not told.
+    pub(super) kept: When,
+}
+
+impl Waits {
+    /// The guards that tell when it waits.
+    pub(super) fn guards(&self) -> impl Iterator<Item = &Guard> {
+        self.read.0.iter().chain(&self.kept.0)
+    }
+}
+
+/// The tensors that may wait beside a layer.
+pub(super) type Beside = Vec<Waits>;
+
+/// The tensors that wait beside a layer, while it runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Alive {
+    /// How many values they hold.
+    pub(super) elements: i64,
+    /// How many values the largest one holds that only this layer still needs; 0 where there is none. It is told for
+    /// layers that work in place.
+    pub(super) dying: i64,
+}
 
 impl Program {
     /// For each step that applies a layer, the tensors that are there before it and that it or a later layer may need.
@@ -164,18 +193,31 @@ impl Program {
                     continue;
                 };
                 match &step.action {
-                    Action::Layer { inputs, .. } => {
+                    Action::Layer { layer, inputs, .. } => {
+                        let in_place = self.layers[*layer].kind.in_place;
+                        let waiting = self.alive_at(number).iter().filter_map(|&tensor| {
+                            let read = inputs.contains(&tensor);
+                            let (waiting, kept) = match &needed[tensor.0] {
+                                _ if read && !in_place => (Waiting::Tensor(tensor), When::NEVER),
+                                Some(when) => (Waiting::Tensor(tensor), when.given(|atom| told(&guard, atom))),
+                                None => (Waiting::Untold(tensor), When::NEVER),
+                            };
+                            let told = matches!(waiting, Waiting::Tensor(_));
+                            (read || kept != When::NEVER || !told).then_some(Waits {
+                                tensor: waiting,
+                                read: if read { When::always() } else { When::NEVER },
+                                kept,
+                            })
+                        });
+                        beside[number] = waiting.collect();
                         for input in inputs {
                             insert(&mut needed[input.0], guard.clone());
                         }
-                        let waiting = self.alive_at(number).iter().filter_map(|&tensor| {
-                            let Some(when) = &needed[tensor.0] else {
-                                return Some((Waiting::Untold(tensor), When::NEVER));
-                            };
-                            let when = when.given(|atom| told(&guard, atom));
-                            (when != When::NEVER).then_some((Waiting::Tensor(tensor), when))
-                        });
-                        beside[number] = waiting.collect();
+                    }
+                    Action::Return { outputs } => {
+                        for output in outputs {
+                            insert(&mut needed[output.0], guard.clone());
+                        }
                     }
                     Action::Alias { from, to } => match needed[to.0].clone() {
                         Some(when) => {
@@ -192,15 +234,14 @@ impl Program {
         })
     }
 
-    /// How many values the tensors hold that wait beside a layer, or a decision that this depends on: the first of those
-    /// that can be asked for, so that all networks are asked in one order as far as possible.
-    pub(super) fn waiting_elements(&self, number: usize, state: &State) -> Result<i64, usize> {
-        // Second names take no memory of their own.
-        let mut seen: Vec<Tensor> = Vec::new();
-        let mut elements: i64 = 0;
+    /// What waits beside a layer, or a decision that this depends on: the first of those that can be asked for, so that
+    /// all networks are asked in one order as far as possible.
+    pub(super) fn alive_beside(&self, number: usize, in_place: bool, state: &State) -> Result<Alive, usize> {
+        // Second names take no memory of their own: of each tensor its size, and whether it is needed afterwards.
+        let mut tensors: Vec<(Option<Tensor>, i64, bool, bool)> = Vec::new();
         let mut open: Option<usize> = None;
-        for (waiting, when) in &self.beside()[number] {
-            let (shape, origin) = match waiting {
+        for Waits { tensor, read, kept } in &self.beside()[number] {
+            let (shape, origin) = match tensor {
                 Waiting::Known(table) => (table.shape(&state.chosen), None),
                 Waiting::Tensor(tensor) | Waiting::Untold(tensor) => {
                     (state.shape(*tensor).ok(), Some(state.origin(*tensor)))
@@ -209,24 +250,45 @@ impl Program {
             let Some(shape) = shape else {
                 continue;
             };
-            let needed = match waiting {
-                Waiting::Known(_) | Waiting::Tensor(_) => when.ask(state),
-                Waiting::Untold(tensor) => self.will_read(number, *tensor, state, &mut Vec::new()),
+            let mut known = |answer: Result<bool, usize>| {
+                answer.unwrap_or_else(|decision| {
+                    open = Some(open.map_or(decision, |known| known.min(decision)));
+                    false
+                })
             };
-            match needed {
-                Err(decision) => open = Some(open.map_or(decision, |known| known.min(decision))),
-                Ok(false) => {}
-                Ok(true) if origin.is_some_and(|origin| seen.contains(&origin)) => {}
-                Ok(true) => {
-                    seen.extend(origin);
-                    elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
-                }
+            let read = known(read.ask(state));
+            let kept = if read && !in_place {
+                false
+            } else {
+                known(match tensor {
+                    Waiting::Known(_) | Waiting::Tensor(_) => kept.ask(state),
+                    Waiting::Untold(tensor) => self.will_read(number + 1, *tensor, state, &mut Vec::new()),
+                })
+            };
+            if !(read || kept) {
+                continue;
+            }
+            match tensors
+                .iter_mut()
+                .find(|(other, ..)| origin.is_some() && *other == origin)
+            {
+                Some((_, _, reads, keeps)) => (*reads, *keeps) = (*reads || read, *keeps || kept),
+                None => tensors.push((origin, shape.elements().unwrap_or(i64::MAX), read, kept)),
             }
         }
-        open.map_or(Ok(elements), Err)
+        if let Some(decision) = open {
+            return Err(decision);
+        }
+        let dying = tensors.iter().filter(|(_, _, read, kept)| *read && !kept);
+        Ok(Alive {
+            elements: tensors
+                .iter()
+                .fold(0, |sum: i64, (_, size, ..)| sum.saturating_add(*size)),
+            dying: dying.map(|&(_, size, ..)| size).max().unwrap_or(0),
+        })
     }
 
-    /// Whether a layer from step `from` on reads a tensor, itself or by a second name, or a decision to ask for.
+    /// Whether a step from `from` on needs a tensor, itself or by a second name, or a decision to ask for.
     ///
     /// `before` holds the tensors that were looked at without finding one.
     fn will_read(&self, from: usize, tensor: Tensor, state: &State, before: &mut Vec<Tensor>) -> Result<bool, usize> {

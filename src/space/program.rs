@@ -1,7 +1,7 @@
 //! The program: decisions, layers and steps, checked once when it is built.
 
 use super::expr::Expr;
-use super::liveness::Beside;
+use super::liveness::{Beside, Waits};
 use super::measure::{Measure, Measures};
 use super::schedule::Table;
 use crate::layers::{Kind, MAX_RANK, Shape};
@@ -68,6 +68,11 @@ pub enum Action {
         /// The decision.
         decision: usize,
     },
+    /// Ends the network: these tensors are its outputs, which stay to the end.
+    Return {
+        /// The outputs.
+        outputs: Vec<Tensor>,
+    },
 }
 
 /// A step of a program: what it does, and when.
@@ -89,7 +94,7 @@ impl Action {
         match *self {
             Self::Layer { output, .. } => Some(output),
             Self::Alias { to, .. } => Some(to),
-            Self::Require { .. } | Self::Read { .. } => None,
+            Self::Require { .. } | Self::Read { .. } | Self::Return { .. } => None,
         }
     }
 }
@@ -439,7 +444,24 @@ impl Program {
         self.push(guard, Action::Read { decision })
     }
 
+    /// Ends the network with its outputs, which stay alive until then.
+    ///
+    /// # Errors
+    /// `Argument` if something it names is not there.
+    pub fn returns(&mut self, outputs: Vec<Tensor>) -> Result<()> {
+        self.push(Guard::new(), Action::Return { outputs })
+    }
+
     fn push(&mut self, guard: Guard, action: Action) -> Result<()> {
+        if matches!(
+            self.steps.last(),
+            Some(Step {
+                action: Action::Return { .. },
+                ..
+            })
+        ) {
+            return Err(Error::argument("no step follows the one that ends the network"));
+        }
         let mut reads: Vec<(usize, usize)> = Vec::new();
         let mut sources = Vec::new();
         {
@@ -450,7 +472,7 @@ impl Program {
                     layer.args.iter().chain(&layer.bits).for_each(&mut visit);
                 }
                 Action::Require { condition, .. } => visit(condition),
-                Action::Alias { .. } | Action::Read { .. } => {}
+                Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => {}
             }
         }
         match &action {
@@ -460,6 +482,7 @@ impl Program {
                 reads.extend(self.layers[*layer].notes.iter().map(|&note| (note, size(note))));
             }
             Action::Alias { from, .. } => sources.push(*from),
+            Action::Return { outputs } => sources.extend(outputs),
             Action::Read { decision } => {
                 reads.push((*decision, self.decisions.get(*decision).map_or(0, |read| read.size)));
             }
@@ -550,7 +573,7 @@ impl Program {
     /// The guards that a step looks at beside its own.
     pub(super) fn looks(&self, step: usize) -> impl Iterator<Item = &Guard> {
         let beside = if self.scheduled { self.beside() } else { &[] };
-        beside.get(step).into_iter().flatten().flat_map(|(_, when)| &when.0)
+        beside.get(step).into_iter().flatten().flat_map(Waits::guards)
     }
 
     /// For each value of a decision, the least value that no guard from step `from` on can tell from it; empty where a
@@ -593,6 +616,9 @@ impl Program {
         if kind.opaque {
             return format!("{place}{input}: {reason}");
         }
-        format!("{place}{input}: {reason}. Arguments: {}", kind.show(args))
+        match kind.show(args) {
+            shown if shown.is_empty() => format!("{place}{input}: {reason}"),
+            shown => format!("{place}{input}: {reason}. Arguments: {shown}"),
+        }
     }
 }

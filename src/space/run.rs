@@ -1,7 +1,8 @@
 //! Running a program: forward until a decision is open, something refuses, or the network is complete.
 
+use super::liveness::Alive;
 use super::program::{Action, Atom, Combine, Program, Step, Tensor};
-use crate::layers::{Formula, Refusal, Shape};
+use crate::layers::{Built, Formula, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
 
 /// A decision that is not taken.
@@ -15,19 +16,26 @@ pub(crate) struct State {
     origins: Vec<Tensor>,
     /// For each decision the index of its value, or [`OPEN`].
     pub(crate) chosen: Vec<u32>,
-    /// For each layer that several steps apply: its weights, once they are counted.
-    built: Vec<i64>,
+    /// For each layer that several steps apply its first use, once there is one.
+    built: Vec<Option<FirstUse>>,
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
     args: Vec<i64>,
     pub(super) inputs: Vec<Shape>,
-    /// How many values wait beside the layer that is applied.
-    waiting: i64,
+    /// What waits beside the layer that is applied.
+    alive: Alive,
     /// What the layer that is applied costs.
     own: Vec<i64>,
 }
 
-const UNBUILT: i64 = -1;
+/// The first use of a layer that several steps apply.
+#[derive(Debug, Clone)]
+pub(crate) struct FirstUse {
+    /// The shapes of its inputs; none where a state was restored, as later steps cannot tell them.
+    on: Vec<Shape>,
+    /// The numbers that a later use must find again.
+    pub(crate) numbers: Vec<i64>,
+}
 
 fn not_computed() -> Refusal {
     Refusal::new("it reads a tensor that is not computed in this network", [])
@@ -57,19 +65,23 @@ impl State {
         self.origins[tensor.0]
     }
 
-    pub(crate) fn built(&self, slot: usize) -> i64 {
-        self.built[slot]
+    /// The numbers that the first use of a shared layer was built for, if there was one.
+    pub(crate) fn built(&self, slot: usize) -> Option<&[i64]> {
+        self.built[slot].as_ref().map(|first| &*first.numbers)
     }
 
-    pub(crate) fn set_built(&mut self, slot: usize, weights: i64) {
-        self.built[slot] = weights;
+    pub(crate) fn set_built(&mut self, slot: usize, numbers: &[i64]) {
+        self.built[slot] = Some(FirstUse {
+            on: Vec::new(),
+            numbers: numbers.to_vec(),
+        });
     }
 
     /// The same state before anything happened.
     pub(crate) fn reset(&mut self) {
         self.tensors.fill(None);
         self.chosen.fill(OPEN);
-        self.built.fill(UNBUILT);
+        self.built.fill(None);
         self.cost.fill(0);
     }
 }
@@ -153,11 +165,11 @@ impl Program {
             tensors: vec![None; self.tensors],
             origins: (0..self.tensors).map(Tensor).collect(),
             chosen: vec![OPEN; self.decisions.len()],
-            built: vec![UNBUILT; self.shared],
+            built: vec![None; self.shared],
             cost: vec![0; self.metrics().len()],
             args: Vec::new(),
             inputs: Vec::new(),
-            waiting: 0,
+            alive: Alive::default(),
             own: Vec::new(),
         }
     }
@@ -176,9 +188,9 @@ impl Program {
                 }
                 return Outcome::Open { step: number, decision };
             }
-            if matches!(step.action, Action::Layer { .. }) {
-                match self.waiting_elements(number, state) {
-                    Ok(elements) => state.waiting = elements,
+            if let Action::Layer { layer, .. } = step.action {
+                match self.alive_beside(number, self.layers[layer].kind.in_place, state) {
+                    Ok(alive) => state.alive = alive,
                     Err(decision) => return Outcome::Open { step: number, decision },
                 }
             }
@@ -215,7 +227,7 @@ impl Program {
     ) -> std::result::Result<(), Refusal> {
         match &step.action {
             Action::Alias { from, to } => state.set_tensor(*to, state.shape(*from)?, state.origin(*from)),
-            Action::Read { .. } => {}
+            Action::Read { .. } | Action::Return { .. } => {}
             Action::Require { condition, .. } => {
                 if condition.value(state)? == 0 {
                     return Err(condition.unmet(state)?);
@@ -294,21 +306,12 @@ impl Program {
                     [bits],
                 ));
             }
-            self.price(kind.in_place, output_shape, &cost, bits, state.waiting, &mut own)?;
-            let weights = own[0];
+            self.price(kind.in_place, output_shape, &cost, bits, state.alive, &mut own)?;
             let mut reused = false;
             if let Some(slot) = *shared {
-                match state.built[slot] {
-                    UNBUILT => state.built[slot] = weights,
-                    before if before == weights => {
-                        (own[0], own[1], own[3], reused) = (0, 0, 0, true);
-                    }
-                    before => {
-                        return Err(Refusal::new(
-                            "it is shared, and its weights do not fit this input: {} before, {} here",
-                            [before, weights],
-                        ));
-                    }
+                reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
+                if reused {
+                    (own[0], own[1], own[3]) = (0, 0, 0);
                 }
             }
             let applied = Applied {
@@ -345,6 +348,38 @@ impl Program {
         })();
         (state.args, state.own) = (values, own);
         result
+    }
+
+    /// Whether a shared layer was used before; then it must have been built for the same.
+    fn use_again(
+        &self,
+        layer: usize,
+        values: &[i64],
+        inputs: &[Shape],
+        first: &mut Option<FirstUse>,
+    ) -> std::result::Result<bool, Refusal> {
+        let super::Layer { kind, args, .. } = &self.layers[layer];
+        let mut here = kind.built(values, inputs);
+        if args.iter().any(super::Expr::reads_input) {
+            here.what = "hyperparameters, and what it is built for";
+            here.numbers.extend_from_slice(values);
+        }
+        let Some(FirstUse { on, numbers }) = first else {
+            *first = Some(FirstUse {
+                on: inputs.to_vec(),
+                numbers: here.numbers,
+            });
+            return Ok(false);
+        };
+        let before = Built {
+            what: here.what,
+            numbers: numbers.clone(),
+        };
+        if before.fits(&here) {
+            Ok(true)
+        } else {
+            Err(Refusal::shared(on.clone(), before, here.numbers))
+        }
     }
 
     /// All that metrics from outside are told of a layer.
@@ -468,16 +503,20 @@ impl Program {
         output: Shape,
         cost: &crate::layers::Cost<crate::layers::Count>,
         bits: i64,
-        waiting: i64,
+        alive: Alive,
         own: &mut Vec<i64>,
     ) -> std::result::Result<(), Refusal> {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
         let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
-        let mut alive = waiting;
-        if !in_place {
-            alive = alive.saturating_add(output.elements().unwrap_or(i64::MAX));
-        }
-        let peak = alive.saturating_mul(self.settings.bytes_per_activation);
+        // What works in place writes over what nobody needs afterwards.
+        let made = match output.elements().unwrap_or(i64::MAX) {
+            elements if in_place && elements <= alive.dying => 0,
+            elements => elements,
+        };
+        let peak = alive
+            .elements
+            .saturating_add(made)
+            .saturating_mul(self.settings.bytes_per_activation);
         own.clear();
         own.extend([params, cost.trainable.0, cost.macs.0, weight_bytes, peak]);
         if own.contains(&i64::MAX) {
@@ -569,7 +608,7 @@ impl Program {
                 }
             }
             Action::Require { text, .. } => format!("the constraint {text} is not met: {refusal}"),
-            Action::Alias { .. } | Action::Read { .. } => refusal.to_string(),
+            Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => refusal.to_string(),
         };
         Error::new(kind, message)
     }

@@ -6,7 +6,7 @@
 //! they depend on; a layer with such inputs is taken as soon as its decisions are asked for, with shapes from the
 //! tables. What else waits beside it is known by guards: see [`When`].
 
-use super::liveness::{Beside, Waiting, When, implies, joined, told};
+use super::liveness::{Beside, Waiting, Waits, When, implies, joined, told};
 use super::program::{Action, Atom, Guard, Program, Step, Tensor};
 use super::run::State;
 use crate::layers::Shape;
@@ -128,14 +128,23 @@ impl Table {
 /// A tensor that a layer writes, and when it is needed.
 struct Origin {
     tensor: Tensor,
-    /// The steps that read it, itself or by a second name, ascending; for each, when it or a later one does.
-    reads: Vec<(usize, When)>,
+    /// The steps that read it, itself or by a second name, ascending.
+    reads: Vec<Reader>,
+}
+
+/// A step that reads a tensor.
+struct Reader {
+    step: usize,
+    /// When it reads it.
+    here: When,
+    /// When it or a later step does.
+    from_here: When,
 }
 
 /// How a step is taken.
 enum Way {
     /// At its own place, with the tensors that are there.
-    InPlace,
+    AtItsPlace,
     /// A layer whose shapes are known ahead.
     Ahead(Ahead),
     /// A second name that cannot fail; it is not needed where all that read it know its shape.
@@ -178,7 +187,7 @@ impl Program {
         if before <= self.states(&self.least_spans(&asks)) || !self.writes_once() {
             return None;
         }
-        let untold = |(waiting, _): &(Waiting, When)| matches!(waiting, Waiting::Untold(_));
+        let untold = |waits: &Waits| matches!(waits.tensor, Waiting::Untold(_));
         if self.beside().iter().flatten().any(untold) {
             return None;
         }
@@ -323,10 +332,12 @@ impl Program {
                     }
                 }
                 (Action::Require { .. }, _) => {}
+                // What it keeps alive is known beside the layers.
+                (Action::Return { .. }, _) => continue,
             }
             sources.sort_unstable();
             sources.dedup();
-            let looks = waiting.iter().flat_map(|(_, when)| when.atoms());
+            let looks = waiting.iter().flat_map(Waits::guards).flatten();
             let looks: Vec<_> = looks.map(|atom| atom.decision).collect();
             program.record(step, &sources, &looks);
             beside.push(waiting);
@@ -340,7 +351,7 @@ impl Program {
         let mut needed = vec![false; self.tensors];
         for (number, step) in self.steps.iter().enumerate().rev() {
             match &step.action {
-                Action::Layer { inputs, .. } if matches!(ways[number], Way::InPlace) => {
+                Action::Layer { inputs, .. } if matches!(ways[number], Way::AtItsPlace) => {
                     for tensor in inputs.iter().copied().chain(tensors(&self.beside()[number])) {
                         needed[tensor.0] = true;
                     }
@@ -356,8 +367,8 @@ impl Program {
 }
 
 fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
-    beside.iter().filter_map(|(waiting, _)| match waiting {
-        Waiting::Tensor(tensor) => Some(*tensor),
+    beside.iter().filter_map(|waits| match waits.tensor {
+        Waiting::Tensor(tensor) => Some(tensor),
         Waiting::Untold(_) | Waiting::Known(_) => None,
     })
 }
@@ -375,20 +386,23 @@ fn excludes(one: &[Atom], other: &[Atom]) -> bool {
 }
 
 /// Adds what waits, to what has the same size and never waits at the same time if there is such.
-fn add(beside: &mut Beside, table: Table, when: When) {
-    let alone = |known: &When| {
-        known
-            .0
-            .iter()
-            .all(|one| when.0.iter().all(|other| excludes(one, other)))
+fn add(beside: &mut Beside, table: Table, read: When, kept: When) {
+    let alone = |known: &Waits| {
+        let mut other = read.0.iter().chain(&kept.0);
+        other.all(|one| known.guards().all(|other| excludes(one, other)))
     };
-    for (waiting, known) in beside.iter_mut() {
-        if matches!(waiting, Waiting::Known(other) if *other == table) && alone(known) {
-            when.0.into_iter().for_each(|guard| known.insert(guard));
+    for known in beside.iter_mut() {
+        if matches!(&known.tensor, Waiting::Known(other) if *other == table) && alone(known) {
+            read.0.into_iter().for_each(|guard| known.read.insert(guard));
+            kept.0.into_iter().for_each(|guard| known.kept.insert(guard));
             return;
         }
     }
-    beside.push((Waiting::Known(table), when));
+    beside.push(Waits {
+        tensor: Waiting::Known(table),
+        read,
+        kept,
+    });
 }
 
 impl<'a> Reading<'a> {
@@ -412,13 +426,16 @@ impl<'a> Reading<'a> {
         let mut told = true;
         for (number, step) in program.steps.iter().enumerate() {
             self.origins
-                .retain(|origin| origin.reads.last().is_some_and(|&(last, _)| last >= number));
-            let mut way = Way::InPlace;
+                .retain(|origin| origin.reads.last().is_some_and(|last| last.step >= number));
+            let mut way = Way::AtItsPlace;
             match &step.action {
                 Action::Layer { layer, inputs, output } => {
                     self.tables[output.0] = self.output(step, *layer, inputs);
                     if self.tables[output.0].is_some() && program.layers[*layer].shared.is_none() && told {
-                        way = self.ahead(number, step, inputs).map_or(Way::InPlace, Way::Ahead);
+                        let in_place = program.layers[*layer].kind.in_place;
+                        way = self
+                            .ahead(number, step, inputs, in_place)
+                            .map_or(Way::AtItsPlace, Way::Ahead);
                     }
                     match self.origin(number, *output) {
                         Some(origin) => self.origins.push(origin),
@@ -433,7 +450,7 @@ impl<'a> Reading<'a> {
                     self.sources[to.0].push((&step.guard, *from));
                     self.tables[to.0] = self.meeting(*to);
                 }
-                Action::Require { .. } | Action::Read { .. } => {}
+                Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => {}
             }
             found.push(way);
         }
@@ -521,13 +538,20 @@ impl<'a> Reading<'a> {
             }
         }
         ways.sort_by_key(|&(reader, _)| reader);
-        let mut when = When::NEVER;
-        let mut reads: Vec<(usize, When)> = Vec::new();
-        while let Some((reader, guard)) = ways.pop() {
-            when.insert(guard);
+        let mut from_here = When::NEVER;
+        let mut reads: Vec<Reader> = Vec::new();
+        while let Some((step, guard)) = ways.pop() {
+            from_here.insert(guard.clone());
             match reads.last_mut() {
-                Some((last, known)) if *last == reader => known.clone_from(&when),
-                _ => reads.push((reader, when.clone())),
+                Some(last) if last.step == step => {
+                    last.here.insert(guard);
+                    last.from_here.clone_from(&from_here);
+                }
+                _ => reads.push(Reader {
+                    step,
+                    here: When(vec![guard]),
+                    from_here: from_here.clone(),
+                }),
             }
         }
         reads.reverse();
@@ -535,7 +559,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What it takes to take a layer ahead of its place, where its decisions are certain to be asked for before.
-    fn ahead(&mut self, number: usize, step: &'a Step, inputs: &[Tensor]) -> Option<Ahead> {
+    fn ahead(&mut self, number: usize, step: &'a Step, inputs: &[Tensor], in_place: bool) -> Option<Ahead> {
         let known = inputs.iter().map(|input| {
             let table = self.tables[input.0].as_ref()?;
             Some(table.alike(table.under(&step.guard)))
@@ -543,12 +567,21 @@ impl<'a> Reading<'a> {
         let inputs: Vec<Table> = known.collect::<Option<_>>()?;
         let mut beside = Beside::new();
         for origin in &self.origins {
-            let next = origin.reads.partition_point(|&(reader, _)| reader < number);
-            let when = origin.reads[next].1.given(|atom| told(&step.guard, atom));
-            if when != When::NEVER {
+            let next = origin.reads.partition_point(|reader| reader.step < number);
+            let told = |when: &When| when.given(|atom| told(&step.guard, atom));
+            let (read, kept) = match &origin.reads[next..] {
+                // What works in place must know what it may write over.
+                [own, later @ ..] if own.step == number && in_place => (
+                    told(&own.here),
+                    later.first().map_or(When::NEVER, |later| told(&later.from_here)),
+                ),
+                [next, ..] => (When::NEVER, told(&next.from_here)),
+                [] => continue,
+            };
+            if read != When::NEVER || kept != When::NEVER {
                 let table = self.tables[origin.tensor.0].as_ref()?;
                 let there = table.under(&[]).filter(|&known| known != Known::Absent);
-                add(&mut beside, table.alike(there), when);
+                add(&mut beside, table.alike(there), read, kept);
             }
         }
         let mut behind = 0;
@@ -556,7 +589,7 @@ impl<'a> Reading<'a> {
             let asked = first_ask(&self.asks[atom.decision], &step.guard[..position], number);
             behind = behind.max(asked.unwrap_or(number) + 1);
         }
-        let sizes = beside.iter().filter_map(|(waiting, _)| match waiting {
+        let sizes = beside.iter().filter_map(|waits| match &waits.tensor {
             Waiting::Known(table) => Some(table),
             Waiting::Tensor(_) | Waiting::Untold(_) => None,
         });
@@ -571,7 +604,7 @@ impl<'a> Reading<'a> {
             let asked = first_ask(&self.asks[decision], &step.guard, number);
             behind = behind.max(asked.or(own.then_some(number))? + 1);
         }
-        for guard in beside.iter().flat_map(|(_, when)| &when.0) {
+        for guard in beside.iter().flat_map(Waits::guards) {
             let mut before = step.guard.clone();
             for atom in guard {
                 let asked = first_ask(&self.asks[atom.decision], &before, number);

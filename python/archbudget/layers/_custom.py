@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from itertools import chain
+from math import prod
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
@@ -28,12 +30,21 @@ class Counts:
         trainable_params: The weights that training changes.
         non_trainable_params: The weights that it does not change, such as moving statistics.
         macs: The multiply-accumulates for one input.
+        weight_shapes: The shape of each weight, trained or not, if they are stated: together they hold as many numbers
+            as are counted. A layer that is used again shares its weights, so it takes only inputs for which they have
+            the same shapes. Where they are not stated, a layer with weights takes only inputs of the shapes that it
+            was used on first.
     """
 
     output_shape: Sequence[int]
     trainable_params: int = 0
     non_trainable_params: int = 0
     macs: int = 0
+    weight_shapes: Sequence[Sequence[int]] | None = None
+
+
+Counted = tuple["list[int]", int, int, int, "list[list[int]] | None"]
+"""Counts as the engine takes them: the output shape, trained and other weights, multiply-accumulates, weight shapes."""
 
 
 RESERVED = ("name", "trainable", "weight_bits")
@@ -104,7 +115,7 @@ class CustomLayer(Layer):
         open_ones = self.lowered(writer)["arguments"]
         values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
 
-        def rule(numbers: list[int], shapes: list[list[int]]) -> tuple[list[int], int, int, int] | str:
+        def rule(numbers: list[int], shapes: list[list[int]]) -> Counted | str:
             return self._counted(name, self._at(numbers, values), shapes)
 
         position = writer.program.outside_layer(
@@ -125,9 +136,7 @@ class CustomLayer(Layer):
         taken = iter([known[number] if known else number for number, known in pairs])
         return {name: _filled(value, taken) for name, value in self.given.items()}
 
-    def _counted(
-        self, name: str, hyperparameters: dict[str, Any], shapes: list[list[int]]
-    ) -> tuple[list[int], int, int, int] | str:
+    def _counted(self, name: str, hyperparameters: dict[str, Any], shapes: list[list[int]]) -> Counted | str:
         """What the function says, checked; or why it refuses."""
         inputs = tuple(tuple(shape) for shape in shapes)
         given = ", ".join(f"{key}={value!r}" for key, value in hyperparameters.items())
@@ -147,17 +156,24 @@ class CustomLayer(Layer):
         try:
             shape = [index(side) for side in counts.output_shape]
             numbers = [index(each) for each in (counts.trainable_params, counts.non_trainable_params, counts.macs)]
+            stated = counts.weight_shapes
+            weights = None if stated is None else [[index(side) for side in each] for each in stated]
         except TypeError:
             raise SpaceError(f"{what}: a shape and costs are integers, not {counts!r}") from None
-        if min(numbers) < 0 or min(shape, default=1) < 1:
+        if min(numbers) < 0 or min([*shape, *chain.from_iterable(weights or ())], default=1) < 1:
             raise SpaceError(f"{what}: sides are at least 1 and costs at least 0, not {counts!r}")
+        if weights is not None and (held := sum(map(prod, weights))) != numbers[0] + numbers[1]:
+            raise SpaceError(
+                f"{what}: its weight_shapes hold {held} numbers, but its weights are {numbers[0]} trained and "
+                f"{numbers[1]} others"
+            )
         if len(shape) > _core.MAX_RANK:
             raise SpaceError(
                 f"{what}: its output has {len(shape)} axes beside the batch; at most {_core.MAX_RANK} are supported"
             )
         if max(*numbers, *shape, 0) >= 2**63 - 1:
             raise CountOverflowError(f"{what}: sizes and costs are below 2^63 - 1, not {counts!r}")
-        return shape, numbers[0], numbers[1], numbers[2]
+        return shape, numbers[0], numbers[1], numbers[2], weights
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The hyperparameters by value."""
@@ -218,8 +234,8 @@ def custom(
 
     Args:
         rule: The function; its name is the type of the layer.
-        in_place: Whether the layer only works element by element on its input, so that it adds nothing to the peak of
-            the activations.
+        in_place: Whether the layer only works element by element, so that it writes over one of its inputs that is
+            large enough and that nothing needs afterwards, and adds nothing to the peak of the activations.
         keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
         torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
             shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module

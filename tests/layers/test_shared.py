@@ -1,0 +1,259 @@
+"""Layers that are used again: on what Keras takes too, and on nothing else."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget._program import snake_case
+from archbudget.errors import InvalidArchitectureError, SpaceError
+from keras_layers import IMAGES, MERGING, describe, is_used_again, weight_shapes
+from layer_records import KINDS, count, used_twice
+from random_layers import DRAWS, other_shapes, random_case
+
+LENIENT = {
+    "RMSNormalization": "its scale stretches from the last axis on, whichever axes it normalises along",
+    "TimeDistributed": "it does not look at what its layer asks for",
+    "Normalization": "its mean and variance stretch to other numbers of axes, not always along the same axes",
+}
+"""The layers that Keras uses on more than it can be sure of; here they are refused."""
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in DRAWS and kind not in (*IMAGES, "Input")])
+def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
+    rng = Random(f"shared {kind}")
+    disagreements = []
+    pairs = 0
+    for _ in range(400):
+        arguments, first = random_case(rng, kind)
+        before = describe(kind, arguments, first)
+        if before is None or not is_used_again(kind, arguments, first, first, before["output"]):
+            continue
+        second = other_shapes(rng, first)
+        alone = describe(kind, arguments, second)
+        if alone is None or count(kind, arguments, second) is None:
+            continue
+        again = is_used_again(kind, arguments, first, second, alone["output"])
+        same = weight_shapes(kind, arguments, first) == weight_shapes(kind, arguments, second)
+        try:
+            uses = [layer for layer in used_twice(kind, arguments, first, second).architecture().layers if layer.inputs]
+        except InvalidArchitectureError as error:
+            uses = []
+            assert "it is shared, and each use of it must have the same " in str(error)
+        # Where the shapes of the weights differ, Keras sometimes stretches them along an axis of 1.
+        if bool(uses) != (again and same) and not (kind in LENIENT and again):
+            disagreements.append(f"{kind}(**{arguments}) on {first} and {second}: {not uses=}, {again=}, {same=}")
+        if uses:
+            assert [layer.reused for layer in uses] == [False, True]
+            assert uses[0].params == before["trainable"] + before["non_trainable"]
+            assert uses[1].params == 0
+        pairs += 1
+        if pairs == (30 if weight_shapes(kind, arguments, first) or kind in MERGING else 3):
+            break
+    assert pairs >= 3
+    assert not disagreements
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "first", "second", "message"),
+    [
+        ("BatchNormalization", {}, [[8]], [[4, 8]], r"channels of its input: [2, 8] on input shape (None, 8), where"),
+        ("BatchNormalization", {}, [[4, 8]], [[4, 6]], r"(None, 4, 8), where it was built, and [3, 6] here"),
+        ("BatchNormalization", {"center": False, "scale": False}, [[8]], [[4, 8]], r"number of axes and channels"),
+        ("PReLU", {}, [[6, 1, 4]], [[3, 1, 8]], r"[4, 6, 1, 4] on input shape (None, 6, 1, 4), where it was"),
+        ("PReLU", {"shared_axes": [1]}, [[6, 1, 4]], [[6, 2, 2]], r"(1 along shared_axes): [4, 1, 1, 4] on"),
+        (
+            "MultiHeadAttention",
+            {"num_heads": 2, "key_dim": 2},
+            [[4, 3], [4, 5]],
+            [[4, 5], [4, 3]],
+            r"query, value and key: [3, 3, 5, 5] on input shapes (None, 4, 3), (None, 4, 5), where",
+        ),
+        ("MultiHeadAttention", {"num_heads": 2, "key_dim": 2}, [[4, 3]], [[2, 4, 3]], r"number of axes and features"),
+        ("GroupNormalization", {"groups": 2}, [[8]], [[4, 8]], r"number of axes and channels of its input"),
+        ("GroupNormalization", {"groups": 2, "axis": 1}, [[4, 6]], [[6, 4]], r"[3, 4] on input shape (None, 4, 6)"),
+        ("LayerNormalization", {"axis": [1, 2]}, [[2, 6]], [[6, 2]], r"sides along its axes: [2, 6] on input shape"),
+        ("LayerNormalization", {"axis": [-2, -1]}, [[3, 4]], [[5, 2, 6]], r"sides along its axes: [3, 4] on"),
+        ("RMSNormalization", {"axis": [1, 2]}, [[2, 6]], [[6, 2]], r"sides along them: [-2, -1, 2, 6] on input shape"),
+        ("Normalization", {"axis": [1, 2]}, [[2, 6]], [[3, 4]], r"sides that are kept apart: [3, 2, 6] on input shape"),
+        ("EinsumDense", {"equation": "abc,bcd->ad", "output_shape": 3}, [[2, 6]], [[6, 2]], r"sides of its kernel: "),
+        ("ConvLSTM2D", {"filters": 2, "kernel_size": 1}, [[3, 4, 5, 2]], [[3, 5, 4, 2]], r"sides of a step: [4, 5, 2]"),
+        (
+            "LSTM",
+            {"units": 3},
+            [[5, 2]],
+            [[2, 5]],
+            r"features of a step: [2] on input shape (None, 5, 2), where it was",
+        ),
+        ("RNN", {"cell": {"GRUCell": {"units": 3}}}, [[5, 2]], [[2, 5]], r"features of a step: [2] on input shape"),
+        ("AdditiveAttention", {}, [[4, 3], [4, 3]], [[3, 4], [3, 4]], r"features of the query: [3] on input shapes"),
+        (
+            "SpectralNormalization",
+            {"layer": {"Embedding": {"input_dim": 9, "output_dim": 2}}},
+            [[5]],
+            [[6]],
+            r"last side of its input, and what its layer is built for: [5] on input shape (None, 5), where it was",
+        ),
+        (
+            "TimeDistributed",
+            {"layer": {"PReLU": {}}},
+            [[3, 6, 1]],
+            [[3, 2, 3]],
+            r"sides of its input (1 along shared_axes): [3, 6, 1] on",
+        ),
+        (
+            "Bidirectional",
+            {"layer": {"LSTM": {"units": 2}}, "backward_layer": {"GRU": {"units": 2, "go_backwards": True}}},
+            [[5, 2]],
+            [[2, 5]],
+            r"features of a step: [2, 2] on input shape (None, 5, 2), where it was built, and [5, 5] here",
+        ),
+        (
+            "Pipeline",
+            {"layers": [{"Flatten": {}}, {"PReLU": {}}]},
+            [[6, 2]],
+            [[6, 3]],
+            r"numbers that its layers are built for: [2, 12] on input shape (None, 6, 2), where it was built",
+        ),
+        (
+            "Add",
+            {},
+            [[3], [3]],
+            [[2, 3], [3]],
+            r"number of axes in all inputs, as on input shapes (None, 3), (None, 3)",
+        ),
+    ],
+)
+def test_an_input_that_a_shared_layer_was_not_built_for_is_refused(
+    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], message: str
+) -> None:
+    for shapes in (first, second):
+        used_twice(kind, arguments, shapes, shapes)
+    with pytest.raises(InvalidArchitectureError) as caught:
+        used_twice(kind, arguments, first, second)
+    text = str(caught.value)
+    stem = getattr(layers, kind).STEM or snake_case(kind)
+    shapes_here = ", ".join(str((None, *shape)) for shape in second)
+    assert text.startswith(f"layer '{stem}' ({kind}) cannot be built on input shape")
+    assert shapes_here in text
+    assert "it is shared, and each use of it must have the same " in text
+    assert message in text
+    assert "\n" not in text
+
+
+def test_a_sum_that_has_stretched_its_inputs_takes_all_others() -> None:
+    """Keras looks once whether axes are missing."""
+    assert used_twice("Add", {}, [[2, 3], [3]], [[3], [3]]).architecture().params == 0
+
+
+def test_candidates_that_use_a_layer_on_what_it_was_not_built_for_are_invalid() -> None:
+    x = layers.Input((4, 6))
+    norm = layers.LayerNormalization([1, 2])
+    first = norm(layers.Dense(ab.Choice("first", [3, 4, 6]))(x))
+    second = norm(layers.Reshape((ab.Choice("rows", [2, 3, 4]), -1))(first))
+    space = ab.Space(inputs=x, outputs=second)
+    valid = [dict(arch) for arch in (space.sample(200, seed=0))]
+    fits = [{"first": first, "rows": 4} for first in (3, 4, 6)]
+    assert all(each in valid for each in fits)
+    assert all(each in fits for each in valid)
+    assert space.size == 3
+    assert space.within(ab.Budget(params=2 * 4 * 4 + 7 * 4)).count() == 2
+    with pytest.raises(InvalidArchitectureError, match=r"\[4, 3\] on input shape \(None, 4, 3\), where it was built"):
+        space.architecture(first=3, rows=2)
+    table = {"first": [3, 3, 4, 6], "rows": [4, 3, 2, 4]}
+    assert space.evaluate(table).valid.tolist() == [True, False, False, True]
+
+
+def test_hyperparameters_that_follow_from_the_input_are_those_of_the_first_use() -> None:
+    x = layers.Input((6, 6, 3))
+    pool = layers.MaxPooling2D(ab.channels(0) // 2)
+    again = pool(pool(x))
+    with pytest.raises(InvalidArchitectureError, match=r"same hyperparameters, and what it is built for: \[3, 3, "):
+        ab.Space(inputs=x, outputs=again)
+    wide = layers.Dense(ab.channels() * 2)
+    with pytest.raises(InvalidArchitectureError, match="same hyperparameters, and what it is built for"):
+        ab.Space([layers.Input((3,)), wide, wide])
+    same = layers.Dense(ab.channels())
+    assert ab.Space([layers.Input((3,)), same, same]).architecture().params == 12
+
+
+@pytest.mark.parametrize("where", ["own", "repeat", "branch"])
+def test_the_first_use_is_the_one_that_the_network_takes(where: str) -> None:
+    norm = layers.BatchNormalization()
+    op = ab.Choice("op", ["flat", "deep"])
+    if where == "repeat":
+        depth = ab.Int("depth", 1, 2)
+        block = [norm, layers.Reshape((1, -1))]
+        space = ab.Space([layers.Input((8,)), layers.Repeat(depth, block, shared=[norm])])
+        # The second repetition sees one axis more.
+        assert space.size == 1
+        return
+    reshape = layers.OneOf(op, {"flat": layers.Reshape((8,)), "deep": layers.Reshape((1, 8))})
+    first = [norm] if where == "own" else [layers.OneOf("use", {"none": [], "norm": norm})]
+    space = ab.Space([layers.Input((8,)), *first, reshape, norm])
+    # Without a first use the second one is the first.
+    assert space.size == (1 if where == "own" else 3)
+
+
+def scale(input_shape: tuple[int, ...], stated: bool) -> layers.Counts:
+    """A number for each row and column of the input."""
+    rows, columns = input_shape[-2:]
+    weights = [(rows,), (columns,)] if stated else None
+    return layers.Counts(input_shape, rows, columns, weight_shapes=weights)
+
+
+def test_a_layer_of_ones_own_is_compared_by_the_shapes_of_weights_that_it_states() -> None:
+    own = layers.custom(scale)
+
+    def space(stated: bool, *shapes: tuple[int, ...]) -> ab.Space:
+        layer = own(stated)
+        inputs = [layers.Input(shape) for shape in shapes]
+        return ab.Space(inputs=inputs, outputs=[layer(each) for each in inputs])
+
+    for stated in (True, False):
+        arch = space(stated, (3, 5), (3, 5)).architecture()
+        assert (arch.params, arch.trainable_params) == (8, 3)
+        # As many weights, but others.
+        with pytest.raises(InvalidArchitectureError, match=r"'scale'.*on input shape \(None, 5, 3\): it is shared"):
+            space(stated, (3, 5), (5, 3))
+    assert space(True, (3, 5), (7, 3, 5)).architecture().params == 8
+    with pytest.raises(InvalidArchitectureError, match="shapes of its weights .*: \\[1, 3, 1, 5\\] on input shape"):
+        space(True, (3, 5), (5, 3))
+    with pytest.raises(
+        InvalidArchitectureError, match="same shapes of its inputs .* as its Counts state no weight_sha"
+    ):
+        space(False, (3, 5), (7, 3, 5))
+
+
+def test_a_layer_of_ones_own_without_weights_is_used_on_anything() -> None:
+    @layers.custom
+    def same(input_shape: tuple[int, ...]) -> layers.Counts:
+        return layers.Counts(input_shape)
+
+    layer = same()
+    inputs = [layers.Input((3,)), layers.Input((4, 5))]
+    assert ab.Space(inputs=inputs, outputs=[layer(each) for each in inputs]).architecture().params == 0
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([(3,), (4,)], "its weight_shapes hold 7 numbers, but its weights are 3 trained and 5 others"),
+        ([(3, 0)], "sides are at least 1"),
+        ([3.5], "a shape and costs are integers"),
+        (8, "a shape and costs are integers"),
+        ([(2.0, 4)], "a shape and costs are integers"),
+    ],
+)
+def test_weights_that_are_no_shapes_are_refused(weights: Any, message: str) -> None:
+    @layers.custom
+    def odd(input_shape: tuple[int, ...]) -> layers.Counts:
+        return layers.Counts(input_shape, 3, 5, weight_shapes=weights)
+
+    with pytest.raises(SpaceError, match=message):
+        ab.Space([layers.Input((3,)), odd()])
