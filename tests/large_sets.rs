@@ -7,7 +7,7 @@
 
 use archbudget::ErrorKind;
 use archbudget::diagram::{Bound, Count as Counted, Diagram, End, Feasible, Interrupt, Limits, MEMORY, Taken, Workers};
-use archbudget::layers::{Cost, Count, DynamicRule, Formula, Kind, Quantity, Refusal, Shape};
+use archbudget::layers::{Built, Cost, Count, DynamicRule, Formula, Kind, Quantity, Refusal, Shape};
 use archbudget::space::{BUILT_IN, Combine, Expr, LayerTrace, Measure, Metric, Program, Settings};
 use num_bigint::BigUint;
 use proptest::collection::vec;
@@ -74,6 +74,13 @@ impl DynamicRule for Layer {
 
     fn explain(&self, _: &[i64], _: &[Shape], _: &Shape) -> Cost<Formula> {
         Self::nothing()
+    }
+
+    fn built(&self, _: &[i64], _: &[Shape]) -> Built {
+        Built {
+            what: "",
+            numbers: Vec::new(),
+        }
     }
 }
 
