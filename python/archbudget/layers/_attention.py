@@ -124,7 +124,7 @@ class GroupQueryAttention(_Heads):
 
 
 class _Scores(Layer):
-    """Attention without projections."""
+    """Attention without projections, on a list of a query, a value and maybe a key."""
 
     dropout: Any
 
@@ -133,8 +133,8 @@ class _Scores(Layer):
         check_numbers(self, "dropout", most=1)
 
     def call_keras(self, real: Any, tensors: list[Any]) -> Any:
-        """The real layer on real tensors, at least a query and a value."""
-        return real(tensors if len(tensors) > 1 else tensors * 2)
+        """The real layer on a query, a value and maybe a key."""
+        return real(tensors)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
