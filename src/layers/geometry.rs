@@ -1,9 +1,11 @@
 //! Which axes are meant, where those of an image are, and how a sliding window covers one.
 
-use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Shape, UNSET};
+use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Shape, UNSET, factor};
 
 /// `padding="valid"`.
 pub(super) const VALID: i64 = 0;
+/// `padding="causal"`.
+const CAUSAL: i64 = 2;
 /// `data_format="channels_first"`.
 pub(super) const CHANNELS_FIRST: i64 = 1;
 
@@ -120,6 +122,21 @@ impl<const N: usize> Image<N> {
     }
 }
 
+/// So many times a side, by the bits of the factor: rounded down, as `PyTorch` does after a product of doubles.
+pub(super) fn scaled(axis: usize, side: i64, by: i64) -> Result<i64, Refusal> {
+    let product = side as f64 * factor(by);
+    if product >= i64::MAX as f64 {
+        return Err(Refusal::overflow());
+    }
+    if product < 1.0 {
+        return Err(Refusal::new(
+            "so small a share of axis {} of its input, which has {} positions, is no position at all",
+            [axis as i64 + 1, side],
+        ));
+    }
+    Ok(product as i64)
+}
+
 /// `padding` as this many integers, as `PyTorch` takes it: a parameter of the engine beside the word, for which Keras has no
 /// argument of its own.
 pub(super) const fn explicit_padding(integers: usize) -> Parameter {
@@ -141,8 +158,10 @@ pub(super) fn given_padding(explicit: &[i64]) -> Option<&[i64]> {
 pub(super) enum Padding<'a> {
     /// Nothing.
     Valid,
-    /// As much as gives a position for each stride (`same`, `causal`).
+    /// As much as gives a position for each stride, at both ends (`same`).
     Same,
+    /// The same, all of it before the input (`causal`).
+    Causal,
     /// So many positions before and after each axis.
     Explicit(&'a [[i64; 2]]),
 }
@@ -150,12 +169,73 @@ pub(super) enum Padding<'a> {
 impl<'a> Padding<'a> {
     /// The padding of a word.
     pub(super) fn word(word: i64) -> Self {
-        if word == VALID { Self::Valid } else { Self::Same }
+        match word {
+            VALID => Self::Valid,
+            CAUSAL => Self::Causal,
+            _ => Self::Same,
+        }
     }
 
     /// The padding of a word, or of the integers before and after each axis where they are given.
     pub(super) fn of(word: i64, explicit: &'a [i64]) -> Self {
         given_padding(explicit).map_or_else(|| Self::word(word), |given| Self::Explicit(given.as_chunks().0))
+    }
+}
+
+/// What stands in the margins around an input: in `PyTorch` the `padding_mode` of a convolution, or a layer of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Margin {
+    /// One value. What is negative cuts off.
+    Constant,
+    /// The input in a mirror, without the value at the edge.
+    Reflected,
+    /// The value at the edge.
+    Replicated,
+    /// The other end of the input.
+    Circular,
+}
+
+impl Margin {
+    /// Refuses a margin that an axis cannot fill.
+    fn check(self, axis: usize, side: i64, around: [i64; 2]) -> Result<(), Refusal> {
+        let [before, after] = around;
+        let most = before.max(after);
+        let place = [most, axis as i64 + 1, side];
+        match self {
+            Self::Reflected if most >= side => Err(Refusal::new(
+                "a reflected margin must be smaller than what it reflects; it has {} positions on axis {}, and the input {}",
+                place,
+            )),
+            Self::Circular if most > side => Err(Refusal::new(
+                "a circular margin must not exceed the input, around which it goes once; it has {} positions on axis {}, and the \
+                 input {}",
+                place,
+            )),
+            Self::Constant if side.saturating_add(before.min(0)).saturating_add(after.min(0)) < 0 => Err(Refusal::new(
+                "margins of {} and {} cut off more of axis {} than its {} positions",
+                [before, after, axis as i64 + 1, side],
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The side of an input with margins before and after it.
+    pub(super) fn around(self, axis: usize, side: i64, around: [i64; 2]) -> Result<i64, Refusal> {
+        self.check(axis, side, around)?;
+        let [before, after] = around;
+        // In this order no sum passes below `i64::MIN`.
+        let (low, high) = (before.min(after), before.max(after));
+        let sum = side
+            .checked_add(low)
+            .and_then(|sum| sum.checked_add(high))
+            .ok_or_else(Refusal::overflow)?;
+        if sum < 1 {
+            return Err(Refusal::new(
+                "margins of {} and {} leave nothing of axis {} of its input, which has {} positions",
+                [before, after, axis as i64 + 1, side],
+            ));
+        }
+        Ok(sum)
     }
 }
 
@@ -186,6 +266,37 @@ impl Window<'_> {
         self.along_each(spatial, true)
     }
 
+    /// Refuses margins that the input cannot fill, where they are no zeros; as `PyTorch` the words that it has not.
+    pub(super) fn check_margins(&self, margin: Margin, spatial: &[i64]) -> Result<(), Refusal> {
+        if margin == Margin::Constant {
+            return Ok(());
+        }
+        for (axis, &side) in spatial.iter().enumerate() {
+            let around = match self.padding {
+                Padding::Valid => return Ok(()),
+                Padding::Explicit(pairs) => pairs[axis],
+                Padding::Causal => {
+                    return Err(Refusal::new(
+                        "padding='causal' has zeros in its margins; with another padding_mode give (before, after)",
+                        [],
+                    ));
+                }
+                Padding::Same if self.strides[axis] > 1 => {
+                    return Err(Refusal::new(
+                        "padding='same' with strides > 1 has zeros in its margins; with another padding_mode give integers",
+                        [],
+                    ));
+                }
+                Padding::Same => {
+                    let missing = span(self.size[axis], self.dilation[axis]).ok_or_else(Refusal::overflow)? - 1;
+                    [missing / 2, missing - missing / 2]
+                }
+            };
+            margin.check(axis, side, around)?;
+        }
+        Ok(())
+    }
+
     fn along_each<const N: usize>(&self, spatial: [i64; N], up: bool) -> Result<[i64; N], Refusal> {
         let mut positions = [0; N];
         for axis in 0..N {
@@ -197,7 +308,7 @@ impl Window<'_> {
     fn along(&self, axis: usize, side: i64, up: bool) -> Result<i64, Refusal> {
         let (size, stride) = (self.size[axis], self.strides[axis]);
         let (before, after) = match self.padding {
-            Padding::Same => return Ok((side - 1) / stride + 1),
+            Padding::Same | Padding::Causal => return Ok((side - 1) / stride + 1),
             Padding::Valid => (0, 0),
             Padding::Explicit(pairs) => (pairs[axis][0], pairs[axis][1]),
         };
