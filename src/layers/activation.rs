@@ -88,7 +88,8 @@ pub(super) struct GLU;
 impl Rule for GLU {
     const NAME: &'static str = "GLU";
     const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
-    const PURPOSE: &'static str = "it multiplies one half of its input by the sigmoid of the other, which needs no weights";
+    const PURPOSE: &'static str =
+        "it multiplies one half of its input by the sigmoid of the other, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let axis = axis_beside_batch(args[0], &inputs[0])?;

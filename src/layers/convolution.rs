@@ -18,7 +18,12 @@ pub(super) const fn padding(n: usize, causal: bool) -> Parameter {
 const PADDING_MODE: Parameter = Parameter::keyword("padding_mode", &["zeros", "reflect", "replicate", "circular"]);
 
 fn margin(padding_mode: i64) -> Margin {
-    [Margin::Constant, Margin::Reflected, Margin::Replicated, Margin::Circular][padding_mode as usize]
+    [
+        Margin::Constant,
+        Margin::Reflected,
+        Margin::Replicated,
+        Margin::Circular,
+    ][padding_mode as usize]
 }
 
 /// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass, and `PyTorch` all.

@@ -271,9 +271,10 @@ pub(super) struct LocalResponseNormalization;
 
 impl Rule for LocalResponseNormalization {
     const NAME: &'static str = "LocalResponseNormalization";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
+    const PARAMETERS: &'static [Parameter] = &[Parameter::int("size", 1), Parameter::axis("axis", Arity::One)];
     const IN_PLACE: bool = true;
-    const PURPOSE: &'static str = "it divides each value by what the channels beside it come to, which needs no weights";
+    const PURPOSE: &'static str =
+        "it divides each value by what the channels beside it come to, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         if inputs[0].rank() < 2 {
@@ -282,7 +283,7 @@ impl Rule for LocalResponseNormalization {
                 [inputs[0].rank() as i64],
             ));
         }
-        axis_beside_batch(args[0], &inputs[0]).map(|_| inputs[0])
+        axis_beside_batch(args[1], &inputs[0]).map(|_| inputs[0])
     }
 }
 

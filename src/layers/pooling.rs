@@ -94,8 +94,8 @@ impl<'a> Pool<'a> {
 
     fn output<const N: usize>(&self, input: &Shape) -> Result<Shape, Refusal> {
         let mut strides = [1; N];
-        for axis in 0..N {
-            strides[axis] = if self.strides[axis] == UNSET { self.size[axis] } else { self.strides[axis] };
+        for (stride, (&given, &size)) in strides.iter_mut().zip(self.strides.iter().zip(self.size)) {
+            *stride = if given == UNSET { size } else { given };
         }
         let mut around = [[0; 2]; N];
         for (axis, &each) in self.explicit.unwrap_or_default().iter().enumerate() {
@@ -107,7 +107,9 @@ impl<'a> Pool<'a> {
             }
             around[axis] = [each; 2];
         }
-        let padding = self.explicit.map_or_else(|| Padding::word(self.word), |_| Padding::Explicit(&around));
+        let padding = self
+            .explicit
+            .map_or_else(|| Padding::word(self.word), |_| Padding::Explicit(&around));
         if matches!(padding, Padding::Same) {
             if self.ceil_mode == 1 {
                 return Err(Refusal::new(
@@ -201,7 +203,7 @@ fn pool_at_random<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, 
         }
         // The windows overlap by as much as they are too large for their share. In three dimensions PyTorch wants a
         // position more.
-        let needed = positions.checked_add(size[axis] - if N == 3 { 0 } else { 1 });
+        let needed = positions.checked_add(size[axis] - i64::from(N != 3));
         if needed.is_none_or(|needed| needed > side) {
             return Err(Refusal::new(
                 "{} windows of {} do not fit into axis {} of its input, which has {} positions",

@@ -171,7 +171,7 @@ def _embedding(given: Given) -> nn.Module:
 class EmbeddingBag(nn.EmbeddingBag):
     """Rows of a table by numbers of any type, as one row."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         row: torch.Tensor = super().forward(x.long())
         return row
 
