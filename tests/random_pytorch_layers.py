@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from random_layers import DRAWS
+from random_layers import DRAWS, random_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,11 @@ def random_pytorch_case(rng: Random, kind: str) -> Case:
     arguments, shapes = DRAWS[kind](rng)
     arguments = {name: value for name, value in arguments.items() if name in SAME_MEANING}
     return arguments | OPTIONS[kind](rng), shapes
+
+
+def random_any_case(rng: Random, kind: str) -> Case:
+    """Arguments of a layer of Keras, or of one that only PyTorch has, and the shapes of its inputs."""
+    return random_case(rng, kind) if kind in DRAWS else OWN[kind](rng)
 
 
 def _some(rng: Random, **options: Any) -> Arguments:
@@ -203,7 +208,7 @@ def _local_response_normalization(rng: Random) -> Case:
 
 def _lp_pooling(axes: int) -> Callable[[Random], Case]:
     def draw(rng: Random) -> Case:
-        arguments = {"norm_type": rng.choice([1, 2, 3.5]), "pool_size": _sides(rng, axes, 4)}
+        arguments = {"norm_type": rng.choice([1, 2, 3]), "pool_size": _sides(rng, axes, 4)}
         arguments |= _some(rng, strides=_sides(rng, axes, 3), ceil_mode=rng.random() < 0.7)
         return arguments, _image(rng, axes, arguments)
 

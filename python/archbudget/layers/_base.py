@@ -199,8 +199,9 @@ class Layer(Block):
         """
         if not self.IN_KERAS:
             return self.kind
+        del chosen
         for name, value in self.PYTORCH.items():
-            given = _recorded(counted[name]) if name in counted else resolve(getattr(self, name), chosen)
+            given = _recorded(counted.get(name, value))
             if any(each != value for each in (given if isinstance(given, tuple) else (given,))):
                 return f"{name}={given!r}"
         return None

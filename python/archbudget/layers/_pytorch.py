@@ -26,7 +26,7 @@ def _check_words(layer: Layer, name: str, *words: str) -> None:
     """Refuses what is not one of these words, also as a value of a decision."""
     given = getattr(layer, name)
     for value in given.values if isinstance(given, Decision) else (given,):
-        if value not in words:
+        if not isinstance(value, str) or value not in words:
             raise SpaceError(f"{layer.kind}: {name} must be one of {', '.join(map(repr, words))}, not {value!r}")
 
 
