@@ -111,7 +111,10 @@ def test_a_random_layer_computes_what_that_of_pytorch_does(kind: str) -> None:
                 # PyTorch leaves memory unset here.
                 assert own(*inputs).shape == expected.shape
                 continue
-            torch.testing.assert_close(own(*inputs), expected, msg=lambda text, a=arguments: f"{a}: {text}")
+            # The root of a negative sum of powers is no number.
+            torch.testing.assert_close(
+                own(*inputs), expected, equal_nan=True, msg=lambda text, a=arguments: f"{a}: {text}"
+            )
         made += 1
     assert made > 8
 
