@@ -1139,10 +1139,10 @@ class _UpSampling(Layer):
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost: a size that is no integer as `scale_factor`."""
         given = super().normalized()
-        if isinstance(self.size, (list, tuple)):
+        if isinstance(self.size, (list, tuple)) and ENGINE_PARAMETERS[self.kind]["size"].arity != 1:
             each = [self._factor(factor) for factor in self.size]
             given["size"], given["scale_factor"] = ([pair[at] for pair in each] for at in (0, 1))
-        else:
+        elif not isinstance(self.size, (list, tuple)):
             given["size"], given["scale_factor"] = self._factor(self.size)
         return given
 
