@@ -125,7 +125,7 @@ ROWS_OF_MODULES: list[Row] = [
         "InstanceNormalization(affine=True, track_running_stats=True)",
         IMAGE,
     ),
-    *_each("nn.LazyInstanceNorm{n}d()", "InstanceNormalization(affine=True)", LAZY),
+    *_each("nn.LazyInstanceNorm{n}d()", "InstanceNormalization(affine=True, track_running_stats=True)", LAZY),
     *_each("nn.LPPool{n}d(2, 3, stride=2, ceil_mode=True)", "LPPooling{n}D(2, 3, strides=2, ceil_mode=True)"),
     Row("nn.LayerNorm(6)", "LayerNormalization(epsilon=1e-5)", ROWS),
     Row("nn.LayerNorm((9, 6), bias=False)", "LayerNormalization(axis=(1, 2), epsilon=1e-5, center=False)", ROWS),
