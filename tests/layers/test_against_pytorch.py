@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-import archbudget as ab
 from archbudget import layers
 from layer_records import ALL_KINDS, CLASSES, count
-from layer_table import PYTORCH
 from pytorch_layers import describe
 from random_pytorch_layers import DRAWN, random_pytorch_case
 
@@ -66,19 +64,6 @@ def test_a_rare_case_is_counted_or_refused_as_by_pytorch(
     kind: str, arguments: dict[str, Any], shapes: list[list[int]]
 ) -> None:
     assert count(kind, arguments, shapes) == describe(kind, arguments, shapes)
-
-
-@pytest.mark.parametrize(("theirs", "ours"), PYTORCH)
-def test_the_modules_of_the_documentation_are_what_it_says(theirs: str, ours: str) -> None:
-    layer = eval(ours, vars(layers))
-    with torch.device("meta"):
-        module = eval(theirs, {"nn": torch.nn})
-        recurrent = isinstance(module, torch.nn.RNNBase)
-        # PyTorch has the channels first, and by default the steps before the batch.
-        output = module(torch.zeros(10, 1, 16))[0].squeeze(1) if recurrent else module(torch.zeros(1, 3, 32, 33))[0]
-    (record,) = ab.Space([layers.Input((10, 16) if recurrent else (32, 33, 3)), layer]).architecture().layers[1:]
-    assert record.trainable_params == sum(weight.numel() for weight in module.parameters())
-    assert record.output_shape == tuple(output.shape if recurrent else output.movedim(0, -1).shape)
 
 
 def test_one_bias_is_what_the_second_one_of_pytorch_leaves() -> None:
