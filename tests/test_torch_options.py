@@ -271,3 +271,38 @@ def test_words_and_integers_are_values_of_one_decision() -> None:
     assert space.size == 10
     for arch in space.sample(30, seed=0):
         assert arch.to_torch()(torch.zeros(2, 9, 12, 4)).shape == (2, *arch.layers[-1].output_shape)
+
+
+def test_masked_steps_are_not_attended_to_but_what_stands_behind_the_input_is() -> None:
+    torch.manual_seed(0)
+    layer = layers.MultiHeadAttention(2, 2, add_bias_kv=True, add_zero_attn=True)
+    own = row(layers.Input((6, 4)), layers.Masking(9.0), layer).to_torch()
+    real = nn.MultiheadAttention(4, 2, add_bias_kv=True, add_zero_attn=True, batch_first=True)
+    adopt_attention(own.multi_head_attention, real)
+    x = torch.randn(2, 6, 4)
+    x[0, 3:] = 9.0
+    masked = torch.zeros(2, 6, dtype=torch.bool)
+    masked[0, 3:] = True
+    expected, _ = real(x, x, x, key_padding_mask=masked)
+    torch.testing.assert_close(own(x)[~masked], expected[~masked])
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("output_padding", [None, 0, 1])
+def test_groups_of_a_transposed_convolution_are_convolutions_side_by_side(
+    padding: str, output_padding: int | None
+) -> None:
+    torch.manual_seed(0)
+
+    def made(filters: int, channels: int, **groups: int) -> Any:
+        conv = layers.Conv2DTranspose(filters, 3, 2, padding, output_padding, **groups)
+        return row(layers.Input((5, 6, channels)), conv).to_torch().conv2d_transpose
+
+    whole, parts = made(6, 4, groups=2), [made(3, 2), made(3, 2)]
+    with torch.no_grad():
+        for part, weight, bias in zip(parts, whole.conv.weight.chunk(2), whole.conv.bias.chunk(2), strict=True):
+            part.conv.weight.copy_(weight)
+            part.conv.bias.copy_(bias.normal_())
+    x = torch.randn(2, 5, 6, 4)
+    expected = torch.cat([part(each) for part, each in zip(parts, x.chunk(2, -1), strict=True)], -1)
+    torch.testing.assert_close(whole(x), expected)

@@ -56,6 +56,8 @@ impl Rule for EmbeddingBag {
     const NAME: &'static str = "EmbeddingBag";
     const PARAMETERS: &'static [Parameter] = &[Parameter::int("input_dim", 1), Parameter::int("output_dim", 1)];
 
+    const COLUMNS: Option<super::Columns> = Some(|args, _| args[1]);
+
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         if inputs[0].rank() != 1 {
             return Err(Refusal::new(

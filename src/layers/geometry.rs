@@ -223,19 +223,14 @@ impl Margin {
     pub(super) fn around(self, axis: usize, side: i64, around: [i64; 2]) -> Result<i64, Refusal> {
         self.check(axis, side, around)?;
         let [before, after] = around;
-        // In this order no sum passes below `i64::MIN`.
-        let (low, high) = (before.min(after), before.max(after));
-        let sum = side
-            .checked_add(low)
-            .and_then(|sum| sum.checked_add(high))
-            .ok_or_else(Refusal::overflow)?;
+        let sum = i128::from(side) + i128::from(before) + i128::from(after);
         if sum < 1 {
             return Err(Refusal::new(
                 "margins of {} and {} leave nothing of axis {} of its input, which has {} positions",
                 [before, after, axis as i64 + 1, side],
             ));
         }
-        Ok(sum)
+        i64::try_from(sum).map_err(|_| Refusal::overflow())
     }
 }
 
@@ -382,6 +377,41 @@ mod tests {
         assert_eq!(slide(4, 3, 5, [0, 0]), (Some(1), Some(1)));
         assert_eq!(slide(5, 3, 1, [2, 0]), (Some(5), Some(5)));
         assert_eq!(slide(5, 3, 1, [i64::MAX, 1]), (None, None));
+    }
+
+    #[test]
+    fn margins_are_filled_as_in_pytorch() {
+        let around = |margin: Margin, before, after| margin.around(0, 3, [before, after]).ok();
+        assert_eq!(around(Margin::Reflected, 2, 2), Some(7));
+        assert_eq!(around(Margin::Reflected, 3, -2), None);
+        assert_eq!(around(Margin::Circular, 3, -2), Some(4));
+        assert_eq!(around(Margin::Circular, -2, 4), None);
+        assert_eq!(around(Margin::Replicated, -4, 5), Some(4));
+        assert_eq!(around(Margin::Constant, -3, 5), Some(5));
+        assert_eq!(around(Margin::Constant, -4, 5), None);
+        assert_eq!(around(Margin::Constant, -1, -2), None);
+        for margin in [
+            Margin::Constant,
+            Margin::Reflected,
+            Margin::Replicated,
+            Margin::Circular,
+        ] {
+            assert_eq!(around(margin, i64::MIN + 1, i64::MIN + 1), None);
+            assert_eq!(around(margin, i64::MAX, i64::MAX), None);
+        }
+        assert!(Margin::Constant.around(0, 3, [i64::MAX; 2]).unwrap_err().is_overflow());
+    }
+
+    #[test]
+    fn shares_of_a_side_are_rounded_down_after_a_product_of_doubles() {
+        let share = |side, by: f64| scaled(0, side, by.to_bits().cast_signed());
+        assert_eq!(share(7, 1.5), Ok(10));
+        assert_eq!(share(3, 1.0 / 3.0), Ok(1));
+        assert_eq!(share(10, 0.29), Ok(2));
+        assert_eq!(share(100, 0.29), Ok(28));
+        assert!(share(3, 0.3).is_err());
+        assert!(share(3, 1e30).unwrap_err().is_overflow());
+        assert!(share(i64::MAX, 1.0).unwrap_err().is_overflow());
     }
 
     #[test]
