@@ -12,12 +12,16 @@ from keras_layers import MERGING, make
 CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
 CELLS = sorted(name for name, each in CLASSES.items() if issubclass(each, layers.Cell) and name != "Cell")
 """The public cells, by name."""
-KINDS = sorted(
+ALL_KINDS = sorted(
     name
     for name, each in CLASSES.items()
     if issubclass(each, layers.Layer) and name not in ("Layer", "Cell", "CustomLayer", *CELLS)
 )
-"""The public layers of Keras, by name."""
+"""The public layers, by name."""
+KINDS = [name for name in ALL_KINDS if CLASSES[name].IN_KERAS]
+"""Those of Keras."""
+PYTORCH_KINDS = [name for name in ALL_KINDS if not CLASSES[name].IN_KERAS]
+"""Those that only PyTorch has."""
 
 
 def one_layer(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> ab.LayerRecord:

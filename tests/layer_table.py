@@ -14,7 +14,8 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 import keras
 
 from archbudget import layers
-from layer_records import CELLS, KINDS
+from archbudget.layers._base import ENGINE_PARAMETERS
+from layer_records import CELLS, CLASSES, KINDS, PYTORCH_KINDS
 
 VOCABULARY = "learns a vocabulary from data before its output shape is known"
 TENSORFLOW = "needs TensorFlow to run"
@@ -33,36 +34,6 @@ REASONS = {
 }
 """The classes of Keras that are left out, and why."""
 
-PYTORCH = [
-    ("nn.Conv2d(3, 8, 5, padding=2)", "Conv2D(8, 5, padding=2)"),
-    ("nn.Conv2d(3, 8, (5, 3), stride=2, padding=(2, 0))", "Conv2D(8, (5, 3), strides=2, padding=(2, 0))"),
-    (
-        "nn.Sequential(nn.ZeroPad2d((1, 2, 0, 0)), nn.Conv2d(3, 8, 3))",
-        "Conv2D(8, 3, padding=((0, 0), (1, 2)))",
-    ),
-    (
-        "nn.ConvTranspose2d(3, 8, 3, stride=2, padding=1, output_padding=1)",
-        "Conv2DTranspose(8, 3, strides=2, padding=1, output_padding=1)",
-    ),
-    ("nn.MaxPool2d(3, 2, padding=1, ceil_mode=True)", "MaxPooling2D(3, 2, padding=1, ceil_mode=True)"),
-    (
-        "nn.AvgPool2d(3, 2, padding=1, count_include_pad=False)",
-        "AveragePooling2D(3, 2, padding=1, count_include_pad=False)",
-    ),
-    (
-        "nn.BatchNorm2d(3, affine=False, track_running_stats=False)",
-        "BatchNormalization(center=False, scale=False, track_running_stats=False)",
-    ),
-    ("nn.InstanceNorm2d(3, affine=True)", "GroupNormalization(groups=-1)"),
-    (
-        "nn.LSTM(16, 32, num_layers=2, bidirectional=True, proj_size=8)",
-        "LSTM(32, return_sequences=True, two_biases=True, num_layers=2, bidirectional=True, proj_size=8)",
-    ),
-    ("nn.GRU(16, 32, num_layers=2)", "GRU(32, return_sequences=True, num_layers=2)"),
-    ("nn.RNN(16, 32)", "SimpleRNN(32, return_sequences=True, two_biases=True)"),
-]
-"""Modules of PyTorch, and what they are here."""
-
 PYTORCH_NOTES = """\
 - Integers as `padding` are taken by poolings and by convolutions, depthwise, separable and transposed ones too:
   one, or one for each axis; by convolutions that are not transposed also a pair (before, after) for an axis. Words
@@ -71,7 +42,16 @@ PYTORCH_NOTES = """\
   exceed 1, and a transposed convolution makes
   `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1` positions, also where the stride
   exceeds the kernel, for which Keras' `valid` gives more.
-- With `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+- With `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it. The
+  windows of a `MaxPooling` may have a `dilation`; Keras' `same` goes with neither of both.
+- With a `padding_mode` other than `"zeros"` the margins of a convolution must be filled by its input: `"reflect"` needs
+  an axis longer than each margin, `"circular"` one as long. `same` then needs strides of 1.
+- `groups` of a transposed convolution divide its filters and the channels of its input.
+- `size` of an up-sampling may be a number that is no integer: its product with a side, of floating-point numbers as in
+  PyTorch, is rounded down. `output_size` gives the sides of the output in place of it.
+- With `add_bias_kv` an attention has a key and a value more, which are weights; with `add_zero_attn` one of zeros. Each
+  is one more position in the scores. PyTorch's `embed_dim` is `num_heads * key_dim`; its `kdim` and `vdim` are the
+  features of the inputs.
 - Recurrent layers are PyTorch's with `batch_first=True`. With `return_sequences` they give `output`, without it
   `output[:, -1]`, the last output of the last layer. PyTorch's `bias=True` is `use_bias=True, two_biases=True`; a
   `GRU` has two biases by Keras' default, `reset_after=True`. With several layers `dropout` is between them.
@@ -112,6 +92,15 @@ def described(name: str) -> str:
     return (inspect.getdoc(getattr(layers, name)) or "").partition("\n")[0]
 
 
+def options(name: str) -> str:
+    """The options of PyTorch that a layer of Keras has here."""
+    padded = "explicit_padding" in ENGINE_PARAMETERS[name]
+    given = ["`padding` of integers"] if padded else []
+    if "scale_factor" in ENGINE_PARAMETERS[name]:
+        given.append("`size` that is no integer")
+    return ", ".join([*given, *(f"`{option}={value!r}`" for option, value in CLASSES[name].PYTORCH.items())])
+
+
 def table() -> str:
     """The text of `docs/layers.md`."""
     counted, refused = [], []
@@ -144,12 +133,22 @@ def table() -> str:
             "",
             "What PyTorch's layers can and Keras' cannot are options here, given by name and counted as PyTorch",
             "counts: the tests hold them against it. Each may be a decision or an expression: `padding=kernel // 2`.",
+            "[pytorch.md](pytorch.md#the-modules-of-torchnn) has each module of `torch.nn` beside what it is here.",
             "",
-            "| PyTorch | here |",
+            "| layer | options, each with the value that makes it the layer of Keras |",
             "|---|---|",
-            *(f"| `{theirs}` | `{ours}` |" for theirs, ours in PYTORCH),
+            *(f"| `{name}` | {options(name)} |" for name in KINDS if options(name)),
             "",
             *PYTORCH_NOTES.splitlines(),
+            "",
+            f"## Layers that only PyTorch has: {len(PYTORCH_KINDS)}",
+            "",
+            "Their arguments have the names that Keras gives to such arguments (`pool_size`, `strides`, `axis`,",
+            "`data_format`), and otherwise PyTorch's. `to_keras()` refuses them, too.",
+            "",
+            "| layer | what it is |",
+            "|---|---|",
+            *(f"| `{name}` | {described(name)} |" for name in PYTORCH_KINDS),
             "",
             f"## Not counted: {len(refused)}",
             "",

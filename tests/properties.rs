@@ -787,6 +787,9 @@ fn layer_of(kind: &'static Kind) -> impl Strategy<Value = (Vec<i64>, Vec<Shape>)
             Domain::OptionalInt(_) => prop_oneof![Just(UNSET), number.clone()].boxed(),
             Domain::Flag => (0_i64..2).boxed(),
             Domain::Keyword(words) => (0..words.len() as i64).boxed(),
+            Domain::OptionalFactor => {
+                prop_oneof![Just(UNSET), (0.01..4.0f64).prop_map(|by| by.to_bits().cast_signed())].boxed()
+            }
         };
         let n = match parameter.arity {
             Arity::One => 1,

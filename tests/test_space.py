@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
-from layer_records import KINDS
+from layer_records import ALL_KINDS
 from random_spaces import METRICS, SEEDS, random_space
 
 if TYPE_CHECKING:
@@ -393,7 +393,7 @@ ANYTHING = st.one_of(
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_a_layer_is_given_it_is_built_or_refused(kind: str, data: st.DataObject) -> None:

@@ -182,3 +182,28 @@ def test_what_pytorch_has_nothing_for_is_refused_inside(layer: Any, message: str
 def test_a_mask_that_is_not_followed_inside_is_refused(layer: Any) -> None:
     with pytest.raises(SpaceError, match="gets a mask, which to_torch follows only into Bidirectional, "):
         row(layers.Input((5, 4, 3)), layers.Masking(), layer).to_torch()
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer"),
+    [
+        ((3, 6, 6, 4), layers.TimeDistributed(layers.GLU(2))),
+        ((3, 6, 6, 4), layers.TimeDistributed(layers.InstanceNormalization(affine=True, track_running_stats=True))),
+        ((3, 6, 6, 4), layers.TimeDistributed(layers.MaxPooling2D(2, 1, dilation=2))),
+        ((3, 6, 6, 4), layers.TimeDistributed(layers.PixelShuffle(2))),
+        ((3, 6, 6, 4), layers.TimeDistributed(layers.ReflectionPadding2D(1))),
+        ((3, 6, 6, 4), layers.TimeDistributed(layers.UpSampling2D((1.5, 2)))),
+        ((3, 5), layers.TimeDistributed(layers.EmbeddingBag(9, 4))),
+        ((5,), layers.SpectralNormalization(layers.EmbeddingBag(9, 4))),
+        ((6, 6, 4), layers.SpectralNormalization(layers.Conv2DTranspose(6, 3, 2, groups=2))),
+        ((6, 6, 4), layers.SpectralNormalization(layers.Conv2D(6, 3, padding=1, padding_mode="reflect"))),
+    ],
+    ids=repr,
+)
+def test_layers_of_pytorch_stand_inside_of_others(shape: tuple[int, ...], layer: layers.Layer) -> None:
+    arch = row(layers.Input(shape), layer)
+    made = arch.to_torch()
+    assert counts(made) == {"params": arch.params, "trainable_params": arch.trainable_params}
+    assert made(torch.randint(0, 9, (2, *shape)).float()).shape == (2, *arch.layers[-1].output_shape)
+    with pytest.raises(SpaceError, match="only PyTorch has"):
+        arch.to_keras()

@@ -19,12 +19,16 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 fn cases(name: &str) -> Vec<Value> {
     let file = format!("{name}.json");
-    let text = fs::read_to_string(directory().join(&file))
-        .unwrap_or_else(|_| panic!("{name} has no vectors: run tests/vectors/generate.py {name}"));
-    let mut cases: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
-    if let Ok(text) = fs::read_to_string(directory().join("pytorch").join(&file)) {
-        cases.extend(serde_json::from_str::<Vec<Value>>(&text).expect("a list of cases"));
+    let mut cases = Vec::new();
+    for path in [directory().join(&file), directory().join("pytorch").join(&file)] {
+        if let Ok(text) = fs::read_to_string(path) {
+            cases.extend(serde_json::from_str::<Vec<Value>>(&text).expect("a list of cases"));
+        }
     }
+    assert!(
+        !cases.is_empty(),
+        "{name} has no vectors: run tests/vectors/generate.py {name}"
+    );
     cases
 }
 
@@ -48,7 +52,8 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
             known.ok_or_else(wrong)? as i64
         }
         (Domain::Keyword(_), Value::Null) => parameter.default.ok_or_else(wrong)?,
-        (Domain::OptionalInt(_), Value::Null) => UNSET,
+        (Domain::OptionalInt(_) | Domain::OptionalFactor, Value::Null) => UNSET,
+        (Domain::OptionalFactor, Value::Number(number)) => number.as_f64().ok_or_else(wrong)?.to_bits().cast_signed(),
         (Domain::Int(_) | Domain::OptionalInt(_), Value::Number(number)) => number.as_i64().ok_or_else(wrong)?,
         _ => return Err(wrong()),
     };
@@ -90,8 +95,15 @@ fn arguments(parameters: &[Parameter], lowered: &Value) -> Result<Vec<i64>> {
     let mut args = Vec::new();
     for parameter in parameters {
         let value = match &lowered[parameter.name] {
-            Value::Null if parameter.default.is_some() && !matches!(parameter.domain, Domain::OptionalInt(_)) => {
-                args.extend(parameter.default);
+            Value::Null
+                if parameter.default.is_some()
+                    && !matches!(parameter.domain, Domain::OptionalInt(_) | Domain::OptionalFactor) =>
+            {
+                let n = match parameter.arity {
+                    Arity::Each(n) => n,
+                    Arity::One | Arity::Any => 1,
+                };
+                args.extend(parameter.default.into_iter().cycle().take(n));
                 continue;
             }
             value => value,

@@ -14,14 +14,14 @@ def build(arch: Architecture) -> Any:
     """The functional model of a network; each layer is applied as the engine applied it.
 
     Raises:
-        SpaceError: If a layer has an option that Keras has not; nothing is built then.
+        SpaceError: If a layer, or an option of it, is one that Keras has not; nothing is built then.
     """
     for trace in arch._trace.layers:
         use = arch.space._uses[trace.layer]
-        option = use.layer.beyond_keras(trace.args)
-        if option is not None:
+        missing = use.layer.beyond_keras(trace.args, arch.chosen_in(trace.layer))
+        if missing is not None:
             raise SpaceError(
-                f"layer '{use.name}' ({use.layer.kind}): Keras has no {option}, only PyTorch has; use to_torch()"
+                f"layer '{use.name}' ({use.layer.kind}): Keras has no {missing}, only PyTorch has; use to_torch()"
             )
     try:
         import keras

@@ -1,6 +1,6 @@
 //! Activations.
 
-use super::geometry::Axes;
+use super::geometry::{Axes, axis_beside_batch};
 use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const FIXED: &str = "it applies a fixed function to each value, which needs no weights";
@@ -79,5 +79,27 @@ impl Rule for Softmax {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         Axes::of(args, &inputs[0]).map(|_| inputs[0])
+    }
+}
+
+/// `GLU` of `PyTorch`: half of the values along an axis, each times the sigmoid of one of the other half.
+pub(super) struct GLU;
+
+impl Rule for GLU {
+    const NAME: &'static str = "GLU";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
+    const PURPOSE: &'static str =
+        "it multiplies one half of its input by the sigmoid of the other, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let axis = axis_beside_batch(args[0], &inputs[0])?;
+        let side = inputs[0][axis];
+        if side % 2 != 0 {
+            return Err(Refusal::new(
+                "it halves axis {} of its input, which has {} positions, an odd number",
+                [axis as i64 + 1, side],
+            ));
+        }
+        Ok(inputs[0].with(axis, side / 2))
     }
 }

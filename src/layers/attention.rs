@@ -81,15 +81,17 @@ fn positions<Q: Quantity>(shape: &Shape, meaning: &'static str) -> Q {
     Q::product(&shape[..shape.rank() - 1], meaning)
 }
 
-/// The scores: a query position for each position that it looks at, on each axis that is not looked along.
-fn scores<Q: Quantity>(sources: &Sources<'_>, looks: impl Fn(usize) -> bool) -> Q {
+/// The scores: a query position for each position that it looks at, on each axis that is not looked along; `more` adds
+/// positions of key and value to those of the input.
+fn scores<Q: Quantity>(sources: &Sources<'_>, looks: impl Fn(usize) -> bool, more: impl Fn(Q) -> Q) -> Q {
     let mut seen = [1; MAX_RANK];
     let mut n = 0;
     for axis in (0..sources.value.rank() - 1).filter(|&axis| looks(axis)) {
         seen[n] = sources.value[axis];
         n += 1;
     }
-    positions::<Q>(sources.query, "positions of the query") * Q::product(&seen[..n], "positions that each looks at")
+    let seen = more(Q::product(&seen[..n], "positions that each looks at"));
+    positions::<Q>(sources.query, "positions of the query") * seen
 }
 
 pub(super) struct MultiHeadAttention;
@@ -100,13 +102,17 @@ struct MultiHeadArgs<'a> {
     value_dim: i64,
     use_bias: i64,
     use_gate: i64,
+    /// A key and a value that are weights, behind those of the input (of `PyTorch`).
+    add_bias_kv: i64,
+    /// A key and a value of zeros behind them (of `PyTorch`).
+    add_zero_attn: i64,
     output_shape: &'a [i64],
     attention_axes: &'a [i64],
 }
 
 impl MultiHeadAttention {
     fn parse(args: &[i64]) -> MultiHeadArgs<'_> {
-        let (output_shape, attention_axes) = args[5..].split_at(MAX_RANK);
+        let (output_shape, attention_axes) = args[7..].split_at(MAX_RANK);
         let sides = output_shape.iter().position(|&side| side == UNSET);
         MultiHeadArgs {
             heads: args[0],
@@ -114,6 +120,8 @@ impl MultiHeadAttention {
             value_dim: if args[2] == UNSET { args[1] } else { args[2] },
             use_bias: args[3],
             use_gate: args[4],
+            add_bias_kv: args[5],
+            add_zero_attn: args[6],
             output_shape: &output_shape[..sides.unwrap_or(MAX_RANK)],
             attention_axes,
         }
@@ -166,6 +174,8 @@ impl Rule for MultiHeadAttention {
         Parameter::new("value_dim", Domain::OptionalInt(1), Arity::One, Some(UNSET)),
         Parameter::flag("use_bias", true),
         Parameter::flag("use_gate", false),
+        Parameter::flag("add_bias_kv", false),
+        Parameter::flag("add_zero_attn", false),
         Parameter::new(
             "output_shape",
             Domain::OptionalInt(1),
@@ -197,8 +207,8 @@ impl Rule for MultiHeadAttention {
         Ok(Shape::new(&sides[..kept + outgoing.len()]))
     }
 
-    /// Projections of query, key and value to all heads, one back from them, and a gate if there is one; the
-    /// multiply-accumulates of these, of the scores and of the values that are weighted by them.
+    /// Projections of query, key and value to all heads, one back from them, a gate if there is one, and a key and a value
+    /// that are learned if there are; the multiply-accumulates of these projections, of the scores and of the values that are weighted by them.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
         let sources = Sources::of(inputs);
@@ -213,8 +223,13 @@ impl Rule for MultiHeadAttention {
         let out = || Q::product(layer.outgoing(sources.query), "features of the output");
         let asked = || positions::<Q>(sources.query, "positions of the query");
         let seen = || positions::<Q>(sources.value, "positions of the value");
-        let scores = || scores::<Q>(&sources, |axis| looks[axis]);
+        let learned = || Q::of(layer.add_bias_kv, "key and value that are learned");
+        let zeros = || Q::of(layer.add_zero_attn, "key and value of zeros");
+        let scores = || scores::<Q>(&sources, |axis| looks[axis], |seen| seen + learned() + zeros());
         let mut trainable = (query() + bias()) * keys() + (key() + bias()) * keys() + (value() + bias()) * values();
+        if layer.add_bias_kv == 1 {
+            trainable = trainable + learned() * keys() + learned() * values();
+        }
         let mut macs = asked() * (query() * keys()) + seen() * (key() * keys()) + seen() * (value() * values());
         if layer.use_gate == 1 {
             trainable = trainable + (query() + bias()) * values();
@@ -283,7 +298,7 @@ impl Rule for GroupQueryAttention {
         let value = || Q::of(features(sources.value), "features of the value");
         let asked = || positions::<Q>(sources.query, "positions of the query");
         let seen = || positions::<Q>(sources.value, "positions of the value");
-        let scores = || scores::<Q>(&sources, |_| true);
+        let scores = || scores::<Q>(&sources, |_| true, |seen| seen);
         let mut trainable = (query() + bias()) * own() + (key() + bias()) * shared() + (value() + bias()) * shared();
         let mut macs = asked() * (query() * own()) + seen() * (key() * shared()) + seen() * (value() * shared());
         if use_gate == 1 {
@@ -320,7 +335,7 @@ fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
 fn attending<Q: Quantity>(inputs: &[Shape], product: bool) -> Q {
     let sources = Sources::of(inputs);
     let last = sources.query.rank() - 2;
-    let scores = || scores::<Q>(&sources, |axis| axis == last);
+    let scores = || scores::<Q>(&sources, |axis| axis == last, |seen| seen);
     let weighted = scores() * Q::of(features(sources.value), "features of the value");
     if product {
         scores() * Q::of(features(sources.query), "features of the query") + weighted

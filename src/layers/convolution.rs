@@ -1,6 +1,6 @@
 //! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
 
-use super::geometry::{Image, Padding, VALID, Window, explicit_padding, given_padding, span};
+use super::geometry::{Image, Margin, Padding, VALID, Window, explicit_padding, given_padding, span};
 use super::{Arity, Built, Columns, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 const PADDING: &[&str] = &["valid", "same"];
@@ -12,6 +12,18 @@ pub(super) const fn sides(name: &'static str, n: usize, default: Option<i64>) ->
 
 pub(super) const fn padding(n: usize, causal: bool) -> Parameter {
     Parameter::keyword("padding", if causal && n == 1 { CAUSAL } else { PADDING })
+}
+
+/// What the margins around the input hold: zeros, or what `PyTorch` has beside them.
+const PADDING_MODE: Parameter = Parameter::keyword("padding_mode", &["zeros", "reflect", "replicate", "circular"]);
+
+fn margin(padding_mode: i64) -> Margin {
+    [
+        Margin::Constant,
+        Margin::Reflected,
+        Margin::Replicated,
+        Margin::Circular,
+    ][padding_mode as usize]
 }
 
 /// What a plain convolution refuses, whatever its input; Keras lets depthwise and separable ones pass, and `PyTorch` all.
@@ -32,6 +44,35 @@ fn built<const N: usize>(input: &Shape, data_format: i64) -> Built {
     Built::new("channels of its input", [image.channels])
 }
 
+const GROUPS: Parameter = Parameter::new("groups", Domain::Int(1), Arity::One, Some(1));
+
+/// Refuses groups into which filters or channels do not divide.
+fn check_groups(groups: i64, filters: i64, channels: i64) -> Result<(), Refusal> {
+    if filters % groups != 0 {
+        return Err(Refusal::new(
+            "its filters must be divisible by its groups; given filters={} and groups={}",
+            [filters, groups],
+        ));
+    }
+    if channels % groups != 0 {
+        return Err(Refusal::new(
+            "the channels of its input must be divisible by its groups; given {} channels and groups={}",
+            [channels, groups],
+        ));
+    }
+    Ok(())
+}
+
+/// The channels that each filter reads.
+fn read<Q: Quantity>(channels: i64, groups: i64) -> Q {
+    let meaning = if groups == 1 {
+        "channels of the input"
+    } else {
+        "channels of the input in each group"
+    };
+    Q::of(channels / groups, meaning)
+}
+
 /// `ConvND`, for N = 1, 2, 3.
 pub(super) struct Conv<const N: usize>;
 
@@ -42,19 +83,21 @@ struct ConvArgs<'a, const N: usize> {
     use_bias: i64,
     data_format: i64,
     lora_rank: i64,
+    margin: Margin,
 }
 
 impl<const N: usize> Conv<N> {
-    const TABLE: [Parameter; 10] = [
+    const TABLE: [Parameter; 11] = [
         Parameter::int("filters", 1),
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
         padding(N, true),
         Parameter::data_format(),
         sides("dilation_rate", N, Some(1)),
-        Parameter::new("groups", Domain::Int(1), Arity::One, Some(1)),
+        GROUPS,
         Parameter::flag("use_bias", true),
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
+        PADDING_MODE,
         explicit_padding(2 * N),
     ];
 
@@ -70,12 +113,13 @@ impl<const N: usize> Conv<N> {
                 size,
                 strides,
                 dilation,
-                padding: Padding::of(padding, &args[3..]),
+                padding: Padding::of(padding, &args[4..]),
             },
             groups: args[0],
             use_bias: args[1],
             data_format,
             lora_rank: args[2],
+            margin: margin(args[3]),
         }
     }
 }
@@ -95,19 +139,9 @@ impl<const N: usize> Rule for Conv<N> {
         if !matches!(layer.window.padding, Padding::Explicit(_)) {
             check_strides(layer.window.strides, layer.window.dilation)?;
         }
-        if layer.filters % layer.groups != 0 {
-            return Err(Refusal::new(
-                "its filters must be divisible by its groups; given filters={} and groups={}",
-                [layer.filters, layer.groups],
-            ));
-        }
         let image = Image::<N>::of(&inputs[0], layer.data_format)?;
-        if image.channels % layer.groups != 0 {
-            return Err(Refusal::new(
-                "the channels of its input must be divisible by its groups; given {} channels and groups={}",
-                [image.channels, layer.groups],
-            ));
-        }
+        check_groups(layer.groups, layer.filters, image.channels)?;
+        layer.window.check_margins(layer.margin, &image.spatial)?;
         Ok(Image {
             spatial: layer.window.positions(image.spatial)?,
             channels: layer.filters,
@@ -126,12 +160,7 @@ impl<const N: usize> Rule for Conv<N> {
         ) else {
             unreachable!("`output` accepted the input")
         };
-        let meaning = if layer.groups == 1 {
-            "channels of the input"
-        } else {
-            "channels of the input in each group"
-        };
-        let fan_in = || Q::product(layer.window.size, "kernel_size") * Q::of(from.channels / layer.groups, meaning);
+        let fan_in = || Q::product(layer.window.size, "kernel_size") * read::<Q>(from.channels, layer.groups);
         let filters = || Q::of(layer.filters, "filters");
         let bias = || Q::of(layer.use_bias, "bias of each filter");
         let macs = Q::product(&to.spatial, "output positions") * (fan_in() * filters());
@@ -168,11 +197,12 @@ struct ConvTransposeArgs<'a> {
     data_format: i64,
     dilation: &'a [i64],
     use_bias: i64,
+    groups: i64,
     explicit: Option<&'a [i64]>,
 }
 
 impl<const N: usize> ConvTranspose<N> {
-    const TABLE: [Parameter; 9] = [
+    const TABLE: [Parameter; 10] = [
         Parameter::int("filters", 1),
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
@@ -181,6 +211,7 @@ impl<const N: usize> ConvTranspose<N> {
         Parameter::data_format(),
         sides("dilation_rate", N, Some(1)),
         Parameter::flag("use_bias", true),
+        GROUPS,
         explicit_padding(N),
     ];
 
@@ -201,7 +232,8 @@ impl<const N: usize> ConvTranspose<N> {
             data_format,
             dilation,
             use_bias: args[0],
-            explicit: given_padding(&args[1..]),
+            groups: args[1],
+            explicit: given_padding(&args[2..]),
         }
     }
 }
@@ -247,6 +279,7 @@ impl<const N: usize> Rule for ConvTranspose<N> {
             check_strides(layer.strides, layer.dilation)?;
         }
         let mut image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        check_groups(layer.groups, layer.filters, image.channels)?;
         for axis in 0..N {
             let (given, stride) = (layer.output_padding[axis], layer.strides[axis]);
             if (given == UNSET) != (layer.output_padding[0] == UNSET) {
@@ -287,14 +320,14 @@ impl<const N: usize> Rule for ConvTranspose<N> {
         Ok(image.shape())
     }
 
-    /// `(k_1 * ... * k_N * channels + bias) * filters` weights; one multiply-accumulate for each weight of the kernel at
-    /// each position of the *input*.
+    /// `(k_1 * ... * k_N * channels / groups + bias) * filters` weights; one multiply-accumulate for each weight of the
+    /// kernel at each position of the *input*.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
         let Ok(from) = Image::<N>::of(&inputs[0], layer.data_format) else {
             unreachable!("`output` accepted the input")
         };
-        let fan_in = || Q::product(layer.size, "kernel_size") * Q::of(from.channels, "channels of the input");
+        let fan_in = || Q::product(layer.size, "kernel_size") * read::<Q>(from.channels, layer.groups);
         let filters = || Q::of(layer.filters, "filters");
         Cost {
             trainable: (fan_in() + Q::of(layer.use_bias, "bias of each filter")) * filters(),
@@ -316,10 +349,11 @@ struct DepthwiseArgs<'a> {
     multiplier: i64,
     data_format: i64,
     use_bias: i64,
+    margin: Margin,
 }
 
 impl<const N: usize> DepthwiseConv<N> {
-    const TABLE: [Parameter; 8] = [
+    const TABLE: [Parameter; 9] = [
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
         padding(N, false),
@@ -327,6 +361,7 @@ impl<const N: usize> DepthwiseConv<N> {
         Parameter::data_format(),
         sides("dilation_rate", N, Some(1)),
         Parameter::flag("use_bias", true),
+        PADDING_MODE,
         explicit_padding(2 * N),
     ];
 
@@ -340,11 +375,12 @@ impl<const N: usize> DepthwiseConv<N> {
                 size,
                 strides,
                 dilation,
-                padding: Padding::of(padding, &args[1..]),
+                padding: Padding::of(padding, &args[2..]),
             },
             multiplier,
             data_format,
             use_bias: args[0],
+            margin: margin(args[1]),
         }
     }
 }
@@ -358,6 +394,7 @@ impl<const N: usize> Rule for DepthwiseConv<N> {
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
         let image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        layer.window.check_margins(layer.margin, &image.spatial)?;
         Ok(Image {
             spatial: layer.window.positions(image.spatial)?,
             channels: image
@@ -398,7 +435,7 @@ impl<const N: usize> Rule for DepthwiseConv<N> {
 pub(super) struct SeparableConv<const N: usize>;
 
 impl<const N: usize> SeparableConv<N> {
-    const TABLE: [Parameter; 9] = [
+    const TABLE: [Parameter; 10] = [
         Parameter::int("filters", 1),
         sides("kernel_size", N, None),
         sides("strides", N, Some(1)),
@@ -407,6 +444,7 @@ impl<const N: usize> SeparableConv<N> {
         sides("dilation_rate", N, Some(1)),
         Parameter::new("depth_multiplier", Domain::Int(1), Arity::One, Some(1)),
         Parameter::flag("use_bias", true),
+        PADDING_MODE,
         explicit_padding(2 * N),
     ];
 
@@ -421,11 +459,12 @@ impl<const N: usize> SeparableConv<N> {
                 size,
                 strides,
                 dilation,
-                padding: Padding::of(padding, &args[2..]),
+                padding: Padding::of(padding, &args[3..]),
             },
             multiplier: args[0],
             data_format,
             use_bias: args[1],
+            margin: margin(args[2]),
         };
         (filters, depthwise)
     }
@@ -438,6 +477,7 @@ impl<const N: usize> Rule for SeparableConv<N> {
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let (filters, layer) = Self::parse(args);
         let image = Image::<N>::of(&inputs[0], layer.data_format)?;
+        layer.window.check_margins(layer.margin, &image.spatial)?;
         Ok(Image {
             spatial: layer.window.positions(image.spatial)?,
             channels: filters,

@@ -1,4 +1,4 @@
-//! `Embedding`: a table with a row for each word.
+//! Tables with a row for each word.
 
 use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
@@ -45,6 +45,34 @@ impl Rule for Embedding {
                 non_trainable: rows() * columns(),
                 macs: rows() * rank() * columns(),
             }
+        }
+    }
+}
+
+/// `EmbeddingBag` of `PyTorch`: the rows of all words of a sequence as one, their sum, mean or largest values.
+pub(super) struct EmbeddingBag;
+
+impl Rule for EmbeddingBag {
+    const NAME: &'static str = "EmbeddingBag";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::int("input_dim", 1), Parameter::int("output_dim", 1)];
+
+    const COLUMNS: Option<super::Columns> = Some(|args, _| args[1]);
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        if inputs[0].rank() != 1 {
+            return Err(Refusal::new(
+                "it needs an input of 1 axis beside the batch (the words of a bag), not {}",
+                [inputs[0].rank() as i64],
+            ));
+        }
+        Ok(Shape::new(&[args[1]]))
+    }
+
+    /// `input_dim * output_dim` weights; looking rows up and joining them is no multiplication.
+    fn cost<Q: Quantity>(args: &[i64], _: &[Shape], _: &Shape) -> Cost<Q> {
+        Cost {
+            trainable: Q::of(args[0], "input_dim") * Q::of(args[1], "output_dim"),
+            ..Cost::none()
         }
     }
 }

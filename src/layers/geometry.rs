@@ -1,9 +1,11 @@
 //! Which axes are meant, where those of an image are, and how a sliding window covers one.
 
-use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Shape, UNSET};
+use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Shape, UNSET, factor};
 
 /// `padding="valid"`.
 pub(super) const VALID: i64 = 0;
+/// `padding="causal"`.
+const CAUSAL: i64 = 2;
 /// `data_format="channels_first"`.
 pub(super) const CHANNELS_FIRST: i64 = 1;
 
@@ -120,6 +122,21 @@ impl<const N: usize> Image<N> {
     }
 }
 
+/// So many times a side, by the bits of the factor: rounded down, as `PyTorch` does after a product of doubles.
+pub(super) fn scaled(axis: usize, side: i64, by: i64) -> Result<i64, Refusal> {
+    let product = side as f64 * factor(by);
+    if product >= i64::MAX as f64 {
+        return Err(Refusal::overflow());
+    }
+    if product < 1.0 {
+        return Err(Refusal::new(
+            "so small a share of axis {} of its input, which has {} positions, is no position at all",
+            [axis as i64 + 1, side],
+        ));
+    }
+    Ok(product as i64)
+}
+
 /// `padding` as this many integers, as `PyTorch` takes it: a parameter of the engine beside the word, for which Keras has no
 /// argument of its own.
 pub(super) const fn explicit_padding(integers: usize) -> Parameter {
@@ -141,8 +158,10 @@ pub(super) fn given_padding(explicit: &[i64]) -> Option<&[i64]> {
 pub(super) enum Padding<'a> {
     /// Nothing.
     Valid,
-    /// As much as gives a position for each stride (`same`, `causal`).
+    /// As much as gives a position for each stride, at both ends (`same`).
     Same,
+    /// The same, all of it before the input (`causal`).
+    Causal,
     /// So many positions before and after each axis.
     Explicit(&'a [[i64; 2]]),
 }
@@ -150,12 +169,68 @@ pub(super) enum Padding<'a> {
 impl<'a> Padding<'a> {
     /// The padding of a word.
     pub(super) fn word(word: i64) -> Self {
-        if word == VALID { Self::Valid } else { Self::Same }
+        match word {
+            VALID => Self::Valid,
+            CAUSAL => Self::Causal,
+            _ => Self::Same,
+        }
     }
 
     /// The padding of a word, or of the integers before and after each axis where they are given.
     pub(super) fn of(word: i64, explicit: &'a [i64]) -> Self {
         given_padding(explicit).map_or_else(|| Self::word(word), |given| Self::Explicit(given.as_chunks().0))
+    }
+}
+
+/// What stands in the margins around an input: in `PyTorch` the `padding_mode` of a convolution, or a layer of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Margin {
+    /// One value. What is negative cuts off.
+    Constant,
+    /// The input in a mirror, without the value at the edge.
+    Reflected,
+    /// The value at the edge.
+    Replicated,
+    /// The other end of the input.
+    Circular,
+}
+
+impl Margin {
+    /// Refuses a margin that an axis cannot fill.
+    fn check(self, axis: usize, side: i64, around: [i64; 2]) -> Result<(), Refusal> {
+        let [before, after] = around;
+        let most = before.max(after);
+        let place = [most, axis as i64 + 1, side];
+        match self {
+            Self::Reflected if most >= side => Err(Refusal::new(
+                "a reflected margin must be smaller than what it reflects; it has {} positions on axis {}, and the input {}",
+                place,
+            )),
+            Self::Circular if most > side => Err(Refusal::new(
+                "a circular margin must not exceed the input, around which it goes once; it has {} positions on axis {}, and the \
+                 input {}",
+                place,
+            )),
+            Self::Constant if side.saturating_add(before.min(0)).saturating_add(after.min(0)) < 0 => Err(Refusal::new(
+                "margins of {} and {} cut off more of axis {} than its {} positions",
+                [before, after, axis as i64 + 1, side],
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The side of an input with margins before and after it.
+    pub(super) fn around(self, axis: usize, side: i64, around: [i64; 2]) -> Result<i64, Refusal> {
+        self.check(axis, side, around)?;
+        let [before, after] = around;
+        let sum = i128::from(side) + i128::from(before) + i128::from(after);
+        if sum < 1 {
+            return Err(Refusal::new(
+                "margins of {} and {} leave nothing of axis {} of its input, which has {} positions",
+                [before, after, axis as i64 + 1, side],
+            ));
+        }
+        i64::try_from(sum).map_err(|_| Refusal::overflow())
     }
 }
 
@@ -186,6 +261,37 @@ impl Window<'_> {
         self.along_each(spatial, true)
     }
 
+    /// Refuses margins that the input cannot fill, where they are no zeros; as `PyTorch` the words that it has not.
+    pub(super) fn check_margins(&self, margin: Margin, spatial: &[i64]) -> Result<(), Refusal> {
+        if margin == Margin::Constant {
+            return Ok(());
+        }
+        for (axis, &side) in spatial.iter().enumerate() {
+            let around = match self.padding {
+                Padding::Valid => return Ok(()),
+                Padding::Explicit(pairs) => pairs[axis],
+                Padding::Causal => {
+                    return Err(Refusal::new(
+                        "padding='causal' has zeros in its margins; with another padding_mode give (before, after)",
+                        [],
+                    ));
+                }
+                Padding::Same if self.strides[axis] > 1 => {
+                    return Err(Refusal::new(
+                        "padding='same' with strides > 1 has zeros in its margins; with another padding_mode give integers",
+                        [],
+                    ));
+                }
+                Padding::Same => {
+                    let missing = span(self.size[axis], self.dilation[axis]).ok_or_else(Refusal::overflow)? - 1;
+                    [missing / 2, missing - missing / 2]
+                }
+            };
+            margin.check(axis, side, around)?;
+        }
+        Ok(())
+    }
+
     fn along_each<const N: usize>(&self, spatial: [i64; N], up: bool) -> Result<[i64; N], Refusal> {
         let mut positions = [0; N];
         for axis in 0..N {
@@ -197,7 +303,7 @@ impl Window<'_> {
     fn along(&self, axis: usize, side: i64, up: bool) -> Result<i64, Refusal> {
         let (size, stride) = (self.size[axis], self.strides[axis]);
         let (before, after) = match self.padding {
-            Padding::Same => return Ok((side - 1) / stride + 1),
+            Padding::Same | Padding::Causal => return Ok((side - 1) / stride + 1),
             Padding::Valid => (0, 0),
             Padding::Explicit(pairs) => (pairs[axis][0], pairs[axis][1]),
         };
@@ -271,6 +377,41 @@ mod tests {
         assert_eq!(slide(4, 3, 5, [0, 0]), (Some(1), Some(1)));
         assert_eq!(slide(5, 3, 1, [2, 0]), (Some(5), Some(5)));
         assert_eq!(slide(5, 3, 1, [i64::MAX, 1]), (None, None));
+    }
+
+    #[test]
+    fn margins_are_filled_as_in_pytorch() {
+        let around = |margin: Margin, before, after| margin.around(0, 3, [before, after]).ok();
+        assert_eq!(around(Margin::Reflected, 2, 2), Some(7));
+        assert_eq!(around(Margin::Reflected, 3, -2), None);
+        assert_eq!(around(Margin::Circular, 3, -2), Some(4));
+        assert_eq!(around(Margin::Circular, -2, 4), None);
+        assert_eq!(around(Margin::Replicated, -4, 5), Some(4));
+        assert_eq!(around(Margin::Constant, -3, 5), Some(5));
+        assert_eq!(around(Margin::Constant, -4, 5), None);
+        assert_eq!(around(Margin::Constant, -1, -2), None);
+        for margin in [
+            Margin::Constant,
+            Margin::Reflected,
+            Margin::Replicated,
+            Margin::Circular,
+        ] {
+            assert_eq!(around(margin, i64::MIN + 1, i64::MIN + 1), None);
+            assert_eq!(around(margin, i64::MAX, i64::MAX), None);
+        }
+        assert!(Margin::Constant.around(0, 3, [i64::MAX; 2]).unwrap_err().is_overflow());
+    }
+
+    #[test]
+    fn shares_of_a_side_are_rounded_down_after_a_product_of_doubles() {
+        let share = |side, by: f64| scaled(0, side, by.to_bits().cast_signed());
+        assert_eq!(share(7, 1.5), Ok(10));
+        assert_eq!(share(3, 1.0 / 3.0), Ok(1));
+        assert_eq!(share(10, 0.29), Ok(2));
+        assert_eq!(share(100, 0.29), Ok(28));
+        assert!(share(3, 0.3).is_err());
+        assert!(share(3, 1e30).unwrap_err().is_overflow());
+        assert!(share(i64::MAX, 1.0).unwrap_err().is_overflow());
     }
 
     #[test]

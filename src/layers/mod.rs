@@ -67,6 +67,13 @@ pub enum Domain {
     Flag,
     /// One of these words, by its position.
     Keyword(&'static [&'static str]),
+    /// A number above 0 by its bits (see [`factor`]), or [`UNSET`].
+    OptionalFactor,
+}
+
+/// The number above 0 that these bits are; an `i64` of larger bits is a larger number.
+pub fn factor(bits: i64) -> f64 {
+    f64::from_bits(bits.cast_unsigned())
 }
 
 /// How many numbers a hyperparameter holds.
@@ -147,16 +154,18 @@ impl Parameter {
             Domain::OptionalInt(least) if value == UNSET || value >= least => return Ok(()),
             Domain::Flag if value == 0 || value == 1 => return Ok(()),
             Domain::Keyword(words) if (0..words.len() as i64).contains(&value) => return Ok(()),
+            Domain::OptionalFactor if value == UNSET || (value > 0 && factor(value).is_finite()) => return Ok(()),
             Domain::Int(i64::MIN) | Domain::OptionalInt(i64::MIN) => "an integer".to_owned(),
             Domain::Int(least) => format!("an integer >= {least}"),
             Domain::OptionalInt(least) => format!("None or an integer >= {least}"),
             Domain::Flag => "True or False".to_owned(),
             Domain::Keyword(words) => format!("one of {words:?}"),
+            Domain::OptionalFactor => "None or a finite number > 0".to_owned(),
         };
-        let given = if value == UNSET {
-            "None".to_owned()
-        } else {
-            value.to_string()
+        let given = match self.domain {
+            _ if value == UNSET => "None".to_owned(),
+            Domain::OptionalFactor => format!("{:?}", factor(value)),
+            _ => value.to_string(),
         };
         Err(Error::argument(format!("{} must be {takes}, not {given}", self.name)))
     }
@@ -168,6 +177,7 @@ impl Parameter {
             Domain::Flag => if value == 0 { "False" } else { "True" }.to_owned(),
             Domain::Keyword(words) => format!("'{}'", words[value as usize]),
             Domain::Int(_) | Domain::OptionalInt(_) => value.to_string(),
+            Domain::OptionalFactor => format!("{:?}", factor(value)),
         }
     }
 }
@@ -716,6 +726,7 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<dense::Dense>(),
     Kind::of::<dense::EinsumDense>(),
     Kind::of::<embedding::Embedding>(),
+    Kind::of::<embedding::EmbeddingBag>(),
     Kind::of::<recurrent::SimpleRNN>(),
     Kind::of::<recurrent::LSTM>(),
     Kind::of::<recurrent::GRU>(),
@@ -747,10 +758,27 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<pooling::AdaptiveAveragePooling<1>>(),
     Kind::of::<pooling::AdaptiveAveragePooling<2>>(),
     Kind::of::<pooling::AdaptiveAveragePooling<3>>(),
+    Kind::of::<pooling::LPPooling<1>>(),
+    Kind::of::<pooling::LPPooling<2>>(),
+    Kind::of::<pooling::LPPooling<3>>(),
+    Kind::of::<pooling::FractionalMaxPooling<2>>(),
+    Kind::of::<pooling::FractionalMaxPooling<3>>(),
     Kind::of::<reshaping::Flatten>(),
     Kind::of::<reshaping::ZeroPadding<1>>(),
     Kind::of::<reshaping::ZeroPadding<2>>(),
     Kind::of::<reshaping::ZeroPadding<3>>(),
+    Kind::of::<reshaping::ConstantPadding<1>>(),
+    Kind::of::<reshaping::ConstantPadding<2>>(),
+    Kind::of::<reshaping::ConstantPadding<3>>(),
+    Kind::of::<reshaping::ReflectionPadding<1>>(),
+    Kind::of::<reshaping::ReflectionPadding<2>>(),
+    Kind::of::<reshaping::ReflectionPadding<3>>(),
+    Kind::of::<reshaping::ReplicationPadding<1>>(),
+    Kind::of::<reshaping::ReplicationPadding<2>>(),
+    Kind::of::<reshaping::ReplicationPadding<3>>(),
+    Kind::of::<reshaping::CircularPadding<1>>(),
+    Kind::of::<reshaping::CircularPadding<2>>(),
+    Kind::of::<reshaping::CircularPadding<3>>(),
     Kind::of::<reshaping::Cropping<1>>(),
     Kind::of::<reshaping::Cropping<2>>(),
     Kind::of::<reshaping::Cropping<3>>(),
@@ -760,6 +788,11 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<reshaping::Reshape>(),
     Kind::of::<reshaping::Permute>(),
     Kind::of::<reshaping::RepeatVector>(),
+    Kind::of::<reshaping::PixelShuffle>(),
+    Kind::of::<reshaping::PixelUnshuffle>(),
+    Kind::of::<reshaping::ChannelShuffle>(),
+    Kind::of::<reshaping::Unfold>(),
+    Kind::of::<reshaping::Fold>(),
     Kind::of::<core::Identity>(),
     Kind::of::<core::Masking>(),
     Kind::of::<core::Rescaling>(),
@@ -777,10 +810,13 @@ pub static KINDS: &[Kind] = &[
     Kind::of::<activation::ELU>(),
     Kind::of::<activation::PReLU>(),
     Kind::of::<activation::Softmax>(),
+    Kind::of::<activation::GLU>(),
     Kind::of::<normalization::BatchNormalization>(),
     Kind::of::<normalization::LayerNormalization>(),
     Kind::of::<normalization::RMSNormalization>(),
     Kind::of::<normalization::GroupNormalization>(),
+    Kind::of::<normalization::InstanceNormalization>(),
+    Kind::of::<normalization::LocalResponseNormalization>(),
     Kind::of::<normalization::UnitNormalization>(),
     Kind::of::<normalization::Normalization>(),
     Kind::of::<merging::Add>(),

@@ -130,16 +130,23 @@ pub(super) struct RMSNormalization;
 
 impl Rule for RMSNormalization {
     const NAME: &'static str = "RMSNormalization";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::Any)];
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::flag("elementwise_affine", true),
+        Parameter::axis("axis", Arity::Any),
+    ];
     const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "with elementwise_affine=False it has no scale";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        some_axes(args, &inputs[0])?.beside_batch().map(|_| inputs[0])
+        some_axes(&args[1..], &inputs[0])?.beside_batch().map(|_| inputs[0])
     }
 
     /// A scale for each position of the axes that are normalised.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        let axes = Axes::of(args, &inputs[0]).expect("`output` accepted the axes");
+        if args[0] == 0 {
+            return Cost::none();
+        }
+        let axes = Axes::of(&args[1..], &inputs[0]).expect("`output` accepted the axes");
         Cost {
             trainable: Q::product(&axes.sides(), "a scale for each position that is normalised"),
             ..Cost::none()
@@ -150,8 +157,8 @@ impl Rule for RMSNormalization {
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
         let rank = inputs[0].rank() as i64;
         let position = |&axis: &i64| if axis < 0 { axis } else { axis - rank - 1 };
-        let mut numbers: Vec<i64> = args.iter().map(position).collect();
-        numbers.extend(sides(args, &inputs[0]));
+        let mut numbers: Vec<i64> = args[1..].iter().map(position).collect();
+        numbers.extend(sides(&args[1..], &inputs[0]));
         Built::new("axes, counted from the last, and sides along them", numbers)
     }
 }
@@ -197,6 +204,86 @@ impl Rule for GroupNormalization {
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
         built_by_channel(args[1], &inputs[0])
+    }
+}
+
+/// `InstanceNormND` of `PyTorch`: each channel of each input is normalised by itself.
+pub(super) struct InstanceNormalization;
+
+impl Rule for InstanceNormalization {
+    const NAME: &'static str = "InstanceNormalization";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::axis("axis", Arity::One),
+        Parameter::flag("affine", false),
+        Parameter::flag("track_running_stats", false),
+    ];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "with affine=False and track_running_stats=False it has no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let rank = inputs[0].rank();
+        if !(2..=4).contains(&rank) {
+            return Err(Refusal::new(
+                "it needs an input of 2 to 4 axes beside the batch (1 to 3 spatial ones and the channels), not {}",
+                [rank as i64],
+            ));
+        }
+        let axis = axis_beside_batch(args[0], &inputs[0])?;
+        if args[2] == 0 && inputs[0].with(axis, 1).elements() == Some(1) {
+            return Err(Refusal::new(
+                "each channel of its input is a single value, which has no deviation; only the statistics of \
+                 track_running_stats=True can normalise it",
+                [],
+            ));
+        }
+        Ok(inputs[0])
+    }
+
+    /// A gamma and a beta for each channel with `affine`, a moving mean and variance with `track_running_stats`.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let &[axis, affine, tracked] = args else {
+            unreachable!("three parameters")
+        };
+        let axis = axis_beside_batch(axis, &inputs[0]).expect("`output` accepted the axis");
+        let channels = || Q::of(inputs[0][axis], "channels of the input");
+        let moving = match tracked {
+            0 => Q::zero(),
+            _ => Q::of(2, "moving mean and variance"),
+        };
+        Cost {
+            trainable: trained::<Q>(affine, affine) * channels(),
+            non_trainable: moving * channels(),
+            macs: Q::zero(),
+        }
+    }
+
+    /// A module of `PyTorch` takes one number of axes; it has weights for its channels, if it has any.
+    fn built(args: &[i64], inputs: &[Shape]) -> Built {
+        match args[1..] {
+            [0, 0] => Built::new("number of axes of its input", [inputs[0].rank() as i64 + 1]),
+            _ => built_by_channel(args[0], &inputs[0]),
+        }
+    }
+}
+
+/// `LocalResponseNorm` of `PyTorch`: each value is divided by what the channels beside it come to.
+pub(super) struct LocalResponseNormalization;
+
+impl Rule for LocalResponseNormalization {
+    const NAME: &'static str = "LocalResponseNormalization";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::int("size", 1), Parameter::axis("axis", Arity::One)];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str =
+        "it divides each value by what the channels beside it come to, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        if inputs[0].rank() < 2 {
+            return Err(Refusal::new(
+                "it needs an input of 2 axes or more beside the batch (positions and channels), not {}",
+                [inputs[0].rank() as i64],
+            ));
+        }
+        axis_beside_batch(args[1], &inputs[0]).map(|_| inputs[0])
     }
 }
 

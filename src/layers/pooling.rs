@@ -1,12 +1,17 @@
 //! Poolings: windows without weights.
 
-use super::geometry::{CHANNELS_FIRST, Image, Padding, Window, explicit_padding, given_padding};
-use super::{Arity, Domain, Parameter, Refusal, Rule, Shape, UNSET};
+use super::convolution::sides;
+use super::geometry::{CHANNELS_FIRST, Image, Padding, VALID, Window, explicit_padding, given_padding, scaled};
+use super::{Arity, Domain, Parameter, Refusal, Rule, Shape, UNSET, factor};
 
-const fn parameters(n: usize, pool_size: Option<i64>) -> [Parameter; 6] {
+const fn strides(n: usize) -> Parameter {
+    Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET))
+}
+
+const fn average_parameters(n: usize) -> [Parameter; 6] {
     [
-        Parameter::new("pool_size", Domain::Int(1), Arity::Each(n), pool_size),
-        Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET)),
+        sides("pool_size", n, None),
+        strides(n),
         Parameter::keyword("padding", &["valid", "same"]),
         Parameter::data_format(),
         Parameter::flag("ceil_mode", false),
@@ -14,63 +19,200 @@ const fn parameters(n: usize, pool_size: Option<i64>) -> [Parameter; 6] {
     ]
 }
 
-fn pool<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
-    let (size, args) = args.split_at(N);
-    let (given, args) = args.split_at(N);
-    let mut strides = [1; N];
-    for axis in 0..N {
-        strides[axis] = if given[axis] == UNSET { size[axis] } else { given[axis] };
-    }
-    let (word, data_format, ceil_mode, explicit) = (args[0], args[1], args[2], given_padding(&args[3..]));
-    let mut around = [[0; 2]; N];
-    for (axis, &each) in explicit.unwrap_or_default().iter().enumerate() {
-        if each > size[axis] / 2 {
-            return Err(Refusal::new(
-                "its padding must be at most half of its pool_size; on axis {} they are {} and {}",
-                [axis as i64 + 1, each, size[axis]],
-            ));
-        }
-        around[axis] = [each; 2];
-    }
-    let padding = explicit.map_or_else(|| Padding::word(word), |_| Padding::Explicit(&around));
-    if ceil_mode == 1 && matches!(padding, Padding::Same) {
-        return Err(Refusal::new(
-            "ceil_mode=True cannot be combined with padding='same'; give 'valid' or integers",
-            [],
-        ));
-    }
-    let image = Image::<N>::of(input, data_format)?;
-    let window = Window {
-        size,
-        strides: &strides,
-        dilation: &[1; N],
-        padding,
-    };
-    let spatial = if ceil_mode == 1 {
-        window.positions_rounded_up(image.spatial)?
-    } else {
-        window.positions(image.spatial)?
-    };
-    Ok(Image { spatial, ..image }.shape())
+const fn max_parameters(n: usize) -> [Parameter; 7] {
+    [
+        sides("pool_size", n, Some(2)),
+        strides(n),
+        Parameter::keyword("padding", &["valid", "same"]),
+        Parameter::data_format(),
+        Parameter::flag("ceil_mode", false),
+        sides("dilation", n, Some(1)),
+        explicit_padding(n),
+    ]
 }
 
-/// `AvgPool3d` of `PyTorch` pads, but refuses an input that is smaller than its window, as no other pooling does.
-fn pool_average<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
-    let output = pool::<N>(args, input)?;
-    let (data_format, ceil_mode, explicit) = (args[2 * N + 1], args[2 * N + 2], given_padding(&args[2 * N + 3..]));
-    if N == 3 && (ceil_mode == 1 || explicit.is_some()) {
-        let image = Image::<N>::of(input, data_format)?;
-        for (axis, (&side, &size)) in image.spatial.iter().zip(args).enumerate() {
-            if size > side {
+const fn power_parameters(n: usize) -> [Parameter; 4] {
+    [
+        sides("pool_size", n, None),
+        strides(n),
+        Parameter::data_format(),
+        Parameter::flag("ceil_mode", false),
+    ]
+}
+
+/// A pooling whose window slides.
+struct Pool<'a> {
+    size: &'a [i64],
+    strides: &'a [i64],
+    word: i64,
+    data_format: i64,
+    ceil_mode: i64,
+    dilation: &'a [i64],
+    explicit: Option<&'a [i64]>,
+}
+
+impl<'a> Pool<'a> {
+    fn maximum<const N: usize>(args: &'a [i64]) -> Self {
+        let (windows, rest) = args.split_at(2 * N);
+        let (dilation, explicit) = rest[3..].split_at(N);
+        Self {
+            size: &windows[..N],
+            strides: &windows[N..],
+            word: rest[0],
+            data_format: rest[1],
+            ceil_mode: rest[2],
+            dilation,
+            explicit: given_padding(explicit),
+        }
+    }
+
+    fn average<const N: usize>(args: &'a [i64]) -> Self {
+        let (windows, rest) = args.split_at(2 * N);
+        Self {
+            size: &windows[..N],
+            strides: &windows[N..],
+            word: rest[0],
+            data_format: rest[1],
+            ceil_mode: rest[2],
+            dilation: &[1; N],
+            explicit: given_padding(&rest[3..]),
+        }
+    }
+
+    fn power<const N: usize>(args: &'a [i64]) -> Self {
+        let (windows, rest) = args.split_at(2 * N);
+        Self {
+            size: &windows[..N],
+            strides: &windows[N..],
+            word: VALID,
+            data_format: rest[0],
+            ceil_mode: rest[1],
+            dilation: &[1; N],
+            explicit: None,
+        }
+    }
+
+    fn output<const N: usize>(&self, input: &Shape) -> Result<Shape, Refusal> {
+        let mut strides = [1; N];
+        for (stride, (&given, &size)) in strides.iter_mut().zip(self.strides.iter().zip(self.size)) {
+            *stride = if given == UNSET { size } else { given };
+        }
+        let mut around = [[0; 2]; N];
+        for (axis, &each) in self.explicit.unwrap_or_default().iter().enumerate() {
+            if each > self.size[axis] / 2 {
                 return Err(Refusal::new(
-                    "with integers as padding or ceil_mode its window of {} must not exceed axis {} of its input, which has {} \
-                     positions: AvgPool3d of PyTorch refuses it",
-                    [size, axis as i64 + 1, side],
+                    "its padding must be at most half of its pool_size; on axis {} they are {} and {}",
+                    [axis as i64 + 1, each, self.size[axis]],
+                ));
+            }
+            around[axis] = [each; 2];
+        }
+        let padding = self
+            .explicit
+            .map_or_else(|| Padding::word(self.word), |_| Padding::Explicit(&around));
+        if matches!(padding, Padding::Same) {
+            if self.ceil_mode == 1 {
+                return Err(Refusal::new(
+                    "ceil_mode=True cannot be combined with padding='same'; give 'valid' or integers",
+                    [],
+                ));
+            }
+            if let Some(&dilation) = self.dilation.iter().find(|&&dilation| dilation > 1) {
+                return Err(Refusal::new(
+                    "dilation={} cannot be combined with padding='same'; give 'valid' or integers",
+                    [dilation],
                 ));
             }
         }
+        let image = Image::<N>::of(input, self.data_format)?;
+        let window = Window {
+            size: self.size,
+            strides: &strides,
+            dilation: self.dilation,
+            padding,
+        };
+        let spatial = if self.ceil_mode == 1 {
+            window.positions_rounded_up(image.spatial)?
+        } else {
+            window.positions(image.spatial)?
+        };
+        Ok(Image { spatial, ..image }.shape())
     }
-    Ok(output)
+
+    /// The output of a mean: `AvgPool3d` of `PyTorch` pads, but refuses an input that is smaller than its window, as no
+    /// other pooling does.
+    fn output_of_mean<const N: usize>(&self, input: &Shape) -> Result<Shape, Refusal> {
+        let output = self.output::<N>(input)?;
+        if N == 3 && (self.ceil_mode == 1 || self.explicit.is_some()) {
+            let image = Image::<N>::of(input, self.data_format)?;
+            for (axis, (&side, &size)) in image.spatial.iter().zip(self.size).enumerate() {
+                if size > side {
+                    return Err(Refusal::new(
+                        "with integers as padding or ceil_mode its window of {} must not exceed axis {} of its input, which \
+                         has {} positions: AvgPool3d of PyTorch refuses it",
+                        [size, axis as i64 + 1, side],
+                    ));
+                }
+            }
+        }
+        Ok(output)
+    }
+}
+
+fn pool_maximum<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    Pool::maximum::<N>(args).output::<N>(input)
+}
+
+fn pool_average<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    Pool::average::<N>(args).output_of_mean::<N>(input)
+}
+
+/// `LPPoolND` of `PyTorch` takes the mean of powers.
+fn pool_powers<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    Pool::power::<N>(args).output_of_mean::<N>(input)
+}
+
+const fn fractional_parameters(n: usize) -> [Parameter; 4] {
+    [
+        sides("pool_size", n, None),
+        Parameter::new("output_size", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET)),
+        Parameter::new("output_ratio", Domain::OptionalFactor, Arity::Each(n), Some(UNSET)),
+        Parameter::data_format(),
+    ]
+}
+
+/// `FractionalMaxPoolND` of `PyTorch`: windows at random positions, as many as make an output of this size, or of this share
+/// of the input.
+fn pool_at_random<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    let (size, args) = args.split_at(N);
+    let (output_size, args) = args.split_at(N);
+    let (ratio, data_format) = args.split_at(N);
+    let mut image = Image::<N>::of(input, data_format[0])?;
+    for axis in 0..N {
+        let side = image.spatial[axis];
+        let positions = match (output_size[axis], ratio[axis]) {
+            (positions, UNSET) if positions != UNSET => positions,
+            (UNSET, ratio) if ratio != UNSET => scaled(axis, side, ratio)?,
+            _ => return Err(Refusal::new("it needs either an output_size or an output_ratio", [])),
+        };
+        if ratio[axis] != UNSET && factor(ratio[axis]) >= 1.0 {
+            return Err(Refusal::new(
+                "its output_ratio must be less than 1; on axis {} it is not",
+                [axis as i64 + 1],
+            ));
+        }
+        // The windows overlap by as much as they are too large for their share. In three dimensions PyTorch wants a
+        // position more.
+        let needed = positions.checked_add(size[axis] - i64::from(N != 3));
+        if needed.is_none_or(|needed| needed > side) {
+            return Err(Refusal::new(
+                "{} windows of {} do not fit into axis {} of its input, which has {} positions",
+                [positions, size[axis], axis as i64 + 1, side],
+            ));
+        }
+        image.spatial[axis] = positions;
+    }
+    Ok(image.shape())
 }
 
 fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
@@ -119,12 +261,18 @@ const fn to_size(n: usize) -> [Parameter; 2] {
 const GLOBAL: &[Parameter] = &[Parameter::data_format(), Parameter::flag("keepdims", false)];
 
 poolings! {
-    MaxPooling, pool, const { &parameters(N, Some(2)) },
+    MaxPooling, pool_maximum, const { &max_parameters(N) },
         ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
         "it takes the largest value of each window, which needs no weights";
-    AveragePooling, pool_average, const { &parameters(N, None) },
+    AveragePooling, pool_average, const { &average_parameters(N) },
         ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
         "it takes the mean of each window, which needs no weights";
+    LPPooling, pool_powers, const { &power_parameters(N) },
+        ["LPPooling1D", "LPPooling2D", "LPPooling3D"],
+        "it takes the mean of the powers of each window, which needs no weights";
+    FractionalMaxPooling, pool_at_random, const { &fractional_parameters(N) },
+        ["", "FractionalMaxPooling2D", "FractionalMaxPooling3D"],
+        "it takes the largest value of each window, which needs no weights";
     GlobalMaxPooling, pool_globally, GLOBAL,
         ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"],
         "it takes the largest value of each channel, which needs no weights";

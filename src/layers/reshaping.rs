@@ -1,7 +1,8 @@
 //! Layers that move or surround values.
 
-use super::geometry::Image;
-use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Rule, Shape};
+use super::convolution::sides;
+use super::geometry::{CHANNELS_FIRST, Image, Margin, Padding, Window, axis_beside_batch, scaled};
+use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Rule, Shape, UNSET};
 
 pub(super) struct Flatten;
 
@@ -49,6 +50,48 @@ impl<const N: usize> Rule for ZeroPadding<N> {
     }
 }
 
+/// Margins, before and after each axis, that are no zeros: of `PyTorch`.
+fn surround<const N: usize>(margin: Margin, args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    let (padding, data_format) = args.split_at(2 * N);
+    let mut image = Image::<N>::of(input, data_format[0])?;
+    for (axis, around) in padding.as_chunks().0.iter().enumerate() {
+        image.spatial[axis] = margin.around(axis, image.spatial[axis], *around)?;
+    }
+    Ok(image.shape())
+}
+
+macro_rules! paddings {
+    ($($kind:ident, $margin:ident, $names:expr, $purpose:expr;)*) => {$(
+        pub(super) struct $kind<const N: usize>;
+
+        impl<const N: usize> Rule for $kind<N> {
+            const NAME: &'static str = $names[N - 1];
+            const PARAMETERS: &'static [Parameter] = const {
+                &[
+                    Parameter::new("padding", Domain::Int(i64::MIN + 1), Arity::Each(2 * N), None),
+                    Parameter::data_format(),
+                ]
+            };
+            const PURPOSE: &'static str = $purpose;
+
+            fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+                surround::<N>(Margin::$margin, args, &inputs[0])
+            }
+        }
+    )*};
+}
+
+paddings! {
+    ConstantPadding, Constant, ["ConstantPadding1D", "ConstantPadding2D", "ConstantPadding3D"],
+        "it adds a value around its input, which needs no weights";
+    ReflectionPadding, Reflected, ["ReflectionPadding1D", "ReflectionPadding2D", "ReflectionPadding3D"],
+        "it reflects its input at the edges, which needs no weights";
+    ReplicationPadding, Replicated, ["ReplicationPadding1D", "ReplicationPadding2D", "ReplicationPadding3D"],
+        "it repeats the edges of its input, which needs no weights";
+    CircularPadding, Circular, ["CircularPadding1D", "CircularPadding2D", "CircularPadding3D"],
+        "it goes around its input once more, which needs no weights";
+}
+
 /// `CroppingND`; its cropping is given as (before, after) for each axis.
 pub(super) struct Cropping<const N: usize>;
 
@@ -92,12 +135,16 @@ impl<const N: usize> Rule for Cropping<N> {
     }
 }
 
-/// `UpSamplingND`.
+/// `UpSamplingND`, as in `PyTorch` also by a factor that is no integer, or to a size.
 pub(super) struct UpSampling<const N: usize>;
 
 impl<const N: usize> UpSampling<N> {
-    const TABLE: [Parameter; 2] = [
-        Parameter::new("size", Domain::Int(1), Arity::Each(N), Some(2)),
+    /// Keras takes no tuple for sequences.
+    const EACH: Arity = if N == 1 { Arity::One } else { Arity::Each(N) };
+    const TABLE: [Parameter; 4] = [
+        Parameter::new("size", Domain::Int(1), Self::EACH, Some(2)),
+        Parameter::new("scale_factor", Domain::OptionalFactor, Self::EACH, Some(UNSET)),
+        Parameter::new("output_size", Domain::OptionalInt(1), Self::EACH, Some(UNSET)),
         Parameter::data_format(),
     ];
 }
@@ -108,21 +155,207 @@ impl<const N: usize> Rule for UpSampling<N> {
         2 => "UpSampling2D",
         _ => "UpSampling3D",
     };
-    /// Sequences have no data format, and Keras takes no tuple for them.
+    /// Sequences have no data format.
     const PARAMETERS: &'static [Parameter] = if N == 1 {
-        &[Parameter::new("size", Domain::Int(1), Arity::One, Some(2))]
+        Self::TABLE.first_chunk::<3>().expect("four parameters")
     } else {
         &Self::TABLE
     };
     const PURPOSE: &'static str = "it repeats or interpolates its input, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        let (size, data_format) = args.split_at(N);
+        let (size, args) = args.split_at(N);
+        let (scale_factor, args) = args.split_at(N);
+        let (output_size, data_format) = args.split_at(N);
         let mut image = Image::<N>::of(&inputs[0], data_format.first().copied().unwrap_or(0))?;
-        for (side, factor) in image.spatial.iter_mut().zip(size) {
-            *side = side.checked_mul(*factor).ok_or_else(Refusal::overflow)?;
+        for (axis, side) in image.spatial.iter_mut().enumerate() {
+            *side = match (output_size[axis], scale_factor[axis]) {
+                (UNSET, UNSET) => side.checked_mul(size[axis]).ok_or_else(Refusal::overflow)?,
+                (UNSET, factor) => scaled(axis, *side, factor)?,
+                (given, _) => given,
+            };
         }
         Ok(image.shape())
+    }
+}
+
+/// `PixelShuffle` of `PyTorch`: a square of channels becomes a square of positions.
+pub(super) struct PixelShuffle;
+
+impl Rule for PixelShuffle {
+    const NAME: &'static str = "PixelShuffle";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::int("upscale_factor", 1), Parameter::data_format()];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "it moves channels to positions, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let &[factor, data_format] = args else {
+            unreachable!("two parameters")
+        };
+        let mut image = Image::<2>::of(&inputs[0], data_format)?;
+        let square = factor.checked_mul(factor).ok_or_else(Refusal::overflow)?;
+        if image.channels % square != 0 {
+            return Err(Refusal::new(
+                "the channels of its input must be divisible by the square of its upscale_factor; given {} channels and a \
+                 square of {}",
+                [image.channels, square],
+            ));
+        }
+        image.channels /= square;
+        for side in &mut image.spatial {
+            *side = side.checked_mul(factor).ok_or_else(Refusal::overflow)?;
+        }
+        Ok(image.shape())
+    }
+}
+
+/// `PixelUnshuffle` of `PyTorch`: a square of positions becomes a square of channels.
+pub(super) struct PixelUnshuffle;
+
+impl Rule for PixelUnshuffle {
+    const NAME: &'static str = "PixelUnshuffle";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::int("downscale_factor", 1), Parameter::data_format()];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "it moves positions to channels, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let &[factor, data_format] = args else {
+            unreachable!("two parameters")
+        };
+        let mut image = Image::<2>::of(&inputs[0], data_format)?;
+        for (axis, side) in image.spatial.iter_mut().enumerate() {
+            if *side % factor != 0 {
+                return Err(Refusal::new(
+                    "axis {} of its input, which has {} positions, must be divisible by its downscale_factor {}",
+                    [axis as i64 + 1, *side, factor],
+                ));
+            }
+            *side /= factor;
+            image.channels = image.channels.checked_mul(factor).ok_or_else(Refusal::overflow)?;
+        }
+        Ok(image.shape())
+    }
+}
+
+/// `ChannelShuffle` of `PyTorch`: the channels of all groups in turn.
+pub(super) struct ChannelShuffle;
+
+impl Rule for ChannelShuffle {
+    const NAME: &'static str = "ChannelShuffle";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::int("groups", 1), Parameter::axis("axis", Arity::One)];
+    const IN_PLACE: bool = true;
+    const PURPOSE: &'static str = "it puts its channels into another order, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        if inputs[0].rank() < 2 {
+            return Err(Refusal::new(
+                "it needs an input of 2 axes or more beside the batch (positions and channels), not {}",
+                [inputs[0].rank() as i64],
+            ));
+        }
+        let channels = inputs[0][axis_beside_batch(args[1], &inputs[0])?];
+        if channels % args[0] != 0 {
+            return Err(Refusal::new(
+                "the channels of its input must be divisible by its groups; given {} channels and groups={}",
+                [channels, args[0]],
+            ));
+        }
+        Ok(inputs[0])
+    }
+}
+
+/// The window of `Unfold` and `Fold`: `kernel_size`, `strides`, `dilation_rate` and `padding`, two numbers each.
+const WINDOW: [Parameter; 4] = [
+    sides("kernel_size", 2, None),
+    sides("strides", 2, Some(1)),
+    sides("dilation_rate", 2, Some(1)),
+    Parameter::new("padding", Domain::Int(0), Arity::Each(2), Some(0)),
+];
+
+/// How often that window fits into an image, and how many values it covers in each channel.
+fn blocks(window: &[i64], spatial: [i64; 2]) -> Result<(i64, i64), Refusal> {
+    let [size, strides, dilation, padding] = window.as_chunks().0 else {
+        unreachable!("four pairs")
+    };
+    let [vertical, horizontal]: [i64; 2] = *padding;
+    let around = [[vertical; 2], [horizontal; 2]];
+    let window = Window {
+        size,
+        strides,
+        dilation,
+        padding: Padding::Explicit(&around),
+    };
+    let [rows, columns] = window.positions(spatial)?;
+    let positions = rows.checked_mul(columns).ok_or_else(Refusal::overflow)?;
+    let values = size[0].checked_mul(size[1]).ok_or_else(Refusal::overflow)?;
+    Ok((positions, values))
+}
+
+/// Positions and channels in the order of the data format.
+fn sequence(positions: i64, channels: i64, data_format: i64) -> Shape {
+    if data_format == CHANNELS_FIRST {
+        Shape::new(&[channels, positions])
+    } else {
+        Shape::new(&[positions, channels])
+    }
+}
+
+/// `Unfold` of `PyTorch`: what a window covers at each of its positions, as a sequence.
+pub(super) struct Unfold;
+
+impl Rule for Unfold {
+    const NAME: &'static str = "Unfold";
+    const PARAMETERS: &'static [Parameter] = &[WINDOW[0], WINDOW[1], WINDOW[2], WINDOW[3], Parameter::data_format()];
+    const PURPOSE: &'static str = "it copies what a window covers, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let (window, data_format) = args.split_at(8);
+        let image = Image::<2>::of(&inputs[0], data_format[0])?;
+        let (positions, values) = blocks(window, image.spatial)?;
+        let channels = image.channels.checked_mul(values).ok_or_else(Refusal::overflow)?;
+        Ok(sequence(positions, channels, data_format[0]))
+    }
+}
+
+/// `Fold` of `PyTorch`: the sum of what a window holds at each of its positions, as an image.
+pub(super) struct Fold;
+
+impl Rule for Fold {
+    const NAME: &'static str = "Fold";
+    const PARAMETERS: &'static [Parameter] = &[
+        sides("output_size", 2, None),
+        WINDOW[0],
+        WINDOW[1],
+        WINDOW[2],
+        WINDOW[3],
+        Parameter::data_format(),
+    ];
+    const PURPOSE: &'static str = "it adds up what a window holds, which needs no weights";
+
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let (output_size, args) = args.split_at(2);
+        let (window, data_format) = args.split_at(8);
+        let steps = Image::<1>::of(&inputs[0], data_format[0])?;
+        let spatial = [output_size[0], output_size[1]];
+        let (positions, values) = blocks(window, spatial)?;
+        if steps.spatial != [positions] {
+            return Err(Refusal::new(
+                "its window has {} positions in an image of its output_size, but its input has {}",
+                [positions, steps.spatial[0]],
+            ));
+        }
+        if steps.channels % values != 0 {
+            return Err(Refusal::new(
+                "the channels of its input must be divisible by the values that its window covers; given {} and {}",
+                [steps.channels, values],
+            ));
+        }
+        Ok(Image {
+            spatial,
+            channels: steps.channels / values,
+            data_format: data_format[0],
+        }
+        .shape())
     }
 }
 

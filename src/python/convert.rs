@@ -4,7 +4,7 @@
 //! first item says what it is: `("decision", position, values)`, `("incoming", axis, None)` or `(operator, left, right)`.
 //! A layer inside of another one is a `tuple` of its kind, its hyperparameters and whether training changes its weights.
 
-use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper};
+use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper, factor};
 use crate::space::{Expr, Operator};
 use crate::{Error, Result};
 use pyo3::prelude::*;
@@ -55,12 +55,18 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
                 .position(|known| **known == word)
                 .map(|position| position as i64)
         }),
+        Domain::OptionalFactor if value.is_none() => Some(UNSET),
+        Domain::OptionalFactor => value
+            .cast::<PyFloat>()
+            .ok()
+            .map(|number| number.value().to_bits().cast_signed()),
     };
     let takes = || match parameter.domain {
         Domain::Int(_) => "an integer".to_owned(),
         Domain::OptionalInt(_) => "None or an integer".to_owned(),
         Domain::Flag => "True or False".to_owned(),
         Domain::Keyword(words) => format!("one of {words:?}"),
+        Domain::OptionalFactor => "None or a float".to_owned(),
     };
     let code =
         code.ok_or_else(|| Error::argument(format!("{} must be {}, not {}", parameter.name, takes(), show(value))))?;
@@ -70,10 +76,18 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
 
 /// A value of a parameter, or an expression for it.
 fn item(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<Expr> {
-    match value.cast::<PyTuple>() {
-        Ok(tuple) => expression(tuple, &|value| scalar(parameter, value)),
-        Err(_) => scalar(parameter, value).map(Expr::Constant),
+    let Ok(tuple) = value.cast::<PyTuple>() else {
+        return scalar(parameter, value).map(Expr::Constant);
+    };
+    let made = expression(tuple, &|value| scalar(parameter, value))?;
+    if parameter.domain == Domain::OptionalFactor && !matches!(made, Expr::Lookup { .. }) {
+        // What is calculated is an integer.
+        return Err(Error::argument(format!(
+            "{} must be None, a float or a decision over them, not an expression",
+            parameter.name
+        )));
     }
+    Ok(made)
 }
 
 fn malformed(value: &Bound<'_, PyAny>) -> Error {
@@ -255,6 +269,7 @@ pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<P
             Domain::Flag => (value != 0).into_pyobject(py)?.to_owned().into_any().unbind(),
             Domain::Keyword(words) => words[value as usize].into_pyobject(py)?.into_any().unbind(),
             Domain::Int(_) | Domain::OptionalInt(_) => value.into_pyobject(py)?.into_any().unbind(),
+            Domain::OptionalFactor => factor(value).into_pyobject(py)?.into_any().unbind(),
         })
     };
     let dict = PyDict::new(py);

@@ -83,9 +83,9 @@ fn detached<T: Send>(
 struct Parameter {
     /// The name of the argument in Keras.
     name: &'static str,
-    /// `"int"`, `"optional_int"`, `"flag"` or `"keyword"`.
+    /// `"int"`, `"optional_int"`, `"flag"`, `"keyword"` or `"optional_factor"`.
     domain: &'static str,
-    /// The least integer it takes; `None` for flags and keywords, and where every integer will do.
+    /// The least integer it takes; `None` for what is no integer, and where every integer will do.
     least: Option<i64>,
     /// The words it takes; empty but for keywords.
     words: Vec<&'static str>,
@@ -105,6 +105,7 @@ fn layer_parameters() -> Vec<(&'static str, Vec<Parameter>)> {
             Domain::OptionalInt(least) => ("optional_int", Some(least), &[]),
             Domain::Flag => ("flag", None, &[]),
             Domain::Keyword(words) => ("keyword", None, words),
+            Domain::OptionalFactor => ("optional_factor", None, &[]),
         };
         Parameter {
             name: parameter.name,

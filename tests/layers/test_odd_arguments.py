@@ -13,8 +13,8 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from keras_layers import make
-from layer_records import KINDS
-from random_layers import random_case
+from layer_records import ALL_KINDS
+from random_pytorch_layers import random_any_case
 
 
 class Unequal:
@@ -66,7 +66,7 @@ def usual(kind: str) -> tuple[layers.Layer, list[list[int]]]:
     """A layer that can be built, and the shapes of its inputs."""
     rng = Random(f"odd {kind}")
     while True:
-        arguments, shapes = random_case(rng, kind)
+        arguments, shapes = random_any_case(rng, kind)
         with contextlib.suppress(ArchbudgetError):
             layer: layers.Layer = make(layers, kind, arguments)
             applied(layer, shapes)
@@ -81,7 +81,7 @@ def applied(layer: layers.Layer, shapes: list[list[int]]) -> ab.Space:
     return ab.Space(inputs=inputs, outputs=layer(inputs if layer.MERGES or len(inputs) > 1 else inputs[0]))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_odd_arguments_are_taken_or_refused_in_one_line(kind: str) -> None:
     layer, shapes = usual(kind)
     for name in (each.name for each in fields(layer)):

@@ -1,9 +1,9 @@
 """Writes the test vectors that Rust and Python share, by asking the real Keras, or the real PyTorch.
 
 `python tests/vectors/generate.py` writes `tests/vectors/<layer>.json` for every layer of the engine, or for those named
-as arguments. With `--pytorch` it writes `tests/vectors/pytorch/<layer>.json` for the layers that have options of
-PyTorch, which must be installed. The choice of hyperparameters is random but seeded by the name of the layer, so that
-the files change only where Keras, PyTorch or this script does.
+as arguments. With `--pytorch` it writes `tests/vectors/pytorch/<layer>.json` for the layers of PyTorch and those that
+have options of PyTorch, which must be installed. The choice of hyperparameters is random but seeded by the name of the
+layer, so that the files change only where Keras, PyTorch or this script does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archbudget._expressions import Unbound  # noqa: E402
 from archbudget.errors import ArchbudgetError  # noqa: E402
 from keras_layers import make  # noqa: E402
 from random_layers import random_case  # noqa: E402
-from random_pytorch_layers import OPTIONS, random_pytorch_case  # noqa: E402
+from random_pytorch_layers import DRAWN, random_pytorch_case  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -102,11 +102,11 @@ def vectors(
 def main() -> None:
     named = [argument for argument in sys.argv[1:] if argument != "--pytorch"]
     if "--pytorch" in sys.argv[1:]:
-        made = {kind: vectors(kind, pytorch_cases(kind), pytorch_layers.describe) for kind in named or OPTIONS}
+        made = {kind: vectors(kind, pytorch_cases(kind), pytorch_layers.describe) for kind in named or DRAWN}
         directory = HERE / "pytorch"
         directory.mkdir(exist_ok=True)
     else:
-        kinds = named or [kind for kind, _ in _core.layer_parameters()]
+        kinds = named or [kind for kind, _ in _core.layer_parameters() if getattr(layers, kind).IN_KERAS]
         made = {kind: vectors(kind, keras_cases(kind), keras_layers.describe) for kind in kinds}
         directory = HERE
     for kind, cases in made.items():

@@ -148,7 +148,7 @@ def activation(given: Given, argument: str = "activation") -> nn.Module | None:
     if name is None or name == "linear":
         return None
     if name == "glu":
-        raise given.refusal(argument, "it halves an axis, which is not counted")
+        raise given.refusal(argument, "it halves an axis, which is not counted; use layers.GLU")
     if not isinstance(name, str) or name not in FUNCTIONS:
         raise given.refusal(argument, f"the activations are {', '.join(FUNCTIONS)}")
     module: nn.Module = FUNCTIONS[name]()
@@ -183,6 +183,7 @@ def _prelu(given: Given) -> nn.Module:
 
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "Activation": _activation,
+    "GLU": lambda given: nn.GLU(given["axis"]),
     "ELU": lambda given: nn.ELU(given["alpha"]),
     "LeakyReLU": lambda given: nn.LeakyReLU(given["negative_slope"]),
     "PReLU": _prelu,

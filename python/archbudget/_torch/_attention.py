@@ -42,6 +42,9 @@ class Heads(nn.Module):
         shape: The features of the output, where they are more than one axis.
         dropout: The share of scores that are dropped in training.
         window: How far a position sees, itself counted.
+        bias_key: A key behind those of the input, for each head; as `bias_value`.
+        bias_value: A value behind those of the input.
+        zeros: Whether there are a key and a value of zeros behind all others.
     """
 
     def __init__(
@@ -58,6 +61,9 @@ class Heads(nn.Module):
         shape: Shape,
         dropout: float,
         window: int | None,
+        bias_key: nn.Parameter | None = None,
+        bias_value: nn.Parameter | None = None,
+        zeros: bool = False,
     ) -> None:
         super().__init__()
         self.query = query
@@ -71,6 +77,9 @@ class Heads(nn.Module):
         self.shape = shape
         self.dropout = dropout
         self.window = window
+        self.bias_key = bias_key
+        self.bias_value = bias_value
+        self.zeros = zeros
 
     def order(self, rank: int) -> list[int]:
         """The axes of a tensor whose features are split into heads: first what is apart, then heads and positions."""
@@ -83,6 +92,16 @@ class Heads(nn.Module):
         x = x.permute(self.order(x.dim())).flatten(-1 - len(self.axes), -2)
         return x if heads == self.heads else x.repeat_interleave(self.heads // heads, -3)
 
+    def lengthened(self, x: torch.Tensor, bias: nn.Parameter | None) -> torch.Tensor:
+        """Keys or values with those behind them that are no part of the input."""
+        last = (*x.shape[:-2], 1, x.shape[-1])
+        parts = [x]
+        if bias is not None:
+            parts.append(bias.unsqueeze(-2).expand(last))
+        if self.zeros:
+            parts.append(x.new_zeros(last))
+        return torch.cat(parts, -2) if len(parts) > 1 else x
+
     def seen(self, queries: torch.Tensor, keys: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor | None:
         """What is added to the scores, so that a position sees only what it may see."""
         sees = None
@@ -92,8 +111,12 @@ class Heads(nn.Module):
         for number, mask in enumerate(masks):
             there = mask[:, None, :, None] if number == 0 else mask[:, None, None, :]
             sees = there if sees is None else sees & there
+        if sees is None:
+            return None
+        # Every position sees those that are no part of the input.
+        sees = F.pad(sees, (0, (self.bias_key is not None) + self.zeros), value=True)
         # A position that sees nothing at all takes the mean of everything, as in Keras.
-        return None if sees is None else torch.where(sees, 0.0, torch.finfo(queries.dtype).min).to(queries.dtype)
+        return torch.where(sees, 0.0, torch.finfo(queries.dtype).min).to(queries.dtype)
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         query, value, key, masks = sources(inputs)
@@ -101,8 +124,8 @@ class Heads(nn.Module):
         keys = self.split(self.key(key), self.shared)
         attended = F.scaled_dot_product_attention(
             queries,
-            keys,
-            self.split(self.value(value), self.shared),
+            self.lengthened(keys, self.bias_key),
+            self.lengthened(self.split(self.value(value), self.shared), self.bias_value),
             attn_mask=self.seen(queries, keys, masks),
             dropout_p=self.dropout if self.training else 0.0,
         )
@@ -156,7 +179,15 @@ def _heads(given: Given) -> nn.Module:
         shape=shape,
         dropout=given["dropout"],
         window=given["sliding_window"],
+        bias_key=_behind(given, "bias_k", heads, key_dim) if given["add_bias_kv"] else None,
+        bias_value=_behind(given, "bias_v", heads, value_dim) if given["add_bias_kv"] else None,
+        zeros=given["add_zero_attn"],
     )
+
+
+def _behind(given: Given, name: str, heads: int, size: int) -> nn.Parameter:
+    """A key or a value that is a weight; PyTorch has one and the same initializer for it."""
+    return given.parameter(name, "glorot_normal", (heads, size), (heads * size, heads * size))
 
 
 def _grouped_heads(given: Given) -> nn.Module:

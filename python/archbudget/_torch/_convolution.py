@@ -8,7 +8,7 @@ from torch import nn
 
 from archbudget._torch._activation import activation
 from archbudget._torch._dense import Lora
-from archbudget._torch._layout import PADS, Cropping, Margins, channels_first
+from archbudget._torch._layout import Cropping, Margins, channels_first, surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,7 @@ def convolution(
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
     padding: str | Shape,
+    padding_mode: str = "zeros",
     groups: int = 1,
     bias: bool,
 ) -> tuple[nn.Module | None, nn.Module]:
@@ -40,15 +41,17 @@ def convolution(
     Its padding is a word, or what is before and after each axis in turn.
     """
     axes = len(size)
-    own, margins = (0,) * axes, None
+    own: str | Shape = (0,) * axes
+    margins = None
     if isinstance(padding, tuple):
         before, after = padding[::2], padding[1::2]
-        # PyTorch adds the same margin at both ends, and names the last axis first where they differ.
+        # PyTorch adds the same margin at both ends.
         if before == after:
             own = before
         else:
-            pairs = zip(reversed(before), reversed(after), strict=True)
-            margins = PADS[axes - 1](tuple(side for pair in pairs for side in pair), 0.0)
+            margins = surround(padding_mode, tuple(zip(before, after, strict=True)))
+    elif padding != "valid" and padding_mode != "zeros":
+        own = padding
     elif padding != "valid":
         missing = tuple(rate * (side - 1) for side, rate in zip(size, dilation, strict=True))
         if padding == "same" and set(strides) == {1} and not any(each % 2 for each in missing):
@@ -64,6 +67,7 @@ def convolution(
         dilation=dilation,
         groups=groups,
         bias=bias,
+        padding_mode="zeros" if margins else padding_mode,
     )
     return margins, conv
 
@@ -75,6 +79,7 @@ def window(given: Given) -> dict[str, Any]:
         "strides": given["strides"],
         "dilation": given["dilation_rate"],
         "padding": given.explicit_padding or given["padding"],
+        "padding_mode": given["padding_mode"],
     }
 
 
@@ -161,10 +166,11 @@ def _transposed(given: Given) -> nn.Module:
         stride=strides,
         padding=both,
         output_padding=more,
+        groups=given["groups"],
         dilation=dilation,
         bias=given["use_bias"],
     )
-    shape = (*size, filters, given.channels)
+    shape = (*size, filters // given["groups"], given.channels)
     given.fill(conv.weight, "kernel", "kernel_initializer", shape, kernel_order(axes))
     fill_bias(given, conv)
     return channels_first(given.channels_last, activation=activation(given), conv=conv, crop=crop)

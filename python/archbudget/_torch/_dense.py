@@ -168,6 +168,20 @@ def _embedding(given: Given) -> nn.Module:
     return chain(table=table)
 
 
+class EmbeddingBag(nn.EmbeddingBag):
+    """Rows of a table by numbers of any type, as one row."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        row: torch.Tensor = super().forward(x.long())
+        return row
+
+
+def _embedding_bag(given: Given) -> nn.Module:
+    table = EmbeddingBag(given["input_dim"], given["output_dim"], mode=given["mode"])
+    given.fill(table.weight, "embeddings", "embeddings_initializer")
+    return chain(table=table)
+
+
 class ReversibleEmbedding(Embedding):
     """Rows of a table, and the matrix of the way back, which is not taken here."""
 
@@ -192,5 +206,6 @@ BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "Dense": _dense,
     "EinsumDense": _einsum_dense,
     "Embedding": _embedding,
+    "EmbeddingBag": _embedding_bag,
     "ReversibleEmbedding": _reversible_embedding,
 }

@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
 
-PADS: tuple[Any, ...] = (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)
+CONSTANT: tuple[Any, ...] = (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d)
+PADS: dict[str, tuple[Any, ...]] = {
+    "reflect": (nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d),
+    "replicate": (nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d),
+    "circular": (nn.CircularPad1d, nn.CircularPad2d, nn.CircularPad3d),
+}
+"""What adds margins of a kind, by the `padding_mode` that a convolution calls it."""
 
 Axes = Union[int, "tuple[int, ...]"]
 
@@ -39,6 +45,15 @@ def channels_first(channels_last: bool, *, activation: nn.Module | None = None, 
     before = Move(-1, 1) if channels_last else None
     after = Move(1, -1) if channels_last else None
     return chain(to_channels_first=before, **parts, to_channels_last=after, activation=activation)
+
+
+def surround(mode: str, pairs: tuple[tuple[int, int], ...], value: float = 0.0) -> Any:
+    """What adds margins, which are (before, after) for each axis behind the channels."""
+    # PyTorch names the last axis first.
+    around = tuple(side for pair in reversed(pairs) for side in pair)
+    if mode == "zeros":
+        return CONSTANT[len(pairs) - 1](around, value)
+    return PADS[mode][len(pairs) - 1](around)
 
 
 class Cropping(nn.Module):

@@ -36,6 +36,18 @@ class FrozenBatchNorm3d(_Frozen, nn.BatchNorm3d):
     """With statistics that never move."""
 
 
+class FrozenInstanceNorm1d(_Frozen, nn.InstanceNorm1d):
+    """With statistics that never move."""
+
+
+class FrozenInstanceNorm2d(_Frozen, nn.InstanceNorm2d):
+    """With statistics that never move."""
+
+
+class FrozenInstanceNorm3d(_Frozen, nn.InstanceNorm3d):
+    """With statistics that never move."""
+
+
 NORMS: dict[tuple[int, bool], Any] = {
     (1, True): nn.BatchNorm1d,
     (2, True): nn.BatchNorm1d,
@@ -47,6 +59,16 @@ NORMS: dict[tuple[int, bool], Any] = {
     (4, False): FrozenBatchNorm3d,
 }
 """The normalisation of tensors with so many axes beside the batch, that is trained or not."""
+
+INSTANCES: dict[tuple[int, bool], Any] = {
+    (2, True): nn.InstanceNorm1d,
+    (3, True): nn.InstanceNorm2d,
+    (4, True): nn.InstanceNorm3d,
+    (2, False): FrozenInstanceNorm1d,
+    (3, False): FrozenInstanceNorm2d,
+    (4, False): FrozenInstanceNorm3d,
+}
+"""The same of each input by itself."""
 
 
 class Flat(nn.Module):
@@ -99,6 +121,29 @@ def _batch(given: Given) -> nn.Module:
     return _by_channel(axis, rank, norm if rank <= 4 else Flat(norm))
 
 
+def _instance(given: Given) -> nn.Module:
+    axis, rank = given["axis"], len(given.inputs[0])
+    norm = INSTANCES[rank, given["trainable"]](
+        given.inputs[0][axis - 1 if axis > 0 else axis],
+        eps=given["epsilon"],
+        momentum=1 - given["momentum"],
+        affine=given["affine"],
+        track_running_stats=given["track_running_stats"],
+    )
+    if given["affine"]:
+        given.fill(norm.weight, "gamma", "ones")
+        given.fill(norm.bias, "beta", "zeros")
+    if given["track_running_stats"]:
+        given.fill(norm.running_mean, "moving_mean", "zeros")
+        given.fill(norm.running_var, "moving_variance", "ones")
+    return _by_channel(axis, rank, norm)
+
+
+def _local_response(given: Given) -> nn.Module:
+    norm = nn.LocalResponseNorm(given["size"], given["alpha"], given["beta"], given["k"])
+    return _by_channel(given["axis"], len(given.inputs[0]), norm)
+
+
 def _group(given: Given) -> nn.Module:
     axis, rank = given["axis"], len(given.inputs[0])
     channels = given.inputs[0][axis - 1 if axis > 0 else axis]
@@ -132,8 +177,10 @@ def _layer(given: Given) -> nn.Module:
 
 def _rms(given: Given) -> nn.Module:
     axes = _axes(given)
-    norm = nn.RMSNorm([given.inputs[0][axis] for axis in axes], eps=given["epsilon"])
-    given.fill(norm.weight, "scale", "ones")
+    affine = given["elementwise_affine"]
+    norm = nn.RMSNorm([given.inputs[0][axis] for axis in axes], eps=given["epsilon"], elementwise_affine=affine)
+    if affine:
+        given.fill(norm.weight, "scale", "ones")
     return _over(axes, norm)
 
 
@@ -201,7 +248,9 @@ def _normalization(given: Given) -> nn.Module:
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     "BatchNormalization": _batch,
     "GroupNormalization": _group,
+    "InstanceNormalization": _instance,
     "LayerNormalization": _layer,
+    "LocalResponseNormalization": _local_response,
     "Normalization": _normalization,
     "RMSNormalization": _rms,
     "UnitNormalization": lambda given: UnitNormalization(given["axis"]),

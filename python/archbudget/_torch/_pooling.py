@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAXIMA: tuple[Any, ...] = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
 MEANS: tuple[Any, ...] = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+POWERS: tuple[Any, ...] = (nn.LPPool1d, nn.LPPool2d, nn.LPPool3d)
+FRACTIONAL: tuple[Any, ...] = (nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
 ADAPTIVE: dict[str, tuple[Any, ...]] = {
     "Max": (nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
     "Average": (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
@@ -56,7 +58,9 @@ def _windows(given: Given) -> tuple[tuple[int, ...], tuple[int, ...], Callable[[
 def _max(given: Given) -> nn.Module:
     size, strides, margins = _windows(given)
     pad = margins(-math.inf) if given["padding"] == "same" else None
-    pool = MAXIMA[len(size) - 1](size, strides, given.explicit_padding or 0, ceil_mode=given["ceil_mode"])
+    pool = MAXIMA[len(size) - 1](
+        size, strides, given.explicit_padding or 0, dilation=given["dilation"], ceil_mode=given["ceil_mode"]
+    )
     return channels_first(given.channels_last, pad=pad, pool=pool)
 
 
@@ -72,6 +76,20 @@ def _average(given: Given) -> nn.Module:
     if given["padding"] == "same":
         pool = AverageInside(margins(0), pool)
     return channels_first(given.channels_last, pool=pool)
+
+
+def _powers(given: Given) -> nn.Module:
+    size, strides, _ = _windows(given)
+    # The pooling of sequences takes no tuples.
+    windows = (size[0], strides[0]) if len(size) == 1 else (size, strides)
+    pool = POWERS[len(size) - 1](given["norm_type"], *windows, ceil_mode=given["ceil_mode"])
+    return channels_first(given.channels_last, pool=pool)
+
+
+def _fractional(given: Given) -> nn.Module:
+    size, output_size, output_ratio = (given[name] for name in ("pool_size", "output_size", "output_ratio"))
+    wanted = {"output_ratio": output_ratio} if None in output_size else {"output_size": output_size}
+    return channels_first(given.channels_last, pool=FRACTIONAL[len(size) - 2](size, **wanted))
 
 
 class GlobalPooling(nn.Module):
@@ -108,6 +126,8 @@ def _adaptive(given: Given) -> nn.Module:
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
     **{f"MaxPooling{n}D": _max for n in (1, 2, 3)},
     **{f"AveragePooling{n}D": _average for n in (1, 2, 3)},
+    **{f"LPPooling{n}D": _powers for n in (1, 2, 3)},
+    **{f"FractionalMaxPooling{n}D": _fractional for n in (2, 3)},
     **{f"Global{kind}Pooling{n}D": _global for kind in ("Average", "Max") for n in (1, 2, 3)},
     **{f"Adaptive{kind}Pooling{n}D": _adaptive for kind in ("Average", "Max") for n in (1, 2, 3)},
 }

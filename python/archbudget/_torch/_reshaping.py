@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
 
-from archbudget._torch._layout import Cropping, Move, chain, channels_first
+from archbudget._torch._layout import Cropping, Move, chain, channels_first, surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from archbudget._torch._given import Given
 
 ZEROS: tuple[Any, ...] = (nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
+MODES = {"Constant": "zeros", "Reflection": "reflect", "Replication": "replicate", "Circular": "circular"}
+"""What the layers that add margins are called as `padding_mode` of a convolution."""
+LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+"""The interpolation along so many axes."""
 
 
 class Flatten(nn.Module):
@@ -84,7 +88,7 @@ class Repeat(nn.Module):
 
 
 class Resize(nn.Module):
-    """An image, enlarged."""
+    """An image, enlarged by integers."""
 
     def __init__(self, size: tuple[int, ...], interpolation: str) -> None:
         super().__init__()
@@ -122,22 +126,67 @@ def _cropping(given: Given) -> nn.Module:
 
 
 def _up_sampling(given: Given) -> nn.Module:
-    size = given["size"]
-    size = size if isinstance(size, tuple) else (size,)
-    interpolation = given["interpolation"] if given.kind == "UpSampling2D" else "nearest"
-    if interpolation not in ("nearest", "bilinear", "bicubic"):
-        raise given.refusal("interpolation", "it has nearest, bilinear and bicubic")
+    size, output_size, interpolation = (given[name] for name in ("size", "output_size", "interpolation"))
+    size, output_size = (each if isinstance(each, tuple) else (each,) for each in (size, output_size))
+    axes = len(size)
+    words = ["nearest", LINEAR[axes], *(["bicubic"] if axes == 2 else [])]
+    if interpolation not in words:
+        raise given.refusal("interpolation", f"it has {', '.join(words[:-1])} and {words[-1]}")
     last = given.kind == "UpSampling1D" or given.channels_last
-    enlarged = Repeat(size) if interpolation == "nearest" else Resize(size, interpolation)
+    enlarged: nn.Module
+    if None not in output_size:
+        enlarged = nn.Upsample(output_size, mode=interpolation)
+    elif any(isinstance(factor, float) for factor in size):
+        enlarged = nn.Upsample(scale_factor=tuple(map(float, size)), mode=interpolation)
+    else:
+        enlarged = Repeat(size) if interpolation == "nearest" else Resize(size, interpolation)
     return channels_first(last, enlarged=enlarged)
 
 
+def _surround(given: Given) -> nn.Module:
+    mode = MODES[given.kind.partition("Padding")[0]]
+    value = given["value"] if mode == "zeros" else 0.0
+    return channels_first(given.channels_last, pad=surround(mode, _pairs(given["padding"]), value))
+
+
+def _shuffle(given: Given) -> nn.Module:
+    axis, rank = given["axis"], len(given.inputs[0])
+    apart = axis % (rank + 1) == 1
+    return chain(
+        to_channels_first=None if apart else Move(axis, 1),
+        shuffle=nn.ChannelShuffle(given["groups"]),
+        to_channels_last=None if apart else Move(1, axis),
+    )
+
+
+def _window(given: Given) -> dict[str, Any]:
+    """The window of a layer, as PyTorch calls its arguments."""
+    names = {"kernel_size": "kernel_size", "strides": "stride", "padding": "padding", "dilation_rate": "dilation"}
+    return {theirs: given[ours] for ours, theirs in names.items()}
+
+
+def _unfold(given: Given) -> nn.Module:
+    return channels_first(given.channels_last, unfold=nn.Unfold(**_window(given)))
+
+
+def _fold(given: Given) -> nn.Module:
+    return channels_first(given.channels_last, fold=nn.Fold(given["output_size"], **_window(given)))
+
+
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
+    "ChannelShuffle": _shuffle,
     **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), _cropping),
+    "Fold": _fold,
     "Flatten": _flatten,
+    **{f"{kind}Padding{n}D": _surround for kind in MODES for n in (1, 2, 3)},
     "Permute": lambda given: Permute(given["dims"]),
+    "PixelShuffle": lambda given: channels_first(given.channels_last, shuffle=nn.PixelShuffle(given["upscale_factor"])),
+    "PixelUnshuffle": lambda given: channels_first(
+        given.channels_last, unshuffle=nn.PixelUnshuffle(given["downscale_factor"])
+    ),
     "RepeatVector": lambda given: RepeatVector(given["n"]),
     "Reshape": lambda given: Reshape(given["target_shape"]),
+    "Unfold": _unfold,
     **dict.fromkeys(("UpSampling1D", "UpSampling2D", "UpSampling3D"), _up_sampling),
     **dict.fromkeys(("ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D"), _padding),
 }

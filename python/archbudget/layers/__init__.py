@@ -1,7 +1,7 @@
-"""The layers of Keras 3, as descriptions: their names, arguments and defaults, and decisions wherever an argument is.
+"""The layers of Keras 3, and those that only PyTorch has, as descriptions.
 
-A layer here holds no weights and computes nothing. Used in a list or called on a tensor it becomes part of a
-[`Space`][archbudget.Space].
+They have names, arguments and defaults, and decisions wherever an argument is. A layer here holds no weights and
+computes nothing. Used in a list or called on a tensor it becomes part of a [`Space`][archbudget.Space].
 """
 
 from archbudget.layers._attention import (
@@ -130,6 +130,34 @@ from archbudget.layers._preprocessing import (
     Solarization,
     STFTSpectrogram,
 )
+from archbudget.layers._pytorch import (
+    GLU,
+    ChannelShuffle,
+    CircularPadding1D,
+    CircularPadding2D,
+    CircularPadding3D,
+    ConstantPadding1D,
+    ConstantPadding2D,
+    ConstantPadding3D,
+    EmbeddingBag,
+    Fold,
+    FractionalMaxPooling2D,
+    FractionalMaxPooling3D,
+    InstanceNormalization,
+    LocalResponseNormalization,
+    LPPooling1D,
+    LPPooling2D,
+    LPPooling3D,
+    PixelShuffle,
+    PixelUnshuffle,
+    ReflectionPadding1D,
+    ReflectionPadding2D,
+    ReflectionPadding3D,
+    ReplicationPadding1D,
+    ReplicationPadding2D,
+    ReplicationPadding3D,
+    Unfold,
+)
 from archbudget.layers._recurrent import (
     GRU,
     LSTM,
@@ -161,6 +189,7 @@ from archbudget.layers._wrappers import (
 
 __all__ = [
     "ELU",
+    "GLU",
     "GRU",
     "LSTM",
     "RNN",
@@ -188,7 +217,14 @@ __all__ = [
     "CategoryEncoding",
     "Cell",
     "CenterCrop",
+    "ChannelShuffle",
+    "CircularPadding1D",
+    "CircularPadding2D",
+    "CircularPadding3D",
     "Concatenate",
+    "ConstantPadding1D",
+    "ConstantPadding2D",
+    "ConstantPadding3D",
     "ContrastLimitedAdaptiveHistogramEqualization",
     "Conv1D",
     "Conv1DTranspose",
@@ -213,7 +249,11 @@ __all__ = [
     "Dropout",
     "EinsumDense",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
+    "Fold",
+    "FractionalMaxPooling2D",
+    "FractionalMaxPooling3D",
     "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
@@ -228,10 +268,15 @@ __all__ = [
     "Identity",
     "Input",
     "InputChoice",
+    "InstanceNormalization",
+    "LPPooling1D",
+    "LPPooling2D",
+    "LPPooling3D",
     "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "LocalResponseNormalization",
     "Masking",
     "MaxNumBoundingBoxes",
     "MaxPooling1D",
@@ -248,6 +293,8 @@ __all__ = [
     "PReLU",
     "Permute",
     "Pipeline",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RMSNormalization",
     "RandAugment",
     "RandomBrightness",
@@ -270,8 +317,14 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "ReflectionPadding1D",
+    "ReflectionPadding2D",
+    "ReflectionPadding3D",
     "Repeat",
     "RepeatVector",
+    "ReplicationPadding1D",
+    "ReplicationPadding2D",
+    "ReplicationPadding3D",
     "Require",
     "Rescaling",
     "Reshape",
@@ -294,6 +347,7 @@ __all__ = [
     "Subtract",
     "Tensor",
     "TimeDistributed",
+    "Unfold",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

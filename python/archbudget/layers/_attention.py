@@ -6,7 +6,7 @@ Each takes a query, a value and a key. In a list of layers, or called on one ten
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget.errors import SpaceError
@@ -14,7 +14,7 @@ from archbudget.layers._base import Layer
 from archbudget.layers._layers import SIDES, check_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike
     from archbudget.layers._base import Tensor, TensorLike
@@ -56,7 +56,12 @@ class _Heads(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiHeadAttention(_Heads):
-    """Attention by several heads: projections of query, key and value to all heads, and one back."""
+    """Attention by several heads: projections of query, key and value to all heads, and one back.
+
+    Args:
+        add_bias_kv: PyTorch's: a key and a value behind those of the input, which are weights.
+        add_zero_attn: PyTorch's: a key and a value of zeros behind them.
+    """
 
     num_heads: IntLike
     key_dim: IntLike
@@ -76,6 +81,10 @@ class MultiHeadAttention(_Heads):
     bias_constraint: Any = None
     use_gate: Flag = False
     seed: int | None = None
+    add_bias_kv: Flag = field(default=False, kw_only=True)
+    add_zero_attn: Flag = field(default=False, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"add_bias_kv": False, "add_zero_attn": False}
 
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost: the output shape as a list, `None` behind its sides."""

@@ -61,7 +61,9 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layer(Block):
-    """A layer of Keras, by its arguments. Frozen; the same object used twice is one layer with shared weights.
+    """A layer of Keras or of PyTorch, by its arguments.
+
+    Frozen; the same object used twice is one layer with shared weights.
 
     Args:
         name: Its name; by default Keras' own, such as `conv2d_1`.
@@ -99,6 +101,8 @@ class Layer(Block):
 
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
+    IN_KERAS: ClassVar[bool] = True
+    """Whether it is a layer of Keras; otherwise it is one of PyTorch."""
     PYTORCH: ClassVar[Mapping[str, object]] = {}
     """The options that PyTorch has and Keras has not, each with the value with which it is the layer of Keras."""
     STEM: ClassVar[str] = ""
@@ -108,11 +112,11 @@ class Layer(Block):
 
     @property
     def kind(self) -> str:
-        """The name of the layer in `keras.layers`."""
+        """The name of the layer, for most of them in `keras.layers`."""
         return type(self).__name__
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of Keras' layer as they were given, without the name."""
+        """The arguments of the layer as they were given, without the name."""
         return {
             each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("name", "weight_bits")
         }
@@ -186,15 +190,20 @@ class Layer(Block):
         """
         return writer.program.layer(name, self.kind, self.lowered(writer), self.trainable), ()
 
-    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
-        """The first option with a value that Keras has not, as it is written; `None` where Keras can make the layer.
+    def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
+        """What Keras has not, as it is written: the layer, or an option by its value; `None` where Keras can make it.
 
         Args:
             counted: The values of the hyperparameters that touch shape or cost.
+            chosen: The values of the decisions, by the names that they have inside of this layer.
         """
+        if not self.IN_KERAS:
+            return self.kind
+        del chosen
         for name, value in self.PYTORCH.items():
-            if name in counted and counted[name] != value:
-                return f"{name}={counted[name]!r}"
+            given = _recorded(counted.get(name, value))
+            if any(each != value for each in (given if isinstance(given, tuple) else (given,))):
+                return f"{name}={given!r}"
         return None
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:

@@ -14,12 +14,17 @@ import numpy as np
 
 from archbudget._expressions import Decision, Expression, IntLike
 from archbudget.errors import SpaceError
-from archbudget.layers._base import ENGINE_PARAMETERS, Layer
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from archbudget._expressions import Scalar
+
 IntsLike = Union[IntLike, "Sequence[IntLike]"]
+FactorLike = Union[float, Decision]
+"""A number above 0 that need be no integer."""
+FactorsLike = Union[FactorLike, "Sequence[IntLike | FactorLike]"]
 Text = Union[str, Decision]
 Flag = Union[bool, Decision]
 Any_ = Any
@@ -123,11 +128,11 @@ class _Padded(Layer):
             f" for each axis, not {self.padding!r}"
         )
 
-    def beyond_keras(self, counted: Mapping[str, Any_]) -> str | None:
+    def beyond_keras(self, counted: Mapping[str, Any_], chosen: Mapping[str, Scalar]) -> str | None:
         """Padding as integers, or another option that Keras has not."""
         sides = counted["explicit_padding"]
         if None in sides:
-            return super().beyond_keras(counted)
+            return super().beyond_keras(counted, chosen)
         if len(set(sides)) == 1:
             return f"padding={sides[0]}"
         if self._ends()[1] == 2:
@@ -155,6 +160,9 @@ class _Conv(_Padded):
     bias_constraint: Any_ = None
     lora_rank: IntLike | None = None
     lora_alpha: float | None = None
+    padding_mode: Text = field(default="zeros", kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"padding_mode": "zeros"}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -194,7 +202,8 @@ class Conv1D(_Conv):
     """A convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
     `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
-    strides and dilation may both be larger than 1.
+    strides and dilation may both be larger than 1. `padding_mode` is what stands in these margins: `"zeros"`,
+    `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
@@ -203,7 +212,8 @@ class Conv2D(_Conv):
     """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
     `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
-    strides and dilation may both be larger than 1.
+    strides and dilation may both be larger than 1. `padding_mode` is what stands in these margins: `"zeros"`,
+    `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
@@ -212,12 +222,15 @@ class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
     `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
-    strides and dilation may both be larger than 1.
+    strides and dilation may both be larger than 1. `padding_mode` is what stands in these margins: `"zeros"`,
+    `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
 class _Transposed(_Padded):
     """What the transposed convolutions have in common."""
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"groups": 1}
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
@@ -249,35 +262,39 @@ class _ConvTranspose(_Transposed):
     activity_regularizer: Any_ = None
     kernel_constraint: Any_ = None
     bias_constraint: Any_ = None
+    groups: IntLike = field(default=1, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv1DTranspose(_ConvTranspose):
-    """A transposed convolution over sequences: `(k * channels + bias) * filters` weights.
+    """A transposed convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
     `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
     `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
-    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them.
+    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them. `groups` is
+    PyTorch's, too, and goes with any padding.
     """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv2DTranspose(_ConvTranspose):
-    """A transposed convolution over images: `(k_h * k_w * channels + bias) * filters` weights.
+    """A transposed convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
     `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
     `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
-    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them.
+    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them. `groups` is
+    PyTorch's, too, and goes with any padding.
     """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv3DTranspose(_Transposed):
-    """A transposed convolution over volumes: `(k_d * k_h * k_w * channels + bias) * filters` weights.
+    """A transposed convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
     `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
     `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
-    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them.
+    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them. `groups` is
+    PyTorch's, too, and goes with any padding.
     """
 
     filters: IntLike
@@ -296,6 +313,7 @@ class Conv3DTranspose(_Transposed):
     activity_regularizer: Any_ = None
     kernel_constraint: Any_ = None
     bias_constraint: Any_ = None
+    groups: IntLike = field(default=1, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -315,6 +333,9 @@ class _DepthwiseConv(_Padded):
     activity_regularizer: Any_ = None
     depthwise_constraint: Any_ = None
     bias_constraint: Any_ = None
+    padding_mode: Text = field(default="zeros", kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"padding_mode": "zeros"}
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
@@ -325,7 +346,8 @@ class _DepthwiseConv(_Padded):
 class DepthwiseConv1D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
+    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
@@ -333,7 +355,8 @@ class DepthwiseConv1D(_DepthwiseConv):
 class DepthwiseConv2D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
+    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
@@ -358,6 +381,9 @@ class _SeparableConv(_Padded):
     depthwise_constraint: Any_ = None
     pointwise_constraint: Any_ = None
     bias_constraint: Any_ = None
+    padding_mode: Text = field(default="zeros", kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"padding_mode": "zeros"}
 
     def normalized(self) -> dict[str, Any_]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
@@ -368,7 +394,8 @@ class _SeparableConv(_Padded):
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
+    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
@@ -376,7 +403,8 @@ class SeparableConv1D(_SeparableConv):
 class SeparableConv2D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after).
+    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
+    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
     """
 
 
@@ -533,14 +561,18 @@ class _AveragePooling(_Pooling):
 @dataclass(frozen=True, eq=False, repr=False)
 class _MaxPooling(_Pooling):
     pool_size: IntsLike = 2
+    dilation: IntsLike = field(default=1, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"ceil_mode": False, "dilation": 1}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling1D(_MaxPooling):
     """The largest value of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it; and
+    `dilation` is the distance of the values that a window takes.
     """
 
 
@@ -548,8 +580,9 @@ class MaxPooling1D(_MaxPooling):
 class MaxPooling2D(_MaxPooling):
     """The largest value of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it; and
+    `dilation` is the distance of the values that a window takes.
     """
 
 
@@ -557,8 +590,9 @@ class MaxPooling2D(_MaxPooling):
 class MaxPooling3D(_MaxPooling):
     """The largest value of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
+    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; with
+    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it; and
+    `dilation` is the distance of the values that a window takes.
     """
 
 
@@ -917,10 +951,13 @@ class LayerNormalization(_Axes):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RMSNormalization(_Axes):
-    """A scale for each position of the axes that are normalised."""
+    """A scale for each position of the axes that are normalised; none with PyTorch's `elementwise_affine=False`."""
 
     axis: IntsLike = -1
     epsilon: Any_ = 1e-6
+    elementwise_affine: Flag = field(default=True, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"elementwise_affine": True}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -1079,28 +1116,118 @@ class Cropping3D(_Margins):
     ARGUMENT = "cropping"
 
 
+class _UpSampling(Layer):
+    """An input, enlarged.
+
+    As in PyTorch its `size` may be a number that is no integer; or it is given by `output_size` in place of `size`.
+    """
+
+    size: IntsLike | FactorsLike
+    output_size: IntsLike | None
+    interpolation: Text
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sides = self.output_size if isinstance(self.output_size, (list, tuple)) else (self.output_size,)
+        factors = self.size if isinstance(self.size, (list, tuple)) else (self.size,)
+        fixed = not any(isinstance(side, Expression) or side is None for side in sides)
+        if fixed and any(isinstance(factor, Expression) or factor != 2 for factor in factors):
+            raise SpaceError(
+                f"{self.kind}: size or output_size must be given, not both, as {self.size!r} and {self.output_size!r}"
+            )
+
+    def normalized(self) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost: a size that is no integer as `scale_factor`."""
+        given = super().normalized()
+        if isinstance(self.size, (list, tuple)) and ENGINE_PARAMETERS[self.kind]["size"].arity != 1:
+            each = [self._factor(factor) for factor in self.size]
+            given["size"], given["scale_factor"] = ([pair[at] for pair in each] for at in (0, 1))
+        elif not isinstance(self.size, (list, tuple)):
+            given["size"], given["scale_factor"] = self._factor(self.size)
+        return given
+
+    def _factor(self, given: Any_) -> tuple[Any_, Any_]:
+        """A factor as an integer and, where it is none, as a number."""
+        for value in given.values if isinstance(given, Decision) else (given,):
+            if isinstance(value, (float, np.floating)) and not 0 < value < math.inf:
+                raise SpaceError(f"{self.kind}: size must be an integer >= 1 or another number > 0, not {value!r}")
+        if isinstance(given, Decision) and any(isinstance(value, float) for value in given.values):
+            return (
+                given.replaced(lambda value: 1 if isinstance(value, float) else value),
+                given.replaced(lambda value: value if isinstance(value, float) else None),
+            )
+        return (1, float(given)) if isinstance(given, (float, np.floating)) else (given, None)
+
+    def recorded(self, counted: Mapping[str, Any_], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any_]:
+        """The hyperparameters that touch shape or cost; a size that is no integer as it was given."""
+        known = super().recorded(counted, values)
+        size, factors = known["size"], known.pop("scale_factor")
+        if isinstance(size, tuple):
+            known["size"] = tuple(own if by is None else by for own, by in zip(size, factors, strict=True))
+        elif factors is not None:
+            known["size"] = factors
+        return known
+
+    def beyond_keras(self, counted: Mapping[str, Any_], chosen: Mapping[str, Scalar]) -> str | None:
+        """A size that is no integer, a size of the output, or an interpolation that Keras has not here."""
+        known = self.recorded(counted, ())
+        size = known["size"] if isinstance(known["size"], tuple) else (known["size"],)
+        if any(isinstance(factor, float) for factor in size):
+            return f"size={known['size']!r}"
+        sides = known["output_size"] if isinstance(known["output_size"], tuple) else (known["output_size"],)
+        if any(side is not None for side in sides):
+            return f"output_size={known['output_size']!r}"
+        interpolation = resolve(self.interpolation, chosen)
+        if "interpolation" in self.PYTORCH and interpolation != "nearest":
+            return f"interpolation={interpolation!r}"
+        return None
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class UpSampling1D(Layer):
-    """Each step of a sequence, several times."""
+class UpSampling1D(_UpSampling):
+    """Each step of a sequence, several times.
 
-    size: IntLike = 2
+    As in PyTorch, `size` may be a number that is no integer, whose product with the steps is rounded down;
+    `output_size` gives the steps themselves in place of it; and `interpolation` may be `"linear"`.
+    """
+
+    size: IntLike | FactorLike = 2
+    output_size: IntLike | None = field(default=None, kw_only=True)
+    interpolation: Text = field(default="nearest", kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"output_size": None, "interpolation": "nearest"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class UpSampling2D(Layer):
-    """An image, enlarged."""
+class UpSampling2D(_UpSampling):
+    """An image, enlarged.
 
-    size: IntsLike = 2
+    As in PyTorch, `size` may be a number that is no integer, whose product with a side is rounded down; or
+    `output_size` gives the sides themselves in place of it.
+    """
+
+    size: IntsLike | FactorsLike = 2
     data_format: Text | None = None
     interpolation: Text = "nearest"
+    output_size: IntsLike | None = field(default=None, kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"output_size": None}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class UpSampling3D(Layer):
-    """A volume, enlarged."""
+class UpSampling3D(_UpSampling):
+    """A volume, enlarged.
 
-    size: IntsLike = 2
+    As in PyTorch, `size` may be a number that is no integer, whose product with a side is rounded down;
+    `output_size` gives the sides themselves in place of it; and `interpolation` may be `"trilinear"`.
+    """
+
+    size: IntsLike | FactorsLike = 2
     data_format: Text | None = None
+    output_size: IntsLike | None = field(default=None, kw_only=True)
+    interpolation: Text = field(default="nearest", kw_only=True)
+
+    PYTORCH: ClassVar[Mapping[str, object]] = {"output_size": None, "interpolation": "nearest"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -79,10 +79,16 @@ class _Wrapper(Layer):
                 others[name] = found
         return others
 
-    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
-        """The first option with a value that Keras has not, of the layers inside."""
+    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost; those of a layer inside as that one records them."""
+        known = super().recorded(counted, values)
+        inside = {name: _recorded(getattr(self, name), known[name]) for name in self.LAYERS if name in known}
+        return {**known, **inside}
+
+    def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
+        """What Keras has not, of the layers inside."""
         for name in self.LAYERS:
-            if (found := _beyond(getattr(self, name), counted.get(name))) is not None:
+            if (found := _beyond(getattr(self, name), counted.get(name), chosen)) is not None:
                 return found
         return None
 
@@ -119,12 +125,19 @@ def _other(given: Any, chosen: Mapping[str, Scalar]) -> Any:
     return {} if given is None else given.other_arguments(chosen)
 
 
-def _beyond(given: Any, counted: Any) -> str | None:
-    """The first option of layers inside with a value that Keras has not."""
+def _recorded(given: Any, counted: Any) -> Any:
+    """What layers inside record."""
+    if isinstance(given, (list, tuple)) and isinstance(counted, tuple):
+        return tuple(_recorded(*each) for each in zip(given, counted, strict=True))
+    return given.recorded(counted, ()) if isinstance(given, Layer) else counted
+
+
+def _beyond(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> str | None:
+    """What Keras has not of layers inside."""
     if given is None:
         return None
     pairs = zip(given, counted, strict=True) if isinstance(given, (list, tuple)) else [(given, counted)]
-    return next((found for layer, own in pairs if (found := layer.beyond_keras(own)) is not None), None)
+    return next((found for layer, own in pairs if (found := layer.beyond_keras(own, chosen)) is not None), None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -335,9 +348,9 @@ class RNN(_Wrapper, _Recurrent):
             given["cell"] = ("StackedRNNCells", {"cells": given["cell"]}, True)
         return given
 
-    def beyond_keras(self, counted: Mapping[str, Any]) -> str | None:
+    def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
         """None: cells have no option of PyTorch."""
-        del counted
+        del counted, chosen
         return None
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
