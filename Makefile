@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
-.PHONY: help demo test test-rust test-python lint format bench lock clean
+.PHONY: help demo test test-rust test-python fuzz lint format bench lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,10 +31,24 @@ test-rust: ## Run the Rust tests, without Python
 test-python: $(VENV)/.installed ## Run the Python tests
 	$(BIN)/python -m pytest -q
 
+# What cargo-fuzz would say, without a sanitizer: so it needs no nightly compiler, but a C++ one for libFuzzer.
+COVERAGE := -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_BUILD := cargo build --locked --quiet --release --manifest-path fuzz/Cargo.toml
+
+fuzz: $(VENV)/.installed ## Draw random cases for 10 minutes; FUZZ="--seconds 60 --seed 7" for other ones
+	$(FUZZ_BUILD) --bin random
+	if command -v c++ > /dev/null; then RUSTFLAGS="$(COVERAGE)" $(FUZZ_BUILD) --features guided --bin guided \
+		--target $$(rustc -vV | sed -n 's/host: //p') --target-dir fuzz/target/guided; fi
+	PYTHONPATH=tests $(BIN)/python -m fuzzing $(FUZZ)
+
 lint: $(VENV)/.installed ## Check format, lints and types of both languages
 	cargo fmt --check
 	cargo clippy --locked --all-targets --quiet -- -D warnings
 	cargo clippy --locked --all-targets --features python --quiet -- -D warnings
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo clippy --locked --all-targets --all-features --quiet --manifest-path fuzz/Cargo.toml -- -D warnings
 	$(BIN)/ruff format --check python tests benches
 	$(BIN)/ruff check python tests benches
 	$(BIN)/mypy
@@ -42,6 +56,7 @@ lint: $(VENV)/.installed ## Check format, lints and types of both languages
 
 format: $(VENV)/.installed ## Format both languages
 	cargo fmt
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(BIN)/ruff format python tests benches
 	$(BIN)/ruff check --fix python tests benches
 
@@ -58,4 +73,4 @@ lock: $(BIN)/python ## Pin the newest versions of everything that is installed h
 		--group bench -c requirements.txt --custom-compile-command "make lock" -o requirements-bench.txt
 
 clean: ## Remove what was built
-	rm -rf target $(VENV) out
+	rm -rf target fuzz/target $(VENV) out

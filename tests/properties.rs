@@ -3,9 +3,12 @@
 //! A random program is small enough to run each of its candidates alone ([`Program::trace`]); what the diagram says of
 //! all of them, stored, implicit or open, must be the same.
 
+#[allow(dead_code, unreachable_pub)]
+mod programs;
+
 use archbudget::diagram::{
-    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, Interrupt, LayerTable, Limits, MEMORY, Strided,
-    Taken, Walk, Workers,
+    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, LayerTable, Limits, MEMORY, Strided, Taken, Walk,
+    Workers,
 };
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{
@@ -13,6 +16,10 @@ use archbudget::space::{
 };
 use archbudget::{ErrorKind, Result};
 use num_bigint::BigUint;
+use programs::case::{Case, bytes};
+use programs::{
+    NEVER, Network, Node, SIZES, build, cells, constants, distinct, enumerate, lookup, programs as any_program,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -30,295 +37,7 @@ fn config(cases: u32) -> ProptestConfig {
     }
 }
 
-const NEVER: Interrupt<'static> = &|| false;
 const METRICS: usize = BUILT_IN.len();
-const SIZES: [usize; 4] = [3, 2, 3, 2];
-const VALUES: [[i64; 3]; 4] = [[1, 2, 4], [3, 1, 0], [2, 5, 3], [1, 0, 0]];
-
-/// What a random step is made of; [`build`] gives each number a meaning.
-type Instruction = (u8, u8, u8, [u8; 4], [u8; 3]);
-
-/// A program of random steps; of random steps again and again; or of cells that share their decisions. Some of its
-/// tensors are outputs, the first one, the same one twice and second names among them.
-fn programs() -> impl Strategy<Value = Program> {
-    let steps = |most| vec(any::<Instruction>(), 1..most);
-    let again = (steps(6), 2..4_usize).prop_map(|(steps, times)| build(&steps.repeat(times), true));
-    let written = prop_oneof![
-        3 => steps(14).prop_map(|steps| build(&steps, false)),
-        1 => again,
-        2 => (vec(any::<Node>(), 1..4), 1..4_usize, any::<[u8; 3]>()).prop_map(|(nodes, times, last)| cells(&nodes, times, last)),
-    ];
-    (written, vec(any::<prop::sample::Index>(), 0..4)).prop_map(|(mut program, outputs)| {
-        let written: Vec<Tensor> = program.steps().iter().filter_map(|step| writes(&step.action)).collect();
-        let outputs = outputs.into_iter().map(|output| *output.get(&written)).collect();
-        program.returns(outputs).expect("known tensors");
-        program
-    })
-}
-
-/// The tensor that a step writes.
-fn writes(action: &Action) -> Option<Tensor> {
-    match *action {
-        Action::Layer { output, .. } => Some(output),
-        Action::Alias { to, .. } => Some(to),
-        Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => None,
-    }
-}
-
-fn constants(values: &[i64]) -> Vec<Expr> {
-    values.iter().copied().map(Expr::Constant).collect()
-}
-
-fn lookup(decision: usize) -> Expr {
-    Expr::Lookup {
-        decision,
-        values: VALUES[decision][..SIZES[decision]].into(),
-    }
-}
-
-const OPERATORS: [Operator; 9] = [
-    Operator::Add,
-    Operator::Subtract,
-    Operator::Multiply,
-    Operator::FloorDivide,
-    Operator::Minimum,
-    Operator::Maximum,
-    Operator::RoundTo,
-    Operator::AtMost,
-    Operator::Equal,
-];
-
-/// A number, a decision, a side of the input, or two of these joined.
-fn expression([what, left, right, operator]: [u8; 4]) -> Expr {
-    let leaf = |number: u8| match number % 4 {
-        0 | 1 => lookup(usize::from(number / 4) % SIZES.len()),
-        2 => Expr::Constant(i64::from(number / 4 % 4)),
-        _ => Expr::Incoming { axis: -1, hidden: 0 },
-    };
-    if what < 100 {
-        leaf(left)
-    } else {
-        let operator = OPERATORS[usize::from(operator) % OPERATORS.len()];
-        Expr::Binary(operator, Box::new(leaf(left)), Box::new(leaf(right)))
-    }
-}
-
-/// No condition, one, or two.
-fn guard([what, first, second]: [u8; 3]) -> Guard {
-    let atom = |number: u8| {
-        let decision = usize::from(number) % SIZES.len();
-        let allowed = (0..SIZES[decision])
-            .map(|value| number >> (3 + value) & 1 == 1)
-            .collect();
-        Atom { decision, allowed }
-    };
-    match what {
-        0..128 => Vec::new(),
-        128..220 => vec![atom(first)],
-        _ => vec![atom(first), atom(second)],
-    }
-}
-
-/// A program of four small decisions, and no steps.
-fn empty() -> Program {
-    let mut program = Program::new(Settings {
-        bytes_per_weight: 4,
-        bytes_per_activation: 2,
-    });
-    for (decision, size) in SIZES.into_iter().enumerate() {
-        program.decision(&format!("d{decision}"), size).expect("a new name");
-    }
-    program
-}
-
-/// A node of a cell: the decisions that say what it reads and what it does with it, and what there is to do.
-type Node = (u8, u8, [u8; 3]);
-
-/// Cells over the same decisions, one after the other; between them another layer. Each node of a cell adds to one of the
-/// nodes before it what one of several branches makes of another.
-fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Program {
-    let mut program = empty();
-    let mut known = 0;
-    let mut apply = |program: &mut Program, guard: &Guard, kind: &str, args: Vec<Expr>, inputs: Vec<Tensor>| {
-        let kind = Kind::named(kind).expect("a layer");
-        let layer = program
-            .layer(&format!("l{known}"), kind, args, true)
-            .expect("its arguments");
-        known += 1;
-        program.apply(guard.clone(), layer, inputs).expect("known tensors")
-    };
-    let dense = |units: Expr| vec![units, Expr::Constant(1), Expr::Constant(UNSET)];
-    let only = |decision: usize, value: usize| Atom {
-        decision,
-        allowed: (0..SIZES[decision]).map(|other| other == value).collect(),
-    };
-    let mut flowing = apply(&mut program, &Vec::new(), "Input", constants(&[5, 3]), Vec::new());
-    let mut before = flowing;
-    for cell in 0..times {
-        let mut tensors = vec![before, flowing];
-        for &(reads, does, what) in nodes {
-            let [reads, does] = [reads, does].map(|number| usize::from(number) % SIZES.len());
-            let [chosen, made] = [program.tensor(), program.tensor()];
-            program.read(Vec::new(), reads).expect("a known decision");
-            for value in 0..SIZES[reads] {
-                let source = tensors[(value + usize::from(what[0])) % tensors.len()];
-                program
-                    .alias(vec![only(reads, value)], source, chosen)
-                    .expect("known tensors");
-            }
-            // Where a condition stands before it, a node may not be there at all.
-            let outer: Guard = if what[1] < 40 { vec![only(reads, 0)] } else { Vec::new() };
-            program.read(outer.clone(), does).expect("a known decision");
-            for value in 0..SIZES[does] {
-                let guard = [outer.as_slice(), &[only(does, value)]].concat();
-                let out = match (usize::from(what[2]) + value) % 5 {
-                    0 => chosen,
-                    1 => apply(
-                        &mut program,
-                        &guard,
-                        "Dense",
-                        dense(Expr::Incoming { axis: -1, hidden: 0 }),
-                        vec![chosen],
-                    ),
-                    2 => apply(&mut program, &guard, "Dropout", Vec::new(), vec![chosen]),
-                    3 => {
-                        let wide = apply(&mut program, &guard, "Dense", dense(lookup(2)), vec![chosen]);
-                        apply(&mut program, &guard, "Dense", dense(Expr::Constant(3)), vec![wide])
-                    }
-                    _ => flowing,
-                };
-                program.alias(guard, out, made).expect("known tensors");
-            }
-            let last = tensors[tensors.len() - 1 - usize::from(what[1]) % 2];
-            if outer.is_empty() {
-                tensors.push(apply(&mut program, &outer, "Add", Vec::new(), vec![last, made]));
-            } else {
-                let sum = apply(&mut program, &outer, "Add", Vec::new(), vec![last, made]);
-                let met = program.tensor();
-                let others = outer[0].allowed.iter().map(|allowed| !allowed).collect();
-                program.alias(outer, sum, met).expect("known tensors");
-                program
-                    .alias(
-                        vec![Atom {
-                            decision: reads,
-                            allowed: others,
-                        }],
-                        last,
-                        met,
-                    )
-                    .expect("known tensors");
-                tensors.push(met);
-            }
-        }
-        let all = tensors[tensors.len() - 2..].to_vec();
-        before = flowing;
-        flowing = match end % 3 {
-            0 => apply(&mut program, &Vec::new(), "Add", Vec::new(), all),
-            1 => tensors[tensors.len() - 1],
-            _ => {
-                let both = apply(&mut program, &Vec::new(), "Concatenate", constants(&[-1]), all);
-                apply(&mut program, &Vec::new(), "Dense", dense(Expr::Constant(3)), vec![both])
-            }
-        };
-        if usize::from(width) % 4 == cell {
-            let units = if twice < 128 {
-                lookup(usize::from(width / 4 % 2) * 2)
-            } else {
-                Expr::Constant(3)
-            };
-            let guard = if twice % 2 == 0 { Vec::new() } else { vec![only(1, 0)] };
-            let wide = apply(&mut program, &guard, "Dense", dense(units), vec![flowing]);
-            apply(&mut program, &guard, "Dense", dense(Expr::Constant(3)), vec![wide]);
-        }
-    }
-    program
-}
-
-/// A program of a few steps over four small decisions; whatever the instructions are, it is well formed. Where tensors
-/// are `near` each other, a step reads some of the last ones, and mostly leaves the last side as it is.
-fn build(instructions: &[Instruction], near: bool) -> Program {
-    let mut program = empty();
-    let mut layers: Vec<(usize, usize)> = Vec::new();
-    let mut add = |program: &mut Program, kind: &str, args: Vec<Expr>| -> Option<usize> {
-        let kind = Kind::named(kind).expect("a layer");
-        let layer = program.layer(&format!("l{}", layers.len()), kind, args, true).ok()?;
-        layers.push((layer, kind.inputs.0));
-        Some(layer)
-    };
-    let input = add(&mut program, "Input", constants(&[5, 3])).expect("a shape");
-    let mut tensors = vec![program.apply(Vec::new(), input, Vec::new()).expect("an input")];
-    for &(what, first, second, numbers, condition) in instructions {
-        let seen = if near { tensors.len().min(4) } else { tensors.len() };
-        let [one, two] = [first, second].map(|number| tensors[tensors.len() - seen + usize::from(number) % seen]);
-        let guard = guard(condition);
-        let size = if near && numbers[0] < 160 {
-            Expr::Incoming { axis: -1, hidden: 0 }
-        } else {
-            expression(numbers)
-        };
-        let unary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one]));
-        let binary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one, two]));
-        let applied = match what % 12 {
-            0..3 => unary(add(&mut program, "Dense", vec![size, lookup(3), Expr::Constant(UNSET)])),
-            3 => {
-                let mut args = vec![Expr::Constant(2), size];
-                let around = if numbers[3] % 2 == 0 { UNSET } else { 1 };
-                args.extend(constants(&[1, 0, 0, 1, 1, 1, UNSET, around, around]));
-                unary(add(&mut program, "Conv1D", args))
-            }
-            4 => {
-                let mut args = vec![size];
-                args.extend(constants(&[UNSET, 0, 0]));
-                args.extend([lookup(3), Expr::Constant(UNSET)]);
-                unary(add(&mut program, "MaxPooling1D", args))
-            }
-            5 => unary(add(&mut program, "BatchNormalization", constants(&[-1, 1, 1, 0, 1]))),
-            6 => unary(add(&mut program, "Dropout", Vec::new())),
-            7 => binary(add(&mut program, "Add", Vec::new())),
-            8 => binary(add(&mut program, "Concatenate", constants(&[-1]))),
-            9 => {
-                // An earlier layer again: its weights are shared.
-                let known = program.layers().len();
-                let layer = usize::from(numbers[0]) % known;
-                match program.layers()[layer].kind.inputs.0 {
-                    0 => None,
-                    1 => Some((layer, vec![one])),
-                    _ => Some((layer, vec![one, two])),
-                }
-            }
-            10 => {
-                // Two branches meet: one tensor where the condition holds, another where it does not.
-                let decision = usize::from(numbers[0]) % SIZES.len();
-                let allowed: Vec<bool> = (0..SIZES[decision]).map(|value| numbers[1] >> value & 1 == 1).collect();
-                let others = allowed.iter().map(|allowed| !allowed).collect();
-                let meeting = program.tensor();
-                for (from, allowed) in [(one, allowed), (two, others)] {
-                    let guard = vec![Atom { decision, allowed }];
-                    program.alias(guard, from, meeting).expect("known tensors");
-                }
-                tensors.push(meeting);
-                None
-            }
-            _ => {
-                if numbers[3] < 128 {
-                    let condition = Expr::Binary(Operator::AtMost, Box::new(lookup(0)), Box::new(lookup(2)));
-                    program
-                        .require(guard.clone(), condition, "d0 <= d2", numbers[3] < 64)
-                        .expect("known decisions");
-                } else {
-                    let decision = usize::from(numbers[0]) % SIZES.len();
-                    program.read(guard.clone(), decision).expect("a known decision");
-                }
-                None
-            }
-        };
-        if let Some((layer, inputs)) = applied {
-            tensors.push(program.apply(guard, layer, inputs).expect("known tensors"));
-        }
-    }
-    program
-}
-
 /// The program of one network: without decisions, only with the steps that it takes.
 fn written_out(program: &Program, row: &[u32]) -> Program {
     fn number(expr: &Expr, row: &[u32]) -> Expr {
@@ -362,34 +81,6 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
         }
     }
     written
-}
-
-/// Every combination of indices, and what it comes to alone.
-fn enumerate(program: &Program) -> Vec<(Vec<u32>, Result<Trace>)> {
-    let mut rows = vec![Vec::new()];
-    for size in SIZES {
-        rows = rows
-            .into_iter()
-            .flat_map(|row: Vec<u32>| (0..size as u32).map(move |value| [row.as_slice(), &[value]].concat()))
-            .collect();
-    }
-    rows.into_iter().map(|row| (row.clone(), program.trace(&row))).collect()
-}
-
-/// The networks, each once: the indices of its active decisions, and 0 for the others.
-fn distinct(known: &[(Vec<u32>, Result<Trace>)]) -> BTreeSet<(Vec<u32>, Vec<bool>, Vec<i64>)> {
-    let built = known
-        .iter()
-        .filter_map(|(row, trace)| Some((row, trace.as_ref().ok()?)));
-    built
-        .map(|(row, trace)| {
-            let indices = row
-                .iter()
-                .zip(&trace.active)
-                .map(|(&index, &active)| if active { index } else { 0 });
-            (indices.collect(), trace.active.clone(), trace.cost.clone())
-        })
-        .collect()
 }
 
 /// The ways to keep a diagram: all arcs stored, none, and none even looked at from some stage on.
@@ -449,7 +140,7 @@ proptest! {
     #![proptest_config(config(1500))]
 
     #[test]
-    fn candidates_cost_the_same_together_as_alone(program in programs()) {
+    fn candidates_cost_the_same_together_as_alone(program in any_program()) {
         let known = enumerate(&program);
         let data = columns(&known);
         let metrics: Vec<usize> = (0..METRICS).collect();
@@ -473,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn the_peak_is_that_of_the_finished_network(program in programs()) {
+    fn the_peak_is_that_of_the_finished_network(program in any_program()) {
         for (row, trace) in enumerate(&program) {
             let Ok(trace) = trace else { continue };
             prop_assert_eq!(&written_out(&program, &row).trace(&[]).unwrap().cost, &trace.cost, "{:?}", row);
@@ -514,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn each_metric_is_counted_alone_as_with_the_others(program in programs(), metric in 0..METRICS) {
+    fn each_metric_is_counted_alone_as_with_the_others(program in any_program(), metric in 0..METRICS) {
         let known = enumerate(&program);
         let data = columns(&known);
         for diagram in diagrams(&program, &known) {
@@ -532,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn layers_cost_the_same_together_as_alone(program in programs()) {
+    fn layers_cost_the_same_together_as_alone(program in any_program()) {
         let known = enumerate(&program);
         let data = columns(&known);
         let layers = program.layers().len();
@@ -571,7 +262,7 @@ proptest! {
     }
 
     #[test]
-    fn the_size_is_the_number_of_distinct_networks(program in programs()) {
+    fn the_size_is_the_number_of_distinct_networks(program in any_program()) {
         let known = enumerate(&program);
         let networks = distinct(&known);
         for diagram in diagrams(&program, &known) {
@@ -583,7 +274,7 @@ proptest! {
     }
 
     #[test]
-    fn the_range_of_a_metric_is_that_of_all_networks(program in programs()) {
+    fn the_range_of_a_metric_is_that_of_all_networks(program in any_program()) {
         let known = enumerate(&program);
         let networks = distinct(&known);
         for diagram in diagrams(&program, &known) {
@@ -598,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn samples_are_networks(program in programs(), seed: u64) {
+    fn samples_are_networks(program in any_program(), seed: u64) {
         let known = enumerate(&program);
         let networks: BTreeSet<Vec<u32>> = distinct(&known).into_iter().map(|(row, ..)| row).collect();
         if networks.is_empty() {
@@ -615,7 +306,7 @@ proptest! {
     }
 
     #[test]
-    fn a_walk_asks_for_the_active_decisions(program in programs()) {
+    fn a_walk_asks_for_the_active_decisions(program in any_program()) {
         for (row, trace) in enumerate(&program) {
             let mut asked = vec![false; SIZES.len()];
             let mut walk = Walk::new(&program);
@@ -635,7 +326,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_layers_changes_no_network(program in programs()) {
+    fn the_order_of_the_layers_changes_no_network(program in any_program()) {
         let known = enumerate(&program);
         if let Some(diagram) = diagrams(&program, &known).first() {
             for (row, trace) in &known {
@@ -656,7 +347,7 @@ proptest! {
 
     #[test]
     fn feasible_sets_are_those_of_all_networks(
-        program in programs(),
+        program in any_program(),
         picks in vec((0..METRICS, any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8), 1..3),
     ) {
         let known = enumerate(&program);
@@ -720,9 +411,6 @@ proptest! {
         }
     }
 }
-
-/// The indices of a network, which of its decisions are active, and what it costs.
-type Network = (Vec<u32>, Vec<bool>, Vec<i64>);
 
 /// Holds the members, ranks, marginals, extremes and samples of a set against the networks that fit.
 fn members_are(fits: &Feasible, fitting: &[&Network]) -> std::result::Result<(), TestCaseError> {
@@ -1004,7 +692,7 @@ proptest! {
     #![proptest_config(config(200))]
 
     #[test]
-    fn paths_along_the_listed_arcs_are_the_networks(program in programs()) {
+    fn paths_along_the_listed_arcs_are_the_networks(program in any_program()) {
         let known = enumerate(&program);
         for diagram in diagrams(&program, &known) {
             let arcs = match diagram.arcs(usize::MAX) {
@@ -1028,5 +716,29 @@ proptest! {
             }
             prop_assert_eq!(paths[diagram.terminal() as usize], distinct(&known).len() as u64);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn every_answer_of_a_set_is_right_with_any_memory(bytes in bytes()) {
+        Case::of(&bytes).check();
+    }
+}
+
+#[test]
+fn found_cases_hold() {
+    // What the fuzzing found, shrunk.
+    for case in include_str!("programs/found.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+    {
+        let bytes: Vec<u8> = (0..case.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&case[at..at + 2], 16).unwrap())
+            .collect();
+        Case::of(&bytes).check();
     }
 }

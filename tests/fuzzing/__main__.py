@@ -1,0 +1,269 @@
+"""`python -m fuzzing`: draws cases for a bounded time, and prints a failing one, shrunk.
+
+Each driver runs in a process of its own and gets an equal part of the time. Two of them are programs in Rust (`fuzz/`,
+built before); the others draw with Hypothesis, which shrinks. The same seed draws the same cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+import time
+import traceback
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("KERAS_BACKEND", "numpy")
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    Check = Callable[[Random, Counter[str]], str]
+
+ROOT = Path(__file__).parents[2]
+RUST = ROOT / "fuzz" / "target"
+ROUND = 40
+"""The cases that are drawn before the clock is looked at."""
+BUDGETS = 5
+"""The budgets that are drawn for a space."""
+GRACE = 400
+"""The seconds that a driver may take beyond its part: to shrink a case, or to end the one that it is at."""
+
+
+def spaces(rng: Random, counted: Counter[str]) -> str:
+    """Small spaces: every public answer against all their networks."""
+    from fuzzing import answers, draws
+
+    space = draws.small_space(rng)
+    if space is None:
+        return ""
+    case = f"the space {space._definition}"
+    with noted(case):
+        known = answers.check_space(space, rng)
+    counted["spaces"] += 1
+    costs = {metric: known.cost(metric).tolist() for metric in space.metrics}
+    for _ in range(BUDGETS):
+        budget, memory = draws.any_budget(rng, costs), draws.any_memory(rng)
+        with noted(f"{case} within {budget!r} and {memory} bytes"):
+            exact = answers.check_budget(known, budget, memory, rng)
+        count_budget(counted, memory, exact=exact)
+    return case
+
+
+def chains(rng: Random, counted: Counter[str]) -> str:
+    """Chains of up to 10^30 networks: sets against a slow count, and against themselves."""
+    from fuzzing import chains
+
+    chain = chains.draw_chain(rng)
+    counted["spaces"] += 1
+    for _ in range(BUDGETS):
+        budget = chains.draw_budget(rng, chain)
+        memory = chains.draw_memory(rng, chain, budget)
+        with noted(f"{chain} ({chain.space.size:,} networks) within {budget!r} and {memory} bytes"):
+            exact = chains.check_chain(chain, budget, memory, rng)
+        count_budget(counted, memory, exact=exact)
+    return ""
+
+
+def count_budget(counted: Counter[str], memory: int, *, exact: bool) -> None:
+    """Counts a budget that was asked about."""
+    from fuzzing.draws import LITTLE
+
+    counted["budgets"] += 1
+    counted["budgets with little memory"] += memory <= LITTLE
+    counted["exact sets"] += exact
+
+
+def real(rng: Random, counted: Counter[str]) -> str:
+    """Layers, shared layers and networks against the real Keras and PyTorch."""
+    from fuzzing import frameworks
+
+    name, check = rng.choice(
+        [
+            ("layers", frameworks.check_layer),
+            ("shared layers", frameworks.check_shared),
+            ("networks", frameworks.check_network),
+        ]
+    )
+    with noted(""):
+        case = check(rng)
+    counted[name] += bool(case)
+    return case
+
+
+def files(rng: Random, counted: Counter[str]) -> str:
+    """Mutated files: each is read, or refused in one line."""
+    from fuzzing import files
+
+    with noted(""):
+        kind = files.check_file(rng)
+    counted[f"{kind} files"] += 1
+    return kind
+
+
+PYTHON: dict[str, Check] = {"spaces": spaces, "chains": chains, "real": real, "files": files}
+RUST_DRIVERS = ("random", "guided")
+
+
+class TimeUpError(BaseException):
+    """Ends a round; Hypothesis lets it through."""
+
+
+class noted:  # noqa: N801
+    """Says with what is raised inside of it which case it was; a panic of the engine is an error like any other."""
+
+    def __init__(self, case: str) -> None:
+        self.case = case
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if (
+            error is None
+            or isinstance(error, KeyboardInterrupt)
+            or (not self.case and isinstance(error, AssertionError))
+        ):
+            return
+        where = next(frame for frame in reversed(traceback.extract_tb(trace)) if "fuzzing" in frame.filename)
+        place = f"{Path(where.filename).name}:{where.lineno}: {where.line}"
+        raise AssertionError(f"{type(error).__name__}: {error}\n  at {place}\n  {self.case}") from error
+
+
+def drive(name: str, first: int, seconds: float, rounds: int | None = None) -> int:
+    """Runs a driver of Python; its exit code."""
+    counted: Counter[str] = Counter()
+    check, end, number = PYTHON[name], time.monotonic() + seconds, first
+    failed = over = False
+
+    def one(rng: Random) -> None:
+        nonlocal failed, over
+        if time.monotonic() > end and rounds is None and not failed:
+            over = True
+            raise TimeUpError
+        try:
+            check(rng, Counter() if failed else counted)
+        except AssertionError:
+            failed = True
+            raise
+
+    warnings.simplefilter("ignore")
+    while (time.monotonic() < end) if rounds is None else (number < first + rounds):
+        run = given(st.randoms(use_true_random=False))(one)
+        run = settings(
+            max_examples=ROUND,
+            database=None,
+            deadline=None,
+            print_blob=False,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate, Phase.shrink],
+        )(run)
+        try:
+            seed(number)(run)()
+        except (TimeUpError, Flaky):
+            if over:
+                break
+            raise
+        except AssertionError as error:
+            print(f"{name}: {said(counted)} until a failure with seed {number}")
+            print(str(error))
+            print(f"again: make fuzz FUZZ='--driver {name} --seed {number} --rounds 1'", flush=True)
+            return 1
+        number += 1
+    print(f"{name}: {said(counted)}", flush=True)
+    return 0
+
+
+def said(counted: Counter[str]) -> str:
+    """What was counted."""
+    return ", ".join(f"{number:,} {what}" for what, number in sorted(counted.items())) or "nothing"
+
+
+def run_random(first: int, seconds: float) -> int:
+    """Runs the random cases of the engine; the exit code."""
+    words = [RUST / "release" / "random", "--seconds", str(seconds), "--seed", str(first)]
+    return subprocess.run(words, timeout=seconds + GRACE).returncode
+
+
+def run_guided(first: int, seconds: float) -> int:
+    """Runs the cases of the engine that libFuzzer makes; the exit code."""
+    found = next(RUST.glob("guided/*/release/guided"), None)
+    if found is None:
+        print("guided: not built, as there is no C++ compiler")
+        return 0
+    folder = ROOT / "out" / "fuzz"
+    (folder / "corpus").mkdir(parents=True, exist_ok=True)
+    failing = folder / "failing"
+    failing.unlink(missing_ok=True)
+    limits = ["-max_len=600", "-rss_limit_mb=8000", "-timeout=300"]
+    words = [found, *limits, "-len_control=0", f"-max_total_time={max(1, int(seconds))}", f"-seed={first % 2**31 or 1}"]
+    words += [f"-exact_artifact_path={failing}", folder / "corpus"]
+    ended = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=seconds + GRACE)
+    said = [line for line in ended.stdout.splitlines() if line.startswith("guided:")]
+    print(said[-1] if said else "guided: nothing", flush=True)
+    if ended.returncode:
+        print(ended.stderr[-4000:])
+    if failing.exists():
+        small = folder / "shrunk"
+        shrink = [found, "-minimize_crash=1", "-max_total_time=60", *limits, f"-exact_artifact_path={small}", failing]
+        subprocess.run(shrink, capture_output=True, timeout=GRACE)
+        case = (small if small.exists() else failing).read_bytes().hex()
+        print(f"again: {RUST.relative_to(ROOT)}/release/random --case {case}")
+    return ended.returncode
+
+
+def run_python(driver: str, first: int, seconds: float, rounds: int | None) -> int:
+    """Runs a driver of Python in a process of its own; the exit code."""
+    words = [sys.executable, "-m", "fuzzing", "--here", "--driver", driver, "--seed", str(first)]
+    words += ["--seconds", str(seconds)] if rounds is None else ["--rounds", str(rounds)]
+    return subprocess.run(words, timeout=seconds + GRACE if rounds is None else None).returncode
+
+
+def main() -> int:
+    """Reads the options, and runs the drivers one after the other."""
+    parser = argparse.ArgumentParser(prog="fuzzing", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600, help="the time for all drivers together")
+    parser.add_argument("--seed", type=int, help="of the first case; a new one by default")
+    parser.add_argument(
+        "--driver", action="append", choices=[*RUST_DRIVERS, *PYTHON], help="only these; all by default"
+    )
+    parser.add_argument("--rounds", type=int, help=f"so many rounds of {ROUND} cases, however long they take")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    first = secrets.randbelow(2**31) if options.seed is None else options.seed
+    drivers = options.driver or [*RUST_DRIVERS, *PYTHON]
+    if options.here:
+        return max(drive(driver, first, options.seconds, options.rounds) for driver in drivers)
+    print(f"seed {first}, {options.seconds:g} seconds for {', '.join(drivers)}", flush=True)
+    failed = []
+    for driver in drivers:
+        seconds = options.seconds / len(drivers)
+        try:
+            if driver == "random":
+                code = run_random(first, seconds)
+            elif driver == "guided":
+                code = run_guided(first, seconds)
+            else:
+                code = run_python(driver, first, seconds, options.rounds)
+        except subprocess.TimeoutExpired:
+            print(f"{driver}: hangs")
+            code = 1
+        if code:
+            failed.append(driver)
+    print(f"failed: {', '.join(failed)}" if failed else "nothing failed")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
