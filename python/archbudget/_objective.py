@@ -55,9 +55,7 @@ class Objective:
             if os.getpid() != process:
                 _end_child(error)
             if isinstance(error, SystemExit):
-                raise SearchError(
-                    f"{self.name} called sys.exit({_shown(error.code)}) in trial {trial.number}"
-                ) from error
+                raise self._failure(trial, f"called sys.exit({_shown(error.code)})") from error
             raise
         if os.getpid() != process:
             _end_child(None)
@@ -79,12 +77,11 @@ def numbers(returned: object, count: int) -> list[float]:
     is_row = isinstance(returned, (list, tuple)) or getattr(returned, "ndim", None) == 1
     row: list[Any] = list(returned) if is_row else [returned]  # type: ignore[call-overload]
     cause: Exception | None = None
-    try:
-        found = [_number(value) for value in row]
-        if len(found) == count:
-            return found
-    except Exception as error:  # Whatever the type of a value does.
-        cause = error
+    if len(row) == count:
+        try:
+            return [_number(value) for value in row]
+        except Exception as error:  # Whatever the type of a value does.
+            cause = error
     which = "which is not a number" if count == 1 else f"which are not {count} numbers"
     if isinstance(cause, OverflowError):
         which = "which is too large for a float"

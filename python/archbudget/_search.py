@@ -292,7 +292,7 @@ class Run:
 
     def _optimize(self, left: int | None, rest: float | None, options: dict[str, Any]) -> bool:
         self._enough = False
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             self._study.optimize(self._objective, n_trials=left, timeout=rest, catch=self._caught, **options)
         except Exception as raised:
@@ -368,7 +368,7 @@ class Run:
                     alive += 1
             return None if self._n_trials is None else self._n_trials - finished(self._study) - alive
 
-    def _was_taken(self, error: Exception) -> bool:
+    def _was_taken(self, error: BaseException) -> bool:
         """Whether an error says that trials could not be told which others have failed meanwhile.
 
         That happens to a process that was stopped or suspended for longer than the grace period.
@@ -399,10 +399,10 @@ class Run:
                 _logger.warning(f"Trial {work.number} is left running: {error}")
 
 
-def _behind(error: Exception) -> Exception:
-    """What went wrong; Optuna stumbles over an assertion where it reports on a trial that it could not tell."""
-    cause = error.__context__
-    return cause if error.args == ("Should not reach.",) and isinstance(cause, Exception) else error
+def _behind(error: Exception) -> BaseException:
+    """What went wrong; Optuna stumbles where it reports on a trial that it could not tell."""
+    stumbled = isinstance(error, UnboundLocalError) or error.args == ("Should not reach.",)
+    return error.__context__ if stumbled and error.__context__ is not None else error
 
 
 def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSampler:
