@@ -171,6 +171,11 @@ def hanging(arch):
         HANGING[kind]()
     return -arch.params
 
+def holding(arch):
+    if kinds(arch, "first"):
+        HANGING["no threads"]()
+    return -arch.params
+
 def stubborn(arch):
     begin(arch)
     while True:
@@ -363,6 +368,13 @@ def test_a_hung_objective_is_ended_in_time() -> None:
     # The log says where it was.
     logs = "".join(log.read_text() for log in Path("out").glob("worker-*.log"))
     assert logs.count("in hanging") == 2
+
+
+def test_a_worker_that_holds_the_interpreter_is_ended_too() -> None:
+    shown = run("holding", 3, "--workers", "1", "--grace-period", "1.5", "--max-tries", "1")
+    assert shown.returncode == 0, shown.stderr
+    assert "failed: its process gave no sign of life for 15 s" in shown.stdout
+    assert [trial.state.name for trial in trials()] == ["FAIL", "COMPLETE", "COMPLETE"]
 
 
 def test_leaving_the_process_in_order_is_an_error_too() -> None:

@@ -25,6 +25,7 @@ from optuna.trial import TrialState
 
 import archbudget as ab
 from archbudget import layers
+from archbudget._running import process
 from archbudget.errors import SearchError, SpaceError
 
 if TYPE_CHECKING:
@@ -429,6 +430,22 @@ def study_of_script() -> optuna.Study:
 
 
 @POSIX
+def test_a_process_of_this_host_has_more_patience(space: ab.Space, tmp_path: Path) -> None:
+    options = {"storage": f"sqlite:///{tmp_path / 'x.db'}", "study_name": "x", "grace_period": 0.5}
+    study = search(space, lambda _: 1.0, 0, **options)
+    with subprocess.Popen(["sleep", "1000"]) as alive:
+        try:
+            begin(study, process(alive.pid), u0=1, u1=2, u2=3, u3=4)
+            begin(study, process(), u0=5, u1=6, u2=7, u3=8)
+            study = search(space, lambda _: 1.0, 4, **options)
+        finally:
+            alive.kill()
+    lost = [trial.user_attrs.get("archbudget:lost") for trial in study.trials[:2]]
+    # A process that is there may be in code that lets no thread of it write.
+    assert lost == [f"its process gave no sign of life for {seconds} s" for seconds in ("5", "0.5")]
+    assert states(study).count("COMPLETE") == 4
+
+
 @pytest.mark.parametrize("max_tries", [1, 2])
 def test_a_network_that_ends_the_process_is_tried_so_often(
     max_tries: int, script: Callable[..., subprocess.Popen[str]]
@@ -543,6 +560,41 @@ def test_a_long_trial_gives_signs_of_life(space: ab.Space, tmp_path: Path) -> No
 def test_a_database_in_memory_is_a_storage_in_memory(url: str, n_jobs: int, space: ab.Space) -> None:
     study = search(space, lambda _: 1.0, 6, storage=url, study_name="x", n_jobs=n_jobs)
     assert states(study) == ["COMPLETE"] * 6
+
+
+def test_a_study_of_another_direction_is_refused(space: ab.Space) -> None:
+    storage = InMemoryStorage()
+    search(space, lambda _: 1.0, 1, storage=storage, study_name="x")
+    with pytest.raises(SpaceError, match="study 'x' belongs to another direction: it has maximize, not minimize"):
+        search(space, lambda _: 1.0, 2, storage=storage, study_name="x", direction="minimize")
+    with pytest.raises(SpaceError, match="it has maximize, not minimize, maximize"):
+        search(space, lambda _: 1.0, 2, storage=storage, study_name="x", directions=["minimize", "maximize"])
+
+
+def test_a_database_stays_the_same_where_the_objective_changes_the_folder(
+    space: ab.Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    def objective(_: ab.Architecture) -> float:
+        os.chdir(tmp_path / "elsewhere")
+        return 1.0
+
+    search(space, objective, 3, storage="sqlite:///x.db", study_name="x", n_jobs=2)
+    assert [file.name for file in tmp_path.rglob("*.db")] == ["x.db"]
+    study = optuna.load_study(study_name="x", storage=f"sqlite:///{tmp_path / 'x.db'}")
+    assert states(study) == ["COMPLETE"] * 3
+
+
+@POSIX
+def test_searches_that_begin_at_once_share_a_new_database(script: Callable[..., subprocess.Popen[str]]) -> None:
+    processes = [script("value", n_trials=12, naps=[0.5]) for _ in range(3)]
+    results = [process.communicate(timeout=GUARD) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 3, results
+    found = states(study_of_script())
+    assert set(found) == {"COMPLETE"}
+    assert 12 <= len(found) <= 14
 
 
 def test_a_storage_that_fails_is_named(space: ab.Space, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
 """Running trials: which process works on each, whether it still does, and what becomes of those that are lost.
 
-All of it is in the user attributes of the trials, which every storage has. A running trial that belongs to a process of
-this host is lost when that process is gone; any other one when nothing in it has changed for a *grace period*, as the
-processes of a search count a number up in each of their trials. That period is measured by whoever looks on, so that
-the clocks of hosts and databases do not matter.
+All of it is in the user attributes of the trials, which every storage has. A process of this host can be looked at: its
+trial is lost when it is gone. Apart from that, processes count a number up in each of their trials, and a trial is lost
+when nothing in it has changed for a *grace period*. That is measured by whoever looks on, so that the clocks of hosts
+and databases do not matter.
 """
 
 from __future__ import annotations
@@ -43,8 +43,14 @@ LOST = "archbudget:lost"
 FAILED = "archbudget:failed"
 """The user attribute of a trial that failed and is not tried again, as it says; such a trial is finished."""
 
-GONE = "gone"
-"""The birth of a process that is no more."""
+GONE, ALIVE = "gone", "alive"
+"""States of processes of this host."""
+
+PATIENCE = 10
+"""How many grace periods a process of this host has that is there, and not stopped.
+
+Code that holds the lock of the interpreter keeps it from giving signs of life.
+"""
 
 BEATS = 4
 """How many signs of life of a process fit into a grace period."""
@@ -154,6 +160,7 @@ class Watch:
     def __init__(self, grace_period: float) -> None:
         self._grace_period = grace_period
         self._clock = Clock(grace_period / BEATS)
+        self._me = process()
         self._seen: dict[int, tuple[object, float]] = {}
 
     def look(
@@ -172,11 +179,14 @@ class Watch:
             known = self._seen.get(trial.number)
             if known is None or known[0] != sign:
                 known = self._seen[trial.number] = (sign, now)
-            reason, worker = None, trial.user_attrs.get(PROCESS)
-            if worker is not None and worker not in children and _is_gone(worker):
+            worker = trial.user_attrs.get(PROCESS)
+            state = "" if worker is None else state_of(worker)
+            patience = self._grace_period * (PATIENCE if state == ALIVE and worker != self._me else 1)
+            reason = None
+            if state == GONE and worker not in children:
                 reason = "its process ended"
-            elif now - known[1] > self._grace_period:
-                reason = f"its process gave no sign of life for {self._grace_period:g} s"
+            elif state != GONE and now - known[1] > patience:
+                reason = f"its process gave no sign of life for {patience:g} s"
             yield trial, reason
 
 
@@ -246,39 +256,40 @@ def _values(trial: optuna.trial.FrozenTrial) -> dict[str, object]:
 def process(pid: int | None = None) -> str:
     """A process of this host, this one by default, as long as it lives."""
     pid = os.getpid() if pid is None else pid
-    return f"{_place()}/{pid}/{_birth(pid)}"
+    return f"{_place()}/{pid}/{_look(pid)[1]}"
 
 
-def _is_gone(process: str) -> bool:
-    """Whether a process was one of this host and is no more."""
+def state_of(process: str) -> str:
+    """Whether a process is gone or alive; empty if it is stopped, of another host, or cannot be looked at."""
     place, pid, birth = process.rsplit("/", 2)
     if place != _place():
-        return False
-    found = _birth(int(pid))
-    return found == GONE or (found != birth and "" not in (found, birth))
+        return ""
+    state, found = _look(int(pid))
+    return GONE if state == ALIVE and found != birth else state
 
 
 def _place() -> str:
-    """Where process numbers count: a host, and there its containers."""
-    try:
-        space = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
-    except OSError:
-        space = ""
-    return f"{platform.node()}/{space}"
+    """Where process numbers count: a host since it was started, and there its containers."""
+    boot = namespace = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
+    return f"{platform.node()}/{boot}/{namespace}"
 
 
-def _birth(pid: int) -> str:
-    """When a process began, as numbers are given again; empty if that cannot be known, `gone` if there is none."""
+def _look(pid: int) -> tuple[str, str]:
+    """The state of a process of this host, and when it began, as numbers are given again."""
     if os.name != "posix":
-        return ""
+        return "", ""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return GONE
+        return GONE, ""
     except OSError:
-        return ""
+        return "", ""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
-        return ""
-    return GONE if fields[0] == "Z" else fields[19]
+        return "", ""
+    states = {"Z": GONE, "X": GONE, "T": "", "t": ""}
+    return states.get(fields[0], ALIVE), fields[19]

@@ -202,7 +202,7 @@ def open_study(
             pruner=pruner,
             load_if_exists=True,
         )
-        _recognize(study, space, budget)
+        _recognize(study, space, budget, directions)
     return study
 
 
@@ -433,12 +433,20 @@ def _require_integer(name: str, value: object, least: int, what: str = "an integ
         raise SpaceError(f"{name} must be {what} of at least {least}, not {value!r}")
 
 
-def _recognize(study: optuna.Study, space: Space, budget: Budget) -> None:
-    """Refuses a study that belongs to another space or budget.
+def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Sequence[Direction]) -> None:
+    """Refuses a study that belongs to another space or budget, or has other directions.
 
     Raises:
         SpaceError: With what differs.
     """
+    theirs, ours = (
+        [str(getattr(each, "name", each)).lower() for each in some] for some in (study.directions, directions)
+    )
+    if theirs != ours:
+        raise SpaceError(
+            f"study '{study.study_name}' belongs to another direction: it has {', '.join(theirs)}, not "
+            f"{', '.join(ours)}; take another study_name or storage"
+        )
     own = {
         "archbudget:space": json.dumps(
             {

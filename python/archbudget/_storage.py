@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
@@ -11,20 +14,49 @@ from archbudget.errors import SearchError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LOCKED = 60
 """Seconds that SQLite waits for a database that another process writes to."""
 
+ATTEMPTS = 10
+"""How often a new database is opened whose tables another process makes."""
+
 
 def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.storages.BaseStorage | None:
-    """A storage of Optuna; a database in memory, which threads could not share, becomes Optuna's storage in memory."""
+    """A storage of Optuna; a database in memory, which threads could not share, becomes Optuna's storage in memory.
+
+    The file of an SQLite database stays the same where the process changes its working directory.
+    """
     if not isinstance(storage, str):
         return storage
     if is_in_memory(storage):
         return optuna.storages.InMemoryStorage()
     arguments = {"connect_args": {"timeout": LOCKED}} if storage.startswith("sqlite") else None
-    return optuna.storages.RDBStorage(storage, engine_kwargs=arguments)
+    for _ in range(ATTEMPTS):
+        try:
+            return optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments)
+        except Exception as error:
+            if not _is_being_made(error):
+                raise
+            time.sleep(random.random())
+    return optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments)
+
+
+def _is_being_made(error: Exception) -> bool:
+    """Whether another process makes the tables of a new database just now; Optuna does not keep them apart."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    return isinstance(error, IntegrityError) or (isinstance(error, DBAPIError) and "already exists" in str(error.orig))
+
+
+def _absolute(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    file = parsed.database
+    if parsed.get_backend_name() != "sqlite" or file is None or file.startswith("file:"):
+        return url
+    return parsed.set(database=str(Path(file).absolute())).render_as_string(hide_password=False)
 
 
 def is_in_memory(url: str) -> bool:

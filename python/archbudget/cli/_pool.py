@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
-from archbudget._running import Clock, Watch, finished, is_own, lose, process, release, running
+from archbudget._running import (
+    ALIVE,
+    PROCESS,
+    Clock,
+    Watch,
+    finished,
+    is_own,
+    lose,
+    process,
+    release,
+    running,
+    state_of,
+)
 from archbudget.cli._job import Job, seed_of
 from archbudget.cli._worker import GRACE
 from archbudget.errors import SearchError
@@ -155,9 +167,19 @@ class Pool:
                 self._replace(worker, f"it took longer than --trial-timeout {self._trial_timeout:g} s", again=False)
 
     def _mend(self) -> None:
-        """Fails the trials that are lost with other processes, or with a worker that is stopped."""
-        for trial, reason in self._watch.look(self._study, {worker.process for worker in self._workers}):
-            if reason is not None and is_own(trial):
+        """Fails the trials that are lost with other processes, or with a worker that gives no sign of life."""
+        workers = {worker.process: worker for worker in self._workers}
+        for trial, reason in self._watch.look(self._study, workers):
+            worker = workers.get(trial.user_attrs.get(PROCESS, ""))
+            if reason is None or not is_own(trial):
+                continue
+            if worker is not None and state_of(worker.process) == ALIVE:
+                # It hangs in code that holds the lock of the interpreter. One that is stopped may go on some day.
+                worker.say_where()
+                worker.kill()
+                self._workers.remove(worker)
+                self._replace(worker, reason)
+            else:
                 lose(self._study, trial, reason, self._job.max_tries)
 
     def _successes(self) -> int:
