@@ -310,6 +310,22 @@ def test_ctrl_c_ends_a_search_of_its_own_process(n_jobs: int, space: ab.Space, t
     assert len(study.trials) < 10
 
 
+@POSIX
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_ctrl_c_at_any_moment_leaves_the_storage_free(kind: str, space: ab.Space, tmp_path: Path) -> None:
+    storage = storages(tmp_path)[kind]
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    search(space, lambda _: 1.0, 1, storage=storage(), study_name="x")  # Whatever is imported is.
+    for number in range(8):
+        timer = threading.Timer(0.3 + 0.017 * number, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            search(space, lambda _: 1.0, 10**6, storage=storage(), study_name="x")
+        study = optuna.load_study(study_name="x", storage=storage())
+        assert "RUNNING" not in states(study)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_value_that_could_not_be_told_at_once_is_told(space: ab.Space, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'x.db'}"
 

@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from archbudget._budget import Budget
 from archbudget._expressions import as_written
+from archbudget._interrupt import interrupts
 from archbudget._objective import Objective
 from archbudget._running import (
     FAILED,
@@ -156,7 +157,7 @@ def search(
         limits=limits(grace_period, max_tries, max_consecutive_failures),
         catch=tuple(catch),
     )
-    with storage_errors(storage):
+    with storage_errors(storage), interrupts.patient():
         run.work(n_jobs=n_jobs, callbacks=callbacks, show_progress_bar=show_progress_bar)
     if run.failure is not None:
         raise run.failure
@@ -194,7 +195,7 @@ def open_study(
         SearchError: If the database of the storage fails.
     """
     space.within(budget).require_some()
-    with storage_errors(storage):
+    with storage_errors(storage), interrupts.patient():
         study = optuna.create_study(
             storage=open_storage(storage),
             study_name=study_name,
@@ -265,6 +266,7 @@ class Run:
 
         def signed(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
             self._heart.begin(trial)
+            interrupts.check()
             propose(study, trial)
 
         # The sampler keeps its type: what it can do beside proposing values is asked of that.
@@ -312,6 +314,7 @@ class Run:
             arch = self._space.suggest(trial)
             for metric, cost in arch.costs.items():
                 trial.set_user_attr(metric, cost)
+            interrupts.check()
             values = self._ask(arch, trial)
         except KeyboardInterrupt:
             self._interrupted = True
@@ -353,6 +356,7 @@ class Run:
 
     def _missing(self) -> int | None:
         """How many trials are to be begun, those left out that are running, here or elsewhere; fails those lost."""
+        interrupts.check()
         with self._lock:
             alive = 0
             for trial, reason in self._watch.look(self._study):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from archbudget._search import Direction
     from archbudget._space import Space
 
+GRACE = 5.0
+"""Seconds that a process gets to leave its trial in order."""
+
 
 @dataclass(frozen=True)
 class Job:

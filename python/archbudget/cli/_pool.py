@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from archbudget._interrupt import interrupts
 from archbudget._running import (
     ALIVE,
     PROCESS,
@@ -27,8 +28,7 @@ from archbudget._running import (
     running,
     state_of,
 )
-from archbudget.cli._job import Job, seed_of
-from archbudget.cli._worker import GRACE
+from archbudget.cli._job import GRACE, Job, seed_of
 from archbudget.errors import SearchError
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Pool:
                     if not worker.is_done():
                         self._replace(worker, f"its process {worker.end()}")
             self._mend()
+            interrupts.check()
             yield
             now = self._clock.read()
             if finished(self._study) >= self._job.trials:

@@ -22,6 +22,7 @@ from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
 from archbudget._atomic import atomic
 from archbudget._feasible import FeasibleSet
+from archbudget._interrupt import interrupts
 from archbudget._running import FAILED, LOST, PREFIX, Limits, finished, is_finished
 from archbudget._search import SAMPLERS, limits
 from archbudget._storage import is_in_memory, sqlite_url, storage_errors, without_password
@@ -188,6 +189,7 @@ def search(
     )
     with (
         storage_errors(job.storage),
+        interrupts.patient(),
         contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(),
     ):
         run = _Run(job, fits, out, epochs)

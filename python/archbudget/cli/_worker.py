@@ -21,8 +21,9 @@ import time
 import traceback
 from typing import Any
 
-GRACE = 5.0
-"""Seconds that a worker gets to leave its trial in order."""
+from archbudget._interrupt import interrupts
+from archbudget.cli import describe
+from archbudget.cli._job import GRACE, Job, quiet
 
 
 def main() -> int:
@@ -34,12 +35,10 @@ def main() -> int:
         faulthandler.register(signal.SIGUSR1)  # or ran out of time.
     job = json.loads(_line(orders))
     threading.Thread(target=_end_with_parent, args=(orders,), daemon=True).start()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupts.handle)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forget_interrupt)
-
-    from archbudget.cli import describe
-    from archbudget.cli._job import Job, quiet
 
     try:
         quiet()
@@ -86,10 +85,6 @@ def _end_with_parent(orders: int) -> None:
         if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(1)
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _forget_interrupt() -> None:
