@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
-import contextlib
-import inspect
 import json
+import math
+import threading
 import time
-import warnings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from archbudget._budget import Budget
 from archbudget._expressions import as_written
+from archbudget._interrupt import interrupts
+from archbudget._objective import Objective
+from archbudget._running import (
+    FAILED,
+    LOST,
+    Heart,
+    Limits,
+    Watch,
+    finished,
+    is_finished,
+    is_own,
+    lose,
+    put_back,
+    release,
+)
 from archbudget._sampler import BudgetSampler
 from archbudget._space import require_space
-from archbudget.errors import BudgetError, SpaceError
+from archbudget._storage import open_storage, storage_errors
+from archbudget.errors import BudgetError, SearchError, SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from archbudget._architecture import Architecture
     from archbudget._space import Space
+
+    Callback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "cmaes", "gp", "qmc")
 """The base samplers that a search knows by name."""
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
-"""What a search counts as a finished trial."""
-
 Direction = Literal["minimize", "maximize"]
 
-CAUGHT = "archbudget:caught"
-"""The user attribute of a trial that failed and is not tried again: by an exception to be caught, or by nan."""
+PAUSE = 1.0
+"""Seconds between two looks at trials that others work on."""
 
-HEARTBEAT = 10
-"""Seconds between the signs of life of a running trial; after six that are missing it counts as lost."""
+_logger = optuna.logging.get_logger(__name__)
 
 
 def search(
@@ -57,22 +69,34 @@ def search(
     pruner: optuna.pruners.BasePruner | None = None,
     n_jobs: int = 1,
     catch: Iterable[type[Exception]] = (),
-    callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] = (),
+    callbacks: Sequence[Callback] = (),
     show_progress_bar: bool = False,
+    max_tries: int = 2,
+    max_consecutive_failures: int = 20,
+    grace_period: float = 60.0,
 ) -> optuna.Study:
     """Searches a space for the best network inside a budget; every trial is inside of it.
 
     With a storage the search can be stopped at any moment, even killed, and is taken up by the same call: finished
-    trials are kept, and a trial that was running is tried again. Several processes may work on one study.
+    trials are kept, and a trial that was running is tried again. Several processes may work on one study, on several
+    hosts too. A finished trial is one that was completed or pruned, or that failed and is not tried again: it returned
+    nan, raised what `catch` names, or was lost with its process `max_tries` times.
+
+    A trial whose process is gone, or gives no sign of life for the grace period, is failed and tried again, in any
+    storage. Only of running trials that Optuna makes beside a search (`study.optimize`) it is not known whether they
+    live: they are left alone, and after the grace period no longer waited for.
+
+    An objective that hangs cannot be ended from within its own process: `archbudget search --trial-timeout` does that.
 
     Args:
         space: The space.
         objective: What is maximised: a function of the `Architecture`. A parameter named `trial` gets the Optuna trial,
-            so `objective(arch)`, `objective(arch, trial)` and `objective(trial)` all work.
+            so `objective(arch)`, `objective(arch, trial)` and `objective(trial)` all work. It returns a number, or with
+            `directions` one for each.
         budget: The budget.
         n_trials: The number of finished trials that the study shall have, those that it has already included; `None`
             for no limit but `timeout`.
-        timeout: The most seconds.
+        timeout: The most seconds; no trial is begun after them.
         sampler: The sampler that proposes values: a name (tpe, random, nsgaii, nsgaiii, cmaes, gp, qmc) or an Optuna
             sampler; TPE by default. It is wrapped in a [`BudgetSampler`][archbudget.BudgetSampler].
         seed: The seed of a sampler that is given by name.
@@ -83,8 +107,12 @@ def search(
         pruner: The pruner of the study.
         n_jobs: The number of threads that work at once.
         catch: Exceptions of the objective that fail the trial and not the search.
-        callbacks: Called with the study and each finished trial.
+        callbacks: Called with the study and each finished trial; `study.stop()` in one ends the search.
         show_progress_bar: Whether Optuna shows its progress.
+        max_tries: How often a trial is tried in all whose process is lost each time.
+        max_consecutive_failures: After how many failed trials in a row the search gives up.
+        grace_period: After how many seconds without a sign of life a running trial counts as lost; the same in all
+            processes that share a study.
 
     Returns:
         The study. The parameters of `study.best_trial` give the network: `space.architecture(...)`; its totals are the
@@ -93,93 +121,292 @@ def search(
     Raises:
         InfeasibleBudgetError: At once, if no network of the space fits.
         SpaceError: If the study in the storage is of another space or budget, or an argument is not one.
+        SearchError: If the objective returns no such number, or calls `sys.exit`; if too many trials in a row fail; if
+            the database of the storage fails.
     """
     require_space(space, "a search")
     if not isinstance(budget, Budget):
         raise BudgetError(f"a search needs a Budget, not {budget!r}")
-    if n_trials is not None and (isinstance(n_trials, bool) or not isinstance(n_trials, int) or n_trials < 0):
-        raise SpaceError(f"n_trials must be None or an integer of at least 0, not {n_trials!r}")
+    if n_trials is not None:
+        _require_integer("n_trials", n_trials, 0, "None or an integer")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
         raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {n_jobs!r}")
     if n_trials is None and timeout is None:
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:
         raise SpaceError("study_name needs a storage to keep the study in")
-    call = _caller(objective)
-    space.within(budget).require_some()
-    study = optuna.create_study(
-        storage=_storage(storage),
+    asked = Objective(objective)
+    study = open_study(
+        space,
+        budget,
+        storage=storage,
         study_name=study_name,
-        direction=None if directions is not None else direction,
-        directions=directions,
+        directions=[direction] if directions is None else directions,
         pruner=pruner,
-        load_if_exists=True,
     )
-    _recognize(study, space, budget)
     # A study that is taken up again goes on with other random numbers.
     begun = len(study.get_trials(deepcopy=False))
-    study.sampler = BudgetSampler(space, budget, base_sampler(sampler, None if seed is None else seed + begun))
-
-    caught = tuple(catch)
-
-    def run(trial: optuna.Trial) -> float | Sequence[float]:
-        arch = space.suggest(trial)
-        for metric, value in arch.costs.items():
-            trial.set_user_attr(metric, value)
-        try:
-            values = call(arch, trial)
-        except caught as error:
-            trial.set_user_attr(CAUGHT, repr(error))
-            raise
-        if not _is_number(values):
-            raise SpaceError(f"the objective must return a number (or several), not {values!r}")
-        if np.isnan(values).any():
-            trial.set_user_attr(CAUGHT, "it returned nan")
-        return values
-
-    end = None if timeout is None else time.monotonic() + timeout
-
-    def missing() -> int | None:
-        """How many trials are to be begun, those left out that are running, here or elsewhere."""
-        if n_trials is None:
-            return None
-        return n_trials - finished(study) - len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-
-    def stop(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        del trial
-        left = missing()
-        if left is not None and left <= 0:
-            study.stop()
-
-    while True:
-        keeps_time = _fail_stale(study)
-        left = missing()
-        rest = None if end is None else end - time.monotonic()
-        if rest is not None and rest <= 0:
-            break
-        if left is None or left > 0:
-            study.optimize(
-                run,
-                n_trials=left,
-                timeout=rest,
-                n_jobs=n_jobs,
-                catch=caught,
-                callbacks=[*callbacks, stop],
-                show_progress_bar=show_progress_bar,
-            )
-            if left is None:
-                break
-        elif keeps_time and n_trials is not None and finished(study) < n_trials:
-            time.sleep(1)  # Another process works on the last trials, or was killed: its signs of life will tell.
-        else:
-            break
+    run = Run(
+        study,
+        space,
+        budget,
+        asked,
+        n_trials=n_trials,
+        timeout=timeout,
+        base=base_sampler(sampler, None if seed is None else seed + begun),
+        limits=limits(grace_period, max_tries, max_consecutive_failures),
+        catch=tuple(catch),
+    )
+    with storage_errors(storage), interrupts.patient():
+        run.work(n_jobs=n_jobs, callbacks=callbacks, show_progress_bar=show_progress_bar)
+    if run.failure is not None:
+        raise run.failure
     return study
 
 
-def finished(study: optuna.Study) -> int:
-    """The trials of a search that count: completed, pruned, or failed and not to be tried again."""
-    trials = study.get_trials(deepcopy=False)
-    return sum(trial.state in FINISHED or CAUGHT in trial.user_attrs for trial in trials)
+def limits(grace_period: float, max_tries: int, max_consecutive_failures: int) -> Limits:
+    """When a search gives something up.
+
+    Raises:
+        SpaceError: If one of them is not a sane number.
+    """
+    _require_integer("max_tries", max_tries, 1)
+    _require_integer("max_consecutive_failures", max_consecutive_failures, 1)
+    is_number = isinstance(grace_period, (int, float)) and not isinstance(grace_period, bool)
+    if not is_number or not 0 < grace_period < math.inf:
+        raise SpaceError(f"grace_period must be a number of seconds above 0, not {grace_period!r}")
+    return Limits(grace_period, max_tries, max_consecutive_failures)
+
+
+def open_study(
+    space: Space,
+    budget: Budget,
+    *,
+    storage: str | optuna.storages.BaseStorage | None,
+    study_name: str | None,
+    directions: Sequence[Direction],
+    pruner: optuna.pruners.BasePruner | None = None,
+) -> optuna.Study:
+    """The study of a search, made if there is none.
+
+    Raises:
+        InfeasibleBudgetError: If no network of the space fits.
+        SpaceError: If it is of another space or budget.
+        SearchError: If the database of the storage fails.
+    """
+    space.within(budget).require_some()
+    with storage_errors(storage), interrupts.patient():
+        study = optuna.create_study(
+            storage=open_storage(storage),
+            study_name=study_name,
+            directions=directions,
+            pruner=pruner,
+            load_if_exists=True,
+        )
+        _recognize(study, space, budget, directions)
+    return study
+
+
+class Run:
+    """What one process does for a study until that has its trials.
+
+    Args:
+        study: The study.
+        space: The space.
+        budget: The budget.
+        objective: What is asked about each network.
+        n_trials: How many finished trials the study shall have; `None` for no limit.
+        timeout: The most seconds; `None` for no limit.
+        base: The sampler that proposes values.
+        limits: When it gives something up.
+        catch: Exceptions of the objective that fail the trial and not the search.
+        mends: Whether it fails trials that are lost; if not, someone else does.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: Space,
+        budget: Budget,
+        objective: Objective,
+        *,
+        n_trials: int | None,
+        timeout: float | None,
+        base: BaseSampler,
+        limits: Limits,
+        catch: tuple[type[Exception], ...] = (),
+        mends: bool = True,
+    ) -> None:
+        self.failure: BaseException | None = None
+        self._study = study
+        self._space = space
+        self._sampler = BudgetSampler(space, budget, base)
+        self._ask = objective
+        self._n_trials = n_trials
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._limits = limits
+        self._caught = catch
+        self._mends = mends
+        self._heart = Heart(study, limits.grace_period)
+        self._watch = Watch(limits.grace_period)
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._enough = False
+        self._interrupted = False
+
+    def work(self, *, n_jobs: int = 1, callbacks: Sequence[Callback] = (), show_progress_bar: bool = False) -> None:
+        """Runs trials until the study has enough, the time is up, or a callback stops it.
+
+        What the objective raised is in `failure` afterwards.
+        """
+        options: dict[str, Any] = {"n_jobs": n_jobs, "show_progress_bar": show_progress_bar}
+        options["callbacks"] = [self._told, *callbacks, self._stop_if_enough]
+        self._study.sampler = self._sampler
+        propose = self._sampler.before_trial
+
+        def signed(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+            self._heart.begin(trial)
+            interrupts.check()
+            propose(study, trial)
+
+        # The sampler keeps its type: what it can do beside proposing values is asked of that.
+        self._sampler.before_trial = signed  # type: ignore[method-assign]
+        with self._heart:
+            try:
+                while self._goes_on(options):
+                    pass
+            finally:
+                del self._sampler.before_trial
+                self._leave_nothing_running()
+
+    def _goes_on(self, options: dict[str, Any]) -> bool:
+        """Runs the trials that are missing, or waits a little for those that others run; whether there may be more."""
+        left = self._missing()
+        rest = None if self._end is None else self._end - time.monotonic()
+        if rest is not None and rest <= 0:
+            return False
+        if left is None or left > 0:
+            return self._optimize(left, rest, options)
+        if self._n_trials is None or finished(self._study) >= self._n_trials:
+            return False
+        time.sleep(PAUSE if rest is None else min(PAUSE, rest))
+        return True
+
+    def _optimize(self, left: int | None, rest: float | None, options: dict[str, Any]) -> bool:
+        self._enough = False
+        error: BaseException | None = None
+        try:
+            self._study.optimize(self._objective, n_trials=left, timeout=rest, catch=self._caught, **options)
+        except Exception as raised:
+            error = _behind(raised)
+        if self._interrupted:
+            raise KeyboardInterrupt from error
+        if self.failure is not None:  # With threads, Optuna forgets what the last of them raised.
+            return False
+        if error is not None:
+            if self._was_taken(error):
+                return True
+            raise error
+        return left is not None and (self._enough or not self._study._stop_flag)
+
+    def _objective(self, trial: optuna.Trial) -> list[float]:
+        try:
+            arch = self._space.suggest(trial)
+            for metric, cost in arch.costs.items():
+                trial.set_user_attr(metric, cost)
+            interrupts.check()
+            values = self._ask(arch, trial)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            self._heart.open[trial._trial_id].stopped = True
+            raise
+        except (optuna.TrialPruned, optuna.exceptions.StorageInternalError):
+            raise
+        except Exception as error:
+            if isinstance(error, UpdateFinishedTrialError) and self._has_ended(trial._trial_id):
+                raise
+            if isinstance(error, self._caught):
+                trial.set_user_attr(FAILED, f"{type(error).__name__}: {error}")
+            else:
+                self.failure = self.failure or error
+            raise
+        if any(map(math.isnan, values)):
+            trial.set_user_attr(FAILED, f"{self._ask.name} returned nan")
+        self._heart.open[trial._trial_id].values = values
+        return values
+
+    def _told(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        del study
+        self._heart.open.pop(trial._trial_id, None)
+        with self._lock:
+            self._failures = 0 if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else self._failures + 1
+            if self._failures >= self._limits.max_consecutive_failures and self.failure is None:
+                reason = trial.user_attrs.get(FAILED, "it failed")
+                self.failure = SearchError(
+                    f"{self._failures} trials in a row failed, the last one, trial {trial.number}: {reason} "
+                    "(max_consecutive_failures)"
+                )
+
+    def _stop_if_enough(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        del trial
+        left = self._missing()
+        if self.failure is not None or (left is not None and left <= 0):
+            self._enough = True
+            study.stop()
+
+    def _missing(self) -> int | None:
+        """How many trials are to be begun, those left out that are running, here or elsewhere; fails those lost."""
+        interrupts.check()
+        with self._lock:
+            alive = 0
+            for trial, reason in self._watch.look(self._study):
+                if reason is None or trial._trial_id in self._heart.open:
+                    alive += 1
+                elif not is_own(trial):
+                    continue
+                elif self._mends:
+                    fate = lose(self._study, trial, reason, self._limits.max_tries)
+                    if fate is not None:
+                        _logger.warning(f"Trial {trial.number} was lost: {fate}.")
+                else:
+                    alive += 1
+            return None if self._n_trials is None else self._n_trials - finished(self._study) - alive
+
+    def _was_taken(self, error: BaseException) -> bool:
+        """Whether an error says that trials could not be told which others have failed meanwhile.
+
+        That happens to a process that was stopped or suspended for longer than the grace period.
+        """
+        if not isinstance(error, (ValueError, UpdateFinishedTrialError)):
+            return False
+        ended = {trial_id for trial_id in self._heart.open if self._has_ended(trial_id)}
+        for trial_id in ended:
+            number = self._heart.open.pop(trial_id).number
+            _logger.warning(f"Trial {number} was given up by another process while this one gave no sign of life.")
+        return bool(ended)
+
+    def _has_ended(self, trial_id: int) -> bool:
+        return self._study._storage.get_trial(trial_id).state.is_finished()
+
+    def _leave_nothing_running(self) -> None:
+        """Tells what is known of the trials that this process has begun, and puts the others back into the queue."""
+        for trial_id, work in self._heart.open.items():
+            try:
+                trial = self._study._storage.get_trial(trial_id)
+                if trial.state == TrialState.RUNNING and work.values is not None:
+                    self._study.tell(work.number, work.values)
+                elif trial.state == TrialState.RUNNING:
+                    release(self._study, trial)
+                elif trial.state == TrialState.FAIL and work.stopped and LOST not in trial.user_attrs:
+                    put_back(self._study, trial)
+            except Exception as error:  # What ended the search is told, not this.
+                _logger.warning(f"Trial {work.number} is left running: {error}")
+
+
+def _behind(error: Exception) -> BaseException:
+    """What went wrong; Optuna stumbles where it reports on a trial that it could not tell."""
+    stumbled = isinstance(error, UnboundLocalError) or error.args == ("Should not reach.",)
+    return error.__context__ if stumbled and error.__context__ is not None else error
 
 
 def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSampler:
@@ -205,75 +432,25 @@ def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSam
     return makers[name]()
 
 
-def _caller(
-    objective: Callable[..., float | Sequence[float]],
-) -> Callable[[Architecture, optuna.Trial], float | Sequence[float]]:
-    """The objective as a function of an architecture and a trial."""
-    if not callable(objective):
-        raise SpaceError(f"the objective must be a function, not {objective!r}")
-    try:
-        parameters = inspect.signature(objective).parameters.values()
-    except (TypeError, ValueError):
-        return lambda arch, _: objective(arch)
-    names = [parameter.name for parameter in parameters if parameter.kind not in (parameter.VAR_KEYWORD,)]
-    if "trial" not in names:
-        return lambda arch, _: objective(arch)
-    if len(names) == 1:
-        return lambda _, trial: objective(trial)
-    return lambda arch, trial: objective(arch, trial=trial)
+def _require_integer(name: str, value: object, least: int, what: str = "an integer") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SpaceError(f"{name} must be {what} of at least {least}, not {value!r}")
 
 
-def _is_number(values: object) -> bool:
-    try:
-        return np.asarray(values, dtype=np.float64).ndim <= 1 and not isinstance(values, (str, bool))
-    except (TypeError, ValueError):
-        return False
-
-
-def _storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.storages.BaseStorage | None:
-    """A storage that notices trials whose process is gone, and tries them again."""
-    if not isinstance(storage, str) or storage.startswith("redis"):
-        return storage  # type: ignore[return-value]
-    with _quiet():
-        return optuna.storages.RDBStorage(
-            storage,
-            heartbeat_interval=HEARTBEAT,
-            grace_period=6 * HEARTBEAT,
-            heartbeat_stale_trial_callback=_retry,
-            engine_kwargs={"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else None,
-        )
-
-
-def _retry(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-    """Puts the values of a trial that was lost back into the queue."""
-    study.enqueue_trial(trial.params, user_attrs={"archbudget:retry_of": trial.number})
-
-
-def _fail_stale(study: optuna.Study) -> bool:
-    """Fails the trials whose process is gone; returns whether the storage can tell."""
-    from optuna.storages._heartbeat import is_heartbeat_enabled
-
-    if not is_heartbeat_enabled(study._storage):
-        return False
-    with _quiet():
-        optuna.storages.fail_stale_trials(study)
-    return True
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna calls its heartbeats experimental each time that they are used."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        yield
-
-
-def _recognize(study: optuna.Study, space: Space, budget: Budget) -> None:
-    """Refuses a study that belongs to another space or budget.
+def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Sequence[Direction]) -> None:
+    """Refuses a study that belongs to another space or budget, or has other directions.
 
     Raises:
         SpaceError: With what differs.
     """
+    theirs, ours = (
+        [str(getattr(each, "name", each)).lower() for each in some] for some in (study.directions, directions)
+    )
+    if theirs != ours:
+        raise SpaceError(
+            f"study '{study.study_name}' belongs to another direction: it has {', '.join(theirs)}, not "
+            f"{', '.join(ours)}; take another study_name or storage"
+        )
     own = {
         "archbudget:space": json.dumps(
             {
@@ -287,7 +464,7 @@ def _recognize(study: optuna.Study, space: Space, budget: Budget) -> None:
     for key, value in own.items():
         known = study.user_attrs.get(key)
         if known is None:
-            if study.get_trials(deepcopy=False, states=FINISHED):
+            if any(map(is_finished, study.get_trials(deepcopy=False))):
                 raise SpaceError(f"study '{study.study_name}' was not made by a search; take another study_name")
             study.set_user_attr(key, value)
         elif known != value:

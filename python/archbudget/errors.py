@@ -33,6 +33,10 @@ class InfeasibleBudgetError(BudgetError):
     """No candidate of a space fits a budget; the message says what the smallest one needs."""
 
 
+class SearchError(ArchbudgetError):
+    """A search cannot go on: its objective, its storage or its processes fail, as the message says."""
+
+
 def one_line(error: Exception) -> str:
     """The message of an exception that comes from elsewhere, for one line."""
     return " ".join(str(error).split())

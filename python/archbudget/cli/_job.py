@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-import os
-import platform
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 
 from archbudget import _spacefile
 from archbudget._budget import Budget
-from archbudget._search import _caller, _retry, base_sampler, search
-from archbudget.errors import ArchbudgetError
+from archbudget._objective import Objective
+from archbudget._running import Limits
+from archbudget._search import Run, base_sampler, open_study
+from archbudget._storage import storage_errors
+from archbudget.digits import MODELS_KEY
+from archbudget.errors import ArchbudgetError, SearchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    import optuna
-    from optuna.samplers import BaseSampler
-
+    from archbudget._architecture import Architecture
     from archbudget._search import Direction
+    from archbudget._space import Space
 
-PROCESS = "archbudget:process"
-"""The user attribute of a trial that says which process works on it."""
-
-
-class ObjectiveError(ArchbudgetError):
-    """The objective raised an exception."""
+GRACE = 5.0
+"""Seconds that a process gets to leave its trial in order."""
 
 
 @dataclass(frozen=True)
@@ -49,78 +45,89 @@ class Job:
     timeout: float | None
     sampler: str | None
     seed: int | None
+    models: str
+    grace_period: float
+    max_tries: int
+    max_consecutive_failures: int
 
-    def open(self) -> optuna.Study:
-        """The study, made if there is none; nothing is trained.
+    @property
+    def limits(self) -> Limits:
+        """When it gives something up."""
+        return Limits(self.grace_period, self.max_tries, self.max_consecutive_failures)
+
+    def open(self, space: Space) -> optuna.Study:
+        """The study, made if there is none.
 
         Raises:
-            ArchbudgetError: If it belongs to another space or budget, or no network fits.
+            ArchbudgetError: If it belongs to another space or budget, its storage fails, or no network fits.
         """
-        return self._search(lambda _: 0.0, 0, ())
-
-    def run(self, callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]] = ()) -> None:
-        """Works on the study until it has its trials.
-
-        Raises:
-            ObjectiveError: If the objective raises anything, or returns anything but a number.
-        """
-        import optuna
-
-        call = _caller(function(self.objective))
-
-        def objective(arch: Any, trial: optuna.Trial) -> float:
-            failed = f"the objective {self.objective} failed in trial {trial.number}"
-            try:
-                value = call(arch, trial)
-            except (optuna.TrialPruned, ImportError):
-                raise
-            except Exception as error:
-                raise ObjectiveError(f"{failed}: {type(error).__name__}: {error}") from error
-            try:
-                number = float(value)  # type: ignore[arg-type]
-            except (TypeError, ValueError):
-                raise ObjectiveError(f"{failed}: it returned {value!r}, which is not a number") from None
-            if not math.isfinite(number):
-                raise optuna.TrialPruned(f"the objective returned {number}")  # Training diverged: a finished trial.
-            return number
-
-        self._search(objective, self.trials, callbacks)
-
-    def _search(
-        self,
-        objective: Callable[..., float | Sequence[float]],
-        trials: int,
-        callbacks: Sequence[Callable[[optuna.Study, optuna.trial.FrozenTrial], None]],
-    ) -> optuna.Study:
-        sampler = base_sampler(self.sampler, self.seed)
-        if trials:
-            _sign(sampler)
-        return search(
-            _spacefile.load(self.space).space,
-            objective,
+        return open_study(
+            space,
             Budget.of(self.budget),
-            trials,
-            timeout=self.timeout if trials else None,
-            sampler=sampler,
             storage=self.storage,
             study_name=self.study_name,
-            direction=self.direction,
-            callbacks=callbacks,
+            directions=[self.direction],
         )
 
+    def run(self) -> None:
+        """Works on the study until it has its trials; whoever started this process looks after lost trials.
 
-def _sign(sampler: BaseSampler) -> None:
-    """Has each trial say which process works on it, before anything else is written about it.
+        Raises:
+            SearchError: If the objective raises anything, or returns anything but a number; if the storage fails.
+        """
+        space = _spacefile.load(self.space).space
+        known = self.open(space)
+        study = _Seen(known.study_name, known._storage)
+        study.models = self.models
+        run = Run(
+            study,
+            space,
+            Budget.of(self.budget),
+            _Trained(self),
+            n_trials=self.trials,
+            timeout=self.timeout,
+            base=base_sampler(self.sampler, self.seed),
+            limits=self.limits,
+            mends=False,
+        )
+        with storage_errors(self.storage):
+            run.work()
+        if run.failure is not None:
+            raise run.failure
 
-    The sampler keeps its type: what it can do beside proposing values is asked of that.
+
+class _Seen(optuna.Study):
+    """A study as an objective sees it: with the folder for models of the search that asks it.
+
+    Several searches may work on one study, each with a folder of its own.
     """
-    me, before_trial = process(), sampler.before_trial
 
-    def signed(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        study._storage.set_trial_user_attr(trial._trial_id, PROCESS, me)
-        before_trial(study, trial)
+    models = ""
 
-    sampler.before_trial = signed  # type: ignore[method-assign]
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """What belongs to the study, and where its models go."""
+        return {**super().user_attrs, MODELS_KEY: self.models}
+
+
+class _Trained(Objective):
+    """The objective of a job; what it raises ends the search in one line, what diverges is pruned."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(function(job.objective), f"the objective {job.objective}")
+        self._models = job.models
+
+    def __call__(self, arch: Architecture, trial: optuna.Trial) -> list[float]:
+        trial.set_user_attr(MODELS_KEY, self._models)
+        try:
+            values = super().__call__(arch, trial)
+        except (optuna.TrialPruned, optuna.exceptions.OptunaError, ImportError, SearchError):
+            raise
+        except Exception as error:
+            raise SearchError(f"{self.name} failed in trial {trial.number}: {type(error).__name__}: {error}") from error
+        if not all(map(math.isfinite, values)):
+            raise optuna.TrialPruned(f"{self.name} returned {values[0]}")  # Training diverged: a finished trial.
+        return values
 
 
 def seed_of(seed: int | None, worker: int, begun: int) -> int | None:
@@ -144,60 +151,7 @@ def function(reference: str) -> Callable[..., Any]:
 
 def quiet() -> None:
     """Leaves Optuna to say what is wrong, and not what goes well; failed trials are reported by the search itself."""
-    import optuna
-
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("optuna.study._optimize").setLevel(logging.ERROR)
-
-
-def process() -> str:
-    """This process, on this machine, as long as it lives."""
-    return f"{platform.node()}/{_namespace()}/{os.getpid()}/{_birth(os.getpid())}"
-
-
-def recover(study: optuna.Study) -> int:
-    """Puts trials back into the queue whose process on this machine is gone; those elsewhere show by their heartbeat.
-
-    Returns:
-        How many there were.
-    """
-    from optuna.trial import TrialState
-
-    count = 0
-    here = f"{platform.node()}/{_namespace()}"
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        place, _, rest = str(trial.user_attrs.get(PROCESS, "")).partition("/")
-        space, _, rest = rest.partition("/")
-        pid, _, birth = rest.partition("/")
-        if f"{place}/{space}" != here or not pid.isdigit() or _birth(int(pid)) == birth:
-            continue
-        with contextlib.suppress(ValueError):  # Someone else was faster.
-            study.tell(trial.number, state=TrialState.FAIL)
-            _retry(study, trial)
-            count += 1
-    return count
-
-
-def _namespace() -> str:
-    """Where process numbers count: containers have their own."""
-    try:
-        return os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
-    except OSError:
-        return ""
-
-
-def _birth(pid: int) -> str:
-    """When a process began, as numbers are given again; empty if that cannot be known, `gone` if there is none."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    except OSError:
-        return ""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "gone" if fields[0] == "Z" else fields[19]

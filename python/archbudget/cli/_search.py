@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import re
 import shutil
 import sys
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 import optuna
 import typer
+from optuna.trial import TrialState
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -20,9 +22,12 @@ from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
 from archbudget._atomic import atomic
 from archbudget._feasible import FeasibleSet
-from archbudget._search import CAUGHT, FINISHED, SAMPLERS, finished
+from archbudget._interrupt import interrupts
+from archbudget._running import FAILED, LOST, PREFIX, Limits, finished, is_finished
+from archbudget._search import SAMPLERS, limits
+from archbudget._storage import is_in_memory, sqlite_url, storage_errors, without_password
 from archbudget.cli import _options, _tables
-from archbudget.cli._job import Job, function, quiet, recover, seed_of
+from archbudget.cli._job import Job, function, quiet
 from archbudget.cli._options import (
     Custom,
     Json,
@@ -35,13 +40,13 @@ from archbudget.cli._options import (
 )
 from archbudget.cli._pool import Pool, cores
 from archbudget.digits import EPOCHS_KEY, MODELS_KEY
-from archbudget.errors import ArchbudgetError
+from archbudget.errors import ArchbudgetError, SearchError
 
 BEST = 5
 """How many networks the table shows, and whose models are kept."""
 
-PAUSE = 0.3
-"""Seconds between two looks at the study."""
+TOLD = 3
+"""Of how many trials that failed the end says why."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -101,6 +106,34 @@ def search(
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
     custom: Custom = None,
+    trial_timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="End the worker of a trial that takes longer, and fail the trial.",
+            rich_help_panel="Failures",
+        ),
+    ] = None,
+    max_tries: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="How often a trial is tried in all that takes its worker down with it.",
+            rich_help_panel="Failures",
+        ),
+    ] = Limits.max_tries,
+    max_consecutive_failures: Annotated[
+        int,
+        typer.Option(metavar="N", help="Give up after so many failures in a row.", rich_help_panel="Failures"),
+    ] = Limits.max_consecutive_failures,
+    grace_period: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="Try a trial of another machine again if it gives no sign of life for so long.",
+            rich_help_panel="Failures",
+        ),
+    ] = Limits.grace_period,
     picture: PlotFile = None,
     as_json: Json = False,
 ) -> None:
@@ -109,7 +142,18 @@ def search(
     Stop it as you like, with Ctrl-C or by a power cut: the same command goes on where it was, and no finished trial is
     lost. Several machines may share a study by its --storage URL. The plot shows the value of each trial over the first
     metric of the budget.
+
+    The objective runs in worker processes, which read no input and print to DIR/worker-N.log. A worker that crashes is
+    replaced; its trial is tried again, and fails for good the second time. An exception ends the search.
     """
+    if storage is not None and is_in_memory(storage):
+        raise ArchbudgetError(
+            f"--storage {storage} keeps the study in memory, where worker processes do not see it; "
+            "give a file, such as sqlite:///search.db"
+        )
+    if trial_timeout is not None and not 0 < trial_timeout < math.inf:
+        raise ArchbudgetError(f"--trial-timeout must be a number of seconds above 0, not {trial_timeout:g}")
+    patience = limits(grace_period, max_tries, max_consecutive_failures)
     if space is None:
         from archbudget import digits
 
@@ -128,26 +172,34 @@ def search(
     function(objective)
     quiet()
     out.mkdir(parents=True, exist_ok=True)
+    study_name = study_name or loaded.name
     job = Job(
         space=space,
         objective=objective,
         budget=dict(budget),
-        storage=storage or f"sqlite:///{out / 'search.db'}",
-        study_name=study_name or loaded.name,
+        storage=storage or sqlite_url(out / "search.db"),
+        study_name=study_name,
         direction=goal.value,
         trials=trials,
         timeout=timeout,
         sampler=sampler,
         seed=seed,
+        models=str((out / "models" / quote(study_name, safe="")).resolve()),
+        **dataclasses.asdict(patience),
     )
-    run = _Run(job, fits, out, epochs)
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        interrupted = run.work(workers)
+    with (
+        storage_errors(job.storage),
+        interrupts.patient(),
+        contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(),
+    ):
+        run = _Run(job, fits, out, epochs)
+        interrupted = run.work(workers, trial_timeout)
         data = run.conclude(interrupted, picture)
     if as_json:
         _tables.print_json(data)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
+    run.require_trials()
 
 
 class _Run:
@@ -160,17 +212,15 @@ class _Run:
         self._share_text, self._share = _tables.share(fits.space, fits)
         self._out = out
         self._console = _tables.console()
-        self._study = _open(job)
-        self._models = _Models(out / "models" / quote(job.study_name, safe=""))
-        self._study.set_user_attr(MODELS_KEY, str(self._models.folder.resolve()))
+        self._study = job.open(fits.space)
+        self._models = _Models(Path(job.models))
         if epochs is not None:
             self._study.set_user_attr(EPOCHS_KEY, epochs)
 
-    def work(self, workers: int | None) -> bool:
+    def work(self, workers: int | None, trial_timeout: float | None) -> bool:
         """Runs the trials that are missing; returns whether it was interrupted."""
         job, study = self._job, self._study
         _tables.plain(self._share_text)
-        recover(study)
         done = finished(study)
         say = f"{done} of {job.trials} trials done"
         if done >= job.trials:
@@ -180,26 +230,36 @@ class _Run:
         if done:
             _tables.plain(f"{say}, continuing")
         _tables.plain(
-            f"study '{job.study_name}' in {_without_password(job.storage)}: {job.trials} trials, "
+            f"study '{job.study_name}' in {without_password(job.storage)}: {job.trials} trials, "
             f"{count} worker{'s' if count > 1 else ''}, {self._budget.describe()}"
         )
-        begun = len(study.get_trials(deepcopy=False))
         progress = _Progress(self._console, study, job.trials)
         try:
-            with progress:
-                if count == 1:
-                    own = dataclasses.replace(job, seed=seed_of(job.seed, 0, begun))
-                    own.run([lambda *_: self._look(progress)])
-                else:
-                    with Pool(job, count, begun, self._out) as pool:
-                        for killed in pool.watch(PAUSE):
-                            if killed:
-                                recover(study)
-                            self._look(progress)
+            with progress, Pool(job, study, count, self._out, trial_timeout) as pool:
+                for _ in pool.run():
+                    self._look(progress)
         except KeyboardInterrupt:
             self._look(progress)
             return True
+        self._look(progress)
         return False
+
+    def require_trials(self) -> None:
+        """Refuses to call a search done that is not.
+
+        Raises:
+            SearchError: If trials are missing whose time is not up, or all of them failed.
+        """
+        study, job = self._study, self._job
+        done = finished(study)
+        if done < job.trials and job.timeout is None:
+            raise SearchError(f"only {done} of {job.trials} trials are done; the same command goes on from here")
+        trials = [trial for trial in study.get_trials(deepcopy=False) if is_finished(trial)]
+        if trials and all(FAILED in trial.user_attrs for trial in trials):
+            raise SearchError(
+                f"each of the {done} trials failed, the last one, trial {trials[-1].number}: "
+                f"{trials[-1].user_attrs[FAILED]} (logs: {self._out / 'worker-*.log'})"
+            )
 
     def _look(self, progress: "_Progress") -> None:
         progress.update()
@@ -211,12 +271,14 @@ class _Run:
         self._models.clean(study)
         ranked = best(study)
         done = finished(study)
+        failed = [t for t in study.get_trials(deepcopy=False) if is_finished(t) and t.state == TrialState.FAIL]
         data: dict[str, Any] = {
             "study": job.study_name,
-            "storage": _without_password(job.storage),
+            "storage": without_password(job.storage),
             "budget": {metric: list(bounds) for metric, bounds in self._budget.items()},
             "space": self._share,
             "trials": done,
+            "failed": len(failed),
             "interrupted": interrupted,
             "best": [self._entry(trial) for trial in ranked],
             "model": None,
@@ -243,8 +305,14 @@ class _Run:
             plot.save(plot.history(study, self._budget), picture)
             data["plot"] = str(picture)
             _tables.plain(f"The plot of the trials is in {picture}")
+        for trial in failed[:TOLD]:
+            _tables.plain(f"Trial {trial.number} failed: {trial.user_attrs[FAILED]}")
+        if len(failed) > TOLD:
+            _tables.plain(f"{len(failed) - TOLD} more trials failed.")
         if interrupted:
             _tables.plain(f"Interrupted with {done} of {job.trials} trials done; the same command goes on from here.")
+        elif done < job.trials:
+            _tables.plain(f"{done} of {job.trials} trials were done in time; the same command goes on from here.")
         return data
 
     def _architecture(self, trial: optuna.trial.FrozenTrial) -> Architecture:
@@ -255,7 +323,7 @@ class _Run:
         own = {
             key: value
             for key, value in trial.user_attrs.items()
-            if key not in self._space.metrics and not key.startswith("archbudget:")
+            if key not in self._space.metrics and not key.startswith(PREFIX)
         }
         return {
             "trial": trial.number,
@@ -286,7 +354,6 @@ class _Run:
 def best(study: optuna.Study, count: int = BEST, among: Container[int] | None = None) -> list[optuna.trial.FrozenTrial]:
     """The best completed trials of a study, or of some of them, the best first."""
     from optuna.study import StudyDirection
-    from optuna.trial import TrialState
 
     sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
@@ -328,12 +395,12 @@ class _Progress:
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state.is_finished() and trial.number not in self._seen:
                 self._seen.add(trial.number)
-                self._done += trial.state in FINISHED or CAUGHT in trial.user_attrs
+                self._done += is_finished(trial)
                 self._console.print(self._line(trial), soft_wrap=True, markup=False)
         self._bar.update(self._task, completed=self._done, best=self._best())
 
     def _line(self, trial: optuna.trial.FrozenTrial) -> str:
-        parts = [f"{trial.value:.4f}" if trial.value is not None else trial.state.name.lower()]
+        parts = [f"{trial.value:.4f}" if trial.value is not None else _outcome(trial)]
         parts += [
             f"{trial.user_attrs[key]:,} {_tables.title(key)}" for key in ("params", "macs") if key in trial.user_attrs
         ]
@@ -345,6 +412,15 @@ class _Progress:
     def _best(self) -> str:
         ranked = best(self._study, 1, self._seen)
         return f"best {ranked[0].value:.4f} in trial {ranked[0].number}" if ranked else ""
+
+
+def _outcome(trial: optuna.trial.FrozenTrial) -> str:
+    """What became of a trial without a value."""
+    if FAILED in trial.user_attrs:
+        return f"failed: {trial.user_attrs[FAILED]}"
+    if LOST in trial.user_attrs:
+        return f"lost: {trial.user_attrs[LOST]}; it is tried again"
+    return {TrialState.PRUNED: "pruned"}.get(trial.state, "stopped")
 
 
 class _Models:
@@ -370,35 +446,16 @@ class _Models:
                 file.unlink(missing_ok=True)
 
     def publish(self, trial: optuna.trial.FrozenTrial, target: Path) -> Path | None:
-        """Copies the model of a trial to the target; `None` if there is none."""
+        """Copies the model of a trial to the target; `None` if there is none.
+
+        A trial of another search on this study has its model in the folder of that one.
+        """
+        file = Path(trial.user_attrs.get(MODELS_KEY, self.folder)) / self.file(trial.number).name
+        if not file.exists():
+            file = self.file(trial.number)
         try:
             with atomic(target) as part:
-                shutil.copyfile(self.file(trial.number), part)
+                shutil.copyfile(file, part)
         except FileNotFoundError:
             return None
         return target
-
-
-def _open(job: Job) -> optuna.Study:
-    """The study of a job.
-
-    Raises:
-        ArchbudgetError: If its storage cannot be used, or it is the study of another search.
-    """
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        return job.open()
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ArchbudgetError(f"--storage {_without_password(job.storage)}: {reason}") from error
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return url

@@ -30,7 +30,7 @@ LEARNING_RATE = 5e-3
 EPOCHS_KEY = "archbudget:epochs"
 """The user attribute of a study that says for how many epochs a network is trained."""
 MODELS_KEY = "archbudget:models"
-"""The user attribute of a study that names the directory of the trained models."""
+"""The user attribute of a study that names the directory of the trained models; of a trial, that of its own model."""
 
 
 class Part(NamedTuple):

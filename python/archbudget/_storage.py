@@ -1,0 +1,129 @@
+"""Where studies are kept: storages by their URLs, and what goes wrong in them in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+
+from archbudget.errors import SearchError, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCKED = 60
+"""Seconds that SQLite waits for a database that another process writes to."""
+
+ATTEMPTS = 10
+"""How often a new database is opened whose tables another process makes."""
+
+
+def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.storages.BaseStorage | None:
+    """A storage of Optuna; a database in memory, which threads could not share, becomes Optuna's storage in memory.
+
+    The file of an SQLite database stays the same where the process changes its working directory.
+    """
+    if not isinstance(storage, str):
+        return storage
+    if is_in_memory(storage):
+        return optuna.storages.InMemoryStorage()
+    arguments = {"connect_args": {"timeout": LOCKED}} if storage.startswith("sqlite") else None
+    for _ in range(ATTEMPTS):
+        try:
+            return optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments)
+        except Exception as error:
+            if not _is_being_made(error):
+                raise
+            time.sleep(random.random())
+    return optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments)
+
+
+def _is_being_made(error: Exception) -> bool:
+    """Whether another process makes the tables of a new database just now; Optuna does not keep them apart."""
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+
+    return isinstance(error, IntegrityError) or (isinstance(error, DBAPIError) and "already exists" in str(error.orig))
+
+
+def _absolute(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    file = parsed.database
+    if parsed.get_backend_name() != "sqlite" or file is None or file.startswith("file:"):
+        return url
+    return parsed.set(database=str(Path(file).absolute())).render_as_string(hide_password=False)
+
+
+def is_in_memory(url: str) -> bool:
+    """Whether a URL names a database of SQLite that other processes cannot see."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return False
+    if parsed.get_backend_name() != "sqlite":
+        return False
+    return parsed.database in (None, "", ":memory:", "file::memory:") or parsed.query.get("mode") == "memory"
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a database file, whatever characters its path has.
+
+    Raises:
+        SearchError: If this version of SQLAlchemy has no way to write it.
+    """
+    from sqlalchemy.engine import URL, make_url
+
+    url = URL.create("sqlite", database=str(file)).render_as_string()
+    if make_url(url).database != str(file) or "{" in url:
+        raise SearchError(f"{file}: the path of a database cannot have such characters with this SQLAlchemy")
+    return url
+
+
+def without_password(storage: str | optuna.storages.BaseStorage | None) -> str:
+    """What messages call a storage."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if not isinstance(storage, str):
+        return type(storage).__name__
+    try:
+        return make_url(storage).render_as_string(hide_password=True)
+    except ArgumentError:
+        return storage
+
+
+@contextlib.contextmanager
+def storage_errors(storage: str | optuna.storages.BaseStorage | None) -> Iterator[None]:
+    """Errors of a database, in one line that names it and the cause.
+
+    Raises:
+        SearchError: Instead of what SQLAlchemy or Optuna raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = _database_error(error)
+        if cause is None:
+            raise
+        raise SearchError(f"the storage {without_password(storage)}: {cause}") from error
+
+
+def _database_error(error: BaseException) -> str | None:
+    """What the database said, if it is behind an error."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, SQLAlchemyError):
+            said = getattr(behind, "orig", None) or str(behind).partition("\n")[0]
+            return one_line(said) if isinstance(said, Exception) else str(said)
+        behind = behind.__cause__ or behind.__context__
+    return one_line(error) if isinstance(error, optuna.exceptions.StorageInternalError) else None
