@@ -13,7 +13,7 @@ import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from archbudget.errors import (
     MissingEntryError,
     SpaceError,
 )
+from archbudget.metrics import described, distinct_layers
 from random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks
 
 if TYPE_CHECKING:
@@ -1115,3 +1116,19 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
 def test_rows_that_say_the_same_twice_are_one(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("type,us\nDense,3\nDense,3.0\n")
     assert dense_space(metrics=[ab.LatencyTable.read_csv(tmp_path / "t.csv", "us")]).range("us") == (3, 3)
+
+
+def test_a_table_is_not_asked_about_networks_that_cannot_be_built() -> None:
+    # The condition is known before the second repetition: no network has its layers after 4 channels.
+    channels, rate = ab.Choice("channels", [1, 4]), ab.Choice("rate", [0.1, 0.5])
+    body = layers.Repeat(2, [layers.SeparableConv2D(channels, 2), layers.Dropout(rate)], shared=["channels"])
+    make = partial(ab.Space, [layers.Input((4, 4, 1)), body, layers.Require(channels <= 2), layers.Flatten()])
+    entries = [(described(layer), 1) for layer in distinct_layers(make())]
+    space = make(metrics=[ab.LatencyTable("latency", entries)])
+    rows = np.indices([len(decision.values) for decision in space.decisions.values()]).reshape(3, -1).T
+    counts = space.evaluate(rows, per_layer=True)
+    assert counts.layers is not None
+    assert counts.valid.sum() == space.size == 4
+    assert (counts.layers["latency"][counts.valid].sum(axis=1) == counts["latency"][counts.valid]).all()
+    assert not counts.layers["latency"][~counts.valid].any()
+    assert not counts.layers.shapes[~counts.valid].any()

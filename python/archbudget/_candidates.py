@@ -247,7 +247,7 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
 
 @dataclass(frozen=True)
 class LayerEvaluation:
-    """What each layer of each candidate costs, and its output shape."""
+    """What each layer of each candidate costs, and its output shape; nothing but 0 where it cannot be built."""
 
     names: tuple[str, ...]
     """The L layers of the space, by name."""

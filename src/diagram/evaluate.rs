@@ -286,7 +286,8 @@ impl Evaluator {
         Ok(())
     }
 
-    /// Writes what each layer of each candidate costs, and its output shape; by running each candidate alone.
+    /// Writes what each layer of each candidate costs, and its output shape; by running each candidate alone, if it can
+    /// be built: functions from outside are asked about no other.
     ///
     /// # Errors
     /// As [`Self::evaluate`].
@@ -333,6 +334,10 @@ impl Evaluator {
                         columns[decision].add_to(start + row, known.size, 1, &mut key, &known.name)?;
                         *choice = key[0];
                     }
+                    let chosen: Vec<_> = choices.iter().copied().map(Some).collect();
+                    if diagram.cost(&chosen)?.is_none() {
+                        continue;
+                    }
                     state.reset();
                     let outcome = program.follow(state, choices, |applied, _| {
                         let place = row * layers + applied.layer;
@@ -344,9 +349,7 @@ impl Evaluator {
                         shape.fill(0);
                         shape[..applied.output_shape.rank()].copy_from_slice(&applied.output_shape);
                     })?;
-                    if let Outcome::Refused { step, refusal } = outcome
-                        && refusal.is_fatal()
-                    {
+                    if let Outcome::Refused { step, refusal } = outcome {
                         return Err(program.error(step, &refusal, state));
                     }
                 }

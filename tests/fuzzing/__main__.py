@@ -22,7 +22,7 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
+from hypothesis.errors import Flaky, HypothesisException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,8 +95,7 @@ def real(rng: Random, counted: Counter[str]) -> str:
             ("networks", frameworks.check_network),
         ]
     )
-    with noted(""):
-        case = check(rng)
+    case = check(rng)
     counted[name] += bool(case)
     return case
 
@@ -105,8 +104,7 @@ def files(rng: Random, counted: Counter[str]) -> str:
     """Mutated files: each is read, or refused in one line."""
     from fuzzing import files
 
-    with noted(""):
-        kind = files.check_file(rng)
+    kind = files.check_file(rng)
     counted[f"{kind} files"] += 1
     return kind
 
@@ -129,13 +127,13 @@ class noted:  # noqa: N801
         pass
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if (
-            error is None
-            or isinstance(error, KeyboardInterrupt)
-            or (not self.case and isinstance(error, AssertionError))
-        ):
+        panic = type(error).__name__ == "PanicException"
+        if not panic and (not isinstance(error, Exception) or isinstance(error, HypothesisException)):
             return
-        where = next(frame for frame in reversed(traceback.extract_tb(trace)) if "fuzzing" in frame.filename)
+        if not self.case and isinstance(error, AssertionError):
+            return
+        frames = [frame for frame in traceback.extract_tb(trace) if "fuzzing" in frame.filename]
+        where = frames[-1]
         place = f"{Path(where.filename).name}:{where.lineno}: {where.line}"
         raise AssertionError(f"{type(error).__name__}: {error}\n  at {place}\n  {self.case}") from error
 
@@ -152,7 +150,8 @@ def drive(name: str, first: int, seconds: float, rounds: int | None = None) -> i
             over = True
             raise TimeUpError
         try:
-            check(rng, Counter() if failed else counted)
+            with noted(""):
+                check(rng, Counter() if failed else counted)
         except AssertionError:
             failed = True
             raise

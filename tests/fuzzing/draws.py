@@ -25,9 +25,9 @@ LITTLE = 1 << 16
 
 @layers.custom
 def Widen(input_shape: tuple[int, ...], width: int, factor: int = 1) -> layers.Counts:  # noqa: N802
-    """Makes the last axis as long as it is told, and refuses 5."""
-    if width == 5:
-        raise InvalidArchitectureError("five is too many")
+    """Makes the last axis as long as it is told, but not 0 or 5."""
+    if width in (0, 5):
+        raise InvalidArchitectureError(f"{width} is not what it takes")
     channels = input_shape[-1]
     return layers.Counts((*input_shape[:-1], width), channels * width * factor, width, channels * width)
 
