@@ -16,9 +16,10 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from keras_layers import IMAGES
-from layer_records import KINDS, one_layer_network
+from layer_records import ALL_KINDS, KINDS, one_layer_network
 from peaks import IN_PLACE
 from random_layers import random_case
+from random_pytorch_layers import random_any_case
 from random_spaces import SEEDS, random_space
 
 TEXT = (Path(__file__).parents[1] / "docs/definitions.md").read_text(encoding="utf-8")
@@ -43,11 +44,11 @@ def test_the_layers_that_work_in_place_are_those_of_the_page() -> None:
     documented = {*re.findall(r"`(\w+)`", names), *IMAGES} - {"CenterCrop", "Resizing"}
     assert documented >= IN_PLACE
     assert re.findall(r"`(\w+)`", wrappers) == ["TimeDistributed", "Pipeline"]
-    for kind in KINDS:
+    for kind in ALL_KINDS:
         rng = Random(f"in place {kind}")
         found = 0
         for _ in range(200):
-            arguments, shapes = random_case(rng, kind)
+            arguments, shapes = random_any_case(rng, kind)
             try:
                 arch = one_layer_network(kind, arguments, shapes)
             except ArchbudgetError:

@@ -11,8 +11,9 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from layer_records import one_layer_network
+from layer_records import count, one_layer_network, used_twice
 from pytorch_layers import call, channel_axis, module
+from random_layers import other_shapes
 from random_pytorch_layers import DRAWN, random_pytorch_case
 
 torch = pytest.importorskip("torch")
@@ -117,6 +118,34 @@ def test_a_random_layer_computes_what_that_of_pytorch_does(kind: str) -> None:
             )
         made += 1
     assert made > 8
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_layer_is_used_again_only_where_that_of_pytorch_is(kind: str) -> None:
+    rng = Random(f"torch options again {kind}")
+    again = 0
+    for _ in range(150):
+        arguments, first = random_pytorch_case(rng, kind)
+        second = other_shapes(rng, first)
+        if count(kind, arguments, first) is None or count(kind, arguments, second) is None:
+            continue
+        try:
+            arch = used_twice(kind, arguments, first, second).architecture()
+        except ArchbudgetError:
+            continue
+        own, real = arch.to_torch().eval(), module(kind, arguments, first).eval()
+        inputs = [torch.zeros(2, *shape) for shape in (*first, *second)]
+        found = own(*inputs)
+        for shapes, output in zip((first, second), found, strict=True):
+            channels = channel_axis(kind, arguments, len(shapes[0]))
+            dtype = torch.long if kind == "EmbeddingBag" else torch.float32
+            xs = [torch.zeros(2, *shape, dtype=dtype) for shape in shapes]
+            expected = call(kind, real, xs if channels is None else [x.movedim(channels + 1, 1) for x in xs], arguments)
+            if channels is not None:
+                expected = expected.movedim(1, -1 if channels == len(shapes[0]) - 1 else channels + 1)
+            assert output.shape == expected.shape, (arguments, first, second)
+        again += first != second
+    assert again > 1
 
 
 @pytest.mark.parametrize("kind", RECURRENT)

@@ -47,6 +47,12 @@ def channels_first(channels_last: bool, *, activation: nn.Module | None = None, 
     return chain(to_channels_first=before, **parts, to_channels_last=after, activation=activation)
 
 
+def by_channel(axis: int, **parts: nn.Module) -> nn.Module:
+    """Modules in a row that take their channels first, for channels along any axis."""
+    before, after = (None, None) if axis == 1 else (Move(axis, 1), Move(1, axis))
+    return chain(to_channels_first=before, **parts, to_channels_last=after)
+
+
 def surround(mode: str, pairs: tuple[tuple[int, int], ...], value: float = 0.0) -> Any:
     """What adds margins, which are (before, after) for each axis behind the channels."""
     # PyTorch names the last axis first.

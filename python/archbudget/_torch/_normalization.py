@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
 
-from archbudget._torch._layout import Move, chain
+from archbudget._torch._layout import Move, by_channel, chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,16 +92,6 @@ def _fill_affine(given: Given, norm: Any, order: list[int] | None = None, shape:
             norm.register_parameter(parameter, None)
 
 
-def _by_channel(axis: int, rank: int, norm: nn.Module) -> nn.Module:
-    """A normalisation that has its channels first, for channels along any axis."""
-    apart = axis % (rank + 1) == 1
-    return chain(
-        to_channels_first=None if apart else Move(axis, 1),
-        norm=norm,
-        to_channels_last=None if apart else Move(1, axis),
-    )
-
-
 def _batch(given: Given) -> nn.Module:
     if given["renorm"]:
         raise given.refusal("renorm", "its batch normalisation has none")
@@ -118,7 +108,7 @@ def _batch(given: Given) -> nn.Module:
     if given["track_running_stats"]:
         given.fill(norm.running_mean, "moving_mean", "moving_mean_initializer")
         given.fill(norm.running_var, "moving_variance", "moving_variance_initializer")
-    return _by_channel(axis, rank, norm if rank <= 4 else Flat(norm))
+    return by_channel(axis, norm=norm if rank <= 4 else Flat(norm))
 
 
 def _instance(given: Given) -> nn.Module:
@@ -136,21 +126,21 @@ def _instance(given: Given) -> nn.Module:
     if given["track_running_stats"]:
         given.fill(norm.running_mean, "moving_mean", "zeros")
         given.fill(norm.running_var, "moving_variance", "ones")
-    return _by_channel(axis, rank, norm)
+    return by_channel(axis, norm=norm)
 
 
 def _local_response(given: Given) -> nn.Module:
     norm = nn.LocalResponseNorm(given["size"], given["alpha"], given["beta"], given["k"])
-    return _by_channel(given["axis"], len(given.inputs[0]), norm)
+    return by_channel(given["axis"], norm=norm)
 
 
 def _group(given: Given) -> nn.Module:
-    axis, rank = given["axis"], len(given.inputs[0])
+    axis = given["axis"]
     channels = given.inputs[0][axis - 1 if axis > 0 else axis]
     groups = channels if given["groups"] == -1 else given["groups"]
     norm = nn.GroupNorm(groups, channels, eps=given["epsilon"])
     _fill_affine(given, norm)
-    return _by_channel(axis, rank, norm)
+    return by_channel(axis, norm=norm)
 
 
 def _axes(given: Given) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
 
-from archbudget._torch._layout import Cropping, Move, chain, channels_first, surround
+from archbudget._torch._layout import Cropping, Move, by_channel, chain, channels_first, surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,16 +149,6 @@ def _surround(given: Given) -> nn.Module:
     return channels_first(given.channels_last, pad=surround(mode, _pairs(given["padding"]), value))
 
 
-def _shuffle(given: Given) -> nn.Module:
-    axis, rank = given["axis"], len(given.inputs[0])
-    apart = axis % (rank + 1) == 1
-    return chain(
-        to_channels_first=None if apart else Move(axis, 1),
-        shuffle=nn.ChannelShuffle(given["groups"]),
-        to_channels_last=None if apart else Move(1, axis),
-    )
-
-
 def _window(given: Given) -> dict[str, Any]:
     """The window of a layer, as PyTorch calls its arguments."""
     names = {"kernel_size": "kernel_size", "strides": "stride", "padding": "padding", "dilation_rate": "dilation"}
@@ -174,7 +164,7 @@ def _fold(given: Given) -> nn.Module:
 
 
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {
-    "ChannelShuffle": _shuffle,
+    "ChannelShuffle": lambda given: by_channel(given["axis"], shuffle=nn.ChannelShuffle(given["groups"])),
     **dict.fromkeys(("Cropping1D", "Cropping2D", "Cropping3D"), _cropping),
     "Fold": _fold,
     "Flatten": _flatten,
