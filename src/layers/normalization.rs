@@ -153,13 +153,19 @@ impl Rule for RMSNormalization {
         }
     }
 
-    /// Its scale stretches from the last axis on, so that the axes must also stay where they are.
+    /// Keras stretches its scale from the last axis on, so that the axes stay where they are, and all behind the first one
+    /// is as it was.
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
         let rank = inputs[0].rank() as i64;
         let position = |&axis: &i64| if axis < 0 { axis } else { axis - rank - 1 };
         let mut numbers: Vec<i64> = args[1..].iter().map(position).collect();
-        numbers.extend(sides(&args[1..], &inputs[0]));
-        Built::new("axes, counted from the last, and sides along them", numbers)
+        numbers.sort_unstable();
+        let first = rank + numbers.first().copied().unwrap_or(0);
+        numbers.extend_from_slice(&inputs[0][first as usize..]);
+        Built::new(
+            "axes, counted from the last, and sides from the first of them on",
+            numbers,
+        )
     }
 }
 

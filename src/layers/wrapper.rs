@@ -481,7 +481,7 @@ impl Around for SpectralNormalization {
 
     /// What its layer is built for, and the last side of its input, which Keras fixes whatever its layer needs.
     fn built(parts: &[Part<'_>], input: &Shape) -> Built {
-        let mut numbers = vec![input.last().copied().unwrap_or(1)];
+        let mut numbers: Vec<i64> = input.last().copied().into_iter().collect();
         numbers.extend(parts[0].built(input).numbers);
         Built::new("last side of its input, and what its layer is built for", numbers)
     }
