@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import BUILT_IN
 from archbudget._expressions import Expression
+from archbudget._message import listed, show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -220,8 +221,8 @@ class Architecture(Mapping[str, "Scalar"]):
         for record in self.layers:
             if record.name == name:
                 return record
-        known = ", ".join(record.name for record in self.layers)
-        raise SpaceError(f"no layer of this network is named {name!r}; the layers are {known}")
+        known = listed(record.name for record in self.layers)
+        raise SpaceError(f"no layer of this network is named {show(name)}; the layers are {known}")
 
     def summary(self) -> str:
         """The table that Keras users know: each layer with its output shape, its weights and its MACs."""

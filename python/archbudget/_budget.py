@@ -8,6 +8,7 @@ from typing import Union
 import numpy as np
 
 from archbudget import _core
+from archbudget._message import listed, show
 from archbudget.errors import BudgetError
 
 BUILT_IN: tuple[str, ...] = tuple(name for name, _ in _core.metrics())
@@ -56,10 +57,10 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             "peak_activation_bytes": peak_activation_bytes,
         }
         if custom is not None and not isinstance(custom, Mapping):
-            raise BudgetError(f"custom must be a mapping from names of metrics to bounds, not {custom!r}")
+            raise BudgetError(f"custom must be a mapping from names of metrics to bounds, not {show(custom)}")
         for metric in custom or {}:
             if not isinstance(metric, str) or metric in given:
-                raise BudgetError(f"custom bounds metrics of the space's own by their names, not {metric!r}")
+                raise BudgetError(f"custom bounds metrics of the space's own by their names, not {show(metric)}")
         given |= custom or {}
         self._bounds = {metric: _range(metric, bound) for metric, bound in given.items() if bound is not None}
         if not self._bounds:
@@ -119,13 +120,13 @@ def require_metrics(known: Sequence[str], asked: Iterable[object]) -> None:
     """
     for metric in asked:
         if metric not in known:
-            raise BudgetError(f"unknown metric {metric!r}; the metrics are {', '.join(known)}")
+            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(known)}")
 
 
 def _range(metric: str, bound: object) -> tuple[int, int]:
     if isinstance(bound, (tuple, list)):
         if len(bound) != 2:
-            raise BudgetError(f"{metric}: a range is (low, high), not {bound!r}")
+            raise BudgetError(f"{metric}: a range is (low, high), not {show(bound)}")
         low, high = bound
         if low is None and high is None:
             raise BudgetError(f"{metric}: a range needs an end, not (None, None)")
@@ -146,7 +147,7 @@ def _whole(metric: str, bound: object) -> int:
     if isinstance(bound, float) and bound.is_integer():  # 5e6 is how people write five million.
         bound = int(bound)
     if isinstance(bound, bool) or not isinstance(bound, (int, np.integer)):
-        raise BudgetError(f"{metric}: a bound must be an integer, not {bound!r}")
+        raise BudgetError(f"{metric}: a bound must be an integer, not {show(bound)}")
     if bound > MOST:
         raise BudgetError(f"{metric}: a bound must be at most 2^63 - 1, not {bound}")
     return int(bound)

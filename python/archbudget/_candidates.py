@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from archbudget._atomic import atomic
-from archbudget.errors import SpaceError
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
     from archbudget._architecture import Architecture
@@ -77,7 +78,9 @@ class Candidates:
         if not isinstance(key, slice):
             key = np.asarray(None if isinstance(key, tuple) else key)
             if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
-                raise SpaceError(f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {key!r}")
+                raise SpaceError(
+                    f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {show(key)}"
+                )
             if key.size == 0:
                 key = slice(0, 0)
         return unchecked(self.space, self._indices[key])
@@ -170,7 +173,7 @@ def empty_columns(space: Space, n: int) -> Indices:
         SpaceError: If `n` is not an integer of at least 0, or more than an array can hold.
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
+        raise SpaceError(f"n must be an integer of at least 0, not {show(n)}")
     try:
         # Not zeros: numpy backs what is empty with huge pages, and who fills it writes every index.
         return np.empty((len(space.decisions), n), index_dtype(space))
@@ -219,7 +222,7 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
     columns = len(space.decisions)
     if array.ndim != 2 or array.shape[1] != columns:
         raise SpaceError(
-            f"indices must have the shape (N, {columns}), a column for each decision ({', '.join(space.decisions)}), "
+            f"indices must have the shape (N, {columns}), a column for each decision ({listed(space.decisions)}), "
             f"not {array.shape}"
         )
     if array.dtype in (np.uint8, np.uint16, np.uint32):
@@ -283,7 +286,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
         try:
             return self._totals[metric]
         except KeyError:
-            raise KeyError(f"{metric!r} was not evaluated; there are {', '.join(self._totals)}") from None
+            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self._totals)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._totals)

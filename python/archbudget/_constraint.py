@@ -13,6 +13,7 @@ from optuna.trial import FixedTrial, Trial
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates
+from archbudget._message import show
 from archbudget.errors import BudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Constraint:
 
     def __init__(self, space: Space, budget: Budget) -> None:
         if not isinstance(budget, Budget):
-            raise BudgetError(f"a constraint needs a Budget, not {budget!r}")
+            raise BudgetError(f"a constraint needs a Budget, not {show(budget)}")
         self.space = space
         self.budget = budget
         bounds = []
@@ -95,7 +96,9 @@ class Constraint:
             return self._numbers(candidate.indices)
         params = getattr(candidate, "params", None)
         if params is None:
-            raise SpaceError(f"a constraint is called with a trial, an Architecture or Candidates, not {candidate!r}")
+            raise SpaceError(
+                f"a constraint is called with a trial, an Architecture or Candidates, not {show(candidate)}"
+            )
         numbers = self._numbers(self._indices(params))
         if isinstance(candidate, (Trial, FixedTrial)):
             for name, number in zip(self._names, numbers, strict=True):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import operator as operators
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Union
+from unicodedata import category
 
 import numpy as np
 
-from archbudget.errors import CountOverflowError, SpaceError
+from archbudget._message import one_line, show
+from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -32,8 +35,8 @@ class Scope(Protocol):
         ...
 
 
-DEPTH = 200
-"""How deep expressions may stand inside of each other."""
+DEPTH, TERMS = 200, 10_000
+"""How deep expressions may stand inside of each other, and how many may make up one, each use counted."""
 
 
 class Expression:
@@ -41,6 +44,8 @@ class Expression:
 
     depth: int = 1
     """How many expressions stand inside of each other, this one among them."""
+    terms: int = 1
+    """How many expressions make it up, each use counted."""
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -101,12 +106,12 @@ class Expression:
 
     def __bool__(self) -> bool:
         raise SpaceError(
-            f"{self!r} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat to "
-            "branch on a decision, both and either to join conditions"
+            f"{show(self)} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat "
+            "to branch on a decision, both and either to join conditions"
         )
 
     def __index__(self) -> int:
-        raise SpaceError(f"{self!r} is not a number before the decisions are taken")
+        raise SpaceError(f"{show(self)} is not a number before the decisions are taken")
 
 
 IntLike = Union[int, Expression]
@@ -121,21 +126,27 @@ class Binary(Expression):
     left: IntLike
     right: IntLike
     depth: int = field(init=False)
+    terms: int = field(init=False)
 
     def __post_init__(self) -> None:
-        depth = 1 + max(side.depth if isinstance(side, Expression) else 0 for side in self._sides)
+        within = [side for side in self._sides if isinstance(side, Expression)]
+        depth = 1 + max((side.depth for side in within), default=0)
+        terms = 1 + sum(side.terms for side in within)
         if depth > DEPTH:
             raise SpaceError(
                 f"an expression may be nested at most {DEPTH} deep; a sum of many terms is less deep as a sum of sums"
             )
+        if terms > TERMS:
+            raise SpaceError(f"an expression may be made up of at most {TERMS:,} expressions; this one has {terms:,}")
         object.__setattr__(self, "depth", depth)
-        for side in (self.left, self.right):
+        object.__setattr__(self, "terms", terms)
+        for side in self._sides:
             if isinstance(side, Decision):
-                side.require_integers(f"it is used in {self!r}")
+                side.require_integers(f"it is used in {show(self)}")
             if isinstance(side, Expression):
                 continue
             if isinstance(side, bool) or not isinstance(side, (int, np.integer)):
-                raise SpaceError(f"an expression is built of integers and decisions, not {side!r}")
+                raise SpaceError(f"an expression is built of integers and decisions, not {show(side)}")
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -151,7 +162,7 @@ class Binary(Expression):
         """What it comes to."""
         left, right = (side.at(taken) if isinstance(side, Expression) else int(side) for side in self._sides)
         if self.operator in ("floor_divide", "round_to") and right <= 0:
-            raise SpaceError(f"{self!r} divides {left} by {right}, which is not positive")
+            raise SpaceError(f"{show(self)} divides {show(left)} by {show(right)}, which is not positive")
         return OPERATORS[self.operator](left, right)
 
     def text(self, names: Mapping[str, str]) -> str:
@@ -263,7 +274,7 @@ class Incoming(Expression):
             SpaceError: Always.
         """
         del taken
-        raise SpaceError(f"{self!r} reads the input of a layer, but stands beside no layer")
+        raise SpaceError(f"{show(self)} reads the input of a layer, but stands beside no layer")
 
     def __repr__(self) -> str:
         return "channels()" if self.axis == -1 else f"channels(axis={self.axis})"
@@ -277,9 +288,9 @@ def channels(axis: int = -1) -> Expression:
             `channels_first`.
     """
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise SpaceError(f"channels: axis must be an integer, not {axis!r}")
+        raise SpaceError(f"channels: axis must be an integer, not {show(axis)}")
     if not -(2**63) < axis < 2**63:
-        raise SpaceError(f"channels: axis={axis} is no axis of any tensor")
+        raise SpaceError(f"channels: axis={show(axis)} is no axis of any tensor")
     return Incoming(int(axis))
 
 
@@ -346,9 +357,11 @@ def as_condition(value: object) -> Expression:
     """
     if not isinstance(value, Expression):
         hint = "; write equal(a, b) for a == b" if isinstance(value, bool) else ""
-        raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {value!r}{hint}")
+        raise SpaceError(
+            f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}{hint}"
+        )
     if not any(True for _ in value.decisions()):
-        raise SpaceError(f"the constraint {value!r} reads no decision")
+        raise SpaceError(f"the constraint {show(value)} reads no decision")
     for decision in value.decisions():
         if value is decision:
             decision.require_integers("it is used as a condition")
@@ -387,8 +400,8 @@ class Decision(Expression):
         """
         try:
             return self._indices[_key(value)]
-        except (KeyError, TypeError):
-            raise SpaceError(f"{value!r} is not a value of decision '{self.name}', which is {self!r}") from None
+        except Exception:  # A value may do anything where it is compared.
+            raise SpaceError(f"{show(value)} is not a value of decision '{self.name}', which is {show(self)}") from None
 
     @property
     def keys(self) -> Set[object]:
@@ -404,7 +417,7 @@ class Decision(Expression):
             function: It is asked once for each value, and not kept.
 
         Raises:
-            SpaceError: If it gives anything but an integer.
+            SpaceError: If it gives anything but an integer, or fails.
 
         Example:
             >>> import archbudget as ab
@@ -416,9 +429,18 @@ class Decision(Expression):
         """
         table: dict[object, int] = {}
         for value in self.values:
-            number = function(value)
+            try:
+                number = function(value)
+            except ArchbudgetError:
+                raise
+            except Exception as error:
+                raise SpaceError(
+                    f"decision '{self.name}': map failed for {show(value)}: {type(error).__name__}: {one_line(error)}"
+                ) from error
             if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-                raise SpaceError(f"decision '{self.name}': map must give integers, not {number!r} for {value!r}")
+                raise SpaceError(
+                    f"decision '{self.name}': map must give integers, not {show(number)} for {show(value)}"
+                )
             table[_key(value)] = int(number)
         return Mapped(self, table)
 
@@ -434,7 +456,7 @@ class Decision(Expression):
         """
         for value in self.values:
             if isinstance(value, bool) or not isinstance(value, int):
-                raise SpaceError(f"decision '{self.name}' must have integer values ({because}), not {value!r}")
+                raise SpaceError(f"decision '{self.name}' must have integer values ({because}), not {show(value)}")
 
     @property
     def is_integer(self) -> bool:
@@ -485,17 +507,21 @@ class Decision(Expression):
         return names.get(self.name, self.name)
 
     def _set(self, name: str, values: Iterable[object]) -> None:
-        if not isinstance(name, str) or not name:
-            raise SpaceError(f"a decision needs a name, a non-empty str, not {name!r}")
-        plain = tuple(_plain(name, value) for value in values)
-        if not plain:
+        try:
+            given = tuple(islice(values, MOST_VALUES + 1))
+        except Exception as error:  # They may do anything where they are gone through.
+            raise SpaceError(
+                f"decision '{name}': its values cannot be read: {type(error).__name__}: {one_line(error)}"
+            ) from error
+        if not given:
             raise SpaceError(f"decision '{name}' has no values; it needs at least one")
-        if len(plain) > MOST_VALUES:
-            raise SpaceError(f"decision '{name}' has {len(plain):,} values; at most {MOST_VALUES:,} are supported")
+        if len(given) > MOST_VALUES:
+            raise SpaceError(f"decision '{name}' has more than {MOST_VALUES:,} values, the most that are supported")
+        plain = tuple(_plain(name, value) for value in given)
         indices = {_key(value): index for index, value in reversed(list(enumerate(plain)))}
         if len(indices) < len(plain):
             twice = next(value for index, value in enumerate(plain) if indices[_key(value)] != index)
-            raise SpaceError(f"decision '{name}' has the value {twice!r} twice")
+            raise SpaceError(f"decision '{name}' has the value {show(twice)} twice")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_values", plain)
         object.__setattr__(self, "_indices", indices)
@@ -509,6 +535,28 @@ class Decision(Expression):
 
 MOST_VALUES = 1 << 20
 
+MOST_NAME = 256
+"""The most characters of a name."""
+
+
+def require_name(name: object, start: str) -> str:
+    """A name that every file, and every message, can hold.
+
+    Args:
+        name: The name.
+        start: How a message begins.
+
+    Raises:
+        SpaceError: If it is not a str, or empty, too long, or of characters that cannot be written.
+    """
+    if not isinstance(name, str) or not name:
+        raise SpaceError(f"{start} a non-empty str, not {show(name)}")
+    if len(name) > MOST_NAME:
+        raise SpaceError(f"{start} a str of at most {MOST_NAME} characters, not {show(name)}")
+    if any(category(each) in ("Cc", "Cs") for each in name):
+        raise SpaceError(f"{start} a str without control characters and lone surrogates, not {show(name)}")
+    return name
+
 
 def _key(value: object) -> object:
     """What makes a value the same as another: 1, 1.0 and True are three values; numpy's numbers are Python's."""
@@ -520,17 +568,23 @@ def _key(value: object) -> object:
 def _plain(name: str, value: object) -> Scalar:
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            raise SpaceError(f"decision '{name}' has the value {show(value)}, which holds a lone surrogate")
         return value
     if isinstance(value, int):
         if not -(2**63) < value < 2**63:
-            raise CountOverflowError(f"decision '{name}': {value} does not fit into 63 bits, the range counted exactly")
+            raise CountOverflowError(
+                f"decision '{name}': {show(value)} does not fit into 63 bits, the range counted exactly"
+            )
         return value
     if isinstance(value, float):
         if value != value:
             raise SpaceError(f"decision '{name}' has the value nan, which is not equal to itself")
         return value
-    raise SpaceError(f"decision '{name}' has the value {value!r}; a value is an int, float, str, bool or None")
+    raise SpaceError(f"decision '{name}' has the value {show(value)}; a value is an int, float, str, bool or None")
 
 
 class Choice(Decision):
@@ -545,14 +599,16 @@ class Choice(Decision):
     """
 
     def __init__(self, name: str, values: Iterable[object]) -> None:
-        if isinstance(values, (str, bytes)):
-            raise SpaceError(f"decision '{name}' needs a sequence of values, not {values!r}")
+        require_name(name, "a decision needs a name,")
         try:
-            iterator = iter(values)
-        except TypeError:
-            raise SpaceError(f"decision '{name}' needs a sequence of values, not {values!r}") from None
-        if isinstance(values, range) and len(values) > MOST_VALUES:
-            raise SpaceError(f"decision '{name}' has {len(values):,} values; at most {MOST_VALUES:,} are supported")
+            iterator = iter(() if isinstance(values, (str, bytes)) else values)
+        except Exception:  # It may do anything.
+            iterator = None
+        if iterator is None or isinstance(values, (str, bytes)):
+            raise SpaceError(f"decision '{name}' needs a sequence of values, not {show(values)}")
+        if isinstance(values, range) and (size := _size(values)) > MOST_VALUES:
+            shown = f"{size:,}" if size < 10**30 else show(size)
+            raise SpaceError(f"decision '{name}' has {shown} values; at most {MOST_VALUES:,} are supported")
         self._set(name, iterator)
 
     @property
@@ -581,13 +637,14 @@ class Int(Choice):
     """
 
     def __init__(self, name: str, low: int, high: int, *, step: int = 1) -> None:
+        require_name(name, "a decision needs a name,")
         for what, given in (("low", low), ("high", high), ("step", step)):
             if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
-                raise SpaceError(f"decision '{name}': {what} must be an integer, not {given!r}")
+                raise SpaceError(f"decision '{name}': {what} must be an integer, not {show(given)}")
         if step < 1:
-            raise SpaceError(f"decision '{name}': step must be at least 1, not {step}")
+            raise SpaceError(f"decision '{name}': step must be at least 1, not {show(step)}")
         if low > high:
-            raise SpaceError(f"decision '{name}': low={low} exceeds high={high}")
+            raise SpaceError(f"decision '{name}': low={show(low)} exceeds high={show(high)}")
         super().__init__(name, range(int(low), int(high) + 1, int(step)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -597,6 +654,11 @@ class Int(Choice):
         low, high = self.values[0], self.values[-1]
         step = f", step={self.step}" if (self.step or 1) > 1 else ""
         return f"Int({self.name!r}, {low}, {high}{step})"
+
+
+def _size(values: range) -> int:
+    """How many there are; `len` fails beyond 2^63."""
+    return max(0, (values.stop - values.start + values.step + (-1 if values.step > 0 else 1)) // values.step)
 
 
 def _int(name: str, low: int, high: int, step: int) -> Int:

@@ -12,6 +12,7 @@ from archbudget import _core
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates, empty_columns, unchecked
+from archbudget._message import show
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ class FeasibleSet:
 
     def __init__(self, space: Space, budget: Budget, *, memory: int = _core.MEMORY) -> None:
         if not isinstance(budget, Budget):
-            raise BudgetError(f"a feasible set needs a Budget, not {budget!r}")
+            raise BudgetError(f"a feasible set needs a Budget, not {show(budget)}")
         if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or not 0 < memory < 2**63:
-            raise BudgetError(f"memory must be a positive number of bytes, not {memory!r}")
+            raise BudgetError(f"memory must be a positive number of bytes, not {show(memory)}")
         self.space = space
         self.budget = budget
         self.memory = int(memory)
@@ -157,7 +158,7 @@ class FeasibleSet:
         stop = total if stop is None else stop
         for name, rank in (("start", start), ("stop", stop)):
             if isinstance(rank, bool) or not isinstance(rank, (int, np.integer)):
-                raise SpaceError(f"{name} must be an integer, not {rank!r}")
+                raise SpaceError(f"{name} must be an integer, not {show(rank)}")
         if not 0 <= start <= stop <= total:
             raise SpaceError(f"ranks from {start} to {stop} are asked for; there are {total:,} candidates, from 0 on")
         columns = empty_columns(self.space, int(stop) - int(start))
@@ -172,7 +173,7 @@ class FeasibleSet:
             LimitError: If the count is not exact.
         """
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise SpaceError(f"size must be an integer of at least 1, not {size!r}")
+            raise SpaceError(f"size must be an integer of at least 1, not {show(size)}")
         total = self._exact_count("going through a set")
         return (self.candidates(start, min(start + size, total)) for start in range(0, total, int(size)))
 
@@ -216,7 +217,7 @@ class FeasibleSet:
         if isinstance(arch, Architecture) and arch.space is self.space:
             return arch
         if not isinstance(arch, Mapping):
-            raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {arch!r}")
+            raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(arch)}")
         return self.space.architecture(dict(arch))
 
     def marginals(self) -> Marginals:
@@ -282,7 +283,7 @@ class FeasibleSet:
         """
         require_metrics(self.space.metrics, [metric])
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value != value:
-            raise BudgetError(f"{metric}: a value must be a number, not {value!r}")
+            raise BudgetError(f"{metric}: a value must be a number, not {show(value)}")
         self.require_some()
         low, high = self.budget.get(metric, (0, MOST))
         below = -1 if value < 0 else high if value >= high else int(value)
@@ -316,7 +317,7 @@ class FeasibleSet:
             SpaceError: If a decision is unknown or a value is not in its domain.
         """
         if not isinstance(values, Mapping):
-            raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {values!r}")
+            raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {show(values)}")
         self.space._check_names(values, "fixed values")
         return self._part(self._core.fix(self.space.indices_of(values)))
 
@@ -398,7 +399,7 @@ def _ask(question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answ
     try:
         return question(list(prefix))
     except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
-        raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {prefix!r}") from None
+        raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {show(prefix)}") from None
 
 
 def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:

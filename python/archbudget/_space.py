@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,17 @@ from archbudget._candidates import (
 )
 from archbudget._distribution import Distribution
 from archbudget._expressions import as_condition, as_written
+from archbudget._message import listed, show
 from archbudget._program import Writer
+from archbudget._regular import path_of
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
 from archbudget.layers._structure import BlockLike, Sequential
 from archbudget.metrics import Metric
 
 if TYPE_CHECKING:
+    import os
+
     import numpy.typing as npt
     import optuna
 
@@ -100,7 +105,7 @@ class Space:
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
         for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
             if isinstance(count, bool) or not isinstance(count, int):
-                raise SpaceError(f"{name} must be an integer, not {count!r}")
+                raise SpaceError(f"{name} must be an integer, not {show(count)}")
             if count >= 2**63:
                 raise CountOverflowError(f"{name} must be below 2^63, not {count}")
         kept = _domains(domains)
@@ -149,6 +154,29 @@ class Space:
         self._diagram = writer.program.compile()
         if writer.measure is not None:
             writer.measure.settle()
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str], *, code: bool = True) -> Space:
+        """Reads a space file, as the command line does: YAML that describes layers and decisions, with its metrics.
+
+        A space file may name Python (layers, metrics and other spaces as `module:attribute`), which is imported and
+        called: a file is to be trusted as a program is.
+
+        Args:
+            file: The file, at most 1 MiB of UTF-8.
+            code: Whether what the file names as `module:attribute` may be imported and called. Without it such a file
+                is refused, and reading runs nothing but archbudget.
+
+        Raises:
+            SpaceError: If there is no such file, or it is not well formed, or names Python where it must not; with the
+                line and the place in it.
+            InvalidArchitectureError: If no network of the space can be built.
+        """
+        from archbudget import _spacefile
+
+        if not isinstance(code, bool):
+            raise SpaceError(f"code must be True or False, not {show(code)}")
+        return _spacefile.read(Path(path_of(file)), code=code).space
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
@@ -342,7 +370,7 @@ class Space:
         """
         names = list(self.metrics if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-            raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
+            raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
         threads = None if threads is None else min(threads, MOST_THREADS)
         columns, rows = self._columns(candidates)
         totals = [np.empty(rows, np.int64) for _ in names]
@@ -379,7 +407,7 @@ class Space:
         self._check_names(columns, "columns")
         missing = [name for name in self.decisions if name not in columns]
         if missing:
-            raise SpaceError(f"the columns of decisions are missing: {', '.join(missing)}")
+            raise SpaceError(f"the columns of decisions are missing: {listed(missing)}")
         prepared = [_value_column(decision, columns[name]) for name, decision in self._named()]
         lengths = {len(column[0] if isinstance(column, tuple) else column) for column in prepared}
         if len(lengths) > 1:
@@ -406,7 +434,7 @@ class Space:
                 rule.
         """
         if not (values is None or isinstance(values, Mapping)):
-            raise SpaceError(f"a network is given as a mapping from decisions to values, not as {values!r}")
+            raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
         given = {**(values or {}), **named}
         self._check_names(given, "architecture")
         walk = self._diagram.walk()
@@ -417,7 +445,7 @@ class Space:
         while (position := walk.open) is not None:
             if names[position] not in given:
                 raise SpaceError(
-                    f"no value is given for decision '{names[position]}', {self.decisions[names[position]]!r}"
+                    f"no value is given for decision '{names[position]}', {show(self.decisions[names[position]])}"
                 )
             walk.choose(indices[position])
         return self._architecture(tuple(indices))
@@ -474,7 +502,7 @@ class Space:
         from archbudget._sampler import refuse
 
         if not hasattr(trial, "suggest_categorical"):
-            raise SpaceError(f"suggest needs an Optuna trial, not {trial!r}")
+            raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
         refuse(trial)
         walk = self._diagram.walk()
         names = list(self.decisions)
@@ -497,7 +525,7 @@ def require_space(value: object, what: str) -> None:
         SpaceError: Naming what needs one.
     """
     if not isinstance(value, Space):
-        raise SpaceError(f"{what} needs a Space, not {value!r}")
+        raise SpaceError(f"{what} needs a Space, not {show(value)}")
 
 
 def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:
@@ -519,8 +547,8 @@ def _check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: 
     unknown = [name for name in given if name not in decisions]
     if unknown:
         raise SpaceError(
-            f"unknown decisions in the {what}: {', '.join(map(repr, unknown))}; this space has "
-            f"{', '.join(decisions) or 'no decisions'}"
+            f"unknown decisions in the {what}: {listed(map(show, unknown))}; this space has "
+            f"{listed(decisions) or 'no decisions'}"
         )
 
 
@@ -531,11 +559,11 @@ def _own_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
         SpaceError: If they are not, or two have one name.
     """
     if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
-        raise SpaceError(f"metrics must be a sequence of Metric, not {metrics!r}")
+        raise SpaceError(f"metrics must be a sequence of Metric, not {show(metrics)}")
     own = tuple(metrics)
     for position, metric in enumerate(own):
         if not isinstance(metric, Metric):
-            raise SpaceError(f"metrics must be a sequence of Metric; one is {metric!r}")
+            raise SpaceError(f"metrics must be a sequence of Metric; one is {show(metric)}")
         if any(metric.name == other.name for other in own[:position]):
             raise SpaceError(f"two metrics are named '{metric.name}'")
     return own
@@ -544,7 +572,7 @@ def _own_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
 def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
     """Domains as they are kept."""
     if domains is not None and not isinstance(domains, Mapping):
-        raise SpaceError(f"domains must be a mapping from names of decisions to values, not {domains!r}")
+        raise SpaceError(f"domains must be a mapping from names of decisions to values, not {show(domains)}")
     kept = {}
     for name, values in (domains or {}).items():
         try:
@@ -553,7 +581,7 @@ def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[
             kept[name] = ()
         if not kept[name]:
             raise SpaceError(
-                f"the domain of decision '{name}' must be a sequence of at least one value, not {values!r}"
+                f"the domain of decision '{name}' must be a sequence of at least one value, not {show(values)}"
             )
     return kept
 
@@ -572,7 +600,7 @@ def _check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iter
 def _conditions(constraints: Iterable[Expression]) -> tuple[Expression, ...]:
     """Constraints as they are kept."""
     if not isinstance(constraints, Iterable):
-        raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
+        raise SpaceError(f"constraints must be a sequence of conditions, not {show(constraints)}")
     return tuple(as_condition(constraint) for constraint in constraints)
 
 
@@ -586,7 +614,7 @@ def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression)
         if decision.name not in decisions:
             raise SpaceError(
                 f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
-                f"this space has {', '.join(decisions) or 'no decisions'}"
+                f"this space has {listed(decisions) or 'no decisions'}"
             )
         decisions[decision.name].narrowed(decision.name, decision.values)
 
@@ -599,10 +627,10 @@ def _graph(
     """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
     if layers is not None:
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
-            raise SpaceError(f"a space needs a list of layers, the first an Input, not {layers!r}")
+            raise SpaceError(f"a space needs a list of layers, the first an Input, not {show(layers)}")
         first, *rest = layers
         if not (isinstance(first, Layer) and first.kind == "Input"):
-            raise SpaceError(f"the first layer of a space must be an Input, not {first!r}")
+            raise SpaceError(f"the first layer of a space must be an Input, not {show(first)}")
         if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
             raise SpaceError("a list of layers has one Input, at its start")
         row = Tensor(Sequential(layers), ())
@@ -615,7 +643,7 @@ def _graph(
         raise SpaceError("a graph needs at least one input and one output")
     for source in sources:
         if source.inputs or not (isinstance(source.block, Layer) and source.block.kind == "Input"):
-            raise SpaceError(f"the inputs of a graph are Input layers, not {source!r}")
+            raise SpaceError(f"the inputs of a graph are Input layers, not {show(source)}")
     return sources, targets
 
 
@@ -666,7 +694,7 @@ def fresh_seed(seed: int | None) -> int:
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise SpaceError(f"seed must be None or an integer from 0 to 2^64 - 1, not {seed!r}")
+        raise SpaceError(f"seed must be None or an integer from 0 to 2^64 - 1, not {show(seed)}")
     return int(seed)
 
 

@@ -1,8 +1,13 @@
 """The exceptions of archbudget. Each message is one line: what, where, which rule, what was given."""
 
+from archbudget._message import LONGEST, cut, line
+
 
 class ArchbudgetError(ValueError):
-    """Any error that archbudget raises on purpose."""
+    """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(cut(line(str(message)), LONGEST))
 
 
 class SpaceError(ArchbudgetError):
@@ -33,6 +38,23 @@ class InfeasibleBudgetError(BudgetError):
     """No candidate of a space fits a budget; the message says what the smallest one needs."""
 
 
-def one_line(error: Exception) -> str:
-    """The message of an exception that comes from elsewhere, for one line."""
-    return " ".join(str(error).split())
+class UnknownNameError(SpaceError, KeyError):
+    """A mapping is asked for a name that it does not have."""
+
+    __str__ = ArchbudgetError.__str__
+
+
+class OutOfRangeError(SpaceError, IndexError):
+    """A sequence is asked for a position beyond its end."""
+
+
+class FileError(SpaceError, OSError):
+    """A file cannot be read or written; the message names it."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file, or no folder for it."""
+
+
+class FolderError(FileError, IsADirectoryError):
+    """A folder stands where a file is needed."""

@@ -7,6 +7,7 @@ is compiled, so that it may be slow: candidates are then counted as fast as by t
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from operator import index
@@ -18,7 +19,9 @@ import numpy as np
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, one_line
+from archbudget._message import listed, one_line, show
+from archbudget._regular import path_of, read_text
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,13 +67,13 @@ class Metric:
         self, name: str, function: Callable[[LayerRecord], int], *, combine: Literal["sum", "max"] = "sum"
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
-            raise SpaceError(f"a metric needs a name that is an identifier, not {name!r}")
+            raise SpaceError(f"a metric needs a name that is an identifier, not {show(name)}")
         if name in BUILT_IN or name == "valid":
             raise SpaceError(f"a metric cannot be named '{name}': that is built in")
         if not callable(function):
-            raise SpaceError(f"metric '{name}' needs a function of a layer record, not {function!r}")
+            raise SpaceError(f"metric '{name}' needs a function of a layer record, not {show(function)}")
         if combine not in ("sum", "max"):
-            raise SpaceError(f"metric '{name}': combine must be 'sum' or 'max', not {combine!r}")
+            raise SpaceError(f"metric '{name}': combine must be 'sum' or 'max', not {show(combine)}")
         self.name = name
         self.function = function
         self.combine = combine
@@ -113,9 +116,9 @@ def output_size(layer: str, axis: int | None = None, *, name: str | None = None)
 class _OutputSize(Metric):
     def __init__(self, layer: str, axis: int | None, name: str) -> None:
         if not isinstance(layer, str):
-            raise SpaceError(f"output_size needs the name of a layer, not {layer!r}")
+            raise SpaceError(f"output_size needs the name of a layer, not {show(layer)}")
         if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
-            raise SpaceError(f"output_size needs an axis that is an integer or None, not {axis!r}")
+            raise SpaceError(f"output_size needs an axis that is an integer or None, not {show(axis)}")
         super().__init__(name, self.size_of, combine="max")
         self.layer = layer
         self.axis = axis
@@ -124,7 +127,7 @@ class _OutputSize(Metric):
         """Refuses a space without the layer, and one that names it by itself."""
         found = next((use for use in uses if use.name == self.layer), None)
         if found is None and whole:
-            known = ", ".join(use.name for use in uses)
+            known = listed(use.name for use in uses)
             raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {known}")
         if found is not None and found.layer.name is None:
             raise SpaceError(
@@ -188,7 +191,7 @@ class Measure:
             whole = index(value)
         except TypeError:
             hint = "; choose a unit in which it is whole" if isinstance(value, float) else ""
-            raise SpaceError(f"{what} must be an integer, not {value!r}{hint}") from None
+            raise SpaceError(f"{what} must be an integer, not {show(value)}{hint}") from None
         if whole < 0:
             raise SpaceError(f"{what} must be at least 0, not {whole}")
         if whole >= MOST:
@@ -208,6 +211,9 @@ class Measure:
             shown = "; ".join(missing[:SHOWN]) + ("; ..." if len(missing) > SHOWN else "")
             raise MissingEntryError(f"{len(missing)} entries are missing: {shown}")
 
+
+MOST_BYTES = 1 << 26
+"""The most bytes of a table."""
 
 SHOWN = 20
 """So many missing entries are named."""
@@ -294,13 +300,13 @@ class LatencyTable(Metric):
     ) -> None:
         super().__init__(name, self.look_up, combine=combine)
         if not isinstance(entries, Iterable):
-            raise SpaceError(f"a latency table needs a sequence of entries, not {entries!r}")
+            raise SpaceError(f"a latency table needs a sequence of entries, not {show(entries)}")
         entries = list(entries)
         for entry in entries:
             pair = isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping)
             if not pair or not all(isinstance(name, str) for name in entry[0]):
                 raise SpaceError(
-                    f"an entry of a latency table is a mapping of what it says, and a value; not {entry!r}"
+                    f"an entry of a latency table is a mapping of what it says, and a value; not {show(entry)}"
                 )
         numbered = enumerate(entries, start=1)
         self._build(
@@ -316,7 +322,7 @@ class LatencyTable(Metric):
             if "type" not in said:
                 raise SpaceError(f"{place} does not say which type of layer it is for")
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
-                raise SpaceError(f"{place} must have an integer of at least 0 and below 2^63 - 1, not {value!r}")
+                raise SpaceError(f"{place} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}")
             columns = tuple(sorted(said))
             row = tuple(said[column] for column in columns)
             before = self._known.setdefault(columns, {}).setdefault(row, int(value))
@@ -375,7 +381,8 @@ class LatencyTable(Metric):
         """Reads a table: a heading, and a row for each entry; an empty cell does not matter to its entry.
 
         Args:
-            file: A CSV file in UTF-8, such as [`write_template`][archbudget.LatencyTable.write_template] makes.
+            file: A CSV file in UTF-8, such as [`write_template`][archbudget.LatencyTable.write_template] makes; at most
+                64 MiB.
             name: The name of the metric.
             column: The column of the values; by default the one that is named like the metric.
             decimals: By how many digits the decimal point is moved to the right, so that values become integers: 3 for
@@ -383,29 +390,26 @@ class LatencyTable(Metric):
             combine: As of [`Metric`][archbudget.Metric].
 
         Raises:
-            SpaceError: If the file cannot be read, or is not such a table; with the line.
+            SpaceError: If the file cannot be read, is too large, or is not such a table; with the line.
         """
         column = name if column is None else column
         if isinstance(decimals, bool) or not isinstance(decimals, int) or decimals < 0:
-            raise SpaceError(f"decimals must be an integer of at least 0, not {decimals!r}")
+            raise SpaceError(f"decimals must be an integer of at least 0, not {show(decimals)}")
+        file = path_of(file)
+        rows = csv.DictReader(io.StringIO(read_text(file, MOST_BYTES), newline=""), strict=True)
+        entries = []
         try:
-            with Path(file).open(encoding="utf-8-sig", newline="") as text:
-                rows = csv.DictReader(text, strict=True)
-                heading = list(rows.fieldnames or ())
-                for needed in ("type", column):
-                    if heading.count(needed) != 1:
-                        raise SpaceError(
-                            f"{file}:1: a latency table has one column '{needed}'; its columns are {heading}"
-                        )
-                entries = []
-                try:
-                    for row in rows:
-                        place = f"{file}:{rows.line_num}"
-                        entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
-                except csv.Error as error:
-                    raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise SpaceError(f"{file} cannot be read: {error}") from None
+            heading = list(rows.fieldnames or ())
+            for needed in ("type", column):
+                if heading.count(needed) != 1:
+                    raise SpaceError(
+                        f"{file}:1: a latency table has one column {show(needed)}; its columns are {show(heading)}"
+                    )
+            for row in rows:
+                place = f"{file}:{rows.line_num}"
+                entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
+        except csv.Error as error:
+            raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
         table = cls(name, (), combine=combine)
         table._build(entries)
         return table
@@ -431,7 +435,7 @@ class LatencyTable(Metric):
             SpaceError: If the column has no name, or is named like one that describes layers.
         """
         if not isinstance(column, str) or not column.strip():
-            raise SpaceError(f"the column of the values needs a name, not {column!r}")
+            raise SpaceError(f"the column of the values needs a name, not {show(column)}")
         found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
         for layer in distinct_layers(space):
             found.setdefault(tuple(described(layer).items()), layer)
@@ -459,7 +463,7 @@ def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -
     except InvalidOperation:
         value = Decimal("nan")
     if not value.is_finite():
-        raise SpaceError(f"{place}: the {column} must be a number, not {given!r}")
+        raise SpaceError(f"{place}: the {column} must be a number, not {show(given)}")
     try:
         whole = int(value.scaleb(decimals)) if value.adjusted() + decimals < DIGITS else MOST
         exact = Decimal(whole).scaleb(-decimals) == value

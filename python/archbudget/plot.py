@@ -19,6 +19,7 @@ from archbudget._budget import MOST
 from archbudget._candidates import Candidates
 from archbudget._distribution import Distribution
 from archbudget._feasible import FeasibleSet
+from archbudget._message import listed, show
 from archbudget._space import Space
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 
@@ -64,7 +65,7 @@ NEVER, RARE, FREQUENT = "#e6e8eb", (219, 232, 246), (23, 74, 128)
 def _require(source: object, kinds: tuple[type, ...], what: str, takes: str) -> None:
     """Refuses what cannot be drawn."""
     if not isinstance(source, kinds):
-        raise SpaceError(f"{what} can be drawn of {takes}, not of {source!r}")
+        raise SpaceError(f"{what} can be drawn of {takes}, not of {show(source)}")
 
 
 def distribution(
@@ -87,7 +88,7 @@ def distribution(
     if not isinstance(source, Distribution):
         known = source.metrics if isinstance(source, Space) else source.space.metrics
         if metric not in known:
-            raise SpaceError(f"unknown metric {metric!r}; there are {', '.join(known)}")
+            raise SpaceError(f"unknown metric {show(metric)}; there are {listed(known)}")
     title = _title(metric)
     exact, what = True, "networks"
     if isinstance(source, Candidates):
@@ -204,7 +205,8 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     silent = next((trial.number for trial in trials if metric not in trial.user_attrs), None)
     if silent is not None:
         raise SpaceError(
-            f"trial {silent} has no user attribute {metric!r}; archbudget.search keeps the costs of each trial there"
+            f"trial {silent} has no user attribute {show(metric)}; archbudget.search keeps the costs of each trial "
+            "there"
         )
     sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
     best = max(trials, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)

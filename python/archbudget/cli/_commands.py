@@ -10,6 +10,7 @@ import typer
 from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
 from archbudget._budget import require_metrics
+from archbudget._message import listed, show
 from archbudget._space import Space
 from archbudget.cli import _files, _options, _tables
 from archbudget.cli._options import (
@@ -79,9 +80,7 @@ def evaluate(
     wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
     unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
-        raise ArchbudgetError(
-            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(loaded.metrics)}"
-        )
+        raise ArchbudgetError(f"--metrics: unknown {listed(map(show, unknown))}; there are {listed(loaded.metrics)}")
     _files.kind_of(source)
     rows = valid = 0
     with _files.writing(target, [*wanted, "valid"], lines=as_json) as write:

@@ -14,6 +14,7 @@ import numpy as np
 
 from archbudget._atomic import atomic
 from archbudget._candidates import Candidates, index_dtype
+from archbudget._message import listed, show
 from archbudget.cli._values import Texts, whole
 from archbudget.errors import ArchbudgetError, SpaceError
 
@@ -105,7 +106,7 @@ def _check_header(space: Space, header: list[str], place: str) -> None:
     Raises:
         SpaceError: With what is wrong.
     """
-    expected = f"the columns are the decisions: {', '.join(space.decisions)}"
+    expected = f"the columns are the decisions: {listed(space.decisions)}"
     if not header:
         raise SpaceError(f"{place}: there is no header; {expected}")
     for problem, names in (
@@ -114,7 +115,7 @@ def _check_header(space: Space, header: list[str], place: str) -> None:
         ("repeated columns", sorted({title for title in header if header.count(title) > 1})),
     ):
         if names:
-            raise SpaceError(f"{place}: {problem} {', '.join(map(repr, names))}; {expected}")
+            raise SpaceError(f"{place}: {problem} {listed(map(show, names))}; {expected}")
 
 
 def _find_fault(known: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:

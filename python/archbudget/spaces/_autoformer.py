@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._message import show
 from archbudget._space import Space
 from archbudget.errors import SpaceError
 from archbudget.spaces._relative_attention import RelativeAttention
@@ -43,7 +44,7 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
         SpaceError: If there is no such supernet.
     """
     if supernet not in SUPERNETS:
-        raise SpaceError(f"autoformer: supernet must be one of {', '.join(SUPERNETS)}, not {supernet!r}")
+        raise SpaceError(f"autoformer: supernet must be one of {', '.join(SUPERNETS)}, not {show(supernet)}")
     dimensions, heads, depths = SUPERNETS[supernet]
     dim, patches = Choice("embed_dim", dimensions), (resolution // 16) * (resolution // 16)
     image = layers.Input((resolution, resolution, 3))
