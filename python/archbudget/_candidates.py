@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import math
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from archbudget._atomic import atomic
-from archbudget._message import listed, show
-from archbudget.errors import SpaceError, UnknownNameError
+from archbudget._message import listed, one_line, show
+from archbudget._regular import path_of, reading
+from archbudget.errors import ArchbudgetError, SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
+    import os
+
     from archbudget._architecture import Architecture
     from archbudget._expressions import Decision
     from archbudget._space import Space
@@ -42,6 +45,9 @@ class Candidates:
     """
 
     def __init__(self, space: Space, indices: npt.ArrayLike) -> None:
+        from archbudget._space import require_space
+
+        require_space(space, "Candidates")
         self.space = space
         """The space that the indices count in."""
         array = check_indices(space, indices)
@@ -119,7 +125,7 @@ class Candidates:
 
         The file is written whole or not at all.
         """
-        with atomic(Path(file)) as part, part.open("wb") as stream:
+        with atomic(file) as part, part.open("wb") as stream:
             np.savez_compressed(
                 stream,
                 indices=self._indices,
@@ -131,30 +137,88 @@ class Candidates:
     def load(cls, file: str | os.PathLike[str], space: Space) -> Candidates:
         """Reads a batch that `save` wrote.
 
+        Nothing but numbers and text is read of the file, and no more than it says that it holds.
+
         Raises:
-            SpaceError: If the file holds no candidates, or those of a space with other decisions.
+            SpaceError: If the file holds no candidates, or those of a space with other decisions; or if the indices
+                take more than 256 MiB, and 250 times as much as in the file.
             FileNotFoundError: If there is no such file.
         """
+        from archbudget._space import require_space
+
+        require_space(space, "Candidates.load")
+        path = path_of(file)
+        names, values = list(space.decisions), [_shown(decision) for decision in space.decisions.values()]
+        most = max(MOST_TEXT, 4 * len(values) * max(map(len, values), default=0))
         try:
-            with np.load(file, allow_pickle=False) as stored:
-                names, values = stored["decisions"].tolist(), stored["values"].tolist()
-                indices = stored["indices"]
-        except FileNotFoundError:
+            with reading(path) as stream, zipfile.ZipFile(stream) as archive:
+                stored = [_text(archive, member, most) for member in ("decisions", "values")]
+                if stored != [names, values]:
+                    raise SpaceError(
+                        f"{path} holds candidates of another space: its decisions are {show(stored[0])} with the "
+                        f"values {show(stored[1])}, those of this space {show(names)} with {show(values)}"
+                    )
+                indices = _indices(archive, len(names))
+        except ArchbudgetError:
             raise
         except Exception as error:  # A damaged archive fails in more ways than its readers say.
-            raise SpaceError(f"{os.fspath(file)} holds no candidates: {error}") from None
-        own = [_shown(decision) for decision in space.decisions.values()]
-        if names != list(space.decisions) or values != own:
-            raise SpaceError(
-                f"{os.fspath(file)} holds candidates of another space: its decisions are {names} with the values "
-                f"{values}, those of this space {list(space.decisions)} with {own}"
-            )
+            raise SpaceError(f"{path} holds no candidates: {type(error).__name__}: {one_line(error)}") from None
         return cls(space, indices)
 
 
 def _shown(decision: Decision) -> str:
     """The values of a decision as a file keeps them."""
     return repr(list(decision.values))
+
+
+MOST_TEXT = 1 << 24
+"""The most bytes of the names and values of decisions in a file, unless those of the space take more."""
+LARGE, RATIO = 1 << 28, 250
+"""Arrays of more bytes are not taken that are so many times as large as in the file."""
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and the type of an array in a file, which has just the bytes that these say.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        read = np.lib.format.read_array_header_1_0
+        if np.lib.format.read_magic(member) != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+        takes = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject or takes != info.file_size - member.tell():
+            raise ValueError(f"{name} is no array of numbers or text, or not as large as it says")
+    if takes > LARGE and takes > RATIO * info.compress_size:
+        raise ValueError(f"{name} takes {takes:,} bytes, more than {RATIO} times as many as in the file")
+    return shape, dtype
+
+
+def _text(archive: zipfile.ZipFile, name: str, most: int) -> list[str]:
+    """A row of text in a file; what is no such row, or too long to be that of a space, is none."""
+    shape, dtype = _header(archive, name)
+    if len(shape) != 1 or (dtype.kind != "U" and shape != (0,)):
+        raise ValueError(f"{name} is no row of text")
+    if math.prod(shape) * dtype.itemsize > most:
+        raise ValueError(f"{name} takes more than {most:,} bytes")
+    return [str(each) for each in _array(archive, name)]
+
+
+def _indices(archive: zipfile.ZipFile, columns: int) -> Indices:
+    """The indices in a file."""
+    shape, dtype = _header(archive, "indices")
+    if dtype.kind not in "iu" or len(shape) != 2 or shape[1] != columns:
+        raise ValueError(f"the indices are not integers of the shape (N, {columns}) but {dtype} of {show(shape)}")
+    return _array(archive, "indices")
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    with archive.open(f"{name}.npy") as member:
+        found: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return found
 
 
 def unchecked(space: Space, indices: Indices) -> Candidates:

@@ -17,6 +17,8 @@ VALUE, NAMES = 200, 400
 ITEMS, DEPTH = 12, 3
 """The most items of a list that are shown, and how deep lists are shown within each other."""
 
+BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", dict: "{}"}
+
 BITS = 400
 """Integers of so many bits are written out; others have more digits than anybody reads."""
 
@@ -72,7 +74,7 @@ def _text(value: object, depth: int) -> str:
         return _integer(value)  # type: ignore[arg-type]
     if kind in (str, bytes):
         return _string(value)
-    brackets = {list: "[]", tuple: "()", set: "{}", dict: "{}"}.get(kind)
+    brackets = BRACKETS.get(kind)
     try:
         return repr(value) if brackets is None or not value else _items(value, kind, brackets, depth)
     except Exception:  # It may do anything.
@@ -96,7 +98,7 @@ def _string(value: Any) -> str:
 def _items(value: Any, kind: type, brackets: str, depth: int) -> str:
     if not depth:
         return f"{brackets[0]}...{brackets[1]}"
-    shown = []
+    shown: list[str] = []
     for item in value.items() if kind is dict else value:
         if len(shown) == ITEMS:
             shown.append(f"... ({len(value) - ITEMS:,} more)")

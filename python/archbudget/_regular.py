@@ -64,7 +64,7 @@ def reading(file: str | os.PathLike[str], most: int | None = None) -> Iterator[B
         _require_regular(path, Path(path).stat())
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
-        raise MissingFileError(f"{path} cannot be read: No such file or directory") from None
+        raise MissingFileError(f"{path}: No such file or directory") from None
     except FileError:
         raise
     except (OSError, ValueError) as error:  # A path with a NUL is a ValueError.

@@ -172,8 +172,9 @@ class Loaded:
 
     def write(self, file: Path) -> None:
         """Writes a space file, whole or not at all."""
+        text = self.text(file.parent)
         with atomic(file) as part:
-            part.write_text(self.text(file.parent), encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
 
 
 class Range(BaseModel):
@@ -348,7 +349,7 @@ MOST_BYTES = 1 << 20
 """The most bytes of a space file."""
 MOST_FILES = 16
 """The most space files that name one another in a row."""
-MOST_NODES, MOST_TEXT, MOST_LEVELS = 100_000, 1 << 20, 100
+MOST_VALUES, MOST_CHARACTERS, MOST_LEVELS = 100_000, 1 << 20, 100
 """The most values and keys of a space file, the most characters of them all, where aliases are written out, and how
 deep they are nested."""
 MOST_DIGITS = 100
@@ -400,6 +401,15 @@ for _tag, _pattern, _first in (
 ):
     _Yaml12.add_implicit_resolver(_tag, _pattern, _first)
     _Dumper.add_implicit_resolver(_tag, _pattern, _first)
+
+
+@dataclass
+class _Size:
+    """How much stands in a list or a mapping, or is one value, with its aliases written out."""
+
+    anchor: str = ""
+    values: int = 0
+    characters: int = 0
 
 
 class _MisplacedError(Exception):
@@ -465,39 +475,37 @@ class _Reader:
         Raises:
             SpaceError: With the limit and the line.
         """
-        sizes: dict[str, tuple[int, int]] = {}
-        """The values, and the characters of them, that each anchor stands for."""
-        around: list[tuple[str | None, int, int]] = [(None, 0, 0)]
-        """The lists and mappings that are open: the anchor, the values and the characters so far."""
+        anchored: dict[str, _Size] = {}
+        around = [_Size()]
+        event: Any
         for event in yaml.parse(self.text, Loader=_BaseLoader):
-            if isinstance(event, yaml.CollectionEndEvent):
-                anchor, nodes, text = around.pop()
-                nodes += 1
-            elif isinstance(event, yaml.CollectionStartEvent):
-                if event.anchor is not None:
-                    sizes.pop(event.anchor, None)  # Within itself it stands for nothing yet.
-                around.append((event.anchor, 0, 0))
-                self._require(event, len(around) - 1, MOST_LEVELS, "levels")
+            line, anchor = event.start_mark.line + 1, getattr(event, "anchor", "")
+            if isinstance(event, yaml.CollectionStartEvent):
+                around.append(_Size(anchor or ""))
+                self._require(line, len(around) - 1, MOST_LEVELS, "levels")
                 continue
+            if isinstance(event, yaml.CollectionEndEvent):
+                found = around.pop()
+                found.values += 1
             elif isinstance(event, yaml.ScalarEvent):
-                anchor, nodes, text = event.anchor, 1, len(event.value)
+                found = _Size(anchor or "", 1, len(event.value))
             elif isinstance(event, yaml.AliasEvent):
-                if any(event.anchor == each[0] for each in around):
-                    raise SpaceError(f"{self.file}:{event.start_mark.line + 1}: *{event.anchor} stands within itself")
-                anchor, (nodes, text) = None, sizes.get(event.anchor, (1, 0))
+                if any(anchor == each.anchor for each in around):
+                    raise SpaceError(f"{self.file}:{line}: *{anchor} stands within itself")
+                found = replace(anchored.get(anchor, _Size()), anchor="")
             else:
                 continue
-            if anchor is not None:
-                sizes[anchor] = nodes, text
-            outer, before, characters = around[-1]
-            around[-1] = outer, before + nodes, characters + text
-            self._require(event, before + nodes, MOST_NODES, "values")
-            self._require(event, characters + text, MOST_TEXT, "characters")
+            if found.anchor:
+                anchored[found.anchor] = found
+            around[-1].values += found.values
+            around[-1].characters += found.characters
+            self._require(line, around[-1].values, MOST_VALUES, "values")
+            self._require(line, around[-1].characters, MOST_CHARACTERS, "characters")
 
-    def _require(self, event: yaml.Event, given: int, most: int, what: str) -> None:
+    def _require(self, line: int, given: int, most: int, what: str) -> None:
         if given > most:
             raise SpaceError(
-                f"{self.file}:{event.start_mark.line + 1}: a space file has at most {most:,} {what}, with its aliases "
+                f"{self.file}:{line}: a space file has at most {most:,} {what}, with its aliases "
                 "written out, and here are more"
             )
 

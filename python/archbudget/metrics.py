@@ -11,7 +11,6 @@ import io
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from operator import index
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,10 +20,11 @@ from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
 from archbudget._message import listed, one_line, show
 from archbudget._regular import path_of, read_text
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, MissingFileError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from archbudget import _core
     from archbudget._expressions import Decision
@@ -396,7 +396,11 @@ class LatencyTable(Metric):
         if isinstance(decimals, bool) or not isinstance(decimals, int) or decimals < 0:
             raise SpaceError(f"decimals must be an integer of at least 0, not {show(decimals)}")
         file = path_of(file)
-        rows = csv.DictReader(io.StringIO(read_text(file, MOST_BYTES), newline=""), strict=True)
+        try:
+            text = read_text(file, MOST_BYTES)
+        except MissingFileError:
+            raise MissingFileError(f"{file} cannot be read: No such file or directory") from None
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         entries = []
         try:
             heading = list(rows.fieldnames or ())
@@ -443,7 +447,7 @@ class LatencyTable(Metric):
         others = [name for name in dict.fromkeys(name for row in found for name, _ in row) if name not in first]
         if column in (*first, *others):
             raise SpaceError(f"the column of the values cannot be named '{column}': that describes layers")
-        with atomic(Path(file)) as part, part.open("w", encoding="utf-8", newline="") as text:
+        with atomic(file) as part, part.open("w", encoding="utf-8", newline="") as text:
             writer = csv.DictWriter(text, [*first, *others, column], restval="")
             writer.writeheader()
             for row, layer in found.items():

@@ -20,6 +20,7 @@ from archbudget._candidates import Candidates
 from archbudget._distribution import Distribution
 from archbudget._feasible import FeasibleSet
 from archbudget._message import listed, show
+from archbudget._regular import path_of
 from archbudget._space import Space
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 
@@ -360,7 +361,7 @@ def save(figure: Figure, file: str | os.PathLike[str]) -> None:
     Raises:
         ArchbudgetError: If the name says nothing, or there is no kaleido or no browser.
     """
-    target = Path(file)
+    target = path_of(file)
     kind = kind_of(target)
     with atomic(target) as part:
         if kind == "html":
