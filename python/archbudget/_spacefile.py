@@ -319,7 +319,7 @@ def load_attribute(reference: str) -> Any:
 
 
 def _refused(reference: str) -> str:
-    return f"{show(reference)} names Python, and none is to be imported (--no-code, code=False)"
+    return f"{show(reference)} would be imported and called, which --no-code (code=False) refuses"
 
 
 def read(file: Path, within: tuple[str, ...] = (), *, measured: bool = True, code: bool = True) -> Loaded:

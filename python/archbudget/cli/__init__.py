@@ -33,7 +33,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
-    epilog="A SPACE is a YAML file, or module:attribute of Python. Start with: [bold]archbudget search[/bold]",
+    epilog="A SPACE is a YAML file, or module:attribute of Python. What a file names as module:attribute is imported "
+    "and called, unless --no-code is given. Start with: [bold]archbudget search[/bold]",
 )
 for module in (_search, _commands):
     module.register(app)

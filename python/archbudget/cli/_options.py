@@ -37,7 +37,16 @@ def _bound(metric: str, what: str) -> typer.models.OptionInfo:
 
 
 SpaceReference = Annotated[
-    str, typer.Argument(metavar="SPACE", help="A YAML file, or [bold]module:attribute[/bold].", show_default=False)
+    str,
+    typer.Argument(
+        metavar="SPACE",
+        help="A YAML file, or [bold]module:attribute[/bold]; a file may name Python that is run.",
+        show_default=False,
+    ),
+]
+NoCode = Annotated[
+    bool,
+    typer.Option("--no-code", help="Run no Python that the space names: refuse [bold]module:attribute[/bold]."),
 ]
 Params = Annotated[str | None, _bound("params", "weights")]
 TrainableParams = Annotated[str | None, _bound("trainable_params", "trained weights")]
