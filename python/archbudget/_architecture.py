@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import BUILT_IN
 from archbudget._expressions import Expression
+from archbudget._guard import guards
 from archbudget._message import listed, show
-from archbudget.errors import SpaceError
+from archbudget.errors import SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
     from archbudget import _core
@@ -130,6 +131,7 @@ def _set(arguments: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+@guards(but=["to_keras", "to_torch"])
 class Architecture(Mapping[str, "Scalar"]):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
@@ -151,6 +153,8 @@ class Architecture(Mapping[str, "Scalar"]):
         }
 
     def __getitem__(self, name: str) -> Scalar:
+        if name not in self._values:
+            raise UnknownNameError(f"{show(name)} is no active decision; there are {listed(self) or 'none'}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from archbudget._atomic import atomic
+from archbudget._guard import guards
 from archbudget._message import listed, one_line, show
 from archbudget._regular import path_of, reading
-from archbudget.errors import ArchbudgetError, SpaceError, UnknownNameError
+from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +33,7 @@ def index_dtype(space: Space) -> np.dtype[Any]:
     return np.min_scalar_type(largest)
 
 
+@guards()
 class Candidates:
     """A batch of candidates: an (N, D) array of indices into the domains of a space.
 
@@ -80,9 +82,11 @@ class Candidates:
     def __getitem__(self, key: Any) -> Architecture | Candidates:
         """One candidate as an `Architecture`, or some of them as `Candidates`."""
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            if not -len(self) <= key < len(self):
+                raise OutOfRangeError(f"there is no candidate {show(key)} in a batch of {len(self):,}")
             return self.space._architecture(tuple(int(index) for index in self._indices[key]))
         if not isinstance(key, slice):
-            key = np.asarray(None if isinstance(key, tuple) else key)
+            key = as_array(None if isinstance(key, tuple) else key, "what indexes a batch", 1)
             if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
                 raise SpaceError(
                     f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {show(key)}"
@@ -264,16 +268,28 @@ def pandas_module() -> Any:
     return pandas
 
 
-def as_array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
+def as_array(values: Any, what: str, axes: int) -> npt.NDArray[Any]:
     """Values as an array, not copied if they are one.
 
     Raises:
-        SpaceError: If they are rows of unlike lengths.
+        SpaceError: If they are rows of unlike lengths, or lists that are nested more deeply than there are axes.
     """
+    _require_flat(values, what, axes)
     try:
         return np.asarray(values)
-    except (ValueError, OverflowError, TypeError) as error:
-        raise SpaceError(f"{what} must be an array: {error}") from None
+    except Exception as error:  # An object may do anything where it is made an array.
+        raise SpaceError(f"{what} must be an array: {one_line(error)}") from None
+
+
+def _require_flat(values: object, what: str, axes: int) -> None:
+    """Refuses lists that are nested too deeply: numpy goes through each of them, however often it stands there."""
+    if not isinstance(values, (list, tuple)):
+        return
+    if axes > 1:
+        for each in values:
+            _require_flat(each, what, axes - 1)
+    elif any(isinstance(each, (list, tuple)) for each in values):
+        raise SpaceError(f"{what} must be an array; the lists are nested more deeply")
 
 
 def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
@@ -282,7 +298,7 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
     Raises:
         SpaceError: If the shape or the type is another, or an index is negative.
     """
-    array = as_array(indices, "indices")
+    array = as_array(indices, "indices", 2)
     columns = len(space.decisions)
     if array.ndim != 2 or array.shape[1] != columns:
         raise SpaceError(
@@ -312,6 +328,7 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
     return array.astype(np.uint32)
 
 
+@guards()
 @dataclass(frozen=True)
 class LayerEvaluation:
     """What each layer of each candidate costs, and its output shape."""
@@ -325,9 +342,12 @@ class LayerEvaluation:
     behind the last axis."""
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+        if metric not in self.costs:
+            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self.costs)}")
         return self.costs[metric]
 
 
+@guards()
 class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
     """What N candidates cost: a mapping from each metric to (N,) int64 totals.
 

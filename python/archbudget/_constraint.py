@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -13,6 +14,7 @@ from optuna.trial import FixedTrial, Trial
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates
+from archbudget._guard import guards, has
 from archbudget._message import show
 from archbudget.errors import BudgetError, SpaceError
 
@@ -33,6 +35,7 @@ def _settle(number: float, outside: bool) -> float:
     return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
 
 
+@guards(but=["__call__"])  # A trial raises what its storage does.
 class Constraint:
     """How far candidates are from a budget: `log(cost / bound)` for each bound, so feasible when at most 0.
 
@@ -94,8 +97,8 @@ class Constraint:
             return self._batch(candidate)
         if isinstance(candidate, Architecture):
             return self._numbers(candidate.indices)
-        params = getattr(candidate, "params", None)
-        if params is None:
+        params = candidate.params if has(candidate, "params") else None
+        if not isinstance(params, Mapping):
             raise SpaceError(
                 f"a constraint is called with a trial, an Architecture or Candidates, not {show(candidate)}"
             )
@@ -105,7 +108,7 @@ class Constraint:
                 candidate.set_constraint(name, number)
         return numbers
 
-    def _indices(self, params: dict[str, Any]) -> list[int | None]:
+    def _indices(self, params: Mapping[str, Any]) -> list[int | None]:
         try:
             return [domain[params[name]] if name in params else None for name, domain in self._domains]
         except (KeyError, TypeError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget._candidates import pandas_module
+from archbudget._guard import guards
 from archbudget._message import show
 from archbudget.errors import SpaceError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+@guards()
 class Distribution:
     """How many networks of a space have each value of a metric; so which budget keeps five per cent of them.
 

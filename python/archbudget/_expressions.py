@@ -10,6 +10,7 @@ from unicodedata import category
 
 import numpy as np
 
+from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import one_line, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 
@@ -46,6 +47,8 @@ class Expression:
     """How many expressions stand inside of each other, this one among them."""
     terms: int = 1
     """How many expressions make it up, each use counted."""
+
+    __array_ufunc__ = None  # An array beside an operator is refused, not gone through.
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -118,6 +121,7 @@ IntLike = Union[int, Expression]
 """An integer, a decision over integers, or an expression."""
 
 
+@guards(only=METHODS)
 @dataclass(frozen=True, eq=False, repr=False)
 class Binary(Expression):
     """Two expressions, joined by an operator of the engine."""
@@ -167,10 +171,10 @@ class Binary(Expression):
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decisions by their names in a space."""
-        return self._joined(*(side.text(names) if isinstance(side, Expression) else repr(side) for side in self._sides))
+        return self._joined(*(side.text(names) if isinstance(side, Expression) else show(side) for side in self._sides))
 
     def __repr__(self) -> str:
-        return self._joined(*(repr(side) for side in self._sides))
+        return self._joined(*(repr(side) if isinstance(side, Expression) else show(side) for side in self._sides))
 
     @property
     def _sides(self) -> tuple[IntLike, IntLike]:
@@ -226,7 +230,7 @@ class Mapped(Expression):
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
         """What it comes to."""
-        return self.table[_key(taken[self.decision.name])]  # type: ignore[return-value]
+        return self.table[_key(self.decision.at(taken))]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decision by its name in a space."""
@@ -280,6 +284,7 @@ class Incoming(Expression):
         return "channels()" if self.axis == -1 else f"channels(axis={self.axis})"
 
 
+@guarded
 def channels(axis: int = -1) -> Expression:
     """The channels of the tensor that flows into the layer where the expression is used.
 
@@ -294,16 +299,19 @@ def channels(axis: int = -1) -> Expression:
     return Incoming(int(axis))
 
 
+@guarded
 def minimum(left: IntLike, right: IntLike) -> Expression:
     """The smaller of two expressions."""
     return Binary("minimum", left, right)
 
 
+@guarded
 def maximum(left: IntLike, right: IntLike) -> Expression:
     """The larger of two expressions."""
     return Binary("maximum", left, right)
 
 
+@guarded
 def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
     """1 where both are equal, otherwise 0: the condition `left == right`.
 
@@ -317,6 +325,7 @@ def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
     return _compared("equal", left, right)
 
 
+@guarded
 def different(left: IntLike, right: IntLike | Scalar) -> Expression:
     """1 where both are different, otherwise 0: the condition `left != right`.
 
@@ -339,11 +348,13 @@ def _compared(operator: str, left: IntLike, right: IntLike | Scalar) -> Expressi
     return Binary(operator, left, right)  # type: ignore[arg-type]
 
 
+@guarded
 def both(left: IntLike, right: IntLike) -> Expression:
     """1 where two conditions hold, otherwise 0; a condition holds where it is not 0."""
     return Binary("both", left, right)
 
 
+@guarded
 def either(left: IntLike, right: IntLike) -> Expression:
     """1 where at least one of two conditions holds, otherwise 0; a condition holds where it is not 0."""
     return Binary("either", left, right)
@@ -374,6 +385,7 @@ def as_written(condition: Expression, names: Mapping[str, str]) -> str:
     return text[1:-1] if text.startswith("(") else text
 
 
+@guarded
 def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
     """The multiple of `divisor` nearest to `value`, at least `divisor`, and never below nine tenths of `value`.
 
@@ -382,6 +394,7 @@ def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
     return Binary("round_to", value, divisor)
 
 
+@guards(only=(*METHODS, "map"))
 class Decision(Expression):
     """An open choice. Using the same object twice, or the same name with the same values, ties the uses."""
 
@@ -500,7 +513,10 @@ class Decision(Expression):
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
         """The value that is taken."""
-        return taken[self.name]  # type: ignore[return-value]
+        try:
+            return taken[self.name]  # type: ignore[return-value]
+        except Exception:  # It may be anything.
+            raise SpaceError(f"no value is given for decision '{self.name}'") from None
 
     def text(self, names: Mapping[str, str]) -> str:
         """Its name in a space."""
@@ -587,6 +603,7 @@ def _plain(name: str, value: object) -> Scalar:
     raise SpaceError(f"decision '{name}' has the value {show(value)}; a value is an int, float, str, bool or None")
 
 
+@guards(only=METHODS)
 class Choice(Decision):
     """One of several values.
 
@@ -623,6 +640,7 @@ class Choice(Decision):
         return f"Choice({self.name!r}, [{values}{', ...' if len(self.values) > 8 else ''}])"
 
 
+@guards(only=METHODS)
 class Int(Choice):
     """An integer from `low` to `high`, both included.
 

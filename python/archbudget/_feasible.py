@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
 import numpy as np
@@ -12,6 +13,7 @@ from archbudget import _core
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates, empty_columns, unchecked
+from archbudget._guard import guards
 from archbudget._message import show
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
@@ -59,6 +61,7 @@ class Marginals(dict[str, "dict[Scalar, float]"]):
         networks fit, see [`FeasibleSet.count`][archbudget.FeasibleSet.count]."""
 
 
+@guards()
 class FeasibleSet:
     """The candidates of a space that fit a budget; it may be empty.
 
@@ -347,7 +350,7 @@ class FeasibleSet:
             stop = None if decision is None else self.space._positions[decision]
             found = self._core.allowed_after(self.space.indices_of(prefix), stop)
         else:
-            found = _ask(self._core.allowed, prefix)
+            found = self._ask(self._core.allowed, prefix)
         if found is None:
             return None
         name = self.space._names[found[0]]
@@ -368,8 +371,19 @@ class FeasibleSet:
         Raises:
             SpaceError: If an index is outside of its domain.
         """
-        found = _ask(self._core.shares, prefix)
+        found = self._ask(self._core.shares, prefix)
         return None if found is None else (self.space._names[found[0]], found[1])
+
+    def _ask(self, question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answer:
+        """Asks the engine about indices.
+
+        Raises:
+            SpaceError: If these are no indices.
+        """
+        try:
+            return question(list(islice(prefix, len(self.space.decisions) + 1)))
+        except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
+            raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {show(prefix)}") from None
 
     def require_some(self) -> None:
         """Refuses a budget that nothing fits.
@@ -388,18 +402,6 @@ class FeasibleSet:
         return InfeasibleBudgetError(
             f"no network of the space fits the budget ({self.budget.describe()}): in this space {', '.join(reach)}"
         )
-
-
-def _ask(question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answer:
-    """Asks the engine about indices.
-
-    Raises:
-        SpaceError: If these are no indices.
-    """
-    try:
-        return question(list(prefix))
-    except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
-        raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {show(prefix)}") from None
 
 
 def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:

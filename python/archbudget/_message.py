@@ -25,7 +25,7 @@ BITS = 400
 
 def show(value: object) -> str:
     """A value as Python writes it; what is long is cut, and what cannot be written goes by its type."""
-    return cut(line(_text(value, DEPTH)), VALUE)
+    return line(cut(_text(value, DEPTH), VALUE))
 
 
 def listed(names: Iterable[object]) -> str:
@@ -33,7 +33,7 @@ def listed(names: Iterable[object]) -> str:
     shown: list[str] = []
     rest, room = 0, NAMES
     for name in names:
-        text = cut(line(str(name)), VALUE)
+        text = line(cut(str(name), VALUE))
         room -= len(text) + 2
         if room >= 0:
             shown.append(text)
@@ -65,7 +65,7 @@ def one_line(error: BaseException) -> str:
         text = str(error)
     except Exception:  # It may do anything.
         text = "its message cannot be shown"
-    return cut(" ".join(line(text).split()), LONGEST // 2)
+    return " ".join(line(cut(text, LONGEST // 2)).split())
 
 
 def _text(value: object, depth: int) -> str:

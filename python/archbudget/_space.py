@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ from archbudget._candidates import (
     unchecked,
 )
 from archbudget._distribution import Distribution
-from archbudget._expressions import as_condition, as_written
+from archbudget._expressions import MOST_VALUES, as_condition, as_written
+from archbudget._guard import guards, has
 from archbudget._message import listed, show
 from archbudget._program import Writer
 from archbudget._regular import path_of
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 MOST_THREADS = 1024
 
 
+@guards(but=["suggest"])  # A trial raises what its storage does, and what prunes it.
 class Space:
     """A family of networks: layers whose hyperparameters may be open decisions.
 
@@ -106,8 +109,11 @@ class Space:
         for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
             if isinstance(count, bool) or not isinstance(count, int):
                 raise SpaceError(f"{name} must be an integer, not {show(count)}")
+            if count < 1:
+                raise SpaceError(f"{name} must be at least 1, not {show(count)}")
             if count >= 2**63:
-                raise CountOverflowError(f"{name} must be below 2^63, not {count}")
+                raise CountOverflowError(f"{name} must be below 2^63, not {show(count)}")
+        sources, targets = _graph(layers, inputs, outputs)
         kept = _domains(domains)
         self._constraints = _conditions(constraints)
         self._own_metrics = _own_metrics(metrics)
@@ -122,7 +128,6 @@ class Space:
             "constraints": self._constraints,
             "metrics": self._own_metrics,
         }
-        sources, targets = _graph(layers, inputs, outputs)
         write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
         try:
@@ -368,7 +373,7 @@ class Space:
             SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the
                 message names the first such row.
         """
-        names = list(self.metrics if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
+        names = self._metric_names(metrics)
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
             raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
         threads = None if threads is None else min(threads, MOST_THREADS)
@@ -384,6 +389,17 @@ class Space:
             rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
             layers = LayerEvaluation(self.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
         return Evaluation(dict(zip(names, totals, strict=True)), valid, layers)
+
+    def _metric_names(self, metrics: Iterable[str] | None) -> list[str]:
+        """The metrics that are asked for."""
+        if metrics is None:
+            return list(self.metrics)
+        names = []
+        for metric in [metrics] if isinstance(metrics, str) else metrics:
+            if metric not in self.metrics:
+                raise SpaceError(f"unknown metric {show(metric)}; the metrics are {listed(self.metrics)}")
+            names.append(metric)
+        return names
 
     def _columns(self, candidates: CandidatesLike) -> tuple[list[Any], int]:
         """A column for each decision, as the engine takes it, and the number of rows."""
@@ -501,7 +517,7 @@ class Space:
         """
         from archbudget._sampler import refuse
 
-        if not hasattr(trial, "suggest_categorical"):
+        if not has(trial, "suggest_categorical"):
             raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
         refuse(trial)
         walk = self._diagram.walk()
@@ -515,6 +531,8 @@ class Space:
 
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
         """The index of each decision's value among those given; `None` where none is given."""
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"values are given by a mapping from decisions, not by {show(values)}")
         return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
 
 
@@ -560,13 +578,14 @@ def _own_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
     """
     if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
         raise SpaceError(f"metrics must be a sequence of Metric, not {show(metrics)}")
-    own = tuple(metrics)
-    for position, metric in enumerate(own):
+    own: dict[str, Metric] = {}
+    for metric in metrics:
         if not isinstance(metric, Metric):
             raise SpaceError(f"metrics must be a sequence of Metric; one is {show(metric)}")
-        if any(metric.name == other.name for other in own[:position]):
+        if metric.name in own:
             raise SpaceError(f"two metrics are named '{metric.name}'")
-    return own
+        own[metric.name] = metric
+    return tuple(own.values())
 
 
 def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
@@ -576,8 +595,8 @@ def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[
     kept = {}
     for name, values in (domains or {}).items():
         try:
-            kept[name] = () if isinstance(values, (str, bytes)) else tuple(values)
-        except TypeError:
+            kept[name] = () if isinstance(values, (str, bytes)) else tuple(islice(values, MOST_VALUES + 1))
+        except Exception:  # It may do anything where it is gone through.
             kept[name] = ()
         if not kept[name]:
             raise SpaceError(
@@ -655,7 +674,7 @@ def _value_column(decision: Decision, column: npt.ArrayLike) -> Any:
         array = np.empty(len(column), dtype=object)
         array[:] = column
     else:
-        array = as_array(column, what)
+        array = as_array(column, what, 1)
     if array.ndim != 1:
         raise SpaceError(f"the column of decision '{decision.name}' must have one axis, not the shape {array.shape}")
     if len(array) == 0:

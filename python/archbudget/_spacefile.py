@@ -109,6 +109,7 @@ from archbudget._expressions import (
     minimum,
     round_to,
 )
+from archbudget._guard import has
 from archbudget._message import LONGEST, VALUE, cut, one_line, show
 from archbudget._regular import read_text
 from archbudget._space import Space, described
@@ -280,14 +281,6 @@ def is_file(reference: str) -> bool:
     return reference.endswith((".yaml", ".yml"))
 
 
-def _has(found: object, part: str) -> bool:
-    """Whether something has an attribute, whatever it does when it is asked."""
-    try:
-        return hasattr(found, part)
-    except Exception:
-        return False
-
-
 def load_attribute(reference: str) -> Any:
     """What `module:attribute` stands for; modules of the current directory are found.
 
@@ -311,7 +304,7 @@ def load_attribute(reference: str) -> Any:
             f"{reference}: importing {module_name} failed: {type(error).__name__}: {one_line(error)}"
         ) from error
     for part in attribute.split("."):
-        if not _has(found, part):
+        if not has(found, part):
             hint = _hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)
             raise SpaceError(f"{reference}: module {module_name} has no attribute {show(attribute)}{hint}")
         found = getattr(found, part)

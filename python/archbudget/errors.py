@@ -7,7 +7,7 @@ class ArchbudgetError(ValueError):
     """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(cut(line(str(message)), LONGEST))
+        super().__init__(cut(line(cut(str(message), LONGEST)), LONGEST))
 
 
 class SpaceError(ArchbudgetError):

@@ -18,6 +18,7 @@ import numpy as np
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
+from archbudget._guard import guarded, guards
 from archbudget._message import listed, one_line, show
 from archbudget._regular import path_of, read_text
 from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, MissingFileError, SpaceError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["LatencyTable", "Metric", "distinct_layers", "output_size", "weighted_layers"]
 
 
+@guards()
 class Metric:
     """A quantity that is counted for every network beside the built-in ones.
 
@@ -113,6 +115,7 @@ def output_size(layer: str, axis: int | None = None, *, name: str | None = None)
     return _OutputSize(layer, axis, "output_size" if name is None else name)
 
 
+@guards()
 class _OutputSize(Metric):
     def __init__(self, layer: str, axis: int | None, name: str) -> None:
         if not isinstance(layer, str):
@@ -215,6 +218,9 @@ class Measure:
 MOST_BYTES = 1 << 26
 """The most bytes of a table."""
 
+CELLS = (str, bool, int, float, np.generic, type(None))
+"""What an entry may say of a layer, by itself or several in a row; text in the first place."""
+
 SHOWN = 20
 """So many missing entries are named."""
 
@@ -222,6 +228,7 @@ DIGITS = 20
 """No number of so many digits is below 2^63."""
 
 
+@guarded
 def distinct_layers(space: Space) -> list[LayerRecord]:
     """Each distinct layer of a space, once: what a table of measurements must hold. Inputs are left out.
 
@@ -271,6 +278,7 @@ def _arguments(counted: Any, others: Any) -> Any:
     return {**counted, **{name: value for name, value in others.items() if isinstance(value, plain)}, **inside}
 
 
+@guards()
 class LatencyTable(Metric):
     """A metric from measurements: a value for each distinct layer.
 
@@ -301,16 +309,9 @@ class LatencyTable(Metric):
         super().__init__(name, self.look_up, combine=combine)
         if not isinstance(entries, Iterable):
             raise SpaceError(f"a latency table needs a sequence of entries, not {show(entries)}")
-        entries = list(entries)
-        for entry in entries:
-            pair = isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping)
-            if not pair or not all(isinstance(name, str) for name in entry[0]):
-                raise SpaceError(
-                    f"an entry of a latency table is a mapping of what it says, and a value; not {show(entry)}"
-                )
-        numbered = enumerate(entries, start=1)
         self._build(
-            (f"entry {number} of the latency table '{name}'", said, value) for number, (said, value) in numbered
+            (f"entry {number} of the latency table '{name}'", *_pair(entry))
+            for number, entry in enumerate(entries, start=1)
         )
 
     def _build(self, entries: Iterable[tuple[str, Mapping[str, str], int]]) -> None:
@@ -453,6 +454,16 @@ class LatencyTable(Metric):
             for row, layer in found.items():
                 writer.writerow({**dict(row), **({} if measure is None else {column: measure(layer)})})
         return len(found)
+
+
+def _pair(entry: object) -> tuple[Mapping[str, str], int]:
+    """An entry: what it says, and its value."""
+    if isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping):
+        said, value = entry
+        cells = [each for text in said.values() for each in (text if isinstance(text, (tuple, list)) else [text])]
+        if all(isinstance(name, str) for name in said) and all(isinstance(each, CELLS) for each in cells):
+            return said, value
+    raise SpaceError(f"an entry of a latency table is a mapping of what it says, and a value; not {show(entry)}")
 
 
 def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -> tuple[dict[str, str], int]:

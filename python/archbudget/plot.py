@@ -19,6 +19,7 @@ from archbudget._budget import MOST
 from archbudget._candidates import Candidates
 from archbudget._distribution import Distribution
 from archbudget._feasible import FeasibleSet
+from archbudget._guard import guarded
 from archbudget._message import listed, show
 from archbudget._regular import path_of
 from archbudget._space import Space
@@ -69,6 +70,7 @@ def _require(source: object, kinds: tuple[type, ...], what: str, takes: str) -> 
         raise SpaceError(f"{what} can be drawn of {takes}, not of {show(source)}")
 
 
+@guarded
 def distribution(
     source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
 ) -> Figure:
@@ -131,6 +133,7 @@ def distribution(
     return figure
 
 
+@guarded
 def marginals(source: FeasibleSet | Marginals) -> Figure:
     """How often each value of each decision occurs among the networks that fit a budget, as a heat map.
 
@@ -183,6 +186,7 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
     return figure
 
 
+@guarded
 def history(study: optuna.Study, budget: Budget) -> Figure:
     """The finished trials of a search: what the objective came to, over the first metric of the budget.
 
@@ -259,6 +263,7 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     return figure
 
 
+@guarded
 def diagram(space: Space) -> Figure:
     """The decision diagram of a small space: a column for each stage, a point for each node, a line for each choice.
 
@@ -352,6 +357,7 @@ def diagram(space: Space) -> Figure:
     return figure
 
 
+@guarded
 def save(figure: Figure, file: str | os.PathLike[str]) -> None:
     """Writes a figure, whole or not at all; its format goes by the name of the file.
 
@@ -380,6 +386,7 @@ def save(figure: Figure, file: str | os.PathLike[str]) -> None:
             part.write_bytes(image)
 
 
+@guarded
 def kind_of(file: str | os.PathLike[str]) -> str:
     """The format of a plot by the name of its file.
 

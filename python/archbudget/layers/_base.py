@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
 from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower, require_name
+from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import show
 from archbudget.errors import SpaceError
 
@@ -30,6 +31,11 @@ class Block:
     """How many layers it comes to when it is written out, each use counted; at least so many, where a function gives
     them."""
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        guards(only=METHODS)(cls)
+
+    @guarded
     def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
         """The tensor that the block makes of these, in a graph that is being described."""
         if isinstance(self, Layer) and self.MERGES and not isinstance(inputs, (list, tuple)):
