@@ -692,6 +692,26 @@ def lower(value: object, scope: Scope) -> Lowered:
     return value  # type: ignore[return-value]
 
 
+MOST_ITEMS = 100_000
+"""The most items of a hyperparameter, those of the lists within it included."""
+
+
+def require_few(value: object, what: str) -> None:
+    """Refuses a hyperparameter of lists without end, or of more items than can be gone through.
+
+    Raises:
+        SpaceError: If it is one.
+    """
+    waiting, number = [value], 0
+    while waiting:
+        each = waiting.pop()
+        items = each if isinstance(each, (list, tuple)) else each.values() if isinstance(each, dict) else ()
+        number += len(items)
+        if number > MOST_ITEMS:
+            raise SpaceError(f"{what} has more than {MOST_ITEMS:,} items, with the lists within it: {show(value)}")
+        waiting.extend(items)
+
+
 def decisions_in(value: object) -> Iterator[Decision]:
     """Each decision that a hyperparameter reads."""
     if isinstance(value, Expression):

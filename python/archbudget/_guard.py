@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from archbudget._message import one_line
-from archbudget.errors import ArchbudgetError, LimitError, SpaceError
+from archbudget.errors import ArchbudgetError, OutOfMemoryError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -36,7 +36,7 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
         except (ArchbudgetError, ImportError):
             raise
         except MemoryError as error:
-            raise LimitError(f"{_name(function, args)} needs more memory than there is: {one_line(error)}") from error
+            raise OutOfMemoryError(f"{_name(function, args)}: there is not enough memory: {one_line(error)}") from error
         except Exception as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is None:
                 raise  # The function has not begun.

@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 
+from archbudget._guard import guards
 from archbudget._message import show
 from archbudget._propose import Inside, Question, ask_narrowed, proposer_for
 from archbudget._space import require_space
@@ -33,6 +34,7 @@ MOST_PARTS = 4
 _logger = optuna.logging.get_logger(__name__)
 
 
+@guards(only=["__init__"])  # Its other methods raise what storages do.
 class BudgetSampler(BaseSampler):
     """Keeps every trial of a study inside a budget, whatever sampler proposes the values.
 

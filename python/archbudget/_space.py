@@ -339,7 +339,7 @@ class Space:
 
         Raises:
             SpaceError: If `n` is negative.
-            MemoryError: If there is not enough memory.
+            OutOfMemoryError: If there is not enough memory.
         """
         columns = empty_columns(self, n)
         self._diagram.sample(columns, fresh_seed(seed))

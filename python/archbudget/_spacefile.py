@@ -456,7 +456,8 @@ class _Reader:
             yield
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or one_line(error)
+            parts = [getattr(error, part, None) for part in ("context", "problem")]
+            problem = ", ".join(part for part in parts if part) or one_line(error)
             position = getattr(error, "position", None)  # Of a character that a text must not have.
             line = mark.line + 1 if mark else self.text.count("\n", 0, position) + 1 if position else None
             where = f"{self.file}:{line}" if line else self.file
@@ -475,7 +476,7 @@ class _Reader:
             line, anchor = event.start_mark.line + 1, getattr(event, "anchor", "")
             if isinstance(event, yaml.CollectionStartEvent):
                 around.append(_Size(anchor or ""))
-                self._require(line, len(around) - 1, MOST_LEVELS, "levels")
+                self._require(line, len(around) - 1, MOST_LEVELS, "levels of lists and mappings")
                 continue
             if isinstance(event, yaml.CollectionEndEvent):
                 found = around.pop()
@@ -492,15 +493,29 @@ class _Reader:
                 anchored[found.anchor] = found
             around[-1].values += found.values
             around[-1].characters += found.characters
-            self._require(line, around[-1].values, MOST_VALUES, "values")
-            self._require(line, around[-1].characters, MOST_CHARACTERS, "characters")
+            self._require(line, around[-1].values, MOST_VALUES, "values, each alias written out")
+            self._require(line, around[-1].characters, MOST_CHARACTERS, "characters, each alias written out")
 
     def _require(self, line: int, given: int, most: int, what: str) -> None:
         if given > most:
-            raise SpaceError(
-                f"{self.file}:{line}: a space file has at most {most:,} {what}, with its aliases "
-                "written out, and here are more"
-            )
+            raise SpaceError(f"{self.file}:{line}: a space file has at most {most:,} {what}; here are more")
+
+    def _refuse_repeated_keys(self, node: yaml.Node) -> None:
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    # 1, 1.0 and true are one key; `<<` is none, and = is what is written.
+                    special = key.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+                    name = key.value if special else self._loader.construct_object(key)
+                    if name in seen:
+                        line = key.start_mark.line + 1
+                        raise SpaceError(f"{self.file}:{line}: the key {show(key.value)} stands here twice")
+                    seen.add(name)
+                self._refuse_repeated_keys(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                self._refuse_repeated_keys(value)
 
     def _line(self, place: Place) -> int:
         """The line of a place, or of the last part of it that the file has."""
@@ -520,13 +535,14 @@ class _Reader:
         return int(line) + 1
 
     def _loaded(self) -> Loaded:
-        for key in _repeated_keys(self._tree):
-            raise SpaceError(f"{self.file}:{key.start_mark.line + 1}: the key {show(key.value)} stands here twice")
         with self._yaml():
             try:
+                self._refuse_repeated_keys(self._tree)
                 data = self._loader.construct_document(self._tree)
-            except (ValueError, OverflowError) as error:  # A number that Python does not take.
-                raise SpaceError(f"{self.file}: not valid YAML: {one_line(error)}") from None
+            except (yaml.YAMLError, ArchbudgetError):
+                raise
+            except Exception as error:  # What a tag stands for that its text is not.
+                raise SpaceError(f"{self.file}: not valid YAML: {type(error).__name__}: {one_line(error)}") from None
         if not isinstance(data, dict):
             raise SpaceError(
                 f"{self.file}:1: a space file is a mapping with the key 'layers' or 'space', not {show(data)}"
@@ -539,7 +555,7 @@ class _Reader:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             # Behind the name that the file gives stands which of several forms was tried.
-            forms = ("Range", "Table", "str")
+            forms = ("Range", "Table", "str", "int", "float")
             place = tuple(
                 part
                 for position, part in enumerate(first["loc"])
@@ -552,7 +568,7 @@ class _Reader:
         domains = {name: self._decision(("domains", name), name, each).values for name, each in spec.domains.items()}
         space, budget, objective = self._other(spec, domains) if spec.layers is None else self._own(spec, domains)
         return Loaded(
-            spec.name or self.path.stem,
+            _message.line(spec.name or self.path.stem),
             space,
             data,
             self.path.parent,
@@ -877,20 +893,6 @@ def layer_classes() -> dict[str, type[Layer]]:
 
 def _required(layer: type[Layer]) -> list[str]:
     return [each.name for each in fields(layer) if each.default is MISSING]
-
-
-def _repeated_keys(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    yield key
-                seen.add(key.value)
-            yield from _repeated_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _repeated_keys(value)
 
 
 def _hint(name: object, known: Iterable[object], *, listed: bool = True) -> str:

@@ -1,13 +1,14 @@
 """The exceptions of archbudget. Each message is one line: what, where, which rule, what was given."""
 
-from archbudget._message import LONGEST, cut, line
+from archbudget._message import LONGEST, cut, line, show
 
 
 class ArchbudgetError(ValueError):
     """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(cut(line(cut(str(message), LONGEST)), LONGEST))
+        text = message if isinstance(message, str) else show(message)
+        super().__init__(cut(line(cut(text, LONGEST)), LONGEST))
 
 
 class SpaceError(ArchbudgetError):
@@ -28,6 +29,10 @@ class CountOverflowError(ArchbudgetError, OverflowError):
 
 class LimitError(ArchbudgetError):
     """An exact answer would need more memory or work than the stated limit."""
+
+
+class OutOfMemoryError(LimitError, MemoryError):
+    """There is not as much memory as what is asked for takes."""
 
 
 class BudgetError(ArchbudgetError):

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
-from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower, require_name
+from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower, require_few, require_name
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import show
 from archbudget.errors import SpaceError
@@ -88,6 +88,7 @@ class Layer(Block):
     def __post_init__(self) -> None:
         self._check()
         for each in fields(self):
+            require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
             # What is frozen does not change with a list that it was given.
             object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
         _core.check_layer(self.kind, self.lowered(Unbound()))

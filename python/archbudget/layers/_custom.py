@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from archbudget import _core
-from archbudget._expressions import Decision, Expression, lower
+from archbudget._expressions import Decision, Expression, lower, require_few
+from archbudget._guard import guarded
 from archbudget._message import one_line, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
@@ -35,6 +36,9 @@ class Counts:
     trainable_params: int = 0
     non_trainable_params: int = 0
     macs: int = 0
+
+    def __repr__(self) -> str:
+        return f"Counts({', '.join(f'{each.name}={show(getattr(self, each.name))}' for each in fields(self))})"
 
 
 RESERVED = ("name", "trainable", "weight_bits")
@@ -75,6 +79,8 @@ class CustomLayer(Layer):
         except TypeError as error:
             raise SpaceError(f"{self.kind}: {error}; its hyperparameters are {signature}") from None
         bound.apply_defaults()
+        for argument, value in bound.arguments.items():
+            require_few(value, f"{self.kind}: {argument}")
         # What is frozen does not change with a list that it was given.
         given = {name: _filled(value, _leaves(value)) for name, value in bound.arguments.items()}
         object.__setattr__(self, "given", given)
@@ -254,6 +260,7 @@ def custom(
         42
     """
 
+    @guarded
     def made(function: Callable[..., Counts]) -> type[CustomLayer]:
         if not callable(function) or isinstance(function, type):
             raise SpaceError(f"layers.custom makes a layer of a function, not of {show(function)}")

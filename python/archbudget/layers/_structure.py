@@ -64,7 +64,7 @@ class Sequential(Block):
     def __init__(self, blocks: Sequence[BlockLike], known: dict[int, Block] | None = None) -> None:
         known = {} if known is None else known
         self.blocks = tuple(as_block(block, known) for block in blocks)
-        self.steps = 1 + sum(block.steps for block in self.blocks)
+        self.steps = max(1, sum(block.steps for block in self.blocks))
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the blocks one after the other."""
@@ -136,7 +136,7 @@ class OneOf(Block):
                 f"{show(list(self.decision.values))}; given {show(list(blocks))}"
             )
         self.blocks = {label: as_block(block) for label, block in blocks.items()}
-        self.steps = 1 + sum(block.steps for block in self.blocks.values())
+        self.steps = max(1, sum(block.steps for block in self.blocks.values()))
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each block that may be taken behind a guard, and a tensor where they meet."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget._space import Space
 from archbudget.errors import SpaceError
@@ -23,6 +24,7 @@ SUPERNETS = {
 """The embedding dimensions, the least and most heads, and the least and most blocks of each supernet."""
 
 
+@guarded
 def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """Vision transformers on patches of 16 x 16: 2.8e11 networks, 7.7e13 of `small`, 6.2e15 of `base`.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.layers import Add, Concatenate
 from archbudget.layers._base import Block
@@ -23,6 +24,7 @@ NODES = (2, 3, 4, 5)
 """The nodes of a cell; 0 and 1 are the outputs of the two cells before it."""
 
 
+@guarded
 def darts(
     num_classes: int = 10,
     image_size: int = 32,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._blocks import Beside
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from archbudget.layers._structure import BlockLike
 
 
+@guarded
 def unet(
     resolution: IntLike = 512, num_classes: int = 2, *, channels: int = 1, widths: int = 8, most_depth: int = 4
 ) -> Space:
