@@ -167,7 +167,10 @@ class Candidates:
             raise
         except Exception as error:  # A damaged archive fails in more ways than its readers say.
             raise SpaceError(f"{path} holds no candidates: {type(error).__name__}: {one_line(error)}") from None
-        return cls(space, indices)
+        try:
+            return cls(space, indices)
+        except SpaceError as error:
+            raise SpaceError(f"{path}: {error}") from None
 
 
 def _shown(decision: Decision) -> str:
@@ -193,11 +196,13 @@ def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dt
         if np.lib.format.read_magic(member) != (1, 0):
             read = np.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
-        takes = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or takes != info.file_size - member.tell():
-            raise ValueError(f"{name} is no array of numbers or text, or not as large as it says")
+        if dtype.hasobject:
+            raise ValueError(f"{name} are Python objects")
+        takes, holds = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        if takes != holds:
+            raise ValueError(f"{name} of the shape {show(shape)} take {show(takes)} bytes, but there are {holds:,}")
     if takes > LARGE and takes > RATIO * info.compress_size:
-        raise ValueError(f"{name} takes {takes:,} bytes, more than {RATIO} times as many as in the file")
+        raise ValueError(f"{name} take {takes:,} bytes, more than {RATIO} times as many as in the file")
     return shape, dtype
 
 
@@ -205,9 +210,9 @@ def _text(archive: zipfile.ZipFile, name: str, most: int) -> list[str]:
     """A row of text in a file; what is no such row, or too long to be that of a space, is none."""
     shape, dtype = _header(archive, name)
     if len(shape) != 1 or (dtype.kind != "U" and shape != (0,)):
-        raise ValueError(f"{name} is no row of text")
+        raise ValueError(f"{name} are no row of text")
     if math.prod(shape) * dtype.itemsize > most:
-        raise ValueError(f"{name} takes more than {most:,} bytes")
+        raise ValueError(f"{name} take more than {most:,} bytes")
     return [str(each) for each in _array(archive, name)]
 
 
