@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import numpy as np
 
@@ -227,7 +227,7 @@ def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterat
             with part.open("wb") as binary:
                 np.savez_compressed(binary, **arrays)
         else:
-            with _parquet(part) as write:
+            with part.open("wb") as binary, _parquet(binary) as write:
                 yield write
 
 
@@ -256,7 +256,7 @@ def _list(column: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
 
 
 @contextmanager
-def _parquet(part: Path) -> Iterator[Write]:
+def _parquet(stream: BinaryIO) -> Iterator[Write]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -271,7 +271,7 @@ def _parquet(part: Path) -> Iterator[Write]:
                 f"Parquet cannot hold a column with values of several types: {one_line(error)}"
             ) from None
         if writer is None:
-            writer = pq.ParquetWriter(part, made.schema)
+            writer = pq.ParquetWriter(stream, made.schema)
         writer.write_table(made)
 
     try:
