@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from hypothesis import settings
 from families import lenet_family
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import archbudget as ab
 
 settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True)
@@ -38,3 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def lenet() -> ab.Space:
     """The family of networks for MNIST that the README begins with."""
     return lenet_family()
+
+
+@pytest.fixture
+def hang_guard() -> Iterator[None]:
+    """Ends a test that hangs, after a time in which every machine is done."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(60)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

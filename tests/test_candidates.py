@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import stat
+import threading
+import zipfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,7 @@ from archbudget import layers
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -193,32 +198,129 @@ def npz(**arrays: Any) -> bytes:
 
 
 NAMES = np.array(["units", "activation", "rate", "head", "wide", "bias"])
-SIZES = np.array([5, 2, 2, 2, 4, 2])
+VALUES = np.array([repr(list(decision.values)) for decision in branches().decisions.values()])
 GOOD = np.zeros((2, 6), dtype=np.uint8)
 
-BAD_FILES: dict[str, bytes] = {
-    "empty": b"",
-    "text": b"units,rate\n1,2\n",
-    "one array": npy(GOOD),
-    "a pickle": pickle.dumps([1, 2, 3]),
-    "other arrays": npz(x=GOOD),
-    "nothing": npz(),
-    "names that are a scalar": npz(indices=GOOD, decisions=np.array("units"), sizes=SIZES),
-    "sizes that are a scalar": npz(indices=GOOD, decisions=NAMES, sizes=np.array(5)),
-    "sizes that are text": npz(indices=GOOD, decisions=NAMES, sizes=np.array(["a"] * 6)),
-    "indices outside": npz(indices=GOOD + 7, decisions=NAMES, sizes=SIZES),
-    "indices of floats": npz(indices=GOOD * 1.0, decisions=NAMES, sizes=SIZES),
-    "too few columns": npz(indices=GOOD[:, 1:], decisions=NAMES, sizes=SIZES),
-    "objects": npz(indices=GOOD.astype(object), decisions=NAMES, sizes=SIZES),
+
+def array(shape: tuple[int, ...], dtype: str = "|u1", content: bytes = b"") -> bytes:
+    """A file of an array that says it has a shape."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return stream.getvalue() + content
+
+
+def archive(**members: bytes) -> bytes:
+    """An archive of such files, beside the names and values of the space where they are not among them."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in {"decisions": npy(NAMES), "values": npy(VALUES), **members}.items():
+            made.writestr(f"{name}.npy", content)
+    return stream.getvalue()
+
+
+MARK = b"\x93NUMPY\x01\x00"
+ZEROS = b"\0" * (300 << 20)
+"""More than is taken where the file is so much smaller."""
+
+BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "not a zip file"),
+    "text": (lambda: b"units,rate\n1,2\n", "not a zip file"),
+    "one array": (lambda: npy(GOOD), "not a zip file"),
+    "a pickle": (lambda: pickle.dumps([1, 2, 3]), "not a zip file"),
+    "other arrays": (lambda: npz(x=GOOD), "no item named 'decisions.npy'"),
+    "nothing": (lambda: npz(), "no item named 'decisions.npy'"),
+    "names that are a scalar": (
+        lambda: npz(indices=GOOD, decisions=np.array("units"), values=VALUES),
+        "no row of text",
+    ),
+    "values that are a scalar": (lambda: npz(indices=GOOD, decisions=NAMES, values=np.array(5)), "no row of text"),
+    "names that are numbers": (lambda: npz(indices=GOOD, decisions=np.arange(6), values=VALUES), "no row of text"),
+    "names that are bytes": (
+        lambda: npz(indices=GOOD, decisions=np.array([b"a"] * 6), values=VALUES),
+        "no row of text",
+    ),
+    "indices outside": (lambda: npz(indices=GOOD + 7, decisions=NAMES, values=VALUES), "index 7 is not in the domain"),
+    "negative indices": (
+        lambda: npz(indices=GOOD.astype(np.int8) - 1, decisions=NAMES, values=VALUES),
+        "index -1 is not in the domain",
+    ),
+    "indices of floats": (lambda: npz(indices=GOOD * 1.0, decisions=NAMES, values=VALUES), "not integers of the shape"),
+    "too few columns": (
+        lambda: npz(indices=GOOD[:, 1:], decisions=NAMES, values=VALUES),
+        r"not integers of .* \(2, 5\)",
+    ),
+    "too many axes": (lambda: npz(indices=GOOD[None], decisions=NAMES, values=VALUES), "not integers of the shape"),
+    "a record": (
+        lambda: npz(indices=np.zeros(2, "u1,u1"), decisions=NAMES, values=VALUES),
+        "not integers of the shape",
+    ),
+    "objects": (
+        lambda: npz(indices=GOOD.astype(object), decisions=NAMES, values=VALUES),
+        "indices are Python objects",
+    ),
+    "more rows than there are": (lambda: archive(indices=array((10**18, 6))), "take 6,?0+ bytes, but there are 0"),
+    "fewer rows than none": (lambda: archive(indices=array((-2, 6))), "take -12 bytes"),
+    "many rows of nothing": (lambda: archive(indices=array((50 << 20, 6), content=ZEROS)), "more than 250 times"),
+    "a long name": (lambda: archive(decisions=array((6,), "<U13107200", ZEROS)), "more than 250 times"),
+    "long names": (
+        lambda: archive(decisions=npy(np.array([f"{number:0900000}" for number in range(6)]))),
+        "take more than 16,777,216 bytes",
+    ),
+    "a header that is code": (
+        lambda: archive(indices=MARK + b"\x20\x00" + b"__import__('os').abort()        "),
+        "malformed",
+    ),
+    "a header without an end": (lambda: archive(indices=MARK + b"\xff\xff{"), "EOF"),
+    "a header that is nested": (lambda: archive(indices=MARK + b"\x00\x20" + b"(" * 0x2000), "holds no candidates"),
+    "no header": (lambda: archive(indices=b""), "holds no candidates"),
 }
 
 
 @pytest.mark.parametrize("what", BAD_FILES)
 def test_a_file_without_candidates_is_refused(space: ab.Space, what: str, tmp_path: Path) -> None:
     file = tmp_path / "batch.npz"
-    file.write_bytes(BAD_FILES[what])
-    with pytest.raises(SpaceError):
+    content, message = BAD_FILES[what]
+    file.write_bytes(content())
+    with pytest.raises(SpaceError, match=message) as caught:
         ab.Candidates.load(file, space)
+    assert "batch.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("hang_guard")
+def test_what_is_no_regular_file_holds_no_candidates(space: ab.Space, tmp_path: Path) -> None:
+    pipe = tmp_path / "batch.npz"
+    os.mkfifo(pipe)
+    for path, message in (
+        (pipe, "named pipe"),
+        ("/dev/zero", "character device"),
+        (tmp_path, "folder"),
+        ("a\0b", "embedded null byte"),
+        (3, "a file is given by its path, not by 3"),
+    ):
+        with pytest.raises(SpaceError, match=message):
+            ab.Candidates.load(path, space)  # type: ignore[arg-type]
+
+
+def test_candidates_are_saved_into_pipes(space: ab.Space, tmp_path: Path) -> None:
+    pipe, copy = tmp_path / "batch.npz", tmp_path / "copy.npz"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: copy.write_bytes(pipe.read_bytes()))
+    reader.start()
+    space.sample(1000, seed=0).save(pipe)
+    reader.join(60)
+    assert ab.Candidates.load(copy, space) == space.sample(1000, seed=0)
+
+
+def test_a_saved_batch_keeps_the_mode_of_the_file_before(space: ab.Space, tmp_path: Path) -> None:
+    file, link = tmp_path / "batch.npz", tmp_path / "link.npz"
+    space.sample(3, seed=0).save(file)
+    file.chmod(0o600)
+    link.symlink_to(file)
+    space.sample(4, seed=0).save(link)
+    assert link.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(ab.Candidates.load(file, space)) == 4
 
 
 def test_a_file_that_is_cut_is_refused(space: ab.Space, tmp_path: Path) -> None:

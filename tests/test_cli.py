@@ -8,11 +8,14 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -23,6 +26,9 @@ import archbudget as ab
 from archbudget import _spacefile
 from archbudget.cli import app, main
 from random_spaces import METRICS, enumerate_networks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODULE = """
 import os, time
@@ -598,6 +604,47 @@ def test_what_a_plot_needs_is_named_before_the_work(
     assert not Path("out").exists()
 
 
+# Spaces that may not run anything
+
+READERS = [
+    ["evaluate", "SPACE", "-i", "in.csv"],
+    ["explain", "SPACE"],
+    ["count", "SPACE"],
+    ["describe", "SPACE"],
+    ["check", "SPACE", "--params", "3k"],
+    ["sample", "SPACE"],
+    ["prune", "SPACE", "--params", "3k"],
+    ["template", "SPACE", "-o", "latency.csv"],
+]
+
+
+@pytest.mark.parametrize("command", READERS, ids=[command[0] for command in READERS])
+def test_no_code_runs_where_it_is_refused(command: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "code_that_runs.py").write_text("raise SystemExit('it ran')")
+    (folder / "layer.yaml").write_text("layers:\n- Input: [8]\n- code_that_runs:Layer")
+    (folder / "space.yaml").write_text("space: code_that_runs:SPACE")
+    for reference, place in (
+        ("code_that_runs:SPACE", ""),
+        ("layer.yaml", "layer.yaml:3: layers[1]: "),
+        ("space.yaml", "space.yaml:1: space: "),
+    ):
+        given = [reference if word == "SPACE" else word for word in command]
+        assert main([*given, "--no-code"]) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        name = "code_that_runs:Layer" if "layer" in reference else "code_that_runs:SPACE"
+        assert (
+            shown.err == f"error: {place}'{name}' would be imported and called, which --no-code (code=False) refuses\n"
+        )
+    assert "code_that_runs" not in sys.modules
+
+
+def test_a_file_that_only_describes_is_counted_without_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "space.yaml").write_text("objective: a:b\ndecisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: $u")
+    assert main(["count", "space.yaml", "--no-code"]) == 0
+    assert "2 networks" in capsys.readouterr().out
+
+
 # Candidates in files
 
 
@@ -714,6 +761,200 @@ def test_parquet_from_pandas_with_gaps(space: ab.Space, folder: Path, capsys: py
     frame.assign(filters=[2, 5]).to_parquet(folder / "in.parquet")
     assert main(["evaluate", "toy:space", "-i", "in.parquet"]) == 2
     assert "in.parquet: row 1: 5 is not a value of decision 'filters'" in capsys.readouterr().err
+
+
+def parquet(width: str | None = None, **columns: Any) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stream = io.BytesIO()
+    pq.write_table(pa.table(columns | ({} if width is None else {width: [4]})), stream)
+    return stream.getvalue()
+
+
+HEAD = b"filters,kernel,depth,WIDTH\n"
+ROW = b"2,1,0,4\n"
+ODD_TABLES: dict[str, tuple[str, Callable[[str], bytes], str]] = {
+    "a line without an end": (
+        "in.csv",
+        lambda _: HEAD + b"x" * (1 << 21),
+        "in.csv:2: the line has more than 1,048,576",
+    ),
+    "a cell without an end": (
+        "in.csv",
+        lambda _: HEAD + b'"' + b"x\n" * 10**6,
+        "in.csv:65538: not valid CSV: field larger",
+    ),
+    "a long cell": (
+        "in.csv",
+        lambda _: HEAD + b"x" * 200_000,
+        "in.csv:2: not valid CSV: field larger than field limit",
+    ),
+    "many columns": (
+        "in.csv",
+        lambda _: ",".join(map(str, range(150_000))).encode(),
+        "in.csv:1: unknown columns '0', '1'",
+    ),
+    "a long title": ("in.csv", lambda _: b"x" * 100_000, "in.csv:1: unknown columns 'xxx"),
+    "many digits": ("in.csv", lambda _: HEAD + b"9" * 100_000 + b",1,0,4", "in.csv:2: '999"),
+    "an infinite number": ("in.csv", lambda _: HEAD + b"1e999,1,0,4", "in.csv:2: '1e999' is not a value of"),
+    "a NUL": ("in.csv", lambda _: HEAD + b"\0,1,0,4", "in.csv:2: "),
+    "a color": ("in.csv", lambda _: HEAD + b"\x1b[31m,1,0,4", r"in.csv:2: '\x1b[31m' is not a value of"),
+    "UTF-16": (
+        "in.csv",
+        lambda _: (HEAD + ROW).decode().encode("utf-16"),
+        "in.csv: not UTF-8 text: invalid start byte",
+    ),
+    "Latin-1": ("in.csv", lambda _: HEAD + b"\xe9,1,0,4", "in.csv: not UTF-8 text: invalid continuation byte"),
+    "no Parquet": ("in.parquet", lambda _: b"PAR1" + b"x" * 100, "in.parquet: not a readable Parquet file: "),
+    "half a Parquet": ("in.parquet", lambda _: parquet(filters=[2])[:100], "in.parquet: not a readable Parquet file: "),
+    "an empty Parquet": ("in.parquet", lambda _: b"", "in.parquet: not a readable Parquet file: "),
+    "other columns": ("in.parquet", lambda _: parquet(filters=[2]), "in.parquet: missing columns 'kernel', 'depth'"),
+    "lists": (
+        "in.parquet",
+        lambda width: parquet(width, filters=[[2]], kernel=[1], depth=[0]),
+        "not a readable Parquet",
+    ),
+    "records": (
+        "in.parquet",
+        lambda width: parquet(width, filters=[{"a": 1}], kernel=[1], depth=[0]),
+        "not a readable",
+    ),
+    "bytes": (
+        "in.parquet",
+        lambda width: parquet(width, filters=[b"\xff"], kernel=[1], depth=[0]),
+        "row 0: b'\\xff' is not",
+    ),
+    "long text": (
+        "in.parquet",
+        lambda width: parquet(width, filters=["x" * 10**7], kernel=[1], depth=[0]),
+        "row 0: 'xxx",
+    ),
+    "large numbers": (
+        "in.parquet",
+        lambda width: parquet(width, filters=np.array([2**64 - 1], np.uint64), kernel=[1], depth=[0]),
+        "row 0: 18446744073709551615 is not a value",
+    ),
+    "JSON": ("in.json", lambda _: b"[]", "in.json: the name must end in .csv, .npz or .parquet"),
+}
+
+
+@pytest.mark.parametrize("what", ODD_TABLES)
+@pytest.mark.usefixtures("hang_guard")
+def test_a_table_that_is_none_is_one_line(
+    what: str, space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, content, message = ODD_TABLES[what]
+    width = list(space.decisions)[-1]
+    (folder / name).write_bytes(content(width).replace(b"WIDTH", width.encode()))
+    assert main(["evaluate", "toy:space", "-i", name]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"error: {name}")
+    assert message in shown.err
+    assert len(shown.err) <= 2020
+    assert shown.err.removesuffix("\n").isprintable()
+
+
+def test_a_damaged_table_is_one_line_or_harmless(
+    space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("parquet", "npz"):
+        assert main(["sample", "toy:space", "-n", "20", "-o", f"good.{kind}"]) == 0
+        whole = (folder / f"good.{kind}").read_bytes()
+        random = Random(kind)
+        for _ in range(100):
+            damaged = bytearray(whole[: random.randrange(len(whole)) if random.random() < 0.2 else None])
+            for _ in range(random.randrange(1, 6)):
+                damaged[random.randrange(len(damaged))] = random.randrange(256)
+            (folder / f"in.{kind}").write_bytes(damaged)
+            capsys.readouterr()
+            code = main(["evaluate", "toy:space", "-i", f"in.{kind}"])
+            error = capsys.readouterr().err
+            assert code == 0 or (code == 2 and error.startswith(f"error: in.{kind}") and error.count("\n") == 1), error
+    assert len(space.decisions) == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices are those of POSIX")
+@pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
+@pytest.mark.usefixtures("hang_guard", "space")
+def test_a_table_is_a_regular_file(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(folder / f"pipe.{kind}")
+    (folder / f"device.{kind}").symlink_to("/dev/zero")
+    (folder / f"folder.{kind}").mkdir()
+    for name, what in (("pipe", "a named pipe"), ("device", "a character device"), ("folder", "a folder")):
+        assert main(["evaluate", "toy:space", "-i", f"{name}.{kind}"]) == 2
+        assert f"error: {name}.{kind} cannot be read: it is {what}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("space")
+def test_an_endless_standard_input_is_one_line() -> None:
+    with Path("/dev/zero").open("rb") as zeros:
+        found = subprocess.run(
+            [sys.executable, "-m", "archbudget", "evaluate", "toy:space", "-i", "-"],
+            stdin=zeros,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == "error: stdin:1: the line has more than 1,048,576 characters\n"
+
+
+WRITERS = {
+    "sampled.csv": ["sample", "toy:space", "-n", "20", "--seed", "1", "-o"],
+    "sampled.npz": ["sample", "toy:space", "-n", "20", "--seed", "1", "-o"],
+    "sampled.parquet": ["sample", "toy:space", "-n", "20", "--seed", "1", "-o"],
+    "counts.csv": ["evaluate", "toy:space", "-i", "in.csv", "-o"],
+    "counts.npz": ["evaluate", "toy:space", "-i", "in.csv", "-o"],
+    "counts.parquet": ["evaluate", "toy:space", "-i", "in.csv", "-o"],
+    "latency.csv": ["template", "toy:space", "-o"],
+    "pruned.yaml": ["prune", "toy:space", "--params", "3k", "-o"],
+    "plot.html": ["count", "toy:space", "--plot"],
+    "plot.json": ["count", "toy:space", "--plot"],
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links, pipes and modes are those of POSIX")
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.usefixtures("hang_guard", "space")
+def test_every_output_goes_where_it_is_led(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", "toy:space", "-n", "5", "-o", "in.csv"]) == 0
+    aside = folder / "aside"
+    aside.mkdir()
+    file, link, pipe = aside / name, folder / f"link{Path(name).suffix}", folder / f"pipe{Path(name).suffix}"
+    file.write_text("old")
+    file.chmod(0o600)
+    link.symlink_to(file)
+    assert main([*WRITERS[name], link.name]) == 0
+    assert link.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    written = file.read_bytes()
+    assert len(written) > 20
+
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert main([*WRITERS[name], pipe.name]) == 0
+    reader.join(60)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    if name.endswith((".npz", ".html")):  # These tell when, or as which one, they were made.
+        assert abs(len(read[0]) - len(written)) < 1000
+    else:
+        assert read[0] == written
+
+    capsys.readouterr()
+    for target, message in (
+        (f"none/{name}", "there is no folder none"),
+        (f"folder{Path(name).suffix}", "this is a folder"),
+    ):
+        (folder / f"folder{Path(name).suffix}").mkdir(exist_ok=True)
+        assert main([*WRITERS[name], target]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert f"error: {target}: {message}" in error
+    assert not list(folder.rglob(".archbudget-*"))
 
 
 @pytest.mark.parametrize("name", ["in.parquet", "in.npz"])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -580,3 +581,253 @@ def test_what_is_wrong_inside_is_told_with_its_place(tmp_path: Path, layer: str,
     head = "layers:\n  - Input: [6, 5]\n" + "  - ReLU\n" * 6
     with pytest.raises(ArchbudgetError, match=message):
         read(tmp_path, f"{head}  - {layer}\n")
+
+
+def doubling(first: str, each: str) -> str:
+    """Twelve anchors, each of them ten times the one before: 10^12 values in less than a kilobyte."""
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{number}: &a{number} {each.replace('*', f'*a{number - 1}')}" for number in range(1, 13)]
+    return "\n".join([*lines, "layers:", "- Input: [8]"])
+
+
+TEN_LISTS = f"[{', '.join(['*'] * 10)}]"
+TEN_KEYS = f"{{{', '.join(f'k{number}: *' for number in range(10))}}}"
+INPUT = "layers:\n- Input: [8]\n"
+CHOICE = f"decisions: {{u: [1, 2]}}\n{INPUT}"
+
+LARGE: dict[str, tuple[str, str]] = {
+    "lists of lists": (doubling("[1, 2]", TEN_LISTS), ":6: a space file has at most 100,000 values, each alias"),
+    "maps of maps": (doubling("{x: 1}", TEN_KEYS), ":6: a space file has at most 100,000 values, each alias"),
+    "merged maps": (
+        doubling("{x: 1}", f"{{<<: {TEN_LISTS}}}"),
+        ":6: a space file has at most 100,000 values, each alias",
+    ),
+    "blocks of layers": (
+        INPUT
+        + "- &a0 [Flatten]\n"
+        + "".join(f"- &a{n} {TEN_LISTS.replace('*', f'*a{n - 1}')}\n" for n in range(1, 13)),
+        ": a space file has at most 100,000 values",
+    ),
+    "long text": (f"a: &a {'x' * 10**5}\nb: [{', '.join(['*a'] * 11)}]", ":2: a space file has at most 1,048,576 char"),
+    "many values": (f"layers: [{'[],' * 300_000}]", ":1: a space file has at most 100,000 values"),
+    "many keys": ("".join(f"k{number}: 1\n" for number in range(60_000)), ":50001: a space file has at most 100,000 v"),
+    "a list in itself": ("layers: &a [*a]", ":1: *a stands within itself"),
+    "a map in itself": ("&a\nlayers:\n- Repeat: {times: 2, block: *a}", ":3: *a stands within itself"),
+    "an alias of nothing": ("layers: [*a]", ":1: not valid YAML: found undefined alias"),
+    "open lists": (f"layers: {'[' * 10**6}", ":1: a space file has at most 100 levels"),
+    "closed lists": (f"layers: {'[' * 5000}{']' * 5000}", ":1: a space file has at most 100 levels"),
+    "open maps": ("layers: " + "{a: " * 5000, ":1: a space file has at most 100 levels"),
+    "blocks in blocks": (
+        "layers:\n" + "".join(f"{'  ' * n}- a:\n" for n in range(300)),
+        ":51: a space file has at most 1",
+    ),
+    "dashes": ("layers:\n- " + "- " * 5000 + "a", ":2: a space file has at most 100 levels"),
+    "both": ("layers:\n" + "".join(f"{' ' * n}-\n" for n in range(1, 90)) + " " * 90 + "[" * 20, "at most 100 levels"),
+    "keys of keys": ("? " * 5000 + "a", ":1: a space file has at most 100 levels"),
+    "a long file": (INPUT + "#" * (1 << 20), "space.yaml has 1,048,597 bytes; at most 1,048,576 are read"),
+    "a long word": (INPUT + f"- {'x' * 10**6}", ":3: layers[1]: unknown layer 'xxx"),
+    "a long key": (f"? {'x' * 10**6}\n: 1", ":1: xxx"),
+    "many digits": (
+        f"budget: {{params: {'9' * 10**6}}}",
+        ":1: not valid YAML: an integer has at most 100 digits, not 1,0",
+    ),
+    "a hundred digits": (
+        f"budget: {{params: {'9' * 100}}}\n{INPUT}",
+        ":1: budget: params: a bound must be at most 2^63 - 1",
+    ),
+    "a large power": (f"budget: {{params: 1e999999}}\n{INPUT}", ":1: budget.params: "),
+    "an infinite number": (f"budget: {{params: 1.0e+999999}}\n{INPUT}", "a bound must be an integer, not inf"),
+    "no number": (f"budget: {{params: .nan}}\n{INPUT}", "a bound must be an integer, not nan"),
+    "an int of text": (f"{INPUT}- Dense: !!int abc", ":3: not valid YAML: 'abc' is no integer"),
+    "a bool of text": (f"name: !!bool x\n{INPUT}", "not valid YAML"),
+    "a date of text": (f"name: !!timestamp 2020-99-99\n{INPUT}", "not valid YAML"),
+    "many repetitions": (
+        f"{INPUT}- Repeat: {{times: 1000000000, block: [{{Dense: 3}}]}}",
+        ":3: layers[1].Repeat: a Repeat co",
+    ),
+    "repetitions of nothing": (f"{INPUT}- Repeat: {{times: 1000000000, block: []}}", "comes to 1,000,000,000 layers"),
+    "repetitions within repetitions": (
+        f"{INPUT}- Repeat: {{times: 1000, block: [Repeat: {{times: 1000, block: [Dense: 3]}}]}}",
+        "comes to 1,000,000 layers when it is written out; at most 65,536 are supported",
+    ),
+    "repetitions of aliases": (
+        f"{INPUT}- Residual: &a [{', '.join(['Flatten'] * 300)}]\n- Repeat: {{times: 300, block: *a}}",
+        ":4: layers[2].Repeat: a Repeat comes to 90,000 layers",
+    ),
+    "repetitions by a decision": (
+        f"{CHOICE}- Repeat: {{times: $u * 100000, block: [Flatten]}}",
+        "comes to 200,000 layers",
+    ),
+    "many decisions": (f"{CHOICE}- Repeat: {{times: 70000, block: [Dense: $u]}}", "comes to 70,000 layers"),
+    "a wide range": (
+        f"decisions: {{u: {{low: 1, high: {10**12}}}}}\n{INPUT}",
+        "has 1,000,000,000,000 values; at most 1,0",
+    ),
+    "a wider range": (f"decisions: {{u: {{low: 1, high: {10**40}}}}}\n{INPUT}", "has 1000000000000"),
+    "a wide domain": (f"{CHOICE}domains: {{u: {{low: 1, high: {10**12}}}}}", ":4: domains.u: decision 'u' has 1,000,0"),
+    "a long sum": (
+        f"{CHOICE}- Dense: {'+'.join(['$u'] * 10**5)}",
+        "an expression has at most 10,000 characters, not 299,999",
+    ),
+    "many brackets": (f"{CHOICE}- Dense: {'(' * 4000}$u{')' * 4000}", "is not an expression over decisions"),
+    "many signs": (f"{CHOICE}- Dense: 3 * {'-' * 9000}$u", "layers[1].Dense.units: '3 * ---"),
+    "a sum of many": (f"{CHOICE}- Dense: {'+'.join(['$u'] * 3000)}", ":4: layers[1].Dense.units: "),
+    "a large product": (f"{CHOICE}- Dense: $u * {'9' * 5000}", ":4: layers[1].Dense.units: "),
+    "keys that are equal": (
+        f"{INPUT}- OneOf: {{name: x, blocks: {{1: [], 1.0: []}}}}",
+        ":3: the key '1.0' stands here twice",
+    ),
+    "two merges": (f"{INPUT}- Input: {{<<: {{shape: [8]}}, <<: {{shape: [9]}}}}", ":3: the key '<<' stands here twice"),
+    "an unhashable key": (f"? [a]\n: 1\n{INPUT}", "not valid YAML: "),
+    "two documents": (f"{INPUT}---\n{INPUT}", ":3: not valid YAML: expected a single document"),
+    "a NUL": ("layers: [\0]", "not valid YAML: "),
+    "a NUL in a name": (f'decisions: {{"a\\0b": [1]}}\n{INPUT}', "a str without control characters"),
+    "Python": ("layers: !!python/object/apply:os.system [true]", "could not determine a constructor for the tag"),
+    "a set": (f"decisions: !!set {{a}}\n{INPUT}", ":1: decisions: "),
+    "a device as table": (
+        f"metrics: {{m: {{table: /dev/zero}}}}\n{INPUT}",
+        "/dev/zero cannot be read: it is a character device",
+    ),
+    "a folder as table": (f"metrics: {{m: {{table: .}}}}\n{INPUT}", "cannot be read: it is a folder"),
+    "a table without a name": (f'metrics: {{m: {{table: "a\\0"}}}}\n{INPUT}', "cannot be read: embedded null byte"),
+    "a folder as space": ("space: folder.yaml", ":1: space: "),
+}
+
+
+@pytest.mark.parametrize("what", LARGE)
+@pytest.mark.usefixtures("hang_guard")
+def test_what_is_too_much_is_refused_at_once(tmp_path: Path, what: str) -> None:
+    text, message = LARGE[what]
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ArchbudgetError) as caught:
+        read(tmp_path, text)
+    assert message in str(caught.value)
+    assert "space.yaml" in str(caught.value)
+    assert len(str(caught.value)) <= 2000
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices are those of POSIX")
+@pytest.mark.usefixtures("hang_guard")
+def test_a_space_file_is_a_regular_file(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe.yaml", tmp_path / "device.yaml"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for file, message in (
+        (pipe, "pipe.yaml cannot be read: it is a named pipe, not a regular file$"),
+        (device, "device.yaml cannot be read: it is a character device, not a regular file$"),
+    ):
+        with pytest.raises(SpaceError, match=message):
+            _spacefile.load(str(file))
+        with pytest.raises(SpaceError, match=rf"space.yaml:1: space: .*{message}"):
+            read(tmp_path, f"space: {file.name}")
+        with pytest.raises(SpaceError, match=rf"space.yaml:1: metrics.m: .*{message}"):
+            read(tmp_path, f"metrics: {{m: {{table: {file.name}}}}}\n{INPUT}")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_a_space_file_is_utf_8(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(f"name: café\n{INPUT}", encoding=encoding)
+    with pytest.raises(SpaceError, match="space.yaml cannot be read: 'utf-8' codec"):
+        _spacefile.load(str(file))
+    file.write_text(f"name: café\n{INPUT}", encoding="utf-8-sig")
+    assert _spacefile.load(str(file)).name == "café"
+
+
+def test_a_file_of_many_layers_is_read(tmp_path: Path) -> None:
+    dense = "- Dense: {units: 8, activation: relu, use_bias: false}\n"
+    space = read(tmp_path, INPUT + dense * 2000).space
+    assert len(space.layer_names) == 2001
+
+
+def test_aliases_stand_for_what_they_name(tmp_path: Path) -> None:
+    space = read(
+        tmp_path,
+        f"{CHOICE}- &layer {{Dense: {{units: $u, activation: relu}}}}\n- *layer\n"
+        "- Dense: &given {units: 3}\n- Dense: {<<: *given, use_bias: false}\n",
+    ).space
+    assert space.layer_names == ("input_layer", "dense", "dense_1", "dense_2", "dense_3")
+    assert space.architecture(u=2).params == (8 + 1) * 2 + (2 + 1) * 2 + (2 + 1) * 3 + 3 * 3
+
+
+def test_files_that_name_one_another_end(tmp_path: Path) -> None:
+    (tmp_path / "0.yaml").write_text(INPUT)
+    for number in range(1, 20):
+        (tmp_path / f"{number}.yaml").write_text(f"space: {number - 1}.yaml")
+    assert _spacefile.load(str(tmp_path / "15.yaml")).space.size == 1
+    with pytest.raises(SpaceError, match="more than 16 space files name one another"):
+        _spacefile.load(str(tmp_path / "19.yaml"))
+    (tmp_path / "0.yaml").write_text("space: 1.yaml")
+    with pytest.raises(SpaceError, match="1.yaml leads to itself"):
+        _spacefile.load(str(tmp_path / "1.yaml"))
+
+
+CODE = {
+    f"{INPUT}- code_that_runs:Layer: {{a: 2}}": ":3: layers[1].code_that_runs:Layer: 'code_that_runs:Layer'",
+    f"{INPUT}- code_that_runs:Layer": ":3: layers[1]: 'code_that_runs:Layer'",
+    f"{INPUT}- Repeat: {{times: 2, block: [code_that_runs:Layer]}}": ":3: layers[1].Repeat.block[0]: 'code_that_",
+    f"{INPUT}- OneOf: {{name: a, blocks: {{b: [code_that_runs:Layer]}}}}": "layers[1].OneOf.blocks.b[0]: ",
+    f"{INPUT}- Residual: [code_that_runs:Layer]": "layers[1].Residual[0]: ",
+    f"{INPUT}- TimeDistributed: code_that_runs:Layer": "layers[1].TimeDistributed",
+    f"{INPUT}- TimeDistributed: {{layer: {{code_that_runs:Layer: 3}}}}": "layers[1].TimeDistributed.layer",
+    f"metrics: {{m: code_that_runs:metric}}\n{INPUT}": ":1: metrics.m: 'code_that_runs:metric'",
+    "space: code_that_runs:SPACE": ":1: space: 'code_that_runs:SPACE'",
+    "space: archbudget.spaces:lenet": ":1: space: 'archbudget.spaces:lenet'",
+    "space: inner.yaml": ":1: space: ",
+}
+
+
+@pytest.mark.parametrize("text", CODE)
+def test_a_file_that_names_python_is_refused_where_nothing_may_run(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "code_that_runs.py").write_text("raise SystemExit('it ran')")
+    (tmp_path / "inner.yaml").write_text("space: code_that_runs:SPACE")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "space.yaml").write_text(text)
+    with pytest.raises(SpaceError) as caught:
+        ab.Space.load("space.yaml", code=False)
+    assert CODE[text] in str(caught.value)
+    assert str(caught.value).endswith("would be imported and called, which --no-code (code=False) refuses")
+    assert "\n" not in str(caught.value)
+    assert "code_that_runs" not in sys.modules
+
+
+def test_a_file_that_only_describes_is_read_where_nothing_may_run(tmp_path: Path) -> None:
+    (tmp_path / "latency.csv").write_text("type,latency\nDense,3\n")
+    (tmp_path / "whole.yaml").write_text(
+        f"objective: code_that_runs:objective\nbudget: {{latency: 3}}\nmetrics: {{latency: {{table: latency.csv}}}}\n"
+        f"{CHOICE}- Dense: $u"
+    )
+    (tmp_path / "part.yaml").write_text("space: whole.yaml\ndomains: {u: [2]}")
+    for name, size in (("whole.yaml", 2), ("part.yaml", 1)):
+        space = ab.Space.load(tmp_path / name, code=False)
+        assert space.size == size
+        assert space.range("latency") == (3, 3)
+    assert ab.Space.load(str(tmp_path / "part.yaml")).size == 1
+    assert "code_that_runs" not in sys.modules
+
+
+def test_python_runs_where_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "code_of_mine.py").write_text(
+        "from archbudget import layers\n"
+        "@layers.custom\n"
+        "def Own(input_shape):\n"
+        "    return layers.Counts(input_shape, 7)\n"
+    )
+    (tmp_path / "space.yaml").write_text(f"{INPUT}- code_of_mine:Own")
+    monkeypatch.chdir(tmp_path)
+    assert ab.Space.load("space.yaml").range("params") == (7, 7)
+    assert ab.Space.load("space.yaml", code=True).size == 1
+
+
+def test_a_module_attribute_is_refused_where_nothing_may_run() -> None:
+    with pytest.raises(SpaceError, match="^'archbudget.spaces:lenet' would be imported and called, which --no-code"):
+        _spacefile.load("archbudget.spaces:lenet", code=False)
+    with pytest.raises(SpaceError, match="^code must be True or False, not 'no'$"):
+        ab.Space.load("space.yaml", code="no")  # type: ignore[arg-type]
+    with pytest.raises(SpaceError, match="^there is no file space_that_is_missing.yaml$"):
+        ab.Space.load("space_that_is_missing.yaml")
+    with pytest.raises(SpaceError, match="^a file is given by its path, not by 3$"):
+        ab.Space.load(3)  # type: ignore[arg-type]

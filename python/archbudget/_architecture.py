@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import BUILT_IN
 from archbudget._expressions import Expression
-from archbudget.errors import SpaceError
+from archbudget._guard import guards
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
     from archbudget import _core
@@ -130,6 +132,7 @@ def _set(arguments: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+@guards(but=["to_keras", "to_torch"])
 class Architecture(Mapping[str, "Scalar"]):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
@@ -151,6 +154,8 @@ class Architecture(Mapping[str, "Scalar"]):
         }
 
     def __getitem__(self, name: str) -> Scalar:
+        if name not in self._values:
+            raise UnknownNameError(f"{show(name)} is no active decision; there are {listed(self) or 'none'}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -221,8 +226,8 @@ class Architecture(Mapping[str, "Scalar"]):
         for record in self.layers:
             if record.name == name:
                 return record
-        known = ", ".join(record.name for record in self.layers)
-        raise SpaceError(f"no layer of this network is named {name!r}; the layers are {known}")
+        known = listed(record.name for record in self.layers)
+        raise SpaceError(f"no layer of this network is named {show(name)}; the layers are {known}")
 
     def summary(self) -> str:
         """The table that Keras users know: each layer with its output shape, its weights and its MACs."""

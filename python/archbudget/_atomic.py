@@ -1,31 +1,195 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all.
+
+What is written goes into a *part*, a file of its own in the folder of the target. Once it is complete and on the disk,
+the part takes the place of the target. A process that is killed leaves its part behind; it is named
+`.archbudget-*.part*`, and the next write into the folder removes it: a part is locked for as long as its process lives.
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import re
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from archbudget._message import one_line
+from archbudget._regular import kind_of, path_of
+from archbudget.errors import ArchbudgetError, FileError, FolderError, MissingFileError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; parts of killed processes stay there.
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+PART = re.compile(r"\.archbudget-[0-9a-f]{16}\.part(\.\w+)?")
 
 
 @contextmanager
-def atomic(target: Path) -> Iterator[Path]:
-    """A path to write to; it takes the place of the target at the end, and is removed after an error.
+def atomic(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to; what is written there takes the place of the target at the end.
+
+    After an error it is removed, and the target is as it was.
+
+    Where the target is a link, the link stays, and what it leads to is replaced. A file that is there keeps its mode,
+    and where that is allowed its owner; one that must not be written to is not replaced either. A named pipe or a
+    character device such as `/dev/null` is no file to be replaced: the path is its own, and what is written goes there
+    at once. A file that the process has open already, such as `/dev/stdout` where it leads to a file, is written to
+    where the process stands in it.
 
     Raises:
-        FileNotFoundError: If the folder of the target does not exist.
-        IsADirectoryError: If the target is a folder itself.
+        MissingFileError: If the folder of the target does not exist.
+        FolderError: If the target is a folder itself.
+        FileError: If it cannot be written.
     """
-    if target.is_dir():
-        raise IsADirectoryError(f"{target}: this is a folder")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    path = path_of(target)
+    found = _look_at(path)
+    with _naming(path):
+        if found is not None and (stat.S_ISFIFO(found.st_mode) or stat.S_ISCHR(found.st_mode)):
+            yield Path(path)
+            return
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise FileError(f"{path} cannot be written: it is {kind_of(found.st_mode)}")
+        if (descriptor := _open_already(path)) is not None:
+            with tempfile.TemporaryDirectory(prefix="archbudget-") as aside:
+                part = Path(aside) / "part"
+                yield part
+                sys.stdout.flush()
+                with part.open("rb") as made, os.fdopen(os.dup(descriptor), "wb") as stream:
+                    shutil.copyfileobj(made, stream)
+            return
+        real = Path(os.path.realpath(path))
+        if not real.parent.is_dir():
+            folder = real.parent if Path(path).is_symlink() else Path(path).parent
+            raise MissingFileError(f"{path}: there is no folder {folder}")
+        if found is not None and not os.access(real, os.W_OK):
+            raise FileError(f"{path} cannot be written: it is read-only")
+        _clean(real.parent)
+        with _part(real, found) as part:
+            yield part
+
+
+def _look_at(path: str) -> os.stat_result | None:
+    """What there is."""
     try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # A path with a NUL is a ValueError.
+        raise _unwritable(path, error) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise FolderError(f"{path}: this is a folder")
+    return found
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Says of which file it is that it cannot be written; errors about other files are left as they are."""
+    try:
+        yield
+    except ArchbudgetError:
+        raise
+    except OSError as error:
+        known = error.filename
+        if known is None or PART.fullmatch(Path(os.fsdecode(known)).name) or os.fsdecode(known) == path:
+            raise _unwritable(path, error) from error
+        raise
+
+
+def _unwritable(path: str, error: Exception) -> FileError:
+    return FileError(f"{path} cannot be written: {getattr(error, 'strerror', None) or one_line(error)}")
+
+
+@contextmanager
+def _part(real: Path, found: os.stat_result | None) -> Iterator[Path]:
+    """A part that takes the place of a file."""
+    descriptor, part = _begin(real, found)
+    try:
+        # A new file has the mode that the process gives to its files; until it is complete nobody else reads it.
+        made = os.fstat(descriptor) if found is None else found
+        _set_mode(descriptor, part, 0o600)
         yield part
-        part.replace(target)
+        if found is not None:
+            _keep_owner(descriptor, found)
+        _set_mode(descriptor, part, stat.S_IMODE(made.st_mode))
+        os.fsync(descriptor)
+        part.replace(real)
+        _sync(real.parent)
     finally:
+        os.close(descriptor)
         part.unlink(missing_ok=True)
+
+
+def _begin(real: Path, found: os.stat_result | None) -> tuple[int, Path]:
+    """A new part in the folder of a file, open and locked."""
+    suffix = real.suffix if re.fullmatch(r"\.\w{1,16}", real.suffix) else ""
+    while True:
+        part = real.with_name(f".archbudget-{secrets.token_hex(8)}.part{suffix}")
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if found is None else 0o600)
+        with suppress(OSError):  # Some file systems know no locks: parts stay there.
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, part
+        os.close(descriptor)  # It was cleaned away before it was locked.
+
+
+def _clean(folder: Path) -> None:
+    """Removes the parts of processes that are gone."""
+    if fcntl is None:
+        return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    descriptor = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW)
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        Path(entry.path).unlink()
+                    finally:
+                        os.close(descriptor)
+
+
+def _set_mode(descriptor: int, part: Path, mode: int) -> None:
+    if os.chmod in os.supports_fd:
+        os.fchmod(descriptor, mode)
+    else:
+        part.chmod(mode)
+
+
+def _keep_owner(descriptor: int, found: os.stat_result) -> None:
+    """Gives a file the owner and the group of another one, where that is allowed."""
+    if hasattr(os, "fchown"):
+        for user, group in ((-1, found.st_gid), (found.st_uid, -1)):
+            with suppress(OSError):
+                os.fchown(descriptor, user, group)
+
+
+def _sync(folder: Path) -> None:
+    """Puts the names in a folder on the disk; not every system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _open_already(path: str) -> int | None:
+    """The number of the open file that a path such as `/dev/stdout` stands for, itself or through links."""
+    for _ in range(40):
+        known = re.fullmatch(rf"(?:/dev/fd|/proc/(?:self|thread-self|{os.getpid()})/fd)/(\d{{1,9}})", path)
+        if known is not None:
+            return int(known[1])
+        if not Path(path).is_symlink():
+            return None
+        path = os.path.normpath(Path(path).parent / Path(path).readlink())
+    return None

@@ -8,7 +8,9 @@ from typing import Union
 import numpy as np
 
 from archbudget import _core
-from archbudget.errors import BudgetError
+from archbudget._guard import guards
+from archbudget._message import listed, show
+from archbudget.errors import BudgetError, UnknownNameError
 
 BUILT_IN: tuple[str, ...] = tuple(name for name, _ in _core.metrics())
 """The metrics that are counted for every network."""
@@ -19,6 +21,7 @@ BoundLike = Union[int, "tuple[int | None, int | None]"]
 """An upper bound, or a range (low, high), both included; `None` leaves an end open."""
 
 
+@guards()
 class Budget(Mapping[str, "tuple[int, int]"]):
     """What metrics may come to; a mapping from each bounded metric to its range, both ends included.
 
@@ -56,10 +59,10 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             "peak_activation_bytes": peak_activation_bytes,
         }
         if custom is not None and not isinstance(custom, Mapping):
-            raise BudgetError(f"custom must be a mapping from names of metrics to bounds, not {custom!r}")
+            raise BudgetError(f"custom must be a mapping from names of metrics to bounds, not {show(custom)}")
         for metric in custom or {}:
             if not isinstance(metric, str) or metric in given:
-                raise BudgetError(f"custom bounds metrics of the space's own by their names, not {metric!r}")
+                raise BudgetError(f"custom bounds metrics of the space's own by their names, not {show(metric)}")
         given |= custom or {}
         self._bounds = {metric: _range(metric, bound) for metric, bound in given.items() if bound is not None}
         if not self._bounds:
@@ -68,10 +71,14 @@ class Budget(Mapping[str, "tuple[int, int]"]):
     @classmethod
     def of(cls, bounds: Mapping[str, BoundLike | None]) -> Budget:
         """The budget of these bounds, by the names of metrics, whether built in or a space's own."""
+        if not isinstance(bounds, Mapping):
+            raise BudgetError(f"a budget is made of a mapping from metrics to bounds, not of {show(bounds)}")
         built_in = {metric: bound for metric, bound in bounds.items() if metric in BUILT_IN}
         return cls(**built_in, custom={metric: bound for metric, bound in bounds.items() if metric not in BUILT_IN})
 
     def __getitem__(self, metric: str) -> tuple[int, int]:
+        if metric not in self._bounds:
+            raise UnknownNameError(f"{show(metric)} is not bounded; the budget is {self.describe()}")
         return self._bounds[metric]
 
     def __iter__(self) -> Iterator[str]:
@@ -108,6 +115,9 @@ class Budget(Mapping[str, "tuple[int, int]"]):
 
     def violations(self, cost: Mapping[str, int]) -> dict[str, int]:
         """The metrics whose value is outside of its range, with the value."""
+        if not isinstance(cost, Mapping):
+            raise BudgetError(f"costs are a mapping from metrics to values, not {show(cost)}")
+        require_metrics(list(cost), self)
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
 
 
@@ -119,13 +129,13 @@ def require_metrics(known: Sequence[str], asked: Iterable[object]) -> None:
     """
     for metric in asked:
         if metric not in known:
-            raise BudgetError(f"unknown metric {metric!r}; the metrics are {', '.join(known)}")
+            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(known)}")
 
 
 def _range(metric: str, bound: object) -> tuple[int, int]:
     if isinstance(bound, (tuple, list)):
         if len(bound) != 2:
-            raise BudgetError(f"{metric}: a range is (low, high), not {bound!r}")
+            raise BudgetError(f"{metric}: a range is (low, high), not {show(bound)}")
         low, high = bound
         if low is None and high is None:
             raise BudgetError(f"{metric}: a range needs an end, not (None, None)")
@@ -134,11 +144,11 @@ def _range(metric: str, bound: object) -> tuple[int, int]:
     low = 0 if low is None else _whole(metric, low)
     high = MOST if high is None else _whole(metric, high)
     if high < 1:
-        raise BudgetError(f"{metric}: the upper bound must be at least 1, not {high}")
+        raise BudgetError(f"{metric}: the upper bound must be at least 1, not {show(high)}")
     if low < 0:
-        raise BudgetError(f"{metric}: the lower bound must be at least 0, not {low}")
+        raise BudgetError(f"{metric}: the lower bound must be at least 0, not {show(low)}")
     if low > high:
-        raise BudgetError(f"{metric}: the range ({low}, {high}) is empty: low exceeds high")
+        raise BudgetError(f"{metric}: the range ({show(low)}, {show(high)}) is empty: low exceeds high")
     return low, high
 
 
@@ -146,7 +156,7 @@ def _whole(metric: str, bound: object) -> int:
     if isinstance(bound, float) and bound.is_integer():  # 5e6 is how people write five million.
         bound = int(bound)
     if isinstance(bound, bool) or not isinstance(bound, (int, np.integer)):
-        raise BudgetError(f"{metric}: a bound must be an integer, not {bound!r}")
+        raise BudgetError(f"{metric}: a bound must be an integer, not {show(bound)}")
     if bound > MOST:
-        raise BudgetError(f"{metric}: a bound must be at most 2^63 - 1, not {bound}")
+        raise BudgetError(f"{metric}: a bound must be at most 2^63 - 1, not {show(bound)}")
     return int(bound)

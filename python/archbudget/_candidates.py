@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import math
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from archbudget._atomic import atomic
-from archbudget.errors import SpaceError
+from archbudget._guard import guards
+from archbudget._message import listed, one_line, show
+from archbudget._regular import path_of, reading
+from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
+    import os
+
     from archbudget._architecture import Architecture
     from archbudget._expressions import Decision
     from archbudget._space import Space
@@ -28,6 +33,7 @@ def index_dtype(space: Space) -> np.dtype[Any]:
     return np.min_scalar_type(largest)
 
 
+@guards()
 class Candidates:
     """A batch of candidates: an (N, D) array of indices into the domains of a space.
 
@@ -41,6 +47,9 @@ class Candidates:
     """
 
     def __init__(self, space: Space, indices: npt.ArrayLike) -> None:
+        from archbudget._space import require_space
+
+        require_space(space, "Candidates")
         self.space = space
         """The space that the indices count in."""
         array = check_indices(space, indices)
@@ -73,11 +82,15 @@ class Candidates:
     def __getitem__(self, key: Any) -> Architecture | Candidates:
         """One candidate as an `Architecture`, or some of them as `Candidates`."""
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            if not -len(self) <= key < len(self):
+                raise OutOfRangeError(f"there is no candidate {show(key)} in a batch of {len(self):,}")
             return self.space._architecture(tuple(int(index) for index in self._indices[key]))
         if not isinstance(key, slice):
-            key = np.asarray(None if isinstance(key, tuple) else key)
+            key = as_array(None if isinstance(key, tuple) else key, "what indexes a batch", 1)
             if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
-                raise SpaceError(f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {key!r}")
+                raise SpaceError(
+                    f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {show(key)}"
+                )
             if key.size == 0:
                 key = slice(0, 0)
         return unchecked(self.space, self._indices[key])
@@ -116,7 +129,7 @@ class Candidates:
 
         The file is written whole or not at all.
         """
-        with atomic(Path(file)) as part, part.open("wb") as stream:
+        with atomic(file) as part, part.open("wb") as stream:
             np.savez_compressed(
                 stream,
                 indices=self._indices,
@@ -128,30 +141,93 @@ class Candidates:
     def load(cls, file: str | os.PathLike[str], space: Space) -> Candidates:
         """Reads a batch that `save` wrote.
 
+        Nothing but numbers and text is read of the file, and no more than it says that it holds.
+
         Raises:
-            SpaceError: If the file holds no candidates, or those of a space with other decisions.
+            SpaceError: If the file holds no candidates, or those of a space with other decisions; or if the indices
+                take more than 256 MiB, and 250 times as much as in the file.
             FileNotFoundError: If there is no such file.
         """
+        from archbudget._space import require_space
+
+        require_space(space, "Candidates.load")
+        path = path_of(file)
+        names, values = list(space.decisions), [_shown(decision) for decision in space.decisions.values()]
+        most = max(MOST_TEXT, 4 * len(values) * max(map(len, values), default=0))
         try:
-            with np.load(file, allow_pickle=False) as stored:
-                names, values = stored["decisions"].tolist(), stored["values"].tolist()
-                indices = stored["indices"]
-        except FileNotFoundError:
+            with reading(path) as stream, zipfile.ZipFile(stream) as archive:
+                stored = [_text(archive, member, most) for member in ("decisions", "values")]
+                if stored != [names, values]:
+                    raise SpaceError(
+                        f"{path} holds candidates of another space: its decisions are {show(stored[0])} with the "
+                        f"values {show(stored[1])}, those of this space {show(names)} with {show(values)}"
+                    )
+                indices = _indices(archive, len(names))
+        except ArchbudgetError:
             raise
         except Exception as error:  # A damaged archive fails in more ways than its readers say.
-            raise SpaceError(f"{os.fspath(file)} holds no candidates: {error}") from None
-        own = [_shown(decision) for decision in space.decisions.values()]
-        if names != list(space.decisions) or values != own:
-            raise SpaceError(
-                f"{os.fspath(file)} holds candidates of another space: its decisions are {names} with the values "
-                f"{values}, those of this space {list(space.decisions)} with {own}"
-            )
-        return cls(space, indices)
+            raise SpaceError(f"{path} holds no candidates: {type(error).__name__}: {one_line(error)}") from None
+        try:
+            return cls(space, indices)
+        except SpaceError as error:
+            raise SpaceError(f"{path}: {error}") from None
 
 
 def _shown(decision: Decision) -> str:
     """The values of a decision as a file keeps them."""
     return repr(list(decision.values))
+
+
+MOST_TEXT = 1 << 24
+"""The most bytes of the names and values of decisions in a file, unless those of the space take more."""
+LARGE, RATIO = 1 << 28, 250
+"""Arrays of more bytes are not taken that are so many times as large as in the file."""
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and the type of an array in a file, which has just the bytes that these say.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        read = np.lib.format.read_array_header_1_0
+        if np.lib.format.read_magic(member) != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+        if dtype.hasobject:
+            raise ValueError(f"{name} are Python objects")
+        takes, holds = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        if takes != holds:
+            raise ValueError(f"{name} of the shape {show(shape)} take {show(takes)} bytes, but there are {holds:,}")
+    if takes > LARGE and takes > RATIO * info.compress_size:
+        raise ValueError(f"{name} take {takes:,} bytes, more than {RATIO} times as many as in the file")
+    return shape, dtype
+
+
+def _text(archive: zipfile.ZipFile, name: str, most: int) -> list[str]:
+    """A row of text in a file; what is no such row, or too long to be that of a space, is none."""
+    shape, dtype = _header(archive, name)
+    if len(shape) != 1 or (dtype.kind != "U" and shape != (0,)):
+        raise ValueError(f"{name} are no row of text")
+    if math.prod(shape) * dtype.itemsize > most:
+        raise ValueError(f"{name} take more than {most:,} bytes")
+    return [str(each) for each in _array(archive, name)]
+
+
+def _indices(archive: zipfile.ZipFile, columns: int) -> Indices:
+    """The indices in a file."""
+    shape, dtype = _header(archive, "indices")
+    if dtype.kind not in "iu" or len(shape) != 2 or shape[1] != columns:
+        raise ValueError(f"the indices are not integers of the shape (N, {columns}) but {dtype} of {show(shape)}")
+    return _array(archive, "indices")
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    with archive.open(f"{name}.npy") as member:
+        found: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return found
 
 
 def unchecked(space: Space, indices: Indices) -> Candidates:
@@ -170,7 +246,7 @@ def empty_columns(space: Space, n: int) -> Indices:
         SpaceError: If `n` is not an integer of at least 0, or more than an array can hold.
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise SpaceError(f"n must be an integer of at least 0, not {n!r}")
+        raise SpaceError(f"n must be an integer of at least 0, not {show(n)}")
     try:
         # Not zeros: numpy backs what is empty with huge pages, and who fills it writes every index.
         return np.empty((len(space.decisions), n), index_dtype(space))
@@ -197,16 +273,28 @@ def pandas_module() -> Any:
     return pandas
 
 
-def as_array(values: npt.ArrayLike, what: str) -> npt.NDArray[Any]:
+def as_array(values: Any, what: str, axes: int) -> npt.NDArray[Any]:
     """Values as an array, not copied if they are one.
 
     Raises:
-        SpaceError: If they are rows of unlike lengths.
+        SpaceError: If they are rows of unlike lengths, or lists that are nested more deeply than there are axes.
     """
+    _require_flat(values, what, axes)
     try:
         return np.asarray(values)
-    except (ValueError, OverflowError, TypeError) as error:
-        raise SpaceError(f"{what} must be an array: {error}") from None
+    except Exception as error:  # An object may do anything where it is made an array.
+        raise SpaceError(f"{what} must be an array: {one_line(error)}") from None
+
+
+def _require_flat(values: object, what: str, axes: int) -> None:
+    """Refuses lists that are nested too deeply: numpy goes through each of them, however often it stands there."""
+    if not isinstance(values, (list, tuple)):
+        return
+    if axes > 1:
+        for each in values:
+            _require_flat(each, what, axes - 1)
+    elif any(isinstance(each, (list, tuple)) for each in values):
+        raise SpaceError(f"{what} must be an array; the lists are nested more deeply")
 
 
 def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
@@ -215,11 +303,11 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
     Raises:
         SpaceError: If the shape or the type is another, or an index is negative.
     """
-    array = as_array(indices, "indices")
+    array = as_array(indices, "indices", 2)
     columns = len(space.decisions)
     if array.ndim != 2 or array.shape[1] != columns:
         raise SpaceError(
-            f"indices must have the shape (N, {columns}), a column for each decision ({', '.join(space.decisions)}), "
+            f"indices must have the shape (N, {columns}), a column for each decision ({listed(space.decisions)}), "
             f"not {array.shape}"
         )
     if array.dtype in (np.uint8, np.uint16, np.uint32):
@@ -245,6 +333,7 @@ def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
     return array.astype(np.uint32)
 
 
+@guards()
 @dataclass(frozen=True)
 class LayerEvaluation:
     """What each layer of each candidate costs, and its output shape; nothing but 0 where it cannot be built."""
@@ -258,9 +347,12 @@ class LayerEvaluation:
     behind the last axis."""
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+        if metric not in self.costs:
+            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self.costs)}")
         return self.costs[metric]
 
 
+@guards()
 class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
     """What N candidates cost: a mapping from each metric to (N,) int64 totals.
 
@@ -283,7 +375,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
         try:
             return self._totals[metric]
         except KeyError:
-            raise KeyError(f"{metric!r} was not evaluated; there are {', '.join(self._totals)}") from None
+            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self._totals)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._totals)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -13,6 +14,8 @@ from optuna.trial import FixedTrial, Trial
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates
+from archbudget._guard import guards, has
+from archbudget._message import show
 from archbudget.errors import BudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ def _settle(number: float, outside: bool) -> float:
     return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
 
 
+@guards(but=["__call__"])  # A trial raises what its storage does.
 class Constraint:
     """How far candidates are from a budget: `log(cost / bound)` for each bound, so feasible when at most 0.
 
@@ -52,7 +56,7 @@ class Constraint:
 
     def __init__(self, space: Space, budget: Budget) -> None:
         if not isinstance(budget, Budget):
-            raise BudgetError(f"a constraint needs a Budget, not {budget!r}")
+            raise BudgetError(f"a constraint needs a Budget, not {show(budget)}")
         self.space = space
         self.budget = budget
         bounds = []
@@ -93,16 +97,18 @@ class Constraint:
             return self._batch(candidate)
         if isinstance(candidate, Architecture):
             return self._numbers(candidate.indices)
-        params = getattr(candidate, "params", None)
-        if params is None:
-            raise SpaceError(f"a constraint is called with a trial, an Architecture or Candidates, not {candidate!r}")
+        params = candidate.params if has(candidate, "params") else None
+        if not isinstance(params, Mapping):
+            raise SpaceError(
+                f"a constraint is called with a trial, an Architecture or Candidates, not {show(candidate)}"
+            )
         numbers = self._numbers(self._indices(params))
         if isinstance(candidate, (Trial, FixedTrial)):
             for name, number in zip(self._names, numbers, strict=True):
                 candidate.set_constraint(name, number)
         return numbers
 
-    def _indices(self, params: dict[str, Any]) -> list[int | None]:
+    def _indices(self, params: Mapping[str, Any]) -> list[int | None]:
         try:
             return [domain[params[name]] if name in params else None for name, domain in self._domains]
         except (KeyError, TypeError):

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget._candidates import pandas_module
+from archbudget._guard import guards
+from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+@guards()
 class Distribution:
     """How many networks of a space have each value of a metric; so which budget keeps five per cent of them.
 
@@ -56,7 +59,7 @@ class Distribution:
             SpaceError: If `q` is not a number from 0 to 1.
         """
         if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 <= q <= 1:
-            raise SpaceError(f"a quantile is taken at a number from 0 to 1, not at {q!r}")
+            raise SpaceError(f"a quantile is taken at a number from 0 to 1, not at {show(q)}")
         # As it is written: 0.05 is a twentieth, not the binary number next to it.
         wanted = math.ceil(self.total * Fraction(repr(float(q))))
         return int(self.values[min(bisect_left(self._sums, wanted), len(self._sums) - 1)]) + self.error
@@ -68,7 +71,7 @@ class Distribution:
             SpaceError: If `value` is not a number.
         """
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
-            raise SpaceError(f"{self.metric} are compared with a number, not with {value!r}")
+            raise SpaceError(f"{self.metric} are compared with a number, not with {show(value)}")
         place = bisect_right(self.values, value - self.error)
         return self._sums[place - 1] / self.total if place else 0.0
 

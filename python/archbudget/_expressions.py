@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import operator as operators
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Union
+from unicodedata import category
 
 import numpy as np
 
-from archbudget.errors import CountOverflowError, SpaceError
+from archbudget._guard import METHODS, guarded, guards
+from archbudget._message import one_line, show
+from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -32,8 +36,8 @@ class Scope(Protocol):
         ...
 
 
-DEPTH = 200
-"""How deep expressions may stand inside of each other."""
+DEPTH, TERMS = 200, 10_000
+"""How deep expressions may stand inside of each other, and how many may make up one, each use counted."""
 
 
 class Expression:
@@ -41,6 +45,10 @@ class Expression:
 
     depth: int = 1
     """How many expressions stand inside of each other, this one among them."""
+    terms: int = 1
+    """How many expressions make it up, each use counted."""
+
+    __array_ufunc__ = None  # An array beside an operator is refused, not gone through.
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -101,18 +109,19 @@ class Expression:
 
     def __bool__(self) -> bool:
         raise SpaceError(
-            f"{self!r} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat to "
-            "branch on a decision, both and either to join conditions"
+            f"{show(self)} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat "
+            "to branch on a decision, both and either to join conditions"
         )
 
     def __index__(self) -> int:
-        raise SpaceError(f"{self!r} is not a number before the decisions are taken")
+        raise SpaceError(f"{show(self)} is not a number before the decisions are taken")
 
 
 IntLike = Union[int, Expression]
 """An integer, a decision over integers, or an expression."""
 
 
+@guards(only=METHODS)
 @dataclass(frozen=True, eq=False, repr=False)
 class Binary(Expression):
     """Two expressions, joined by an operator of the engine."""
@@ -121,21 +130,27 @@ class Binary(Expression):
     left: IntLike
     right: IntLike
     depth: int = field(init=False)
+    terms: int = field(init=False)
 
     def __post_init__(self) -> None:
-        depth = 1 + max(side.depth if isinstance(side, Expression) else 0 for side in self._sides)
+        within = [side for side in self._sides if isinstance(side, Expression)]
+        depth = 1 + max((side.depth for side in within), default=0)
+        terms = 1 + sum(side.terms for side in within)
         if depth > DEPTH:
             raise SpaceError(
                 f"an expression may be nested at most {DEPTH} deep; a sum of many terms is less deep as a sum of sums"
             )
+        if terms > TERMS:
+            raise SpaceError(f"an expression may be made up of at most {TERMS:,} expressions; this one has {terms:,}")
         object.__setattr__(self, "depth", depth)
-        for side in (self.left, self.right):
+        object.__setattr__(self, "terms", terms)
+        for side in self._sides:
             if isinstance(side, Decision):
-                side.require_integers(f"it is used in {self!r}")
+                side.require_integers(f"it is used in {show(self)}")
             if isinstance(side, Expression):
                 continue
             if isinstance(side, bool) or not isinstance(side, (int, np.integer)):
-                raise SpaceError(f"an expression is built of integers and decisions, not {side!r}")
+                raise SpaceError(f"an expression is built of integers and decisions, not {show(side)}")
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression as the engine takes it."""
@@ -151,15 +166,15 @@ class Binary(Expression):
         """What it comes to."""
         left, right = (side.at(taken) if isinstance(side, Expression) else int(side) for side in self._sides)
         if self.operator in ("floor_divide", "round_to") and right <= 0:
-            raise SpaceError(f"{self!r} divides {left} by {right}, which is not positive")
+            raise SpaceError(f"{show(self)} divides {show(left)} by {show(right)}, which is not positive")
         return OPERATORS[self.operator](left, right)
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decisions by their names in a space."""
-        return self._joined(*(side.text(names) if isinstance(side, Expression) else repr(side) for side in self._sides))
+        return self._joined(*(side.text(names) if isinstance(side, Expression) else show(side) for side in self._sides))
 
     def __repr__(self) -> str:
-        return self._joined(*(repr(side) for side in self._sides))
+        return self._joined(*(repr(side) if isinstance(side, Expression) else show(side) for side in self._sides))
 
     @property
     def _sides(self) -> tuple[IntLike, IntLike]:
@@ -215,7 +230,7 @@ class Mapped(Expression):
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
         """What it comes to."""
-        return self.table[_key(taken[self.decision.name])]  # type: ignore[return-value]
+        return self.table[_key(self.decision.at(taken))]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as it is read, its decision by its name in a space."""
@@ -263,12 +278,13 @@ class Incoming(Expression):
             SpaceError: Always.
         """
         del taken
-        raise SpaceError(f"{self!r} reads the input of a layer, but stands beside no layer")
+        raise SpaceError(f"{show(self)} reads the input of a layer, but stands beside no layer")
 
     def __repr__(self) -> str:
         return "channels()" if self.axis == -1 else f"channels(axis={self.axis})"
 
 
+@guarded
 def channels(axis: int = -1) -> Expression:
     """The channels of the tensor that flows into the layer where the expression is used.
 
@@ -277,22 +293,25 @@ def channels(axis: int = -1) -> Expression:
             `channels_first`.
     """
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise SpaceError(f"channels: axis must be an integer, not {axis!r}")
+        raise SpaceError(f"channels: axis must be an integer, not {show(axis)}")
     if not -(2**63) < axis < 2**63:
-        raise SpaceError(f"channels: axis={axis} is no axis of any tensor")
+        raise SpaceError(f"channels: axis={show(axis)} is no axis of any tensor")
     return Incoming(int(axis))
 
 
+@guarded
 def minimum(left: IntLike, right: IntLike) -> Expression:
     """The smaller of two expressions."""
     return Binary("minimum", left, right)
 
 
+@guarded
 def maximum(left: IntLike, right: IntLike) -> Expression:
     """The larger of two expressions."""
     return Binary("maximum", left, right)
 
 
+@guarded
 def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
     """1 where both are equal, otherwise 0: the condition `left == right`.
 
@@ -306,6 +325,7 @@ def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
     return _compared("equal", left, right)
 
 
+@guarded
 def different(left: IntLike, right: IntLike | Scalar) -> Expression:
     """1 where both are different, otherwise 0: the condition `left != right`.
 
@@ -328,11 +348,13 @@ def _compared(operator: str, left: IntLike, right: IntLike | Scalar) -> Expressi
     return Binary(operator, left, right)  # type: ignore[arg-type]
 
 
+@guarded
 def both(left: IntLike, right: IntLike) -> Expression:
     """1 where two conditions hold, otherwise 0; a condition holds where it is not 0."""
     return Binary("both", left, right)
 
 
+@guarded
 def either(left: IntLike, right: IntLike) -> Expression:
     """1 where at least one of two conditions holds, otherwise 0; a condition holds where it is not 0."""
     return Binary("either", left, right)
@@ -346,9 +368,11 @@ def as_condition(value: object) -> Expression:
     """
     if not isinstance(value, Expression):
         hint = "; write equal(a, b) for a == b" if isinstance(value, bool) else ""
-        raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {value!r}{hint}")
+        raise SpaceError(
+            f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}{hint}"
+        )
     if not any(True for _ in value.decisions()):
-        raise SpaceError(f"the constraint {value!r} reads no decision")
+        raise SpaceError(f"the constraint {show(value)} reads no decision")
     for decision in value.decisions():
         if value is decision:
             decision.require_integers("it is used as a condition")
@@ -361,6 +385,7 @@ def as_written(condition: Expression, names: Mapping[str, str]) -> str:
     return text[1:-1] if text.startswith("(") else text
 
 
+@guarded
 def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
     """The multiple of `divisor` nearest to `value`, at least `divisor`, and never below nine tenths of `value`.
 
@@ -369,6 +394,7 @@ def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
     return Binary("round_to", value, divisor)
 
 
+@guards(only=(*METHODS, "map"))
 class Decision(Expression):
     """An open choice. Using the same object twice, or the same name with the same values, ties the uses."""
 
@@ -387,8 +413,8 @@ class Decision(Expression):
         """
         try:
             return self._indices[_key(value)]
-        except (KeyError, TypeError):
-            raise SpaceError(f"{value!r} is not a value of decision '{self.name}', which is {self!r}") from None
+        except Exception:  # A value may do anything where it is compared.
+            raise SpaceError(f"{show(value)} is not a value of decision '{self.name}', which is {show(self)}") from None
 
     @property
     def keys(self) -> Set[object]:
@@ -404,7 +430,7 @@ class Decision(Expression):
             function: It is asked once for each value, and not kept.
 
         Raises:
-            SpaceError: If it gives anything but an integer.
+            SpaceError: If it gives anything but an integer, or fails.
 
         Example:
             >>> import archbudget as ab
@@ -416,9 +442,18 @@ class Decision(Expression):
         """
         table: dict[object, int] = {}
         for value in self.values:
-            number = function(value)
+            try:
+                number = function(value)
+            except ArchbudgetError:
+                raise
+            except Exception as error:
+                raise SpaceError(
+                    f"decision '{self.name}': map failed for {show(value)}: {type(error).__name__}: {one_line(error)}"
+                ) from error
             if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
-                raise SpaceError(f"decision '{self.name}': map must give integers, not {number!r} for {value!r}")
+                raise SpaceError(
+                    f"decision '{self.name}': map must give integers, not {show(number)} for {show(value)}"
+                )
             table[_key(value)] = int(number)
         return Mapped(self, table)
 
@@ -434,7 +469,7 @@ class Decision(Expression):
         """
         for value in self.values:
             if isinstance(value, bool) or not isinstance(value, int):
-                raise SpaceError(f"decision '{self.name}' must have integer values ({because}), not {value!r}")
+                raise SpaceError(f"decision '{self.name}' must have integer values ({because}), not {show(value)}")
 
     @property
     def is_integer(self) -> bool:
@@ -478,24 +513,31 @@ class Decision(Expression):
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
         """The value that is taken."""
-        return taken[self.name]  # type: ignore[return-value]
+        try:
+            return taken[self.name]  # type: ignore[return-value]
+        except Exception:  # It may be anything.
+            raise SpaceError(f"no value is given for decision '{self.name}'") from None
 
     def text(self, names: Mapping[str, str]) -> str:
         """Its name in a space."""
         return names.get(self.name, self.name)
 
     def _set(self, name: str, values: Iterable[object]) -> None:
-        if not isinstance(name, str) or not name:
-            raise SpaceError(f"a decision needs a name, a non-empty str, not {name!r}")
-        plain = tuple(_plain(name, value) for value in values)
-        if not plain:
+        try:
+            given = tuple(islice(values, MOST_VALUES + 1))
+        except Exception as error:  # They may do anything where they are gone through.
+            raise SpaceError(
+                f"decision '{name}': its values cannot be read: {type(error).__name__}: {one_line(error)}"
+            ) from error
+        if not given:
             raise SpaceError(f"decision '{name}' has no values; it needs at least one")
-        if len(plain) > MOST_VALUES:
-            raise SpaceError(f"decision '{name}' has {len(plain):,} values; at most {MOST_VALUES:,} are supported")
+        if len(given) > MOST_VALUES:
+            raise SpaceError(f"decision '{name}' has more than {MOST_VALUES:,} values, the most that are supported")
+        plain = tuple(_plain(name, value) for value in given)
         indices = {_key(value): index for index, value in reversed(list(enumerate(plain)))}
         if len(indices) < len(plain):
             twice = next(value for index, value in enumerate(plain) if indices[_key(value)] != index)
-            raise SpaceError(f"decision '{name}' has the value {twice!r} twice")
+            raise SpaceError(f"decision '{name}' has the value {show(twice)} twice")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_values", plain)
         object.__setattr__(self, "_indices", indices)
@@ -509,6 +551,28 @@ class Decision(Expression):
 
 MOST_VALUES = 1 << 20
 
+MOST_NAME = 256
+"""The most characters of a name."""
+
+
+def require_name(name: object, start: str) -> str:
+    """A name that every file, and every message, can hold.
+
+    Args:
+        name: The name.
+        start: How a message begins.
+
+    Raises:
+        SpaceError: If it is not a str, or empty, too long, or of characters that cannot be written.
+    """
+    if not isinstance(name, str) or not name:
+        raise SpaceError(f"{start} a non-empty str, not {show(name)}")
+    if len(name) > MOST_NAME:
+        raise SpaceError(f"{start} a str of at most {MOST_NAME} characters, not {show(name)}")
+    if any(category(each) in ("Cc", "Cs") for each in name):
+        raise SpaceError(f"{start} a str without control characters and lone surrogates, not {show(name)}")
+    return name
+
 
 def _key(value: object) -> object:
     """What makes a value the same as another: 1, 1.0 and True are three values; numpy's numbers are Python's."""
@@ -520,19 +584,26 @@ def _key(value: object) -> object:
 def _plain(name: str, value: object) -> Scalar:
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            raise SpaceError(f"decision '{name}' has the value {show(value)}, which holds a lone surrogate")
         return value
     if isinstance(value, int):
         if not -(2**63) < value < 2**63:
-            raise CountOverflowError(f"decision '{name}': {value} does not fit into 63 bits, the range counted exactly")
+            raise CountOverflowError(
+                f"decision '{name}': {show(value)} does not fit into 63 bits, the range counted exactly"
+            )
         return value
     if isinstance(value, float):
         if value != value:
             raise SpaceError(f"decision '{name}' has the value nan, which is not equal to itself")
         return value
-    raise SpaceError(f"decision '{name}' has the value {value!r}; a value is an int, float, str, bool or None")
+    raise SpaceError(f"decision '{name}' has the value {show(value)}; a value is an int, float, str, bool or None")
 
 
+@guards(only=METHODS)
 class Choice(Decision):
     """One of several values.
 
@@ -545,14 +616,16 @@ class Choice(Decision):
     """
 
     def __init__(self, name: str, values: Iterable[object]) -> None:
-        if isinstance(values, (str, bytes)):
-            raise SpaceError(f"decision '{name}' needs a sequence of values, not {values!r}")
+        require_name(name, "a decision needs a name,")
         try:
-            iterator = iter(values)
-        except TypeError:
-            raise SpaceError(f"decision '{name}' needs a sequence of values, not {values!r}") from None
-        if isinstance(values, range) and len(values) > MOST_VALUES:
-            raise SpaceError(f"decision '{name}' has {len(values):,} values; at most {MOST_VALUES:,} are supported")
+            iterator = iter(() if isinstance(values, (str, bytes)) else values)
+        except Exception:  # It may do anything.
+            iterator = None
+        if iterator is None or isinstance(values, (str, bytes)):
+            raise SpaceError(f"decision '{name}' needs a sequence of values, not {show(values)}")
+        if isinstance(values, range) and (size := _size(values)) > MOST_VALUES:
+            shown = f"{size:,}" if size < 10**30 else show(size)
+            raise SpaceError(f"decision '{name}' has {shown} values; at most {MOST_VALUES:,} are supported")
         self._set(name, iterator)
 
     @property
@@ -567,6 +640,7 @@ class Choice(Decision):
         return f"Choice({self.name!r}, [{values}{', ...' if len(self.values) > 8 else ''}])"
 
 
+@guards(only=METHODS)
 class Int(Choice):
     """An integer from `low` to `high`, both included.
 
@@ -581,13 +655,14 @@ class Int(Choice):
     """
 
     def __init__(self, name: str, low: int, high: int, *, step: int = 1) -> None:
+        require_name(name, "a decision needs a name,")
         for what, given in (("low", low), ("high", high), ("step", step)):
             if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
-                raise SpaceError(f"decision '{name}': {what} must be an integer, not {given!r}")
+                raise SpaceError(f"decision '{name}': {what} must be an integer, not {show(given)}")
         if step < 1:
-            raise SpaceError(f"decision '{name}': step must be at least 1, not {step}")
+            raise SpaceError(f"decision '{name}': step must be at least 1, not {show(step)}")
         if low > high:
-            raise SpaceError(f"decision '{name}': low={low} exceeds high={high}")
+            raise SpaceError(f"decision '{name}': low={show(low)} exceeds high={show(high)}")
         super().__init__(name, range(int(low), int(high) + 1, int(step)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -597,6 +672,11 @@ class Int(Choice):
         low, high = self.values[0], self.values[-1]
         step = f", step={self.step}" if (self.step or 1) > 1 else ""
         return f"Int({self.name!r}, {low}, {high}{step})"
+
+
+def _size(values: range) -> int:
+    """How many there are; `len` fails beyond 2^63."""
+    return max(0, (values.stop - values.start + values.step + (-1 if values.step > 0 else 1)) // values.step)
 
 
 def _int(name: str, low: int, high: int, step: int) -> Int:
@@ -610,6 +690,26 @@ def lower(value: object, scope: Scope) -> Lowered:
     if isinstance(value, (list, tuple)):
         return [lower(item, scope) for item in value]
     return value  # type: ignore[return-value]
+
+
+MOST_ITEMS = 100_000
+"""The most items of a hyperparameter, those of the lists within it included."""
+
+
+def require_few(value: object, what: str) -> None:
+    """Refuses a hyperparameter of lists without end, or of more items than can be gone through.
+
+    Raises:
+        SpaceError: If it is one.
+    """
+    waiting, number = [value], 0
+    while waiting:
+        each = waiting.pop()
+        items = each if isinstance(each, (list, tuple)) else each.values() if isinstance(each, dict) else ()
+        number += len(items)
+        if number > MOST_ITEMS:
+            raise SpaceError(f"{what} has more than {MOST_ITEMS:,} items, with the lists within it: {show(value)}")
+        waiting.extend(items)
 
 
 def decisions_in(value: object) -> Iterator[Decision]:

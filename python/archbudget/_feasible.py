@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
 
 import numpy as np
@@ -12,6 +13,8 @@ from archbudget import _core
 from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates, empty_columns, unchecked
+from archbudget._guard import guards
+from archbudget._message import show
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class Marginals(dict[str, "dict[Scalar, float]"]):
         networks fit, see [`FeasibleSet.count`][archbudget.FeasibleSet.count]."""
 
 
+@guards()
 class FeasibleSet:
     """The candidates of a space that fit a budget; it may be empty.
 
@@ -77,9 +81,9 @@ class FeasibleSet:
 
     def __init__(self, space: Space, budget: Budget, *, memory: int = _core.MEMORY) -> None:
         if not isinstance(budget, Budget):
-            raise BudgetError(f"a feasible set needs a Budget, not {budget!r}")
+            raise BudgetError(f"a feasible set needs a Budget, not {show(budget)}")
         if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or not 0 < memory < 2**63:
-            raise BudgetError(f"memory must be a positive number of bytes, not {memory!r}")
+            raise BudgetError(f"memory must be a positive number of bytes, not {show(memory)}")
         self.space = space
         self.budget = budget
         self.memory = int(memory)
@@ -159,7 +163,7 @@ class FeasibleSet:
         stop = total if stop is None else stop
         for name, rank in (("start", start), ("stop", stop)):
             if isinstance(rank, bool) or not isinstance(rank, (int, np.integer)):
-                raise SpaceError(f"{name} must be an integer, not {rank!r}")
+                raise SpaceError(f"{name} must be an integer, not {show(rank)}")
         if not 0 <= start <= stop <= total:
             raise SpaceError(f"ranks from {start} to {stop} are asked for; there are {total:,} candidates, from 0 on")
         columns = empty_columns(self.space, int(stop) - int(start))
@@ -174,7 +178,7 @@ class FeasibleSet:
             LimitError: If the count is not exact.
         """
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-            raise SpaceError(f"size must be an integer of at least 1, not {size!r}")
+            raise SpaceError(f"size must be an integer of at least 1, not {show(size)}")
         total = self._exact_count("going through a set")
         return (self.candidates(start, min(start + size, total)) for start in range(0, total, int(size)))
 
@@ -218,7 +222,7 @@ class FeasibleSet:
         if isinstance(arch, Architecture) and arch.space is self.space:
             return arch
         if not isinstance(arch, Mapping):
-            raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {arch!r}")
+            raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(arch)}")
         return self.space.architecture(dict(arch))
 
     def marginals(self) -> Marginals:
@@ -284,7 +288,7 @@ class FeasibleSet:
         """
         require_metrics(self.space.metrics, [metric])
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value != value:
-            raise BudgetError(f"{metric}: a value must be a number, not {value!r}")
+            raise BudgetError(f"{metric}: a value must be a number, not {show(value)}")
         self.require_some()
         low, high = self.budget.get(metric, (0, MOST))
         below = -1 if value < 0 else high if value >= high else int(value)
@@ -318,7 +322,7 @@ class FeasibleSet:
             SpaceError: If a decision is unknown or a value is not in its domain.
         """
         if not isinstance(values, Mapping):
-            raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {values!r}")
+            raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {show(values)}")
         self.space._check_names(values, "fixed values")
         return self._part(self._core.fix(self.space.indices_of(values)))
 
@@ -348,7 +352,7 @@ class FeasibleSet:
             stop = None if decision is None else self.space._positions[decision]
             found = self._core.allowed_after(self.space.indices_of(prefix), stop)
         else:
-            found = _ask(self._core.allowed, prefix)
+            found = self._ask(self._core.allowed, prefix)
         if found is None:
             return None
         name = self.space._names[found[0]]
@@ -369,8 +373,19 @@ class FeasibleSet:
         Raises:
             SpaceError: If an index is outside of its domain.
         """
-        found = _ask(self._core.shares, prefix)
+        found = self._ask(self._core.shares, prefix)
         return None if found is None else (self.space._names[found[0]], found[1])
+
+    def _ask(self, question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answer:
+        """Asks the engine about indices.
+
+        Raises:
+            SpaceError: If these are no indices.
+        """
+        try:
+            return question(list(islice(prefix, len(self.space.decisions) + 1)))
+        except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
+            raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {show(prefix)}") from None
 
     def require_some(self) -> None:
         """Refuses a budget that nothing fits.
@@ -389,18 +404,6 @@ class FeasibleSet:
         return InfeasibleBudgetError(
             f"no network of the space fits the budget ({self.budget.describe()}): in this space {', '.join(reach)}"
         )
-
-
-def _ask(question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answer:
-    """Asks the engine about indices.
-
-    Raises:
-        SpaceError: If these are no indices.
-    """
-    try:
-        return question(list(prefix))
-    except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
-        raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {prefix!r}") from None
 
 
 def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:

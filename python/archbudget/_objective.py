@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archbudget._message import show
 from archbudget.errors import SearchError, SpaceError
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import optuna
 
     from archbudget._architecture import Architecture
-
-SHOWN = 200
-"""The most characters of a value that a message shows."""
 
 
 class Objective:
@@ -55,7 +53,7 @@ class Objective:
             if os.getpid() != process:
                 _end_child(error)
             if isinstance(error, SystemExit):
-                raise self._failure(trial, f"called sys.exit({_shown(error.code)})") from error
+                raise self._failure(trial, f"called sys.exit({show(error.code)})") from error
             raise
         if os.getpid() != process:
             _end_child(None)
@@ -85,7 +83,7 @@ def numbers(returned: object, count: int) -> list[float]:
     which = "which is not a number" if count == 1 else f"which are not {count} numbers"
     if isinstance(cause, OverflowError):
         which = "which is too large for a float"
-    raise ValueError(f"returned {_shown(returned)}, {which}") from cause
+    raise ValueError(f"returned {show(returned)}, {which}") from cause
 
 
 def _number(value: Any) -> float:
@@ -125,12 +123,3 @@ def _end_child(error: BaseException | None) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code & 0xFF if isinstance(code, int) else int(code is not None))
-
-
-def _shown(value: object) -> str:
-    """A value in a message: in one line, and not too long."""
-    try:
-        text = " ".join(repr(value).split())
-    except Exception:  # An integer may have too many digits to be written.
-        text = f"an object of type {type(value).__name__}"
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import _core
 from archbudget._expressions import as_written, lower
+from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.metrics import Measure
 
@@ -50,6 +51,22 @@ class Repetition:
 
 
 _HELD_TWICE = "{0!r} stands inside of {1} and elsewhere, too; a layer inside of another one shares no weights"
+
+
+MOST_STEPS = 1 << 16
+"""The most layers that a space may have when it is written out."""
+
+
+def require_steps(steps: int, what: str) -> int:
+    """The number of layers that something comes to.
+
+    Raises:
+        SpaceError: If it is more than a space may have.
+    """
+    if steps > MOST_STEPS:
+        shown = f"{steps:,}" if steps < 10**30 else show(steps)
+        raise SpaceError(f"{what} comes to {shown} layers when it is written out; at most {MOST_STEPS:,} are supported")
+    return steps
 
 
 def snake_case(kind: str) -> str:
@@ -104,6 +121,7 @@ class Writer:
         for constraint in constraints:
             for name in {decision.name for decision in constraint.decisions()}:
                 self._constraints.setdefault(name, []).append(constraint)
+        self._steps = 0
         self._taken: dict[str, list[Guard]] = {}
         """For each of these decisions the guards of the steps that may be the first to take it."""
 
@@ -193,6 +211,8 @@ class Writer:
 
     def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard) -> int:
         """Applies a layer; the second time in the same repetition its weights are shared."""
+        self._steps += 1
+        require_steps(self._steps, "the space")
         key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
         position = self._layers.get(key)
         if position is None:
@@ -245,17 +265,19 @@ class Writer:
 
         Tensors are written in the order in which they were made.
         """
-        written = {tensor: tensor.block.write(self, (), []) for tensor in inputs}
+        sources = set(inputs)
         leading: dict[Tensor, None] = {}
         waiting = list(outputs)
         while waiting:
             tensor = waiting.pop()
-            if tensor not in written and tensor not in leading:
+            if tensor not in sources and tensor not in leading:
                 leading[tensor] = None
                 waiting.extend(tensor.inputs)
+        require_steps(sum(tensor.block.steps for tensor in (*inputs, *leading)), "the space")
+        written = {tensor: tensor.block.write(self, (), []) for tensor in inputs}
         for tensor in sorted(leading, key=lambda tensor: tensor.number):
             if not tensor.inputs:
-                raise SpaceError(f"{tensor.block!r} leads to the outputs, but is not among the inputs")
+                raise SpaceError(f"{show(tensor.block)} leads to the outputs, but is not among the inputs")
             written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
         returned = [written[output] for output in outputs]
         self.program.returns(returned)
@@ -282,6 +304,6 @@ class _Outermost:
 
 def _different(name: str, known: Decision, decision: Decision) -> SpaceError:
     return SpaceError(
-        f"two decisions are named '{name}', with different values: {known!r} and {decision!r}; rename one, or give "
-        "both the same values to tie them"
+        f"two decisions are named '{name}', with different values: {show(known)} and {show(decision)}; rename one, or "
+        "give both the same values to tie them"
     )

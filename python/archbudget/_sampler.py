@@ -9,6 +9,8 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 
+from archbudget._guard import guards
+from archbudget._message import show
 from archbudget._propose import Inside, Question, ask_narrowed, proposer_for
 from archbudget._space import require_space
 from archbudget.errors import ArchbudgetError, SpaceError
@@ -32,6 +34,7 @@ MOST_PARTS = 4
 _logger = optuna.logging.get_logger(__name__)
 
 
+@guards(only=["__init__"])  # Its other methods raise what storages do.
 class BudgetSampler(BaseSampler):
     """Keeps every trial of a study inside a budget, whatever sampler proposes the values.
 
@@ -62,7 +65,7 @@ class BudgetSampler(BaseSampler):
     def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
         require_space(space, "BudgetSampler")
         if base is not None and not isinstance(base, BaseSampler):
-            raise SpaceError(f"base must be an Optuna sampler, not {base!r}")
+            raise SpaceError(f"base must be an Optuna sampler, not {show(base)}")
         self.space = space
         self.budget = budget
         self.base: BaseSampler = TPESampler() if base is None else base
@@ -162,7 +165,7 @@ class BudgetSampler(BaseSampler):
         """Why no candidate with these values fits."""
         if not self._part(fixed).fits.is_empty():
             return None
-        given = ", ".join(f"{name}={value!r}" for name, value in fixed.items())
+        given = ", ".join(f"{name}={show(value)}" for name, value in fixed.items())
         try:
             arch = self.space.architecture(fixed)
         except ArchbudgetError:

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from archbudget._budget import Budget
 from archbudget._expressions import as_written
 from archbudget._interrupt import interrupts
+from archbudget._message import show
 from archbudget._objective import Objective
 from archbudget._running import (
     FAILED,
@@ -126,11 +127,11 @@ def search(
     """
     require_space(space, "a search")
     if not isinstance(budget, Budget):
-        raise BudgetError(f"a search needs a Budget, not {budget!r}")
+        raise BudgetError(f"a search needs a Budget, not {show(budget)}")
     if n_trials is not None:
         _require_integer("n_trials", n_trials, 0, "None or an integer")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
-        raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {n_jobs!r}")
+        raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {show(n_jobs)}")
     if n_trials is None and timeout is None:
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:
@@ -174,7 +175,7 @@ def limits(grace_period: float, max_tries: int, max_consecutive_failures: int) -
     _require_integer("max_consecutive_failures", max_consecutive_failures, 1)
     is_number = isinstance(grace_period, (int, float)) and not isinstance(grace_period, bool)
     if not is_number or not 0 < grace_period < math.inf:
-        raise SpaceError(f"grace_period must be a number of seconds above 0, not {grace_period!r}")
+        raise SpaceError(f"grace_period must be a number of seconds above 0, not {show(grace_period)}")
     return Limits(grace_period, max_tries, max_consecutive_failures)
 
 
@@ -428,13 +429,13 @@ def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSam
         "qmc": lambda: optuna.samplers.QMCSampler(seed=seed, warn_independent_sampling=False),
     }
     if name not in makers:
-        raise SpaceError(f"unknown sampler {name!r}; there are {', '.join(makers)}, or give an Optuna sampler")
+        raise SpaceError(f"unknown sampler {show(name)}; there are {', '.join(makers)}, or give an Optuna sampler")
     return makers[name]()
 
 
 def _require_integer(name: str, value: object, least: int, what: str = "an integer") -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SpaceError(f"{name} must be {what} of at least {least}, not {value!r}")
+        raise SpaceError(f"{name} must be {what} of at least {least}, not {show(value)}")
 
 
 def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Sequence[Direction]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +25,19 @@ from archbudget._candidates import (
     unchecked,
 )
 from archbudget._distribution import Distribution
-from archbudget._expressions import as_condition, as_written
+from archbudget._expressions import MOST_VALUES, as_condition, as_written
+from archbudget._guard import guards, has
+from archbudget._message import listed, show
 from archbudget._program import Writer
+from archbudget._regular import path_of
 from archbudget.errors import CountOverflowError, SpaceError
 from archbudget.layers._base import Layer, Tensor, as_tensor
 from archbudget.layers._structure import BlockLike, Sequential
 from archbudget.metrics import Metric
 
 if TYPE_CHECKING:
+    import os
+
     import numpy.typing as npt
     import optuna
 
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
 MOST_THREADS = 1024
 
 
+@guards(but=["suggest"])  # A trial raises what its storage does, and what prunes it.
 class Space:
     """A family of networks: layers whose hyperparameters may be open decisions.
 
@@ -100,9 +108,12 @@ class Space:
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
         for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
             if isinstance(count, bool) or not isinstance(count, int):
-                raise SpaceError(f"{name} must be an integer, not {count!r}")
+                raise SpaceError(f"{name} must be an integer, not {show(count)}")
+            if count < 1:
+                raise SpaceError(f"{name} must be at least 1, not {show(count)}")
             if count >= 2**63:
-                raise CountOverflowError(f"{name} must be below 2^63, not {count}")
+                raise CountOverflowError(f"{name} must be below 2^63, not {show(count)}")
+        sources, targets = _graph(layers, inputs, outputs)
         kept = _domains(domains)
         self._constraints = _conditions(constraints)
         self._own_metrics = _own_metrics(metrics)
@@ -117,7 +128,6 @@ class Space:
             "constraints": self._constraints,
             "metrics": self._own_metrics,
         }
-        sources, targets = _graph(layers, inputs, outputs)
         write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
         writer = write(domains=kept, constraints=self._constraints, metrics=self._own_metrics)
         try:
@@ -149,6 +159,29 @@ class Space:
         self._diagram = writer.program.compile()
         if writer.measure is not None:
             writer.measure.settle()
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str], *, code: bool = True) -> Space:
+        """Reads a space file, as the command line does: YAML that describes layers and decisions, with its metrics.
+
+        A space file may name Python (layers, metrics and other spaces as `module:attribute`), which is imported and
+        called: a file is to be trusted as a program is.
+
+        Args:
+            file: The file, at most 1 MiB of UTF-8.
+            code: Whether what the file names as `module:attribute` may be imported and called. Without it such a file
+                is refused, and reading runs nothing but archbudget.
+
+        Raises:
+            SpaceError: If there is no such file, or it is not well formed, or names Python where it must not; with the
+                line and the place in it.
+            InvalidArchitectureError: If no network of the space can be built.
+        """
+        from archbudget import _spacefile
+
+        if not isinstance(code, bool):
+            raise SpaceError(f"code must be True or False, not {show(code)}")
+        return _spacefile.read(Path(path_of(file)), code=code).space
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
@@ -306,7 +339,7 @@ class Space:
 
         Raises:
             SpaceError: If `n` is negative.
-            MemoryError: If there is not enough memory.
+            OutOfMemoryError: If there is not enough memory.
         """
         columns = empty_columns(self, n)
         self._diagram.sample(columns, fresh_seed(seed))
@@ -340,9 +373,9 @@ class Space:
             SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the
                 message names the first such row.
         """
-        names = list(self.metrics if metrics is None else metrics if not isinstance(metrics, str) else [metrics])
+        names = self._metric_names(metrics)
         if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-            raise SpaceError(f"threads must be an integer of at least 1, not {threads!r}")
+            raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
         threads = None if threads is None else min(threads, MOST_THREADS)
         columns, rows = self._columns(candidates)
         totals = [np.empty(rows, np.int64) for _ in names]
@@ -356,6 +389,17 @@ class Space:
             rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
             layers = LayerEvaluation(self.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
         return Evaluation(dict(zip(names, totals, strict=True)), valid, layers)
+
+    def _metric_names(self, metrics: Iterable[str] | None) -> list[str]:
+        """The metrics that are asked for."""
+        if metrics is None:
+            return list(self.metrics)
+        names = []
+        for metric in [metrics] if isinstance(metrics, str) else metrics:
+            if metric not in self.metrics:
+                raise SpaceError(f"unknown metric {show(metric)}; the metrics are {listed(self.metrics)}")
+            names.append(metric)
+        return names
 
     def _columns(self, candidates: CandidatesLike) -> tuple[list[Any], int]:
         """A column for each decision, as the engine takes it, and the number of rows."""
@@ -379,7 +423,7 @@ class Space:
         self._check_names(columns, "columns")
         missing = [name for name in self.decisions if name not in columns]
         if missing:
-            raise SpaceError(f"the columns of decisions are missing: {', '.join(missing)}")
+            raise SpaceError(f"the columns of decisions are missing: {listed(missing)}")
         prepared = [_value_column(decision, columns[name]) for name, decision in self._named()]
         lengths = {len(column[0] if isinstance(column, tuple) else column) for column in prepared}
         if len(lengths) > 1:
@@ -406,7 +450,7 @@ class Space:
                 rule.
         """
         if not (values is None or isinstance(values, Mapping)):
-            raise SpaceError(f"a network is given as a mapping from decisions to values, not as {values!r}")
+            raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
         given = {**(values or {}), **named}
         self._check_names(given, "architecture")
         walk = self._diagram.walk()
@@ -417,7 +461,7 @@ class Space:
         while (position := walk.open) is not None:
             if names[position] not in given:
                 raise SpaceError(
-                    f"no value is given for decision '{names[position]}', {self.decisions[names[position]]!r}"
+                    f"no value is given for decision '{names[position]}', {show(self.decisions[names[position]])}"
                 )
             walk.choose(indices[position])
         return self._architecture(tuple(indices))
@@ -473,8 +517,8 @@ class Space:
         """
         from archbudget._sampler import refuse
 
-        if not hasattr(trial, "suggest_categorical"):
-            raise SpaceError(f"suggest needs an Optuna trial, not {trial!r}")
+        if not has(trial, "suggest_categorical"):
+            raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
         refuse(trial)
         walk = self._diagram.walk()
         names = list(self.decisions)
@@ -487,6 +531,8 @@ class Space:
 
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
         """The index of each decision's value among those given; `None` where none is given."""
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"values are given by a mapping from decisions, not by {show(values)}")
         return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
 
 
@@ -497,7 +543,7 @@ def require_space(value: object, what: str) -> None:
         SpaceError: Naming what needs one.
     """
     if not isinstance(value, Space):
-        raise SpaceError(f"{what} needs a Space, not {value!r}")
+        raise SpaceError(f"{what} needs a Space, not {show(value)}")
 
 
 def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:
@@ -519,8 +565,8 @@ def _check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: 
     unknown = [name for name in given if name not in decisions]
     if unknown:
         raise SpaceError(
-            f"unknown decisions in the {what}: {', '.join(map(repr, unknown))}; this space has "
-            f"{', '.join(decisions) or 'no decisions'}"
+            f"unknown decisions in the {what}: {listed(map(show, unknown))}; this space has "
+            f"{listed(decisions) or 'no decisions'}"
         )
 
 
@@ -531,29 +577,30 @@ def _own_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
         SpaceError: If they are not, or two have one name.
     """
     if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
-        raise SpaceError(f"metrics must be a sequence of Metric, not {metrics!r}")
-    own = tuple(metrics)
-    for position, metric in enumerate(own):
+        raise SpaceError(f"metrics must be a sequence of Metric, not {show(metrics)}")
+    own: dict[str, Metric] = {}
+    for metric in metrics:
         if not isinstance(metric, Metric):
-            raise SpaceError(f"metrics must be a sequence of Metric; one is {metric!r}")
-        if any(metric.name == other.name for other in own[:position]):
+            raise SpaceError(f"metrics must be a sequence of Metric; one is {show(metric)}")
+        if metric.name in own:
             raise SpaceError(f"two metrics are named '{metric.name}'")
-    return own
+        own[metric.name] = metric
+    return tuple(own.values())
 
 
 def _domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
     """Domains as they are kept."""
     if domains is not None and not isinstance(domains, Mapping):
-        raise SpaceError(f"domains must be a mapping from names of decisions to values, not {domains!r}")
+        raise SpaceError(f"domains must be a mapping from names of decisions to values, not {show(domains)}")
     kept = {}
     for name, values in (domains or {}).items():
         try:
-            kept[name] = () if isinstance(values, (str, bytes)) else tuple(values)
-        except TypeError:
+            kept[name] = () if isinstance(values, (str, bytes)) else tuple(islice(values, MOST_VALUES + 1))
+        except Exception:  # It may do anything where it is gone through.
             kept[name] = ()
         if not kept[name]:
             raise SpaceError(
-                f"the domain of decision '{name}' must be a sequence of at least one value, not {values!r}"
+                f"the domain of decision '{name}' must be a sequence of at least one value, not {show(values)}"
             )
     return kept
 
@@ -572,7 +619,7 @@ def _check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iter
 def _conditions(constraints: Iterable[Expression]) -> tuple[Expression, ...]:
     """Constraints as they are kept."""
     if not isinstance(constraints, Iterable):
-        raise SpaceError(f"constraints must be a sequence of conditions, not {constraints!r}")
+        raise SpaceError(f"constraints must be a sequence of conditions, not {show(constraints)}")
     return tuple(as_condition(constraint) for constraint in constraints)
 
 
@@ -586,7 +633,7 @@ def _check_constraint(decisions: Mapping[str, Decision], constraint: Expression)
         if decision.name not in decisions:
             raise SpaceError(
                 f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
-                f"this space has {', '.join(decisions) or 'no decisions'}"
+                f"this space has {listed(decisions) or 'no decisions'}"
             )
         decisions[decision.name].narrowed(decision.name, decision.values)
 
@@ -599,10 +646,10 @@ def _graph(
     """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
     if layers is not None:
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
-            raise SpaceError(f"a space needs a list of layers, the first an Input, not {layers!r}")
+            raise SpaceError(f"a space needs a list of layers, the first an Input, not {show(layers)}")
         first, *rest = layers
         if not (isinstance(first, Layer) and first.kind == "Input"):
-            raise SpaceError(f"the first layer of a space must be an Input, not {first!r}")
+            raise SpaceError(f"the first layer of a space must be an Input, not {show(first)}")
         if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
             raise SpaceError("a list of layers has one Input, at its start")
         row = Tensor(Sequential(layers), ())
@@ -615,7 +662,7 @@ def _graph(
         raise SpaceError("a graph needs at least one input and one output")
     for source in sources:
         if source.inputs or not (isinstance(source.block, Layer) and source.block.kind == "Input"):
-            raise SpaceError(f"the inputs of a graph are Input layers, not {source!r}")
+            raise SpaceError(f"the inputs of a graph are Input layers, not {show(source)}")
     return sources, targets
 
 
@@ -627,7 +674,7 @@ def _value_column(decision: Decision, column: npt.ArrayLike) -> Any:
         array = np.empty(len(column), dtype=object)
         array[:] = column
     else:
-        array = as_array(column, what)
+        array = as_array(column, what, 1)
     if array.ndim != 1:
         raise SpaceError(f"the column of decision '{decision.name}' must have one axis, not the shape {array.shape}")
     if len(array) == 0:
@@ -666,7 +713,7 @@ def fresh_seed(seed: int | None) -> int:
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise SpaceError(f"seed must be None or an integer from 0 to 2^64 - 1, not {seed!r}")
+        raise SpaceError(f"seed must be None or an integer from 0 to 2^64 - 1, not {show(seed)}")
     return int(seed)
 
 

@@ -63,6 +63,13 @@ domains:
   depth: [1, 2]
   kernel_2: [1, 3]                # the kernel of the second repetition
 ```
+
+A space file may run Python: what it names as `module:attribute` (a layer, a metric, another space, an objective) is
+imported, with the current directory among the places where modules are looked for, and called. So a file is to be
+trusted as a program is. `--no-code`, and `Space.load(..., code=False)`, refuse what would be imported; then a file only
+describes.
+
+A file has at most 1 MiB, 100,000 values (aliases written out) and 100 levels, a space at most 65,536 layers.
 """
 
 from __future__ import annotations
@@ -74,6 +81,7 @@ import inspect
 import os
 import re
 import sys
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, replace
 from functools import cached_property, reduce
 from itertools import pairwise
@@ -83,10 +91,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
-from archbudget import layers
+from archbudget import _message, layers
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST, Budget
 from archbudget._expressions import (
+    MOST_NAME,
     Choice,
     Decision,
     Int,
@@ -100,8 +109,11 @@ from archbudget._expressions import (
     minimum,
     round_to,
 )
+from archbudget._guard import has
+from archbudget._message import LONGEST, VALUE, cut, one_line, show
+from archbudget._regular import read_text
 from archbudget._space import Space, described
-from archbudget.errors import ArchbudgetError, SpaceError, one_line
+from archbudget.errors import ArchbudgetError, MissingFileError, SpaceError
 from archbudget.layers import Block, Cell, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 
@@ -161,8 +173,9 @@ class Loaded:
 
     def write(self, file: Path) -> None:
         """Writes a space file, whole or not at all."""
+        text = self.text(file.parent)
         with atomic(file) as part:
-            part.write_text(self.text(file.parent), encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
 
 
 class Range(BaseModel):
@@ -204,17 +217,22 @@ class Table(BaseModel):
 
 
 class SpaceFile(BaseModel):
-    """A space of networks, and what is searched in it."""
+    """A space of networks, and what is searched in it; it may name Python that is imported and called."""
 
     model_config = ConfigDict(extra="forbid", title="archbudget space")
 
     name: StrictStr | None = Field(None, description="What the space is called; by default the name of the file.")
-    objective: StrictStr | None = Field(None, description="What a search maximises, as module:function.")
+    objective: StrictStr | None = Field(
+        None,
+        description="What a search maximises, as module:function, which the search imports and calls.",
+    )
     budget: Bounds | None = Field(None, description="The budget of a search.")
     bytes_per_weight: StrictInt = Field(4, description="What a weight takes in weight_bytes.")
     bytes_per_activation: StrictInt = Field(4, description="What a value takes in peak_activation_bytes.")
     space: StrictStr | None = Field(
-        None, description="Another space instead of layers: module:attribute, or a file, relative to this one."
+        None,
+        description="Another space instead of layers: a file, relative to this one; or module:attribute, which is "
+        "imported and called, and refused with --no-code.",
     )
     decisions: dict[str, Union[Range, list[Value]]] = Field(
         default_factory=dict, description="The open decisions by name: a list of values, or a range of integers."
@@ -225,28 +243,32 @@ class SpaceFile(BaseModel):
     )
     metrics: dict[str, Union[Table, StrictStr]] = Field(
         default_factory=dict,
-        description="Further metrics by name: a latency table, or a Metric as module:attribute.",
+        description="Further metrics by name: a latency table; or a Metric as module:attribute, which is imported and "
+        "called, and refused with --no-code.",
     )
     domains: dict[str, Union[Range, list[Value]]] = Field(
         default_factory=dict, description="The only values to keep of some decisions, by their names in the space."
     )
 
 
-def load(reference: str, *, measured: bool = True) -> Loaded:
+def load(reference: str, *, measured: bool = True, code: bool = True) -> Loaded:
     """Loads a space.
 
     Args:
         reference: The path of a YAML file, or `module:attribute`, where the attribute is a `Space` or a function that
             makes one; modules of the current directory are found.
         measured: Whether a file's own metrics belong to the space. Without them it has no budget either.
+        code: Whether Python may be imported and called; without it `module:attribute` is refused, here and in files.
 
     Raises:
         ArchbudgetError: In one line, if it is not there or not well formed.
     """
     if is_file(reference):
-        return read(Path(reference), measured=measured)
+        return read(Path(reference), measured=measured, code=code)
     if ":" not in reference:
-        raise SpaceError(f"{reference!r} is not a space: give module:attribute, or a file that ends in .yaml")
+        raise SpaceError(f"{show(reference)} is not a space: give module:attribute, or a file that ends in .yaml")
+    if not code:
+        raise SpaceError(_refused(reference))
     found = load_attribute(reference)
     space = found() if inspect.isfunction(found) else found
     if not isinstance(space, Space):
@@ -267,14 +289,14 @@ def load_attribute(reference: str) -> Any:
     """
     module_name, _, attribute = reference.partition(":")
     if not module_name or not attribute:
-        raise SpaceError(f"{reference!r} must be module:attribute")
+        raise SpaceError(f"{show(reference)} must be module:attribute")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise SpaceError(f"{reference}: there is no module {error.name!r}") from error
+        raise SpaceError(f"{reference}: there is no module {show(error.name)}") from error
     except ArchbudgetError:
         raise
     except Exception as error:
@@ -282,36 +304,57 @@ def load_attribute(reference: str) -> Any:
             f"{reference}: importing {module_name} failed: {type(error).__name__}: {one_line(error)}"
         ) from error
     for part in attribute.split("."):
-        if not hasattr(found, part):
+        if not has(found, part):
             hint = _hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)
-            raise SpaceError(f"{reference}: module {module_name} has no attribute {attribute!r}{hint}")
+            raise SpaceError(f"{reference}: module {module_name} has no attribute {show(attribute)}{hint}")
         found = getattr(found, part)
     return found
 
 
-def read(file: Path, within: tuple[Path, ...] = (), *, measured: bool = True) -> Loaded:
+def _refused(reference: str) -> str:
+    return f"{show(reference)} would be imported and called, which --no-code (code=False) refuses"
+
+
+def read(file: Path, within: tuple[str, ...] = (), *, measured: bool = True, code: bool = True) -> Loaded:
     """Reads a space file.
 
     Args:
         file: Its path.
         within: The files that led to it by their `space`.
         measured: As of `load`.
+        code: As of `load`.
 
     Raises:
         SpaceError: In one line with the file, the line and the place in it.
     """
-    if (place := file.resolve()) in within:
-        raise SpaceError(f"{file} leads to itself")
     try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SpaceError(f"there is no file {file}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{file} cannot be read: {error}") from None
-    return _Reader(file, text, (*within, place), measured).loaded()
+        text = read_text(file, MOST_BYTES)
+    except MissingFileError:
+        raise MissingFileError(f"there is no file {file}") from None
+    if (place := os.path.realpath(file)) in within:
+        raise SpaceError(f"{file} leads to itself")
+    if len(within) >= MOST_FILES:
+        raise SpaceError(f"{file}: more than {MOST_FILES} space files name one another")
+    return _Reader(file, text, (*within, place), measured=measured, code=code).loaded()
 
 
-class _Yaml12(yaml.SafeLoader):
+MOST_BYTES = 1 << 20
+"""The most bytes of a space file."""
+MOST_FILES = 16
+"""The most space files that name one another in a row."""
+MOST_VALUES, MOST_CHARACTERS, MOST_LEVELS = 100_000, 1 << 20, 100
+"""The most values and keys of a space file, the most characters of them all, where aliases are written out, and how
+deep they are nested."""
+MOST_DIGITS = 100
+"""The most digits of an integer in a file."""
+MOST_FORMULA = 10_000
+"""The most characters of an expression in a file."""
+
+_BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""That of libyaml where PyYAML has it: it is many times as fast."""
+
+
+class _Yaml12(_BaseLoader):  # type: ignore[misc]
     """YAML as people mean it, and as version 1.2 has it: `yes` and `off` are words, and `1:30` is no number."""
 
 
@@ -323,7 +366,22 @@ _Yaml12.yaml_implicit_resolvers = {
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Yaml12.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(str(loader.construct_scalar(node))))  # type: ignore[arg-type]
+
+
+def _integer(loader: Any, node: yaml.ScalarNode) -> int:
+    """An integer of a file."""
+    digits = str(loader.construct_scalar(node))
+    if len(digits) > MOST_DIGITS:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"an integer has at most {MOST_DIGITS} digits, not {len(digits):,}", node.start_mark
+        )
+    try:
+        return int(digits)
+    except ValueError:
+        raise yaml.constructor.ConstructorError(None, None, f"{show(digits)} is no integer", node.start_mark) from None
+
+
+_Yaml12.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -338,6 +396,15 @@ for _tag, _pattern, _first in (
     _Dumper.add_implicit_resolver(_tag, _pattern, _first)
 
 
+@dataclass
+class _Size:
+    """How much stands in a list or a mapping, or is one value, with its aliases written out."""
+
+    anchor: str = ""
+    values: int = 0
+    characters: int = 0
+
+
 class _MisplacedError(Exception):
     """Something is wrong at a place in a file."""
 
@@ -349,10 +416,11 @@ class _MisplacedError(Exception):
 class _Reader:
     """Reads one file, and knows its lines."""
 
-    def __init__(self, file: Path, text: str, within: tuple[Path, ...], measured: bool) -> None:
+    def __init__(self, file: Path, text: str, within: tuple[str, ...], *, measured: bool, code: bool) -> None:
         self.path = file
         self.within = within
         self.measured = measured
+        self.code = code
         self.file = str(file)
         self.text = text
         self.decisions: dict[str, Decision] = {}
@@ -364,21 +432,90 @@ class _Reader:
         except _MisplacedError as error:
             line = self._line(error.place)
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.place).lstrip(".")
-            raise SpaceError(f"{self.file}:{line}: {where}: {error}") from error.__cause__
+            raise SpaceError(f"{self.file}:{line}: {cut(where, VALUE)}: {error}") from error.__cause__
         except RecursionError:
             raise SpaceError(f"{self.file}: it is nested too deeply, or within itself") from None
 
     @cached_property
     def _tree(self) -> yaml.Node:
-        try:
-            tree = yaml.compose(self.text, Loader=_Yaml12)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-            raise SpaceError(f"{self.file}{f':{mark.line + 1}' if mark else ''}: not valid YAML: {problem}") from None
+        with self._yaml():
+            self._measure()
+            tree: yaml.Node | None = self._loader.get_single_node()
         if tree is None:
             raise SpaceError(f"{self.file}: the file is empty; a space needs at least its layers")
         return tree
+
+    @cached_property
+    def _loader(self) -> Any:
+        return _Yaml12(self.text)
+
+    @contextmanager
+    def _yaml(self) -> Iterator[None]:
+        """Says in one line, with the place, what is not valid YAML."""
+        try:
+            yield
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            parts = [getattr(error, part, None) for part in ("context", "problem")]
+            problem = ", ".join(part for part in parts if part) or one_line(error)
+            position = getattr(error, "position", None)  # Of a character that a text must not have.
+            line = mark.line + 1 if mark else self.text.count("\n", 0, position) + 1 if position else None
+            where = f"{self.file}:{line}" if line else self.file
+            raise SpaceError(f"{where}: not valid YAML: {cut(problem, LONGEST // 2)}") from None
+
+    def _measure(self) -> None:
+        """Refuses a text that stands for too much, before anything is made of it.
+
+        Raises:
+            SpaceError: With the limit and the line.
+        """
+        anchored: dict[str, _Size] = {}
+        around = [_Size()]
+        event: Any
+        for event in yaml.parse(self.text, Loader=_BaseLoader):
+            line, anchor = event.start_mark.line + 1, getattr(event, "anchor", "")
+            if isinstance(event, yaml.CollectionStartEvent):
+                around.append(_Size(anchor or ""))
+                self._require(line, len(around) - 1, MOST_LEVELS, "levels of lists and mappings")
+                continue
+            if isinstance(event, yaml.CollectionEndEvent):
+                found = around.pop()
+                found.values += 1
+            elif isinstance(event, yaml.ScalarEvent):
+                found = _Size(anchor or "", 1, len(event.value))
+            elif isinstance(event, yaml.AliasEvent):
+                if any(anchor == each.anchor for each in around):
+                    raise SpaceError(f"{self.file}:{line}: *{anchor} stands within itself")
+                found = replace(anchored.get(anchor, _Size()), anchor="")
+            else:
+                continue
+            if found.anchor:
+                anchored[found.anchor] = found
+            around[-1].values += found.values
+            around[-1].characters += found.characters
+            self._require(line, around[-1].values, MOST_VALUES, "values, each alias written out")
+            self._require(line, around[-1].characters, MOST_CHARACTERS, "characters, each alias written out")
+
+    def _require(self, line: int, given: int, most: int, what: str) -> None:
+        if given > most:
+            raise SpaceError(f"{self.file}:{line}: a space file has at most {most:,} {what}; here are more")
+
+    def _refuse_repeated_keys(self, node: yaml.Node) -> None:
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    # 1, 1.0 and true are one key; `<<` is none, and = is what is written.
+                    special = key.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+                    name = key.value if special else self._loader.construct_object(key)
+                    if name in seen:
+                        line = key.start_mark.line + 1
+                        raise SpaceError(f"{self.file}:{line}: the key {show(key.value)} stands here twice")
+                    seen.add(name)
+                self._refuse_repeated_keys(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for value in node.value:
+                self._refuse_repeated_keys(value)
 
     def _line(self, place: Place) -> int:
         """The line of a place, or of the last part of it that the file has."""
@@ -398,15 +535,17 @@ class _Reader:
         return int(line) + 1
 
     def _loaded(self) -> Loaded:
-        for key in _repeated_keys(self._tree):
-            raise SpaceError(f"{self.file}:{key.start_mark.line + 1}: the key {key.value!r} stands here twice")
-        try:
-            data = yaml.load(self.text, Loader=_Yaml12)
-        except (yaml.YAMLError, ValueError) as error:
-            raise SpaceError(f"{self.file}: not valid YAML: {str(error).splitlines()[0]}") from None
+        with self._yaml():
+            try:
+                self._refuse_repeated_keys(self._tree)
+                data = self._loader.construct_document(self._tree)
+            except (yaml.YAMLError, ArchbudgetError):
+                raise
+            except Exception as error:  # What a tag stands for that its text is not.
+                raise SpaceError(f"{self.file}: not valid YAML: {type(error).__name__}: {one_line(error)}") from None
         if not isinstance(data, dict):
             raise SpaceError(
-                f"{self.file}:1: a space file is a mapping with the key 'layers' or 'space', not {_show(data)}"
+                f"{self.file}:1: a space file is a mapping with the key 'layers' or 'space', not {show(data)}"
             )
         for key in data:
             if key not in SpaceFile.model_fields:
@@ -416,7 +555,7 @@ class _Reader:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             # Behind the name that the file gives stands which of several forms was tried.
-            forms = ("Range", "Table", "str")
+            forms = ("Range", "Table", "str", "int", "float")
             place = tuple(
                 part
                 for position, part in enumerate(first["loc"])
@@ -429,7 +568,7 @@ class _Reader:
         domains = {name: self._decision(("domains", name), name, each).values for name, each in spec.domains.items()}
         space, budget, objective = self._other(spec, domains) if spec.layers is None else self._own(spec, domains)
         return Loaded(
-            spec.name or self.path.stem,
+            _message.line(spec.name or self.path.stem),
             space,
             data,
             self.path.parent,
@@ -481,6 +620,8 @@ class _Reader:
             return LatencyTable.read_csv(
                 file, name, column=given.column, decimals=given.decimals, combine=given.combine
             )
+        if not self.code:
+            raise SpaceError(_refused(given))
         metric = load_attribute(given)
         if not isinstance(metric, Metric):
             raise SpaceError(f"{given} is not a Metric but {type(metric).__name__}")
@@ -509,8 +650,8 @@ class _Reader:
 
         def make() -> Loaded:
             if is_file(reference):
-                return read(self.path.parent / reference, self.within, measured=self.measured)
-            return load(reference)
+                return read(self.path.parent / reference, self.within, measured=self.measured, code=self.code)
+            return load(reference, code=self.code)
 
         loaded = self._make(("space",), make)
         space = loaded.space
@@ -551,13 +692,13 @@ class _Reader:
             place = (*place, kind)
         else:
             raise _MisplacedError(
-                place, f"a layer is a name, or a name and its arguments ('- Dense: {{units: 10}}'), not {_show(entry)}"
+                place, f"a layer is a name, or a name and its arguments ('- Dense: {{units: 10}}'), not {show(entry)}"
             )
         if kind == "Repeat":
             args = self._arguments(place, given, {"times", "block"}, {"shared"})
             shared = args.get("shared", [])
             if not isinstance(shared, list) or not all(isinstance(name, str) for name in shared):
-                raise _MisplacedError((*place, "shared"), f"must be a list of decisions, not {_show(shared)}")
+                raise _MisplacedError((*place, "shared"), f"must be a list of decisions, not {show(shared)}")
             shared = [self._expression((*place, "shared"), f"${name.removeprefix('$')}") for name in shared]
             times = self._value((*place, "times"), args["times"])
             block = self._row((*place, "block"), args["block"])
@@ -566,7 +707,7 @@ class _Reader:
             args = self._arguments(place, given, {"name", "blocks"}, set())
             blocks = args["blocks"]
             if not isinstance(blocks, dict):
-                raise _MisplacedError((*place, "blocks"), f"must be a mapping from names to lists, not {_show(blocks)}")
+                raise _MisplacedError((*place, "blocks"), f"must be a mapping from names to lists, not {show(blocks)}")
             rows = {label: self._row((*place, "blocks", label), row) for label, row in blocks.items()}
             name = self._value((*place, "name"), args["name"])
             return self._make(place, lambda: OneOf(name, rows))
@@ -594,7 +735,7 @@ class _Reader:
             return self._custom_layer(place, kind, given)
         known = layer_classes()
         if kind not in known:
-            raise _MisplacedError(place, f"unknown layer {kind!r}{_hint(kind, [*known, *STRUCTURES])}")
+            raise _MisplacedError(place, f"unknown layer {show(kind)}{_hint(kind, [*known, *STRUCTURES])}")
         layer = known[str(kind)]
         names = [each.name for each in fields(layer)]
         positional = [each.name for each in fields(layer) if not each.kw_only]
@@ -603,7 +744,7 @@ class _Reader:
             given = {}
         elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in known):
             if not positional:
-                raise _MisplacedError(place, f"it takes no arguments, not {_show(given)}")
+                raise _MisplacedError(place, f"it takes no arguments, not {show(given)}")
             given, named = {positional[0]: given}, False
         values: dict[str, Any] = {}
         for name, value in given.items():
@@ -630,11 +771,13 @@ class _Reader:
         if given is None:
             return None
         raise _MisplacedError(
-            place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {_show(given)}"
+            place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {show(given)}"
         )
 
     def _custom_layer(self, place: Place, kind: str, given: object) -> Layer:
         """A layer that `layers.custom` made."""
+        if not self.code:
+            raise _MisplacedError(place, _refused(kind))
         made = self._make(place, lambda: load_attribute(kind))
         if not (isinstance(made, type) and issubclass(made, CustomLayer)):
             raise _MisplacedError(place, f"{kind} is not a layer made by layers.custom")
@@ -646,12 +789,12 @@ class _Reader:
 
     def _row(self, place: Place, entries: object) -> list[Block]:
         if not isinstance(entries, list):
-            raise _MisplacedError(place, f"must be a list of layers, not {_show(entries)}")
+            raise _MisplacedError(place, f"must be a list of layers, not {show(entries)}")
         return [self._block((*place, position), entry) for position, entry in enumerate(entries)]
 
     def _arguments(self, place: Place, given: object, needed: set[str], other: set[str]) -> dict[str, Any]:
         if not isinstance(given, dict):
-            raise _MisplacedError(place, f"needs the keys {', '.join(sorted(needed))}, not {_show(given)}")
+            raise _MisplacedError(place, f"needs the keys {', '.join(sorted(needed))}, not {show(given)}")
         for name in given:
             if name not in needed | other:
                 raise _MisplacedError((*place, name), f"unknown argument{_hint(name, sorted(needed | other))}")
@@ -675,10 +818,12 @@ class _Reader:
         return value
 
     def _expression(self, place: Place, text: str) -> Any:
+        if len(text) > MOST_FORMULA:
+            raise _MisplacedError(place, f"an expression has at most {MOST_FORMULA:,} characters, not {len(text):,}")
         try:
             tree = ast.parse(re.sub(r"\$(\w+)", r"_decision_\1", text.strip()), mode="eval")
-        except (SyntaxError, ValueError):
-            raise _MisplacedError(place, f"{text!r} is not an expression over decisions") from None
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise _MisplacedError(place, f"{show(text)} is not an expression over decisions") from None
         return self._make(place, lambda: self._evaluate(place, text, tree.body))
 
     def _evaluate(self, place: Place, text: str, node: ast.expr) -> Any:
@@ -726,7 +871,8 @@ class _Reader:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
             return functions[node.func.id](*(self._evaluate(place, text, arg) for arg in node.args))
         raise _MisplacedError(
-            place, f"{text!r} uses more than + - * //, min, max, round_to and conditions over decisions and integers"
+            place,
+            f"{show(text)} uses more than + - * //, min, max, round_to and conditions over decisions and integers",
         )
 
 
@@ -749,31 +895,12 @@ def _required(layer: type[Layer]) -> list[str]:
     return [each.name for each in fields(layer) if each.default is MISSING]
 
 
-def _repeated_keys(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    yield key
-                seen.add(key.value)
-            yield from _repeated_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _repeated_keys(value)
-
-
 def _hint(name: object, known: Iterable[object], *, listed: bool = True) -> str:
     names = [str(each) for each in known]
-    near = difflib.get_close_matches(str(name), names, n=1)
+    near = difflib.get_close_matches(str(name), names, n=1) if len(str(name)) <= MOST_NAME else []
     if near:
         return f"; did you mean {near[0]}?"
-    return f"; there are {', '.join(names) or 'none'}" if listed else ""
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return f"; there are {_message.listed(names) or 'none'}" if listed else ""
 
 
 def _explain_pydantic(error: Any, place: Place) -> str:
@@ -783,8 +910,8 @@ def _explain_pydantic(error: Any, place: Place) -> str:
     if error["type"] == "missing":
         return "it is missing"
     if place and place[0] in ("decisions", "domains") and len(place) == 2:
-        return f"a decision is a list of values or a range ({{low: 1, high: 3}}), not {_show(error['input'])}"
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {_show(error['input'])}"
+        return f"a decision is a list of values or a range ({{low: 1, high: 3}}), not {show(error['input'])}"
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {show(error['input'])}"
 
 
 def _bound(low: int, high: int) -> int | list[int | None]:

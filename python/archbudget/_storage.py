@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from archbudget.errors import SearchError, one_line
+from archbudget._message import one_line
+from archbudget.errors import SearchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget._budget import Budget
+from archbudget._guard import guarded
+from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.spaces import lenet
 
@@ -35,6 +37,7 @@ KERNELS = np.array([3, 5, 7])
 UNITS = np.arange(16, 513, 16)
 
 
+@guarded
 def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Measures each peer `repeats` times, in turns.
 
@@ -54,8 +57,8 @@ def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = 
     if unknown:
         raise SpaceError(f"unknown peers {', '.join(unknown)}; there are {', '.join(PEERS)}")
     for name, number in (("rows", rows), ("repeats", repeats)):
-        if number < 1:
-            raise SpaceError(f"{name} must be at least 1, not {number}")
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise SpaceError(f"{name} must be at least 1, not {show(number)}")
     space = lenet()
     candidates = space.sample(rows, seed=0)
     columns = [candidates.indices[:, column] for column in range(len(space.decisions))]

@@ -1,8 +1,14 @@
 """The exceptions of archbudget. Each message is one line: what, where, which rule, what was given."""
 
+from archbudget._message import LONGEST, cut, line, show
+
 
 class ArchbudgetError(ValueError):
-    """Any error that archbudget raises on purpose."""
+    """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""
+
+    def __init__(self, message: object = "") -> None:
+        text = message if isinstance(message, str) else show(message)
+        super().__init__(cut(line(cut(text, LONGEST)), LONGEST))
 
 
 class SpaceError(ArchbudgetError):
@@ -25,6 +31,10 @@ class LimitError(ArchbudgetError):
     """An exact answer would need more memory or work than the stated limit."""
 
 
+class OutOfMemoryError(LimitError, MemoryError):
+    """There is not as much memory as what is asked for takes."""
+
+
 class BudgetError(ArchbudgetError):
     """A budget is not sane: nothing is bounded, a bound is not positive, or a range is empty."""
 
@@ -37,6 +47,23 @@ class SearchError(ArchbudgetError):
     """A search cannot go on: its objective, its storage or its processes fail, as the message says."""
 
 
-def one_line(error: Exception) -> str:
-    """The message of an exception that comes from elsewhere, for one line."""
-    return " ".join(str(error).split())
+class UnknownNameError(SpaceError, KeyError):
+    """A mapping is asked for a name that it does not have."""
+
+    __str__ = ArchbudgetError.__str__
+
+
+class OutOfRangeError(SpaceError, IndexError):
+    """A sequence is asked for a position beyond its end."""
+
+
+class FileError(SpaceError, OSError):
+    """A file cannot be read or written; the message names it."""
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file, or no folder for it."""
+
+
+class FolderError(FileError, IsADirectoryError):
+    """A folder stands where a file is needed."""

@@ -7,10 +7,10 @@ is compiled, so that it may be slow: candidates are then counted as fast as by t
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from operator import index
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,10 +18,14 @@ import numpy as np
 from archbudget._architecture import LayerRecord, layer_record
 from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, one_line
+from archbudget._guard import guarded, guards
+from archbudget._message import listed, one_line, show
+from archbudget._regular import path_of, read_text
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, MissingFileError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from archbudget import _core
     from archbudget._expressions import Decision
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["LatencyTable", "Metric", "distinct_layers", "output_size", "weighted_layers"]
 
 
+@guards()
 class Metric:
     """A quantity that is counted for every network beside the built-in ones.
 
@@ -64,13 +69,13 @@ class Metric:
         self, name: str, function: Callable[[LayerRecord], int], *, combine: Literal["sum", "max"] = "sum"
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
-            raise SpaceError(f"a metric needs a name that is an identifier, not {name!r}")
+            raise SpaceError(f"a metric needs a name that is an identifier, not {show(name)}")
         if name in BUILT_IN or name == "valid":
             raise SpaceError(f"a metric cannot be named '{name}': that is built in")
         if not callable(function):
-            raise SpaceError(f"metric '{name}' needs a function of a layer record, not {function!r}")
+            raise SpaceError(f"metric '{name}' needs a function of a layer record, not {show(function)}")
         if combine not in ("sum", "max"):
-            raise SpaceError(f"metric '{name}': combine must be 'sum' or 'max', not {combine!r}")
+            raise SpaceError(f"metric '{name}': combine must be 'sum' or 'max', not {show(combine)}")
         self.name = name
         self.function = function
         self.combine = combine
@@ -110,12 +115,13 @@ def output_size(layer: str, axis: int | None = None, *, name: str | None = None)
     return _OutputSize(layer, axis, "output_size" if name is None else name)
 
 
+@guards()
 class _OutputSize(Metric):
     def __init__(self, layer: str, axis: int | None, name: str) -> None:
         if not isinstance(layer, str):
-            raise SpaceError(f"output_size needs the name of a layer, not {layer!r}")
+            raise SpaceError(f"output_size needs the name of a layer, not {show(layer)}")
         if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
-            raise SpaceError(f"output_size needs an axis that is an integer or None, not {axis!r}")
+            raise SpaceError(f"output_size needs an axis that is an integer or None, not {show(axis)}")
         super().__init__(name, self.size_of, combine="max")
         self.layer = layer
         self.axis = axis
@@ -124,7 +130,7 @@ class _OutputSize(Metric):
         """Refuses a space without the layer, and one that names it by itself."""
         found = next((use for use in uses if use.name == self.layer), None)
         if found is None and whole:
-            known = ", ".join(use.name for use in uses)
+            known = listed(use.name for use in uses)
             raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {known}")
         if found is not None and found.layer.name is None:
             raise SpaceError(
@@ -188,7 +194,7 @@ class Measure:
             whole = index(value)
         except TypeError:
             hint = "; choose a unit in which it is whole" if isinstance(value, float) else ""
-            raise SpaceError(f"{what} must be an integer, not {value!r}{hint}") from None
+            raise SpaceError(f"{what} must be an integer, not {show(value)}{hint}") from None
         if whole < 0:
             raise SpaceError(f"{what} must be at least 0, not {whole}")
         if whole >= MOST:
@@ -209,6 +215,12 @@ class Measure:
             raise MissingEntryError(f"{len(missing)} entries are missing: {shown}")
 
 
+MOST_BYTES = 1 << 26
+"""The most bytes of a table."""
+
+CELLS = (str, bool, int, float, np.generic, type(None))
+"""What an entry may say of a layer, by itself or several in a row; text in the first place."""
+
 SHOWN = 20
 """So many missing entries are named."""
 
@@ -216,6 +228,7 @@ DIGITS = 20
 """No number of so many digits is below 2^63."""
 
 
+@guarded
 def distinct_layers(space: Space) -> list[LayerRecord]:
     """Each distinct layer of a space, once: what a table of measurements must hold. Inputs are left out.
 
@@ -265,6 +278,7 @@ def _arguments(counted: Any, others: Any) -> Any:
     return {**counted, **{name: value for name, value in others.items() if isinstance(value, plain)}, **inside}
 
 
+@guards()
 class LatencyTable(Metric):
     """A metric from measurements: a value for each distinct layer.
 
@@ -294,17 +308,10 @@ class LatencyTable(Metric):
     ) -> None:
         super().__init__(name, self.look_up, combine=combine)
         if not isinstance(entries, Iterable):
-            raise SpaceError(f"a latency table needs a sequence of entries, not {entries!r}")
-        entries = list(entries)
-        for entry in entries:
-            pair = isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping)
-            if not pair or not all(isinstance(name, str) for name in entry[0]):
-                raise SpaceError(
-                    f"an entry of a latency table is a mapping of what it says, and a value; not {entry!r}"
-                )
-        numbered = enumerate(entries, start=1)
+            raise SpaceError(f"a latency table needs a sequence of entries, not {show(entries)}")
         self._build(
-            (f"entry {number} of the latency table '{name}'", said, value) for number, (said, value) in numbered
+            (f"entry {number} of the latency table '{name}'", *_pair(entry))
+            for number, entry in enumerate(entries, start=1)
         )
 
     def _build(self, entries: Iterable[tuple[str, Mapping[str, str], int]]) -> None:
@@ -316,7 +323,7 @@ class LatencyTable(Metric):
             if "type" not in said:
                 raise SpaceError(f"{place} does not say which type of layer it is for")
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
-                raise SpaceError(f"{place} must have an integer of at least 0 and below 2^63 - 1, not {value!r}")
+                raise SpaceError(f"{place} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}")
             columns = tuple(sorted(said))
             row = tuple(said[column] for column in columns)
             before = self._known.setdefault(columns, {}).setdefault(row, int(value))
@@ -375,7 +382,8 @@ class LatencyTable(Metric):
         """Reads a table: a heading, and a row for each entry; an empty cell does not matter to its entry.
 
         Args:
-            file: A CSV file in UTF-8, such as [`write_template`][archbudget.LatencyTable.write_template] makes.
+            file: A CSV file in UTF-8, such as [`write_template`][archbudget.LatencyTable.write_template] makes; at most
+                64 MiB.
             name: The name of the metric.
             column: The column of the values; by default the one that is named like the metric.
             decimals: By how many digits the decimal point is moved to the right, so that values become integers: 3 for
@@ -383,29 +391,30 @@ class LatencyTable(Metric):
             combine: As of [`Metric`][archbudget.Metric].
 
         Raises:
-            SpaceError: If the file cannot be read, or is not such a table; with the line.
+            SpaceError: If the file cannot be read, is too large, or is not such a table; with the line.
         """
         column = name if column is None else column
         if isinstance(decimals, bool) or not isinstance(decimals, int) or decimals < 0:
-            raise SpaceError(f"decimals must be an integer of at least 0, not {decimals!r}")
+            raise SpaceError(f"decimals must be an integer of at least 0, not {show(decimals)}")
+        file = path_of(file)
         try:
-            with Path(file).open(encoding="utf-8-sig", newline="") as text:
-                rows = csv.DictReader(text, strict=True)
-                heading = list(rows.fieldnames or ())
-                for needed in ("type", column):
-                    if heading.count(needed) != 1:
-                        raise SpaceError(
-                            f"{file}:1: a latency table has one column '{needed}'; its columns are {heading}"
-                        )
-                entries = []
-                try:
-                    for row in rows:
-                        place = f"{file}:{rows.line_num}"
-                        entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
-                except csv.Error as error:
-                    raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise SpaceError(f"{file} cannot be read: {error}") from None
+            text = read_text(file, MOST_BYTES)
+        except MissingFileError:
+            raise MissingFileError(f"{file} cannot be read: No such file or directory") from None
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        entries = []
+        try:
+            heading = list(rows.fieldnames or ())
+            for needed in ("type", column):
+                if heading.count(needed) != 1:
+                    raise SpaceError(
+                        f"{file}:1: a latency table has one column {show(needed)}; its columns are {show(heading)}"
+                    )
+            for row in rows:
+                place = f"{file}:{rows.line_num}"
+                entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
+        except csv.Error as error:
+            raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
         table = cls(name, (), combine=combine)
         table._build(entries)
         return table
@@ -431,7 +440,7 @@ class LatencyTable(Metric):
             SpaceError: If the column has no name, or is named like one that describes layers.
         """
         if not isinstance(column, str) or not column.strip():
-            raise SpaceError(f"the column of the values needs a name, not {column!r}")
+            raise SpaceError(f"the column of the values needs a name, not {show(column)}")
         found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
         for layer in distinct_layers(space):
             found.setdefault(tuple(described(layer).items()), layer)
@@ -439,12 +448,22 @@ class LatencyTable(Metric):
         others = [name for name in dict.fromkeys(name for row in found for name, _ in row) if name not in first]
         if column in (*first, *others):
             raise SpaceError(f"the column of the values cannot be named '{column}': that describes layers")
-        with atomic(Path(file)) as part, part.open("w", encoding="utf-8", newline="") as text:
+        with atomic(file) as part, part.open("w", encoding="utf-8", newline="") as text:
             writer = csv.DictWriter(text, [*first, *others, column], restval="")
             writer.writeheader()
             for row, layer in found.items():
                 writer.writerow({**dict(row), **({} if measure is None else {column: measure(layer)})})
         return len(found)
+
+
+def _pair(entry: object) -> tuple[Mapping[str, str], int]:
+    """An entry: what it says, and its value."""
+    if isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping):
+        said, value = entry
+        cells = [each for text in said.values() for each in (text if isinstance(text, (tuple, list)) else [text])]
+        if all(isinstance(name, str) for name in said) and all(isinstance(each, CELLS) for each in cells):
+            return said, value
+    raise SpaceError(f"an entry of a latency table is a mapping of what it says, and a value; not {show(entry)}")
 
 
 def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -> tuple[dict[str, str], int]:
@@ -459,7 +478,7 @@ def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -
     except InvalidOperation:
         value = Decimal("nan")
     if not value.is_finite():
-        raise SpaceError(f"{place}: the {column} must be a number, not {given!r}")
+        raise SpaceError(f"{place}: the {column} must be a number, not {show(given)}")
     try:
         whole = int(value.scaleb(decimals)) if value.adjusted() + decimals < DIGITS else MOST
         exact = Decimal(whole).scaleb(-decimals) == value

@@ -19,6 +19,9 @@ from archbudget._budget import MOST
 from archbudget._candidates import Candidates
 from archbudget._distribution import Distribution
 from archbudget._feasible import FeasibleSet
+from archbudget._guard import guarded
+from archbudget._message import listed, show
+from archbudget._regular import path_of
 from archbudget._space import Space
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 
@@ -64,9 +67,10 @@ NEVER, RARE, FREQUENT = "#e6e8eb", (219, 232, 246), (23, 74, 128)
 def _require(source: object, kinds: tuple[type, ...], what: str, takes: str) -> None:
     """Refuses what cannot be drawn."""
     if not isinstance(source, kinds):
-        raise SpaceError(f"{what} can be drawn of {takes}, not of {source!r}")
+        raise SpaceError(f"{what} can be drawn of {takes}, not of {show(source)}")
 
 
+@guarded
 def distribution(
     source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
 ) -> Figure:
@@ -87,7 +91,7 @@ def distribution(
     if not isinstance(source, Distribution):
         known = source.metrics if isinstance(source, Space) else source.space.metrics
         if metric not in known:
-            raise SpaceError(f"unknown metric {metric!r}; there are {', '.join(known)}")
+            raise SpaceError(f"unknown metric {show(metric)}; there are {listed(known)}")
     title = _title(metric)
     exact, what = True, "networks"
     if isinstance(source, Candidates):
@@ -129,6 +133,7 @@ def distribution(
     return figure
 
 
+@guarded
 def marginals(source: FeasibleSet | Marginals) -> Figure:
     """How often each value of each decision occurs among the networks that fit a budget, as a heat map.
 
@@ -181,6 +186,7 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
     return figure
 
 
+@guarded
 def history(study: optuna.Study, budget: Budget) -> Figure:
     """The finished trials of a search: what the objective came to, over the first metric of the budget.
 
@@ -204,7 +210,8 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     silent = next((trial.number for trial in trials if metric not in trial.user_attrs), None)
     if silent is not None:
         raise SpaceError(
-            f"trial {silent} has no user attribute {metric!r}; archbudget.search keeps the costs of each trial there"
+            f"trial {silent} has no user attribute {show(metric)}; archbudget.search keeps the costs of each trial "
+            "there"
         )
     sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
     best = max(trials, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)
@@ -256,6 +263,7 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     return figure
 
 
+@guarded
 def diagram(space: Space) -> Figure:
     """The decision diagram of a small space: a column for each stage, a point for each node, a line for each choice.
 
@@ -349,6 +357,7 @@ def diagram(space: Space) -> Figure:
     return figure
 
 
+@guarded
 def save(figure: Figure, file: str | os.PathLike[str]) -> None:
     """Writes a figure, whole or not at all; its format goes by the name of the file.
 
@@ -358,7 +367,7 @@ def save(figure: Figure, file: str | os.PathLike[str]) -> None:
     Raises:
         ArchbudgetError: If the name says nothing, or there is no kaleido or no browser.
     """
-    target = Path(file)
+    target = path_of(file)
     kind = kind_of(target)
     with atomic(target) as part:
         if kind == "html":
@@ -377,6 +386,7 @@ def save(figure: Figure, file: str | os.PathLike[str]) -> None:
             part.write_bytes(image)
 
 
+@guarded
 def kind_of(file: str | os.PathLike[str]) -> str:
     """The format of a plot by the name of its file.
 

@@ -8,13 +8,17 @@ use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper,
 use crate::space::{Expr, Operator};
 use crate::{Error, Result};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-/// A value as Python shows it.
+/// A value as messages show it: short, and whatever its `__repr__` does.
 fn show(value: &Bound<'_, PyAny>) -> String {
-    value
-        .repr()
-        .map_or_else(|_| "an object without a repr".to_owned(), |text| text.to_string())
+    static SHOW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let shown = || {
+        let show = SHOW.import(value.py(), "archbudget._message", "show")?;
+        show.call1((value,))?.extract::<String>()
+    };
+    shown().unwrap_or_else(|_| "an object that cannot be shown".to_owned())
 }
 
 /// An integer; numpy's count, floats and bools do not.
@@ -49,10 +53,11 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
         }
         Domain::Flag => value.extract::<bool>().ok().map(i64::from),
         Domain::Keyword(words) => value.cast::<PyString>().ok().and_then(|word| {
-            let word = word.to_string();
+            // Of a `str` of another class what it holds, not what it says.
+            let word = word.to_cow().ok()?;
             words
                 .iter()
-                .position(|known| **known == word)
+                .position(|known| **known == *word)
                 .map(|position| position as i64)
         }),
         Domain::OptionalFactor if value.is_none() => Some(UNSET),

@@ -18,6 +18,7 @@ try:
 except ImportError as error:
     raise ImportError(f"to_torch needs PyTorch: pip install archbudget[torch] ({error})") from error
 
+from archbudget._message import one_line
 from archbudget._torch import (
     _activation,
     _attention,
@@ -34,7 +35,7 @@ from archbudget._torch import (
 )
 from archbudget._torch._given import Blank, Given, Weights
 from archbudget._torch._network import Call, Network
-from archbudget.errors import ArchbudgetError, SpaceError, one_line
+from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.layers._base import Layer, resolve
 from archbudget.layers._custom import CustomLayer
 

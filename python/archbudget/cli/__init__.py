@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archbudget._message import LONGEST, cut, line, one_line
 from archbudget.cli import _commands, _search
 from archbudget.errors import ArchbudgetError
 
@@ -32,7 +33,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
-    epilog="A SPACE is a YAML file, or module:attribute of Python. Start with: [bold]archbudget search[/bold]",
+    epilog="A SPACE is a YAML file, or module:attribute of Python. What a file names as module:attribute is imported "
+    "and called, unless --no-code is given. Start with: [bold]archbudget search[/bold]",
 )
 for module in (_search, _commands):
     module.register(app)
@@ -89,16 +91,14 @@ def describe(error: Exception) -> str:
     """An error in one line, and how to mend it where that is known."""
     usage = getattr(error, "format_message", None)
     if usage is not None:
-        return _line(usage())
+        return cut(" ".join(line(usage()).split()), LONGEST)
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return f"{package} is not installed: pip install {EXTRAS.get(package, package)}"
+    if isinstance(error, ArchbudgetError):
+        return str(error)
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    if isinstance(error, (ArchbudgetError, OSError, ImportError)):
-        return _line(str(error))
-    return f"{type(error).__name__}: {_line(str(error))} (--debug shows where)"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+        return cut(line(f"{error.filename}: {error.strerror}"), LONGEST)
+    if isinstance(error, (OSError, ImportError)):
+        return one_line(error)
+    return f"{type(error).__name__}: {one_line(error)} (--debug shows where)"

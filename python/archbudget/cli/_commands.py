@@ -10,6 +10,7 @@ import typer
 from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
 from archbudget._budget import require_metrics
+from archbudget._message import listed, show
 from archbudget._space import Space
 from archbudget.cli import _files, _options, _tables
 from archbudget.cli._options import (
@@ -18,6 +19,7 @@ from archbudget.cli._options import (
     Json,
     Macs,
     Memory,
+    NoCode,
     Params,
     PeakActivationBytes,
     PlotFile,
@@ -67,6 +69,7 @@ def evaluate(
             metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or the space's own; all by default."
         ),
     ] = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Count candidates: a table of values in, a table of metrics out, streamed.
@@ -75,13 +78,11 @@ def evaluate(
     read the decision. The output has a column for each metric, and [bold]valid[/bold]: whether the network can be
     built. A file appears when it is complete.
     """
-    loaded = _spacefile.load(space).space
+    loaded = _spacefile.load(space, code=not no_code).space
     wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
     unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
-        raise ArchbudgetError(
-            f"--metrics: unknown {', '.join(map(repr, unknown))}; there are {', '.join(loaded.metrics)}"
-        )
+        raise ArchbudgetError(f"--metrics: unknown {listed(map(show, unknown))}; there are {listed(loaded.metrics)}")
     _files.kind_of(source)
     rows = valid = 0
     with _files.writing(target, [*wanted, "valid"], lines=as_json) as write:
@@ -105,13 +106,14 @@ def explain(
         int | None,
         typer.Option("--sample", metavar="SEED", help="Take a random network; --set changes values of it."),
     ] = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Show one network, and where the weights of its layers come from.
 
     Without [bold]--set[/bold] and [bold]--sample[/bold] it is the random network of seed 0.
     """
-    loaded = _spacefile.load(space).space
+    loaded = _spacefile.load(space, code=not no_code).space
     arch = _network(loaded, settings or [], seed)
     if as_json:
         records = None if layer is None else [arch.layer(layer).name]
@@ -142,6 +144,7 @@ def count(
     custom: Custom = None,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Count the networks of a space, and how many of them fit a budget; exactly, not by sampling.
@@ -149,7 +152,7 @@ def count(
     Where an exact count needs more than [bold]--memory[/bold], certified bounds are given instead. The plot shows how
     the first metric of the budget, or params, is distributed over the space.
     """
-    loaded = _spacefile.load(space)
+    loaded = _spacefile.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.budget(loaded.budget, *given, custom=custom)
     limit = _options.memory(memory)
@@ -176,13 +179,13 @@ def count(
     _tables.console().print(table)
 
 
-def describe(space: SpaceReference, as_json: Json = False) -> None:
+def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = False) -> None:
     """Show the decision diagram of a space: what it takes to answer all other questions.
 
     A stage is a decision where the networks meet it, a node a state that the rest of a network can tell from others, an
     arc a choice. Wide stages explain a slow or a large space: what comes between two tied decisions is told apart.
     """
-    loaded = _spacefile.load(space)
+    loaded = _spacefile.load(space, code=not no_code)
     found = loaded.space.describe()
     if as_json:
         _tables.print_json({"name": loaded.name, **found.to_dict()})
@@ -201,10 +204,11 @@ def check(
     weight_bytes: WeightBytes = None,
     peak_activation_bytes: PeakActivationBytes = None,
     custom: Custom = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
-    loaded = _spacefile.load(space)
+    loaded = _spacefile.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     found = _options.budget(loaded.budget, *given, custom=custom)
     budget = _options.require_budget(found, "check")
@@ -252,6 +256,7 @@ def sample(
     custom: Custom = None,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Draw candidates uniformly: among the networks that fit a budget, or without one among all that can be built.
@@ -259,7 +264,7 @@ def sample(
     However few networks fit, each of them is as likely as any other. The plot shows how the first metric of the budget,
     or params, is distributed over what was drawn.
     """
-    loaded = _spacefile.load(space)
+    loaded = _spacefile.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.budget(None if whole else loaded.budget, *given, custom=custom)
     _files.kind_of(target)
@@ -310,6 +315,7 @@ def prune(
     custom: Custom = None,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Strike the values that no network inside a budget has from a space; no network that fits is lost.
@@ -317,7 +323,7 @@ def prune(
     What is written is a space file with the budget, for every other command. The plot shows how often each value occurs
     inside the budget.
     """
-    loaded = _spacefile.load(space)
+    loaded = _spacefile.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "prune")
     if target is not None and not _spacefile.is_file(str(target)):
@@ -362,6 +368,7 @@ def template(
     space: SpaceReference,
     target: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The CSV file to write.")],
     column: Annotated[str, typer.Option(metavar="NAME", help="The column of the values.")] = "latency",
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Write the table of a latency metric with an empty column: a row for each distinct layer that is to be measured.
@@ -369,7 +376,9 @@ def template(
     The filled table is a metric of a space file: [bold]metrics: {latency: {table: latency.csv}}[/bold]. Metrics that
     the space file has already are not looked at.
     """
-    rows = LatencyTable.write_template(_spacefile.load(space, measured=False).space, target, column=column)
+    rows = LatencyTable.write_template(
+        _spacefile.load(space, measured=False, code=not no_code).space, target, column=column
+    )
     if as_json:
         _tables.print_json({"output": str(target), "rows": rows})
     else:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import numpy as np
 
 from archbudget._atomic import atomic
 from archbudget._candidates import Candidates, index_dtype
+from archbudget._message import listed, one_line, show
+from archbudget._regular import lines, reading
 from archbudget.cli._values import Texts, whole
 from archbudget.errors import ArchbudgetError, SpaceError
 
@@ -63,12 +67,12 @@ def read(space: Space, source: str) -> Iterator[Candidates]:
     elif source == "-":
         yield from _read_csv(space, sys.stdin, "stdin")
     else:
-        with Path(source).open(encoding="utf-8-sig", newline="") as stream:
+        with reading(source) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
             yield from _read_csv(space, stream, source)
 
 
 def _read_csv(space: Space, stream: TextIO, name: str) -> Iterator[Candidates]:
-    reader = csv.reader(stream)
+    reader = csv.reader(lines(stream, name))
     try:
         header = [title.strip() for title in next(reader, [])]
         _check_header(space, header, f"{name}:1")
@@ -105,16 +109,17 @@ def _check_header(space: Space, header: list[str], place: str) -> None:
     Raises:
         SpaceError: With what is wrong.
     """
-    expected = f"the columns are the decisions: {', '.join(space.decisions)}"
+    expected = f"the columns are the decisions: {listed(space.decisions)}"
     if not header:
         raise SpaceError(f"{place}: there is no header; {expected}")
+    times = Counter(header)
     for problem, names in (
         ("unknown columns", [title for title in header if title not in space.decisions]),
-        ("missing columns", [name for name in space.decisions if name not in header]),
-        ("repeated columns", sorted({title for title in header if header.count(title) > 1})),
+        ("missing columns", [name for name in space.decisions if name not in times]),
+        ("repeated columns", [title for title, number in times.items() if number > 1]),
     ):
         if names:
-            raise SpaceError(f"{place}: {problem} {', '.join(map(repr, names))}; {expected}")
+            raise SpaceError(f"{place}: {problem} {listed(map(show, names))}; {expected}")
 
 
 def _find_fault(known: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:
@@ -153,7 +158,7 @@ def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(source) as file:
+        with reading(source) as stream, pq.ParquetFile(stream) as file:
             _check_header(space, list(file.schema_arrow.names), source)
             start = 0
             for batch in file.iter_batches(CHUNK) if file.metadata.num_rows else [None]:
@@ -164,8 +169,10 @@ def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
                         indices[:, column] = _encode(decision, batch.column(name), source, start)
                 yield _close(space, indices, lambda row, start=start: f"{source}: row {start + row}")  # type: ignore[misc]
                 start += rows
-    except pa.ArrowException as error:
-        raise SpaceError(f"{source}: not a readable Parquet file: {error}") from None
+    except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+        if isinstance(error, ArchbudgetError):
+            raise
+        raise SpaceError(f"{source}: not a readable Parquet file: {one_line(error)}") from None
 
 
 def _encode(decision: Decision, column: Any, source: str, start: int) -> npt.NDArray[np.int64]:
@@ -209,7 +216,7 @@ def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterat
     if target == "-":
         yield _json_lines(sys.stdout, names) if lines else _csv(sys.stdout, names)
         return
-    with atomic(Path(target)) as part:
+    with atomic(target) as part:
         if kind == "csv":
             with part.open("w", encoding="utf-8", newline="") as stream:
                 yield _csv(stream, names)
@@ -220,7 +227,7 @@ def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterat
             with part.open("wb") as binary:
                 np.savez_compressed(binary, **arrays)
         else:
-            with _parquet(part) as write:
+            with part.open("wb") as binary, _parquet(binary) as write:
                 yield write
 
 
@@ -249,7 +256,7 @@ def _list(column: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
 
 
 @contextmanager
-def _parquet(part: Path) -> Iterator[Write]:
+def _parquet(stream: BinaryIO) -> Iterator[Write]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -260,9 +267,11 @@ def _parquet(part: Path) -> Iterator[Write]:
         try:
             made = pa.table({name: pa.array(column) for name, column in columns.items()})
         except pa.ArrowException as error:
-            raise ArchbudgetError(f"Parquet cannot hold a column with values of several types: {error}") from None
+            raise ArchbudgetError(
+                f"Parquet cannot hold a column with values of several types: {one_line(error)}"
+            ) from None
         if writer is None:
-            writer = pq.ParquetWriter(part, made.schema)
+            writer = pq.ParquetWriter(stream, made.schema)
         writer.write_table(made)
 
     try:

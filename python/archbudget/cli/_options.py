@@ -12,6 +12,7 @@ import typer
 
 from archbudget import _core, plot
 from archbudget._budget import BUILT_IN, Budget
+from archbudget._message import show
 from archbudget.cli._values import Texts
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
 
@@ -36,7 +37,16 @@ def _bound(metric: str, what: str) -> typer.models.OptionInfo:
 
 
 SpaceReference = Annotated[
-    str, typer.Argument(metavar="SPACE", help="A YAML file, or [bold]module:attribute[/bold].", show_default=False)
+    str,
+    typer.Argument(
+        metavar="SPACE",
+        help="A YAML file, or [bold]module:attribute[/bold]; a file may name Python that is run.",
+        show_default=False,
+    ),
+]
+NoCode = Annotated[
+    bool,
+    typer.Option("--no-code", help="Run no Python that the space names: refuse [bold]module:attribute[/bold]."),
 ]
 Params = Annotated[str | None, _bound("params", "weights")]
 TrainableParams = Annotated[str | None, _bound("trainable_params", "trained weights")]
@@ -81,7 +91,7 @@ def number(text: str, what: str) -> int:
     except DecimalException:
         value = Decimal("nan")
     if not value.is_finite() or abs(value) > 10**24 or value != value.to_integral_value():
-        raise ArchbudgetError(f"{what}: {text!r} is not a whole number; write it like 5000, 5k or 1.5M")
+        raise ArchbudgetError(f"{what}: {show(text)} is not a whole number; write it like 5000, 5k or 1.5M")
     return int(value)
 
 
@@ -106,10 +116,10 @@ def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | N
         metric, equals, text = option.partition("=")
         if not equals or metric in BUILT_IN:
             raise ArchbudgetError(
-                f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {option!r}"
+                f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {show(option)}"
             )
         if any(metric == earlier for earlier, _, _ in asked):
-            raise ArchbudgetError(f"--custom bounds {metric!r} twice")
+            raise ArchbudgetError(f"--custom bounds {show(metric)} twice")
         asked.append((metric, text, f"--custom {metric}"))
     for metric, text, what in asked:
         low, colon, high = text.partition(":")
@@ -171,7 +181,7 @@ def values(space: Space, settings: Iterable[str]) -> dict[str, Scalar]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise SpaceError(f"--set takes NAME=VALUE, not {setting!r}")
+            raise SpaceError(f"--set takes NAME=VALUE, not {show(setting)}")
         space._check_names([name], "settings")
         if name in found:
             raise SpaceError(f"--set gives decision '{name}' twice")

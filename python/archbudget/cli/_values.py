@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ class Texts(dict[str, int]):
                 continue
             self[text] = index
             return index
-        raise SpaceError(f"{text!r} is not a value of decision '{self._decision.name}', which is {self._decision!r}")
+        raise SpaceError(
+            f"{show(text)} is not a value of decision '{self._decision.name}', which is {show(self._decision)}"
+        )
 
 
 def whole(value: object) -> int:
@@ -55,7 +58,7 @@ def whole(value: object) -> int:
     """
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    raise ValueError(f"{value!r} is not a whole float")
+    raise ValueError(f"{show(value)} is not a whole float")
 
 
 _READERS: tuple[Callable[[str], Scalar], ...] = (int, float, lambda text: whole(float(text)))

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archbudget._atomic import atomic
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -91,12 +93,8 @@ def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
     if MODELS_KEY in attributes:
         directory = Path(attributes[MODELS_KEY])
         directory.mkdir(parents=True, exist_ok=True)
-        part = directory / f".trial_{trial.number}.{os.getpid()}.keras"
-        try:
+        with atomic(directory / f"trial_{trial.number}.keras") as part:
             model.save(part)
-            part.replace(directory / f"trial_{trial.number}.keras")
-        finally:
-            part.unlink(missing_ok=True)
     keras.backend.clear_session()
     return score
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
 from archbudget.layers._layers import SIDES, check_numbers
@@ -33,9 +34,11 @@ class _Heads(Layer):
         check_numbers(self, "dropout", most=1)
         window = self.sliding_window
         if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
-            raise SpaceError(f"{self.kind}: sliding_window must be None or a positive integer, not {window!r}")
+            raise SpaceError(f"{self.kind}: sliding_window must be None or a positive integer, not {show(window)}")
         if not (self.flash_attention is None or isinstance(self.flash_attention, bool)):
-            raise SpaceError(f"{self.kind}: flash_attention must be None, True or False, not {self.flash_attention!r}")
+            raise SpaceError(
+                f"{self.kind}: flash_attention must be None, True or False, not {show(self.flash_attention)}"
+            )
         if self.flash_attention and self.dropout != 0:
             raise SpaceError(f"{self.kind}: flash_attention cannot be combined with dropout")
 
@@ -92,7 +95,8 @@ class MultiHeadAttention(_Heads):
         sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
         if len(sides) > SIDES or (len(sides) > 1 and None in sides):
             raise SpaceError(
-                f"{self.kind}: output_shape must be an integer or at most {SIDES} of them, not {self.output_shape!r}"
+                f"{self.kind}: output_shape must be an integer or at most {SIDES} of them, not "
+                f"{show(self.output_shape)}"
             )
         axes = self.attention_axes
         given["output_shape"] = [*sides, *[None] * (SIDES - len(sides))]

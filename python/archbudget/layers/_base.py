@@ -7,7 +7,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
-from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower
+from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower, require_few, require_name
+from archbudget._guard import METHODS, guarded, guards
+from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -25,6 +27,15 @@ ENGINE_PARAMETERS: dict[str, dict[str, _core.Parameter]] = {
 class Block:
     """Something that turns tensors into a tensor: a layer, or layers put together."""
 
+    steps: int = 1
+    """How many layers it comes to when it is written out, each use counted; at least so many, where a function gives
+    them."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        guards(only=METHODS)(cls)
+
+    @guarded
     def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
         """The tensor that the block makes of these, in a graph that is being described."""
         if isinstance(self, Layer) and self.MERGES and not isinstance(inputs, (list, tuple)):
@@ -79,25 +90,24 @@ class Layer(Block):
     def __post_init__(self) -> None:
         self._check()
         for each in fields(self):
+            require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
             # What is frozen does not change with a list that it was given.
             object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
         _core.check_layer(self.kind, self.lowered(Unbound()))
 
     def _check(self) -> None:
         """Looks at the arguments that every layer has."""
-        if self.name is not None and (not isinstance(self.name, str) or not self.name):
-            raise SpaceError(f"{self.kind}: name must be a non-empty str, not {self.name!r}")
-        if self.name is not None and "/" in self.name:
-            raise SpaceError(f"{self.kind}: name must not contain '/', as {self.name!r} does: Keras refuses it")
+        if self.name is not None and "/" in require_name(self.name, f"{self.kind}: name must be"):
+            raise SpaceError(f"{self.kind}: name must not contain '/', as {show(self.name)} does: Keras refuses it")
         if not isinstance(self.trainable, bool):
-            raise SpaceError(f"{self.kind}: trainable must be True or False, not {self.trainable!r}")
+            raise SpaceError(f"{self.kind}: trainable must be True or False, not {show(self.trainable)}")
         bits: Any = self.weight_bits
         if isinstance(bits, Decision):
             bits.require_integers(f"it is the weight_bits of a {self.kind}")
             bits = min(bits.values)  # type: ignore[type-var]
         whole = isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits < 2**63
         if not (whole or bits is None or isinstance(bits, Expression)):
-            raise SpaceError(f"{self.kind}: weight_bits must be an integer >= 1, not {bits!r}")
+            raise SpaceError(f"{self.kind}: weight_bits must be an integer >= 1, not {show(bits)}")
 
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
@@ -295,4 +305,4 @@ def as_tensor(value: object) -> Tensor:
         if "_tensor" not in known:
             object.__setattr__(value, "_tensor", Tensor(value, ()))
         return known["_tensor"]
-    raise SpaceError(f"a layer is called on tensors or on an Input, not on {value!r}")
+    raise SpaceError(f"a layer is called on tensors or on an Input, not on {show(value)}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from math import prod
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from archbudget import _core
-from archbudget._expressions import Decision, Expression, lower
-from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError, one_line
+from archbudget._expressions import Decision, Expression, lower, require_few
+from archbudget._guard import guarded
+from archbudget._message import one_line, show
+from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ class Counts:
     non_trainable_params: int = 0
     macs: int = 0
     weight_shapes: Sequence[Sequence[int]] | None = None
+
+    def __repr__(self) -> str:
+        return f"Counts({', '.join(f'{each.name}={show(getattr(self, each.name))}' for each in fields(self))})"
 
 
 Counted = tuple["list[int]", int, int, int, "list[list[int]] | None"]
@@ -85,6 +90,8 @@ class CustomLayer(Layer):
         except TypeError as error:
             raise SpaceError(f"{self.kind}: {error}; its hyperparameters are {signature}") from None
         bound.apply_defaults()
+        for argument, value in bound.arguments.items():
+            require_few(value, f"{self.kind}: {argument}")
         # What is frozen does not change with a list that it was given.
         given = {name: _filled(value, _leaves(value)) for name, value in bound.arguments.items()}
         object.__setattr__(self, "given", given)
@@ -139,7 +146,7 @@ class CustomLayer(Layer):
     def _counted(self, name: str, hyperparameters: dict[str, Any], shapes: list[list[int]]) -> Counted | str:
         """What the function says, checked; or why it refuses."""
         inputs = tuple(tuple(shape) for shape in shapes)
-        given = ", ".join(f"{key}={value!r}" for key, value in hyperparameters.items())
+        given = ", ".join(f"{key}={show(value)}" for key, value in hyperparameters.items())
         what = (
             f"layer '{name}' ({self.kind}) on input shape {', '.join(map(str, inputs))} with {given or 'no arguments'}"
         )
@@ -152,16 +159,16 @@ class CustomLayer(Layer):
         except Exception as error:
             raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {one_line(error)}") from error
         if not isinstance(counts, Counts):
-            raise SpaceError(f"{what}: its function must return layers.Counts, not {counts!r}")
+            raise SpaceError(f"{what}: its function must return layers.Counts, not {show(counts)}")
         try:
             shape = [index(side) for side in counts.output_shape]
             numbers = [index(each) for each in (counts.trainable_params, counts.non_trainable_params, counts.macs)]
             stated = counts.weight_shapes
             weights = None if stated is None else [[index(side) for side in each] for each in stated]
         except TypeError:
-            raise SpaceError(f"{what}: a shape and costs are integers, not {counts!r}") from None
+            raise SpaceError(f"{what}: a shape and costs are integers, not {show(counts)}") from None
         if min(numbers) < 0 or min([*shape, *chain.from_iterable(weights or ())], default=1) < 1:
-            raise SpaceError(f"{what}: sides are at least 1 and costs at least 0, not {counts!r}")
+            raise SpaceError(f"{what}: sides are at least 1 and costs at least 0, not {show(counts)}")
         if weights is not None and (held := sum(map(prod, weights))) != numbers[0] + numbers[1]:
             raise SpaceError(
                 f"{what}: its weight_shapes hold {held} numbers, but its weights are {numbers[0]} trained and "
@@ -172,7 +179,7 @@ class CustomLayer(Layer):
                 f"{what}: its output has {len(shape)} axes beside the batch; at most {_core.MAX_RANK} are supported"
             )
         if max(*numbers, *shape, 0) >= 2**63 - 1:
-            raise CountOverflowError(f"{what}: sizes and costs are below 2^63 - 1, not {counts!r}")
+            raise CountOverflowError(f"{what}: sizes and costs are below 2^63 - 1, not {show(counts)}")
         return shape, numbers[0], numbers[1], numbers[2], weights
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
@@ -190,7 +197,7 @@ class CustomLayer(Layer):
         if not isinstance(made, keras.layers.Layer):
             raise SpaceError(
                 f"layer '{real['name']}' ({self.kind}): what keras= names must return a keras.layers.Layer, not "
-                f"{made!r}"
+                f"{show(made)}"
             )
         if not self.trainable:
             made.trainable = False
@@ -269,13 +276,14 @@ def custom(
         42
     """
 
+    @guarded
     def made(function: Callable[..., Counts]) -> type[CustomLayer]:
         if not callable(function) or isinstance(function, type):
-            raise SpaceError(f"layers.custom makes a layer of a function, not of {function!r}")
+            raise SpaceError(f"layers.custom makes a layer of a function, not of {show(function)}")
         name = _name(function)
         for argument, maker in (("keras", keras), ("torch", torch)):
             if not (maker is None or callable(maker)):
-                raise SpaceError(f"{name}: {argument}= must be a function that makes the real layer, not {maker!r}")
+                raise SpaceError(f"{name}: {argument}= must be a function that makes the real layer, not {show(maker)}")
         if name == "Input":
             raise SpaceError("a layer of one's own cannot be named Input: that is where every network begins")
         first = next(iter(inspect.signature(function).parameters.values()), None)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 import numpy as np
 
 from archbudget._expressions import Decision, Expression, IntLike
+from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import ENGINE_PARAMETERS, Layer, resolve
 
@@ -53,14 +55,15 @@ class Input(Layer):
 
     def __post_init__(self) -> None:
         if isinstance(self.shape, (str, bytes)):
-            raise SpaceError(f"Input: shape must be a tuple of integers, not {self.shape!r}")
+            raise SpaceError(f"Input: shape must be a tuple of integers, not {show(self.shape)}")
         try:
-            object.__setattr__(self, "shape", tuple(self.shape))
-        except TypeError:
-            raise SpaceError(f"Input: shape must be a tuple of integers, not {self.shape!r}") from None
+            object.__setattr__(self, "shape", tuple(islice(self.shape, SIDES + 2)))
+        except Exception:  # It may do anything where it is gone through.
+            raise SpaceError(f"Input: shape must be a tuple of integers, not {show(self.shape)}") from None
         if any(side is None for side in self.shape):
             raise SpaceError(
-                f"Input: shape={self.shape!r} has an unknown side; every side but the batch must be known to count MACs"
+                f"Input: shape={show(self.shape)} has an unknown side; every side but the batch must be known to count "
+                "MACs"
             )
         super().__post_init__()
 
@@ -125,7 +128,7 @@ class _Padded(Layer):
         pairs = " or a pair (before, after)" if ends == 2 else ""
         return SpaceError(
             f"{self.kind}: padding must be one of {words}, an integer >= 0, or a tuple of {axes} with an integer{pairs}"
-            f" for each axis, not {self.padding!r}"
+            f" for each axis, not {show(self.padding)}"
         )
 
     def beyond_keras(self, counted: Mapping[str, Any_], chosen: Mapping[str, Scalar]) -> str | None:
@@ -194,7 +197,7 @@ def check_numbers(layer: Layer, *names: str, most: float | None = None, optional
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= (most or math.inf):
                 what = "of at least 0" if most is None else f"from 0 to {most}"
-                raise SpaceError(f"{layer.kind}: {name} must be a number {what}, not {value!r}")
+                raise SpaceError(f"{layer.kind}: {name} must be a number {what}, not {show(value)}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -462,12 +465,13 @@ class EinsumDense(Layer):
         bias = self.bias_axes
         if bias is not None and not (isinstance(bias, str) and bias and set(bias) <= set(target)):
             raise SpaceError(
-                f"EinsumDense: bias_axes must be None or axes of the output beside the batch, not {bias!r}"
+                f"EinsumDense: bias_axes must be None or axes of the output beside the batch, not {show(bias)}"
             )
         sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
         if len(sides) != len(target):
             raise SpaceError(
-                f"EinsumDense: output_shape must have a side for each of the axes {target!r}, not {self.output_shape!r}"
+                f"EinsumDense: output_shape must have a side for each of the axes {show(target)}, not "
+                f"{show(self.output_shape)}"
             )
         inputs = [target.find(axis) for axis in source]
         kernel = [source.index(axis) if axis in source else SIDES + target.index(axis) for axis in weights]
@@ -501,7 +505,7 @@ class EinsumDense(Layer):
         raise SpaceError(
             "EinsumDense: equation must be like 'abc,cd->abd' or '...x,xy->...y': each axis once in a term, the batch "
             "first in both tensors or within '...', each axis of the kernel or of the output in another term; not "
-            f"{self.equation!r}"
+            f"{show(self.equation)}"
         )
 
     def keras_arguments(self, counted: Any_, chosen: Any_) -> dict[str, Any_]:
@@ -555,7 +559,7 @@ class _AveragePooling(_Pooling):
         given = self.count_include_pad
         for value in given.values if isinstance(given, Decision) else (given,):
             if not isinstance(value, bool):
-                raise SpaceError(f"{self.kind}: count_include_pad must be True or False, not {value!r}")
+                raise SpaceError(f"{self.kind}: count_include_pad must be True or False, not {show(value)}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -1038,7 +1042,8 @@ class _Margins(Layer):
             if len(each) != axes or any(len(side) != 2 for side in each):
                 what = "a pair" if axes == 1 else f"{axes} integers or {axes} pairs of them"
                 raise SpaceError(
-                    f"{self.kind}: {self.ARGUMENT} must be an integer or {what}, not {getattr(self, self.ARGUMENT)!r}"
+                    f"{self.kind}: {self.ARGUMENT} must be an integer or {what}, not "
+                    f"{show(getattr(self, self.ARGUMENT))}"
                 )
             given[self.ARGUMENT] = [around for side in each for around in side]
         return given

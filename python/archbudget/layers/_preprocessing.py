@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._expressions import Decision
+from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
 
@@ -42,12 +43,12 @@ class _Image(Layer):
                 numbers = all(isinstance(each, (int, float)) for each in pair)
                 if value is not None and not (len(pair) == 2 and numbers and low <= min(pair) and max(pair) <= high):
                     raise SpaceError(
-                        f"{self.kind}: {name} must be a number from {low} to {high}, or two of them, not {value!r}"
+                        f"{self.kind}: {name} must be a number from {low} to {high}, or two of them, not {show(value)}"
                     )
         for name, words in self.WORDS.items():
             for value in _values(getattr(self, name)):
                 if not _is_one_of(words, value):
-                    raise SpaceError(f"{self.kind}: {name} must be one of {list(words)}, not {value!r}")
+                    raise SpaceError(f"{self.kind}: {name} must be one of {list(words)}, not {show(value)}")
 
 
 def _values(given: Any) -> Sequence[Any]:
@@ -445,7 +446,9 @@ class STFTSpectrogram(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not all(_is_one_of((None, "density", "spectrum"), value) for value in _values(self.scaling)):
-            raise SpaceError(f"STFTSpectrogram: scaling must be None, 'density' or 'spectrum', not {self.scaling!r}")
+            raise SpaceError(
+                f"STFTSpectrogram: scaling must be None, 'density' or 'spectrum', not {show(self.scaling)}"
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -498,7 +501,7 @@ class Discretization(Layer):
         bins: Any = self.bin_boundaries
         numbers = isinstance(bins, (list, tuple)) and all(isinstance(each, (int, float)) for each in bins)
         if bins is not None and not numbers:
-            raise SpaceError(f"Discretization: bin_boundaries must be a list of numbers, not {bins!r}")
+            raise SpaceError(f"Discretization: bin_boundaries must be a list of numbers, not {show(bins)}")
         if self.trainable is False:
             raise SpaceError("Discretization: Keras takes no argument trainable here")
         super().__post_init__()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 
 from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Unbound, as_condition
-from archbudget._program import Repetition
+from archbudget._message import listed, show
+from archbudget._program import Repetition, require_steps
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer
 from archbudget.layers._layers import Add
@@ -29,17 +30,27 @@ MOST_BRANCHES = 8192
 """The most values of a choice of inputs: each is a branch of its own, and is told from every other one."""
 
 
-def as_block(value: object) -> Block:
+def as_block(value: object, known: dict[int, Block] | None = None) -> Block:
     """A block; a list stands for its blocks in a row.
 
+    Args:
+        value: The block, or a list of blocks and lists.
+        known: The blocks of lists around it, by their identities: one that stands at several places is read once.
+
     Raises:
-        SpaceError: For anything else.
+        SpaceError: For anything else, and for lists that are nested too deeply.
     """
     if isinstance(value, Block):
         return value
-    if isinstance(value, (list, tuple)):
-        return Sequential(value)
-    raise SpaceError(f"a building block is a layer or a list of layers, not {value!r}")
+    if not isinstance(value, (list, tuple)):
+        raise SpaceError(f"a building block is a layer or a list of layers, not {show(value)}")
+    known = {} if known is None else known
+    if id(value) not in known:
+        try:
+            known[id(value)] = Sequential(value, known)
+        except RecursionError:
+            raise SpaceError("the blocks of a space are nested too deeply, or without end") from None
+    return known[id(value)]
 
 
 class Sequential(Block):
@@ -47,10 +58,13 @@ class Sequential(Block):
 
     Args:
         blocks: The blocks, from input to output.
+        known: As of `as_block`.
     """
 
-    def __init__(self, blocks: Sequence[BlockLike]) -> None:
-        self.blocks = tuple(as_block(block) for block in blocks)
+    def __init__(self, blocks: Sequence[BlockLike], known: dict[int, Block] | None = None) -> None:
+        known = {} if known is None else known
+        self.blocks = tuple(as_block(block, known) for block in blocks)
+        self.steps = max(1, sum(block.steps for block in self.blocks))
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the blocks one after the other."""
@@ -66,7 +80,7 @@ class Sequential(Block):
         return inputs[0]
 
     def __repr__(self) -> str:
-        return f"Sequential({list(self.blocks)!r})"
+        return f"Sequential({show(list(self.blocks))})"
 
 
 class Residual(Block):
@@ -81,6 +95,7 @@ class Residual(Block):
         self.body = as_block(body)
         self.shortcut = as_block([] if shortcut is None else shortcut)
         self.add = Add()
+        self.steps = 1 + self.body.steps + self.shortcut.steps
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the body, the shortcut and their sum."""
@@ -89,7 +104,7 @@ class Residual(Block):
         return writer.apply(self.add, (shortcut, body), guard)
 
     def __repr__(self) -> str:
-        return f"Residual({self.body!r})"
+        return f"Residual({show(self.body)})"
 
 
 class OneOf(Block):
@@ -105,26 +120,30 @@ class OneOf(Block):
     """
 
     def __init__(self, name: str | Decision, blocks: Mapping[Any, BlockLike] | Sequence[BlockLike]) -> None:
+        if isinstance(blocks, (list, tuple)):
+            known: dict[Any, BlockLike] = {}
+            for position, block in enumerate(blocks):
+                if (label := _label(block, position)) in known:
+                    raise SpaceError(f"two blocks of OneOf are named {show(label)}")
+                known[label] = block
+            blocks = known
         if not isinstance(blocks, Mapping):
-            labels = [_label(block, position) for position, block in enumerate(blocks)]
-            twice = next((label for label in labels if labels.count(label) > 1), None)
-            if twice is not None:
-                raise SpaceError(f"two blocks of OneOf are named {twice!r}")
-            blocks = dict(zip(labels, blocks, strict=True))
+            raise SpaceError(f"OneOf needs a list of blocks, or a mapping from values to blocks, not {show(blocks)}")
         self.decision = name if isinstance(name, Decision) else Choice(name, blocks)
         if set(self.decision.values) != set(blocks):
             raise SpaceError(
                 f"OneOf needs a block for each value of decision '{self.decision.name}', which are "
-                f"{list(self.decision.values)!r}; given {list(blocks)!r}"
+                f"{show(list(self.decision.values))}; given {show(list(blocks))}"
             )
         self.blocks = {label: as_block(block) for label, block in blocks.items()}
+        self.steps = max(1, sum(block.steps for block in self.blocks.values()))
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each block that may be taken behind a guard, and a tensor where they meet."""
         return _branch(writer, self.decision, guard, lambda value, own: self.blocks[value].write(writer, inputs, own))
 
     def __repr__(self) -> str:
-        return f"OneOf({self.decision.name!r}, {list(self.blocks)!r})"
+        return f"OneOf({self.decision.name!r}, {show(list(self.blocks))})"
 
 
 def _branch(writer: Writer, decision: Decision, guard: Guard, write: Callable[[Scalar, Guard], int], /) -> int:
@@ -198,7 +217,7 @@ class InputChoice(Block):
         if not _is_range(ends):
             raise SpaceError(
                 f"InputChoice '{self.name}': n_chosen must be a number from 1 on, the least and the most, or None, not "
-                f"{n_chosen!r}"
+                f"{show(n_chosen)}"
             )
         self.least: int = ends[0]
         self.most: int | None = ends[1]
@@ -207,7 +226,7 @@ class InputChoice(Block):
         if inputs is not None and (
             not isinstance(inputs, (list, tuple)) or not inputs or not all(isinstance(each, str) for each in inputs)
         ):
-            raise SpaceError(f"InputChoice '{self.name}': inputs must be names of layers, not {inputs!r}")
+            raise SpaceError(f"InputChoice '{self.name}': inputs must be names of layers, not {show(inputs)}")
         self.inputs = None if inputs is None else tuple(inputs)
 
     def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
@@ -237,8 +256,8 @@ class InputChoice(Block):
         for name in self.inputs:
             if name not in named:
                 raise SpaceError(
-                    f"InputChoice '{self.name}': no layer before it in its list is named {name!r}; there are "
-                    f"{', '.join(named) or 'none'}"
+                    f"InputChoice '{self.name}': no layer before it in its list is named {show(name)}; there are "
+                    f"{listed(named) or 'none'}"
                 )
         return [named[name] for name in self.inputs]
 
@@ -253,8 +272,8 @@ class InputChoice(Block):
                 decision.require_integers("it says which tensor is read")
             if set(decision.values) != set(choices):
                 raise SpaceError(
-                    f"InputChoice among {len(inputs)} tensors needs the values {list(choices)!r}; decision "
-                    f"'{self.name}' has {list(decision.values)!r}"
+                    f"InputChoice among {len(inputs)} tensors needs the values {show(list(choices))}; decision "
+                    f"'{self.name}' has {show(list(decision.values))}"
                 )
         merge = Add() if self.merge is None else self.merge
 
@@ -268,14 +287,16 @@ class InputChoice(Block):
         """The positions that each value of the decision stands for."""
         most = count if self.most is None else self.most
         if most > count:
-            raise SpaceError(f"InputChoice '{self.name}' chooses {most} tensors among {count}")
+            raise SpaceError(f"InputChoice '{self.name}' chooses {show(most)} tensors among {count}")
         sizes = range(self.least, most + 1)
-        number = sum(comb(count, size) for size in sizes)
-        if number > MOST_BRANCHES:
-            raise SpaceError(
-                f"InputChoice '{self.name}' can choose among {count} tensors in {number:,} ways; at most "
-                f"{MOST_BRANCHES:,} are supported"
-            )
+        number = 0
+        for size in sizes:
+            number += comb(count, size)
+            if number > MOST_BRANCHES:
+                raise SpaceError(
+                    f"InputChoice '{self.name}' can choose among {count} tensors in more than {MOST_BRANCHES:,} ways, "
+                    "the most that are supported"
+                )
         chosen = [each for size in sizes for each in combinations(range(count), size)]
         return {each[0] if self.alone else "+".join(map(str, each)): each for each in chosen}
 
@@ -309,7 +330,8 @@ class Repeat(Block):
             set of weights, and shares the decisions that it reads.
 
     Raises:
-        SpaceError: If `times` is none of these, or below 0 for some values of its decisions.
+        SpaceError: If `times` is none of these, or below 0 for some values of its decisions, or more layers come of it
+            than a space may have (65,536).
 
     Example:
         >>> import archbudget as ab
@@ -337,12 +359,20 @@ class Repeat(Block):
         if isinstance(times, Decision):
             times.require_integers("it says how often a block is repeated")
         elif not isinstance(times, Expression) and (isinstance(times, bool) or not isinstance(times, int)):
-            raise SpaceError(f"Repeat: times must be an integer, a decision or an expression over them, not {times!r}")
+            raise SpaceError(
+                f"Repeat: times must be an integer, a decision or an expression over them, not {show(times)}"
+            )
         self.times = times
-        least = int(_counts(times, Unbound()).min())
+        counts = _counts(times, Unbound())
+        least, most = int(counts.min()), int(counts.max())
         if least < 0:
-            raise SpaceError(f"Repeat: a block cannot be repeated {least} times")
+            raise SpaceError(f"Repeat: a block cannot be repeated {show(least)} times")
         self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)
+        self.steps = require_steps(most * (self.block.steps if isinstance(self.block, Block) else 1), "a Repeat")
+        if not isinstance(shared, (list, tuple, set, frozenset)) or not all(
+            isinstance(each, (Decision, str, Layer)) for each in shared
+        ):
+            raise SpaceError(f"Repeat: shared must be a list of decisions, names of them or layers, not {show(shared)}")
         names = [each.name if isinstance(each, Decision) else each for each in shared]
         read = [decision.name for each in shared if isinstance(each, Layer) for decision in each.all_decisions()]
         self.shared = frozenset([*names, *read])
@@ -382,7 +412,7 @@ class Repeat(Block):
         return tensor
 
     def __repr__(self) -> str:
-        return f"Repeat({self.times!r}, {self.block!r})"
+        return f"Repeat({self.times!r}, {show(self.block)})"
 
 
 def _decisions(times: IntLike) -> list[Decision]:
@@ -398,7 +428,7 @@ def _counts(times: IntLike, scope: Scope) -> npt.NDArray[np.int64]:
     size = prod(map(len, domains.values()))
     if size > MOST_VALUES:
         raise SpaceError(
-            f"Repeat: {times!r} has {size:,} combinations of values; at most {MOST_VALUES:,} are supported"
+            f"Repeat: {show(times)} has {size:,} combinations of values; at most {MOST_VALUES:,} are supported"
         )
     counts = [times.at(dict(zip(domains, values, strict=True))) for values in product(*domains.values())]
     return np.array(counts).reshape([len(values) for values in domains.values()])

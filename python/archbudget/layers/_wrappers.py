@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Union
 
+from archbudget._message import show
+from archbudget._program import require_steps
 from archbudget.errors import SpaceError
 from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Tensor, TensorLike
 from archbudget.layers._recurrent import _Recurrent
@@ -36,17 +38,20 @@ class _Wrapper(Layer):
                 raise SpaceError(f"{self.kind}: {layer.kind} is a layer of one's own, which no other layer can hold")
             if layer.weight_bits is not None:
                 raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
-        if self.depth() > DEPTH:
+        depth = 1 + max(each.depth if isinstance(each, _Wrapper) else 0 for each in self.inside())
+        if depth > DEPTH:
             raise SpaceError(f"{self.kind}: layers may stand inside of each other at most {DEPTH} deep")
+        object.__setattr__(self, "depth", depth)
+        steps = require_steps(1 + sum(each.steps for each in self.inside()), f"a {self.kind} with what it holds")
+        object.__setattr__(self, "steps", steps)
         super().__post_init__()
 
-    def depth(self) -> int:
-        """How many layers stand around each other here."""
-        return 1 + max(each.depth() if isinstance(each, _Wrapper) else 0 for each in self.inside())
+    depth: ClassVar[int]  # Not a field: it is set for each.
+    """How many layers stand around each other here."""
 
     def _check_layers(self, name: str, given: object) -> None:
         if not isinstance(given, Layer):
-            raise SpaceError(f"{self.kind}: {name} must be a layer, not {given!r}")
+            raise SpaceError(f"{self.kind}: {name} must be a layer, not {show(given)}")
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
@@ -177,7 +182,7 @@ class Bidirectional(_Wrapper):
         if not isinstance(forward, bool) or not isinstance(backward, bool) or forward == backward:
             raise SpaceError(
                 "Bidirectional: of its two layers one must have go_backwards=True and the other one False, not "
-                f"{forward!r} and {backward!r}"
+                f"{show(forward)} and {show(backward)}"
             )
 
     def _check_layers(self, name: str, given: object) -> None:
@@ -214,7 +219,7 @@ class Pipeline(_Wrapper):
 
 def _check_list(layer: Layer, name: str, given: object, what: str) -> None:
     if not isinstance(given, (list, tuple)) or not given or not all(isinstance(each, Layer) for each in given):
-        raise SpaceError(f"{layer.kind}: {name} must be a list of {what}, not {given!r}")
+        raise SpaceError(f"{layer.kind}: {name} must be a list of {what}, not {show(given)}")
 
 
 class Cell(Layer):
@@ -339,7 +344,7 @@ class RNN(_Wrapper, _Recurrent):
         if isinstance(given, (list, tuple)):
             _check_list(self, name, given, "cells")
         elif not isinstance(given, Layer):
-            raise SpaceError(f"RNN: {name} must be a cell or a list of cells, not {given!r}")
+            raise SpaceError(f"RNN: {name} must be a cell or a list of cells, not {show(given)}")
 
     def lowered(self, scope: Scope) -> dict[str, Lowered]:
         """The hyperparameters that touch shape or cost, as the engine takes them: a list of cells as one cell."""

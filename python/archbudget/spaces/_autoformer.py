@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
+from archbudget._message import show
 from archbudget._space import Space
 from archbudget.errors import SpaceError
 from archbudget.spaces._relative_attention import RelativeAttention
@@ -22,6 +24,7 @@ SUPERNETS = {
 """The embedding dimensions, the least and most heads, and the least and most blocks of each supernet."""
 
 
+@guarded
 def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """Vision transformers on patches of 16 x 16: 2.8e11 networks, 7.7e13 of `small`, 6.2e15 of `base`.
 
@@ -43,7 +46,7 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
         SpaceError: If there is no such supernet.
     """
     if supernet not in SUPERNETS:
-        raise SpaceError(f"autoformer: supernet must be one of {', '.join(SUPERNETS)}, not {supernet!r}")
+        raise SpaceError(f"autoformer: supernet must be one of {', '.join(SUPERNETS)}, not {show(supernet)}")
     dimensions, heads, depths = SUPERNETS[supernet]
     dim, patches = Choice("embed_dim", dimensions), (resolution // 16) * (resolution // 16)
     image = layers.Input((resolution, resolution, 3))

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Int
+from archbudget._guard import guarded
+from archbudget._message import show
 from archbudget._space import Space
+from archbudget.errors import SpaceError
 from archbudget.layers import Add, Concatenate
 from archbudget.layers._base import Block
 from archbudget.layers._structure import Sequential, as_block
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
 
 NODES = (2, 3, 4, 5)
 """The nodes of a cell; 0 and 1 are the outputs of the two cells before it."""
+MOST_CELLS = 200
 
 
+@guarded
 def darts(
     num_classes: int = 10,
     image_size: int = 32,
@@ -44,9 +49,11 @@ def darts(
         num_classes: The units of the classifier.
         image_size: The sides of the images.
         width: The filters of the first cell; its output has four times as many.
-        cells: How many cells; those after one and two thirds halve the image.
+        cells: How many cells, at most 200; those after one and two thirds halve the image.
         imagenet_stem: Whether three convolutions of stride 2 stand before the cells, as for ImageNet.
     """
+    if isinstance(cells, bool) or not isinstance(cells, int) or not 1 <= cells <= MOST_CELLS:
+        raise SpaceError(f"darts: cells must be an integer from 1 to {MOST_CELLS}, not {show(cells)}")
     image = layers.Input((image_size, image_size, 3))
     if imagenet_stem:
         before = _chain(image, [*_normalized(width // 2, 2), layers.ReLU(), *_normalized(width, 2)])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int, channels
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._blocks import Beside
 from archbudget.spaces._mobile import convolution
@@ -18,6 +19,7 @@ DEPTHS = ((2, 6, 2), (4, 12, 4), (8, 64, 4), (8, 48, 8))
 """The least and most layers of each block, and how many there are from one depth to the next."""
 
 
+@guarded
 def densenet(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """DenseNet-121, -161, -169, -201 and -264, and what lies between and below them: 506,250 networks.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from archbudget.layers._structure import BlockLike
 
 
+@guarded
 def ds_cnn(num_classes: int = 12, *, deployed: bool = False) -> Space:
     """Keyword spotting on 49 frames of 10 coefficients: 16,632 networks, among them DS-CNN S, M and L.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._mobile import convolution, inverted_residual, make_divisible, squeeze_and_excitation
 
@@ -29,6 +30,7 @@ DEPTHS = (1.0, 1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1)
 """What the numbers of blocks are multiplied by, before they are rounded up."""
 
 
+@guarded
 def efficientnet(num_classes: int = 1000) -> Space:
     """EfficientNet-B0 to -B7 and all other combinations of their scales: 448 networks.
 

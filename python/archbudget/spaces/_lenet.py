@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 
 
+@guarded
 def lenet(num_classes: int = 10, image_size: int = 28) -> Space:
     """Two convolutions with pooling and a hidden dense layer on gray images: 73,728 networks.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, channels
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._blocks import Cell
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from archbudget.layers._structure import BlockLike
 
 
+@guarded
 def nas_bench_201(num_classes: int = 10, image_size: int = 32) -> Space:
     """One cell of six edges, one of five operations on each, in 15 places: 15,625 networks.
 
@@ -50,6 +52,7 @@ def nas_bench_201(num_classes: int = 10, image_size: int = 32) -> Space:
     )
 
 
+@guarded
 def nats_bench_size(num_classes: int = 10, image_size: int = 32) -> Space:
     """Five layers of 8 to 64 channels in steps of 8, with one fixed cell: 32,768 networks.
 

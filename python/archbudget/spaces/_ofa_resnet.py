@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Expression, channels, round_to
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._mobile import convolution, make_divisible
 
@@ -20,6 +21,7 @@ ELASTIC = 2
 """How many blocks a stage may have beyond the least."""
 
 
+@guarded
 def ofa_resnet50(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """ResNet-50 with an average-pooling shortcut and elastic depth, expansion and width: 2.5e12 networks.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int, round_to
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._mobile import convolution, inverted_residual, make_divisible, squeeze_and_excitation
 
@@ -28,6 +29,7 @@ PROXYLESS_STAGES = ((24, 2), (40, 2), (80, 2), (96, 1), (192, 2))
 """The width and the strides of the first block of each stage with elastic depth."""
 
 
+@guarded
 def ofa_mobilenet_v3(width: float = 1.0, resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """MobileNetV3 with elastic depth, kernel and expansion: 2.2e19 networks.
 
@@ -59,6 +61,7 @@ def ofa_mobilenet_v3(width: float = 1.0, resolution: IntLike = 224, num_classes:
     )
 
 
+@guarded
 def ofa_proxyless(width: float = 1.3, resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """ProxylessNAS' network with elastic depth, kernel and expansion: 2.0e20 networks.
 
@@ -74,6 +77,7 @@ def ofa_proxyless(width: float = 1.3, resolution: IntLike = 224, num_classes: in
     return _proxyless(width, resolution, mix, num_classes)
 
 
+@guarded
 def mcunet(width: float = 0.5, resolution: IntLike = 96, num_classes: int = 1000) -> Space:
     """Networks for microcontrollers: the choices of `ofa_proxyless`, narrow and without its last convolution.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from archbudget import layers
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._mobile import convolution, inverted_residual, make_divisible
 
@@ -16,6 +17,7 @@ STAGES = ((24, 4, 2), (40, 4, 2), (80, 4, 2), (96, 4, 1), (192, 4, 2), (320, 1, 
 """The width, the number of blocks, and the strides of the first block, of each stage."""
 
 
+@guarded
 def proxylessnas(width: float = 1.0, resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """21 inverted residual blocks on ImageNet: 2.2e17 networks.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from archbudget.layers._structure import BlockLike
 
 
+@guarded
 def recurrent(
     vocabulary: int = 10_000, steps: int = 35, *, bidirectional: Flag = False, two_biases: Flag = False
 ) -> Space:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 from archbudget.spaces._mobile import convolution
 
@@ -19,6 +20,7 @@ STAGES = ((64, 3, 1), (128, 8, 2), (256, 36, 2), (512, 3, 2))
 """The width, the most blocks, and the strides of each stage."""
 
 
+@guarded
 def resnet(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """ResNet-18, -34, -50, -101 and -152, and all depths between them: 1,960 networks.
 

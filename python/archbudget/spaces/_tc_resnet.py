@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from archbudget.layers._structure import BlockLike
 
 
+@guarded
 def tc_resnet(num_classes: int = 12, frames: int = 98) -> Space:
     """Keyword spotting on frames of 40 coefficients, which are channels: 1.7e11 networks, among them TC-ResNet8 and 14.
 

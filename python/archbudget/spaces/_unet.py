@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
+from archbudget._message import show
 from archbudget._space import Space
+from archbudget.errors import SpaceError
 from archbudget.spaces._blocks import Beside
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from archbudget.layers._structure import BlockLike
 
 
+@guarded
 def unet(
     resolution: IntLike = 512, num_classes: int = 2, *, channels: int = 1, widths: int = 8, most_depth: int = 4
 ) -> Space:
@@ -31,8 +35,14 @@ def unet(
         num_classes: The channels of the output.
         channels: Those of the images.
         widths: How many widths a level can have, at most 64.
-        most_depth: The largest depth, at least 2.
+        most_depth: The largest depth, from 2 to 16.
+
+    Raises:
+        SpaceError: If there are fewer or more.
     """
+    for name, given, least, most in (("widths", widths, 1, 64), ("most_depth", most_depth, 2, 16)):
+        if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:
+            raise SpaceError(f"unet: {name} must be an integer from {least} to {most}, not {show(given)}")
 
     def level(number: int, depth: int) -> list[BlockLike]:
         most = 64 * 2 ** (number - 1)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Choice, Int
+from archbudget._guard import guarded
 from archbudget._space import Space
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 """The width and the most convolutions of each stage."""
 
 
+@guarded
 def vgg(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     """VGG-11, -13, -16 and -19, and what lies between and below them: 1,048,576 networks.
 

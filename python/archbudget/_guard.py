@@ -1,0 +1,76 @@
+"""Whatever a public function is given, it is taken or refused in one line.
+
+Functions look at their arguments themselves, and say what is wrong. This is for what they cannot foresee: an object may
+do anything where it is compared, hashed, gone through or turned into a number.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from types import FunctionType
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from archbudget._message import one_line
+from archbudget.errors import ArchbudgetError, OutOfMemoryError, SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+
+CONSTRUCTORS = ("__init__", "__post_init__")
+METHODS = (*CONSTRUCTORS, "__call__", "__getitem__", "__contains__")
+"""The methods with underscores that are guarded."""
+
+
+def guarded(function: Callable[P, T]) -> Callable[P, T]:
+    """A function whose foreign exceptions are errors of ours; a call with other arguments than it has is Python's."""
+
+    @wraps(function)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except (ArchbudgetError, ImportError):
+            raise
+        except MemoryError as error:
+            raise OutOfMemoryError(f"{_name(function, args)}: there is not enough memory: {one_line(error)}") from error
+        except Exception as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is None:
+                raise  # The function has not begun.
+            what = f"{type(error).__name__}: {one_line(error)}"
+            raise SpaceError(f"{_name(function, args)} cannot take what it was given: {what}") from error
+
+    return guard
+
+
+def guards(*, only: Collection[str] | None = None, but: Collection[str] = ()) -> Callable[[C], C]:
+    """Guards the public methods of a class: some only, or all but for those that are to hand on what others raise."""
+
+    def made(cls: C) -> C:
+        for name, given in list(vars(cls).items()):
+            wanted = name in METHODS or not name.startswith("_") if only is None else name in only
+            if not wanted or name in but:
+                continue
+            if isinstance(given, (classmethod, staticmethod)):
+                setattr(cls, name, type(given)(guarded(given.__func__)))
+            elif isinstance(given, FunctionType):
+                setattr(cls, name, guarded(given))
+        return cls
+
+    return made
+
+
+def has(value: object, name: str) -> bool:
+    """Whether something has an attribute, whatever it does when it is asked."""
+    try:
+        return hasattr(value, name)
+    except Exception:
+        return False
+
+
+def _name(function: Callable[..., object], args: tuple[object, ...]) -> str:
+    """What a function is called by its users."""
+    return type(args[0]).__name__ if function.__name__ in CONSTRUCTORS else function.__qualname__
