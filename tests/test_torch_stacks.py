@@ -9,90 +9,25 @@ from typing import Any
 
 import pytest
 
-import archbudget as ab
-from archbudget import layers
-from archbudget.errors import ArchbudgetError
-from pytorch_layers import REFUSALS
-
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from torch_modules import layers_of, random_module  # noqa: E402
+from torch_modules import check_stack, counted, layers_of, measured  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
 STACKS = int(os.environ.get("PYTORCH_STACKS", "150"))
 """How many stacks are drawn."""
-LARGEST = 20_000
-"""The most values of a tensor between two modules."""
-
-Totals = tuple[tuple[int, ...], int, int, int]
-
-
-def measured(module: Any, shape: tuple[int, ...]) -> Totals | None:
-    """Output shape, weights, trained weights and multiply-accumulates by PyTorch; `None` where it refuses the input."""
-    words = isinstance(module, (nn.Embedding, nn.EmbeddingBag))
-    try:
-        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-            # A batch of one has no statistics.
-            x = torch.zeros(2, *shape, dtype=torch.long if words else None)
-            # In training there is no normalising single values, of which the statistics may be known.
-            module.train(not isinstance(module, nn.modules.instancenorm._InstanceNorm))
-            found = module(x, x, x) if isinstance(module, nn.MultiheadAttention) else module(x)
-    except REFUSALS:
-        return None
-    found = found[0] if isinstance(found, tuple) else found
-    trained = sum(weight.numel() for weight in module.parameters())
-    moving = sum(value.numel() for name, value in module.named_buffers() if not name.endswith("num_batches_tracked"))
-    assert counter.get_total_flops() % 4 == 0
-    return tuple(found.shape[1:]), trained + moving, trained, counter.get_total_flops() // 4
-
-
-def counted(shape: tuple[int, ...], row: list[layers.Layer]) -> Totals | None:
-    """The same by archbudget."""
-    try:
-        arch = ab.Space([layers.Input(shape), *row]).architecture()
-    except ArchbudgetError:
-        return None
-    return arch.layers[-1].output_shape, arch.params, arch.trainable_params, arch.macs
-
-
-def drawn(rng: Random, shape: tuple[int, ...]) -> Any:
-    """A module with arguments that PyTorch takes."""
-    while True:
-        try:
-            with torch.device("meta"):
-                return random_module(rng, shape)
-        except REFUSALS:
-            continue
 
 
 def test_random_stacks_are_counted_or_refused_as_by_pytorch() -> None:
     rng = Random("stacks")
-    refused = modules = 0
+    modules = refused = 0
     for _ in range(STACKS):
-        axes = rng.randint(0, 3)
-        shape = first = (rng.randint(1, 8), *(rng.randint(1, 9) for _ in range(axes)))
-        row: list[layers.Layer] = []
-        total = [0, 0, 0]
-        for _ in range(rng.randint(1, 12)):
-            module = drawn(rng, shape)
-            own = layers_of(module, shape)
-            expected = measured(module, shape)
-            if expected is not None and 0 in expected[0]:
-                expected = None  # Refused wherever there are values.
-            assert counted(shape, own) == expected, (module, shape)
-            if expected is None or torch.Size(expected[0]).numel() > LARGEST:
-                refused += 1
-                continue
-            shape, *cost = expected
-            total = [before + more for before, more in zip(total, cost, strict=True)]
-            row += own
-            modules += 1
-        if row:
-            assert counted(first, row) == (shape, *total)
+        more, less = check_stack(rng)
+        modules += more
+        refused += less
     assert modules > 3 * STACKS
     assert refused > STACKS / 5
 

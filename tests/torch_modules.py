@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+import archbudget as ab
 from archbudget import layers
+from archbudget.errors import ArchbudgetError
+from pytorch_layers import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -380,3 +385,78 @@ VECTORS: list[Callable[[Random, tuple[int, ...]], nn.Module]] = [
     lambda _, __: nn.GELU(),
 ]
 """What makes modules for rows of features."""
+
+LARGEST = 20_000
+"""The most values of a tensor between two modules."""
+
+Totals = tuple[tuple[int, ...], int, int, int]
+
+
+def measured(module: Any, shape: tuple[int, ...]) -> Totals | None:
+    """Output shape, weights, trained weights and multiply-accumulates by PyTorch; `None` where it refuses the input."""
+    words = isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+    try:
+        with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            # A batch of one has no statistics.
+            x = torch.zeros(2, *shape, dtype=torch.long if words else None)
+            # In training there is no normalising single values, of which the statistics may be known.
+            module.train(not isinstance(module, nn.modules.instancenorm._InstanceNorm))
+            found = module(x, x, x) if isinstance(module, nn.MultiheadAttention) else module(x)
+    except REFUSALS:
+        return None
+    found = found[0] if isinstance(found, tuple) else found
+    trained = sum(weight.numel() for weight in module.parameters())
+    moving = sum(value.numel() for name, value in module.named_buffers() if not name.endswith("num_batches_tracked"))
+    assert counter.get_total_flops() % 4 == 0
+    return tuple(found.shape[1:]), trained + moving, trained, counter.get_total_flops() // 4
+
+
+def counted(shape: tuple[int, ...], row: list[layers.Layer]) -> Totals | None:
+    """The same by archbudget."""
+    try:
+        arch = ab.Space([layers.Input(shape), *row]).architecture()
+    except ArchbudgetError:
+        return None
+    return arch.layers[-1].output_shape, arch.params, arch.trainable_params, arch.macs
+
+
+def drawn(rng: Random, shape: tuple[int, ...]) -> Any:
+    """A module with arguments that PyTorch takes."""
+    while True:
+        try:
+            with torch.device("meta"):
+                return random_module(rng, shape)
+        except REFUSALS:
+            continue
+
+
+def check_stack(rng: Random) -> tuple[int, int]:
+    """A random stack is counted as by PyTorch, module by module and in all, and refused where PyTorch refuses it.
+
+    Returns:
+        How many modules it has, and how many more PyTorch refused.
+    """
+    axes = rng.randint(0, 3)
+    shape = first = (rng.randint(1, 8), *(rng.randint(1, 9) for _ in range(axes)))
+    row: list[layers.Layer] = []
+    total = [0, 0, 0]
+    modules = refused = 0
+    for _ in range(rng.randint(1, 12)):
+        module = drawn(rng, shape)
+        own = layers_of(module, shape)
+        expected = measured(module, shape)
+        if expected is not None and 0 in expected[0]:
+            expected = None  # Refused wherever there are values.
+        found = counted(shape, own)
+        assert found == expected, f"{module} on {shape}: {found}, but PyTorch says {expected}"
+        if expected is None or torch.Size(expected[0]).numel() > LARGEST:
+            refused += 1
+            continue
+        shape, *cost = expected
+        total = [before + more for before, more in zip(total, cost, strict=True)]
+        row += own
+        modules += 1
+    if row:
+        found = counted(first, row)
+        assert found == (shape, *total), f"{row} on {first}: {found}, but PyTorch says {(shape, *total)}"
+    return modules, refused

@@ -91,6 +91,8 @@ def real(rng: Random, counted: Counter[str]) -> str:
     name, check = rng.choice(
         [
             ("layers", frameworks.check_layer),
+            ("layers of PyTorch", frameworks.check_layer_of_pytorch),
+            ("stacks of PyTorch", frameworks.check_stack),
             ("shared layers", frameworks.check_shared),
             ("networks", frameworks.check_network),
         ]

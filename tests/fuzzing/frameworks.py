@@ -6,12 +6,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import archbudget as ab
+import pytorch_layers
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from fuzzing.draws import MOST_COMBINATIONS, Real, any_space
 from keras_layers import FED, IMAGES, MERGING, SCORES, _call, describe, make
 from layer_records import KINDS, count
 from random_layers import random_case
+from random_pytorch_layers import DRAWN, random_pytorch_case
 
 if TYPE_CHECKING:
     from random import Random
@@ -33,6 +35,28 @@ def check_layer(rng: Random) -> str:
         alone = [shapes[0]]
         assert count(kind, arguments, alone) is None, f"{case}: accepted on a single tensor, which Keras refuses"
     return case
+
+
+def check_layer_of_pytorch(rng: Random) -> str:
+    """A layer, or an option, of PyTorch is counted or refused as by it, if it is installed."""
+    if find_spec("torch") is None:
+        return ""
+    kind = rng.choice(DRAWN)
+    arguments, shapes = random_pytorch_case(rng, kind)
+    case = f"{kind}(**{arguments}) on {shapes}"
+    expected, counted = pytorch_layers.describe(kind, arguments, shapes), count(kind, arguments, shapes)
+    assert counted == expected, f"{case}: {counted}, but PyTorch says {expected}"
+    return case
+
+
+def check_stack(rng: Random) -> str:
+    """A stack of modules of PyTorch is counted or refused as by it, if it is installed."""
+    if find_spec("torch") is None:
+        return ""
+    import torch_modules
+
+    modules, refused = torch_modules.check_stack(rng)
+    return f"a stack of {modules} modules, with {refused} that are refused"
 
 
 def check_shared(rng: Random) -> str:
