@@ -274,6 +274,23 @@ def test_a_layer_that_is_used_again_computes_what_that_of_keras_does(kind: str) 
     assert made > 1
 
 
+@pytest.mark.parametrize("weights", [{}, {"center": False, "scale": False}])
+@pytest.mark.parametrize(
+    ("axis", "first", "second"),
+    [(-1, [4], [2, 4]), (1, [4], [4, 3]), ([1], [4, 3], [4]), ([2, 1], [4, 3], [4, 3, 2])],
+)
+def test_a_layer_normalization_is_used_on_another_number_of_axes(
+    axis: Any, first: list[int], second: list[int], weights: dict[str, bool]
+) -> None:
+    assert_same(used_twice("LayerNormalization", {"axis": axis, **weights}, [first], [second]).architecture())
+    if weights:
+        # Without weights they may have any sides.
+        other = [side + 1 for side in second]
+        assert_same(used_twice("LayerNormalization", {"axis": axis, **weights}, [first], [other]).architecture())
+    inside = {"layers": [{"LayerNormalization": {"axis": axis, **weights}}]}
+    assert_same(used_twice("Pipeline", inside, [first], [second]).architecture())
+
+
 def test_several_inputs_and_outputs_are_arguments_and_a_tuple() -> None:
     first, second = layers.Input((3,)), layers.Input((5,))
     both = layers.Concatenate()([layers.Dense(4)(first), layers.Dense(4)(second)])

@@ -10,10 +10,11 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget._program import snake_case
-from archbudget.errors import InvalidArchitectureError, SpaceError
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
 from keras_layers import IMAGES, MERGING, describe, is_used_again, weight_shapes
-from layer_records import KINDS, count, used_twice
+from layer_records import KINDS, PYTORCH_KINDS, count, one_layer_network, used_twice
 from random_layers import DRAWS, other_shapes, random_case
+from random_pytorch_layers import DRAWN, random_pytorch_case
 
 LENIENT = {
     "RMSNormalization": "its scale stretches from the last axis on, whichever axes it normalises along",
@@ -57,6 +58,52 @@ def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
             break
     assert pairs >= 3
     assert not disagreements
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("kind", DRAWN)
+def test_a_layer_with_options_of_pytorch_is_used_again_where_its_module_is(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    rng = Random(f"shared options {kind}")
+
+    def run(network: Any, shapes: list[list[int]]) -> list[tuple[int, ...]]:
+        with torch.no_grad():
+            made = network.eval()(*[torch.zeros(3, *shape) for shape in shapes])
+        return [tuple(each.shape[1:]) for each in (made if isinstance(made, tuple) else (made,))]
+
+    accepted = refused = 0
+    for _ in range(300):
+        arguments, first = random_pytorch_case(rng, kind)
+        second = other_shapes(rng, first)
+        try:
+            alone = [one_layer_network(kind, arguments, shapes) for shapes in (first, second)]
+            modules = [arch.to_torch() for arch in alone]
+        except ArchbudgetError:
+            continue
+        outputs = [arch.layers[-1].output_shape for arch in alone]
+        weights = [[each.shape for each in network.state_dict().values()] for network in modules]
+        try:
+            run(modules[0], first)
+        except ValueError:
+            continue  # PyTorch takes no statistics of a single value.
+        try:
+            arch = used_twice(kind, arguments, first, second).architecture()
+        except InvalidArchitectureError as error:
+            assert "it is shared, and each use of it must have the same " in str(error)
+            refused += 1
+            if kind in PYTORCH_KINDS and weights[0]:
+                try:
+                    fits = run(modules[0], second) == [outputs[1]]
+                except (RuntimeError, ValueError):
+                    fits = False
+                assert not fits or weights[0] != weights[1], (arguments, first, second)
+            continue
+        assert weights[0] == weights[1], (arguments, first, second)
+        assert run(arch.to_torch(), [*first, *second]) == outputs, (arguments, first, second)
+        accepted += first != second
+        if accepted == 10:
+            break
+    assert accepted > 0
 
 
 @pytest.mark.parametrize(

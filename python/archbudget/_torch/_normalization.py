@@ -158,11 +158,31 @@ def _over(axes: tuple[int, ...], norm: nn.Module) -> nn.Module:
     return chain(to_last=None if here else Move(axes, last), norm=norm, back=None if here else Move(last, axes))
 
 
+class Standardization(nn.Module):
+    """A layer normalisation over the last axes without weights: it takes any sides, as that of Keras does."""
+
+    def __init__(self, axes: int, eps: float) -> None:
+        super().__init__()
+        self.axes = axes
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.layer_norm(x, x.shape[-self.axes :], eps=self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.axes}, eps={self.eps}"
+
+
 def _layer(given: Given) -> nn.Module:
     axes = _axes(given)
-    norm = nn.LayerNorm([given.inputs[0][axis] for axis in axes], eps=given["epsilon"])
-    _fill_affine(given, norm)
-    return _over(axes, norm)
+    norm: nn.Module
+    if given["center"] or given["scale"]:
+        norm = nn.LayerNorm([given.inputs[0][axis] for axis in axes], eps=given["epsilon"])
+        _fill_affine(given, norm)
+    else:
+        norm = Standardization(len(axes), given["epsilon"])
+    # Axes that are counted from the first one are others from the last where it is used on another number of axes.
+    return _over(axes if max(given["axis"]) < 0 else tuple(sorted(given["axis"])), norm)
 
 
 def _rms(given: Given) -> nn.Module:
