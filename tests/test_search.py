@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._running import process
+from archbudget._running import Clock, process
 from archbudget.errors import SearchError, SpaceError
 
 if TYPE_CHECKING:
@@ -320,10 +320,29 @@ def test_ctrl_c_at_any_moment_leaves_the_storage_free(kind: str, space: ab.Space
         timer = threading.Timer(0.3 + 0.017 * number, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
-            search(space, lambda _: 1.0, 10**6, storage=storage(), study_name="x")
+            search(space, lambda _: 1.0, 10**6, timeout=GUARD, storage=storage(), study_name="x")
         study = optuna.load_study(study_name="x", storage=storage())
         assert "RUNNING" not in states(study)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@POSIX
+def test_an_objective_that_ends_at_ctrl_c_is_told_and_the_search_ends(space: ab.Space) -> None:
+    def objective(_: ab.Architecture, trial: optuna.Trial) -> float:
+        if trial.number == 1:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(GUARD)
+            except KeyboardInterrupt:
+                return 0.5
+        return 1.0
+
+    storage = InMemoryStorage()
+    with pytest.raises(KeyboardInterrupt):
+        search(space, objective, 9, storage=storage, study_name="x")
+    study = optuna.load_study(study_name="x", storage=storage)
+    assert [trial.value for trial in study.trials] == [1.0, 0.5]
+    assert len(search(space, objective, 4, storage=storage, study_name="x").trials) == 4
 
 
 def test_a_value_that_could_not_be_told_at_once_is_told(space: ab.Space, tmp_path: Path) -> None:
@@ -445,6 +464,14 @@ def study_of_script() -> optuna.Study:
     return optuna.load_study(study_name="x", storage="sqlite:///x.db")
 
 
+def test_a_clock_leaves_out_what_was_slept_through() -> None:
+    clock = Clock(0.05)
+    time.sleep(0.5)
+    assert clock.read() == 0.05
+    time.sleep(0.001)
+    assert 0.05 < clock.read() <= 0.1
+
+
 @POSIX
 def test_a_process_of_this_host_has_more_patience(space: ab.Space, tmp_path: Path) -> None:
     options = {"storage": f"sqlite:///{tmp_path / 'x.db'}", "study_name": "x", "grace_period": 0.5}
@@ -462,6 +489,7 @@ def test_a_process_of_this_host_has_more_patience(space: ab.Space, tmp_path: Pat
     assert states(study).count("COMPLETE") == 4
 
 
+@POSIX
 @pytest.mark.parametrize("max_tries", [1, 2])
 def test_a_network_that_ends_the_process_is_tried_so_often(
     max_tries: int, script: Callable[..., subprocess.Popen[str]]

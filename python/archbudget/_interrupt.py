@@ -39,7 +39,11 @@ class Interrupts:
 
     @contextlib.contextmanager
     def patient(self) -> Iterator[None]:
-        """Has Ctrl-C wait for storages, where it does what it does by default."""
+        """Has Ctrl-C wait for storages, where it does what it does by default.
+
+        Raises:
+            KeyboardInterrupt: If one still waits at the end.
+        """
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             yield
@@ -49,7 +53,10 @@ class Interrupts:
             yield
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            still_waits = self._waits
             self._asked = self._waits = False
+        if still_waits:
+            raise KeyboardInterrupt
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """A handler of signals that interrupts this process, a little later where that would do harm.

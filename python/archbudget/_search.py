@@ -137,29 +137,31 @@ def search(
     if study_name is not None and storage is None:
         raise SpaceError("study_name needs a storage to keep the study in")
     asked = Objective(objective)
-    study = open_study(
-        space,
-        budget,
-        storage=storage,
-        study_name=study_name,
-        directions=[direction] if directions is None else directions,
-        pruner=pruner,
-    )
-    # A study that is taken up again goes on with other random numbers.
-    begun = len(study.get_trials(deepcopy=False))
-    run = Run(
-        study,
-        space,
-        budget,
-        asked,
-        n_trials=n_trials,
-        timeout=timeout,
-        base=base_sampler(sampler, None if seed is None else seed + begun),
-        limits=limits(grace_period, max_tries, max_consecutive_failures),
-        catch=tuple(catch),
-    )
-    with storage_errors(storage), interrupts.patient():
-        run.work(n_jobs=n_jobs, callbacks=callbacks, show_progress_bar=show_progress_bar)
+    patience = limits(grace_period, max_tries, max_consecutive_failures)
+    with interrupts.patient():
+        study = open_study(
+            space,
+            budget,
+            storage=storage,
+            study_name=study_name,
+            directions=[direction] if directions is None else directions,
+            pruner=pruner,
+        )
+        # A study that is taken up again goes on with other random numbers.
+        begun = len(study.get_trials(deepcopy=False))
+        run = Run(
+            study,
+            space,
+            budget,
+            asked,
+            n_trials=n_trials,
+            timeout=timeout,
+            base=base_sampler(sampler, None if seed is None else seed + begun),
+            limits=patience,
+            catch=tuple(catch),
+        )
+        with storage_errors(storage):
+            run.work(n_jobs=n_jobs, callbacks=callbacks, show_progress_bar=show_progress_bar)
     if run.failure is not None:
         raise run.failure
     return study
@@ -196,7 +198,7 @@ def open_study(
         SearchError: If the database of the storage fails.
     """
     space.within(budget).require_some()
-    with storage_errors(storage), interrupts.patient():
+    with storage_errors(storage):
         study = optuna.create_study(
             storage=open_storage(storage),
             study_name=study_name,
