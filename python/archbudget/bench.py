@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Columns = Sequence[npt.NDArray[np.uint8]]
 
+MOST_REPEATS = 10_000
+
 PEERS = ("archbudget", "numpy", "numba", "floor", "torch", "keras")
 """Who can be measured; `floor` reads the same columns and writes the same output, and does nothing else."""
 
@@ -59,6 +61,8 @@ def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = 
     for name, number in (("rows", rows), ("repeats", repeats)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise SpaceError(f"{name} must be at least 1, not {show(number)}")
+    if repeats > MOST_REPEATS:
+        raise SpaceError(f"repeats must be at most {MOST_REPEATS:,}, not {show(repeats)}")
     space = lenet()
     candidates = space.sample(rows, seed=0)
     columns = [candidates.indices[:, column] for column in range(len(space.decisions))]

@@ -7,7 +7,7 @@ class ArchbudgetError(ValueError):
     """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""
 
     def __init__(self, message: object = "") -> None:
-        text = message if isinstance(message, str) else show(message)
+        text = message if type(message) is str else show(message)
         super().__init__(cut(line(cut(text, LONGEST)), LONGEST))
 
 

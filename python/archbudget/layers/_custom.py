@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, fields
-from itertools import chain
+from itertools import chain, islice
 from math import prod
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -51,7 +51,8 @@ class Counts:
 Counted = tuple["list[int]", int, int, int, "list[list[int]] | None"]
 """Counts as the engine takes them: the output shape, trained and other weights, multiply-accumulates, weight shapes."""
 
-
+MOST_SIDES = 1000
+"""So many sides of a shape are looked at, and so many shapes."""
 RESERVED = ("name", "trainable", "weight_bits")
 SHAPES = ("input_shape", "input_shapes")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -161,18 +162,22 @@ class CustomLayer(Layer):
         if not isinstance(counts, Counts):
             raise SpaceError(f"{what}: its function must return layers.Counts, not {show(counts)}")
         try:
-            shape = [index(side) for side in counts.output_shape]
+            shape = [index(side) for side in islice(counts.output_shape, MOST_SIDES)]
             numbers = [index(each) for each in (counts.trainable_params, counts.non_trainable_params, counts.macs)]
             stated = counts.weight_shapes
-            weights = None if stated is None else [[index(side) for side in each] for each in stated]
+            weights = (
+                None
+                if stated is None
+                else [[index(side) for side in islice(each, MOST_SIDES)] for each in islice(stated, MOST_SIDES)]
+            )
         except TypeError:
             raise SpaceError(f"{what}: a shape and costs are integers, not {show(counts)}") from None
         if min(numbers) < 0 or min([*shape, *chain.from_iterable(weights or ())], default=1) < 1:
             raise SpaceError(f"{what}: sides are at least 1 and costs at least 0, not {show(counts)}")
         if weights is not None and (held := sum(map(prod, weights))) != numbers[0] + numbers[1]:
             raise SpaceError(
-                f"{what}: its weight_shapes hold {held} numbers, but its weights are {numbers[0]} trained and "
-                f"{numbers[1]} others"
+                f"{what}: its weight_shapes hold {show(held)} numbers, but its weights are {show(numbers[0])} trained "
+                f"and {show(numbers[1])} others"
             )
         if len(shape) > _core.MAX_RANK:
             raise SpaceError(
