@@ -4,10 +4,10 @@
 //! the sums) to the number of ways; it asks the rules of the layers alone. Where the dictionary grows too large, sums are
 //! rounded down, and what that may hide makes the count an interval.
 
-use super::{Bytes, constants};
+use super::{Bytes, arguments, constants};
 use archbudget::Result;
 use archbudget::diagram::Bound;
-use archbudget::layers::{Kind, Shape, UNSET};
+use archbudget::layers::{Kind, Shape};
 use archbudget::space::{Atom, BUILT_IN, Combine, Expr, Guard, LayerTrace, Measure, Metric, Program, Settings, Tensor};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -234,30 +234,30 @@ impl Draw<'_, '_> {
     fn piece(&mut self, keeps: bool) -> Piece {
         let what = self.bytes.next();
         let same = || Arg::Number(3);
-        let numbers = |values: &[i64]| values.iter().copied().map(Arg::Number).collect::<Vec<_>>();
-        let (kind, args) = match what % 8 {
+        let (kind, given) = match what % 8 {
             0..3 => {
                 let filters = if keeps { same() } else { self.number(1, 9) };
                 let kernel = self.number(1, 4);
-                // Strides, padding "same", no data format, dilation, groups.
-                let mut args = vec![filters, kernel];
-                args.extend(numbers(&[1, 1, 0, 1, 1]));
-                args.push(self.either(&[1, 0]));
-                args.extend(numbers(&[UNSET, UNSET, UNSET]));
-                ("Conv1D", args)
+                // The length stays as it is.
+                let padding = Arg::Number(1);
+                let bias = self.either(&[1, 0]);
+                let given = vec![
+                    ("filters", filters),
+                    ("kernel_size", kernel),
+                    ("padding", padding),
+                    ("use_bias", bias),
+                ];
+                ("Conv1D", given)
             }
             3 | 4 => {
                 let units = if keeps { same() } else { self.number(1, 25) };
-                ("Dense", vec![units, self.either(&[0, 1]), Arg::Number(UNSET)])
+                ("Dense", vec![("units", units), ("use_bias", self.either(&[0, 1]))])
             }
-            5 if !keeps => {
-                let mut args = vec![self.number(1, 3)];
-                args.extend(numbers(&[UNSET, 0, 0, 0, UNSET]));
-                ("MaxPooling1D", args)
-            }
-            6 => ("BatchNormalization", numbers(&[-1, 1, 1, 0, 1])),
+            5 if !keeps => ("MaxPooling1D", vec![("pool_size", self.number(1, 3))]),
+            6 => ("BatchNormalization", Vec::new()),
             _ => ("Dropout", Vec::new()),
         };
+        let args = arguments(kind, &given, Arg::Number);
         let mut piece = Piece {
             kind,
             args,
@@ -283,10 +283,10 @@ impl Draw<'_, '_> {
         if skip {
             // It comes back to the three channels that it may have met.
             let bias = self.either(&[1, 0]);
-            let args = vec![Arg::Number(3), bias, Arg::Number(UNSET)];
+            let given = [("units", Arg::Number(3)), ("use_bias", bias)];
             pieces.push(Piece {
                 kind: "Dense",
-                args,
+                args: arguments("Dense", &given, Arg::Number),
                 bits: None,
                 notes: Vec::new(),
             });

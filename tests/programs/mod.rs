@@ -5,7 +5,7 @@ pub mod chain;
 
 use archbudget::Result;
 use archbudget::diagram::Interrupt;
-use archbudget::layers::{Kind, UNSET};
+use archbudget::layers::{Arity, Kind, UNSET};
 use archbudget::space::{Action, Atom, Expr, Guard, Operator, Program, Settings, Tensor, Trace};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,6 +50,29 @@ pub fn writes(action: &Action) -> Option<Tensor> {
         Action::Alias { to, .. } => Some(to),
         Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => None,
     }
+}
+
+/// The arguments of a layer, of which some are given by name: the others have their defaults, so that what a layer learns
+/// later changes nothing here. A value stands for all the sides that it has.
+pub fn arguments<T: Clone>(kind: &str, given: &[(&str, T)], number: impl Fn(i64) -> T) -> Vec<T> {
+    let kind = Kind::named(kind).expect("a layer");
+    for (name, _) in given {
+        assert!(kind.parameter(name).is_some(), "{} has no {name}", kind.name);
+    }
+    let mut all = Vec::new();
+    for parameter in &*kind.parameters {
+        let found = given.iter().find(|(name, _)| *name == parameter.name);
+        let value = found
+            .map(|(_, value)| value.clone())
+            .or_else(|| parameter.default.map(&number));
+        let n = match parameter.arity {
+            Arity::One => 1,
+            Arity::Each(n) => n,
+            Arity::Any => usize::from(found.is_some()),
+        };
+        all.extend(std::iter::repeat_n(value, n).map(|value| value.expect("what has no default is given")));
+    }
+    all
 }
 
 pub fn constants(values: &[i64]) -> Vec<Expr> {
@@ -134,7 +157,7 @@ pub fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Prog
         known += 1;
         program.apply(guard.clone(), layer, inputs).expect("known tensors")
     };
-    let dense = |units: Expr| vec![units, Expr::Constant(1), Expr::Constant(UNSET)];
+    let dense = |units: Expr| arguments("Dense", &[("units", units)], Expr::Constant);
     let only = |decision: usize, value: usize| Atom {
         decision,
         allowed: (0..SIZES[decision]).map(|other| other == value).collect(),
@@ -246,20 +269,31 @@ pub fn build(instructions: &[Instruction], near: bool) -> Program {
         let unary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one]));
         let binary = |layer: Option<usize>| layer.map(|layer| (layer, vec![one, two]));
         let applied = match what % 12 {
-            0..3 => unary(add(&mut program, "Dense", vec![size, lookup(3), Expr::Constant(UNSET)])),
+            0..3 => {
+                let given = [("units", size), ("use_bias", lookup(3))];
+                unary(add(&mut program, "Dense", arguments("Dense", &given, Expr::Constant)))
+            }
             3 => {
-                let mut args = vec![Expr::Constant(2), size];
-                let around = if numbers[3] % 2 == 0 { UNSET } else { 1 };
-                args.extend(constants(&[1, 0, 0, 1, 1, 1, UNSET, around, around]));
-                unary(add(&mut program, "Conv1D", args))
+                let around = Expr::Constant(if numbers[3] % 2 == 0 { UNSET } else { 1 });
+                let given = [
+                    ("filters", Expr::Constant(2)),
+                    ("kernel_size", size),
+                    ("explicit_padding", around),
+                ];
+                unary(add(&mut program, "Conv1D", arguments("Conv1D", &given, Expr::Constant)))
             }
             4 => {
-                let mut args = vec![size];
-                args.extend(constants(&[UNSET, 0, 0]));
-                args.extend([lookup(3), Expr::Constant(UNSET)]);
-                unary(add(&mut program, "MaxPooling1D", args))
+                let given = [("pool_size", size), ("ceil_mode", lookup(3))];
+                unary(add(
+                    &mut program,
+                    "MaxPooling1D",
+                    arguments("MaxPooling1D", &given, Expr::Constant),
+                ))
             }
-            5 => unary(add(&mut program, "BatchNormalization", constants(&[-1, 1, 1, 0, 1]))),
+            5 => {
+                let args = arguments("BatchNormalization", &[], Expr::Constant);
+                unary(add(&mut program, "BatchNormalization", args))
+            }
             6 => unary(add(&mut program, "Dropout", Vec::new())),
             7 => binary(add(&mut program, "Add", Vec::new())),
             8 => binary(add(&mut program, "Concatenate", constants(&[-1]))),
