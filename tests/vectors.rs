@@ -47,12 +47,12 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
     let wrong = || Error::argument(format!("{} cannot be {value}", parameter.name));
     let code = match (parameter.domain, value) {
         (Domain::Flag, Value::Bool(flag)) => i64::from(*flag),
-        (Domain::Keyword(words), Value::String(word)) => {
+        (Domain::Keyword(words) | Domain::OptionalKeyword(words), Value::String(word)) => {
             let known = words.iter().position(|known| **known == word.to_lowercase());
             known.ok_or_else(wrong)? as i64
         }
         (Domain::Keyword(_), Value::Null) => parameter.default.ok_or_else(wrong)?,
-        (Domain::OptionalInt(_) | Domain::OptionalFactor, Value::Null) => UNSET,
+        (Domain::OptionalInt(_) | Domain::OptionalKeyword(_) | Domain::OptionalFactor, Value::Null) => UNSET,
         (Domain::OptionalFactor, Value::Number(number)) => number.as_f64().ok_or_else(wrong)?.to_bits().cast_signed(),
         (Domain::Int(_) | Domain::OptionalInt(_), Value::Number(number)) => number.as_i64().ok_or_else(wrong)?,
         _ => return Err(wrong()),
@@ -97,7 +97,10 @@ fn arguments(parameters: &[Parameter], lowered: &Value) -> Result<Vec<i64>> {
         let value = match &lowered[parameter.name] {
             Value::Null
                 if parameter.default.is_some()
-                    && !matches!(parameter.domain, Domain::OptionalInt(_) | Domain::OptionalFactor) =>
+                    && !matches!(
+                        parameter.domain,
+                        Domain::OptionalInt(_) | Domain::OptionalKeyword(_) | Domain::OptionalFactor
+                    ) =>
             {
                 let n = match parameter.arity {
                     Arity::Each(n) => n,

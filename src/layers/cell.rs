@@ -25,6 +25,11 @@ fn built(step: &Shape) -> Built {
     Built::new("features of a step", step.to_vec())
 }
 
+/// So many states of as many values as there are units.
+fn states(count: usize, units: i64) -> Result<Vec<Shape>, Refusal> {
+    Ok(vec![Shape::new(&[units]); count])
+}
+
 /// `gates` matrices on the features of a step and as many on the state before it.
 fn step<Q: Quantity>(gates: i64, units: i64, bias: Q, step: &Shape) -> Cost<Q> {
     let features = features(step).expect("`output` accepted the input");
@@ -51,6 +56,10 @@ impl Rule for SimpleRNNCell {
         state(args[0], &inputs[0])
     }
 
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        states(1, args[0])
+    }
+
     /// `(features + units + bias) * units` weights.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         step(1, args[0], Q::of(args[1], "bias of each unit"), &inputs[0])
@@ -72,6 +81,10 @@ impl Rule for LSTMCell {
         state(args[0], &inputs[0])
     }
 
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        states(2, args[0])
+    }
+
     /// `(features + units + bias) * 4 * units` weights.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         step(4, args[0], Q::of(args[1], "bias of each gate"), &inputs[0])
@@ -91,6 +104,10 @@ impl Rule for GRUCell {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         state(args[0], &inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        states(1, args[0])
     }
 
     /// `(features + units + bias) * 3 * units` weights; with `reset_after` the two matrices have a bias each.
