@@ -32,6 +32,8 @@ IMAGES: dict[str, tuple[int, ...]] = {
 """The layers of images, and the numbers of channels that they take where not all will do; some fail while training."""
 FED = ("CategoryEncoding", "Discretization", "EinsumDense", "MelSpectrogram", "STFTSpectrogram")
 """The layers that describe tensors which they do not make."""
+RECURRENT = ("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN")
+"""The layers that may be given states behind their sequence, and hand their own on."""
 CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
 """What is no layer, but one step of one."""
 
@@ -51,7 +53,8 @@ def make(namespace: Any, kind: str, arguments: dict[str, Any]) -> Any:
 
 
 def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
-    """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
+    """The output shape of a layer, what it gives beside it, its weights and its multiply-accumulates; `None` if Keras
+    refuses it.
 
     The multiply-accumulates follow from the weights that Keras made: each item of a kernel is used once at each
     position of the output, or of the input where the convolution is transposed.
@@ -64,10 +67,12 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             shape = keras.Input(**arguments).shape[1:]
             return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
         layer = make(keras.layers, kind, arguments)
+        extra: list[list[int]] = []
         if kind in CELLS:
             output = keras.layers.RNN(layer)(np.zeros((2, 3, *shapes[0]))).shape[1:]
         else:
-            batch, *output = _call(kind, layer, inputs).shape
+            (batch, *output), *others = (each.shape for each in keras.tree.flatten(_call(kind, layer, inputs)))
+            extra = [list(shape[1:]) for shape in others]
             if batch is not None or (
                 kind == "CategoryEncoding" and len(shapes[0]) > 1 and layer.output_mode != "one_hot"
             ):
@@ -78,11 +83,14 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             if len(shapes[0]) != 3 or channels not in (IMAGES[kind] or (channels,)):
                 return None
         dtype = int if kind == "CategoryEncoding" else float
-        if kind in (*WRAPPERS, *FED, *IMAGES) and list(layer(np.zeros((2, *shapes[0]), dtype)).shape[1:]) != list(
-            output
-        ):
-            # Keras describes another tensor than it makes: of two layers of different widths in both directions, or of
-            # axes that an equation does not name, which it takes in the reverse order.
+        if kind in (*WRAPPERS, *RECURRENT, *FED, *IMAGES):
+            made = keras.tree.flatten(_call(kind, layer, [np.zeros((2, *shape), dtype) for shape in shapes]))
+            if [list(each.shape[1:]) for each in made] != [list(output), *extra]:
+                # Keras describes another tensor than it makes: of two layers of different widths in both directions, or
+                # of axes that an equation does not name, which it takes in the reverse order.
+                return None
+        if kind in RECURRENT and shapes[1:] not in ([], states_of(layer)):
+            # It stretches the states that it is given, or leaves out some of them; not every backend runs that.
             return None
         if kind == "TimeDistributed":
             # It skips what its layer looks at when it is called.
@@ -103,6 +111,7 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         return None
     return {
         "output": list(output),
+        **({"extra": extra} if extra else {}),
         "trainable": sum(math.prod(weight.shape) for weight in layer.trainable_weights),
         "non_trainable": sum(math.prod(weight.shape) for weight in layer.non_trainable_weights),
         "macs": _macs(kind, layer, shapes, list(output)),
@@ -141,7 +150,21 @@ def is_used_again(
     return list(described) == list(made) == output
 
 
+def states_of(layer: Any) -> list[list[int]]:
+    """The shapes of the states of a recurrent layer that is built."""
+    import keras
+
+    ways = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+    return [list(state.shape[1:]) for way in ways for state in keras.tree.flatten(way.get_initial_state(2))]
+
+
 def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
+    if kind in RECURRENT and len(inputs) > 1:
+        import keras
+
+        ways = [layer.forward_layer, layer.backward_layer] if kind == "Bidirectional" else [layer]
+        sizes = [size for way in ways for size in ([0, 0] if "ConvLSTM" in type(way).__name__ else way.state_size)]
+        return layer(inputs[0], initial_state=keras.tree.pack_sequence_as(sizes, inputs[1:]))
     if kind in HEADS:
         return layer(inputs[0], *(inputs[1:] or inputs))
     if kind in SCORES:
@@ -166,7 +189,10 @@ def _attention_macs(kind: str, layer: Any, query: list[int], value: list[int], k
 
 def _macs_inside(layer: Any, shape: list[int]) -> int:
     """The multiply-accumulates of a layer inside of another one."""
-    return _macs(type(layer).__name__, layer, [shape], list(layer.compute_output_shape((None, *shape))[1:]))
+    output = layer.compute_output_shape((None, *shape))
+    return _macs(
+        type(layer).__name__, layer, [shape], list((output[0] if isinstance(output[0], tuple) else output)[1:])
+    )
 
 
 def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:

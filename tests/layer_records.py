@@ -7,6 +7,8 @@ from typing import Any
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
+from archbudget.layers._base import leaves, nest
+from archbudget.layers._recurrent import WithStates
 from keras_layers import MERGING, make
 
 CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
@@ -35,8 +37,10 @@ def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict
         record = one_layer(kind, arguments, shapes)
     except ArchbudgetError:
         return None
+    extra = [list(shape) for shape in record.output_shapes[1:]]
     return {
         "output": list(record.output_shape),
+        **({"extra": extra} if extra else {}),
         "trainable": record.trainable_params,
         "non_trainable": record.non_trainable_params,
         "macs": record.macs,
@@ -49,6 +53,11 @@ def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[in
     if kind == "Input":
         return ab.Space([layer]).architecture()
     inputs = [layers.Input(shape) for shape in shapes]
+    if isinstance(layer, WithStates) and len(inputs) > 1:
+        sequence, *states = inputs
+        fit = leaves(layer.states) == len(states)
+        output = layer(sequence, initial_state=nest(layer.states, iter(states)) if fit else states)
+        return ab.Space(inputs=inputs, outputs=output).architecture()
     output = layer(inputs if kind in MERGING or len(inputs) > 1 else inputs[0])
     return ab.Space(inputs=inputs, outputs=output).architecture()
 

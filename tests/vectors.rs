@@ -132,8 +132,8 @@ fn from_rule(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<(Shape, Cost
     Ok((output, kind.cost(args, inputs, &output)))
 }
 
-/// The layer at the end of a program of inputs and this layer.
-fn program(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
+/// The layer at the end of a program of inputs and this layer, which gives so many tensors.
+fn program(kind: &Kind, args: &[i64], inputs: &[Shape], outputs: usize) -> Result<Program> {
     let mut program = Program::new(Settings::default());
     let input = Kind::named("Input")?;
     let constants = |values: &[i64]| values.iter().copied().map(Expr::Constant).collect();
@@ -143,7 +143,7 @@ fn program(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
         tensors.push(program.apply(Vec::new(), layer, Vec::new())?);
     }
     let layer = program.layer("layer", kind, constants(args), true)?;
-    program.apply(Vec::new(), layer, tensors)?;
+    program.apply_for(Vec::new(), layer, tensors, outputs)?;
     Ok(program)
 }
 
@@ -184,9 +184,13 @@ fn layers_cost_what_was_found() {
             assert_eq!(cost.non_trainable, Count(expected("non_trainable")), "{place}");
             assert_eq!(cost.macs, Count(expected("macs")), "{place}");
 
-            let trace = program(kind, &args, &inputs).expect(&place).trace(&[]).expect(&place);
+            let extra: Vec<Vec<i64>> = case["extra"].as_array().into_iter().flatten().map(numbers).collect();
+            let program = program(kind, &args, &inputs, 1 + extra.len()).expect(&place);
+            let trace = program.trace(&[]).expect(&place);
             let layer = trace.layers.last().expect("a layer");
             assert_eq!(layer.output_shape, output, "{place}");
+            let beside: Vec<Vec<i64>> = layer.extra.iter().map(|(_, shape)| shape.to_vec()).collect();
+            assert_eq!(beside, extra, "{place}");
             let weights = expected("trainable") + expected("non_trainable");
             assert_eq!(
                 layer.cost[..3],
@@ -223,7 +227,7 @@ fn layers_refuse_what_was_refused() {
         {
             let inputs = shapes(case);
             let refused = layer(name, &case["lowered"])
-                .and_then(|(kind, args)| program(&kind, &args, &inputs))
+                .and_then(|(kind, args)| program(&kind, &args, &inputs, 1))
                 .and_then(|program| program.trace(&[]));
             assert!(refused.is_err(), "{name} {case}");
         }

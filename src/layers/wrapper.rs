@@ -264,6 +264,11 @@ impl Part<'_> {
         self.inner.kind.states(self.args, input)
     }
 
+    /// The shapes of what it can give beside its output, for an input that it accepted.
+    fn extra(&self, input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.inner.kind.extra(self.args, std::slice::from_ref(input))
+    }
+
     /// Its cost, for an input that it accepted.
     fn cost<Q: Reading>(&self, input: &Shape) -> Cost<Q> {
         let output = self.output(input).expect("`output` accepted the input");
@@ -668,6 +673,12 @@ impl Around for Pipeline {
 
     fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
         row(parts, input)
+    }
+
+    /// What its last layer gives.
+    fn extra(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let (last, before) = parts.split_last().expect("its slot is not left out");
+        last.extra(&row(before, input)?)
     }
 
     fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {

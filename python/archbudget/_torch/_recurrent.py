@@ -397,6 +397,8 @@ def _gru(given: Given) -> nn.Module:
 class ConvLSTM(nn.Module):
     """An LSTM whose matrices are convolutions. Behind its sequence it takes the states to begin with."""
 
+    states = 2
+
     def __init__(
         self,
         pad: nn.Module | None,

@@ -49,9 +49,9 @@ class Bidirectional(nn.Module):
 
     def forward(self, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor | State:
         begun, mask = split(others)
-        half = len(begun) // 2
-        first, *states = _several(self.forward_layer(x, *begun[:half], *mask))
-        second, *back = _several(self.backward_layer(x, *begun[half:], *mask))
+        count: Any = self.forward_layer.states
+        first, *states = _several(self.forward_layer(x, *begun[:count], *mask))
+        second, *back = _several(self.backward_layer(x, *begun[count:], *mask))
         if self.return_sequences:
             second = second.flip(1)
         made = (*self.joined(first, second), *states, *back)
@@ -183,6 +183,7 @@ class Walk(nn.Module):
     ) -> None:
         super().__init__()
         self.cells = cells
+        self.states = sum(int(cell.states) for cell in cells.children())
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards

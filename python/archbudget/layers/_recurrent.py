@@ -72,8 +72,8 @@ class WithStates(Layer):
         several = given if isinstance(given, (list, tuple)) else [given]
         if _like(several) != self.states:
             raise SpaceError(
-                f"{self!r}: initial_state must be {_said(self.states)}, as many as it has states, not "
-                f"{_said(_like(given))}"
+                f"{self!r}: initial_state must be {said(self.states)}, as many as it has states, not "
+                f"{said(_like(given))}"
             )
         return flat(several)
 
@@ -88,8 +88,9 @@ def _like(given: Any) -> Nested:
     return tuple(_like(each) for each in given) if isinstance(given, (list, tuple)) else None
 
 
-def _said(nested: Nested) -> str:
-    return "a tensor" if nested is None else f"[{', '.join(map(_said, nested))}]"
+def said(nested: Nested) -> str:
+    """Nested tensors, for errors."""
+    return "a tensor" if nested is None else f"[{', '.join(map(said, nested))}]"
 
 
 class _Recurrent(WithStates):

@@ -15,7 +15,7 @@ from archbudget._message import show
 from archbudget._program import require_steps
 from archbudget.errors import SpaceError
 from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, Tensor, TensorLike, leaves
-from archbudget.layers._recurrent import WithStates, _Recurrent
+from archbudget.layers._recurrent import WithStates, _Recurrent, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -201,8 +201,12 @@ class Bidirectional(_Wrapper, WithStates):
             first, second = (getattr(each, name) for each in self._ways)
             if first != second:
                 raise SpaceError(f"Bidirectional: its two layers must have the same {name}, not {first} and {second}")
-        if self.hands_on:
-            self._check_states("they hand on")
+        states = [each.states for each in self._ways]
+        if self.hands_on and states[0] != states[1]:
+            raise SpaceError(
+                "Bidirectional: with return_state=True its two layers must have as many states, nested alike; they have "
+                f"{said(states[0])} and {said(states[1])}"
+            )
 
     @property
     def _ways(self) -> tuple[WithStates, WithStates]:
@@ -216,15 +220,6 @@ class Bidirectional(_Wrapper, WithStates):
     def _check_held(self, layer: Layer) -> None:
         """Nothing: the engine takes only recurrent layers."""
         del layer
-
-    def _check_states(self, what: str) -> None:
-        """Refuses two layers whose states are not alike."""
-        forward, backward = (each.states for each in self._ways)
-        if forward != backward:
-            raise SpaceError(
-                f"Bidirectional: its two layers must have the same states, which {what}; they have {leaves(forward)} "
-                f"and {leaves(backward)}"
-            )
 
     @property
     def states(self) -> tuple[Nested, ...]:
@@ -248,8 +243,12 @@ class Bidirectional(_Wrapper, WithStates):
         return self.layer.needs_batch_size
 
     def _begun(self, given: Any) -> list[Any]:
-        if given is not None:
-            self._check_states("begin with half of the given ones each")
+        forward, backward = (len(each.states) for each in self._ways)
+        if given is not None and (forward + backward) // 2 != forward:
+            raise SpaceError(
+                "Bidirectional: Keras gives half of the initial_state, rounded down, to the layer forward; its two "
+                f"layers have {forward} and {backward} states"
+            )
         return super()._begun(given)
 
 
