@@ -97,9 +97,16 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             layer.layer(keras.Input(tuple(shapes[0][1:])))
         if kind in HEADS + SCORES:
             # What does not fit is noticed only when it is fed; what fits by chance or by broadcasting is left out.
-            if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 2:
+            least = 1 if kind == "MultiHeadAttention" else 2
+            if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < least:
                 return None
-            _call(kind, layer, [np.zeros((2, *shape)) for shape in shapes])
+            one, two = (products(kind, layer, [np.zeros((count, *shape)) for shape in shapes]) for count in (1, 2))
+            if two != 2 * one:
+                # It attends over the batch.
+                return None
+        if kind.startswith("ZeroPadding"):
+            # Some negative numbers are found only when they are fed.
+            layer(np.zeros((2, *shapes[0])))
         if kind in ("EinsumDense", "Softmax"):
             # Their axes are looked at only when they are fed.
             layer(np.zeros((2, *(shapes[0] if kind == "EinsumDense" else [side + 1 for side in shapes[0]]))))
@@ -172,19 +179,41 @@ def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
     return layer(inputs if kind in MERGING else inputs[0])
 
 
-def _attention_macs(kind: str, layer: Any, query: list[int], value: list[int], key: list[int]) -> int:
-    """Each projection at each position, and the products of queries with keys and of scores with values."""
-    axes = [axis - 1 for axis in getattr(layer, "attention_axes", None) or ()] or [len(query) - 2]
-    scores = math.prod(query[:-1]) * math.prod(value[axis] for axis in axes)
-    if kind in SCORES:
-        product = getattr(layer, "score_mode", "dot") == "dot" and kind == "Attention"
-        return scores * (value[-1] + (query[-1] if product else 0))
-    at = {"query": query, "gate": query, "attention_output": query, "value": value, "key": key}
-    kernels = {weight.path.split("/")[-2]: weight.shape for weight in layer.weights if weight.name == "kernel"}
-    projected = sum(math.prod(shape) * math.prod(at[name][:-1]) for name, shape in kernels.items())
-    heads, key_dim = kernels["query"][1:]
-    value_dim = kernels["value"][2]
-    return projected + scores * heads * (key_dim + value_dim)
+def products(kind: str, layer: Any, inputs: list[Any]) -> int:
+    """How often two numbers are multiplied in the sums of products that attention takes."""
+    from keras.src import ops
+
+    count = 0
+    einsum, attend = ops.einsum, ops.dot_product_attention
+
+    def counted(equation: str, *operands: Any, **options: Any) -> Any:
+        nonlocal count
+        terms = equation.split("->")[0].split(",")
+        sides = {
+            axis: side
+            for term, each in zip(terms, operands, strict=True)
+            for axis, side in zip(term, each.shape, strict=True)
+        }
+        count += math.prod(sides.values())
+        return einsum(equation, *operands, **options)
+
+    def attended(query: Any, key: Any, value: Any, **options: Any) -> Any:
+        nonlocal count
+        count += math.prod(query.shape[:3]) * key.shape[1] * (query.shape[3] + value.shape[3])
+        return attend(query, key, value, **options)
+
+    ops.einsum, ops.dot_product_attention = counted, attended
+    try:
+        _call(kind, layer, inputs)
+    finally:
+        ops.einsum, ops.dot_product_attention = einsum, attend
+    return count
+
+
+def _scores_macs(layer: Any, query: list[int], value: list[int]) -> int:
+    """The products of queries with keys, if there are any, and of scores with values."""
+    product = type(layer).__name__ == "Attention" and layer.score_mode == "dot"
+    return math.prod(query[:-1]) * value[-2] * (value[-1] + (query[-1] if product else 0))
 
 
 def _macs_inside(layer: Any, shape: list[int]) -> int:
@@ -219,9 +248,10 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
         axes = [layer.axes] * 2 if isinstance(layer.axes, int) else layer.axes
         side = [None, *shapes[0]][axes[0]]
         return side * (math.prod(shapes[0]) // side) * (math.prod(shapes[1]) // side)
-    if kind in HEADS + SCORES:
-        value = shapes[min(1, len(shapes) - 1)]
-        return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
+    if kind in HEADS:
+        return products(kind, layer, [np.zeros((1, *shape)) for shape in shapes])
+    if kind in SCORES:
+        return _scores_macs(layer, shapes[0], shapes[min(1, len(shapes) - 1)])
     if kind == "STFTSpectrogram":
         channels = shapes[0][0 if layer.data_format == "channels_first" else -1]
         frames = output[0] if layer.data_format == "channels_last" else output[1]

@@ -186,7 +186,8 @@ def _margins(axes: int, argument: str) -> Callable[[Random], Case]:
 
     def draw(rng: Random) -> Case:
         each = pair(rng) if axes == 1 else rng.choice([[pair(rng) for _ in range(axes)], [rng.randint(0, 3)] * axes])
-        forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([[-1] * max(axes, 2), [1] * 4, [pair(rng)] * 4])]
+        below = [-1, [-1] * max(axes, 2), [[0, 1]] * (axes - 1) + [[2, -1]], [0] * (axes - 1) + [-2]]
+        forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([*below, [1] * 4, [pair(rng)] * 4])]
         arguments = _take(rng, 0.8, **{argument: lambda: rng.choice(forms)})
         shapes = _image(rng, axes, rng.randint(1, 6), arguments)
         if argument == "cropping" and axes == 1:
@@ -453,18 +454,19 @@ def _sources(rng: Random, axes: int = 1) -> Shapes:
     # No side of 1: what Keras would stretch is refused.
     batch = [rng.randint(2, 3) for _ in range(axes - 1)]
     features = rng.randint(2, 6)
-    query = [*batch, rng.randint(2, 5), features]
-    value = [*batch, rng.randint(2, 5), features if rng.random() < 0.6 else rng.randint(2, 6)]
+    positions = [rng.randint(2, 5) for _ in range(2)] if axes else []
+    query = [*batch, *positions[:1], features]
+    value = [*batch, *positions[1:], features if rng.random() < 0.6 else rng.randint(2, 6)]
     key = [*value[:-1], features]
     if rng.random() < 0.1:
-        key[-2] += 1
+        key[max(-2, -len(key))] += 1
     if rng.random() < 0.2:
         key[-1] = rng.randint(2, 6)
     return [query, value, key][: rng.randint(1, 3)]
 
 
 def _heads(rng: Random) -> Case:
-    axes = rng.choice([1, 1, 2])
+    axes = rng.choice([0, 1, 1, 2, 3])
     arguments = {"num_heads": rng.randint(0, 4), "key_dim": rng.randint(1, 5)} | _take(
         rng,
         value_dim=lambda: rng.choice([None, 1, 2, 3]),
@@ -473,8 +475,11 @@ def _heads(rng: Random) -> Case:
         use_gate=lambda: True,
         dropout=lambda: 0.1,
     )
-    if axes == 2:
-        arguments |= _take(rng, 0.5, attention_axes=lambda: rng.choice([1, 2, [2], [1, 2], -2]))
+    rank = axes + 1
+    one = rng.randint(-2 * rank - 3, rank + 2)
+    some = rng.sample(range(1, rank + 1), rng.randint(0, rank))
+    any_ = [rng.randint(-rank - 1, rank + 1) for _ in range(2)]
+    arguments |= _take(rng, 0.7, attention_axes=lambda: rng.choice([one, some, some, any_, -1, None]))
     return arguments, _sources(rng, axes)
 
 

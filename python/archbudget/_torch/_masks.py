@@ -146,6 +146,7 @@ def follow(
                     layer.masked = True
                     inputs = (*inputs, mask)
         elif own and kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
+            layer.masked = True
             inputs = (*inputs, *own)
             masks[output] = own[0]
         elif own and kind in (*ATTENDS, *OTHERS):

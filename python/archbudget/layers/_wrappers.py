@@ -204,7 +204,7 @@ class Bidirectional(_Wrapper, WithStates):
         states = [each.states for each in self._ways]
         if self.hands_on and states[0] != states[1]:
             raise SpaceError(
-                "Bidirectional: with return_state=True its two layers must have as many states, nested alike; they have "
+                "Bidirectional: with return_state=True its two layers must have the same states; they have "
                 f"{said(states[0])} and {said(states[1])}"
             )
 
