@@ -135,26 +135,29 @@ def weight_shapes(kind: str, arguments: dict[str, Any], shapes: list[list[int]])
 
 
 def is_used_again(
-    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], output: list[int]
+    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], alone: dict[str, Any]
 ) -> bool:
     """Whether a layer that is used on inputs of the first shapes can be used on the second ones, too.
 
-    It can if it describes and makes the output that it has on these alone.
+    It can if it describes and makes the outputs that it has on these alone.
     """
     import keras
 
     layer = make(keras.layers, kind, arguments)
     dtype = int if kind == "CategoryEncoding" else float
-    # No other side is 11, so that a batch does not pass for another axis.
-    fed = [np.zeros((11, *shape), dtype) for shape in second]
-    _call(kind, layer, [keras.Input(tuple(shape)) for shape in first])
+
+    def shapes(inputs: list[Any]) -> list[list[int]]:
+        return [list(each.shape[1:]) for each in keras.tree.flatten(_call(kind, layer, inputs))]
+
+    shapes([keras.Input(tuple(shape)) for shape in first])
     try:
-        described = _call(kind, layer, [keras.Input(tuple(shape)) for shape in second]).shape[1:]
-        made = _call(kind, layer, fed).shape[1:]
+        described = shapes([keras.Input(tuple(shape)) for shape in second])
+        # No other side is 11, so that a batch does not pass for another axis.
+        made = shapes([np.zeros((11, *shape), dtype) for shape in second])
     except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return False
-    return list(described) == list(made) == output
+    return described == made == [alone["output"], *alone.get("extra", [])]
 
 
 def states_of(layer: Any) -> list[list[int]]:

@@ -53,18 +53,21 @@ def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[in
     if kind == "Input":
         return ab.Space([layer]).architecture()
     inputs = [layers.Input(shape) for shape in shapes]
+    return ab.Space(inputs=inputs, outputs=called(layer, inputs)).architecture()
+
+
+def called(layer: layers.Layer, inputs: list[Any]) -> Any:
+    """What a layer makes of tensors; behind a sequence stand the states that a recurrent layer begins with."""
     if isinstance(layer, WithStates) and len(inputs) > 1:
         sequence, *states = inputs
         fit = leaves(layer.states) == len(states)
-        output = layer(sequence, initial_state=nest(layer.states, iter(states)) if fit else states)
-        return ab.Space(inputs=inputs, outputs=output).architecture()
-    output = layer(inputs if kind in MERGING or len(inputs) > 1 else inputs[0])
-    return ab.Space(inputs=inputs, outputs=output).architecture()
+        return layer(sequence, initial_state=nest(layer.states, iter(states)) if fit else states)
+    return layer(inputs if layer.kind in MERGING or len(inputs) > 1 else inputs[0])
 
 
 def used_twice(kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]]) -> ab.Space:
     """A network of inputs of two kinds and a layer that is used on both."""
     layer = make(layers, kind, arguments)
     inputs = [[layers.Input(shape) for shape in shapes] for shapes in (first, second)]
-    outputs = [layer(each if kind in MERGING or len(each) > 1 else each[0]) for each in inputs]
+    outputs = [called(layer, each) for each in inputs]
     return ab.Space(inputs=[*inputs[0], *inputs[1]], outputs=outputs)
