@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import keras
+
 import archbudget as ab
 from archbudget import layers
-from archbudget.layers._base import flat
 
 if TYPE_CHECKING:
     from random import Random
@@ -110,7 +111,7 @@ class Graph:
             read = [tensors[number] for number in node.reads]
             begins = iter([tensors[number] for number in node.begins])
             begun = {"initial_state": nested(node, begins)} if node.begins else {}
-            tensors += flat(layer(read if node.kind == "Concatenate" else read[0], **begun))
+            tensors += keras.tree.flatten(layer(read if node.kind == "Concatenate" else read[0], **begun))
         assert len(tensors) == self.count
         return tensors[:2], [tensors[number] for number in self.outputs]
 

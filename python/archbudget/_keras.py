@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archbudget.errors import SpaceError
-from archbudget.layers._base import flat
 
 if TYPE_CHECKING:
     from archbudget._architecture import Architecture
@@ -55,7 +54,7 @@ def build(arch: Architecture) -> Any:
         if trace.layer not in layers:
             layers[trace.layer] = use.layer.make_keras(keras, {**real, "name": use.name})
         sources = [find(tensor) for tensor in trace.inputs]
-        made = flat(use.layer.call_keras(layers[trace.layer], sources))
+        made = keras.tree.flatten(use.layer.call_keras(layers[trace.layer], sources))
         tensors.update(zip([trace.output, *(tensor for tensor, _ in trace.extra)], made, strict=True))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

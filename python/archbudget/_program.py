@@ -300,7 +300,7 @@ class Writer:
             if use.layer.needs_batch_size and (None in sizes or len(sizes) > 1):
                 raise SpaceError(
                     f"layer '{use.name}' ({use.layer.kind}): with stateful=True each Input needs the same "
-                    f"batch_size, for which Keras makes the states; given {', '.join(sorted(map(repr, sizes)))}"
+                    f"batch_size, for which Keras makes the states; given {show(sorted(sizes, key=str))}"
                 )
 
 

@@ -657,7 +657,8 @@ def _graph(
     if inputs is None or outputs is None:
         raise SpaceError("a graph needs both its inputs and its outputs")
     sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
-    targets = [as_tensor(each) for each in flat(outputs)]
+    several = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    targets = [as_tensor(tensor) for each in several for tensor in flat(each)]
     if not sources or not targets:
         raise SpaceError("a graph needs at least one input and one output")
     for source in sources:

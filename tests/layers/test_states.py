@@ -14,7 +14,6 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
-from archbudget.layers._base import flat
 from peaks import activation_bytes
 from random_spaces import METRICS, enumerate_networks
 from state_graphs import Graph
@@ -219,9 +218,12 @@ STACK = [layers.LSTMCell(4), layers.GRUCell(6)]
         ),
         (
             lambda: layers.LSTM(4)(SEQUENCE, initial_state=STATE),
-            "initial_state must be [a tensor, a tensor], as many as it has states, not a tensor",
+            "initial_state must be [a tensor, a tensor], as many as it has states, not <tensor of Dense(units=4)>",
         ),
-        (lambda: layers.LSTM(4)(SEQUENCE, initial_state=[STATE] * 3), "not [a tensor, a tensor, a tensor]"),
+        (
+            lambda: layers.LSTM(4)(SEQUENCE, initial_state=[STATE] * 3),
+            "not [<tensor of Dense(units=4)>, <tensor of",
+        ),
         (lambda: layers.GRU(4)(SEQUENCE, initial_state=[]), "must be [a tensor], as many as it has states, not []"),
         (lambda: layers.GRU(4)(SEQUENCE, initial_state=[[STATE]]), "must be [a tensor], as many as it has states, not"),
         (lambda: layers.GRU(4)(SEQUENCE, initial_state=[3]), "a layer is called on tensors or on an Input, not on 3"),
@@ -278,7 +280,7 @@ def runs(model: keras.Model) -> list[tuple[int, ...]] | None:
     except Exception:
         # Keras notices only here that states do not fit, with errors of many types.
         return None
-    return [tuple(each.shape[1:]) for each in flat(made)]
+    return [tuple(each.shape[1:]) for each in keras.tree.flatten(made)]
 
 
 @pytest.mark.keras

@@ -101,7 +101,7 @@ class MultiHeadAttention(_Heads):
             )
         axes = self.attention_axes
         if isinstance(axes, (list, tuple)) and None in axes:
-            raise SpaceError(f"{self.kind}: attention_axes must be None or integers, not {axes!r}")
+            raise SpaceError(f"{self.kind}: attention_axes must be None or integers, not {show(axes)}")
         given["output_shape"] = [*sides, *[None] * (SIDES - len(sides))]
         given["attention_axes"] = axes if isinstance(axes, (list, tuple)) else [axes]
         # Given axes are not looked at where nothing is dropped of the scores of a sequence.

@@ -39,8 +39,8 @@ def nest(nested: Nested, tensors: Iterator[Any]) -> Any:
 
 
 def flat(given: Any) -> list[Any]:
-    """Tensors out of lists and tuples."""
-    return [tensor for each in given for tensor in flat(each)] if isinstance(given, (list, tuple)) else [given]
+    """Tensors out of tuples, as `nest` makes them."""
+    return [tensor for each in given for tensor in flat(each)] if isinstance(given, tuple) else [given]
 
 
 IN_A_GRAPH = "call it on tensors, in a graph of Space(inputs=..., outputs=...)"
@@ -84,7 +84,7 @@ class Block:
             SpaceError: If it makes several.
         """
         if (count := leaves(self.nested)) > 1:
-            raise SpaceError(f"{self!r} makes {count} tensors where one is handed on; {IN_A_GRAPH}")
+            raise SpaceError(f"{show(self)} makes {count} tensors where one is handed on; {IN_A_GRAPH}")
         return self.write_all(writer, inputs, guard)[0]
 
     def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
@@ -112,11 +112,8 @@ class Tensor:
         object.__setattr__(self, "number", max([next(_NUMBERS), *(each.number + 1 for each in self.inputs)]))
 
     def __repr__(self) -> str:
-        return (
-            f"<tensor {self.place} of {self.block!r}>"
-            if leaves(self.block.nested) > 1
-            else f"<tensor of {self.block!r}>"
-        )
+        place = f" {self.place}" if leaves(self.block.nested) > 1 else ""
+        return f"<tensor{place} of {show(self.block)}>"
 
 
 def made_of(block: Block, inputs: tuple[Tensor, ...]) -> Any:

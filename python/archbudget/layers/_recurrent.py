@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer, flat, nest
+from archbudget.layers._base import Layer, nest
 from archbudget.layers._layers import lower_padding
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class WithStates(Layer):
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         if len(tensors) != 1:
             raise SpaceError(
-                f"{self!r} takes one sequence, and states as initial_state=[...]; it is called on {len(tensors)} "
+                f"{show(self)} takes one sequence, and states as initial_state=[...]; it is called on {len(tensors)} "
                 "tensors"
             )
         return super().__call__([*tensors, *self._begun(initial_state)])
@@ -70,12 +71,12 @@ class WithStates(Layer):
         if given is None:
             return []
         several = given if isinstance(given, (list, tuple)) else [given]
-        if _like(several) != self.states:
+        found = _states(self.states, several)
+        if found is None:
             raise SpaceError(
-                f"{self!r}: initial_state must be {said(self.states)}, as many as it has states, not "
-                f"{said(_like(given))}"
+                f"{show(self)}: initial_state must be {said(self.states)}, as many as it has states, not {show(given)}"
             )
-        return flat(several)
+        return found
 
     def call_keras(self, real: Any, tensors: list[Any]) -> Any:
         """What the real layer makes of a real sequence, and of real states to begin with if there are any."""
@@ -83,9 +84,15 @@ class WithStates(Layer):
         return real(sequence, initial_state=nest(self.states, iter(states))) if states else real(sequence)
 
 
-def _like(given: Any) -> Nested:
-    """How tensors are nested in lists and tuples."""
-    return tuple(_like(each) for each in given) if isinstance(given, (list, tuple)) else None
+def _states(nested: Nested, given: Any) -> list[Any] | None:
+    """What lists and tuples hold that are nested so; nothing if they are not."""
+    several = isinstance(given, (list, tuple))
+    if nested is None:
+        return None if several else [given]
+    if not several or len(given) != len(nested):
+        return None
+    found = [_states(*each) for each in zip(nested, given, strict=True)]
+    return None if None in found else [state for each in found if each for state in each]
 
 
 def said(nested: Nested) -> str:
@@ -103,7 +110,7 @@ class _Recurrent(WithStates):
         super().__post_init__()
         for name in ("return_state", "stateful"):
             if not isinstance(getattr(self, name), bool):
-                raise SpaceError(f"{self.kind}: {name} must be True or False, not {getattr(self, name)!r}")
+                raise SpaceError(f"{self.kind}: {name} must be True or False, not {show(getattr(self, name))}")
 
     @property
     def states(self) -> tuple[Nested, ...]:

@@ -79,8 +79,8 @@ class Sequential(Block):
                 inputs = block.among(named, inputs if position == 0 else None)
             elif position and len(inputs) > 1 and not (isinstance(block, Layer) and block.MERGES):
                 raise SpaceError(
-                    f"{self.blocks[position - 1]!r} makes {len(inputs)} tensors, but {block!r} behind it in a list "
-                    f"takes one; {IN_A_GRAPH}"
+                    f"{show(self.blocks[position - 1])} makes {len(inputs)} tensors, but {show(block)} behind it in a "
+                    f"list takes one; {IN_A_GRAPH}"
                 )
             inputs = block.write_all(writer, inputs, guard)
             if isinstance(block, Layer) and block.name is not None:

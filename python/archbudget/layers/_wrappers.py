@@ -58,9 +58,11 @@ class _Wrapper(Layer):
     def _check_held(self, layer: Layer) -> None:
         """Refuses a layer that cannot be held."""
         if (count := leaves(layer.nested)) > 1:
-            raise SpaceError(f"{self.kind}: {layer!r} makes {count} tensors; a layer inside of another one makes one")
+            raise SpaceError(
+                f"{self.kind}: {show(layer)} makes {count} tensors; a layer inside of another one makes one"
+            )
         if layer.needs_batch_size:
-            raise SpaceError(f"{self.kind}: a layer inside of another one cannot be stateful, as {layer!r} is")
+            raise SpaceError(f"{self.kind}: a layer inside of another one cannot be stateful, as {show(layer)} is")
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
@@ -187,7 +189,7 @@ class Bidirectional(_Wrapper, WithStates):
     def __post_init__(self) -> None:
         if isinstance(self.merge_mode, Decision) and None in self.merge_mode.values:
             raise SpaceError(
-                f"Bidirectional: merge_mode=None makes two tensors, and cannot be a value of {self.merge_mode!r}"
+                f"Bidirectional: merge_mode=None makes two tensors, and cannot be a value of {show(self.merge_mode)}"
             )
         super().__post_init__()
         forward = getattr(self.layer, "go_backwards", False)
