@@ -32,6 +32,8 @@ IMAGES: dict[str, tuple[int, ...]] = {
 """The layers of images, and the numbers of channels that they take where not all will do; some fail while training."""
 FED = ("CategoryEncoding", "Discretization", "EinsumDense", "MelSpectrogram", "STFTSpectrogram")
 """The layers that describe tensors which they do not make."""
+RECURRENT = ("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN")
+"""The layers that may be given states behind their sequence, and hand their own on."""
 CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
 """What is no layer, but one step of one."""
 
@@ -51,7 +53,8 @@ def make(namespace: Any, kind: str, arguments: dict[str, Any]) -> Any:
 
 
 def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict[str, Any] | None:
-    """The output shape of a layer, its weights and its multiply-accumulates; `None` if Keras refuses it.
+    """The output shape of a layer, what it gives beside it, its weights and its multiply-accumulates; `None` if Keras
+    refuses it.
 
     The multiply-accumulates follow from the weights that Keras made: each item of a kernel is used once at each
     position of the output, or of the input where the convolution is transposed.
@@ -64,10 +67,12 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             shape = keras.Input(**arguments).shape[1:]
             return {"output": list(shape), "trainable": 0, "non_trainable": 0, "macs": 0}
         layer = make(keras.layers, kind, arguments)
+        extra: list[list[int]] = []
         if kind in CELLS:
             output = keras.layers.RNN(layer)(np.zeros((2, 3, *shapes[0]))).shape[1:]
         else:
-            batch, *output = _call(kind, layer, inputs).shape
+            (batch, *output), *others = (each.shape for each in keras.tree.flatten(_call(kind, layer, inputs)))
+            extra = [list(shape[1:]) for shape in others]
             if batch is not None or (
                 kind == "CategoryEncoding" and len(shapes[0]) > 1 and layer.output_mode != "one_hot"
             ):
@@ -78,20 +83,30 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             if len(shapes[0]) != 3 or channels not in (IMAGES[kind] or (channels,)):
                 return None
         dtype = int if kind == "CategoryEncoding" else float
-        if kind in (*WRAPPERS, *FED, *IMAGES) and list(layer(np.zeros((2, *shapes[0]), dtype)).shape[1:]) != list(
-            output
-        ):
-            # Keras describes another tensor than it makes: of two layers of different widths in both directions, or of
-            # axes that an equation does not name, which it takes in the reverse order.
+        if kind in (*WRAPPERS, *RECURRENT, *FED, *IMAGES):
+            made = keras.tree.flatten(_call(kind, layer, [np.zeros((2, *shape), dtype) for shape in shapes]))
+            if [list(each.shape[1:]) for each in made] != [list(output), *extra]:
+                # Keras describes another tensor than it makes: of two layers of different widths in both directions, or
+                # of axes that an equation does not name, which it takes in the reverse order.
+                return None
+        if kind in RECURRENT and shapes[1:] not in ([], states_of(layer)):
+            # It stretches the states that it is given, or leaves out some of them; not every backend runs that.
             return None
         if kind == "TimeDistributed":
             # It skips what its layer looks at when it is called.
             layer.layer(keras.Input(tuple(shapes[0][1:])))
         if kind in HEADS + SCORES:
             # What does not fit is noticed only when it is fed; what fits by chance or by broadcasting is left out.
-            if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < 2:
+            least = 1 if kind == "MultiHeadAttention" else 2
+            if len({len(shape) for shape in shapes}) > 1 or len(shapes[0]) < least:
                 return None
-            _call(kind, layer, [np.zeros((2, *shape)) for shape in shapes])
+            one, two = (products(kind, layer, [np.zeros((count, *shape)) for shape in shapes]) for count in (1, 2))
+            if two != 2 * one:
+                # It attends over the batch.
+                return None
+        if kind.startswith("ZeroPadding"):
+            # Some negative numbers are found only when they are fed.
+            layer(np.zeros((2, *shapes[0])))
         if kind in ("EinsumDense", "Softmax"):
             # Their axes are looked at only when they are fed.
             layer(np.zeros((2, *(shapes[0] if kind == "EinsumDense" else [side + 1 for side in shapes[0]]))))
@@ -103,6 +118,7 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         return None
     return {
         "output": list(output),
+        **({"extra": extra} if extra else {}),
         "trainable": sum(math.prod(weight.shape) for weight in layer.trainable_weights),
         "non_trainable": sum(math.prod(weight.shape) for weight in layer.non_trainable_weights),
         "macs": _macs(kind, layer, shapes, list(output)),
@@ -119,29 +135,46 @@ def weight_shapes(kind: str, arguments: dict[str, Any], shapes: list[list[int]])
 
 
 def is_used_again(
-    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], output: list[int]
+    kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]], alone: dict[str, Any]
 ) -> bool:
     """Whether a layer that is used on inputs of the first shapes can be used on the second ones, too.
 
-    It can if it describes and makes the output that it has on these alone.
+    It can if it describes and makes the outputs that it has on these alone.
     """
     import keras
 
     layer = make(keras.layers, kind, arguments)
     dtype = int if kind == "CategoryEncoding" else float
-    # No other side is 11, so that a batch does not pass for another axis.
-    fed = [np.zeros((11, *shape), dtype) for shape in second]
-    _call(kind, layer, [keras.Input(tuple(shape)) for shape in first])
+
+    def shapes(inputs: list[Any]) -> list[list[int]]:
+        return [list(each.shape[1:]) for each in keras.tree.flatten(_call(kind, layer, inputs))]
+
+    shapes([keras.Input(tuple(shape)) for shape in first])
     try:
-        described = _call(kind, layer, [keras.Input(tuple(shape)) for shape in second]).shape[1:]
-        made = _call(kind, layer, fed).shape[1:]
+        described = shapes([keras.Input(tuple(shape)) for shape in second])
+        # No other side is 11, so that a batch does not pass for another axis.
+        made = shapes([np.zeros((11, *shape), dtype) for shape in second])
     except Exception:
         # Keras refuses with errors of many types, some of them by accident.
         return False
-    return list(described) == list(made) == output
+    return described == made == [alone["output"], *alone.get("extra", [])]
+
+
+def states_of(layer: Any) -> list[list[int]]:
+    """The shapes of the states of a recurrent layer that is built."""
+    import keras
+
+    ways = [layer.forward_layer, layer.backward_layer] if hasattr(layer, "forward_layer") else [layer]
+    return [list(state.shape[1:]) for way in ways for state in keras.tree.flatten(way.get_initial_state(2))]
 
 
 def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
+    if kind in RECURRENT and len(inputs) > 1:
+        import keras
+
+        ways = [layer.forward_layer, layer.backward_layer] if kind == "Bidirectional" else [layer]
+        sizes = [size for way in ways for size in ([0, 0] if "ConvLSTM" in type(way).__name__ else way.state_size)]
+        return layer(inputs[0], initial_state=keras.tree.pack_sequence_as(sizes, inputs[1:]))
     if kind in HEADS:
         return layer(inputs[0], *(inputs[1:] or inputs))
     if kind in SCORES:
@@ -149,24 +182,49 @@ def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
     return layer(inputs if kind in MERGING else inputs[0])
 
 
-def _attention_macs(kind: str, layer: Any, query: list[int], value: list[int], key: list[int]) -> int:
-    """Each projection at each position, and the products of queries with keys and of scores with values."""
-    axes = [axis - 1 for axis in getattr(layer, "attention_axes", None) or ()] or [len(query) - 2]
-    scores = math.prod(query[:-1]) * math.prod(value[axis] for axis in axes)
-    if kind in SCORES:
-        product = getattr(layer, "score_mode", "dot") == "dot" and kind == "Attention"
-        return scores * (value[-1] + (query[-1] if product else 0))
-    at = {"query": query, "gate": query, "attention_output": query, "value": value, "key": key}
-    kernels = {weight.path.split("/")[-2]: weight.shape for weight in layer.weights if weight.name == "kernel"}
-    projected = sum(math.prod(shape) * math.prod(at[name][:-1]) for name, shape in kernels.items())
-    heads, key_dim = kernels["query"][1:]
-    value_dim = kernels["value"][2]
-    return projected + scores * heads * (key_dim + value_dim)
+def products(kind: str, layer: Any, inputs: list[Any]) -> int:
+    """How often two numbers are multiplied in the sums of products that attention takes."""
+    from keras.src import ops
+
+    count = 0
+    einsum, attend = ops.einsum, ops.dot_product_attention
+
+    def counted(equation: str, *operands: Any, **options: Any) -> Any:
+        nonlocal count
+        terms = equation.split("->")[0].split(",")
+        sides = {
+            axis: side
+            for term, each in zip(terms, operands, strict=True)
+            for axis, side in zip(term, each.shape, strict=True)
+        }
+        count += math.prod(sides.values())
+        return einsum(equation, *operands, **options)
+
+    def attended(query: Any, key: Any, value: Any, **options: Any) -> Any:
+        nonlocal count
+        count += math.prod(query.shape[:3]) * key.shape[1] * (query.shape[3] + value.shape[3])
+        return attend(query, key, value, **options)
+
+    ops.einsum, ops.dot_product_attention = counted, attended
+    try:
+        _call(kind, layer, inputs)
+    finally:
+        ops.einsum, ops.dot_product_attention = einsum, attend
+    return count
+
+
+def _scores_macs(layer: Any, query: list[int], value: list[int]) -> int:
+    """The products of queries with keys, if there are any, and of scores with values."""
+    product = type(layer).__name__ == "Attention" and layer.score_mode == "dot"
+    return math.prod(query[:-1]) * value[-2] * (value[-1] + (query[-1] if product else 0))
 
 
 def _macs_inside(layer: Any, shape: list[int]) -> int:
     """The multiply-accumulates of a layer inside of another one."""
-    return _macs(type(layer).__name__, layer, [shape], list(layer.compute_output_shape((None, *shape))[1:]))
+    output = layer.compute_output_shape((None, *shape))
+    return _macs(
+        type(layer).__name__, layer, [shape], list((output[0] if isinstance(output[0], tuple) else output)[1:])
+    )
 
 
 def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> int:
@@ -193,9 +251,10 @@ def _macs(kind: str, layer: Any, shapes: list[list[int]], output: list[int]) -> 
         axes = [layer.axes] * 2 if isinstance(layer.axes, int) else layer.axes
         side = [None, *shapes[0]][axes[0]]
         return side * (math.prod(shapes[0]) // side) * (math.prod(shapes[1]) // side)
-    if kind in HEADS + SCORES:
-        value = shapes[min(1, len(shapes) - 1)]
-        return _attention_macs(kind, layer, shapes[0], value, shapes[-1] if len(shapes) > 1 else value)
+    if kind in HEADS:
+        return products(kind, layer, [np.zeros((1, *shape)) for shape in shapes])
+    if kind in SCORES:
+        return _scores_macs(layer, shapes[0], shapes[min(1, len(shapes) - 1)])
     if kind == "STFTSpectrogram":
         channels = shapes[0][0 if layer.data_format == "channels_first" else -1]
         frames = output[0] if layer.data_format == "channels_last" else output[1]

@@ -7,6 +7,8 @@ from typing import Any
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
+from archbudget.layers._base import leaves, nest
+from archbudget.layers._recurrent import WithStates
 from keras_layers import MERGING, make
 
 CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
@@ -35,8 +37,10 @@ def count(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> dict
         record = one_layer(kind, arguments, shapes)
     except ArchbudgetError:
         return None
+    extra = [list(shape) for shape in record.output_shapes[1:]]
     return {
         "output": list(record.output_shape),
+        **({"extra": extra} if extra else {}),
         "trainable": record.trainable_params,
         "non_trainable": record.non_trainable_params,
         "macs": record.macs,
@@ -49,13 +53,21 @@ def one_layer_network(kind: str, arguments: dict[str, Any], shapes: list[list[in
     if kind == "Input":
         return ab.Space([layer]).architecture()
     inputs = [layers.Input(shape) for shape in shapes]
-    output = layer(inputs if kind in MERGING or len(inputs) > 1 else inputs[0])
-    return ab.Space(inputs=inputs, outputs=output).architecture()
+    return ab.Space(inputs=inputs, outputs=called(layer, inputs)).architecture()
+
+
+def called(layer: layers.Layer, inputs: list[Any]) -> Any:
+    """What a layer makes of tensors; behind a sequence stand the states that a recurrent layer begins with."""
+    if isinstance(layer, WithStates) and len(inputs) > 1:
+        sequence, *states = inputs
+        fit = leaves(layer.states) == len(states)
+        return layer(sequence, initial_state=nest(layer.states, iter(states)) if fit else states)
+    return layer(inputs if layer.kind in MERGING or len(inputs) > 1 else inputs[0])
 
 
 def used_twice(kind: str, arguments: dict[str, Any], first: list[list[int]], second: list[list[int]]) -> ab.Space:
     """A network of inputs of two kinds and a layer that is used on both."""
     layer = make(layers, kind, arguments)
     inputs = [[layers.Input(shape) for shape in shapes] for shapes in (first, second)]
-    outputs = [layer(each if kind in MERGING or len(each) > 1 else each[0]) for each in inputs]
+    outputs = [called(layer, each) for each in inputs]
     return ab.Space(inputs=[*inputs[0], *inputs[1]], outputs=outputs)

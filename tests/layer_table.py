@@ -63,14 +63,29 @@ PYTORCH_NOTES = """\
 NOTES = """\
 Some arguments that Keras takes are refused:
 
-- `return_state`, and `merge_mode=None` of `Bidirectional`: a layer here has one output;
-- `stateful`, which needs the size of a batch; sparse outputs, which have no known size;
+- sparse outputs, which have no known size;
+- negative numbers of `ZeroPadding2D` and `3D`, which most backends do not run;
+- `MultiHeadAttention` along the batch, whose multiply-accumulates are not those of one input;
+- states to begin with that are not as many as those of the layer, and of their shapes: Keras notices when it runs;
 - an axis that stands twice in a term of an equation of `EinsumDense`, and sides of its output that are `None`;
 - whatever Keras describes otherwise than it makes it: two layers of different widths in both directions, several axes
   before those that an equation names, which it takes in the reverse order, steps of a `MelSpectrogram` that it does not
   reach.
 
 Attention layers do not stretch axes of 1.
+
+A recurrent layer with `return_state=True` makes several tensors, and takes states to begin with, as in Keras; those of
+a stack of cells are nested as Keras nests them. `Bidirectional` with `merge_mode=None` makes two, and its states:
+
+```python
+_, h, c = layers.LSTM(units, return_state=True)(source)
+decoded = layers.LSTM(units, return_sequences=True)(target, initial_state=[h, c])
+```
+
+A list of layers hands on one tensor: what makes several stands in a graph (`Space(inputs=..., outputs=...)`), or at the
+end of a list, or before a layer that merges. So a space file, which is a list, has it at its end; graphs are written in
+Python. With options of PyTorch a state has an axis for the layers and directions, `(num_layers * directions, units)`,
+if there are several. `stateful=True` counts alike, and needs the same `batch_size` in each `Input`.
 
 Layers around others take any layer that Keras lets them take, also one around others in turn (at most 32 deep); but
 `TimeDistributed` takes no `Pipeline`, and cells stand only in an `RNN` or `StackedRNNCells`. A layer inside of

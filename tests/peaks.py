@@ -17,12 +17,17 @@ IN_PLACE = {"Activation", "BatchNormalization", "Dropout", "Flatten", "Identity"
 
 @dataclass(frozen=True)
 class Step:
-    """A layer: the tensors that it reads, the one that it writes and how many values that has."""
+    """A layer: the tensors that it reads, those that it writes and how many values they have."""
 
     reads: tuple[int, ...]
-    writes: int
-    values: int
+    writes: tuple[int, ...]
+    sizes: tuple[int, ...]
     in_place: bool
+
+    @property
+    def values(self) -> int:
+        """How many values it writes."""
+        return sum(self.sizes)
 
 
 def alive(steps: Sequence[Step], outputs: Collection[int]) -> list[int]:
@@ -38,7 +43,7 @@ def alive(steps: Sequence[Step], outputs: Collection[int]) -> list[int]:
         dying = [sizes[tensor] for tensor in step.reads if tensor not in later]
         written_over = step.in_place and max(dying, default=0) >= step.values
         found.append(sum(sizes[tensor] for tensor in there) + (0 if written_over else step.values))
-        sizes[step.writes] = step.values
+        sizes |= dict(zip(step.writes, step.sizes, strict=True))
     return found
 
 
@@ -55,7 +60,7 @@ def steps_of(arch: ab.Architecture, in_place: Collection[str] = IN_PLACE) -> tup
         return tuple(found)
 
     steps = [
-        Step(find(layer.inputs), layer.output, math.prod(layer.output_shape), layer.type in in_place)
+        Step(find(layer.inputs), layer.outputs, tuple(map(math.prod, layer.output_shapes)), layer.type in in_place)
         for layer in arch.layers
     ]
     return steps, set(find(arch.space._outputs))

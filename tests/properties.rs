@@ -63,11 +63,20 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
             continue;
         }
         match &step.action {
-            Action::Layer { layer, inputs, output } => {
+            Action::Layer {
+                layer,
+                inputs,
+                output,
+                extra,
+            } => {
                 let inputs = inputs.iter().map(|input| names[input]).collect();
-                names.insert(
-                    *output,
-                    written.apply(Vec::new(), *layer, inputs).expect("known tensors"),
+                let made = written.apply_for(Vec::new(), *layer, inputs, 1 + extra.len());
+                names.extend(
+                    [output]
+                        .into_iter()
+                        .chain(extra)
+                        .copied()
+                        .zip(made.expect("known tensors")),
                 );
             }
             Action::Alias { from, to } => {
@@ -81,6 +90,13 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
         }
     }
     written
+}
+
+/// The tensors that a layer wrote.
+fn written_by(layer: &LayerTrace) -> impl Iterator<Item = (Tensor, Shape)> + '_ {
+    [(layer.output, layer.output_shape)]
+        .into_iter()
+        .chain(layer.extra.iter().copied())
 }
 
 /// The ways to keep a diagram: all arcs stored, none, and none even looked at from some stage on.
@@ -188,14 +204,15 @@ proptest! {
                 let own: HashSet<Tensor> = layer.inputs.iter().map(|&input| name(input)).collect();
                 let later = trace.layers[number + 1..].iter().flat_map(|layer| &layer.inputs);
                 let later: HashSet<Tensor> = later.map(|&input| name(input)).chain(outputs.iter().copied()).collect();
-                let size = |layer: &LayerTrace| layer.output_shape.elements().unwrap();
-                let there = trace.layers[..number].iter();
-                let waits = there.clone().filter(|earlier| own.contains(&earlier.output) || later.contains(&earlier.output));
-                let mut dies = there.filter(|earlier| own.contains(&earlier.output) && !later.contains(&earlier.output));
-                let mut elements: i64 = waits.map(size).sum();
+                let size = |shape: Shape| shape.elements().unwrap();
+                let there: Vec<_> = trace.layers[..number].iter().flat_map(written_by).collect();
+                let waits = there.iter().filter(|(tensor, _)| own.contains(tensor) || later.contains(tensor));
+                let mut dies = there.iter().filter(|(tensor, _)| own.contains(tensor) && !later.contains(tensor));
+                let mut elements: i64 = waits.map(|(_, shape)| size(*shape)).sum();
                 let in_place = program.layers()[layer.layer].kind.in_place;
-                if !(in_place && dies.any(|earlier| size(earlier) >= size(layer))) {
-                    elements += size(layer);
+                let made: i64 = written_by(layer).map(|(_, shape)| size(shape)).sum();
+                if !(in_place && dies.any(|(_, shape)| size(*shape) >= made)) {
+                    elements += made;
                 }
                 prop_assert_eq!(layer.cost[4], 2 * elements, "{:?} {}", row, number);
                 peak = peak.max(2 * elements);
@@ -478,6 +495,7 @@ fn layer_of(kind: &'static Kind) -> impl Strategy<Value = (Vec<i64>, Vec<Shape>)
             Domain::OptionalFactor => {
                 prop_oneof![Just(UNSET), (0.01..4.0f64).prop_map(|by| by.to_bits().cast_signed())].boxed()
             }
+            Domain::OptionalKeyword(words) => prop_oneof![Just(UNSET), 0..words.len() as i64].boxed(),
         };
         let n = match parameter.arity {
             Arity::One => 1,
@@ -507,7 +525,9 @@ fn the_formula_of_a_cost_has_its_value() {
     for kind in KINDS {
         proptest!(config(400), |((args, shapes) in layer_of(kind))| {
             if let Ok(output) = kind.output(&args, &shapes) {
-                prop_assert!(output.iter().all(|&side| side >= 1), "{} {:?}", kind.name, output);
+                for shape in kind.extra(&args, &shapes).into_iter().flatten().chain([output]) {
+                    prop_assert!(shape.iter().all(|&side| side >= 1), "{} {:?}", kind.name, shape);
+                }
                 let cost = kind.cost(&args, &shapes, &output);
                 let formula = kind.explain(&args, &shapes, &output);
                 prop_assert_eq!(formula.trainable.value(), cost.trainable.0);

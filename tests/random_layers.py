@@ -186,7 +186,8 @@ def _margins(axes: int, argument: str) -> Callable[[Random], Case]:
 
     def draw(rng: Random) -> Case:
         each = pair(rng) if axes == 1 else rng.choice([[pair(rng) for _ in range(axes)], [rng.randint(0, 3)] * axes])
-        forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([[-1] * max(axes, 2), [1] * 4, [pair(rng)] * 4])]
+        below = [-1, [-1] * max(axes, 2), [[0, 1]] * (axes - 1) + [[2, -1]], [0] * (axes - 1) + [-2]]
+        forms: list[Any] = [rng.randint(0, 3), each, each, rng.choice([*below, [1] * 4, [pair(rng)] * 4])]
         arguments = _take(rng, 0.8, **{argument: lambda: rng.choice(forms)})
         shapes = _image(rng, axes, rng.randint(1, 6), arguments)
         if argument == "cropping" and axes == 1:
@@ -371,18 +372,62 @@ def _embedding(rng: Random) -> Case:
     return arguments, [_shape(rng, 0)]
 
 
+def _states(kind: str, arguments: Arguments, shape: list[int]) -> Shapes:
+    """The shapes of the states of a recurrent layer or a cell, without those that a refused one would have."""
+    if kind == "Bidirectional":
+        both = [arguments["layer"], arguments.get("backward_layer") or arguments["layer"]]
+        return [state for layer in both for state in _states(*next(iter(layer.items())), shape)]
+    if kind in ("RNN", "StackedRNNCells"):
+        given = arguments["cell" if kind == "RNN" else "cells"]
+        cells = given if isinstance(given, list) else [given]
+        return [state for cell in cells for state in _states(*next(iter(cell.items())), shape)]
+    if kind.startswith("ConvLSTM"):
+        axes, last = int(kind[-2]), arguments.get("data_format") != "channels_first"
+        each = [
+            [given] * axes if isinstance(given, int) else given
+            for given in (arguments.get(name, 1) for name in ("kernel_size", "strides", "dilation_rate"))
+        ]
+        whole = str(arguments.get("padding", "valid")).lower() == "same"
+        spatial = [
+            -(-(side - (0 if whole else (size - 1) * dilation)) // stride)
+            for side, size, stride, dilation in zip(shape[1:-1] if last else shape[2:], *each, strict=True)
+        ]
+        return [[*spatial, arguments["filters"]] if last else [arguments["filters"], *spatial]] * 2
+    count = 2 if kind.startswith("LSTM") else 1
+    return [[arguments["units"]]] * count if "units" in arguments else []
+
+
+def _begun(rng: Random, kind: str, arguments: Arguments, shape: list[int]) -> Shapes:
+    """The shapes of a sequence and, sometimes, of states to begin with; rarely of other ones."""
+    if rng.random() < 0.6:
+        return [shape]
+    states = [list(state) for state in _states(kind, arguments, shape)]
+    if states and rng.random() < 0.3:
+        change = rng.randrange(4)
+        if change == 0:
+            states.pop()
+        elif change == 1:
+            states.append(states[-1])
+        elif change == 2:
+            states[rng.randrange(len(states))][-1] += 1
+        else:
+            states[rng.randrange(len(states))].insert(0, 2)
+    return [shape, *([max(side, 1) for side in state] for state in states)]
+
+
 def _recurrent(kind: str) -> Callable[[Random], Case]:
     def draw(rng: Random) -> Case:
         arguments = {"units": rng.randint(1, 6)} | _take(
             rng,
             use_bias=lambda: rng.random() < 0.5,
             return_sequences=lambda: rng.random() < 0.8,
+            return_state=lambda: rng.random() < 0.8,
             go_backwards=lambda: True,
             dropout=lambda: 0.2,
         )
         if kind == "GRU":
             arguments |= _take(rng, reset_after=lambda: rng.random() < 0.5)
-        return arguments, [_shape(rng, 2, 2) if rng.random() < 0.9 else _shape(rng)]
+        return arguments, _begun(rng, kind, arguments, _shape(rng, 2, 2) if rng.random() < 0.9 else _shape(rng))
 
     return draw
 
@@ -396,8 +441,10 @@ def _conv_lstm(axes: int) -> Callable[[Random], Case]:
             padding=lambda: rng.choice(["valid", "same", "SAME"]),
             use_bias=lambda: rng.random() < 0.5,
             return_sequences=lambda: rng.random() < 0.8,
+            return_state=lambda: rng.random() < 0.8,
         )
-        return arguments, [[rng.randint(1, 3), *_image(rng, axes, rng.randint(1, 3), arguments, 6)[0]]]
+        shape = [rng.randint(1, 3), *_image(rng, axes, rng.randint(1, 3), arguments, 6)[0]]
+        return arguments, _begun(rng, f"ConvLSTM{axes}D", arguments, shape)
 
     return draw
 
@@ -407,18 +454,19 @@ def _sources(rng: Random, axes: int = 1) -> Shapes:
     # No side of 1: what Keras would stretch is refused.
     batch = [rng.randint(2, 3) for _ in range(axes - 1)]
     features = rng.randint(2, 6)
-    query = [*batch, rng.randint(2, 5), features]
-    value = [*batch, rng.randint(2, 5), features if rng.random() < 0.6 else rng.randint(2, 6)]
+    positions = [rng.randint(2, 5) for _ in range(2)] if axes else []
+    query = [*batch, *positions[:1], features]
+    value = [*batch, *positions[1:], features if rng.random() < 0.6 else rng.randint(2, 6)]
     key = [*value[:-1], features]
     if rng.random() < 0.1:
-        key[-2] += 1
+        key[max(-2, -len(key))] += 1
     if rng.random() < 0.2:
         key[-1] = rng.randint(2, 6)
     return [query, value, key][: rng.randint(1, 3)]
 
 
 def _heads(rng: Random) -> Case:
-    axes = rng.choice([1, 1, 2])
+    axes = rng.choice([0, 1, 1, 2, 3])
     arguments = {"num_heads": rng.randint(0, 4), "key_dim": rng.randint(1, 5)} | _take(
         rng,
         value_dim=lambda: rng.choice([None, 1, 2, 3]),
@@ -427,8 +475,11 @@ def _heads(rng: Random) -> Case:
         use_gate=lambda: True,
         dropout=lambda: 0.1,
     )
-    if axes == 2:
-        arguments |= _take(rng, 0.5, attention_axes=lambda: rng.choice([1, 2, [2], [1, 2], -2]))
+    rank = axes + 1
+    one = rng.randint(-2 * rank - 3, rank + 2)
+    some = rng.sample(range(1, rank + 1), rng.randint(0, rank))
+    any_ = [rng.randint(-rank - 1, rank + 1) for _ in range(2)]
+    arguments |= _take(rng, 0.7, attention_axes=lambda: rng.choice([one, some, some, any_, -1, None]))
     return arguments, _sources(rng, axes)
 
 
@@ -525,10 +576,11 @@ def _bidirectional(rng: Random) -> Case:
     if kind in ("SimpleRNN", "LSTM", "GRU") and rng.random() < 0.4:
         units = own["units"] if rng.random() < 0.7 else own["units"] + 1
         backward = {"units": units, "go_backwards": rng.random() < 0.9}
-        if own.get("return_sequences") and rng.random() < 0.9:
-            backward["return_sequences"] = True
-        arguments["backward_layer"] = {rng.choice(["SimpleRNN", "LSTM", "GRU"]): backward}
-    return arguments, [shape]
+        for name in ("return_sequences", "return_state"):
+            if own.get(name) and rng.random() < 0.9:
+                backward[name] = True
+        arguments["backward_layer"] = {rng.choice([kind, "SimpleRNN", "LSTM", "GRU"]): backward}
+    return arguments, _begun(rng, "Bidirectional", arguments, shape)
 
 
 def _spectral_normalization(rng: Random) -> Case:
@@ -564,9 +616,15 @@ def _rnn(rng: Random) -> Case:
     kind = rng.choice(["SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells", "Dense"])
     cell, _ = _inside(rng, kind)
     given: Any = cell[kind]["cells"] if kind == "StackedRNNCells" and rng.random() < 0.5 else cell
-    arguments = {"cell": given} | _take(rng, return_sequences=lambda: rng.random() < 0.8, go_backwards=lambda: True)
+    arguments = {"cell": given} | _take(
+        rng,
+        return_sequences=lambda: rng.random() < 0.8,
+        return_state=lambda: rng.random() < 0.8,
+        go_backwards=lambda: True,
+    )
     # With a single step Keras also runs what it cannot run with more.
-    return arguments, [[rng.randint(2, 5), rng.randint(1, 6)] if rng.random() < 0.9 else _shape(rng)]
+    shape = [rng.randint(2, 5), rng.randint(1, 6)] if rng.random() < 0.9 else _shape(rng)
+    return arguments, _begun(rng, "RNN", arguments, shape)
 
 
 def _pipeline(rng: Random) -> Case:

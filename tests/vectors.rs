@@ -47,12 +47,12 @@ fn code(parameter: &Parameter, value: &Value) -> Result<i64> {
     let wrong = || Error::argument(format!("{} cannot be {value}", parameter.name));
     let code = match (parameter.domain, value) {
         (Domain::Flag, Value::Bool(flag)) => i64::from(*flag),
-        (Domain::Keyword(words), Value::String(word)) => {
+        (Domain::Keyword(words) | Domain::OptionalKeyword(words), Value::String(word)) => {
             let known = words.iter().position(|known| **known == word.to_lowercase());
             known.ok_or_else(wrong)? as i64
         }
         (Domain::Keyword(_), Value::Null) => parameter.default.ok_or_else(wrong)?,
-        (Domain::OptionalInt(_) | Domain::OptionalFactor, Value::Null) => UNSET,
+        (Domain::OptionalInt(_) | Domain::OptionalKeyword(_) | Domain::OptionalFactor, Value::Null) => UNSET,
         (Domain::OptionalFactor, Value::Number(number)) => number.as_f64().ok_or_else(wrong)?.to_bits().cast_signed(),
         (Domain::Int(_) | Domain::OptionalInt(_), Value::Number(number)) => number.as_i64().ok_or_else(wrong)?,
         _ => return Err(wrong()),
@@ -97,7 +97,10 @@ fn arguments(parameters: &[Parameter], lowered: &Value) -> Result<Vec<i64>> {
         let value = match &lowered[parameter.name] {
             Value::Null
                 if parameter.default.is_some()
-                    && !matches!(parameter.domain, Domain::OptionalInt(_) | Domain::OptionalFactor) =>
+                    && !matches!(
+                        parameter.domain,
+                        Domain::OptionalInt(_) | Domain::OptionalKeyword(_) | Domain::OptionalFactor
+                    ) =>
             {
                 let n = match parameter.arity {
                     Arity::Each(n) => n,
@@ -129,8 +132,8 @@ fn from_rule(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<(Shape, Cost
     Ok((output, kind.cost(args, inputs, &output)))
 }
 
-/// The layer at the end of a program of inputs and this layer.
-fn program(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
+/// The layer at the end of a program of inputs and this layer, which gives so many tensors.
+fn program(kind: &Kind, args: &[i64], inputs: &[Shape], outputs: usize) -> Result<Program> {
     let mut program = Program::new(Settings::default());
     let input = Kind::named("Input")?;
     let constants = |values: &[i64]| values.iter().copied().map(Expr::Constant).collect();
@@ -140,7 +143,7 @@ fn program(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Program> {
         tensors.push(program.apply(Vec::new(), layer, Vec::new())?);
     }
     let layer = program.layer("layer", kind, constants(args), true)?;
-    program.apply(Vec::new(), layer, tensors)?;
+    program.apply_for(Vec::new(), layer, tensors, outputs)?;
     Ok(program)
 }
 
@@ -181,9 +184,13 @@ fn layers_cost_what_was_found() {
             assert_eq!(cost.non_trainable, Count(expected("non_trainable")), "{place}");
             assert_eq!(cost.macs, Count(expected("macs")), "{place}");
 
-            let trace = program(kind, &args, &inputs).expect(&place).trace(&[]).expect(&place);
+            let extra: Vec<Vec<i64>> = case["extra"].as_array().into_iter().flatten().map(numbers).collect();
+            let program = program(kind, &args, &inputs, 1 + extra.len()).expect(&place);
+            let trace = program.trace(&[]).expect(&place);
             let layer = trace.layers.last().expect("a layer");
             assert_eq!(layer.output_shape, output, "{place}");
+            let beside: Vec<Vec<i64>> = layer.extra.iter().map(|(_, shape)| shape.to_vec()).collect();
+            assert_eq!(beside, extra, "{place}");
             let weights = expected("trainable") + expected("non_trainable");
             assert_eq!(
                 layer.cost[..3],
@@ -220,7 +227,7 @@ fn layers_refuse_what_was_refused() {
         {
             let inputs = shapes(case);
             let refused = layer(name, &case["lowered"])
-                .and_then(|(kind, args)| program(&kind, &args, &inputs))
+                .and_then(|(kind, args)| program(&kind, &args, &inputs, 1))
                 .and_then(|program| program.trace(&[]));
             assert!(refused.is_err(), "{name} {case}");
         }

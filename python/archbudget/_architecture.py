@@ -48,7 +48,9 @@ class LayerRecord:
     input_shapes: tuple[Shape, ...]
     """The batch axis is not counted."""
     output_shape: Shape
-    """The batch axis is not counted."""
+    """The batch axis is not counted. Of several outputs that of the first."""
+    output_shapes: tuple[Shape, ...]
+    """Those of all outputs: a layer with `return_state=True` has its states behind its output."""
     other_arguments: dict[str, Any]
     """The arguments that touch neither shape nor cost, by value, without those at their default: an activation, say."""
     weight_bits: int
@@ -70,7 +72,9 @@ class LayerRecord:
     inputs: tuple[int, ...]
     """The tensors it reads, by their number in the program."""
     output: int
-    """The tensor it writes, by its number in the program."""
+    """The tensor it writes, by its number in the program; the first of several."""
+    outputs: tuple[int, ...]
+    """All tensors it writes."""
 
     @property
     def non_trainable_params(self) -> int:
@@ -101,6 +105,7 @@ def layer_record(
         arguments=_set(use.layer.recorded(trace.args, use.values)),
         input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
         output_shape=tuple(trace.output_shape),
+        output_shapes=(tuple(trace.output_shape), *(tuple(shape) for _, shape in trace.extra)),
         other_arguments=use.layer.other_arguments(chosen),
         weight_bits=trace.bits,
         **{metric: cost.pop(metric) for metric in BUILT_IN},
@@ -111,6 +116,7 @@ def layer_record(
         macs_formula=formula(trace.macs),
         inputs=tuple(trace.inputs) if connected else (),
         output=trace.output if connected else -1,
+        outputs=(trace.output, *(tensor for tensor, _ in trace.extra)) if connected else (),
     )
 
 
@@ -254,7 +260,7 @@ class Architecture(Mapping[str, "Scalar"]):
         aliases = {target: source for source, target in self._trace.aliases}
         while tensor in aliases:
             tensor = aliases[tensor]
-        return next((record for record in reversed(self.layers) if record.output == tensor), None)
+        return next((record for record in reversed(self.layers) if tensor in record.outputs), None)
 
     def setting(self, record: LayerRecord, argument: str) -> str | None:
         """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant.

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from archbudget._expressions import Expression, decisions_in
-from archbudget._summary import show_shape
+from archbudget._summary import show_shape, show_shapes
 from archbudget.layers import CustomLayer
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def explain(arch: Architecture, record: LayerRecord) -> str:
     """Where the weights of one layer come from: formulas, their numbers, and the layers that these come from."""
     inputs = ", ".join(show_shape(shape) for shape in record.input_shapes)
-    flow = f"{inputs} -> {show_shape(record.output_shape)}" if inputs else show_shape(record.output_shape)
+    output = show_shapes(record.output_shapes)
+    flow = f"{inputs} -> {output}" if inputs else output
     lines = [f"{record.name} ({record.type}): {flow}"]
     layer = arch.use_of(record).layer
     if isinstance(layer, CustomLayer):
@@ -85,15 +86,15 @@ def _meaning(arch: Architecture, record: LayerRecord, meaning: str) -> str:
 def _origin(arch: Architecture, record: LayerRecord) -> str:
     """Which layer made the channels that flow into this one, and through which layers they came."""
     through: list[str] = []
-    channels = record.input_shapes[0][_channel_axis(record)]
-    tensor = record.inputs[0]
+    tensor, shape = record.inputs[0], record.input_shapes[0]
+    channels = shape[_channel_axis(record)]
     while True:
         source = arch.producer(tensor)
         if source is None:
             return f"which come from {through[-1]}" if through else "which come from elsewhere"
         way = f" through {', '.join(reversed(through))}" if through else ""
         if source.type == "Input":
-            return f"which come from {source.name} {show_shape(source.output_shape)}{way}"
+            return f"which come from {source.name} {show_shape(shape)}{way}"
         for argument in ("filters", "units"):
             if argument in source.arguments:
                 setting = arch.setting(source, argument)
@@ -102,10 +103,10 @@ def _origin(arch: Architecture, record: LayerRecord) -> str:
         if source.type == "Flatten":
             sides = "*".join(str(side) for side in source.input_shapes[0])
             return f"which are the {sides} values that {source.name} puts in one row{way}"
-        if len(source.inputs) != 1 or not _keeps_channels(source, channels):
-            return f"which come from {source.name} {show_shape(source.output_shape)}{way}"
+        if len(source.inputs) != 1 or len(source.outputs) != 1 or not _keeps_channels(source, channels):
+            return f"which come from {source.name} {show_shape(shape)}{way}"
         through.append(source.name)
-        tensor = source.inputs[0]
+        tensor, shape = source.inputs[0], source.input_shapes[0]
 
 
 def _channel_axis(record: LayerRecord) -> int:

@@ -54,6 +54,7 @@ def build(arch: Architecture) -> Any:
         if trace.layer not in layers:
             layers[trace.layer] = use.layer.make_keras(keras, {**real, "name": use.name})
         sources = [find(tensor) for tensor in trace.inputs]
-        tensors[trace.output] = use.layer.call_keras(layers[trace.layer], sources)
+        made = keras.tree.flatten(use.layer.call_keras(layers[trace.layer], sources))
+        tensors.update(zip([trace.output, *(tensor for tensor, _ in trace.extra)], made, strict=True))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

@@ -211,6 +211,10 @@ class Writer:
 
     def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard) -> int:
         """Applies a layer; the second time in the same repetition its weights are shared."""
+        return self.apply_for(layer, inputs, guard, 1)[0]
+
+    def apply_for(self, layer: Layer, inputs: Sequence[int], guard: Guard, outputs: int) -> tuple[int, ...]:
+        """The same for so many of the tensors that the layer makes."""
         self._steps += 1
         require_steps(self._steps, "the space")
         key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
@@ -229,10 +233,10 @@ class Writer:
         if self.measure is None:
             for decision in layer.other_decisions():
                 self.program.read(guard, self.position(decision))
-        output = self.program.apply(guard, position, list(inputs))
+        made = self.program.apply(guard, position, list(inputs), outputs)
         if self._constraints:
             self._constrain(layer.all_decisions(), guard)
-        return output
+        return tuple(made)
 
     def _hold(self, layer: Layer, repetitions: tuple[tuple[Block, int], ...]) -> None:
         """Remembers what a layer holds: it takes names as in Keras, and stands nowhere else."""
@@ -270,18 +274,34 @@ class Writer:
         waiting = list(outputs)
         while waiting:
             tensor = waiting.pop()
-            if tensor not in sources and tensor not in leading:
-                leading[tensor] = None
-                waiting.extend(tensor.inputs)
+            first = tensor.made_with or tensor
+            if first not in sources and first not in leading:
+                leading[first] = None
+                waiting.extend(first.inputs)
         require_steps(sum(tensor.block.steps for tensor in (*inputs, *leading)), "the space")
-        written = {tensor: tensor.block.write(self, (), []) for tensor in inputs}
+        written = {tensor: tensor.block.write_all(self, (), []) for tensor in inputs}
+
+        def find(tensor: Tensor) -> int:
+            return written[tensor.made_with or tensor][tensor.place]
+
         for tensor in sorted(leading, key=lambda tensor: tensor.number):
             if not tensor.inputs:
                 raise SpaceError(f"{show(tensor.block)} leads to the outputs, but is not among the inputs")
-            written[tensor] = tensor.block.write(self, [written[source] for source in tensor.inputs], [])
-        returned = [written[output] for output in outputs]
+            written[tensor] = tensor.block.write_all(self, [find(source) for source in tensor.inputs], [])
+        self._check_batches()
+        returned = [find(output) for output in outputs]
         self.program.returns(returned)
         return returned
+
+    def _check_batches(self) -> None:
+        """Refuses a layer that needs to know the size of a batch, if an input does not say it."""
+        sizes = {use.layer.arguments()["batch_size"] for use in self.uses if use.layer.kind == "Input"}
+        for use in self.uses:
+            if use.layer.needs_batch_size and (None in sizes or len(sizes) > 1):
+                raise SpaceError(
+                    f"layer '{use.name}' ({use.layer.kind}): with stateful=True each Input needs the same "
+                    f"batch_size, for which Keras makes the states; given {show(sorted(sizes, key=str))}"
+                )
 
 
 class _Outermost:

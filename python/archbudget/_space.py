@@ -31,7 +31,7 @@ from archbudget._message import listed, show
 from archbudget._program import Writer
 from archbudget._regular import path_of
 from archbudget.errors import CountOverflowError, SpaceError
-from archbudget.layers._base import Layer, Tensor, as_tensor
+from archbudget.layers._base import Layer, as_tensor, flat, made_of
 from archbudget.layers._structure import BlockLike, Sequential
 from archbudget.metrics import Metric
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from archbudget._describe import Description
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._feasible import FeasibleSet
-    from archbudget.layers._base import TensorLike
+    from archbudget.layers._base import Tensor, TensorLike
 
 
 MOST_THREADS = 1024
@@ -60,7 +60,7 @@ class Space:
     Args:
         layers: The layers in a row, an `Input` first; blocks such as `Repeat` and `OneOf` count as layers.
         inputs: The input of a graph, or its inputs, if `layers` is not given.
-        outputs: The tensor that the graph makes, or tensors.
+        outputs: The tensor that the graph makes, or tensors, nested or not.
         bytes_per_weight: What a weight takes in `weight_bytes`: 4 for float32, 1 for int8.
         bytes_per_activation: What a value takes in `peak_activation_bytes`.
         domains: For some decisions, by their names in the space, the only values to keep. The space is the one that
@@ -652,12 +652,13 @@ def _graph(
             raise SpaceError(f"the first layer of a space must be an Input, not {show(first)}")
         if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
             raise SpaceError("a list of layers has one Input, at its start")
-        row = Tensor(Sequential(layers), ())
-        return [row], [row]
+        row = flat(made_of(Sequential(layers), ()))
+        return row[:1], row
     if inputs is None or outputs is None:
         raise SpaceError("a graph needs both its inputs and its outputs")
     sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
-    targets = [as_tensor(each) for each in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+    several = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    targets = [as_tensor(tensor) for each in several for tensor in flat(each)]
     if not sources or not targets:
         raise SpaceError("a graph needs at least one input and one output")
     for source in sources:

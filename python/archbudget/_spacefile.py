@@ -30,6 +30,9 @@ A list is a row of layers, but `InputChoice` reads whichever of the named layers
   - InputChoice: {name: source, inputs: [first, second], n_chosen: [1, 2], merge: [Concatenate]}
 ```
 
+Other graphs, such as a recurrent layer that hands its states to another one, are written in Python and named by
+`module:attribute`.
+
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
 the conditions `<= < == != >= > and or`.
 

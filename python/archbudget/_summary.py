@@ -18,6 +18,12 @@ def show_shape(shape: tuple[int, ...]) -> str:
     return f"(None, {', '.join(str(side) for side in shape)})" if shape else "(None,)"
 
 
+def show_shapes(shapes: tuple[tuple[int, ...], ...]) -> str:
+    """The shapes of the outputs of a layer, several of them in a list, as Keras prints them."""
+    shown = ", ".join(map(show_shape, shapes))
+    return shown if len(shapes) == 1 else f"[{shown}]"
+
+
 def table(arch: Architecture) -> Table:
     """The layers of a network as a table for the terminal."""
     from rich import box
@@ -38,7 +44,7 @@ def table(arch: Architecture) -> Table:
         again = " (reused)" if record.reused else ""
         table.add_row(
             f"{record.name} ({record.type}){again}",
-            show_shape(record.output_shape),
+            show_shapes(record.output_shapes),
             f"{record.params:,}",
             f"{record.macs:,}",
             *([f"{record.weight_bits}" if record.params else ""] if mixed else []),

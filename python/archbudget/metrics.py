@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from math import prod
 from operator import index
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -104,6 +105,8 @@ def _has_weights(layer: LayerRecord) -> int:
 def output_size(layer: str, axis: int | None = None, *, name: str | None = None) -> Metric:
     """The size of the output of a layer: the number of its elements, or one of its sides; 0 where it is left out.
 
+    Of several outputs the elements add up, and a side is that of the first.
+
     Args:
         layer: The name of the layer in the space: one that it was given, such as `features`, or `features_2` in the
             second repetition of a `Repeat`. Automatic names change when a part of the space is gone.
@@ -146,10 +149,7 @@ class _OutputSize(Metric):
             if not -len(layer.output_shape) <= self.axis < len(layer.output_shape):
                 raise SpaceError(f"layer '{self.layer}' has no axis {self.axis}; its output is {layer.output_shape}")
             return layer.output_shape[self.axis]
-        elements = 1
-        for side in layer.output_shape:
-            elements *= side
-        return elements
+        return sum(prod(shape) for shape in layer.output_shapes)
 
 
 class Measure:
@@ -256,7 +256,7 @@ class _Collector:
 
     def __call__(self, layer: LayerRecord) -> int:
         if layer.type != "Input":
-            key = (layer.type, layer.weight_bits, layer.input_shapes, layer.output_shape)
+            key = (layer.type, layer.weight_bits, layer.input_shapes, layer.output_shapes)
             arguments = repr(_arguments(layer.arguments, layer.other_arguments))
             self.found.setdefault((*key, arguments), layer)
         return 0
@@ -285,8 +285,8 @@ class LatencyTable(Metric):
     Args:
         name: The name of the metric.
         entries: For each entry what it says of a layer, and the value. A layer is described by `type`, `input_shape`
-            (`28x28x1`, the batch not counted; several are joined by `;`), `output_shape`, `weight_bits`, and the names
-            of its hyperparameters, all as text (`3x3`, `same`, `True`; a layer inside of another one is
+            (`28x28x1`, the batch not counted; several are joined by `;`), `output_shape` (likewise), `weight_bits`, and
+            the names of its hyperparameters, all as text (`3x3`, `same`, `True`; a layer inside of another one is
             `Dense(units=3,use_bias=True)`, several are joined by `;`). What an entry leaves out does not matter to it.
             Where several fit a layer, the one that says most counts.
         combine: As of [`Metric`][archbudget.Metric]. Layers that run one after the other add up.
@@ -499,7 +499,7 @@ def described(layer: LayerRecord) -> dict[str, str]:
     facts = {
         "type": layer.type,
         "input_shape": ";".join(_text(shape) for shape in layer.input_shapes),
-        "output_shape": _text(layer.output_shape),
+        "output_shape": ";".join(_text(shape) for shape in layer.output_shapes),
         "weight_bits": str(layer.weight_bits),
     }
     arguments = _arguments(layer.arguments, layer.other_arguments)

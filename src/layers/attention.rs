@@ -1,7 +1,6 @@
 //! Attention: a query looks values up by their keys. With one input all three are the same; with two the key is the
 //! value.
 
-use super::geometry::Axes;
 use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
 
 /// Query, and value and key if they are others.
@@ -27,16 +26,16 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The same, where a value stands at every position of a key, and all have as many axes.
-    fn aligned(inputs: &'a [Shape]) -> Result<Self, Refusal> {
+    /// The same, where a value stands at every position of a key, and all have as many axes, at least so many.
+    fn aligned(inputs: &'a [Shape], least: usize) -> Result<Self, Refusal> {
         let sources = Self::of(inputs);
         let Self { query, value, key } = sources;
         let rank = query.rank();
-        if rank < 2 || value.rank() != rank || key.rank() != rank {
+        if rank < least || value.rank() != rank || key.rank() != rank {
             return Err(Refusal::new(
-                "query, value and key must have the same number of axes beside the batch, at least 2 \
+                "query, value and key must have the same number of axes beside the batch, at least {} \
                  (positions and features), not {}, {} and {}",
-                [rank as i64, value.rank() as i64, key.rank() as i64],
+                [least as i64, rank as i64, value.rank() as i64, key.rank() as i64],
             ));
         }
         for axis in 0..rank - 1 {
@@ -106,13 +105,15 @@ struct MultiHeadArgs<'a> {
     add_bias_kv: i64,
     /// A key and a value of zeros behind them (of `PyTorch`).
     add_zero_attn: i64,
+    /// Whether scores are dropped in training, where axes are given.
+    drops_scores: i64,
     output_shape: &'a [i64],
     attention_axes: &'a [i64],
 }
 
 impl MultiHeadAttention {
     fn parse(args: &[i64]) -> MultiHeadArgs<'_> {
-        let (output_shape, attention_axes) = args[7..].split_at(MAX_RANK);
+        let (output_shape, attention_axes) = args[8..].split_at(MAX_RANK);
         let sides = output_shape.iter().position(|&side| side == UNSET);
         MultiHeadArgs {
             heads: args[0],
@@ -122,35 +123,85 @@ impl MultiHeadAttention {
             use_gate: args[4],
             add_bias_kv: args[5],
             add_zero_attn: args[6],
+            drops_scores: args[7],
             output_shape: &output_shape[..sides.unwrap_or(MAX_RANK)],
             attention_axes,
         }
     }
 }
 
+/// Along what a query looks.
+struct Looks {
+    /// The axes of its positions.
+    axes: [bool; MAX_RANK],
+    /// Whether each head looks at all others.
+    heads: bool,
+}
+
 impl MultiHeadArgs<'_> {
-    /// The axes along which the query looks, as positions in the shapes.
-    fn looks(&self, shape: &Shape) -> Result<[bool; MAX_RANK], Refusal> {
+    /// Along what the query looks.
+    ///
+    /// Keras counts the axes in the projected tensors, where the heads stand in the place of the features. A negative axis
+    /// is counted from the end of the input; one that is still negative, from the end of the projected tensor. With
+    /// positions along one axis only, and no dropout, it does not look at them any more.
+    fn looks(&self, shape: &Shape) -> Result<Looks, Refusal> {
         let rank = shape.rank();
-        let mut looks = [false; MAX_RANK];
+        let positions = rank - 1;
+        let mut looks = Looks {
+            axes: [false; MAX_RANK],
+            heads: false,
+        };
         if self.attention_axes == [UNSET] {
-            looks[..rank - 1].fill(true);
-            return Ok(looks);
-        }
-        // That each is an axis, and is named once.
-        Axes::of(self.attention_axes, shape)?;
-        for &given in self.attention_axes {
-            let axis = if given < 0 { given + rank as i64 } else { given - 1 };
-            if !(0..rank as i64 - 1).contains(&axis) {
-                return Err(Refusal::new(
-                    "attention_axes must name axes between the batch and the features, not {}",
-                    [given],
-                ));
+            looks.axes[..positions].fill(true);
+        } else {
+            let fused = rank == 2 && self.drops_scores == 0;
+            for &given in self.attention_axes {
+                let axis = if given < 0 {
+                    given.saturating_add(rank as i64 + 1)
+                } else {
+                    given
+                };
+                let axis = if axis < 0 {
+                    axis.saturating_add(rank as i64 + 2)
+                } else {
+                    axis
+                };
+                if !(0..rank as i64 + 2).contains(&axis) {
+                    return Err(Refusal::new(
+                        "attention_axes must name axes of its input, the batch being axis 0, not {} of {}",
+                        [given, rank as i64 + 1],
+                    ));
+                }
+                let axis = axis as usize;
+                if fused {
+                    continue;
+                }
+                if axis == 0 || axis > rank {
+                    return Err(Refusal::new(
+                        "attention_axes must name axes between the batch and the features, or the features for the heads, \
+                         not {}",
+                        [given],
+                    ));
+                }
+                let named = if axis == rank {
+                    &mut looks.heads
+                } else {
+                    &mut looks.axes[axis - 1]
+                };
+                if std::mem::replace(named, true) {
+                    return Err(Refusal::new("axis {} is named twice in attention_axes", [axis as i64]));
+                }
             }
-            looks[axis as usize] = true;
+            if fused {
+                looks.axes[0] = true;
+            }
         }
-        if self.attention_axes.is_empty() {
-            return Err(Refusal::new("attention_axes must name at least one axis", []));
+        if !looks.heads && !looks.axes.contains(&true) {
+            return Err(Refusal::new(
+                "it attends over no axis: attention_axes are the axes between the batch and the features unless they are \
+                 given",
+                [],
+            ));
         }
         Ok(looks)
     }
@@ -167,7 +218,8 @@ impl MultiHeadArgs<'_> {
 
 impl Rule for MultiHeadAttention {
     const NAME: &'static str = "MultiHeadAttention";
-    /// The output shape is given as its first sides, the others unset.
+    /// The output shape is given as its first sides, the others unset. Whether it has dropout is told where axes are
+    /// given.
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::int("num_heads", 1),
         Parameter::int("key_dim", 1),
@@ -176,6 +228,7 @@ impl Rule for MultiHeadAttention {
         Parameter::flag("use_gate", false),
         Parameter::flag("add_bias_kv", false),
         Parameter::flag("add_zero_attn", false),
+        Parameter::flag("drops_scores", false),
         Parameter::new(
             "output_shape",
             Domain::OptionalInt(1),
@@ -193,9 +246,15 @@ impl Rule for MultiHeadAttention {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
-        let sources = Sources::aligned(inputs)?;
+        let sources = Sources::aligned(inputs, 1)?;
         let looks = layer.looks(sources.query)?;
-        sources.check_batch(|axis| looks[axis])?;
+        sources.check_batch(|axis| looks.axes[axis])?;
+        if looks.heads && layer.add_bias_kv + layer.add_zero_attn > 0 {
+            return Err(Refusal::new(
+                "where its heads attend to each other, add_bias_kv and add_zero_attn have no place",
+                [],
+            ));
+        }
         let kept = sources.query.rank() - 1;
         let outgoing = layer.outgoing(sources.query);
         if kept + outgoing.len() > MAX_RANK {
@@ -225,7 +284,14 @@ impl Rule for MultiHeadAttention {
         let seen = || positions::<Q>(sources.value, "positions of the value");
         let learned = || Q::of(layer.add_bias_kv, "key and value that are learned");
         let zeros = || Q::of(layer.add_zero_attn, "key and value of zeros");
-        let scores = || scores::<Q>(&sources, |axis| looks[axis], |seen| seen + learned() + zeros());
+        let scores = || {
+            let scores = scores::<Q>(&sources, |axis| looks.axes[axis], |seen| seen + learned() + zeros());
+            if looks.heads {
+                scores * Q::of(layer.heads, "heads that each looks at")
+            } else {
+                scores
+            }
+        };
         let mut trainable = (query() + bias()) * keys() + (key() + bias()) * keys() + (value() + bias()) * values();
         if layer.add_bias_kv == 1 {
             trainable = trainable + learned() * keys() + learned() * values();
@@ -267,7 +333,7 @@ impl Rule for GroupQueryAttention {
                 [args[1], args[2]],
             ));
         }
-        let sources = Sources::aligned(inputs)?;
+        let sources = Sources::aligned(inputs, 2)?;
         if sources.query.rank() != 2 {
             return Err(Refusal::new(
                 "it needs inputs of 2 axes beside the batch (positions and features), not {}",
@@ -319,7 +385,7 @@ impl Rule for GroupQueryAttention {
 
 /// The output of attention without projections; query and key are compared feature by feature.
 fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
-    let sources = Sources::aligned(inputs)?;
+    let sources = Sources::aligned(inputs, 2)?;
     let rank = sources.query.rank();
     sources.check_batch(|axis| axis == rank - 2)?;
     if features(sources.query) != features(sources.key) {

@@ -1,6 +1,6 @@
 //! Cells: one step of a recurrent layer. `RNN` walks with them along a sequence; by themselves they are no layers.
 
-use super::{Built, Cost, Parameter, Quantity, Refusal, Rule, Shape};
+use super::{Built, Cost, Parameter, Quantity, Refusal, Role, Rule, Shape};
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
@@ -25,6 +25,11 @@ fn built(step: &Shape) -> Built {
     Built::new("features of a step", step.to_vec())
 }
 
+/// This many states of as many values as there are units.
+fn states(count: usize, units: i64) -> Vec<Shape> {
+    vec![Shape::new(&[units]); count]
+}
+
 /// `gates` matrices on the features of a step and as many on the state before it.
 fn step<Q: Quantity>(gates: i64, units: i64, bias: Q, step: &Shape) -> Cost<Q> {
     let features = features(step).expect("`output` accepted the input");
@@ -45,10 +50,14 @@ pub(super) struct SimpleRNNCell;
 impl Rule for SimpleRNNCell {
     const NAME: &'static str = "SimpleRNNCell";
     const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS];
-    const CELL: bool = true;
+    const ROLE: Role = Role::Cell;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         state(args[0], &inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        Ok(states(1, args[0]))
     }
 
     /// `(features + units + bias) * units` weights.
@@ -66,10 +75,14 @@ pub(super) struct LSTMCell;
 impl Rule for LSTMCell {
     const NAME: &'static str = "LSTMCell";
     const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS];
-    const CELL: bool = true;
+    const ROLE: Role = Role::Cell;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         state(args[0], &inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        Ok(states(2, args[0]))
     }
 
     /// `(features + units + bias) * 4 * units` weights.
@@ -87,10 +100,14 @@ pub(super) struct GRUCell;
 impl Rule for GRUCell {
     const NAME: &'static str = "GRUCell";
     const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS, Parameter::flag("reset_after", true)];
-    const CELL: bool = true;
+    const ROLE: Role = Role::Cell;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         state(args[0], &inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        Ok(states(1, args[0]))
     }
 
     /// `(features + units + bias) * 3 * units` weights; with `reset_after` the two matrices have a bias each.

@@ -67,6 +67,8 @@ pub enum Domain {
     Flag,
     /// One of these words, by its position.
     Keyword(&'static [&'static str]),
+    /// One of these words, by its position, or [`UNSET`].
+    OptionalKeyword(&'static [&'static str]),
     /// A number above 0 by its bits (see [`factor`]), or [`UNSET`].
     OptionalFactor,
 }
@@ -153,7 +155,10 @@ impl Parameter {
             Domain::Int(least) if value >= least => return Ok(()),
             Domain::OptionalInt(least) if value == UNSET || value >= least => return Ok(()),
             Domain::Flag if value == 0 || value == 1 => return Ok(()),
-            Domain::Keyword(words) if (0..words.len() as i64).contains(&value) => return Ok(()),
+            Domain::OptionalKeyword(_) if value == UNSET => return Ok(()),
+            Domain::Keyword(words) | Domain::OptionalKeyword(words) if (0..words.len() as i64).contains(&value) => {
+                return Ok(());
+            }
             Domain::OptionalFactor if value == UNSET || (value > 0 && factor(value).is_finite()) => return Ok(()),
             Domain::Int(i64::MIN) | Domain::OptionalInt(i64::MIN) => "an integer".to_owned(),
             Domain::Int(least) => format!("an integer >= {least}"),
@@ -161,6 +166,7 @@ impl Parameter {
             Domain::Flag => "True or False".to_owned(),
             Domain::Keyword(words) => format!("one of {words:?}"),
             Domain::OptionalFactor => "None or a finite number > 0".to_owned(),
+            Domain::OptionalKeyword(words) => format!("None or one of {words:?}"),
         };
         let given = match self.domain {
             _ if value == UNSET => "None".to_owned(),
@@ -175,7 +181,7 @@ impl Parameter {
         match self.domain {
             _ if value == UNSET => "None".to_owned(),
             Domain::Flag => if value == 0 { "False" } else { "True" }.to_owned(),
-            Domain::Keyword(words) => format!("'{}'", words[value as usize]),
+            Domain::Keyword(words) | Domain::OptionalKeyword(words) => format!("'{}'", words[value as usize]),
             Domain::Int(_) | Domain::OptionalInt(_) => value.to_string(),
             Domain::OptionalFactor => format!("{:?}", factor(value)),
         }
@@ -407,13 +413,19 @@ trait Rule {
     const IN_PLACE: bool = false;
     /// What the layer does, for a reader who wonders why it costs nothing.
     const PURPOSE: &'static str = "";
-    /// Whether it is no layer by itself, but one step of a recurrent one.
-    const CELL: bool = false;
+    /// What it is in a recurrent network.
+    const ROLE: Role = Role::Plain;
     /// The last side of its kernel, where it has one that is its own weight.
     const COLUMNS: Option<Columns> = None;
 
     /// The output shape.
     fn output(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
+
+    /// The shapes of its states, if it is recurrent or a cell, for an input that [`Rule::output`] accepted. They are what
+    /// it can give beside its output.
+    fn states(_args: &[i64], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(Vec::new())
+    }
 
     /// The cost, given an output shape that [`Rule::output`] returned.
     fn cost<Q: Quantity>(_args: &[i64], _inputs: &[Shape], _output: &Shape) -> Cost<Q> {
@@ -439,6 +451,22 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>;
     /// As `Rule::built`.
     fn built(&self, args: &[i64], inputs: &[Shape]) -> Built;
+
+    /// As `Rule::states`.
+    ///
+    /// # Errors
+    /// Why it has none.
+    fn states(&self, _args: &[i64], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    /// The shapes of all that it can give beside its output, in order, for an input that it accepted.
+    ///
+    /// # Errors
+    /// Why it gives nothing else.
+    fn extra(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.states(args, input)
+    }
 
     /// The layers inside; their numbers stand behind those of the layer around them.
     fn inner(&self) -> &[Inner] {
@@ -480,9 +508,21 @@ enum AnyRule {
         cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
         built: fn(&[i64], &[Shape]) -> Built,
+        states: fn(&[i64], &Shape) -> std::result::Result<Vec<Shape>, Refusal>,
         columns: Option<Columns>,
     },
     Dynamic(Arc<dyn DynamicRule>),
+}
+
+/// What a layer is in a recurrent network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A layer without states.
+    Plain,
+    /// No layer by itself, but one step of a recurrent one.
+    Cell,
+    /// It goes through a sequence with states, which it may be given behind its input.
+    Recurrent,
 }
 
 /// A layer as data: its name, its parameters and its rule.
@@ -500,8 +540,8 @@ pub struct Kind {
     pub purpose: &'static str,
     /// Whether only a function from outside knows what its numbers mean.
     pub opaque: bool,
-    /// Whether it is no layer by itself, but one step of a recurrent one.
-    pub cell: bool,
+    /// What it is in a recurrent network.
+    pub role: Role,
     rule: AnyRule,
 }
 
@@ -514,12 +554,13 @@ impl Kind {
             in_place: R::IN_PLACE,
             purpose: R::PURPOSE,
             opaque: false,
-            cell: R::CELL,
+            role: R::ROLE,
             rule: AnyRule::Static {
                 output: R::output,
                 cost: R::cost::<Count>,
                 explain: R::cost::<Formula>,
                 built: R::built,
+                states: R::states,
                 columns: R::COLUMNS,
             },
         }
@@ -539,7 +580,7 @@ impl Kind {
             in_place: false,
             purpose,
             opaque: false,
-            cell: false,
+            role: Role::Plain,
             rule: AnyRule::Dynamic(rule),
         }
     }
@@ -554,19 +595,43 @@ impl Kind {
             in_place,
             purpose: "its function gives it no weights",
             opaque: true,
-            cell: false,
+            role: Role::Plain,
             rule: AnyRule::Dynamic(rule),
         }
     }
 
-    /// The output shape of one layer; `args` are the values of `parameters`, flattened.
+    /// The output shape of one layer, the first of several; `args` are the values of `parameters`, flattened.
     ///
     /// # Errors
     /// Why it cannot be built.
     pub fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
-        match &self.rule {
+        let output = match &self.rule {
             AnyRule::Static { output, .. } => output(args, inputs),
             AnyRule::Dynamic(rule) => rule.output(args, inputs),
+        }?;
+        if self.role == Role::Recurrent && inputs.len() > 1 {
+            check_states(&self.states(args, &inputs[0])?, &inputs[1..])?;
+        }
+        Ok(output)
+    }
+
+    /// The shapes of the states of one recurrent layer or cell, for an input that [`Self::output`] accepted.
+    fn states(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        match &self.rule {
+            AnyRule::Static { states, .. } => states(args, input),
+            AnyRule::Dynamic(rule) => rule.states(args, input),
+        }
+    }
+
+    /// The shapes of all that one layer can give beside its output, in order, for inputs that [`Self::output`] accepted.
+    ///
+    /// # Errors
+    /// Why it gives nothing else.
+    pub fn extra(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        match (&self.rule, inputs) {
+            (_, []) => Ok(Vec::new()),
+            (AnyRule::Static { states, .. }, [input, ..]) => states(args, input),
+            (AnyRule::Dynamic(rule), [input, ..]) => rule.extra(args, input),
         }
     }
 
@@ -708,6 +773,32 @@ impl Kind {
         }
         texts.join(", ")
     }
+}
+
+/// Refuses states to begin with that are not those of a layer.
+fn check_states(own: &[Shape], given: &[Shape]) -> std::result::Result<(), Refusal> {
+    if own.len() != given.len() {
+        return Err(Refusal::new(
+            "it has {} states; {} are given as its initial_state",
+            [own.len() as i64, given.len() as i64],
+        ));
+    }
+    for (number, (own, given)) in (1..).zip(own.iter().zip(given)) {
+        if own.rank() != given.rank() {
+            return Err(Refusal::new(
+                "state {} of its initial_state must have {} axes beside the batch, not {}",
+                [number, own.rank() as i64, given.rank() as i64],
+            ));
+        }
+        let mut sides = (1..).zip(own.iter().zip(given.iter()));
+        if let Some((axis, (&own, &given))) = sides.find(|(_, (own, given))| own != given) {
+            return Err(Refusal::new(
+                "state {} of its initial_state must be as large as its own; on axis {} that has {}, this one {}",
+                [number, axis, own, given],
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Every layer but those around others, in the order of the documentation; cells among them.

@@ -3,7 +3,7 @@
 
 use super::convolution::{check_strides, padding, sides};
 use super::geometry::{Image, Padding, Window};
-use super::{Arity, Built, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape};
+use super::{Arity, Built, Cost, Domain, Parameter, Quantity, Refusal, Role, Rule, Shape};
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
@@ -61,6 +61,22 @@ impl Stack {
         } else {
             Shape::new(&[features])
         })
+    }
+
+    /// What it keeps from step to step, so many states, of which the first is the output. Those of several layers and
+    /// directions stand in a row, as in `PyTorch`.
+    fn states(&self, count: usize) -> Result<Vec<Shape>, Refusal> {
+        let each = self.layers.checked_mul(self.directions).ok_or_else(Refusal::overflow)?;
+        let shape = |size: i64| {
+            if each == 1 {
+                Shape::new(&[size])
+            } else {
+                Shape::new(&[each, size])
+            }
+        };
+        let mut states = vec![shape(self.units); count];
+        states[0] = shape(self.state());
+        Ok(states)
     }
 
     /// In each layer and direction `gates` matrices on the features of a step and as many on the state before it, and the
@@ -136,10 +152,15 @@ impl SimpleRNN {
 
 impl Rule for SimpleRNN {
     const NAME: &'static str = "SimpleRNN";
+    const ROLE: Role = Role::Recurrent;
     const PARAMETERS: &'static [Parameter] = &[UNITS, USE_BIAS, SEQUENCES, NUM_LAYERS, BIDIRECTIONAL, TWO_BIASES];
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         Self::stack(args).output(&inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        Self::stack(args).states(1)
     }
 
     /// `(features + units + bias) * units` weights in a layer.
@@ -166,6 +187,7 @@ impl LSTM {
 
 impl Rule for LSTM {
     const NAME: &'static str = "LSTM";
+    const ROLE: Role = Role::Recurrent;
     const PARAMETERS: &'static [Parameter] = &[
         UNITS,
         USE_BIAS,
@@ -185,6 +207,10 @@ impl Rule for LSTM {
             ));
         }
         stack.output(&inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        Self::stack(args).states(2)
     }
 
     /// `(features + state + bias) * 4 * units` weights in a layer, and `units * proj_size` of the projection.
@@ -210,6 +236,7 @@ impl GRU {
 
 impl Rule for GRU {
     const NAME: &'static str = "GRU";
+    const ROLE: Role = Role::Recurrent;
     const PARAMETERS: &'static [Parameter] = &[
         UNITS,
         USE_BIAS,
@@ -221,6 +248,10 @@ impl Rule for GRU {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         Self::stack(args).output(&inputs[0])
+    }
+
+    fn states(args: &[i64], _: &Shape) -> Result<Vec<Shape>, Refusal> {
+        Self::stack(args).states(1)
     }
 
     /// `(features + units + bias) * 3 * units` weights in a layer; with `reset_after` the two matrices have a bias each.
@@ -301,6 +332,7 @@ impl<const N: usize> Rule for ConvLSTM<N> {
         _ => "ConvLSTM3D",
     };
     const PARAMETERS: &'static [Parameter] = &Self::TABLE;
+    const ROLE: Role = Role::Recurrent;
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let layer = Self::parse(args);
@@ -313,6 +345,11 @@ impl<const N: usize> Rule for ConvLSTM<N> {
         let mut sides = [steps; super::MAX_RANK];
         sides[1..N + 2].copy_from_slice(&state);
         Ok(Shape::new(&sides[..N + 2]))
+    }
+
+    fn states(args: &[i64], input: &Shape) -> Result<Vec<Shape>, Refusal> {
+        let (_, _, state) = Self::images(&Self::parse(args), input)?;
+        Ok(vec![state.shape(); 2])
     }
 
     /// `(k_1 * ... * k_N * (channels + filters) + bias) * 4 * filters` weights: a convolution of the step and one of the

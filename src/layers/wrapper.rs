@@ -2,7 +2,8 @@
 //! wrapper's own and behind them those of each inner layer.
 
 use super::{
-    Arity, Built, Cost, Count, Domain, DynamicRule, Formula, Kind, MAX_RANK, Parameter, Reading, Refusal, Shape,
+    Arity, Built, Cost, Count, Domain, DynamicRule, Formula, Kind, MAX_RANK, Parameter, Reading, Refusal, Role, Shape,
+    UNSET,
 };
 use crate::{Error, Result};
 use std::fmt;
@@ -111,8 +112,8 @@ trait Around: Send + Sync + 'static {
     const PURPOSE: &'static str;
     const STEPS: bool = false;
     const ROW: bool = false;
-    /// Whether it is one step of a recurrent layer.
-    const CELL: bool = false;
+    /// What it is in a recurrent network.
+    const ROLE: Role = Role::Plain;
     /// Whether it has a kernel, which is then that of its first layer.
     const KERNEL: bool = false;
 
@@ -126,6 +127,16 @@ trait Around: Send + Sync + 'static {
 
     /// The output shape.
     fn output(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal>;
+
+    /// As `Rule::states`.
+    fn states(_own: &[i64], _parts: &[Part<'_>], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    /// As [`DynamicRule::extra`].
+    fn extra(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        Self::states(own, parts, input)
+    }
 
     /// The cost, for an input that [`Around::output`] accepted.
     fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q>;
@@ -156,7 +167,7 @@ fn wrap<W: Around>(inner: Vec<Inner>) -> Result<Kind> {
         rule: PhantomData,
     };
     let mut kind = Kind::dynamic(W::NAME, W::PARAMETERS, W::PURPOSE, Arc::new(rule));
-    (kind.in_place, kind.cell) = (in_place, W::CELL);
+    (kind.in_place, kind.role) = (in_place, W::ROLE);
     Ok(kind)
 }
 
@@ -195,6 +206,16 @@ impl<W: Around> DynamicRule for Made<W> {
     fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
         let (own, parts) = self.parts(args);
         W::output(own, &parts, &inputs[0])
+    }
+
+    fn states(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let (own, parts) = self.parts(args);
+        W::states(own, &parts, input)
+    }
+
+    fn extra(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let (own, parts) = self.parts(args);
+        W::extra(own, &parts, input)
     }
 
     fn cost(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Count> {
@@ -237,6 +258,16 @@ impl Part<'_> {
         output.map_err(|refusal| refusal.inside(self.inner.kind.name.clone(), *input))
     }
 
+    /// The shapes of its states, for an input that it accepted.
+    fn states(&self, input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.inner.kind.states(self.args, input)
+    }
+
+    /// The shapes of what it can give beside its output, for an input that it accepted.
+    fn extra(&self, input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.inner.kind.extra(self.args, std::slice::from_ref(input))
+    }
+
     /// Its cost, for an input that it accepted.
     fn cost<Q: Reading>(&self, input: &Shape) -> Cost<Q> {
         let output = self.output(input).expect("`output` accepted the input");
@@ -268,9 +299,11 @@ impl Part<'_> {
 
 /// Why a layer that does not take one input cannot stand inside.
 fn refuse_inputs(inner: &[Inner]) -> Option<String> {
-    let wrong = inner.iter().find(|each| each.kind.cell || each.kind.inputs != (1, 1))?;
+    let wrong = inner
+        .iter()
+        .find(|each| each.kind.role == Role::Cell || each.kind.inputs != (1, 1))?;
     let why = match wrong.kind.inputs {
-        _ if wrong.kind.cell => "is one step of a recurrent layer; put it into an RNN",
+        _ if wrong.kind.role == Role::Cell => "is one step of a recurrent layer; put it into an RNN",
         (0, _) => "takes none",
         _ => "takes several",
     };
@@ -356,21 +389,14 @@ impl Around for TimeDistributed {
 
 struct Bidirectional;
 
-impl Bidirectional {
-    const RECURRENT: [&str; 7] = [
-        "SimpleRNN",
-        "LSTM",
-        "GRU",
-        "ConvLSTM1D",
-        "ConvLSTM2D",
-        "ConvLSTM3D",
-        "RNN",
-    ];
-}
-
 impl Around for Bidirectional {
     const NAME: &'static str = "Bidirectional";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::keyword("merge_mode", &["concat", "sum", "mul", "ave"])];
+    const PARAMETERS: &'static [Parameter] = &[Parameter::new(
+        "merge_mode",
+        Domain::OptionalKeyword(&["concat", "sum", "mul", "ave"]),
+        Arity::One,
+        Some(0),
+    )];
     const SLOTS: &'static [Slot] = &[
         LAYER,
         Slot {
@@ -380,14 +406,15 @@ impl Around for Bidirectional {
         },
     ];
     const PURPOSE: &'static str = "";
+    const ROLE: Role = Role::Recurrent;
 
     fn refuse(inner: &[Inner]) -> Option<String> {
-        let wrong = inner.iter().find(|each| !Self::RECURRENT.contains(&&*each.kind.name))?;
+        let wrong = inner
+            .iter()
+            .find(|each| each.kind.role != Role::Recurrent || each.kind.name == Self::NAME)?;
         Some(format!(
-            "{} must be a recurrent layer ({}), not {}",
-            wrong.slot.name,
-            Self::RECURRENT.join(", "),
-            wrong.kind.name
+            "{} must be a recurrent layer (SimpleRNN, LSTM, GRU, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, RNN), not {}",
+            wrong.slot.name, wrong.kind.name
         ))
     }
 
@@ -415,6 +442,25 @@ impl Around for Bidirectional {
         let last = forward.rank() - 1;
         let both = forward[last].checked_mul(2).ok_or_else(Refusal::overflow)?;
         Ok(forward.with(last, both))
+    }
+
+    /// Those of its two layers.
+    fn states(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let mut states = parts[0].states(input)?;
+        states.extend(parts[parts.len() - 1].states(input)?);
+        Ok(states)
+    }
+
+    /// The output of the way backward, where the two are not joined, and the states. Keras takes both layers to have the
+    /// same.
+    fn extra(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let mut extra = if own[0] == UNSET {
+            vec![parts[0].output(input)?]
+        } else {
+            Vec::new()
+        };
+        extra.extend(Self::states(own, parts, input)?);
+        Ok(extra)
     }
 
     /// What its layer costs, twice; or what its two layers cost.
@@ -489,7 +535,7 @@ impl Around for SpectralNormalization {
 
 /// Why something that is not a cell cannot walk along a sequence.
 fn refuse_layers(inner: &[Inner]) -> Option<String> {
-    let wrong = inner.iter().find(|each| !each.kind.cell)?;
+    let wrong = inner.iter().find(|each| each.kind.role != Role::Cell)?;
     Some(format!(
         "{} must be a cell (SimpleRNNCell, LSTMCell, GRUCell) or several of them, not {}",
         wrong.slot.name, wrong.kind.name
@@ -504,6 +550,7 @@ impl Around for RNN {
     const SLOTS: &'static [Slot] = &[Slot::one("cell")];
     const PURPOSE: &'static str = "";
     const STEPS: bool = true;
+    const ROLE: Role = Role::Recurrent;
 
     fn refuse(inner: &[Inner]) -> Option<String> {
         refuse_layers(inner)
@@ -513,6 +560,11 @@ impl Around for RNN {
         let (steps, step) = steps(input)?;
         let state = parts[0].output(&step)?;
         if own[0] == 1 { stacked(steps, &state) } else { Ok(state) }
+    }
+
+    /// Those of its cell.
+    fn states(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        parts[0].states(&steps(input)?.1)
     }
 
     /// The weights of its cell; the multiply-accumulates of its cell at each step.
@@ -563,7 +615,7 @@ impl Around for StackedRNNCells {
     }];
     const PURPOSE: &'static str = "";
     const ROW: bool = true;
-    const CELL: bool = true;
+    const ROLE: Role = Role::Cell;
 
     /// Keras unpacks the states of a single cell once too often.
     fn refuse(inner: &[Inner]) -> Option<String> {
@@ -578,6 +630,17 @@ impl Around for StackedRNNCells {
 
     fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
         row(parts, input)
+    }
+
+    /// Those of all cells.
+    fn states(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let mut states = Vec::new();
+        let mut shape = *input;
+        for part in parts {
+            states.extend(part.states(&shape)?);
+            shape = part.output(&shape)?;
+        }
+        Ok(states)
     }
 
     fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {
@@ -611,6 +674,12 @@ impl Around for Pipeline {
 
     fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
         row(parts, input)
+    }
+
+    /// What its last layer gives.
+    fn extra(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        let (last, before) = parts.split_last().expect("its slot is not left out");
+        last.extra(&row(before, input)?)
     }
 
     fn cost<Q: Reading>(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q> {

@@ -52,7 +52,8 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
             }
         }
         Domain::Flag => value.extract::<bool>().ok().map(i64::from),
-        Domain::Keyword(words) => value.cast::<PyString>().ok().and_then(|word| {
+        Domain::OptionalKeyword(_) | Domain::OptionalFactor if value.is_none() => Some(UNSET),
+        Domain::Keyword(words) | Domain::OptionalKeyword(words) => value.cast::<PyString>().ok().and_then(|word| {
             // Of a `str` of another class what it holds, not what it says.
             let word = word.to_cow().ok()?;
             words
@@ -60,7 +61,6 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
                 .position(|known| **known == *word)
                 .map(|position| position as i64)
         }),
-        Domain::OptionalFactor if value.is_none() => Some(UNSET),
         Domain::OptionalFactor => value
             .cast::<PyFloat>()
             .ok()
@@ -72,6 +72,7 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
         Domain::Flag => "True or False".to_owned(),
         Domain::Keyword(words) => format!("one of {words:?}"),
         Domain::OptionalFactor => "None or a float".to_owned(),
+        Domain::OptionalKeyword(words) => format!("None or one of {words:?}"),
     };
     let code =
         code.ok_or_else(|| Error::argument(format!("{} must be {}, not {}", parameter.name, takes(), show(value))))?;
@@ -272,7 +273,9 @@ pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<P
         Ok(match parameter.domain {
             _ if value == UNSET => py.None(),
             Domain::Flag => (value != 0).into_pyobject(py)?.to_owned().into_any().unbind(),
-            Domain::Keyword(words) => words[value as usize].into_pyobject(py)?.into_any().unbind(),
+            Domain::Keyword(words) | Domain::OptionalKeyword(words) => {
+                words[value as usize].into_pyobject(py)?.into_any().unbind()
+            }
             Domain::Int(_) | Domain::OptionalInt(_) => value.into_pyobject(py)?.into_any().unbind(),
             Domain::OptionalFactor => factor(value).into_pyobject(py)?.into_any().unbind(),
         })

@@ -47,6 +47,8 @@ pub(super) struct LayerTrace {
     output: usize,
     /// Its shape, without the batch axis.
     output_shape: Vec<i64>,
+    /// The tensors it wrote beside that, with their shapes.
+    extra: Vec<(usize, Vec<i64>)>,
     /// Its own value of each metric.
     cost: Vec<i64>,
     /// Whether an earlier use counted its weights.
@@ -70,6 +72,11 @@ impl LayerTrace {
             input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
             output: trace.output.0,
             output_shape: trace.output_shape.to_vec(),
+            extra: trace
+                .extra
+                .iter()
+                .map(|(tensor, shape)| (tensor.0, shape.to_vec()))
+                .collect(),
             cost: trace.cost.clone(),
             reused: trace.reused,
             trainable: parts(&trace.trainable),

@@ -83,7 +83,7 @@ fn detached<T: Send>(
 struct Parameter {
     /// The name of the argument in Keras.
     name: &'static str,
-    /// `"int"`, `"optional_int"`, `"flag"`, `"keyword"` or `"optional_factor"`.
+    /// `"int"`, `"optional_int"`, `"flag"`, `"keyword"`, `"optional_keyword"` or `"optional_factor"`.
     domain: &'static str,
     /// The least integer it takes; `None` for what is no integer, and where every integer will do.
     least: Option<i64>,
@@ -106,6 +106,7 @@ fn layer_parameters() -> Vec<(&'static str, Vec<Parameter>)> {
             Domain::Flag => ("flag", None, &[]),
             Domain::Keyword(words) => ("keyword", None, words),
             Domain::OptionalFactor => ("optional_factor", None, &[]),
+            Domain::OptionalKeyword(words) => ("optional_keyword", None, words),
         };
         Parameter {
             name: parameter.name,

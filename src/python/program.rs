@@ -124,12 +124,20 @@ impl Program {
         annotate().map_err(|error| raise(py, error))
     }
 
-    /// Applies a layer to tensors and returns the tensor that it writes.
-    #[pyo3(signature = (guard, layer, inputs))]
-    fn apply(&mut self, py: Python<'_>, guard: Guard, layer: usize, inputs: Vec<usize>) -> PyResult<usize> {
+    /// Applies a layer to tensors and returns the tensors that it writes: its output, and so many in all.
+    #[pyo3(signature = (guard, layer, inputs, outputs))]
+    fn apply(
+        &mut self,
+        py: Python<'_>,
+        guard: Guard,
+        layer: usize,
+        inputs: Vec<usize>,
+        outputs: usize,
+    ) -> PyResult<Vec<usize>> {
         let inputs = inputs.into_iter().map(Tensor).collect();
-        let output = self.program.apply(self::guard(guard), layer, inputs);
-        output.map(|tensor| tensor.0).map_err(|error| raise(py, error))
+        let written = self.program.apply_for(self::guard(guard), layer, inputs, outputs);
+        let written = written.map_err(|error| raise(py, error))?;
+        Ok(written.into_iter().map(|tensor| tensor.0).collect())
     }
 
     /// A tensor for `alias` to write.

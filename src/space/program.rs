@@ -4,7 +4,7 @@ use super::expr::Expr;
 use super::liveness::{Beside, Waits};
 use super::measure::{Measure, Measures};
 use super::schedule::Table;
-use crate::layers::{Kind, MAX_RANK, Shape};
+use crate::layers::{Kind, MAX_RANK, Role, Shape};
 use crate::{Error, Result};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -46,6 +46,8 @@ pub enum Action {
         inputs: Vec<Tensor>,
         /// The tensor it writes.
         output: Tensor,
+        /// The tensors it writes beside that: as many as are asked for of what it can give.
+        extra: Vec<Tensor>,
     },
     /// Gives a tensor a second name, where branches meet.
     Alias {
@@ -89,13 +91,14 @@ pub struct Step {
 }
 
 impl Action {
-    /// The tensor that it writes.
-    pub(super) fn writes(&self) -> Option<Tensor> {
-        match *self {
-            Self::Layer { output, .. } => Some(output),
-            Self::Alias { to, .. } => Some(to),
-            Self::Require { .. } | Self::Read { .. } | Self::Return { .. } => None,
-        }
+    /// The tensors that it writes.
+    pub(super) fn writes(&self) -> impl Iterator<Item = Tensor> + '_ {
+        let (first, extra): (_, &[Tensor]) = match self {
+            Self::Layer { output, extra, .. } => (Some(*output), extra),
+            Self::Alias { to, .. } => (Some(*to), &[]),
+            Self::Require { .. } | Self::Read { .. } | Self::Return { .. } => (None, &[]),
+        };
+        first.into_iter().chain(extra.iter().copied())
     }
 }
 
@@ -373,14 +376,32 @@ impl Program {
 
     /// Applies a layer to tensors and returns its output.
     ///
+    /// A recurrent layer may be given its first states behind its input.
+    ///
     /// # Errors
     /// `Argument` if the layer takes another number of inputs, or something it names is not there.
     pub fn apply(&mut self, guard: Guard, layer: usize, inputs: Vec<Tensor>) -> Result<Tensor> {
+        self.apply_for(guard, layer, inputs, 1).map(|outputs| outputs[0])
+    }
+
+    /// The same, and returns so many tensors, at least one: its output and what it gives beside it.
+    ///
+    /// Networks in which it does not give so many are refused.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_for(
+        &mut self,
+        guard: Guard,
+        layer: usize,
+        inputs: Vec<Tensor>,
+        outputs: usize,
+    ) -> Result<Vec<Tensor>> {
         let Some(Layer { name, kind, .. }) = self.layers.get(layer) else {
             return Err(Error::argument(format!("there is no layer {layer}")));
         };
         let (least, most) = kind.inputs;
-        if inputs.len() < least || inputs.len() > most {
+        if inputs.len() < least || inputs.len() > most && kind.role != Role::Recurrent {
             let takes = match (least, most) {
                 (0, 0) => "no input".to_owned(),
                 (1, 1) => "one input".to_owned(),
@@ -393,9 +414,18 @@ impl Program {
                 inputs.len()
             )));
         }
-        let output = self.tensor();
-        self.push(guard, Action::Layer { layer, inputs, output })?;
-        Ok(output)
+        let made: Vec<_> = (0..outputs.max(1)).map(|_| self.tensor()).collect();
+        let (output, extra) = (made[0], made[1..].to_vec());
+        self.push(
+            guard,
+            Action::Layer {
+                layer,
+                inputs,
+                output,
+                extra,
+            },
+        )?;
+        Ok(made)
     }
 
     /// A tensor for [`Self::alias`] to write.
@@ -501,11 +531,9 @@ impl Program {
                 None => return Err(Error::argument(format!("there is no decision {decision}"))),
             }
         }
-        if let Some(tensor) = sources
-            .iter()
-            .chain(&action.writes())
-            .find(|tensor| tensor.0 >= self.tensors)
-        {
+        let unknown = |tensor: &Tensor| tensor.0 >= self.tensors;
+        let written = action.writes().find(unknown);
+        if let Some(tensor) = sources.iter().copied().find(unknown).or(written) {
             return Err(Error::argument(format!("there is no tensor {}", tensor.0)));
         }
         reads.sort_by_key(|&(decision, size)| (size, decision));
@@ -557,7 +585,7 @@ impl Program {
             }
             self.readers[source.0].push(number);
         }
-        if let Some(tensor) = step.action.writes() {
+        for tensor in step.action.writes() {
             self.writer[tensor.0].get_or_insert(number);
         }
         let guard = step.guard.iter().map(|atom| &atom.decision);

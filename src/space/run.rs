@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(super) inputs: Vec<Shape>,
     /// What waits beside the layer that is applied.
     alive: Alive,
+    /// What the layer that is applied gives beside its output.
+    extra: Vec<(Tensor, Shape)>,
     /// What the layer that is applied costs.
     own: Vec<i64>,
 }
@@ -119,6 +121,8 @@ pub struct LayerTrace {
     pub output: Tensor,
     /// Its shape.
     pub output_shape: Shape,
+    /// The tensors that it wrote beside that, with their shapes.
+    pub extra: Vec<(Tensor, Shape)>,
     /// Its own value of each metric.
     pub cost: Vec<i64>,
     /// Whether its weights were counted by an earlier use.
@@ -154,6 +158,7 @@ pub(crate) struct Applied<'a> {
     pub(crate) input_shapes: &'a [Shape],
     pub(crate) output: Tensor,
     pub(crate) output_shape: Shape,
+    pub(crate) extra: &'a [(Tensor, Shape)],
     pub(crate) cost: &'a [i64],
     pub(crate) reused: bool,
 }
@@ -170,6 +175,7 @@ impl Program {
             args: Vec::new(),
             inputs: Vec::new(),
             alive: Alive::default(),
+            extra: Vec::new(),
             own: Vec::new(),
         }
     }
@@ -233,9 +239,12 @@ impl Program {
                     return Err(condition.unmet(state)?);
                 }
             }
-            Action::Layer { layer, inputs, output } => {
-                self.apply_layer(number, *layer, inputs, *output, state, show)?;
-            }
+            Action::Layer {
+                layer,
+                inputs,
+                output,
+                extra,
+            } => self.apply_layer(number, *layer, inputs, (*output, extra), state, show)?,
         }
         Ok(())
     }
@@ -266,12 +275,34 @@ impl Program {
         kind.output(values, &state.inputs)
     }
 
+    /// The shapes of the first tensors, so many, that a layer gives beside its output, where [`Self::output`] gave one.
+    pub(super) fn extra(
+        &self,
+        layer: usize,
+        values: &[i64],
+        inputs: &[Shape],
+        count: usize,
+    ) -> std::result::Result<Vec<Shape>, Refusal> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut shapes = self.layers[layer].kind.extra(values, inputs)?;
+        if shapes.len() < count {
+            return Err(Refusal::new(
+                "it gives {} tensors beside its output; {} are asked for",
+                [shapes.len() as i64, count as i64],
+            ));
+        }
+        shapes.truncate(count);
+        Ok(shapes)
+    }
+
     fn apply_layer(
         &self,
         number: usize,
         layer: usize,
         inputs: &[Tensor],
-        output: Tensor,
+        (output, others): (Tensor, &[Tensor]),
         state: &mut State,
         show: &mut impl FnMut(&Applied<'_>, &[u32]),
     ) -> std::result::Result<(), Refusal> {
@@ -284,7 +315,9 @@ impl Program {
         } = &self.layers[layer];
         let mut values = std::mem::take(&mut state.args);
         let mut own = std::mem::take(&mut state.own);
+        let mut extra = std::mem::take(&mut state.extra);
         state.inputs.clear();
+        extra.clear();
         let result = (|| {
             for (position, &input) in inputs.iter().enumerate() {
                 let shape = match &self.steps[number].known {
@@ -294,6 +327,8 @@ impl Program {
                 state.inputs.push(shape);
             }
             let output_shape = self.output(layer, &mut values, state)?;
+            let shapes = self.extra(layer, &values, &state.inputs, others.len())?;
+            extra.extend(others.iter().copied().zip(shapes));
             let cost = kind.cost(&values, &state.inputs, &output_shape);
             let cost = if *trainable { cost } else { cost.frozen() };
             let bits = match bits {
@@ -306,7 +341,11 @@ impl Program {
                     [bits],
                 ));
             }
-            self.price(kind.in_place, output_shape, &cost, bits, state.alive, &mut own)?;
+            let mut elements = output_shape.elements().unwrap_or(i64::MAX);
+            for (_, shape) in &extra {
+                elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
+            }
+            self.price(kind.in_place, elements, &cost, bits, state.alive, &mut own)?;
             let mut reused = false;
             if let Some(slot) = *shared {
                 reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
@@ -322,6 +361,7 @@ impl Program {
                 input_shapes: &state.inputs,
                 output,
                 output_shape,
+                extra: &extra,
                 cost: &[],
                 reused,
             };
@@ -344,9 +384,12 @@ impl Program {
             }
             show(&Applied { cost: &own, ..applied }, &state.chosen);
             state.set_tensor(output, output_shape, output);
+            for &(tensor, shape) in &extra {
+                state.set_tensor(tensor, shape, tensor);
+            }
             Ok(())
         })();
-        (state.args, state.own) = (values, own);
+        (state.args, state.own, state.extra) = (values, own, extra);
         result
     }
 
@@ -389,7 +432,9 @@ impl Program {
         key.extend_from_slice(applied.cost);
         let notes = self.layers[applied.layer].notes.iter();
         key.extend(notes.map(|&note| i64::from(chosen[note])));
-        for shape in applied.input_shapes.iter().chain([&applied.output_shape]) {
+        let written = applied.extra.iter().map(|(_, shape)| shape);
+        let shapes = applied.input_shapes.iter().chain([&applied.output_shape]);
+        for shape in shapes.chain(written) {
             key.push(shape.rank() as i64);
             key.extend_from_slice(shape);
         }
@@ -412,6 +457,7 @@ impl Program {
             input_shapes: applied.input_shapes.to_vec(),
             output: applied.output,
             output_shape: applied.output_shape,
+            extra: applied.extra.to_vec(),
             cost: applied.cost.to_vec(),
             reused: applied.reused,
             trainable: formulas.trainable,
@@ -500,7 +546,7 @@ impl Program {
     fn price(
         &self,
         in_place: bool,
-        output: Shape,
+        written: i64,
         cost: &crate::layers::Cost<crate::layers::Count>,
         bits: i64,
         alive: Alive,
@@ -509,7 +555,7 @@ impl Program {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
         let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
         // What works in place writes over what nobody needs afterwards.
-        let made = match output.elements().unwrap_or(i64::MAX) {
+        let made = match written {
             elements if in_place && elements <= alive.dying => 0,
             elements => elements,
         };

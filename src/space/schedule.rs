@@ -200,18 +200,20 @@ impl Program {
     fn writes_once(&self) -> bool {
         let mut written = vec![When::NEVER; self.tensors];
         self.steps.iter().all(|step| {
-            let (Some(tensor), Some(guard)) = (step.action.writes(), joined(&step.guard, &[])) else {
+            let Some(guard) = joined(&step.guard, &[]) else {
                 return true;
             };
-            let before = &mut written[tensor.0];
-            let once = before.0.iter().all(|before| excludes(before, &guard));
-            // A layer is not behind another guard than what it writes.
-            before.insert(if matches!(step.action, Action::Layer { .. }) {
-                Guard::new()
-            } else {
-                guard
-            });
-            once
+            step.action.writes().all(|tensor| {
+                let before = &mut written[tensor.0];
+                let once = before.0.iter().all(|before| excludes(before, &guard));
+                // A layer is not behind another guard than what it writes.
+                before.insert(if matches!(step.action, Action::Layer { .. }) {
+                    Guard::new()
+                } else {
+                    guard.clone()
+                });
+                once
+            })
         })
     }
 
@@ -429,17 +431,23 @@ impl<'a> Reading<'a> {
                 .retain(|origin| origin.reads.last().is_some_and(|last| last.step >= number));
             let mut way = Way::AtItsPlace;
             match &step.action {
-                Action::Layer { layer, inputs, output } => {
-                    self.tables[output.0] = self.output(step, *layer, inputs);
+                Action::Layer {
+                    layer, inputs, output, ..
+                } => {
+                    for (place, tensor) in step.action.writes().enumerate() {
+                        self.tables[tensor.0] = self.output(step, *layer, inputs, place);
+                    }
                     if self.tables[output.0].is_some() && program.layers[*layer].shared.is_none() && told {
                         let in_place = program.layers[*layer].kind.in_place;
                         way = self
                             .ahead(number, step, inputs, in_place)
                             .map_or(Way::AtItsPlace, Way::Ahead);
                     }
-                    match self.origin(number, *output) {
-                        Some(origin) => self.origins.push(origin),
-                        None => told = false,
+                    for tensor in step.action.writes() {
+                        match self.origin(number, tensor) {
+                            Some(origin) => self.origins.push(origin),
+                            None => told = false,
+                        }
                     }
                 }
                 Action::Alias { from, to } => {
@@ -457,8 +465,8 @@ impl<'a> Reading<'a> {
         found
     }
 
-    /// The shapes of what a layer writes.
-    fn output(&mut self, step: &Step, layer: usize, inputs: &[Tensor]) -> Option<Table> {
+    /// The shapes of one of the tensors that a layer writes, by its place among them.
+    fn output(&mut self, step: &Step, layer: usize, inputs: &[Tensor], place: usize) -> Option<Table> {
         let inputs: Vec<&Table> = inputs
             .iter()
             .map(|input| self.tables[input.0].as_ref())
@@ -482,7 +490,16 @@ impl<'a> Reading<'a> {
                     None => return Some(Known::Refused),
                 }
             }
-            match self.program.output(layer, &mut values, state) {
+            let first = self.program.output(layer, &mut values, state);
+            let shape = match (first, place) {
+                (Ok(first), 0) => Ok(first),
+                (Ok(_), place) => self
+                    .program
+                    .extra(layer, &values, &state.inputs, place)
+                    .map(|extra| extra[place - 1]),
+                (Err(refusal), _) => Err(refusal),
+            };
+            match shape {
                 Ok(shape) => Some(Known::There(shape)),
                 Err(refusal) => (!refusal.is_fatal()).then_some(Known::Refused),
             }

@@ -33,13 +33,13 @@ def test_a_layer_is_used_again_where_keras_does(kind: str) -> None:
     for _ in range(400):
         arguments, first = random_case(rng, kind)
         before = describe(kind, arguments, first)
-        if before is None or not is_used_again(kind, arguments, first, first, before["output"]):
+        if before is None or not is_used_again(kind, arguments, first, first, before):
             continue
         second = other_shapes(rng, first)
         alone = describe(kind, arguments, second)
         if alone is None or count(kind, arguments, second) is None:
             continue
-        again = is_used_again(kind, arguments, first, second, alone["output"])
+        again = is_used_again(kind, arguments, first, second, alone)
         same = weight_shapes(kind, arguments, first) == weight_shapes(kind, arguments, second)
         try:
             uses = [layer for layer in used_twice(kind, arguments, first, second).architecture().layers if layer.inputs]

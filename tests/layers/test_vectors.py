@@ -41,7 +41,9 @@ def test_a_layer_costs_what_was_found(kind: str, case: dict[str, Any]) -> None:
     record = one_layer(kind, case["args"], case["inputs"])
     assert record.type == kind
     assert record.input_shapes == tuple(tuple(shape) for shape in case["inputs"])
+    shapes = [case["output"], *case.get("extra", [])]
     assert record.output_shape == tuple(case["output"])
+    assert record.output_shapes == tuple(tuple(shape) for shape in shapes)
     assert record.trainable_params == record.trainable_formula.value == case["trainable"]
     assert record.non_trainable_params == record.non_trainable_formula.value == case["non_trainable"]
     assert record.params == case["trainable"] + case["non_trainable"]

@@ -36,19 +36,19 @@ pub fn programs() -> impl Strategy<Value = Program> {
 
 /// Makes some tensors outputs, by any numbers.
 pub fn returns(program: &mut Program, numbers: &[u8]) {
-    let written: Vec<Tensor> = program.steps().iter().filter_map(|step| writes(&step.action)).collect();
+    let written: Vec<Tensor> = program.steps().iter().flat_map(|step| writes(&step.action)).collect();
     let outputs = numbers
         .iter()
         .map(|&number| written[usize::from(number) % written.len()]);
     program.returns(outputs.collect()).expect("known tensors");
 }
 
-/// The tensor that a step writes.
-pub fn writes(action: &Action) -> Option<Tensor> {
-    match *action {
-        Action::Layer { output, .. } => Some(output),
-        Action::Alias { to, .. } => Some(to),
-        Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => None,
+/// The tensors that a step writes.
+pub fn writes(action: &Action) -> Vec<Tensor> {
+    match action {
+        Action::Layer { output, extra, .. } => [&[*output], &extra[..]].concat(),
+        Action::Alias { to, .. } => vec![*to],
+        Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => Vec::new(),
     }
 }
 
@@ -257,6 +257,7 @@ pub fn build(instructions: &[Instruction], near: bool) -> Program {
     };
     let input = add(&mut program, "Input", constants(&[5, 3])).expect("a shape");
     let mut tensors = vec![program.apply(Vec::new(), input, Vec::new()).expect("an input")];
+    let mut states: Vec<Tensor> = Vec::new();
     for &(what, first, second, numbers, condition) in instructions {
         let seen = if near { tensors.len().min(4) } else { tensors.len() };
         let [one, two] = [first, second].map(|number| tensors[tensors.len() - seen + usize::from(number) % seen]);
@@ -294,7 +295,25 @@ pub fn build(instructions: &[Instruction], near: bool) -> Program {
                 let args = arguments("BatchNormalization", &[], Expr::Constant);
                 unary(add(&mut program, "BatchNormalization", args))
             }
-            6 => unary(add(&mut program, "Dropout", Vec::new())),
+            6 if numbers[3] % 2 == 0 => unary(add(&mut program, "Dropout", Vec::new())),
+            6 => {
+                // A sequence whose last states are kept, perhaps begun with those of an earlier one.
+                let given = [
+                    ("units", size),
+                    ("use_bias", lookup(3)),
+                    ("return_sequences", Expr::Constant(1)),
+                ];
+                if let Some(layer) = add(&mut program, "LSTM", arguments("LSTM", &given, Expr::Constant)) {
+                    let begun = states.len() >= 2 && numbers[3] < 128;
+                    let from: &[Tensor] = if begun { &states[states.len() - 2..] } else { &[] };
+                    let inputs = [&[one], from].concat();
+                    let made = program.apply_for(guard.clone(), layer, inputs, 1 + usize::from(numbers[3] % 3));
+                    let made = made.expect("known tensors");
+                    tensors.extend(&made);
+                    states.extend(&made[1..]);
+                }
+                None
+            }
             7 => binary(add(&mut program, "Add", Vec::new())),
             8 => binary(add(&mut program, "Concatenate", constants(&[-1]))),
             9 => {

@@ -99,7 +99,8 @@ def build(arch: Architecture, weights: Weights | None = None) -> Network:
             )
         name = names[trace.layer]
         given[name].uses.append(tuple(map(tuple, trace.input_shapes)))
-        applied.append((name, tuple(find(tensor) for tensor in trace.inputs), trace.output))
+        written = (trace.output, *(tensor for tensor, _ in trace.extra))
+        applied.append((name, tuple(find(tensor) for tensor in trace.inputs), written))
     outputs = [find(tensor) for tensor in arch.space._outputs]
     for each in given.values():
         each.refuse_what_touches_the_loss()
@@ -166,8 +167,8 @@ def _needed(applied: list[_masks.Applied], outputs: list[int]) -> list[_masks.Ap
     needed = set(outputs)
     kept: list[_masks.Applied] = []
     for each in reversed(applied):
-        _, sources, output = each
-        if output in needed:
+        _, sources, written = each
+        if not needed.isdisjoint(written):
             needed |= set(sources)
             kept.append(each)
     return kept[::-1]
@@ -189,7 +190,7 @@ def _released(applied: list[_masks.Applied], outputs: list[int]) -> list[Call]:
     """The calls, each with the tensors that nothing needs after it."""
     needed = set(outputs)
     released: list[Call] = []
-    for name, sources, output in reversed(applied):
-        released.append(Call(name, sources, output, tuple({*sources, output} - needed)))
+    for name, sources, written in reversed(applied):
+        released.append(Call(name, sources, written, tuple({*sources, *written} - needed)))
         needed |= set(sources)
     return released[::-1]

@@ -38,7 +38,8 @@ class Heads(nn.Module):
         gate: A projection of the query whose sigmoid the attended values are multiplied with.
         heads: How many heads the query has.
         shared: How many heads key and value have.
-        axes: The axes that are attended over, the batch being axis 0.
+        axes: The axes of the projected tensors that are attended over: the batch is axis 0, and behind the positions
+            there are the heads.
         shape: The features of the output, where they are more than one axis.
         dropout: The share of scores that are dropped in training.
         window: How far a position sees, itself counted.
@@ -83,11 +84,11 @@ class Heads(nn.Module):
 
     def order(self, rank: int) -> list[int]:
         """The axes of a tensor whose features are split into heads: first what is apart, then heads and positions."""
-        apart = [axis for axis in range(rank - 2) if axis not in self.axes]
-        return [*apart, rank - 2, *self.axes, rank - 1]
+        apart = [axis for axis in range(rank - 1) if axis not in self.axes]
+        return [*apart, *self.axes, rank - 1]
 
     def split(self, x: torch.Tensor, heads: int) -> torch.Tensor:
-        """Projected features as (..., heads, positions, features of a head)."""
+        """Projected features as (..., what attends, features of a head)."""
         x = x.unflatten(-1, (heads, -1))
         x = x.permute(self.order(x.dim())).flatten(-1 - len(self.axes), -2)
         return x if heads == self.heads else x.repeat_interleave(self.heads // heads, -3)
@@ -131,7 +132,8 @@ class Heads(nn.Module):
         )
         order = self.order(query.dim() + 1)
         back = [order.index(axis) for axis in range(len(order))]
-        attended = attended.unflatten(-2, [query.shape[axis] for axis in self.axes]).permute(back).flatten(-2)
+        sizes = [*query.shape[:-1], self.heads]
+        attended = attended.unflatten(-2, [sizes[axis] for axis in self.axes]).permute(back).flatten(-2)
         if self.gate is not None:
             attended = attended * torch.sigmoid(self.gate(query))
         output: torch.Tensor = self.output(attended)
@@ -158,15 +160,26 @@ def _sources(given: Given) -> tuple[Shape, Shape, Shape]:
     return query, value, others[1] if len(others) > 1 else value
 
 
+def _axes(given: Given, rank: int) -> tuple[int, ...]:
+    """The axes of the projected tensors that are attended over, as the engine counts them."""
+    axes = given["attention_axes"]
+    if axes == (None,):
+        return tuple(range(1, rank - 1))
+    if rank == 3 and given["dropout"] == 0:
+        return (1,)
+    return tuple((axis if axis >= 0 else axis + rank) % (rank + 1) for axis in axes)
+
+
 def _heads(given: Given) -> nn.Module:
     query, value, key = _sources(given)
     heads, key_dim = given["num_heads"], given["key_dim"]
     value_dim = given["value_dim"] or key_dim
     shape = tuple(side for side in given["output_shape"] if side is not None) or (query[-1],)
-    rank = len(query) + 1
-    axes = tuple(axis % rank for axis in given["attention_axes"] if axis is not None) or tuple(range(1, rank - 1))
-    if given["sliding_window"] is not None and len(query) > 2:
-        raise given.refusal("sliding_window", "it is a window along one axis only")
+    axes = _axes(given, len(query) + 1)
+    if given["sliding_window"] is not None and axes != (1,):
+        raise given.refusal("sliding_window", "it is a window along the only axis of positions")
+    if given.masked and axes != (1,):
+        raise given.refusal("attention_axes", "a mask is followed along the only axis of positions")
     return Heads(
         query=_projection(given, "query", query[-1:], (heads, key_dim)),
         value=_projection(given, "value", value[-1:], (heads, value_dim)),

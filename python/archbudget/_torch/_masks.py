@@ -58,8 +58,8 @@ OTHERS = (
 )
 """The layers that act on a mask in Keras in ways that are not followed here. Those that are not named forget it."""
 
-Applied = tuple[str, tuple[int, ...], int]
-"""The name of a module, the tensors it reads and the one it writes, by number."""
+Applied = tuple[str, tuple[int, ...], tuple[int, ...]]
+"""The name of a module, the tensors it reads and those it writes, by number."""
 
 
 class Mask(nn.Module):
@@ -120,8 +120,8 @@ def follow(
     followed: list[Applied] = []
     modules: dict[str, nn.Module] = {}
     names: dict[str, str] = {}
-    for module, inputs, output in applied:
-        layer = given[module]
+    for module, inputs, outputs in applied:
+        layer, output = given[module], outputs[0]
         # A layer of one's own forgets masks, whatever its name is.
         kind = layer.kind if layer.custom is None else None
         if kind == "Bidirectional" and layer.told["layer"]["type"] in OTHERS:
@@ -134,13 +134,19 @@ def follow(
                 modules[names[module]] = begins
             # Tensors of the network have numbers from 0 on.
             masks[output] = -1 - len(followed)
-            followed.append((names[module], inputs, masks[output]))
-        elif own and kind in READS:
-            layer.masked = True
-            inputs = (*inputs, own[0])
-            if layer.counted.get("layer", layer.counted).get("return_sequences"):
-                masks[output] = own[0]
+            followed.append((names[module], inputs, (masks[output],)))
+        elif kind in READS:
+            if inputs[0] in masks:
+                mask = masks[inputs[0]]
+                if layer.counted.get("layer", layer.counted).get("return_sequences"):
+                    both = "merge_mode" in layer.counted and layer.counted["merge_mode"] is None
+                    masks.update(dict.fromkeys(outputs[: 1 + both], mask))
+                # Where a layer is given states to begin with, Keras does not tell it of the mask.
+                if len(inputs) == 1:
+                    layer.masked = True
+                    inputs = (*inputs, mask)
         elif own and kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
+            layer.masked = True
             inputs = (*inputs, *own)
             masks[output] = own[0]
         elif own and kind in (*ATTENDS, *OTHERS):
@@ -156,9 +162,9 @@ def follow(
             masks[output] = own[0]
         elif own and kind in KEEPS:
             masks[output] = own[0]
-        followed.append((module, inputs, output))
+        followed.append((module, inputs, outputs))
     read = {number for _, inputs, _ in followed for number in inputs}
-    followed = [each for each in followed if each[2] >= 0 or each[2] in read]
+    followed = [each for each in followed if each[2][0] >= 0 or each[2][0] in read]
     left = {module for module, _, _ in followed}
     return followed, {module: mask for module, mask in modules.items() if module in left}
 

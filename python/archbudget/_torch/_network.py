@@ -18,8 +18,8 @@ class Call(NamedTuple):
     """The name of its module."""
     inputs: tuple[int, ...]
     """The tensors it reads, by number."""
-    output: int
-    """The tensor it writes, by number."""
+    outputs: tuple[int, ...]
+    """The tensors it writes, by number; of several the module returns a tuple."""
     released: tuple[int, ...]
     """The tensors that nothing needs after it."""
 
@@ -50,7 +50,8 @@ class Network(nn.Module):
             raise TypeError(f"this network takes {len(self._inputs)} tensors, not {len(inputs)}")
         tensors = dict(zip(self._inputs, inputs, strict=True))
         for call in self._calls:
-            tensors[call.output] = getattr(self, call.module)(*[tensors[number] for number in call.inputs])
+            made = getattr(self, call.module)(*[tensors[number] for number in call.inputs])
+            tensors.update(zip(call.outputs, made if len(call.outputs) > 1 else (made,), strict=True))
             for number in call.released:
                 del tensors[number]
         outputs = tuple(tensors[number] for number in self._outputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
@@ -11,7 +11,7 @@ from torch import nn
 from archbudget._torch._activation import activation
 from archbudget._torch._convolution import convolution, kernel_order, window
 from archbudget._torch._given import drawn
-from archbudget._torch._layout import Move, chain
+from archbudget._torch._layout import chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from archbudget._torch._given import Given, Shape
 
 State = tuple[torch.Tensor, ...]
+
+
+def split(others: tuple[torch.Tensor, ...]) -> tuple[State, tuple[torch.Tensor, ...]]:
+    """What stands behind a sequence: the states to begin with, and a mask, each if there is any."""
+    masked = bool(others) and others[-1].dtype == torch.bool
+    return others[: len(others) - masked], others[len(others) - masked :]
 
 
 def suffixes(num_layers: int, bidirectional: bool) -> list[tuple[str, ...]]:
@@ -59,6 +65,9 @@ class Steps(nn.Module):
         dropout: The share that is dropped between them.
         proj_size: The size of the state, if it is projected.
     """
+
+    STATES: ClassVar[int] = 1
+    """How many states there are: the output before, and whatever else is kept."""
 
     def __init__(
         self,
@@ -108,11 +117,10 @@ class Steps(nn.Module):
         """
         raise NotImplementedError
 
-    def walk(self, x: torch.Tensor, mask: torch.Tensor | None, end: str) -> torch.Tensor:
-        """The outputs of one direction of one layer."""
+    def walk(self, x: torch.Tensor, state: State, mask: torch.Tensor | None, end: str) -> tuple[torch.Tensor, State]:
+        """The outputs of one direction of one layer, and its last state."""
         own = Matrices(*(getattr(self, name + end) for name in ("weight_hh", "bias_hh", "weight_hr")))
         products = F.linear(x, getattr(self, f"weight_ih{end}"), getattr(self, f"bias_ih{end}"))
-        state: State = (x.new_zeros(x.shape[0], self.state), x.new_zeros(x.shape[0], self.units))
         kept = F.dropout(torch.ones_like(state[0]), self.recurrent_dropout, self.training)
         outputs: list[torch.Tensor] = []
         for number, each in enumerate(products.unbind(1)):
@@ -123,18 +131,30 @@ class Steps(nn.Module):
                 here = mask[:, number, None]
                 state = tuple(torch.where(here, new, old) for new, old in zip(after, state, strict=True))
             outputs.append(state[0])
-        return torch.stack(outputs, 1)
+        return torch.stack(outputs, 1), state
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor]:
-        back = mask if mask is None else mask.flip(1)
+    def forward(
+        self, x: torch.Tensor, hx: State | torch.Tensor | None = None, mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, State | torch.Tensor]:
+        """What `forward` of PyTorch's own layers is, with a mask."""
+        begun: State = (hx,) if isinstance(hx, torch.Tensor) else hx or ()
+        sizes = (self.state, self.units)
+        lasts: list[State] = []
         for number, ends in enumerate(self.suffixes):
             if number:
                 x = F.dropout(x, self.dropout, self.training)
-            outputs = [self.walk(x, mask, ends[0])]
-            if len(ends) > 1:
-                outputs.append(self.walk(x.flip(1), back, ends[1]).flip(1))
+            outputs: list[torch.Tensor] = []
+            for end in ends:
+                given = tuple(each[len(lasts)] for each in begun)
+                zeros = tuple(x.new_zeros(x.shape[0], size) for size in sizes[len(given) :])
+                back = len(outputs) > 0
+                steps = [x, mask] if not back else [x.flip(1), mask if mask is None else mask.flip(1)]
+                made, last = self.walk(steps[0], (*given, *zeros), steps[1], end)
+                outputs.append(made.flip(1) if back else made)
+                lasts.append(last)
             x = torch.cat(outputs, -1)
-        return (x,)
+        stacked = tuple(torch.stack(each) for each in zip(*lasts, strict=True))[: self.STATES]
+        return x, stacked if self.STATES > 1 else stacked[0]
 
     def extra_repr(self) -> str:
         return f"{self.features}, {self.units}, num_layers={len(self.suffixes)}"
@@ -149,6 +169,8 @@ class SimpleRNNSteps(Steps):
 
 class LSTMSteps(Steps):
     """A long short-term memory."""
+
+    STATES = 2
 
     def step(self, x: torch.Tensor, h: torch.Tensor, state: State, own: Matrices) -> State:
         i, f, c, o = (x + F.linear(h, own.weight, own.bias)).chunk(4, 1)
@@ -181,20 +203,45 @@ class GRUResetBeforeSteps(Steps):
 
 
 class Recurrent(nn.Module):
-    """Recurrent layers: all outputs of the last one, or that of the last step."""
+    """Recurrent layers: all outputs of the last one, or that of the last step; and the last states, if asked for.
 
-    def __init__(self, rnn: nn.Module, dropout: float, return_sequences: bool, go_backwards: bool) -> None:
+    It takes a sequence, behind it the states to begin with, and a mask. A state has the batch first, and no axis for
+    the layers and directions where there is one of them.
+    """
+
+    def __init__(
+        self,
+        rnn: nn.Module,
+        dropout: float,
+        *,
+        return_sequences: bool,
+        return_state: bool,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
+    ) -> None:
         super().__init__()
         self.rnn = rnn
+        self.states = 2 if isinstance(rnn, (nn.LSTM, LSTMSteps)) else 1
         self.dropout = dropout
         self.return_sequences = return_sequences
+        self.return_state = return_state
         self.go_backwards = go_backwards
+        self.zero_output_for_mask = zero_output_for_mask
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor | State:
+        states, mask = split(others)
         x = dropped(x, self.dropout, self.training)
-        sequences = [x] if mask is None else [x, mask]
-        outputs: torch.Tensor = self.rnn(*(each.flip(1) if self.go_backwards else each for each in sequences))[0]
-        return outputs if self.return_sequences else outputs[:, -1]
+        if self.go_backwards:
+            x, mask = x.flip(1), tuple(each.flip(1) for each in mask)
+        begun = tuple(each.unsqueeze(0) if each.dim() == 2 else each.transpose(0, 1).contiguous() for each in states)
+        outputs, last = self.rnn(x, (begun if len(begun) > 1 else begun[0]) if begun else None, *mask)
+        if mask and self.zero_output_for_mask:
+            outputs = torch.where(mask[0][..., None], outputs, 0)
+        output: torch.Tensor = outputs if self.return_sequences else outputs[:, -1]
+        if not self.return_state:
+            return output
+        lasts = (last,) if isinstance(last, torch.Tensor) else last
+        return (output, *(each[0] if len(each) == 1 else each.transpose(0, 1) for each in lasts))
 
     def extra_repr(self) -> str:
         return f"return_sequences={self.return_sequences}, go_backwards={self.go_backwards}"
@@ -277,10 +324,24 @@ def _stack(given: Given) -> dict[str, Any]:
     return {**options, "dropout": given["dropout"] if given["num_layers"] > 1 else 0.0}
 
 
+def refuse_stateful(given: Given) -> None:
+    """Refuses a layer that begins each batch where the one before ended."""
+    if given["stateful"]:
+        raise given.refusal("stateful", "a module keeps nothing from batch to batch")
+
+
 def _outer(given: Given, rnn: Any, gates: tuple[int, ...]) -> nn.Module:
+    refuse_stateful(given)
     _fill(given, rnn, gates)
     dropout = given["dropout"] if given["num_layers"] == 1 else 0.0
-    return Recurrent(rnn, dropout, given["return_sequences"], bool(given["go_backwards"]))
+    return Recurrent(
+        rnn,
+        dropout,
+        return_sequences=given["return_sequences"],
+        return_state=given["return_state"],
+        go_backwards=bool(given["go_backwards"]),
+        zero_output_for_mask=bool(given.told.get("zero_output_for_mask")),
+    )
 
 
 def _steps(given: Given, steps: type[Steps], gates: int, recurrent: str | None) -> Steps:
@@ -334,7 +395,9 @@ def _gru(given: Given) -> nn.Module:
 
 
 class ConvLSTM(nn.Module):
-    """An LSTM whose matrices are convolutions; channels first."""
+    """An LSTM whose matrices are convolutions. Behind its sequence it takes the states to begin with."""
+
+    states = 2
 
     def __init__(
         self,
@@ -345,7 +408,9 @@ class ConvLSTM(nn.Module):
         recurrent_activation: nn.Module | None,
         dropout: float,
         recurrent_dropout: float,
+        channels_last: bool,
         return_sequences: bool,
+        return_state: bool,
         go_backwards: bool,
     ) -> None:
         super().__init__()
@@ -356,15 +421,19 @@ class ConvLSTM(nn.Module):
         self.recurrent_activation = recurrent_activation or nn.Identity()
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
+        self.channels_last = channels_last
         self.return_sequences = return_sequences
+        self.return_state = return_state
         self.go_backwards = go_backwards
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *states: torch.Tensor) -> torch.Tensor | State:
         x = dropped(x, self.dropout, self.training)
         if self.go_backwards:
             x = x.flip(1)
+        if self.channels_last:
+            x, states = x.movedim(-1, 2), tuple(each.movedim(-1, 1) for each in states)
         products = self.conv(self.pad(x.flatten(0, 1))).unflatten(0, x.shape[:2])
-        h = carry = torch.zeros_like(products[:, 0].chunk(4, 1)[0])
+        h, carry = states or [torch.zeros_like(products[:, 0].chunk(4, 1)[0])] * 2
         kept = F.dropout(torch.ones_like(h), self.recurrent_dropout, self.training)
         outputs: list[torch.Tensor] = []
         for product in products.unbind(1):
@@ -372,13 +441,17 @@ class ConvLSTM(nn.Module):
             carry = self.recurrent_activation(f) * carry + self.recurrent_activation(i) * self.activation(c)
             h = self.recurrent_activation(o) * self.activation(carry)
             outputs.append(h)
-        return torch.stack(outputs, 1) if self.return_sequences else h
+        made = [torch.stack(outputs, 1) if self.return_sequences else h, h, carry]
+        if self.channels_last:
+            made = [each.movedim(2 - x.dim(), -1) for each in made]
+        return tuple(made) if self.return_state else made[0]
 
     def extra_repr(self) -> str:
         return f"return_sequences={self.return_sequences}, go_backwards={self.go_backwards}"
 
 
 def _conv_lstm(given: Given) -> nn.Module:
+    refuse_stateful(given)
     filters, size, last = given["filters"], given["kernel_size"], given.channels_last
     axes = len(size)
     channels = given.inputs[0][-1 if last else 1]
@@ -390,7 +463,7 @@ def _conv_lstm(given: Given) -> nn.Module:
     given.fill(recurrent.weight, "recurrent_kernel", "recurrent_initializer", shape, kernel_order(axes))
     if given["use_bias"]:
         conv.bias.copy_(lstm_bias(given, filters))
-    module = ConvLSTM(
+    return ConvLSTM(
         pad,
         conv,
         recurrent if around is None else chain(pad=around, conv=recurrent),
@@ -398,13 +471,10 @@ def _conv_lstm(given: Given) -> nn.Module:
         activation(given, "recurrent_activation"),
         given["dropout"],
         given["recurrent_dropout"],
+        last,
         given["return_sequences"],
+        given["return_state"],
         bool(given["go_backwards"]),
-    )
-    return chain(
-        to_channels_first=Move(-1, 2) if last else None,
-        cell=module,
-        to_channels_last=Move(2 if given["return_sequences"] else 1, -1) if last else None,
     )
 
 

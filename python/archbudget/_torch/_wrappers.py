@@ -11,6 +11,7 @@ from torch import nn
 
 from archbudget._torch._given import Blank
 from archbudget._torch._layout import chain
+from archbudget._torch._recurrent import State, refuse_stateful, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +36,10 @@ def _time_distributed(given: Given) -> nn.Module:
 
 
 class Bidirectional(nn.Module):
-    """Two recurrent layers that walk in opposite directions, and their outputs joined."""
+    """Two recurrent layers that walk in opposite directions: their outputs joined, and their states."""
 
     def __init__(
-        self, forward_layer: nn.Module, backward_layer: nn.Module, merge_mode: str, return_sequences: bool
+        self, forward_layer: nn.Module, backward_layer: nn.Module, merge_mode: str | None, return_sequences: bool
     ) -> None:
         super().__init__()
         self.forward_layer = forward_layer
@@ -46,19 +47,32 @@ class Bidirectional(nn.Module):
         self.merge_mode = merge_mode
         self.return_sequences = return_sequences
 
-    def forward(self, x: torch.Tensor, *mask: torch.Tensor) -> torch.Tensor:
-        first: torch.Tensor = self.forward_layer(x, *mask)
-        second: torch.Tensor = self.backward_layer(x, *mask)
+    def forward(self, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor | State:
+        begun, mask = split(others)
+        count: Any = self.forward_layer.states
+        first, *states = _several(self.forward_layer(x, *begun[:count], *mask))
+        second, *back = _several(self.backward_layer(x, *begun[count:], *mask))
         if self.return_sequences:
             second = second.flip(1)
+        made = (*self.joined(first, second), *states, *back)
+        return made if len(made) > 1 else made[0]
+
+    def joined(self, first: torch.Tensor, second: torch.Tensor) -> State:
+        """Both outputs as one, unless they stay apart."""
+        if self.merge_mode is None:
+            return first, second
         if self.merge_mode == "concat":
-            return torch.cat([first, second], -1)
+            return (torch.cat([first, second], -1),)
         if self.merge_mode == "mul":
-            return first * second
-        return (first + second) / (2 if self.merge_mode == "ave" else 1)
+            return (first * second,)
+        return ((first + second) / (2 if self.merge_mode == "ave" else 1),)
 
     def extra_repr(self) -> str:
         return f"merge_mode={self.merge_mode!r}"
+
+
+def _several(made: torch.Tensor | State) -> State:
+    return (made,) if isinstance(made, torch.Tensor) else made
 
 
 def _bidirectional(given: Given) -> nn.Module:
@@ -67,7 +81,10 @@ def _bidirectional(given: Given) -> nn.Module:
         backward = replace(forward, told={**forward.told, "go_backwards": not forward.told["go_backwards"]})
     else:
         backward = given.inside("backward_layer", given.inputs[0])
-    return Bidirectional(given.make(forward), given.make(backward), given["merge_mode"], forward["return_sequences"])
+    whole = forward["return_sequences"]
+    # Keras puts zeros where a sequence is masked, whatever the layers say.
+    made = [given.make(replace(way, told={**way.told, "zero_output_for_mask": whole})) for way in (forward, backward)]
+    return Bidirectional(made[0], made[1], given["merge_mode"], whole)
 
 
 class SpectralNormalization(nn.Module):
@@ -137,9 +154,12 @@ def _spectral_normalization(given: Given) -> nn.Module:
 def _pipeline(given: Given) -> nn.Module:
     shape = given.inputs[0]
     modules: list[nn.Module] = []
-    for number in range(len(given.told["layers"])):
+    last = len(given.told["layers"]) - 1
+    for number in range(last + 1):
         inner = given.inside("layers", shape, number)
         modules.append(given.make(inner))
+        if number == last:
+            break
         with torch.device("meta"):
             blank = given.make(replace(inner, weights=Blank())).eval()
             shape = tuple(blank(torch.empty(1, *shape)).shape[1:])
@@ -147,25 +167,40 @@ def _pipeline(given: Given) -> nn.Module:
 
 
 class Walk(nn.Module):
-    """Recurrent layers on top of each other that give all of their outputs: those of the last one, or the last step."""
+    """Recurrent layers on top of each other, which hand on all of their outputs and their last states.
+
+    It gives the outputs of the last one, or the last step; and the states of all, if asked for.
+    """
 
     def __init__(
-        self, cells: nn.Module, *, return_sequences: bool, go_backwards: bool, zero_output_for_mask: bool
+        self,
+        cells: nn.Module,
+        *,
+        return_sequences: bool,
+        return_state: bool,
+        go_backwards: bool,
+        zero_output_for_mask: bool,
     ) -> None:
         super().__init__()
         self.cells = cells
+        self.states = sum(int(cell.states) for cell in cells.children())
         self.return_sequences = return_sequences
+        self.return_state = return_state
         self.go_backwards = go_backwards
         self.zero_output_for_mask = zero_output_for_mask
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor | State:
+        begun, mask = split(others)
         if self.go_backwards:
-            x, mask = x.flip(1), mask if mask is None else mask.flip(1)
+            x, mask = x.flip(1), tuple(each.flip(1) for each in mask)
+        lasts: list[torch.Tensor] = []
         for cell in self.cells.children():
-            x = cell(x) if mask is None else cell(x, mask)
-        if mask is not None and self.zero_output_for_mask:
-            x = torch.where(mask[..., None], x, 0)
-        return x if self.return_sequences else x[:, -1]
+            x, *last = cell(x, *begun[len(lasts) :][: cell.states if begun else 0], *mask)
+            lasts += last
+        if mask and self.zero_output_for_mask:
+            x = torch.where(mask[0][..., None], x, 0)
+        output = x if self.return_sequences else x[:, -1]
+        return (output, *lasts) if self.return_state else output
 
     def extra_repr(self) -> str:
         return f"return_sequences={self.return_sequences}, go_backwards={self.go_backwards}"
@@ -176,7 +211,9 @@ LAYER_OF_A_CELL: dict[str, Any] = {
     "bidirectional": False,
     "two_biases": False,
     "return_sequences": True,
+    "return_state": True,
     "go_backwards": False,
+    "stateful": False,
 }
 """What a recurrent layer has beside the arguments of its cell, if it does the same."""
 
@@ -192,6 +229,7 @@ def _cells(told: Any, counted: Any) -> list[tuple[Any, Any]]:
 
 
 def _rnn(given: Given) -> nn.Module:
+    refuse_stateful(given)
     features = given.inputs[0][-1]
     layers: list[nn.Module] = []
     for told, counted in _cells(given.told["cell"], given.counted["cell"]):
@@ -201,6 +239,7 @@ def _rnn(given: Given) -> nn.Module:
     return Walk(
         chain(**{f"cell_{number}": layer for number, layer in enumerate(layers)}),
         return_sequences=given["return_sequences"],
+        return_state=given["return_state"],
         go_backwards=bool(given["go_backwards"]),
         zero_output_for_mask=bool(given["zero_output_for_mask"]),
     )

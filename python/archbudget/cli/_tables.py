@@ -171,6 +171,7 @@ def architecture_json(arch: Architecture, layers: Sequence[str] | None = None) -
                 "name": record.name,
                 "type": record.type,
                 "output_shape": list(record.output_shape),
+                "output_shapes": [list(shape) for shape in record.output_shapes],
                 "params": record.params,
                 "trainable_params": record.trainable_params,
                 "macs": record.macs,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
@@ -17,7 +18,7 @@ from archbudget.layers._layers import SIDES, check_numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from archbudget._expressions import IntLike
+    from archbudget._expressions import IntLike, Scalar
     from archbudget.layers._base import Tensor, TensorLike
     from archbudget.layers._layers import Flag, IntsLike, Text
 
@@ -30,8 +31,8 @@ class _Heads(Layer):
     flash_attention: bool | None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         check_numbers(self, "dropout", most=1)
+        super().__post_init__()
         window = self.sliding_window
         if window is not None and (isinstance(window, bool) or not isinstance(window, int) or window < 1):
             raise SpaceError(f"{self.kind}: sliding_window must be None or a positive integer, not {show(window)}")
@@ -99,9 +100,19 @@ class MultiHeadAttention(_Heads):
                 f"{show(self.output_shape)}"
             )
         axes = self.attention_axes
+        if isinstance(axes, (list, tuple)) and None in axes:
+            raise SpaceError(f"{self.kind}: attention_axes must be None or integers, not {show(axes)}")
         given["output_shape"] = [*sides, *[None] * (SIDES - len(sides))]
         given["attention_axes"] = axes if isinstance(axes, (list, tuple)) else [axes]
+        # Given axes are not looked at where nothing is dropped of the scores of a sequence.
+        dropout: Any = self.dropout if axes is not None else 0
+        drops = dropout.replaced(lambda rate: bool(rate)) if isinstance(dropout, Decision) else bool(dropout)
+        given["drops_scores"] = drops
         return given
+
+    def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost."""
+        return {name: value for name, value in super().recorded(counted, values).items() if name != "drops_scores"}
 
     def keras_arguments(self, counted: Any, chosen: Any) -> dict[str, Any]:
         """The arguments of the real layer: shape and axes as tuples."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget import _core
@@ -24,8 +24,30 @@ ENGINE_PARAMETERS: dict[str, dict[str, _core.Parameter]] = {
 """For each layer the hyperparameters that touch shape or cost, by name."""
 
 
+Nested = Union[None, "tuple[Nested, ...]"]
+"""How tensors are nested: `None` stands for one of them."""
+
+
+def leaves(nested: Nested) -> int:
+    """How many tensors are nested so."""
+    return 1 if nested is None else sum(map(leaves, nested))
+
+
+def nest(nested: Nested, tensors: Iterator[Any]) -> Any:
+    """Tensors, as many as there are, nested so."""
+    return next(tensors) if nested is None else tuple(nest(each, tensors) for each in nested)
+
+
+def flat(given: Any) -> list[Any]:
+    """Tensors out of tuples, as `nest` makes them."""
+    return [tensor for each in given for tensor in flat(each)] if isinstance(given, tuple) else [given]
+
+
+IN_A_GRAPH = "call it on tensors, in a graph of Space(inputs=..., outputs=...)"
+
+
 class Block:
-    """Something that turns tensors into a tensor: a layer, or layers put together."""
+    """Something that turns tensors into tensors, mostly one: a layer, or layers put together."""
 
     steps: int = 1
     """How many layers it comes to when it is written out, each use counted; at least so many, where a function gives
@@ -37,18 +59,37 @@ class Block:
 
     @guarded
     def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
-        """The tensor that the block makes of these, in a graph that is being described."""
+        """The tensor that the block makes of these, in a graph that is being described.
+
+        A layer with states may make several: they are a tuple then, nested as in Keras.
+        """
         if isinstance(self, Layer) and self.MERGES and not isinstance(inputs, (list, tuple)):
             name = self.name or self.kind.lower()
             raise SpaceError(
                 f"layer '{name}' ({self.kind}) takes a list of at least one tensor, not a tensor by itself"
             )
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        return Tensor(self, tuple(as_tensor(tensor) for tensor in tensors))
+        made: Tensor = made_of(self, tuple(as_tensor(tensor) for tensor in tensors))
+        return made
+
+    @property
+    def nested(self) -> Nested:
+        """How the tensors that it makes are nested."""
+        return None
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes the block into a program and returns the tensor that it makes."""
-        raise NotImplementedError
+        """Writes the block into a program and returns the tensor that it makes. A block has this, or `write_all`.
+
+        Raises:
+            SpaceError: If it makes several.
+        """
+        if (count := leaves(self.nested)) > 1:
+            raise SpaceError(f"{show(self)} makes {count} tensors where one is handed on; {IN_A_GRAPH}")
+        return self.write_all(writer, inputs, guard)[0]
+
+    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+        """Writes the block into a program and returns all tensors that it makes."""
+        return (self.write(writer, inputs, guard),)
 
 
 _NUMBERS = count()
@@ -60,6 +101,10 @@ class Tensor:
 
     block: Block
     inputs: tuple[Tensor, ...]
+    made_with: Tensor | None = None
+    """The first of the tensors that the block makes of its inputs, if this is another one."""
+    place: int = 0
+    """Its place among them."""
     number: int = field(init=False)
     """Those made later have larger ones, and each a larger one than its inputs, wherever these come from."""
 
@@ -67,7 +112,15 @@ class Tensor:
         object.__setattr__(self, "number", max([next(_NUMBERS), *(each.number + 1 for each in self.inputs)]))
 
     def __repr__(self) -> str:
-        return f"<tensor of {self.block!r}>"
+        place = f" {self.place}" if leaves(self.block.nested) > 1 else ""
+        return f"<tensor{place} of {show(self.block)}>"
+
+
+def made_of(block: Block, inputs: tuple[Tensor, ...]) -> Any:
+    """The tensors that a block makes of others, nested as it nests them."""
+    first = Tensor(block, inputs)
+    others = (Tensor(block, inputs, first, place) for place in range(1, leaves(block.nested)))
+    return nest(block.nested, chain([first], others))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -119,6 +172,11 @@ class Layer(Block):
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
     LAYERS: ClassVar[tuple[str, ...]] = ()
     """The arguments that are layers, or lists of layers."""
+
+    @property
+    def needs_batch_size(self) -> bool:
+        """Whether Keras makes it only for batches of a known size."""
+        return False
 
     @property
     def kind(self) -> str:
@@ -243,12 +301,12 @@ class Layer(Block):
         return made
 
     def call_keras(self, real: Any, tensors: list[Any]) -> Any:
-        """What the real layer makes of real tensors."""
+        """What the real layer makes of real tensors: one, or several, nested as it nests them."""
         return real(tensors if self.MERGES else tensors[0])
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes the layer into a program and returns the tensor that it makes."""
-        return writer.apply(self, inputs, guard)
+    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+        """Writes the layer into a program and returns all tensors that it makes."""
+        return writer.apply_for(self, inputs, guard, leaves(self.nested))
 
     def __repr__(self) -> str:
         defaults = {each.name: each.default for each in fields(self)}

@@ -1069,7 +1069,10 @@ class ZeroPadding1D(_Margins):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ZeroPadding2D(_Margins):
-    """Zeros around an image."""
+    """Zeros around an image.
+
+    Negative numbers are refused: Keras describes what -1 would give, but most of its backends do not run it.
+    """
 
     padding: Any_ = (1, 1)
     data_format: Text | None = None
@@ -1080,7 +1083,10 @@ class ZeroPadding2D(_Margins):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ZeroPadding3D(_Margins):
-    """Zeros around a volume."""
+    """Zeros around a volume.
+
+    Negative numbers are refused: Keras describes what -1 would give, but most of its backends do not run it.
+    """
 
     padding: Any_ = ((1, 1), (1, 1), (1, 1))
     data_format: Text | None = None

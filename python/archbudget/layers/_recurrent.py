@@ -12,29 +12,129 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, nest
 from archbudget.layers._layers import lower_padding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike
+    from archbudget.layers._base import Nested, TensorLike
     from archbudget.layers._layers import Flag, IntsLike, Text
 
 
-class _Recurrent(Layer):
-    """A layer that keeps a state from step to step."""
+class WithStates(Layer):
+    """A layer that keeps states from step to step: it may begin with given ones, and hand on its last ones."""
+
+    @property
+    def states(self) -> tuple[Nested, ...]:
+        """How its states are nested."""
+        raise NotImplementedError
+
+    @property
+    def outputs(self) -> tuple[Nested, ...]:
+        """What it makes beside its states."""
+        return (None,)
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether it hands its last states on."""
+        raise NotImplementedError
+
+    @property
+    def nested(self) -> Nested:
+        """How the tensors that it makes are nested: its output, and the last states if it hands them on."""
+        made = (*self.outputs, *(self.states if self.hands_on else ()))
+        return made if len(made) > 1 else None
+
+    def __call__(
+        self, inputs: TensorLike | Sequence[TensorLike], initial_state: TensorLike | Sequence[Any] | None = None
+    ) -> Any:
+        """The tensor that the layer makes of a sequence, or a tuple of it and the last states.
+
+        Args:
+            inputs: The sequence.
+            initial_state: The states to begin with, as the layer would hand them on: `[h, c]` for an `LSTM`.
+        """
+        tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        if len(tensors) != 1:
+            raise SpaceError(
+                f"{show(self)} takes one sequence, and states as initial_state=[...]; it is called on {len(tensors)} "
+                "tensors"
+            )
+        return super().__call__([*tensors, *self._begun(initial_state)])
+
+    def _begun(self, given: Any) -> list[Any]:
+        """The states to begin with, if there are any."""
+        if given is None:
+            return []
+        several = given if isinstance(given, (list, tuple)) else [given]
+        found = _states(self.states, several)
+        if found is None:
+            raise SpaceError(
+                f"{show(self)}: initial_state must be {said(self.states)}, as many as it has states, not {show(given)}"
+            )
+        return found
+
+    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+        """What the real layer makes of a real sequence, and of real states to begin with if there are any."""
+        sequence, *states = tensors
+        return real(sequence, initial_state=nest(self.states, iter(states))) if states else real(sequence)
+
+
+def _states(nested: Nested, given: Any) -> list[Any] | None:
+    """What lists and tuples hold that are nested so; nothing if they are not."""
+    several = isinstance(given, (list, tuple))
+    if nested is None:
+        return None if several else [given]
+    if not several or len(given) != len(nested):
+        return None
+    found = [_states(*each) for each in zip(nested, given, strict=True)]
+    return None if None in found else [state for each in found if each for state in each]
+
+
+def said(nested: Nested) -> str:
+    """Nested tensors, for errors."""
+    return "a tensor" if nested is None else f"[{', '.join(map(said, nested))}]"
+
+
+class _Recurrent(WithStates):
+    """A recurrent layer by itself."""
 
     return_state: bool
     stateful: bool
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.return_state is not False:
-            raise SpaceError(f"{self.kind}: return_state must be False: a layer of a space has one output")
-        if self.stateful is not False:
-            raise SpaceError(f"{self.kind}: stateful must be False: Keras needs the size of a batch for it")
+        for name in ("return_state", "stateful"):
+            if not isinstance(getattr(self, name), bool):
+                raise SpaceError(f"{self.kind}: {name} must be True or False, not {show(getattr(self, name))}")
+
+    @property
+    def states(self) -> tuple[Nested, ...]:
+        """One state, which is the last output."""
+        return (None,)
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether it hands its last states on."""
+        return self.return_state
+
+    @property
+    def needs_batch_size(self) -> bool:
+        """Whether it keeps its states from batch to batch."""
+        return self.stateful
+
+
+class _LongShortTerm(_Recurrent):
+    """A recurrent layer with two states."""
+
+    @property
+    def states(self) -> tuple[Nested, ...]:
+        """The last output, and the carry."""
+        return (None, None)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +180,7 @@ class SimpleRNN(_Recurrent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LSTM(_Recurrent):
+class LSTM(_LongShortTerm):
     """A long short-term memory: `(features + units + bias) * 4 * units` weights.
 
     Args:
@@ -176,7 +276,7 @@ class GRU(_Recurrent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class _ConvLSTM(_Recurrent):
+class _ConvLSTM(_LongShortTerm):
     filters: IntLike
     kernel_size: IntsLike
     strides: IntsLike = 1

@@ -13,7 +13,7 @@ from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, I
 from archbudget._message import listed, show
 from archbudget._program import Repetition, require_steps
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Block, Layer
+from archbudget.layers._base import IN_A_GRAPH, Block, Layer
 from archbudget.layers._layers import Add
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from archbudget._expressions import IntLike, Scalar, Scope
     from archbudget._program import Guard, Writer
-    from archbudget.layers._base import Tensor, TensorLike
+    from archbudget.layers._base import Nested, Tensor, TensorLike
 
 BlockLike = Union[Block, Sequence["BlockLike"]]
 """A block, or blocks in a row."""
@@ -66,18 +66,28 @@ class Sequential(Block):
         self.blocks = tuple(as_block(block, known) for block in blocks)
         self.steps = max(1, sum(block.steps for block in self.blocks))
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    @property
+    def nested(self) -> Nested:
+        """How the tensors that the last block makes are nested."""
+        return self.blocks[-1].nested if self.blocks else None
+
+    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the blocks one after the other."""
         named: dict[str, int] = {}
         for position, block in enumerate(self.blocks):
             if isinstance(block, InputChoice):
                 inputs = block.among(named, inputs if position == 0 else None)
-            inputs = (block.write(writer, inputs, guard),)
+            elif position and len(inputs) > 1 and not (isinstance(block, Layer) and block.MERGES):
+                raise SpaceError(
+                    f"{show(self.blocks[position - 1])} makes {len(inputs)} tensors, but {show(block)} behind it in a "
+                    f"list takes one; {IN_A_GRAPH}"
+                )
+            inputs = block.write_all(writer, inputs, guard)
             if isinstance(block, Layer) and block.name is not None:
                 named[block.name] = inputs[0]
-        if len(inputs) != 1:
+        if not self.blocks and len(inputs) != 1:
             raise SpaceError(f"a row of no layers hands on one tensor, but {len(inputs)} were given")
-        return inputs[0]
+        return tuple(inputs)
 
     def __repr__(self) -> str:
         return f"Sequential({show(list(self.blocks))})"

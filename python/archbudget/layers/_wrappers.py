@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Union
 
+from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget._program import require_steps
 from archbudget.errors import SpaceError
-from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Tensor, TensorLike
-from archbudget.layers._recurrent import _Recurrent
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, Tensor, TensorLike, leaves
+from archbudget.layers._recurrent import WithStates, _Recurrent, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archbudget._expressions import Decision, IntLike, Lowered, Scalar, Scope
+    from archbudget._expressions import IntLike, Lowered, Scalar, Scope
     from archbudget._program import Guard, Writer
     from archbudget.layers._layers import Flag, Text
 
@@ -38,6 +39,7 @@ class _Wrapper(Layer):
                 raise SpaceError(f"{self.kind}: {layer.kind} is a layer of one's own, which no other layer can hold")
             if layer.weight_bits is not None:
                 raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
+            self._check_held(layer)
         depth = 1 + max(each.depth if isinstance(each, _Wrapper) else 0 for each in self.inside())
         if depth > DEPTH:
             raise SpaceError(f"{self.kind}: layers may stand inside of each other at most {DEPTH} deep")
@@ -52,6 +54,15 @@ class _Wrapper(Layer):
     def _check_layers(self, name: str, given: object) -> None:
         if not isinstance(given, Layer):
             raise SpaceError(f"{self.kind}: {name} must be a layer, not {show(given)}")
+
+    def _check_held(self, layer: Layer) -> None:
+        """Refuses a layer that cannot be held."""
+        if (count := leaves(layer.nested)) > 1:
+            raise SpaceError(
+                f"{self.kind}: {show(layer)} makes {count} tensors; a layer inside of another one makes one"
+            )
+        if layer.needs_batch_size:
+            raise SpaceError(f"{self.kind}: a layer inside of another one cannot be stateful, as {show(layer)} is")
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
@@ -155,27 +166,31 @@ class TimeDistributed(_Wrapper):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bidirectional(_Wrapper):
+class Bidirectional(_Wrapper, WithStates):
     """A recurrent layer, once forward and once backward, with weights for each; their outputs are joined.
+
+    If its layer hands its last states on, so does this one: those of the way forward, then those of the way backward.
 
     Args:
         layer: The layer: `SimpleRNN`, `LSTM`, `GRU`, `RNN` or a `ConvLSTM`.
-        merge_mode: How the outputs are joined: `"concat"` (on the last axis), `"sum"`, `"mul"` or `"ave"`; not `None`,
-            which gives two tensors, since a layer of a space has one output.
+        merge_mode: How the outputs are joined: `"concat"` (on the last axis), `"sum"`, `"mul"` or `"ave"`; with `None`
+            there are two of them.
         weights: Kept for Keras.
         backward_layer: Another layer for the way backward, with `go_backwards=True` and the same output shape.
     """
 
     layer: Layer
-    merge_mode: Text = "concat"
+    merge_mode: Text | None = "concat"
     weights: Any = None
     backward_layer: Layer | None = None
 
     LAYERS = ("layer", "backward_layer")
 
     def __post_init__(self) -> None:
-        if self.merge_mode is None:
-            raise SpaceError("Bidirectional: merge_mode=None gives two tensors, but a layer of a space has one output")
+        if isinstance(self.merge_mode, Decision) and None in self.merge_mode.values:
+            raise SpaceError(
+                f"Bidirectional: merge_mode=None makes two tensors, and cannot be a value of {show(self.merge_mode)}"
+            )
         super().__post_init__()
         forward = getattr(self.layer, "go_backwards", False)
         backward = True if self.backward_layer is None else getattr(self.backward_layer, "go_backwards", True)
@@ -184,10 +199,59 @@ class Bidirectional(_Wrapper):
                 "Bidirectional: of its two layers one must have go_backwards=True and the other one False, not "
                 f"{show(forward)} and {show(backward)}"
             )
+        for name in ("return_state", "stateful"):
+            first, second = (getattr(each, name) for each in self._ways)
+            if first != second:
+                raise SpaceError(f"Bidirectional: its two layers must have the same {name}, not {first} and {second}")
+        states = [each.states for each in self._ways]
+        if self.hands_on and states[0] != states[1]:
+            raise SpaceError(
+                "Bidirectional: with return_state=True its two layers must have the same states; they have "
+                f"{said(states[0])} and {said(states[1])}"
+            )
+
+    @property
+    def _ways(self) -> tuple[WithStates, WithStates]:
+        """The layers forward and backward."""
+        return self.layer, self.layer if self.backward_layer is None else self.backward_layer  # type: ignore[return-value]
 
     def _check_layers(self, name: str, given: object) -> None:
         if name != "backward_layer" or given is not None:
             super()._check_layers(name, given)
+
+    def _check_held(self, layer: Layer) -> None:
+        """Nothing: the engine takes only recurrent layers."""
+        del layer
+
+    @property
+    def states(self) -> tuple[Nested, ...]:
+        """Those of both layers."""
+        forward, backward = self._ways
+        return (*forward.states, *backward.states)
+
+    @property
+    def outputs(self) -> tuple[Nested, ...]:
+        """One, or one of each layer if they are not joined."""
+        return (None, None) if self.merge_mode is None else (None,)
+
+    @property
+    def hands_on(self) -> bool:
+        """Whether its layers hand their last states on."""
+        return self._ways[0].hands_on
+
+    @property
+    def needs_batch_size(self) -> bool:
+        """Whether its layers keep their states from batch to batch."""
+        return self.layer.needs_batch_size
+
+    def _begun(self, given: Any) -> list[Any]:
+        forward, backward = (len(each.states) for each in self._ways)
+        if given is not None and (forward + backward) // 2 != forward:
+            raise SpaceError(
+                "Bidirectional: Keras gives half of the initial_state, rounded down, to the layer forward; its two "
+                f"layers have {forward} and {backward} states"
+            )
+        return super()._begun(given)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -216,6 +280,15 @@ class Pipeline(_Wrapper):
     def _check_layers(self, name: str, given: object) -> None:
         _check_list(self, name, given, "layers")
 
+    def _check_held(self, layer: Layer) -> None:
+        if layer is not self.layers[-1] or layer.needs_batch_size:
+            super()._check_held(layer)
+
+    @property
+    def nested(self) -> Nested:
+        """How the tensors that its last layer makes are nested."""
+        return self.layers[-1].nested
+
 
 def _check_list(layer: Layer, name: str, given: object, what: str) -> None:
     if not isinstance(given, (list, tuple)) or not given or not all(isinstance(each, Layer) for each in given):
@@ -230,10 +303,15 @@ class Cell(Layer):
         del inputs
         self._refuse()
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Refuses: a cell is no layer by itself."""
         del writer, inputs, guard
         self._refuse()
+
+    @property
+    def state(self) -> Nested:
+        """How its states are nested; one by itself is the last output."""
+        return None
 
     def _refuse(self) -> NoReturn:
         raise SpaceError(f"{self.kind} is one step of a recurrent layer, and no layer by itself; put it into an RNN")
@@ -282,6 +360,11 @@ class LSTMCell(Cell):
     recurrent_dropout: Any = 0.0
     seed: int | None = None
 
+    @property
+    def state(self) -> Nested:
+        """The last output, and the carry."""
+        return (None, None)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GRUCell(Cell):
@@ -317,6 +400,11 @@ class StackedRNNCells(_Wrapper, Cell):
     def _check_layers(self, name: str, given: object) -> None:
         _check_list(self, name, given, "cells")
 
+    @property
+    def state(self) -> Nested:
+        """Those of each cell."""
+        return tuple(cell.state for cell in self.cells)
+
 
 Cells = Union[Cell, Sequence[Cell]]
 """A cell, or cells on top of each other."""
@@ -346,6 +434,20 @@ class RNN(_Wrapper, _Recurrent):
         elif not isinstance(given, Layer):
             raise SpaceError(f"RNN: {name} must be a cell or a list of cells, not {show(given)}")
 
+    @property
+    def states(self) -> tuple[Nested, ...]:
+        """Those of its cell, or of its cells."""
+        state = self.cell.state if isinstance(self.cell, Cell) else tuple(cell.state for cell in self.cell)
+        return (None,) if state is None else state
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.return_state and any(_depth(state) > 1 for state in self.states):
+            raise SpaceError(
+                "RNN: with return_state=True a stack of cells within another one must not hold an LSTMCell or a stack, "
+                "whose states Keras cannot describe"
+            )
+
     def lowered(self, scope: Scope) -> dict[str, Lowered]:
         """The hyperparameters that touch shape or cost, as the engine takes them: a list of cells as one cell."""
         given = super().lowered(scope)
@@ -362,3 +464,8 @@ class RNN(_Wrapper, _Recurrent):
         """The arguments of the real layer: a list of cells as it was given."""
         cells = counted["cell"]["cells"] if isinstance(self.cell, (list, tuple)) else counted["cell"]
         return super().keras_arguments({**counted, "cell": cells}, chosen)
+
+
+def _depth(nested: Nested) -> int:
+    """How deep tensors are nested."""
+    return 0 if nested is None else 1 + max(map(_depth, nested))
