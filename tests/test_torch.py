@@ -291,6 +291,12 @@ def test_a_layer_normalization_is_used_on_another_number_of_axes(
     assert_same(used_twice("Pipeline", inside, [first], [second]).architecture())
 
 
+@pytest.mark.parametrize("shapes", [[[], [2, 3]], [[2, 3], []], [[3], [2, 3, 4]]])
+def test_a_flatten_is_used_on_another_number_of_axes(shapes: list[list[int]]) -> None:
+    for data_format in ("channels_first", "channels_last"):
+        assert_same(used_twice("Flatten", {"data_format": data_format}, *[[each] for each in shapes]).architecture())
+
+
 def test_several_inputs_and_outputs_are_arguments_and_a_tuple() -> None:
     first, second = layers.Input((3,)), layers.Input((5,))
     both = layers.Concatenate()([layers.Dense(4)(first), layers.Dense(4)(second)])

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
 from torch import nn
 
-from archbudget._torch._layout import Cropping, Move, by_channel, chain, channels_first, surround
+from archbudget._torch._layout import Cropping, by_channel, channels_first, surround
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +23,15 @@ LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 class Flatten(nn.Module):
-    """All values in one row; a number becomes a row of one."""
+    """All values in one row, the channels behind the positions; a number becomes a row of one."""
+
+    def __init__(self, channels_first: bool) -> None:
+        super().__init__()
+        self.channels_first = channels_first
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.channels_first and x.dim() > 1:
+            x = x.movedim(1, -1)
         return x.reshape(x.shape[0], -1) if x.dim() > 1 else x.unsqueeze(1)
 
 
@@ -105,8 +111,7 @@ class Resize(nn.Module):
 
 
 def _flatten(given: Given) -> nn.Module:
-    first = given.inputs[0] and str(given["data_format"] or "").lower() == "channels_first"
-    return chain(to_channels_last=Move(1, -1), flatten=Flatten()) if first else Flatten()
+    return Flatten(str(given["data_format"] or "").lower() == "channels_first")
 
 
 def _padding(given: Given) -> nn.Module:
