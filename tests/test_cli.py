@@ -639,6 +639,24 @@ def test_no_code_runs_where_it_is_refused(command: list[str], folder: Path, caps
     assert "code_that_runs" not in sys.modules
 
 
+def test_a_search_without_code_takes_no_objective_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "code_that_runs.py").write_text("raise SystemExit('it ran')")
+    (folder / "layer.yaml").write_text("layers:\n- Input: [8]\n- code_that_runs:Layer")
+    assert main(["search", "layer.yaml", "--params", "3k", "--objective", "toy:accuracy", "--no-code"]) == 2
+    assert "layer.yaml:3: layers[1]: 'code_that_runs:Layer' would be" in capsys.readouterr().err
+    (folder / "space.yaml").write_text(
+        "objective: code_that_runs:objective\nbudget: {params: 30}\ndecisions: {u: [1, 2]}\n"
+        "layers:\n- Input: [8]\n- Dense: $u"
+    )
+    assert main(["search", "space.yaml", "--no-code"]) == 2
+    assert capsys.readouterr().err == (
+        "error: space.yaml: objective: 'code_that_runs:objective' would be imported and called, which --no-code "
+        "(code=False) refuses; give --objective\n"
+    )
+    assert main(["search", "space.yaml", "--no-code", "--objective", "toy:accuracy", "--trials", "2"]) == 0
+    assert "code_that_runs" not in sys.modules
+
+
 def test_a_file_that_only_describes_is_counted_without_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "space.yaml").write_text("objective: a:b\ndecisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: $u")
     assert main(["count", "space.yaml", "--no-code"]) == 0

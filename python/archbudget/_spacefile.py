@@ -271,7 +271,7 @@ def load(reference: str, *, measured: bool = True, code: bool = True) -> Loaded:
     if ":" not in reference:
         raise SpaceError(f"{show(reference)} is not a space: give module:attribute, or a file that ends in .yaml")
     if not code:
-        raise SpaceError(_refused(reference))
+        raise SpaceError(refused(reference))
     found = load_attribute(reference)
     space = found() if inspect.isfunction(found) else found
     if not isinstance(space, Space):
@@ -314,7 +314,8 @@ def load_attribute(reference: str) -> Any:
     return found
 
 
-def _refused(reference: str) -> str:
+def refused(reference: str) -> str:
+    """Why a reference to Python is not followed."""
     return f"{show(reference)} would be imported and called, which --no-code (code=False) refuses"
 
 
@@ -624,7 +625,7 @@ class _Reader:
                 file, name, column=given.column, decimals=given.decimals, combine=given.combine
             )
         if not self.code:
-            raise SpaceError(_refused(given))
+            raise SpaceError(refused(given))
         metric = load_attribute(given)
         if not isinstance(metric, Metric):
             raise SpaceError(f"{given} is not a Metric but {type(metric).__name__}")
@@ -780,7 +781,7 @@ class _Reader:
     def _custom_layer(self, place: Place, kind: str, given: object) -> Layer:
         """A layer that `layers.custom` made."""
         if not self.code:
-            raise _MisplacedError(place, _refused(kind))
+            raise _MisplacedError(place, refused(kind))
         made = self._make(place, lambda: load_attribute(kind))
         if not (isinstance(made, type) and issubclass(made, CustomLayer)):
             raise _MisplacedError(place, f"{kind} is not a layer made by layers.custom")

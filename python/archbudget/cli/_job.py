@@ -36,6 +36,7 @@ class Job:
     """A search, in words that can be sent to another process."""
 
     space: str
+    code: bool
     objective: str
     budget: dict[str, tuple[int, int]]
     storage: str
@@ -75,7 +76,7 @@ class Job:
         Raises:
             SearchError: If the objective raises anything, or returns anything but a number; if the storage fails.
         """
-        space = _spacefile.load(self.space).space
+        space = _spacefile.load(self.space, code=self.code).space
         known = self.open(space)
         study = _Seen(known.study_name, known._storage)
         study.models = self.models

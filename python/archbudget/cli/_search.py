@@ -24,7 +24,7 @@ from archbudget._atomic import atomic
 from archbudget._feasible import FeasibleSet
 from archbudget._interrupt import interrupts
 from archbudget._running import FAILED, LOST, PREFIX, Limits, finished, is_finished
-from archbudget._search import SAMPLERS, limits
+from archbudget._search import SAMPLERS, base_sampler, limits
 from archbudget._storage import is_in_memory, sqlite_url, storage_errors, without_password
 from archbudget.cli import _options, _tables
 from archbudget.cli._job import Job, function, quiet
@@ -32,6 +32,7 @@ from archbudget.cli._options import (
     Custom,
     Json,
     Macs,
+    NoCode,
     Params,
     PeakActivationBytes,
     PlotFile,
@@ -135,6 +136,7 @@ def search(
         ),
     ] = Limits.grace_period,
     picture: PlotFile = None,
+    no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Search a space for the best network inside a budget; every trial is inside of it.
@@ -145,6 +147,8 @@ def search(
 
     The objective runs in worker processes, which read no input and print to DIR/worker-N.log. A worker that crashes is
     replaced; its trial is tried again, and fails for good the second time. An exception ends the search.
+
+    With --no-code the objective is that of --objective alone, as a space file is not to name any Python.
     """
     if storage is not None and is_in_memory(storage):
         raise ArchbudgetError(
@@ -154,27 +158,33 @@ def search(
     if trial_timeout is not None and not 0 < trial_timeout < math.inf:
         raise ArchbudgetError(f"--trial-timeout must be a number of seconds above 0, not {trial_timeout:g}")
     patience = limits(grace_period, max_tries, max_consecutive_failures)
+    is_ours = space is None
     if space is None:
         from archbudget import digits
 
         space = str(digits.SPACE_FILE)
-    loaded = _spacefile.load(space)
+    loaded = _spacefile.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "search")
     _options.check_plot(picture)
     fits = loaded.space.within(budget)
     fits.require_some()
-    objective = objective or loaded.objective
+    if objective is None and loaded.objective is not None:
+        if no_code and not is_ours:
+            raise ArchbudgetError(f"{space}: objective: {_spacefile.refused(loaded.objective)}; give --objective")
+        objective = loaded.objective
     if objective is None:
         raise ArchbudgetError(
             "search needs an objective: give --objective module:function, or put one into the space file"
         )
     function(objective)
+    base_sampler(sampler, seed)  # An unknown name is refused before anything is begun.
     quiet()
     out.mkdir(parents=True, exist_ok=True)
     study_name = study_name or loaded.name
     job = Job(
         space=space,
+        code=not no_code,
         objective=objective,
         budget=dict(budget),
         storage=storage or sqlite_url(out / "search.db"),

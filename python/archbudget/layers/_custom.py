@@ -51,7 +51,7 @@ class Counts:
 Counted = tuple["list[int]", int, int, int, "list[list[int]] | None"]
 """Counts as the engine takes them: the output shape, trained and other weights, multiply-accumulates, weight shapes."""
 
-MOST_SIDES = 1000
+MOST_SIDES = 100_000
 """So many sides of a shape are looked at, and so many shapes."""
 RESERVED = ("name", "trainable", "weight_bits")
 SHAPES = ("input_shape", "input_shapes")
