@@ -165,12 +165,7 @@ def check_budget(known: Enumeration, budget: ab.Budget, memory: int, rng: Random
         keeps &= (low <= known.cost(metric)) & (known.cost(metric) <= high)
     networks = [network for network, keep in zip(known.networks, keeps, strict=True) if keep]
     keys = {values_key(network) for network in networks}
-    fits = space.within(budget, memory=memory)
-    try:
-        count = fits.count()
-    except LimitError:
-        assert memory <= 1 << 20
-        return False
+    fits, count = enough(space, budget, memory)
     exact = fits.exact
     if isinstance(count, ab.Bounds):
         assert not exact
@@ -208,6 +203,17 @@ def check_budget(known: Enumeration, budget: ab.Budget, memory: int, rng: Random
         with pytest.raises(LimitError):
             fits.candidates(0, 1)
     return exact
+
+
+def enough(space: ab.Space, budget: ab.Budget, memory: int) -> tuple[ab.FeasibleSet, int | ab.Bounds[int]]:
+    """A set and its count; with the least memory that is enough, where some is not, because there most is rounded."""
+    while True:
+        fits = space.within(budget, memory=memory)
+        try:
+            return fits, fits.count()
+        except LimitError:
+            assert memory < 1 << 30
+            memory = 2 * memory + 100
 
 
 def _constrained(known: Enumeration, budget: ab.Budget) -> None:

@@ -383,7 +383,8 @@ pub(super) fn exact(graph: &Graph, dim: usize, effort: Effort, interrupt: Interr
 pub(super) fn grid(graph: &Graph, node: u32, dim: usize, most: usize) -> Axis {
     let high = graph.windows[dim].high;
     let (first, _) = span(graph, node, dim);
-    let width = (high - first) as u64;
+    // Where the end of a range is moved for rounded sums, it may come to lie below all that prefixes come to.
+    let width = (high - first).max(0) as u64;
     let step = width.div_ceil(most.max(2) as u64 - 1).max(1);
     let steps = width.div_ceil(step);
     Axis::Grid {
