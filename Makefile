@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
-.PHONY: help demo test test-rust test-python fuzz lint format bench lock clean
+.PHONY: help demo test test-rust test-python fuzz sanitize lint format bench lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,17 @@ fuzz: $(VENV)/.installed ## Draw random cases for 10 minutes; FUZZ="--seconds 60
 	if command -v c++ > /dev/null; then RUSTFLAGS="$(COVERAGE)" $(FUZZ_BUILD) --features guided --bin guided \
 		--target $$(rustc -vV | sed -n 's/host: //p') --target-dir fuzz/target/guided; fi
 	PYTHONPATH=tests $(BIN)/python -m fuzzing $(FUZZ)
+
+# Rust's own sanitizer, which asks for a nightly compiler or for this variable; it comes with the toolchain on Linux.
+SANITIZE := RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address
+HOST := $$(rustc -vV | sed -n 's/host: //p')
+
+sanitize: ## Run the tests of the unsafe code under AddressSanitizer
+	@if [ -e "$$(rustc --print target-libdir)/librustc-stable_rt.asan.a" ]; then \
+		$(SANITIZE) cargo test --locked --quiet --target $(HOST) --target-dir target/sanitize --lib input && \
+		$(SANITIZE) PROPTEST_CASES=100 cargo test --locked --quiet --target $(HOST) --target-dir target/sanitize \
+			--test properties candidates_cost; \
+	else echo "this toolchain has no AddressSanitizer; nothing was run"; fi
 
 lint: $(VENV)/.installed ## Check format, lints and types of both languages
 	cargo fmt --check

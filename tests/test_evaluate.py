@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import tracemalloc
 from contextlib import suppress
 from random import Random
@@ -455,3 +456,43 @@ def test_an_evaluation_is_a_table(lenet: ab.Space) -> None:
     assert list(frame) == [*METRICS, "valid"]
     assert frame["macs"].tolist() == counts["macs"].tolist()
     assert "4 candidates" in repr(counts)
+
+
+def dense(*widths: int) -> ab.Space:
+    """Dense layers of any width up to some most."""
+    return ab.Space([layers.Input((4,)), *[layers.Dense(ab.Int(f"u{i}", 1, most)) for i, most in enumerate(widths)]])
+
+
+@pytest.mark.parametrize("widths", [(3, 3, 3), (4096, 4096), (2**20, 2**20)], ids=["stored", "implicit", "open"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_indices_that_another_thread_changes_are_used_as_they_were_checked(
+    widths: tuple[int, ...], dtype: type[np.unsignedinteger[Any]]
+) -> None:
+    """A call gives totals of some mixture of the candidates, or names an index outside of its domain."""
+    space = dense(*widths)
+    rows = np.zeros((3000, len(widths)), dtype=dtype)
+    outside = np.iinfo(dtype).max
+    legal = min(2, *(width - 1 for width in widths))
+    most = space.evaluate(np.full((1, len(widths)), legal, dtype=dtype), ["params"])["params"][0]
+    least = space.evaluate(np.zeros((1, len(widths)), dtype=dtype), ["params"])["params"][0]
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            for value in (0, legal, outside if outside >= max(widths) else legal, 0):
+                rows[:] = value
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(100):
+            try:
+                params = space.evaluate(rows, ["params"])["params"]
+            except SpaceError as error:
+                assert f"index {outside} is not in the domain" in str(error)
+            else:
+                assert params.min() >= least
+                assert params.max() <= most
+    finally:
+        done.set()
+        writer.join()

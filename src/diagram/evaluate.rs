@@ -248,11 +248,14 @@ impl Evaluator {
             .groups
             .get(number + 1)
             .map_or(&terminal[..], |next| &next.entries);
-        let mut unused = vec![0; entries.len()];
+        // Each index is read once: what is checked here is what the walk takes.
+        let mut chosen: Vec<Vec<u32>> = vec![Vec::new(); batch.columns.len()];
         for &(decision, _) in &group.columns {
-            batch.add_to(decision, block.start, 0, &mut unused)?;
+            let own = &mut chosen[decision];
+            own.resize(entries.len(), 0);
+            batch.add_to(decision, block.start, 1, own)?;
         }
-        let choose = |row: usize, decision: usize| batch.columns[decision].index(block.start + row).unwrap_or(0);
+        let choose = |row: usize, decision: usize| chosen[decision][row];
         for (row, entry) in entries.iter_mut().enumerate() {
             if ended() {
                 break;

@@ -1,23 +1,73 @@
 //! Candidates as they are handed in: one column of indices or of values for each decision.
+//!
+//! The memory of a column is somebody else's, who may write to it while it is read: an array of numpy has no lock. So it
+//! is read by relaxed atomic loads, a whole word at a time where the items stand side by side, each item once and into a
+//! buffer of our own; what was checked there is what is used. Whoever writes meanwhile gets the costs of some mixture of
+//! the old and the new candidates, or an error that names an index outside its domain.
+#![allow(unsafe_code)] // Atomic loads of words that hold several items.
 
 use crate::{Error, Result};
 use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+/// The items that are read into a buffer at once.
+const READ: usize = 256;
+
+/// An integer of a column.
+pub trait Item: Copy + Default {
+    /// The same in memory that others may write to.
+    type Shared: std::fmt::Debug + Sync;
+
+    /// Reads it.
+    fn load(shared: &Self::Shared) -> Self;
+}
+
+macro_rules! items {
+    ($($item:ty, $shared:ty;)*) => {$(
+        impl Item for $item {
+            type Shared = $shared;
+
+            #[inline]
+            fn load(shared: &$shared) -> Self {
+                shared.load(Ordering::Relaxed)
+            }
+        }
+    )*};
+}
+
+items! {
+    u8, AtomicU8;
+    u16, AtomicU16;
+    u32, AtomicU32;
+    i64, AtomicI64;
+}
 
 /// A column in memory that is not ours: every `stride`-th item of a slice.
-#[derive(Debug, Clone, Copy)]
-pub struct Strided<'a, T> {
-    data: &'a [T],
+#[derive(Debug)]
+pub struct Strided<'a, T: Item> {
+    data: &'a [T::Shared],
     first: usize,
     stride: isize,
     len: usize,
 }
 
-impl<'a, T: Copy> Strided<'a, T> {
+impl<'a, T: Item> Strided<'a, T> {
     /// `len` items of `data`, from `first` on, `stride` apart.
     ///
     /// # Panics
     /// If one of them lies outside of `data`.
     pub fn new(data: &'a [T], first: usize, stride: isize, len: usize) -> Self {
+        // SAFETY: an atomic integer has the size of the integer, and no integer here is aligned more loosely than it on
+        // the machines that have these atomics; both live as long, and through the slice of atomics nothing is written.
+        let data = unsafe { std::slice::from_raw_parts(data.as_ptr().cast(), data.len()) };
+        Self::shared(data, first, stride, len)
+    }
+
+    /// The same of memory that others may write to.
+    ///
+    /// # Panics
+    /// If an item lies outside of `data`.
+    pub fn shared(data: &'a [T::Shared], first: usize, stride: isize, len: usize) -> Self {
         if len > 0 {
             let last = (len - 1).checked_mul(stride.unsigned_abs()).and_then(|span| {
                 if stride < 0 {
@@ -37,21 +87,61 @@ impl<'a, T: Copy> Strided<'a, T> {
         }
     }
 
-    /// Calls back with each item of a block, and its position in the block.
+    /// Reads the items from one on, each once.
     #[inline]
-    fn each(&self, start: usize, len: usize, mut item: impl FnMut(usize, T)) {
+    fn read(&self, start: usize, items: &mut [T]) {
         if self.stride == 1 {
             let from = self.first + start;
-            for (position, &value) in self.data[from..from + len].iter().enumerate() {
-                item(position, value);
-            }
+            read_words(&self.data[from..from + items.len()], items);
         } else {
             let mut at = self.first.wrapping_add_signed(self.stride.wrapping_mul(start as isize));
-            for position in 0..len {
-                item(position, self.data[at]);
+            for item in items {
+                *item = T::load(&self.data[at]);
                 at = at.wrapping_add_signed(self.stride);
             }
         }
+    }
+
+    /// Calls back with the items from one on, some at a time, and with the row of the first of these among them; up to
+    /// the first error.
+    #[inline]
+    fn each_block<E>(
+        &self,
+        start: usize,
+        rows: usize,
+        mut block: impl FnMut(usize, &[T]) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut buffer = [T::default(); READ];
+        for row in (0..rows).step_by(READ) {
+            let items = &mut buffer[..READ.min(rows - row)];
+            self.read(start + row, items);
+            block(row, items)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a slice by words of 64 bits, and what stands before and behind these item by item.
+#[inline]
+fn read_words<T: Item>(shared: &[T::Shared], items: &mut [T]) {
+    let each = size_of::<u64>() / size_of::<T>();
+    let head = shared.as_ptr().align_offset(align_of::<u64>()).min(shared.len());
+    let words = (shared.len() - head) / each;
+    let tail = head + words * each;
+    for (item, shared) in items[..head].iter_mut().zip(shared) {
+        *item = T::load(shared);
+    }
+    for (items, shared) in items[head..tail]
+        .chunks_exact_mut(each)
+        .zip(shared[head..tail].chunks_exact(each))
+    {
+        // SAFETY: a chunk is as long as a word, and aligned as one from `head` on; and nothing of ours writes to it.
+        let word = unsafe { AtomicU64::from_ptr(shared.as_ptr().cast_mut().cast()) }.load(Ordering::Relaxed);
+        // SAFETY: a chunk of items is as long as a word, and every word is some integers.
+        unsafe { items.as_mut_ptr().cast::<u64>().write_unaligned(word) };
+    }
+    for (item, shared) in items[tail..].iter_mut().zip(&shared[tail..]) {
+        *item = T::load(shared);
     }
 }
 
@@ -103,7 +193,7 @@ impl Lookup {
 }
 
 /// A column of candidates.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub enum Column<'a> {
     /// Indices of 8 bits.
     U8(Strided<'a, u8>),
@@ -136,68 +226,59 @@ impl Column<'_> {
     /// # Errors
     /// `Argument`, naming the row, for an index or a value outside the domain.
     pub(super) fn add_to(&self, start: usize, size: usize, factor: u32, keys: &mut [u32], name: &str) -> Result<()> {
-        let largest = match self {
-            Self::U8(column) => add_indices(column, start, factor, keys),
-            Self::U16(column) => add_indices(column, start, factor, keys),
-            Self::U32(column) => add_indices(column, start, factor, keys),
-            Self::Values(column, lookup) => {
-                let mut unknown = None;
-                column.each(start, keys.len(), |row, value| match lookup.index(value) {
-                    Some(index) => keys[row] = keys[row].wrapping_add(index.wrapping_mul(factor)),
-                    None => unknown = unknown.or(Some((row, value))),
-                });
-                return match unknown {
-                    None => Ok(()),
-                    Some((row, value)) => Err(Error::argument(format!(
-                        "row {}: {value} is not a value of decision '{name}'",
-                        start + row
-                    ))),
-                };
-            }
+        let outside = |(row, index): (usize, u32)| {
+            Error::argument(format!(
+                "row {}: index {index} is not in the domain of decision '{name}', which has {size} values",
+                start + row,
+            ))
         };
-        if (largest as usize) < size {
-            return Ok(());
-        }
-        let row = (0..keys.len()).find(|&row| self.index(start + row).is_none_or(|index| index as usize >= size));
-        Err(Error::argument(format!(
-            "row {}: index {largest} is not in the domain of decision '{name}', which has {size} values",
-            start + row.unwrap_or(0),
-        )))
-    }
-
-    /// The index in a row; nothing for an unknown value.
-    pub(super) fn index(&self, row: usize) -> Option<u32> {
-        let mut index = None;
         match self {
-            Self::U8(column) => column.each(row, 1, |_, value| index = Some(u32::from(value))),
-            Self::U16(column) => column.each(row, 1, |_, value| index = Some(u32::from(value))),
-            Self::U32(column) => column.each(row, 1, |_, value| index = Some(value)),
-            Self::Values(column, lookup) => column.each(row, 1, |_, value| index = lookup.index(value)),
+            Self::U8(column) => add_indices(column, start, size, factor, keys).map_err(outside),
+            Self::U16(column) => add_indices(column, start, size, factor, keys).map_err(outside),
+            Self::U32(column) => add_indices(column, start, size, factor, keys).map_err(outside),
+            Self::Values(column, lookup) => column.each_block(start, keys.len(), |first, values| {
+                for (row, &value) in (first..).zip(values) {
+                    let index = lookup.index(value).ok_or_else(|| {
+                        Error::argument(format!(
+                            "row {}: {value} is not a value of decision '{name}'",
+                            start + row
+                        ))
+                    })?;
+                    keys[row] = keys[row].wrapping_add(index.wrapping_mul(factor));
+                }
+                Ok(())
+            }),
         }
-        index
     }
 }
 
-/// Adds `index * factor` to each key, and returns the largest index.
+/// Adds `index * factor` to each key.
+///
+/// # Errors
+/// The first row whose index is not below `size`, and that index.
 #[inline]
-fn add_indices<T: Copy + Into<u32>>(column: &Strided<'_, T>, start: usize, factor: u32, keys: &mut [u32]) -> u32 {
-    let mut largest = 0;
-    if column.stride == 1 {
-        let from = column.first + start;
-        let data = &column.data[from..from + keys.len()];
-        for (key, &index) in keys.iter_mut().zip(data) {
+fn add_indices<T: Item + Into<u32>>(
+    column: &Strided<'_, T>,
+    start: usize,
+    size: usize,
+    factor: u32,
+    keys: &mut [u32],
+) -> std::result::Result<(), (usize, u32)> {
+    column.each_block(start, keys.len(), |first, indices| {
+        let mut largest = 0;
+        for (key, &index) in keys[first..].iter_mut().zip(indices) {
             let index: u32 = index.into();
             largest = largest.max(index);
             *key = key.wrapping_add(index.wrapping_mul(factor));
         }
-    } else {
-        column.each(start, keys.len(), |row, index| {
-            let index: u32 = index.into();
-            largest = largest.max(index);
-            keys[row] = keys[row].wrapping_add(index.wrapping_mul(factor));
-        });
-    }
-    largest
+        if (largest as usize) < size {
+            return Ok(());
+        }
+        let mut rows = (first..).zip(indices).map(|(row, &index)| (row, index.into()));
+        Err(rows
+            .find(|&(_, index)| index as usize >= size)
+            .unwrap_or((first, largest)))
+    })
 }
 
 #[cfg(test)]
@@ -217,6 +298,50 @@ mod tests {
         assert_eq!(read(1, 3, 4), [1, 4, 7, 10]);
         assert_eq!(read(11, -4, 3), [11, 7, 3]);
         assert_eq!(read(5, 0, 2), [5, 5]);
+    }
+
+    #[test]
+    fn words_hold_the_items_wherever_a_slice_begins_and_ends() {
+        fn check<T: Item + TryFrom<usize> + PartialEq + std::fmt::Debug>() {
+            let data: Vec<T> = (0..100).filter_map(|item| item.try_into().ok()).collect();
+            for first in 0..20 {
+                for len in 0..=data.len() - first {
+                    let mut items = vec![T::default(); len];
+                    Strided::new(&data, first, 1, len).read(0, &mut items);
+                    assert_eq!(items, data[first..first + len]);
+                }
+            }
+        }
+        check::<u8>();
+        check::<u16>();
+        check::<u32>();
+        check::<i64>();
+    }
+
+    /// A thread writes indices inside and outside of the domain: what is added is inside, or named.
+    #[test]
+    fn what_is_checked_is_what_is_used_while_others_write() {
+        let shared: Vec<AtomicU8> = (0..1000).map(|_| AtomicU8::new(0)).collect();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    for value in [0, 255, 2] {
+                        for item in &shared {
+                            item.store(value, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+            for _ in 0..2000 {
+                let mut keys = vec![0; 1000];
+                match Column::U8(Strided::shared(&shared, 0, 1, 1000)).add_to(0, 3, 1, &mut keys, "x") {
+                    Ok(()) => assert!(keys.iter().all(|&key| key < 3)),
+                    Err(error) => assert!(error.message.contains("index 255 is not in the domain")),
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]

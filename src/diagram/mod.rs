@@ -18,7 +18,7 @@ mod walk;
 pub use compile::Limits;
 pub use evaluate::{Evaluator, INVALID, LayerTable};
 pub use feasible::{Bound, Count, Distribution, End, Feasible, MEMORY, Marginals, Taken};
-pub use input::{Column, Lookup, Strided};
+pub use input::{Column, Item, Lookup, Strided};
 pub use optimize::Extremes;
 pub use parallel::{Workers, default_threads};
 pub use sample::Index;

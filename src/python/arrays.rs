@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // numpy hands out a pointer and a stride; the slice below is what they span.
 
 use crate::Error;
-use crate::diagram::{Column, Lookup, Strided};
+use crate::diagram::{Column, Item, Lookup, Strided};
 use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
@@ -52,7 +52,7 @@ fn borrow<'py, T: Element>(array: &Bound<'py, PyArray1<T>>) -> crate::Result<PyR
         .map_err(|error| Error::argument(format!("an array is being written to: {error}")))
 }
 
-fn strided<'a, T: Element + Copy>(array: &'a PyReadonlyArray1<'_, T>) -> crate::Result<Strided<'a, T>> {
+fn strided<'a, T: Element + Item>(array: &'a PyReadonlyArray1<'_, T>) -> crate::Result<Strided<'a, T>> {
     let len = array.len();
     if len == 0 {
         return Ok(Strided::new(&[], 0, 1, 0));
@@ -67,7 +67,8 @@ fn strided<'a, T: Element + Copy>(array: &'a PyReadonlyArray1<'_, T>) -> crate::
     let span = (len - 1) * stride.unsigned_abs() + 1;
     let first = if stride < 0 { span - 1 } else { 0 };
     // SAFETY: item 0 of the array is at `data`, and its last item `(len - 1) * stride` items further; numpy keeps all
-    // between them in one allocation, `T` is a plain integer, and the borrow keeps the array alive and unwritten.
-    let slice = unsafe { std::slice::from_raw_parts(data.sub(first), span) };
-    Ok(Strided::new(slice, first, stride, len))
+    // between them in one allocation, which the borrow keeps alive. Threads of Python may write to it, so that it is a
+    // slice of atomic integers, which are as large as the plain ones and were found aligned.
+    let shared = unsafe { std::slice::from_raw_parts(data.sub(first).cast::<T::Shared>(), span) };
+    Ok(Strided::shared(shared, first, stride, len))
 }
