@@ -600,7 +600,9 @@ def test_a_long_trial_gives_signs_of_life(space: ab.Space, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&cache=shared&uri=true"]
+)
 def test_a_database_in_memory_is_a_storage_in_memory(url: str, n_jobs: int, space: ab.Space) -> None:
     study = search(space, lambda _: 1.0, 6, storage=url, study_name="x", n_jobs=n_jobs)
     assert states(study) == ["COMPLETE"] * 6

@@ -52,6 +52,9 @@ PATIENCE = 10
 Code that holds the lock of the interpreter keeps it from giving signs of life.
 """
 
+STEP = 2.0
+"""Seconds that may always lie between two looks at the trials, without it looking as if this process were stopped."""
+
 BEATS = 4
 """How many signs of life of a process fit into a grace period."""
 
@@ -159,7 +162,7 @@ class Watch:
 
     def __init__(self, grace_period: float) -> None:
         self._grace_period = grace_period
-        self._clock = Clock(grace_period / BEATS)
+        self._clock = Clock(max(grace_period / BEATS, STEP))
         self._me = process()
         self._seen: dict[int, tuple[object, float]] = {}
 
