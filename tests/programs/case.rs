@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a question may take before it is given up, which is counted and no failure.
+/// The patience with a case unless it is given another.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a budget says of one metric.
@@ -38,6 +38,8 @@ struct Question {
 /// A space and what is asked of it.
 #[derive(Debug, Clone)]
 pub struct Case {
+    /// How long a question may take before it is given up, which is counted and no failure.
+    pub patience: Duration,
     space: Space,
     limits: u8,
     questions: Vec<Question>,
@@ -163,6 +165,7 @@ impl Case {
             Space::Chain(Chain::of(&mut bytes))
         };
         Self {
+            patience: PATIENCE,
             space,
             limits,
             questions,
@@ -183,7 +186,7 @@ impl Case {
         let listed = matches!(self.space, Space::Listed(_));
         // A long chain is refused by chance so often that none would be drawn from an open diagram.
         let limits = limits(if listed { self.limits } else { self.limits % 210 });
-        let stop = patience();
+        let stop = patience(self.patience);
         let compiled = Diagram::compile(program.clone(), limits, &stop);
         let networks: Vec<Network> = match &self.space {
             Space::Listed(program) => distinct(&enumerate(program)).into_iter().collect(),
@@ -208,7 +211,7 @@ impl Case {
             Space::Listed(_) => Known::new(networks, None),
             Space::Chain(chain) => Known::new(drawn(&diagram), Some(chain.clone())),
         };
-        let size = diagram.size(&patience());
+        let size = diagram.size(&patience(self.patience));
         let closed = size.is_ok();
         match size {
             Ok(size) => holds(known.all, &size, &size, "size"),
@@ -224,7 +227,7 @@ impl Case {
         }
         let start = Instant::now();
         for question in &self.questions {
-            if start.elapsed() > 2 * PATIENCE {
+            if start.elapsed() > 2 * self.patience {
                 break;
             }
             let bounds = question.bounds(&known.networks, metrics);
@@ -233,7 +236,7 @@ impl Case {
             tally.little += u64::from(memory <= 1 << 16);
             let mut memory = memory;
             loop {
-                let stop = patience();
+                let stop = patience(self.patience);
                 match known.set(&diagram, &bounds, memory, listed, &stop) {
                     Ok(true) => tally.exact += 1,
                     Ok(false) => tally.rounded += 1,
@@ -256,7 +259,7 @@ impl Case {
         };
         let asked = if listed { metrics } else { 1 };
         for metric in (0..asked).map(|metric| (metric + usize::from(self.limits)) % metrics) {
-            match diagram.distribution(metric, memory(question.memory), &patience()) {
+            match diagram.distribution(metric, memory(question.memory), &patience(self.patience)) {
                 Ok(found) => {
                     let ascending = found.values.windows(2).all(|pair| pair[0] < pair[1]);
                     assert!(ascending, "the values of metric {metric} do not ascend");
@@ -314,9 +317,9 @@ fn memory([kind, size]: [u8; 2]) -> usize {
 }
 
 /// Whether it takes too long; asked by the engine.
-fn patience() -> impl Fn() -> bool + Sync {
+fn patience(most: Duration) -> impl Fn() -> bool + Sync {
     let start = Instant::now();
-    move || start.elapsed() > PATIENCE
+    move || start.elapsed() > most
 }
 
 const ALONE: Workers<'static> = Workers {
@@ -351,7 +354,7 @@ fn drawn(diagram: &Diagram) -> Vec<Network> {
     const N: usize = 24;
     let decisions = diagram.program().decisions().len();
     let mut columns = vec![0_u8; N * decisions];
-    let stop = patience();
+    let stop = patience(PATIENCE);
     let workers = Workers {
         threads: 1,
         interrupt: &stop,
