@@ -120,8 +120,8 @@ def test_numbers_are_taken(
         (np.bool_(True), "True"),
         (1j, "1j, which is not a number"),
         (np.complex64(1), "which is not a number"),
-        (10**400, "00... (401 characters), which is too large for a float"),
-        pytest.param(10**9_000, "an object of type int, which is too large for a float", id="huge"),
+        pytest.param(10**400, "<an integer of 1,329 bits>, which is too large for a float", id="large"),
+        pytest.param(10**9_000, "<an integer of 29,898 bits>, which is too large for a float", id="huge"),
         (Fraction(10**400, 3), "which is too large for a float"),
         ([], "[], which is not a number"),
         ([0.5, 0.5], "[0.5, 0.5], which is not a number"),
@@ -131,14 +131,14 @@ def test_numbers_are_taken(
         ({0.5}, "{0.5}, which is not a number"),
         ({"accuracy": 0.5}, "{'accuracy': 0.5}, which is not a number"),
         (["a"], "['a'], which is not a number"),
-        pytest.param("x" * 10**6, "xx... (1,000,002 characters), which is not a number", id="long"),
+        pytest.param("x" * 10**6, "xxx', which is not a number", id="long"),
         (object, "<class 'object'>, which is not a number"),
     ],
 )
 def test_what_is_no_number_is_one_line(returned: object, said: str, space: ab.Space) -> None:
     message, study = failing_search(space, lambda _: returned)
     assert message.startswith("the objective failed in trial 0: it returned ")
-    assert message.endswith(said) or said in message
+    assert said in message
     assert states(study) == ["FAIL"]
 
 

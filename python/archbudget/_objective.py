@@ -97,7 +97,7 @@ def _caller(
 ) -> Callable[[Architecture, optuna.Trial], float | Sequence[float]]:
     """The objective as a function of an architecture and a trial."""
     if not callable(function):
-        raise SpaceError(f"the objective must be a function, not {function!r}")
+        raise SpaceError(f"the objective must be a function, not {show(function)}")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

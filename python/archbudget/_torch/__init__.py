@@ -18,7 +18,7 @@ try:
 except ImportError as error:
     raise ImportError(f"to_torch needs PyTorch: pip install archbudget[torch] ({error})") from error
 
-from archbudget._message import one_line
+from archbudget._message import one_line, show
 from archbudget._torch import (
     _activation,
     _attention,
@@ -158,7 +158,7 @@ def _own(given: Given) -> Any:
     if isinstance(made, torch.nn.Module):
         return made
     raise SpaceError(
-        f"layer '{given.name}' ({given.kind}): what torch= names must return a torch.nn.Module, not {made!r}"
+        f"layer '{given.name}' ({given.kind}): what torch= names must return a torch.nn.Module, not {show(made)}"
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _known(layer: Given, name: str, initializer: Any) -> Callable[..., Any]:
         return draw
     raise SpaceError(
         f"layer '{layer.name}' ({layer.kind}): the initializer of {name} must be one of "
-        f"{', '.join(_INITIALIZERS)}, or a function of a shape and a dtype, not {initializer!r}"
+        f"{', '.join(_INITIALIZERS)}, or a function of a shape and a dtype, not {show(initializer)}"
     )
 
 
@@ -127,7 +128,8 @@ class Given:
     def refusal(self, argument: str, why: str) -> SpaceError:
         """That an argument has no equivalent in PyTorch."""
         return SpaceError(
-            f"layer '{self.name}' ({self.kind}): {argument}={self.told[argument]!r} has no equivalent in PyTorch: {why}"
+            f"layer '{self.name}' ({self.kind}): {argument}={show(self.told[argument])} has no equivalent in PyTorch: "
+            f"{why}"
         )
 
     def refuse_what_touches_the_loss(self) -> None:

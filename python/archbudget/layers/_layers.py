@@ -1144,7 +1144,8 @@ class _UpSampling(Layer):
         fixed = not any(isinstance(side, Expression) or side is None for side in sides)
         if fixed and any(isinstance(factor, Expression) or factor != 2 for factor in factors):
             raise SpaceError(
-                f"{self.kind}: size or output_size must be given, not both, as {self.size!r} and {self.output_size!r}"
+                f"{self.kind}: size or output_size must be given, not both, as {show(self.size)} and "
+                f"{show(self.output_size)}"
             )
 
     def normalized(self) -> dict[str, Any_]:
@@ -1161,7 +1162,7 @@ class _UpSampling(Layer):
         """A factor as an integer and, where it is none, as a number."""
         for value in given.values if isinstance(given, Decision) else (given,):
             if isinstance(value, (float, np.floating)) and not 0 < value < math.inf:
-                raise SpaceError(f"{self.kind}: size must be an integer >= 1 or another number > 0, not {value!r}")
+                raise SpaceError(f"{self.kind}: size must be an integer >= 1 or another number > 0, not {show(value)}")
         if isinstance(given, Decision) and any(isinstance(value, float) for value in given.values):
             return (
                 given.replaced(lambda value: 1 if isinstance(value, float) else value),

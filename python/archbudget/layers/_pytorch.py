@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
 from archbudget._expressions import Decision
+from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
 from archbudget.layers._layers import FactorsLike, IntsLike, _Margins
@@ -27,7 +28,7 @@ def _check_words(layer: Layer, name: str, *words: str) -> None:
     given = getattr(layer, name)
     for value in given.values if isinstance(given, Decision) else (given,):
         if not isinstance(value, str) or value not in words:
-            raise SpaceError(f"{layer.kind}: {name} must be one of {', '.join(map(repr, words))}, not {value!r}")
+            raise SpaceError(f"{layer.kind}: {name} must be one of {', '.join(map(repr, words))}, not {show(value)}")
 
 
 def _check_number(layer: Layer, name: str, *, zero: bool = True) -> None:
@@ -35,7 +36,9 @@ def _check_number(layer: Layer, name: str, *, zero: bool = True) -> None:
     given = getattr(layer, name)
     for value in given.values if isinstance(given, Decision) else (given,):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or (value == 0 and not zero):
-            raise SpaceError(f"{layer.kind}: {name} must be a number{'' if zero else ' other than 0'}, not {value!r}")
+            raise SpaceError(
+                f"{layer.kind}: {name} must be a number{'' if zero else ' other than 0'}, not {show(value)}"
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
