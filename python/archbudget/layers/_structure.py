@@ -303,9 +303,11 @@ class InputChoice(Block):
         for size in sizes:
             number += comb(count, size)
             if number > MOST_BRANCHES:
+                # The number of all ways is large where the tensors are many.
+                ways = f"{sum(comb(count, each) for each in sizes):,}" if count <= 64 else f"over {MOST_BRANCHES:,}"
                 raise SpaceError(
-                    f"InputChoice '{self.name}' can choose among {count} tensors in more than {MOST_BRANCHES:,} ways, "
-                    "the most that are supported"
+                    f"InputChoice '{self.name}' can choose among {count} tensors in {ways} ways; at most "
+                    f"{MOST_BRANCHES:,} are supported"
                 )
         chosen = [each for size in sizes for each in combinations(range(count), size)]
         return {each[0] if self.alone else "+".join(map(str, each)): each for each in chosen}
