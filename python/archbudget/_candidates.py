@@ -279,22 +279,35 @@ def as_array(values: Any, what: str, axes: int) -> npt.NDArray[Any]:
     Raises:
         SpaceError: If they are rows of unlike lengths, or lists that are nested more deeply than there are axes.
     """
-    _require_flat(values, what, axes)
+    if _depth(values, axes + 1) > axes and _items(values, FEW) > FEW:
+        raise SpaceError(f"{what} must be an array; the lists are nested more deeply")
     try:
         return np.asarray(values)
     except Exception as error:  # An object may do anything where it is made an array.
         raise SpaceError(f"{what} must be an array: {one_line(error)}") from None
 
 
-def _require_flat(values: object, what: str, axes: int) -> None:
-    """Refuses lists that are nested too deeply: numpy goes through each of them, however often it stands there."""
+FEW = 500
+"""The most items of lists that numpy may go through to say which shape they have."""
+
+
+def _depth(values: object, most: int) -> int:
+    """How deeply lists are nested, as far as it matters."""
+    if not most or not isinstance(values, (list, tuple)):
+        return 0
+    return 1 + max((_depth(each, most - 1) for each in values), default=0)
+
+
+def _items(values: object, most: int) -> int:
+    """How many items lists come to, as far as it matters: numpy goes through a list as often as it stands there."""
     if not isinstance(values, (list, tuple)):
-        return
-    if axes > 1:
-        for each in values:
-            _require_flat(each, what, axes - 1)
-    elif any(isinstance(each, (list, tuple)) for each in values):
-        raise SpaceError(f"{what} must be an array; the lists are nested more deeply")
+        return 1
+    number = 1
+    for each in values:
+        number += _items(each, most - number)
+        if number > most:
+            break
+    return number
 
 
 def check_indices(space: Space, indices: npt.ArrayLike) -> Indices:
