@@ -278,7 +278,7 @@ def _arguments(counted: Any, others: Any) -> Any:
     return {**counted, **{name: value for name, value in others.items() if isinstance(value, plain)}, **inside}
 
 
-@guards()
+@guards(but=("write_template",))  # What the function that measures raises is the caller's.
 class LatencyTable(Metric):
     """A metric from measurements: a value for each distinct layer.
 
@@ -437,23 +437,40 @@ class LatencyTable(Metric):
 
         Raises:
             LimitError: If the space is too wide to look at every arc.
-            SpaceError: If the column has no name, or is named like one that describes layers.
+            SpaceError: If the column has no name, or is named like one that describes layers. What `measure` raises
+                comes out as it is.
         """
-        if not isinstance(column, str) or not column.strip():
-            raise SpaceError(f"the column of the values needs a name, not {show(column)}")
-        found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
-        for layer in distinct_layers(space):
-            found.setdefault(tuple(described(layer).items()), layer)
-        first = ["type", "input_shape", "output_shape"]
-        others = [name for name in dict.fromkeys(name for row in found for name, _ in row) if name not in first]
-        if column in (*first, *others):
-            raise SpaceError(f"the column of the values cannot be named '{column}': that describes layers")
-        with atomic(file) as part, part.open("w", encoding="utf-8", newline="") as text:
-            writer = csv.DictWriter(text, [*first, *others, column], restval="")
-            writer.writeheader()
-            for row, layer in found.items():
-                writer.writerow({**dict(row), **({} if measure is None else {column: measure(layer)})})
+        found, names = _template(space, column)
+        if measure is not None and not callable(measure):
+            raise SpaceError(f"measure must be a function of a layer record, not {show(measure)}")
+        values = [""] * len(found) if measure is None else [measure(layer) for layer in found.values()]
+        _write_rows(
+            file, [*names, column], [{**dict(row), column: value} for row, value in zip(found, values, strict=True)]
+        )
         return len(found)
+
+
+@guarded
+def _template(space: Space, column: str) -> tuple[dict[tuple[tuple[str, str], ...], LayerRecord], list[str]]:
+    """The distinct layers of a space by what a table says of them, and the columns that say it."""
+    if not isinstance(column, str) or not column.strip():
+        raise SpaceError(f"the column of the values needs a name, not {show(column)}")
+    found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
+    for layer in distinct_layers(space):
+        found.setdefault(tuple(described(layer).items()), layer)
+    first = ["type", "input_shape", "output_shape"]
+    names = list(dict.fromkeys([*first, *(name for row in found for name, _ in row)]))
+    if column in names:
+        raise SpaceError(f"the column of the values cannot be named '{column}': that describes layers")
+    return found, names
+
+
+@guarded
+def _write_rows(file: str | Path, names: list[str], rows: list[dict[str, object]]) -> None:
+    with atomic(file) as part, part.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _pair(entry: object) -> tuple[Mapping[str, str], int]:
