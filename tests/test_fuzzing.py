@@ -105,7 +105,7 @@ def test_a_coarse_count_is_an_interval_around_the_right_one(monkeypatch: pytest.
     [
         ("raise ValueError('foreign')", "--debug shows where"),
         ("import os; os.kill(os.getpid(), 11)", "it ended with -11"),
-        ("raise ab.errors.SpaceError('x' * 3000)", "characters"),
+        ("import os; os.write(2, b'error: ' + b'x' * 3000 + bytes([10])); os._exit(2)", "characters"),
         ("print('x', file=__import__('sys').stderr); raise ab.errors.SpaceError('y')", "not one line"),
         ("bytearray(4 << 30)", "MemoryError"),
     ],
