@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("driver", ["spaces", "real", "files"])
+@pytest.mark.parametrize("driver", ["spaces", "chains", "real", "files"])
 def test_a_driver_finds_nothing(driver: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert drive(driver, 7, 0, rounds=1) == 0, capsys.readouterr().out
     assert capsys.readouterr().out.startswith(f"{driver}: ")

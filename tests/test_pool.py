@@ -121,10 +121,8 @@ BUSY = {
 
 def busy(arch, trial):
     kind = kinds(arch, *BUSY)
-    # Two workers that begin the last trial at once finish one more than asked.
-    if kind:
-        trial.set_user_attr("kind", kind)
-        BUSY[kind]()
+    trial.set_user_attr("kind", kind)
+    BUSY[kind]()
     return -arch.params
 
 # Objectives that end their process, or never end.
@@ -266,10 +264,11 @@ def wait_until(condition: Callable[[], Any]) -> Any:
 
 
 def trials(storage: str = "sqlite:///out/search.db", *states: TrialState) -> list[optuna.trial.FrozenTrial]:
-    """The trials of the study, once there is one."""
+    """The trials of the study, once there is one; without those that were withdrawn before they had any value."""
     try:
         study = optuna.load_study(study_name="faulty:space", storage=storage)
-        return study.get_trials(states=states or None)
+        found = study.get_trials(states=states or None)
+        return [t for t in found if t.state != TrialState.WAITING or t.system_attrs.get("fixed_params")]
     except Exception:  # The database is being made.
         return []
 
@@ -301,10 +300,9 @@ def test_objectives_may_start_processes_and_print_and_read() -> None:
     assert shown.returncode == 0, shown.stderr
     found = trials()
     assert {trial.state for trial in found} == {TrialState.COMPLETE}
-    kinds = {trial.user_attrs["kind"] for trial in found if "kind" in trial.user_attrs}
+    kinds = {trial.user_attrs["kind"] for trial in found}
     assert {"fork", "pool", "executor", "print much", "loader"} <= kinds
-    assert len(kinds) == 11
-    assert len(found) <= 12
+    assert len(kinds) == len(found) == 11
     logs = "".join(log.read_text() for log in Path("out").glob("worker-*.log"))
     assert all(letter * 100 in logs for letter in "xyzc")
     assert "Traceback" not in logs.replace("Exception in thread", "")
@@ -314,10 +312,10 @@ def test_a_network_that_ends_its_process_is_tried_twice_and_the_search_goes_on()
     shown = run("deadly", 8, "--workers", "2")
     assert shown.returncode == 0, shown.stderr
     tries = [list(group) for _, group in itertools.groupby(sorted(map(str, begun())))]
-    assert sorted(map(len, tries)) in ([1] * 4 + [2] * 4, [1] * 5 + [2] * 4)
+    assert sorted(map(len, tries)) == [1] * 4 + [2] * 4
     found = trials()
     complete = [trial for trial in found if trial.state == TrialState.COMPLETE]
-    assert len(complete) in (4, 5)
+    assert len(complete) == 4
     failed = [trial for trial in found if "archbudget:failed" in trial.user_attrs]
     reasons = sorted(trial.user_attrs["archbudget:failed"] for trial in failed)
     assert reasons == [
@@ -368,9 +366,8 @@ def test_a_hung_objective_is_ended_in_time() -> None:
     shown = run("hanging", 5, "--workers", "2", "--trial-timeout", "8")
     assert shown.returncode == 0, shown.stderr
     found = trials()
-    states = sorted(trial.state.name for trial in found)
-    assert states in (["COMPLETE"] * 3 + ["FAIL"] * 2, ["COMPLETE"] * 4 + ["FAIL"] * 2)
-    assert len(begun()) == len(found)
+    assert sorted(trial.state.name for trial in found) == ["COMPLETE"] * 3 + ["FAIL"] * 2
+    assert len(begun()) == 5
     reason = "it took longer than --trial-timeout 8 s"
     assert [trial.user_attrs.get("archbudget:failed") for trial in found].count(reason) == 2
     assert shown.stdout.count(f"failed: {reason}") == 4

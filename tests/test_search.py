@@ -698,3 +698,30 @@ def test_a_grpc_proxy_is_a_storage_too(space: ab.Space, tmp_path: Path) -> None:
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_of_two_searches_that_begin_the_last_trial_at_once_one_withdraws(
+    kind: str, space: ab.Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = storages(tmp_path)[kind]
+    search(space, lambda arch: -arch.params, 3, storage=opened(), study_name="s")
+    both, met, ask = threading.Barrier(2), threading.local(), optuna.Study.ask
+
+    def together(study: optuna.Study, *args: Any, **options: Any) -> optuna.Trial:
+        if not hasattr(met, "once"):  # Each has found one trial missing, and has begun none.
+            met.once = both.wait(GUARD)
+        return ask(study, *args, **options)
+
+    with monkeypatch.context() as patched, ThreadPoolExecutor(2) as threads:
+        patched.setattr(optuna.Study, "ask", together)
+        others = [
+            threads.submit(search, space, lambda arch: -arch.params, 4, storage=opened(), study_name="s", seed=seed)
+            for seed in (1, 2)
+        ]
+        studies = [other.result(GUARD) for other in others]
+    assert all(states(study).count("COMPLETE") == 4 for study in studies)
+    assert set(states(studies[0])) <= {"COMPLETE", "WAITING"}
+    # What was withdrawn is begun before a new one is.
+    again = search(space, lambda arch: -arch.params, 5, storage=opened(), study_name="s", seed=3)
+    assert states(again) == ["COMPLETE"] * 5

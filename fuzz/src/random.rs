@@ -1,4 +1,4 @@
-//! Random cases, as many as there is time for; a failing one is shrunk and printed. Needs nothing but stable Rust.
+//! Random cases, as many as are asked for or as there is time for; a failing one is shrunk and printed. Needs nothing but stable Rust.
 
 #[path = "../../tests/programs/mod.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -11,15 +11,16 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-const USAGE: &str = "usage: random [--seconds SECONDS] [--seed SEED] [--case HEXADECIMAL]";
+const USAGE: &str = "usage: random [--seconds SECONDS | --cases NUMBER] [--seed SEED] [--case HEXADECIMAL]";
 
 fn main() -> ExitCode {
-    let (mut seconds, mut seed, mut case) = (60.0, 0, None);
+    let (mut seconds, mut cases, mut seed, mut case) = (60.0, None, 0, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().expect(USAGE);
         match &*name {
             "--seconds" => seconds = value.parse().expect(USAGE),
+            "--cases" => cases = Some(value.parse::<u64>().expect(USAGE)),
             "--seed" => seed = value.parse().expect(USAGE),
             "--case" => case = Some(from_hexadecimal(&value).expect(USAGE)),
             _ => panic!("{USAGE}"),
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let end = Instant::now() + Duration::from_secs_f64(seconds);
+    let drawn = Cell::new(0);
+    let goes_on = || cases.map_or_else(|| Instant::now() < end, |cases| drawn.get() < cases);
     let tally = RefCell::new(Tally::default());
     let failed = Cell::new(false);
     // What panics is told once, when it is shrunk.
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
         }
     }));
     let mut round = 0;
-    while Instant::now() < end {
+    while goes_on() {
         let mut runner = TestRunner::new(Config {
             cases: 100,
             failure_persistence: None,
@@ -52,7 +55,8 @@ fn main() -> ExitCode {
             ..Config::default()
         });
         let result = runner.run(&bytes(), |bytes| {
-            if Instant::now() < end || failed.get() {
+            if goes_on() || failed.get() {
+                drawn.set(drawn.get() + 1);
                 let found = holds(&bytes).map_err(|reason| {
                     failed.set(true);
                     TestCaseError::fail(reason)

@@ -122,6 +122,13 @@ class Heart:
         self.open[trial._trial_id] = Work(trial.number)
         self._study._storage.set_trial_user_attr(trial._trial_id, PROCESS, process())
 
+    def withdraw(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Puts a trial that has no values yet back, to be begun by whoever needs one next."""
+        storage = self._study._storage
+        storage.set_trial_user_attr(trial._trial_id, PROCESS, None)
+        storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        del self.open[trial._trial_id]
+
     def _beat(self) -> None:
         storage, beat = self._study._storage, 0
         while not self._end.wait(self._interval):

@@ -269,7 +269,9 @@ class Run:
 
         def signed(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
             self._heart.begin(trial)
-            interrupts.check()
+            if (left := self._missing(trial)) is not None and left <= 0:
+                self._heart.withdraw(trial)
+                raise WithdrawnError
             propose(study, trial)
 
         # The sampler keeps its type: what it can do beside proposing values is asked of that.
@@ -300,6 +302,8 @@ class Run:
         error: BaseException | None = None
         try:
             self._study.optimize(self._objective, n_trials=left, timeout=rest, catch=self._caught, **options)
+        except WithdrawnError:
+            pass
         except Exception as raised:
             error = _behind(raised)
         if self._interrupted:
@@ -357,12 +361,18 @@ class Run:
             self._enough = True
             study.stop()
 
-    def _missing(self) -> int | None:
-        """How many trials are to be begun, those left out that are running, here or elsewhere; fails those lost."""
+    def _missing(self, begun: optuna.trial.FrozenTrial | None = None) -> int | None:
+        """How many trials are to be begun, those left out that are running, here or elsewhere; fails those lost.
+
+        For a trial that has just begun, those that go on anyway: earlier ones, and later ones that have values already.
+        So of several processes that begin the last trial at once, one goes on.
+        """
         interrupts.check()
         with self._lock:
             alive = 0
             for trial, reason in self._watch.look(self._study):
+                if begun is not None and not _is_ahead(trial, begun):
+                    continue
                 if reason is None or trial._trial_id in self._heart.open:
                     alive += 1
                 elif not is_own(trial):
@@ -404,6 +414,15 @@ class Run:
                     put_back(self._study, trial)
             except Exception as error:  # What ended the search is told, not this.
                 _logger.warning(f"Trial {work.number} is left running: {error}")
+
+
+def _is_ahead(running: optuna.trial.FrozenTrial, begun: optuna.trial.FrozenTrial) -> bool:
+    """Whether a running trial goes on, whatever becomes of one that has just begun."""
+    return running.number < begun.number or (running.number > begun.number and bool(running.params))
+
+
+class WithdrawnError(Exception):
+    """A trial was begun that is one more than asked; it waits for the next search that needs one."""
 
 
 def _behind(error: Exception) -> BaseException:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RUST = ROOT / "fuzz" / "target"
-ROUND = 40
-"""The cases that are drawn before the clock is looked at."""
+ROUNDS = {"random": 100, "guided": 400, "spaces": 200, "chains": 4, "real": 400, "files": 200}
+"""How many cases of each driver are a round: some ten seconds of work."""
 BUDGETS = 5
 """The budgets that are drawn for a space."""
 GRACE = 400
@@ -162,7 +162,7 @@ def drive(name: str, first: int, seconds: float, rounds: int | None = None) -> i
     while (time.monotonic() < end) if rounds is None else (number < first + rounds):
         run = given(st.randoms(use_true_random=False))(one)
         run = settings(
-            max_examples=ROUND,
+            max_examples=ROUNDS[name],
             database=None,
             deadline=None,
             print_blob=False,
@@ -191,13 +191,14 @@ def said(counted: Counter[str]) -> str:
     return ", ".join(f"{number:,} {what}" for what, number in sorted(counted.items())) or "nothing"
 
 
-def run_random(first: int, seconds: float) -> int:
+def run_random(first: int, seconds: float, rounds: int | None) -> int:
     """Runs the random cases of the engine; the exit code."""
-    words = [RUST / "release" / "random", "--seconds", str(seconds), "--seed", str(first)]
-    return subprocess.run(words, timeout=seconds + GRACE).returncode
+    words = [RUST / "release" / "random", "--seed", str(first)]
+    words += ["--seconds", str(seconds)] if rounds is None else ["--cases", str(rounds * ROUNDS["random"])]
+    return subprocess.run(words, timeout=seconds + GRACE if rounds is None else None).returncode
 
 
-def run_guided(first: int, seconds: float) -> int:
+def run_guided(first: int, seconds: float, rounds: int | None) -> int:
     """Runs the cases of the engine that libFuzzer makes; the exit code."""
     found = next(RUST.glob("guided/*/release/guided"), None)
     if found is None:
@@ -208,9 +209,11 @@ def run_guided(first: int, seconds: float) -> int:
     failing = folder / "failing"
     failing.unlink(missing_ok=True)
     limits = ["-max_len=600", "-rss_limit_mb=8000", "-timeout=300"]
-    words = [found, *limits, "-len_control=0", f"-max_total_time={max(1, int(seconds))}", f"-seed={first % 2**31 or 1}"]
+    words = [found, *limits, "-len_control=0", f"-seed={first % 2**31 or 1}"]
+    words += [f"-max_total_time={max(1, int(seconds))}" if rounds is None else f"-runs={rounds * ROUNDS['guided']}"]
     words += [f"-exact_artifact_path={failing}", folder / "corpus"]
-    ended = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=seconds + GRACE)
+    patience = seconds + GRACE if rounds is None else None
+    ended = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=patience)
     said = [line for line in ended.stdout.splitlines() if line.startswith("guided:")]
     print(said[-1] if said else "guided: nothing", flush=True)
     if ended.returncode:
@@ -239,22 +242,25 @@ def main() -> int:
     parser.add_argument(
         "--driver", action="append", choices=[*RUST_DRIVERS, *PYTHON], help="only these; all by default"
     )
-    parser.add_argument("--rounds", type=int, help=f"so many rounds of {ROUND} cases, however long they take")
+    parser.add_argument(
+        "--rounds", type=int, help="so many rounds of some ten seconds, the same cases however long they take"
+    )
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     first = secrets.randbelow(2**31) if options.seed is None else options.seed
     drivers = options.driver or [*RUST_DRIVERS, *PYTHON]
     if options.here:
         return max(drive(driver, first, options.seconds, options.rounds) for driver in drivers)
-    print(f"seed {first}, {options.seconds:g} seconds for {', '.join(drivers)}", flush=True)
+    much = f"{options.seconds:g} seconds" if options.rounds is None else f"{options.rounds} rounds"
+    print(f"seed {first}, {much} for {', '.join(drivers)}", flush=True)
     failed = []
     for driver in drivers:
         seconds = options.seconds / len(drivers)
         try:
             if driver == "random":
-                code = run_random(first, seconds)
+                code = run_random(first, seconds, options.rounds)
             elif driver == "guided":
-                code = run_guided(first, seconds)
+                code = run_guided(first, seconds, options.rounds)
             else:
                 code = run_python(driver, first, seconds, options.rounds)
         except subprocess.TimeoutExpired:
