@@ -50,6 +50,9 @@ impl PartialEq for Cause {
 
 impl Eq for Cause {}
 
+/// Asked now and then during long work: whether to stop.
+pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// The result of every fallible function of the crate.
 pub type Result<T> = std::result::Result<T, Error>;
 

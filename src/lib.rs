@@ -14,4 +14,4 @@ pub mod space;
 #[cfg(feature = "python")]
 mod python;
 
-pub use error::{Cause, Error, ErrorKind, Result};
+pub use error::{Cause, Error, ErrorKind, Interrupt, Result};

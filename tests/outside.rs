@@ -13,6 +13,7 @@ const WIDE: Limits = Limits {
     visited: 1,
     nodes: 1 << 20,
     memory: 1 << 30,
+    work: u64::MAX,
 };
 
 /// Makes its last axis as long as its argument, with that many weights; 5 it refuses, and with 7 it fails.

@@ -683,7 +683,7 @@ fn a_constraint_that_does_not_ask_holds_where_a_decision_is_not_taken() {
     let branch = |first: bool| {
         vec![Atom {
             decision: 1,
-            allowed: taken(first),
+            allowed: taken(first).into(),
         }]
     };
     program.read(Vec::new(), 0).expect("a known decision");

@@ -27,7 +27,7 @@ MAX_RANK: int
 MEMORY: int
 VERSION: str
 
-_Guard = Sequence[tuple[int, Sequence[bool]]]
+_Guard = Sequence[tuple[int, Sequence[tuple[int, int]]]]
 _Formula = tuple[str, int, list[tuple[int, str]]]
 
 @final
@@ -90,6 +90,7 @@ class Program:
         visited: int | None = None,
         nodes: int | None = None,
         memory: int | None = None,
+        work: int | None = None,
     ) -> Diagram: ...
 
 @final
@@ -173,6 +174,7 @@ class Diagram:
     def range(self, metric: str) -> tuple[int, int]: ...
     def stages(self) -> list[tuple[int, int, int, bool]]: ...
     def memory(self) -> int: ...
+    def work(self) -> int: ...
     def arcs(self, most: int) -> list[tuple[int, int | None, int, list[int]]]:
         """All arcs, at most so many, ascending: from which node, to which, the index of the value, and the costs.
 

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from archbudget.layers._base import Block, Layer, Tensor
     from archbudget.metrics import Metric
 
-Atom = tuple[int, "list[bool]"]
+Ranges = tuple[tuple[int, int], ...]
+"""Indices of values of a decision: ranges in ascending order, for each its start and its stop."""
+Atom = tuple[int, Ranges]
 Guard = list[Atom]
-"""Conditions on decisions; for each its position, and for each of its values whether the condition holds."""
+"""Conditions on decisions; for each its position, and the indices of the values with which it holds."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Writer:
         name = self.name_of(decision)
         known = self.described.get(name)
         if known is not None:
-            if known.values != decision.values or [type(a) for a in known.values] != [type(b) for b in decision.values]:
+            if known is not decision and (known.keys, known.values) != (decision.keys, decision.values):
                 raise _different(name, known, decision)
             return self._positions[name]
         kept = self._domains.get(name)
@@ -156,7 +158,7 @@ class Writer:
         self.position(decision)
         return self.decisions[self.name_of(decision)].values
 
-    def atom(self, decision: Decision, allowed: list[bool]) -> Atom:
+    def atom(self, decision: Decision, allowed: Ranges) -> Atom:
         """A condition on a decision."""
         return (self.position(decision), allowed)
 

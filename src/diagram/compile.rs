@@ -1,11 +1,12 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
-use super::{Arcs, DEAD, Diagram, Interrupt, LiveState, NodesByState, ROOT, Stage};
-use crate::layers::Shape;
-use crate::space::{Outcome, Place, Program, State, Tensor};
+use super::{Arcs, DEAD, Diagram, Interrupt, LiveState, NodesByState, Open, ROOT, Stage};
+use crate::space::{Outcome, Pause, Place, Program, State, Values};
 use crate::{Error, ErrorKind, Result};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 /// How much a compilation may store and look at.
@@ -19,16 +20,20 @@ pub struct Limits {
     pub nodes: usize,
     /// The most bytes of arcs and live states that are kept: beyond it stages are implicit, and then open.
     pub memory: usize,
+    /// The most steps, tensors and decisions that are looked at; from the stage on at which they are more the diagram is
+    /// open.
+    pub work: u64,
 }
 
 impl Default for Limits {
-    /// At most some 200 MB for the widest stage, and 1 GiB for all of them.
+    /// At most some 200 MB for the widest stage, and 1 GiB for all of them; some ten seconds of work.
     fn default() -> Self {
         Self {
             stored: 1 << 22,
             visited: 1 << 26,
             nodes: 1 << 21,
             memory: 1 << 30,
+            work: 1 << 32,
         }
     }
 }
@@ -48,7 +53,8 @@ struct Pending {
     decision: usize,
 }
 
-const INTERRUPT_EVERY: usize = 1 << 14;
+/// After so much work it is asked whether to stop.
+const INTERRUPT_EVERY: u64 = 1 << 18;
 
 impl Diagram {
     /// Compiles a program.
@@ -64,16 +70,18 @@ impl Diagram {
             limits,
             held: 0,
             widest: 0,
-            visited: 0,
+            asked: 0,
+            interrupt,
             completed: u32::MAX,
+            known: Known::default(),
         };
         let metrics = program.metrics().len();
-        let scheduled = program.scheduled();
+        let scheduled = program.scheduled(interrupt)?;
         let running = scheduled.as_ref().unwrap_or(&program);
         let mut state = running.start();
-        let outcome = running.run(&mut state, 0, |_, _| {});
+        let outcome = compiler.run(running, &mut state, 0, usize::MAX)?;
         let base = state.cost.clone();
-        let root = compiler.target(running, outcome, &state, None, 0)?;
+        let root = compiler.target(running, &outcome, &mut state, None, 0)?;
         if root == DEAD {
             return Err(program.refused());
         }
@@ -91,6 +99,7 @@ impl Diagram {
             extremes: OnceLock::new(),
             entered: Vec::new(),
             has_dead: false,
+            work: 0,
             scheduled,
             program,
         };
@@ -118,12 +127,16 @@ impl Diagram {
             let bytes = arcs * (size_of::<u32>() + metrics * size_of::<i64>());
             let offset = diagram.next.len();
             let mut stored = arcs <= limits.stored && compiler.held + bytes <= limits.memory;
-            let within = diagram.open.is_none() && arcs <= limits.visited && pending.states.len() <= limits.nodes;
-            if !(within && compiler.expand(&mut diagram, place, &pending, stored, &mut state, interrupt)?) {
-                // The stages that were already reached beyond it are open too.
-                diagram.open.get_or_insert(stage);
-                stored = false;
+            if diagram.open.is_none() {
+                let beyond = if arcs > limits.visited || pending.states.len() > limits.nodes {
+                    Some(Beyond::Width)
+                } else {
+                    compiler.expand(&mut diagram, place, &pending, stored, &mut state)?
+                };
+                diagram.open = beyond.map(|beyond| Open { stage, beyond });
             }
+            // The stages that were already reached beyond it are open too.
+            stored &= diagram.open.is_none();
             if stored {
                 compiler.held += bytes;
                 if !looked_up {
@@ -155,6 +168,7 @@ impl Diagram {
                 created => final_number[created as usize],
             };
         }
+        diagram.work = state.work;
         diagram.check(interrupt)
     }
 
@@ -182,7 +196,16 @@ impl Diagram {
 /// A provisional number for the terminal.
 const TERMINAL: u32 = u32::MAX - 1;
 
-struct Compiler {
+/// What a compilation would go beyond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// The arcs or nodes of a stage, or the bytes of all that are kept.
+    Width,
+    /// What is looked at.
+    Work,
+}
+
+struct Compiler<'a> {
     pending: BTreeMap<Place, Pending>,
     created: u32,
     key: Vec<i64>,
@@ -191,28 +214,164 @@ struct Compiler {
     held: usize,
     /// The most nodes that a stage which is not compiled yet has so far.
     widest: usize,
-    /// The arcs that were looked at so far.
-    visited: usize,
+    interrupt: Interrupt<'a>,
+    /// How much was looked at when it was asked last whether to stop.
+    asked: u64,
     /// One more than the first stage that led to the terminal.
     completed: u32,
+    known: Known,
 }
 
-impl Compiler {
+/// Where a run from a node came to with some values: the step, what is live there, and the cost on the way.
+struct Reached {
+    step: usize,
+    key: Vec<i64>,
+    cost: Vec<i64>,
+}
+
+/// What is known of the ways on from states that runs of one stage came through. Runs that meet again go on as one.
+#[derive(Default)]
+struct Known {
+    /// The ways by the hash of their states.
+    places: FxHashMap<u64, u32>,
+    ways: Vec<Way>,
+    /// The live states of all ways, one after the other.
+    keys: Vec<i64>,
+    /// The costs of all ways, one after the other.
+    costs: Vec<i64>,
+    /// The runs that met another one, and those that did not.
+    met: usize,
+    alone: usize,
+}
+
+/// A way on from a state.
+struct Way {
+    step: usize,
+    /// Where its live state begins and ends.
+    key: (usize, usize),
+    /// The node that it leads to.
+    next: u32,
+}
+
+impl Known {
+    /// Long runs are looked up each time that they have come so many steps further.
+    const EVERY: usize = 32;
+    /// The most items of live states that are kept.
+    const ITEMS: usize = 1 << 22;
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.ways.clear();
+        self.keys.clear();
+        self.costs.clear();
+        (self.met, self.alone) = (0, 0);
+    }
+
+    /// Whether looking up is worth its time, and there is place for more.
+    fn is_open(&self) -> bool {
+        self.keys.len() < Self::ITEMS && self.alone < 64 + 4 * self.met
+    }
+
+    fn hash(step: usize, key: &[i64]) -> u64 {
+        let mut hasher = FxHasher::default();
+        (step, key).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The way on from a state, if it is known.
+    fn way(&self, step: usize, key: &[i64]) -> Option<usize> {
+        let way = *self.places.get(&Self::hash(step, key))? as usize;
+        let known = &self.ways[way];
+        (known.step == step && self.keys[known.key.0..known.key.1] == *key).then_some(way)
+    }
+
+    /// Adds a way that is not known yet, and what it cost to come there.
+    fn add(&mut self, step: usize, key: &[i64], before: &[i64]) {
+        self.places.insert(Self::hash(step, key), self.ways.len() as u32);
+        let start = self.keys.len();
+        self.keys.extend_from_slice(key);
+        self.costs.extend_from_slice(before);
+        self.ways.push(Way {
+            step,
+            key: (start, self.keys.len()),
+            next: DEAD,
+        });
+    }
+
+    fn costs(&mut self, way: usize, metrics: usize) -> &mut [i64] {
+        &mut self.costs[way * metrics..(way + 1) * metrics]
+    }
+}
+
+/// Where the arcs of a node are written.
+struct Written<'a> {
+    /// The node that each leads to, and its costs; empty where they are not stored.
+    next: &'a mut [u32],
+    cost: &'a mut [i64],
+    has_dead: bool,
+}
+
+impl Written<'_> {
+    fn arc(&mut self, value: u32, next: u32, cost: &[i64]) {
+        self.has_dead |= next == DEAD;
+        if self.next.is_empty() || next == DEAD {
+            return; // They are dead until they are written.
+        }
+        let value = value as usize;
+        self.next[value] = next;
+        self.cost[value * cost.len()..(value + 1) * cost.len()].copy_from_slice(cost);
+    }
+}
+
+impl Compiler<'_> {
+    /// Asks now and then whether to stop.
+    fn look_up(&mut self, work: u64) -> Result<()> {
+        if work - self.asked >= INTERRUPT_EVERY {
+            self.asked = work;
+            if (self.interrupt)() {
+                return Err(Error::interrupted());
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs from a step on, at most up to another one.
+    fn run(&mut self, program: &Program, state: &mut State, from: usize, until: usize) -> Result<Outcome> {
+        let mut from = from;
+        loop {
+            let pause = Pause {
+                work: self.asked + INTERRUPT_EVERY,
+                step: until,
+            };
+            match program.run_until(state, from, pause, |_, _| {}) {
+                Outcome::Paused { step } if step < until => {
+                    self.look_up(state.work)?;
+                    from = step;
+                }
+                outcome => return Ok(outcome),
+            }
+        }
+    }
+
     /// The provisional number of the node that a run stopped at.
     ///
     /// `from` is the place of the stage where it began.
     fn target(
         &mut self,
         program: &Program,
-        outcome: Outcome,
-        state: &State,
+        outcome: &Outcome,
+        state: &mut State,
         from: Option<Place>,
         entered: u32,
     ) -> Result<u32> {
-        match outcome {
-            Outcome::Complete => Ok(TERMINAL),
-            Outcome::Refused { step, refusal } if refusal.is_fatal() => Err(program.error(step, &refusal, state)),
+        match *outcome {
+            Outcome::Complete => {
+                self.completed = self.completed.min(entered);
+                Ok(TERMINAL)
+            }
+            Outcome::Refused { step, ref refusal } if refusal.is_fatal() => Err(program.error(step, refusal, state)),
             Outcome::Refused { .. } => Ok(DEAD),
+            Outcome::Paused { .. } => unreachable!("a run goes on after a pause"),
             Outcome::Open { step, decision } => {
                 program.encode(step, state, &mut self.key);
                 let stage = self
@@ -241,8 +400,8 @@ impl Compiler {
         }
     }
 
-    /// Looks at all arcs of a stage, and keeps them if they are to be stored. False if they lead to more nodes than can be
-    /// kept: then it is as if they had not been looked at.
+    /// Looks at all arcs of a stage, and keeps them if they are to be stored. If that goes beyond a limit, it is as if they
+    /// had not been looked at.
     fn expand(
         &mut self,
         diagram: &mut Diagram,
@@ -250,46 +409,170 @@ impl Compiler {
         pending: &Pending,
         stored: bool,
         state: &mut State,
-        interrupt: Interrupt<'_>,
-    ) -> Result<bool> {
-        let stage = diagram.stages.len() as u32;
+    ) -> Result<Option<Beyond>> {
         let (created, offset, metrics) = (self.created, diagram.next.len(), diagram.metrics());
         if stored {
-            diagram.next.reserve(pending.states.len() * pending.size);
-            diagram.cost.reserve(pending.states.len() * pending.size * metrics);
+            let arcs = pending.states.len() * pending.size;
+            diagram.next.resize(offset + arcs, DEAD);
+            diagram.cost.resize((offset + arcs) * metrics, 0);
         }
-        for (key, ..) in &pending.states {
-            for value in 0..pending.size {
-                self.visited += 1;
-                if self.visited.is_multiple_of(INTERRUPT_EVERY) && interrupt() {
-                    return Err(Error::interrupted());
-                }
-                let running = diagram.running();
-                running.decode(place.0, key, state);
-                state.chosen[pending.decision] = value as u32;
-                let outcome = running.run(state, place.0, |_, _| {});
-                let next = self.target(running, outcome, state, Some(place), stage + 1)?;
-                diagram.has_dead |= next == DEAD;
-                if next == TERMINAL {
-                    self.completed = self.completed.min(stage + 1);
-                }
-                if stored {
-                    diagram.next.push(next);
-                    if next == DEAD {
-                        diagram.cost.resize(diagram.cost.len() + metrics, 0);
-                    } else {
-                        diagram.cost.extend_from_slice(&state.cost);
+        self.known.clear();
+        let (mut next, mut cost) = (std::mem::take(&mut diagram.next), std::mem::take(&mut diagram.cost));
+        let mut beyond = None;
+        for (number, (key, ..)) in pending.states.iter().enumerate() {
+            let arcs = offset + number * pending.size;
+            let mut written = Written {
+                next: if stored {
+                    &mut next[arcs..arcs + pending.size]
+                } else {
+                    &mut []
+                },
+                cost: if stored {
+                    &mut cost[arcs * metrics..(arcs + pending.size) * metrics]
+                } else {
+                    &mut []
+                },
+                has_dead: diagram.has_dead,
+            };
+            self.explore(diagram, place, key, &mut written, state)?;
+            diagram.has_dead = written.has_dead;
+            if self.held > self.limits.memory || self.widest > self.limits.nodes {
+                beyond = Some(Beyond::Width);
+            } else if state.work > self.limits.work {
+                beyond = Some(Beyond::Work);
+            }
+            if beyond.is_some() {
+                self.forget(created);
+                next.truncate(offset);
+                cost.truncate(offset * metrics);
+                break;
+            }
+        }
+        (diagram.next, diagram.cost) = (next, cost);
+        Ok(beyond)
+    }
+
+    /// Looks at all arcs of a node. Values are taken together as far as no step tells them apart.
+    fn explore(
+        &mut self,
+        diagram: &Diagram,
+        place: Place,
+        key: &[i64],
+        written: &mut Written<'_>,
+        state: &mut State,
+    ) -> Result<()> {
+        let (program, (step, _, decision)) = (diagram.running(), place);
+        let entered = diagram.stages.len() as u32 + 1;
+        let start = Reached {
+            step,
+            key: key.to_vec(),
+            cost: vec![0; diagram.metrics()],
+        };
+        let all = Values::all(program.decisions()[decision].size);
+        let mut waiting = Vec::new();
+        let mut apart = Some((start, all));
+        loop {
+            if let Some((reached, values)) = apart.take() {
+                let parts = program.parts(reached.step, decision, &values);
+                let reached = Rc::new(reached);
+                if let Some(parts) = parts {
+                    waiting.extend(parts.into_iter().rev().map(|part| (Rc::clone(&reached), part)));
+                } else {
+                    for value in values.indices() {
+                        self.single(diagram, place, &reached, value, written, state)?;
+                        if state.work > self.limits.work {
+                            return Ok(());
+                        }
                     }
                 }
             }
-            if self.held > self.limits.memory || self.widest > self.limits.nodes {
-                self.forget(created);
-                diagram.next.truncate(offset);
-                diagram.cost.truncate(offset * metrics);
-                return Ok(false);
+            let Some((reached, values)) = waiting.pop() else {
+                return Ok(());
+            };
+            if let (1, Some(value)) = (values.count(), values.first()) {
+                self.single(diagram, place, &reached, value, written, state)?;
+                continue;
+            }
+            program.decode(&reached.key, state);
+            state.cost.clone_from(&reached.cost);
+            state.choose_among(decision, values.clone());
+            let outcome = self.run(program, state, reached.step, usize::MAX)?;
+            match outcome {
+                Outcome::Open { step, decision: open } if open == decision => {
+                    let (mut key, cost) = (Vec::new(), state.cost.clone());
+                    program.encode(step, state, &mut key);
+                    apart = Some((Reached { step, key, cost }, values));
+                }
+                Outcome::Open { step, .. } => {
+                    let (mut key, cost) = (Vec::new(), state.cost.clone());
+                    program.encode(step, state, &mut key);
+                    for class in program.alike(step, decision, &values, state) {
+                        program.decode(&key, state);
+                        state.choose(decision, class.first().unwrap_or_default());
+                        let next = self.target(program, &outcome, state, Some(place), entered)?;
+                        class.indices().for_each(|value| written.arc(value, next, &cost));
+                    }
+                }
+                outcome => {
+                    let next = self.target(program, &outcome, state, Some(place), entered)?;
+                    values.indices().for_each(|value| written.arc(value, next, &state.cost));
+                }
             }
         }
-        Ok(true)
+    }
+
+    /// Looks at the arc of a single value. Where it comes to a state that another arc of the stage came to, it goes on as
+    /// that one.
+    fn single(
+        &mut self,
+        diagram: &Diagram,
+        place: Place,
+        reached: &Reached,
+        value: u32,
+        written: &mut Written<'_>,
+        state: &mut State,
+    ) -> Result<()> {
+        let (program, entered) = (diagram.running(), diagram.stages.len() as u32 + 1);
+        self.look_up(state.work)?;
+        program.decode(&reached.key, state);
+        state.cost.clone_from(&reached.cost);
+        state.choose(place.2, value);
+        let mut from = reached.step;
+        let (passed, metrics) = (self.known.ways.len(), diagram.metrics());
+        let next = loop {
+            let until = if self.known.is_open() {
+                (from / Known::EVERY + 1) * Known::EVERY
+            } else {
+                usize::MAX
+            };
+            match self.run(program, state, from, until)? {
+                Outcome::Paused { step } => {
+                    from = step;
+                    program.encode(step, state, &mut self.key);
+                    if let Some(way) = self.known.way(step, &self.key) {
+                        self.known.met += 1;
+                        diagram.join(&mut state.cost, self.known.costs(way, metrics))?;
+                        break self.known.ways[way].next;
+                    }
+                    self.known.add(step, &self.key, &state.cost);
+                    state.cost.fill(0);
+                }
+                outcome => {
+                    self.known.alone += usize::from(self.known.ways.len() > passed);
+                    break self.target(program, &outcome, state, Some(place), entered)?;
+                }
+            }
+        };
+        // So far each way has the cost from the one before up to it.
+        for way in (passed..self.known.ways.len()).rev() {
+            self.known.ways[way].next = next;
+            let costs = self.known.costs(way, metrics);
+            costs.swap_with_slice(&mut state.cost);
+            diagram.join(&mut state.cost, costs)?;
+        }
+        let cost = &state.cost;
+        written.arc(value, next, cost);
+        Ok(())
     }
 
     /// Takes back all nodes from a provisional number on.
@@ -312,81 +595,11 @@ impl Compiler {
     }
 }
 
-/// Marks a tensor that is not computed, a shared layer that is not built, or a decision that is open or no longer matters.
-const ABSENT: i64 = -1;
-
 impl Program {
     /// Why a network cannot be built, of a program of which none can.
     fn refused(&self) -> Error {
         // That of the first choices, told by itself, has its whole history.
         let first = self.trace(&vec![0; self.decisions().len()]);
         first.err().unwrap_or_else(Error::interrupted)
-    }
-
-    /// Writes all that the steps from `step` on can still tell of a state.
-    pub(crate) fn encode(&self, step: usize, state: &State, key: &mut Vec<i64>) {
-        key.clear();
-        let mut waiting = self.waiting(step, state).peekable();
-        // Which of them are names of the same values: each refers to the first.
-        let mut names: Vec<(Tensor, i64)> = Vec::new();
-        for (position, &tensor) in (0..).zip(self.alive_at(step)) {
-            let Some((_, shape)) = waiting.next_if(|(next, _)| *next == tensor) else {
-                key.push(ABSENT);
-                continue;
-            };
-            let origin = state.origin(tensor);
-            let known = names.iter().find(|(name, _)| *name == origin);
-            let first = known.map_or(position, |&(_, first)| first);
-            if known.is_none() {
-                names.push((origin, position));
-            }
-            key.push(shape.rank() as i64);
-            key.extend_from_slice(&shape);
-            key.push(first);
-        }
-        drop(waiting);
-        for decision in self.mentioned_from(step) {
-            key.push(self.live_value(step, decision, state).map_or(ABSENT, i64::from));
-        }
-        for slot in self.built_from(step) {
-            match state.built(slot) {
-                Some(numbers) => {
-                    key.push(numbers.len() as i64);
-                    key.extend_from_slice(numbers);
-                }
-                None => key.push(ABSENT),
-            }
-        }
-    }
-
-    /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
-    pub(crate) fn decode(&self, step: usize, key: &[i64], state: &mut State) {
-        state.reset();
-        let mut rest = key;
-        let mut take = |n: usize| {
-            let (front, back) = rest.split_at(n);
-            rest = back;
-            front
-        };
-        for &tensor in self.alive_at(step) {
-            let rank = take(1)[0];
-            if rank != ABSENT {
-                let shape = Shape::new(take(rank as usize));
-                let first = take(1)[0];
-                state.set_tensor(tensor, shape, self.alive_at(step)[first as usize]);
-            }
-        }
-        for decision in self.mentioned_from(step) {
-            let value = take(1)[0];
-            if value != ABSENT {
-                state.chosen[decision] = value as u32;
-            }
-        }
-        for slot in self.built_from(step) {
-            let count = take(1)[0];
-            if count != ABSENT {
-                state.set_built(slot, take(count as usize));
-            }
-        }
     }
 }

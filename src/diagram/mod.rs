@@ -15,6 +15,7 @@ mod sample;
 mod table;
 mod walk;
 
+pub use crate::Interrupt;
 pub use compile::Limits;
 pub use evaluate::{Evaluator, INVALID, LayerTable};
 pub use feasible::{Bound, Count, Distribution, End, Feasible, MEMORY, Marginals, Taken};
@@ -29,9 +30,6 @@ use crate::{Error, Result};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
-
-/// Asked now and then during long work: whether to stop.
-pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// For each decision the one value it may take, if it is fixed; empty where none is.
 pub type Fixed = [Option<u32>];
@@ -55,6 +53,15 @@ pub(crate) struct Stage {
     /// Its nodes.
     pub(crate) nodes: std::ops::Range<u32>,
     arcs: Arcs,
+}
+
+/// From where on a diagram is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Open {
+    /// The stage.
+    stage: usize,
+    /// Why it is.
+    beyond: compile::Beyond,
 }
 
 #[derive(Debug)]
@@ -102,9 +109,11 @@ pub struct Diagram {
     cost: Vec<i64>,
     /// Where implicit arcs find the node of a state: by the place of its stage.
     index: FxHashMap<Place, NodesByState>,
+    /// How much was looked at to compile it.
+    work: u64,
     /// From this stage on there are too many arcs even to look at once: candidates are run one by one. All later stages
     /// hold only nodes that were reached before.
-    open: Option<usize>,
+    open: Option<Open>,
     paths: OnceLock<Vec<BigUint>>,
     sampler: OnceLock<sample::Sampler>,
     extremes: OnceLock<Vec<std::sync::Arc<Extremes>>>,
@@ -144,6 +153,11 @@ impl Diagram {
     /// Whether arcs are kept, or found again each time that they are asked for; by stage.
     pub fn is_implicit(&self, stage: usize) -> bool {
         matches!(self.stages[stage].arcs, Arcs::Implicit(_))
+    }
+
+    /// How much was looked at to compile it: steps, tensors and decisions.
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     /// The bytes that nodes and arcs take; what passes keep for the next one is not in it.
@@ -212,22 +226,25 @@ impl Diagram {
     /// # Errors
     /// `Limit`, naming the decision at which the arcs become too many.
     pub(crate) fn require_closed(&self) -> Result<()> {
-        match self.open {
-            None => Ok(()),
-            Some(stage) => {
-                let stage = &self.stages[stage];
-                let decision = &self.program.decisions()[stage.decision].name;
-                Err(Error::new(
-                    crate::ErrorKind::Limit,
-                    format!(
-                        "the diagram is too wide at decision '{decision}' ({} states of {} values each) to look at \
-                         every arc: candidates can be evaluated, but not counted; give fewer values, or tie decisions",
-                        stage.nodes.len(),
-                        stage.size
-                    ),
-                ))
-            }
-        }
+        let Some(Open { stage, beyond }) = self.open else {
+            return Ok(());
+        };
+        let stages = self.stages.len();
+        let (number, stage) = (stage, &self.stages[stage]);
+        let decision = &self.program.decisions()[stage.decision].name;
+        let (nodes, size) = (stage.nodes.len(), stage.size);
+        let message = match beyond {
+            compile::Beyond::Width => format!(
+                "the diagram is too wide at decision '{decision}' ({nodes} states of {size} values each) to look at \
+                 every arc: candidates can be evaluated, but not counted; give fewer values, or tie decisions"
+            ),
+            compile::Beyond::Work => format!(
+                "the diagram takes too much work: at decision '{decision}' ({nodes} states of {size} values each), \
+                 stage {number} of {stages} that were met, compiling it was given up, so candidates can be evaluated, \
+                 but not counted; give fewer values or repetitions, or tie decisions"
+            ),
+        };
+        Err(Error::new(crate::ErrorKind::Limit, message))
     }
 
     /// A reader of arcs; it owns the scratch space that implicit arcs need.
@@ -269,24 +286,12 @@ impl Diagram {
             }
         };
         let mut total = self.base.clone();
-        let add = |total: &mut Vec<i64>, cost: &[i64]| {
-            for (metric, (total, &cost)) in total.iter_mut().zip(cost).enumerate() {
-                *total = optimize::join(self.program.combine(metric), *total, cost);
-                if *total == i64::MAX {
-                    return Err(self.overflow(metric));
-                }
-            }
-            Ok(())
-        };
         let mut reader = self.reader();
         let mut node = ROOT;
         while node != self.terminal() {
-            if self
-                .open
-                .is_some_and(|open| self.stage_of[node as usize] as usize >= open)
-            {
+            if self.first_open() <= self.stage_of[node as usize] as usize {
                 return match reader.finish(node, choose)? {
-                    Some(cost) => add(&mut total, cost).map(|()| Some(total)),
+                    Some(cost) => self.join(&mut total, cost).map(|()| Some(total)),
                     None => Ok(None),
                 };
             }
@@ -294,10 +299,29 @@ impl Diagram {
             if arc.next == DEAD {
                 return Ok(None);
             }
-            add(&mut total, arc.cost)?;
+            self.join(&mut total, arc.cost)?;
             node = arc.next;
         }
         Ok(Some(total))
+    }
+
+    /// The first stage from which on the diagram is open; the number of stages where it is not.
+    pub(crate) fn first_open(&self) -> usize {
+        self.open.map_or(self.stages.len(), |open| open.stage)
+    }
+
+    /// Adds the costs of a part of a network to those of another.
+    ///
+    /// # Errors
+    /// `Overflow` where one leaves 63 bits.
+    fn join(&self, total: &mut [i64], cost: &[i64]) -> Result<()> {
+        for (metric, (total, &cost)) in total.iter_mut().zip(cost).enumerate() {
+            *total = optimize::join(self.program.combine(metric), *total, cost);
+            if *total == i64::MAX {
+                return Err(self.overflow(metric));
+            }
+        }
+        Ok(())
     }
 
     /// A total of a metric that would leave 63 bits.
@@ -352,10 +376,10 @@ impl Reader<'_> {
         let diagram = self.diagram;
         let program = diagram.running();
         let state = self.scratch.get_or_insert_with(|| program.start());
-        program.decode(stage.place.0, key, state);
-        state.chosen[stage.decision] = value as u32;
+        program.decode(key, state);
+        state.choose(stage.decision, value as u32);
         let next = match program.run(state, stage.place.0, |_, _| {}) {
-            Outcome::Refused { .. } => DEAD,
+            Outcome::Refused { .. } | Outcome::Paused { .. } => DEAD,
             Outcome::Complete => diagram.terminal(),
             Outcome::Open { step, decision } => {
                 program.encode(step, state, &mut self.key);
@@ -382,20 +406,20 @@ impl Reader<'_> {
             unreachable!("open stages keep their states")
         };
         let state = self.scratch.get_or_insert_with(|| program.start());
-        program.decode(stage.place.0, &states[(node - stage.nodes.start) as usize], state);
-        state.chosen[stage.decision] = choices(stage.decision)?;
+        program.decode(&states[(node - stage.nodes.start) as usize], state);
+        state.choose(stage.decision, choices(stage.decision)?);
         let mut from = stage.place.0;
         loop {
             match program.run(state, from, |_, _| {}) {
                 Outcome::Open { step, decision } => {
-                    state.chosen[decision] = choices(decision)?;
+                    state.choose(decision, choices(decision)?);
                     from = step;
                 }
                 Outcome::Complete => return Ok(Some(&state.cost)),
                 Outcome::Refused { step, refusal } if refusal.is_fatal() => {
                     return Err(program.error(step, &refusal, state));
                 }
-                Outcome::Refused { .. } => return Ok(None),
+                Outcome::Refused { .. } | Outcome::Paused { .. } => return Ok(None),
             }
         }
     }

@@ -118,7 +118,7 @@ impl Tables {
         let mut starts = entries(0);
         let mut spent = 0;
         while first < diagram.stages.len() {
-            if diagram.open == Some(first) {
+            if diagram.first_open() == first {
                 groups.push(Group {
                     entries: starts,
                     last: diagram.stages.len(),
@@ -153,7 +153,7 @@ impl Tables {
             spent += (starts.len() + 1) * width;
             let walked = implicit || spent > ALL;
             if !implicit && walked {
-                last = diagram.open.unwrap_or(diagram.stages.len());
+                last = diagram.first_open();
                 decisions = diagram.stages[first..last].iter().map(|stage| stage.decision).collect();
                 decisions.sort_unstable();
                 decisions.dedup();

@@ -47,7 +47,7 @@ impl Walk {
                 known.name, known.size
             )));
         }
-        self.state.chosen[decision] = index;
+        self.state.choose(decision, index);
         self.run(program, step)
     }
 

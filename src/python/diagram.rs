@@ -328,6 +328,11 @@ impl Diagram {
         self.diagram.memory()
     }
 
+    /// How much was looked at to compile it: steps, tensors and decisions.
+    fn work(&self) -> u64 {
+        self.diagram.work()
+    }
+
     /// All arcs, at most so many: the node that each leaves, the one that it leads to (the terminal has the next number
     /// after the last node; `None` where it is dead), the index of the value, and one cost for each metric.
     fn arcs(&self, py: Python<'_>, most: usize) -> PyResult<Vec<diagram::ListedArc>> {

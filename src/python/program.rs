@@ -6,23 +6,33 @@ use super::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
 use crate::layers::Kind;
-use crate::space::{self, Atom, Combine, Expr, Metric, Settings, Tensor};
+use crate::space::{self, Atom, Combine, Expr, Metric, Settings, Tensor, Values};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
 
-/// A guard: pairs of a decision and, for each of its values, whether the condition holds.
-type Guard = Vec<(usize, Vec<bool>)>;
-
-fn guard(guard: Guard) -> space::Guard {
-    let atom = |(decision, allowed)| Atom { decision, allowed };
-    guard.into_iter().map(atom).collect()
-}
+/// A guard: pairs of a decision and the ranges of the indices of its values with which the condition holds.
+type Guard = Vec<(usize, Vec<(usize, usize)>)>;
 
 /// A program that is being written; `compile` turns it into a `Diagram`.
 #[pyclass(module = "archbudget._core")]
 pub(super) struct Program {
     program: space::Program,
+}
+
+impl Program {
+    fn guard(&self, guard: Guard) -> crate::Result<space::Guard> {
+        let atom = |(decision, ranges): (usize, Vec<(usize, usize)>)| {
+            let size = self
+                .program
+                .decisions()
+                .get(decision)
+                .map_or(0, |decision| decision.size);
+            let allowed = Values::new(size, ranges.into_iter().map(|(start, end)| start..end))?;
+            Ok(Atom { decision, allowed })
+        };
+        guard.into_iter().map(atom).collect()
+    }
 }
 
 #[pymethods]
@@ -135,7 +145,8 @@ impl Program {
         outputs: usize,
     ) -> PyResult<Vec<usize>> {
         let inputs = inputs.into_iter().map(Tensor).collect();
-        let written = self.program.apply_for(self::guard(guard), layer, inputs, outputs);
+        let guard = self.guard(guard).map_err(|error| raise(py, error))?;
+        let written = self.program.apply_for(guard, layer, inputs, outputs);
         let written = written.map_err(|error| raise(py, error))?;
         Ok(written.into_iter().map(|tensor| tensor.0).collect())
     }
@@ -148,7 +159,9 @@ impl Program {
     /// Gives a tensor a second name.
     #[pyo3(signature = (guard, source, target))]
     fn alias(&mut self, py: Python<'_>, guard: Guard, source: usize, target: usize) -> PyResult<()> {
-        let alias = self.program.alias(self::guard(guard), Tensor(source), Tensor(target));
+        let alias = self
+            .guard(guard)
+            .and_then(|guard| self.program.alias(guard, Tensor(source), Tensor(target)));
         alias.map_err(|error| raise(py, error))
     }
 
@@ -162,14 +175,15 @@ impl Program {
         text: &str,
         asks: bool,
     ) -> PyResult<()> {
-        let add = || self.program.require(self::guard(guard), number(condition)?, text, asks);
-        add().map_err(|error| raise(py, error))
+        let given = self.guard(guard).and_then(|guard| Ok((guard, number(condition)?)));
+        let added = given.and_then(|(guard, condition)| self.program.require(guard, condition, text, asks));
+        added.map_err(|error| raise(py, error))
     }
 
     /// Reads a decision that touches neither shape nor cost.
     #[pyo3(signature = (guard, decision))]
     fn read(&mut self, py: Python<'_>, guard: Guard, decision: usize) -> PyResult<()> {
-        let read = self.program.read(self::guard(guard), decision);
+        let read = self.guard(guard).and_then(|guard| self.program.read(guard, decision));
         read.map_err(|error| raise(py, error))
     }
 
@@ -179,8 +193,9 @@ impl Program {
         returned.map_err(|error| raise(py, error))
     }
 
-    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, and bytes of all of them.
-    #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None))]
+    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, bytes of all of them, and what is
+    /// looked at.
+    #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None, work=None))]
     fn compile(
         &self,
         py: Python<'_>,
@@ -188,6 +203,7 @@ impl Program {
         visited: Option<usize>,
         nodes: Option<usize>,
         memory: Option<usize>,
+        work: Option<u64>,
     ) -> PyResult<super::diagram::Diagram> {
         let program = self.program.clone();
         let default = Limits::default();
@@ -196,6 +212,7 @@ impl Program {
             visited: visited.unwrap_or(default.visited),
             nodes: nodes.unwrap_or(default.nodes),
             memory: memory.unwrap_or(default.memory),
+            work: work.unwrap_or(default.work),
         };
         let diagram = detached(py, |interrupt| diagram::Diagram::compile(program, limits, interrupt))?;
         Ok(super::diagram::Diagram::new(diagram))

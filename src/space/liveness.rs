@@ -1,8 +1,10 @@
 //! Which tensors wait beside a layer: those that the rest of the network still needs.
 
 use super::program::{Action, Atom, Guard, Program, Tensor};
-use super::run::{OPEN, State};
+use super::run::{Present, State};
 use super::schedule::Table;
+use crate::layers::Shape;
+use rustc_hash::FxHashSet;
 
 /// The most guards that are kept to tell when a tensor is needed.
 const GUARDS: usize = 128;
@@ -56,10 +58,7 @@ impl When {
 
     /// Whether it holds, or a decision that it depends on: the first of those that can be asked for.
     fn ask(&self, state: &State) -> Result<bool, usize> {
-        let holds = |atom: &Atom| match state.chosen[atom.decision] {
-            OPEN => None,
-            value => Some(atom.allowed[value as usize]),
-        };
+        let holds = |atom: &Atom| state.told(atom.decision, &atom.allowed);
         if self
             .0
             .iter()
@@ -74,6 +73,11 @@ impl When {
         {
             return Ok(false);
         }
+        // What of several values holds for some of them only is told apart first, as it would be for each alone.
+        let mut atoms = self.0.iter().flatten();
+        if let Some(atom) = atoms.find(|atom| state.has_several(atom.decision) && holds(atom).is_none()) {
+            return Err(atom.decision);
+        }
         let left = self.given(holds).0;
         let first = left.iter().map(|guard| guard.first().map(|atom| atom.decision));
         // An empty guard holds, and is the least.
@@ -86,28 +90,19 @@ pub(super) fn joined(first: &[Atom], second: &[Atom]) -> Option<Guard> {
     let mut guard: Guard = Vec::with_capacity(first.len() + second.len());
     for atom in first.iter().chain(second) {
         if let Some(known) = guard.iter_mut().find(|known| known.decision == atom.decision) {
-            for (known, &allowed) in known.allowed.iter_mut().zip(&atom.allowed) {
-                *known &= allowed;
-            }
+            known.allowed = known.allowed.and(&atom.allowed);
         } else {
             guard.push(atom.clone());
         }
     }
-    guard.retain(|atom| atom.allowed.contains(&false));
-    guard.iter().all(|atom| atom.allowed.contains(&true)).then_some(guard)
+    guard.retain(|atom| !atom.allowed.is_all());
+    guard.iter().all(|atom| !atom.allowed.is_empty()).then_some(guard)
 }
 
 /// What a guard that holds says of a condition.
 pub(super) fn told(guard: &[Atom], atom: &Atom) -> Option<bool> {
     let known = guard.iter().find(|known| known.decision == atom.decision)?;
-    let mut both = known.allowed.iter().zip(&atom.allowed);
-    if both.clone().all(|(&known, &allowed)| allowed || !known) {
-        Some(true)
-    } else if both.all(|(&known, &allowed)| !(known && allowed)) {
-        Some(false)
-    } else {
-        None
-    }
+    atom.allowed.tell(&known.allowed)
 }
 
 /// Whether the second guard holds wherever the first does.
@@ -128,22 +123,22 @@ fn union(first: &[Atom], second: &[Atom]) -> Option<Guard> {
     }
     let position = other?;
     let mut either = first.to_vec();
-    for (allowed, &second) in either[position].allowed.iter_mut().zip(&second[position].allowed) {
-        *allowed |= second;
-    }
-    if !either[position].allowed.contains(&false) {
+    let joined = first[position].allowed.or(&second[position].allowed);
+    if joined.is_all() {
         either.remove(position);
+    } else {
+        either[position].allowed = joined;
     }
     Some(either)
 }
+
+const NEVER: &When = &When::NEVER;
 
 /// What may wait beside a layer.
 #[derive(Debug, Clone)]
 pub(super) enum Waiting {
     /// A tensor, where it is there.
     Tensor(Tensor),
-    /// A tensor, where it is there, whose readers are too many to tell ahead when they read it.
-    Untold(Tensor),
     /// A tensor of a known shape.
     Known(Table),
 }
@@ -180,146 +175,256 @@ pub(super) struct Alive {
     pub(super) dying: i64,
 }
 
-impl Program {
-    /// For each step that applies a layer, the tensors that are there before it and that it or a later layer may need.
-    pub(super) fn beside(&self) -> &[Beside] {
-        self.beside.get_or_init(|| {
-            // Nothing where there are too many guards.
-            let mut needed = vec![Some(When::NEVER); self.tensors];
-            let mut beside = vec![Beside::new(); self.steps.len()];
-            for (number, step) in self.steps.iter().enumerate().rev() {
-                // A guard of which a condition never holds is none.
-                let Some(guard) = joined(&step.guard, &[]) else {
-                    continue;
-                };
-                match &step.action {
-                    Action::Layer { layer, inputs, .. } => {
-                        let in_place = self.layers[*layer].kind.in_place;
-                        let waiting = self.alive_at(number).iter().filter_map(|&tensor| {
-                            let read = inputs.contains(&tensor);
-                            let (waiting, kept) = match &needed[tensor.0] {
-                                _ if read && !in_place => (Waiting::Tensor(tensor), When::NEVER),
-                                Some(when) => (Waiting::Tensor(tensor), when.given(|atom| told(&guard, atom))),
-                                None => (Waiting::Untold(tensor), When::NEVER),
-                            };
-                            let told = matches!(waiting, Waiting::Tensor(_));
-                            (read || kept != When::NEVER || !told).then_some(Waits {
-                                tensor: waiting,
-                                read: if read { When::always() } else { When::NEVER },
-                                kept,
-                            })
-                        });
-                        beside[number] = waiting.collect();
-                        for input in inputs {
-                            insert(&mut needed[input.0], guard.clone());
-                        }
+/// When each tensor is needed.
+#[derive(Debug, Clone)]
+pub(super) struct Needs {
+    /// For each tensor the steps at which that changes, from the last one on, and when it or a later step needs it;
+    /// nothing where there are too many guards.
+    from: Vec<Vec<(usize, Option<When>)>>,
+}
+
+impl Needs {
+    pub(super) fn of(program: &Program) -> Self {
+        let mut needs = Self {
+            from: vec![Vec::new(); program.tensors],
+        };
+        for (number, step) in program.steps.iter().enumerate().rev() {
+            // A guard of which a condition never holds is none.
+            let Some(guard) = joined(&step.guard, &[]) else {
+                continue;
+            };
+            match &step.action {
+                Action::Layer { inputs: read, .. } | Action::Return { outputs: read } => {
+                    for &tensor in read {
+                        needs.add(number, tensor, Some(std::slice::from_ref(&guard)));
                     }
-                    Action::Return { outputs } => {
-                        for output in outputs {
-                            insert(&mut needed[output.0], guard.clone());
-                        }
-                    }
-                    Action::Alias { from, to } => match needed[to.0].clone() {
-                        Some(when) => {
-                            for both in when.0.iter().filter_map(|later| joined(&guard, later)) {
-                                insert(&mut needed[from.0], both);
-                            }
-                        }
-                        None => needed[from.0] = None,
-                    },
-                    Action::Require { .. } | Action::Read { .. } => {}
                 }
+                Action::Alias { from, to } => match needs.from[to.0].last() {
+                    Some((_, Some(when))) => {
+                        let both: Vec<_> = when.0.iter().filter_map(|later| joined(&guard, later)).collect();
+                        needs.add(number, *from, Some(&both));
+                    }
+                    Some((_, None)) => needs.add(number, *from, None),
+                    None => {}
+                },
+                Action::Require { .. } | Action::Read { .. } => {}
             }
-            beside
-        })
+        }
+        needs
     }
 
+    /// Adds guards of a step; nothing where they cannot be told.
+    fn add(&mut self, step: usize, tensor: Tensor, guards: Option<&[Guard]>) {
+        let known = &mut self.from[tensor.0];
+        let Some(before) = known.last().map_or(Some(NEVER), |(_, when)| when.as_ref()) else {
+            return;
+        };
+        let when = guards.and_then(|guards| {
+            let mut when = before.clone();
+            guards.iter().for_each(|guard| when.insert(guard.clone()));
+            (when.0.len() <= GUARDS).then_some(when)
+        });
+        if when.as_ref() != Some(before) {
+            if known.last().is_some_and(|&(last, _)| last == step) {
+                known.pop();
+            }
+            known.push((step, when));
+        }
+    }
+
+    /// When a step behind `step` needs a tensor; nothing where that cannot be told.
+    pub(super) fn behind(&self, step: usize, tensor: Tensor) -> Option<&When> {
+        let known = &self.from[tensor.0];
+        let behind = known.partition_point(|&(from, _)| from > step);
+        known[..behind].last().map_or(Some(NEVER), |(_, when)| when.as_ref())
+    }
+
+    /// Whether it can be told of every tensor.
+    pub(super) fn told(&self) -> bool {
+        self.from.iter().flatten().all(|(_, when)| when.is_some())
+    }
+}
+
+impl Program {
     /// What waits beside a layer, or a decision that this depends on: the first of those that can be asked for, so that
     /// all networks are asked in one order as far as possible.
-    pub(super) fn alive_beside(&self, number: usize, in_place: bool, state: &State) -> Result<Alive, usize> {
-        // Second names take no memory of their own: of each tensor its size, and whether it is needed afterwards.
-        let mut tensors: Vec<(Option<Tensor>, i64, bool, bool)> = Vec::new();
-        let mut open: Option<usize> = None;
-        for Waits { tensor, read, kept } in &self.beside()[number] {
+    pub(super) fn alive_beside(&self, number: usize, in_place: bool, state: &mut State) -> Result<Alive, usize> {
+        let mut open = Open::default();
+        let mut found = std::mem::take(&mut state.beside);
+        found.clear();
+        match &self.beside {
+            Some(beside) => self.told_beside(&beside[number], in_place, state, &mut found, &mut open),
+            None => self.found_beside(number, in_place, state, &mut found, &mut open),
+        }
+        let mut alive = Alive::default();
+        for size in &found {
+            alive.elements = alive.elements.saturating_add(size.elements);
+            if size.read && !size.kept {
+                alive.dying = alive.dying.max(size.elements);
+            }
+        }
+        state.beside = found;
+        open.0.map_or(Ok(alive), Err)
+    }
+
+    /// What waits beside a layer among the tensors that are there.
+    fn found_beside(&self, number: usize, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
+        let Action::Layer { inputs, .. } = &self.steps[number].action else {
+            return;
+        };
+        state.marks.clear();
+        for &input in inputs {
+            state.marks.read(input);
+        }
+        state.work += state.present.len() as u64;
+        let mut left = 0;
+        for position in 0..state.present.len() {
+            let tensor = state.present[position].tensor;
+            let read = state.marks.is_read(tensor);
+            let kept = (!read || in_place)
+                && open.known(
+                    match self.needs().behind(number, tensor) {
+                        Some(when) => when.ask(state),
+                        None => self.will_read(number + 1, tensor, state),
+                    },
+                    state,
+                );
+            if read || kept {
+                let place = state.marks.place(state.origin(tensor), found.len());
+                if let Ok(shape) = state.shape(tensor) {
+                    add_size(found, place, &shape, read, kept);
+                }
+            } else if self.is_unread(number, position, state) {
+                state.forget(tensor);
+                continue;
+            }
+            state.present[left] = state.present[position];
+            left += 1;
+        }
+        state.present.truncate(left);
+    }
+
+    /// What waits beside a layer that is told what may wait.
+    fn told_beside(&self, beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
+        state.marks.clear();
+        state.work += beside.len() as u64;
+        for Waits { tensor, read, kept } in beside {
             let (shape, origin) = match tensor {
                 Waiting::Known(table) => (table.shape(&state.chosen), None),
-                Waiting::Tensor(tensor) | Waiting::Untold(tensor) => {
-                    (state.shape(*tensor).ok(), Some(state.origin(*tensor)))
-                }
+                Waiting::Tensor(tensor) => (state.shape(*tensor).ok(), Some(state.origin(*tensor))),
             };
             let Some(shape) = shape else {
                 continue;
             };
-            let mut known = |answer: Result<bool, usize>| {
-                answer.unwrap_or_else(|decision| {
-                    open = Some(open.map_or(decision, |known| known.min(decision)));
-                    false
-                })
-            };
-            let read = known(read.ask(state));
-            let kept = if read && !in_place {
-                false
+            let read = open.known(read.ask(state), state);
+            let kept = (!read || in_place) && open.known(kept.ask(state), state);
+            if read || kept {
+                // Second names take no memory of their own.
+                let place = origin.map_or(found.len(), |origin| state.marks.place(origin, found.len()));
+                add_size(found, place, &shape, read, kept);
+            }
+        }
+    }
+
+    /// Forgets the tensors that no step from `step` on may still read.
+    pub(super) fn forget_unread(&self, step: usize, state: &mut State) {
+        let mut left = 0;
+        for position in 0..state.present.len() {
+            if self.is_unread(step, position, state) {
+                state.forget(state.present[position].tensor);
             } else {
-                known(match tensor {
-                    Waiting::Known(_) | Waiting::Tensor(_) => kept.ask(state),
-                    Waiting::Untold(tensor) => self.will_read(number + 1, *tensor, state, &mut Vec::new()),
-                })
-            };
-            if !(read || kept) {
-                continue;
-            }
-            match tensors
-                .iter_mut()
-                .find(|(other, ..)| origin.is_some() && *other == origin)
-            {
-                Some((_, _, reads, keeps)) => (*reads, *keeps) = (*reads || read, *keeps || kept),
-                None => tensors.push((origin, shape.elements().unwrap_or(i64::MAX), read, kept)),
+                state.present[left] = state.present[position];
+                left += 1;
             }
         }
-        if let Some(decision) = open {
-            return Err(decision);
+        state.present.truncate(left);
+    }
+
+    /// Whether no step from `step` on may still read one of the tensors that are there.
+    fn is_unread(&self, step: usize, position: usize, state: &mut State) -> bool {
+        let Present { tensor, mut readers } = state.present[position];
+        let known = &self.readers[tensor.0];
+        // What fails will not hold later, so no reader is looked at twice.
+        while readers > 0
+            && known[readers - 1] >= step
+            && state.holds(&self.steps[known[readers - 1]].guard) == Ok(false)
+        {
+            readers -= 1;
+            state.work += 1;
         }
-        let dying = tensors.iter().filter(|(_, _, read, kept)| *read && !kept);
-        Ok(Alive {
-            elements: tensors
-                .iter()
-                .fold(0, |sum: i64, (_, size, ..)| sum.saturating_add(*size)),
-            dying: dying.map(|&(_, size, ..)| size).max().unwrap_or(0),
-        })
+        state.present[position].readers = readers;
+        readers == 0 || known[readers - 1] < step
     }
 
     /// Whether a step from `from` on needs a tensor, itself or by a second name, or a decision to ask for.
-    ///
-    /// `before` holds the tensors that were looked at without finding one.
-    fn will_read(&self, from: usize, tensor: Tensor, state: &State, before: &mut Vec<Tensor>) -> Result<bool, usize> {
-        if before.contains(&tensor) {
-            return Ok(false);
-        }
-        before.push(tensor);
+    fn will_read(&self, from: usize, tensor: Tensor, state: &State) -> Result<bool, usize> {
+        let behind = |tensor: Tensor, from: usize| {
+            let readers = &self.readers[tensor.0];
+            readers[readers.partition_point(|&reader| reader < from)..].iter()
+        };
         let mut open = None;
-        let readers = &self.readers[tensor.0];
-        for &reader in &readers[readers.partition_point(|&reader| reader < from)..] {
-            let step = &self.steps[reader];
-            let reads = match (Self::holds(step, state), &step.action) {
-                (Ok(true), Action::Alias { to, .. }) => self.will_read(reader, *to, state, before),
-                (holds, _) => holds,
+        // The tensors that were looked at, and what reads the last of them and those that led to it.
+        let mut before: FxHashSet<Tensor> = std::iter::once(tensor).collect();
+        let mut waiting = vec![behind(tensor, from)];
+        while let Some(readers) = waiting.last_mut() {
+            let Some(&reader) = readers.next() else {
+                waiting.pop();
+                continue;
             };
-            match reads {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(decision) => open = open.or(Some(decision)),
+            let step = &self.steps[reader];
+            match (state.holds(&step.guard), &step.action) {
+                (Ok(true), Action::Alias { to, .. }) => {
+                    if before.insert(*to) {
+                        waiting.push(behind(*to, reader));
+                    }
+                }
+                (Ok(true), _) => return Ok(true),
+                (Ok(false), _) => {}
+                (Err(decision), _) if state.has_several(decision) => return Err(decision),
+                (Err(decision), _) => open = open.or(Some(decision)),
             }
         }
         open.map_or(Ok(false), Err)
     }
 }
 
-/// Adds a guard, unless that makes too many.
-fn insert(when: &mut Option<When>, guard: Guard) {
-    if let Some(known) = when {
-        known.insert(guard);
-        if known.0.len() > GUARDS {
-            *when = None;
-        }
+/// A tensor that waits beside a layer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    elements: i64,
+    /// Whether the layer reads it.
+    read: bool,
+    /// Whether it is needed afterwards.
+    kept: bool,
+}
+
+/// Adds a tensor, at the place of its first name if it has one.
+fn add_size(found: &mut Vec<Size>, place: usize, shape: &Shape, read: bool, kept: bool) {
+    match found.get_mut(place) {
+        Some(known) => (known.read, known.kept) = (known.read || read, known.kept || kept),
+        None => found.push(Size {
+            elements: shape.elements().unwrap_or(i64::MAX),
+            read,
+            kept,
+        }),
+    }
+}
+
+/// The decision to ask for before it is known what waits.
+#[derive(Default)]
+struct Open(Option<usize>);
+
+impl Open {
+    /// The answer; false where a decision is to be asked for first.
+    fn known(&mut self, answer: Result<bool, usize>, state: &State) -> bool {
+        answer.unwrap_or_else(|decision| {
+            // Of the decisions that have several values here the one that is told apart first, otherwise the least.
+            self.0 = Some(match self.0 {
+                Some(known) if state.has_several(known) => known,
+                Some(known) if !state.has_several(decision) => known.min(decision),
+                _ => decision,
+            });
+            false
+        })
     }
 }

@@ -10,15 +10,19 @@
 //! Two things are told ahead by reading a program once: which tensors wait beside a layer, and the order of steps in
 //! which a compiler meets the fewest states.
 
+mod classes;
 mod expr;
 mod liveness;
 mod measure;
 mod program;
 mod run;
 mod schedule;
+mod skip;
+mod values;
 
 pub use expr::{Expr, Operator};
 pub use measure::Measure;
 pub use program::{Action, Atom, BUILT_IN, Combine, Decision, Guard, Layer, Metric, Program, Settings, Step, Tensor};
 pub use run::{LayerTrace, Trace};
-pub(crate) use run::{Outcome, Place, State};
+pub(crate) use run::{Outcome, Pause, Place, State};
+pub use values::Values;

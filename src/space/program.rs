@@ -1,12 +1,15 @@
 //! The program: decisions, layers and steps, checked once when it is built.
 
+use super::classes::Classes;
 use super::expr::Expr;
-use super::liveness::{Beside, Waits};
+use super::liveness::{Beside, Needs, Waits};
 use super::measure::{Measure, Measures};
 use super::schedule::Table;
+use super::skip::Skips;
+use super::values::Values;
 use crate::layers::{Kind, MAX_RANK, Role, Shape};
 use crate::{Error, Result};
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
@@ -28,8 +31,8 @@ pub struct Tensor(pub usize);
 pub struct Atom {
     /// The decision.
     pub decision: usize,
-    /// For each of its values, whether the condition holds.
-    pub allowed: Vec<bool>,
+    /// The values with which the condition holds.
+    pub allowed: Values,
 }
 
 /// A conjunction of conditions, looked at in order: a later one is not asked where an earlier one fails.
@@ -117,6 +120,8 @@ pub struct Layer {
     pub bits: Option<Expr>,
     /// Decisions that touch neither its shape nor its cost, but that metrics from outside may look at.
     pub notes: Vec<usize>,
+    /// Whether a step applies it.
+    pub(super) applied: bool,
     /// Where its weights are remembered, if several steps apply it: they are counted once.
     pub(super) shared: Option<usize>,
 }
@@ -185,24 +190,31 @@ pub struct Program {
     pub(crate) settings: Settings,
     pub(super) metrics: Vec<Metric>,
     pub(super) measures: Option<Measures>,
+    /// The names of the decisions.
+    pub(super) names: FxHashSet<Arc<str>>,
     /// How many layers are applied by more than one step.
     pub(super) shared: usize,
     /// For each tensor, the steps that read it, ascending.
     pub(super) readers: Vec<Vec<usize>>,
     /// For each tensor, the first step that writes it.
     pub(super) writer: Vec<Option<usize>>,
-    /// For each step, the tensors written before it that it or a later step may read.
-    pub(super) alive: Vec<Vec<Tensor>>,
     /// For each decision, the steps that mention it, ascending.
     pub(super) mentions: Vec<Vec<usize>>,
-    /// For each decision and each of its mentions, what [`Self::classes`] found.
-    pub(super) classes: Vec<Vec<OnceLock<Vec<u32>>>>,
     /// For each layer that is applied by several steps, the last of them.
     pub(super) last_use: Vec<usize>,
-    /// For each step, what may wait beside the layer that it applies.
-    pub(super) beside: OnceLock<Vec<Beside>>,
-    /// Whether its steps look at the decisions on which this depends, because those that would are taken before.
-    pub(super) scheduled: bool,
+    /// For each step what may wait beside the layer that it applies, where that is told with shapes that are known ahead;
+    /// its steps then look at the decisions on which this depends, because those that would are taken before.
+    pub(super) beside: Option<Vec<Beside>>,
+    /// What is told by reading the steps once.
+    pub(super) told: Told,
+}
+
+/// What is told of a program by reading its steps once, as soon as it is asked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    needs: OnceLock<Needs>,
+    skips: OnceLock<Skips>,
+    classes: OnceLock<Vec<OnceLock<Classes>>>,
 }
 
 impl Program {
@@ -216,15 +228,14 @@ impl Program {
             settings,
             metrics: BUILT_IN.to_vec(),
             measures: None,
+            names: FxHashSet::default(),
             shared: 0,
             readers: Vec::new(),
             writer: Vec::new(),
-            alive: Vec::new(),
             mentions: Vec::new(),
-            classes: Vec::new(),
             last_use: Vec::new(),
-            beside: OnceLock::new(),
-            scheduled: false,
+            beside: None,
+            told: Told::default(),
         }
     }
 
@@ -292,7 +303,7 @@ impl Program {
                 "decision '{name}' has {size} values; it needs at least 1 and fewer than 2^32"
             )));
         }
-        if self.decisions.iter().any(|decision| decision.name == name) {
+        if !self.names.insert(name.into()) {
             return Err(Error::argument(format!("two decisions are named '{name}'")));
         }
         self.decisions.push(Decision {
@@ -300,7 +311,6 @@ impl Program {
             size,
         });
         self.mentions.push(Vec::new());
-        self.classes.push(Vec::new());
         Ok(self.decisions.len() - 1)
     }
 
@@ -345,6 +355,7 @@ impl Program {
             trainable,
             bits: None,
             notes: Vec::new(),
+            applied: false,
             shared: None,
         });
         Ok(self.layers.len() - 1)
@@ -518,7 +529,7 @@ impl Program {
             }
             Action::Require { .. } => {}
         }
-        let atoms = guard.iter().map(|atom| (atom.decision, atom.allowed.len()));
+        let atoms = guard.iter().map(|atom| (atom.decision, atom.allowed.size()));
         for (decision, size) in reads.iter().copied().chain(atoms) {
             match self.decisions.get(decision) {
                 Some(known) if known.size == size => {}
@@ -539,19 +550,15 @@ impl Program {
         reads.sort_by_key(|&(decision, size)| (size, decision));
         reads.dedup();
         let step = self.steps.len();
-        if let Action::Layer { layer, .. } = action {
-            let again = self
-                .steps
-                .iter()
-                .any(|step| matches!(step.action, Action::Layer { layer: earlier, .. } if earlier == layer));
-            if again {
-                if let Some(slot) = self.layers[layer].shared {
-                    self.last_use[slot] = step;
-                } else {
-                    self.layers[layer].shared = Some(self.shared);
-                    self.last_use.push(step);
-                    self.shared += 1;
-                }
+        if let Action::Layer { layer, .. } = action
+            && std::mem::replace(&mut self.layers[layer].applied, true)
+        {
+            if let Some(slot) = self.layers[layer].shared {
+                self.last_use[slot] = step;
+            } else {
+                self.layers[layer].shared = Some(self.shared);
+                self.last_use.push(step);
+                self.shared += 1;
             }
         }
         let reads: Vec<_> = reads.into_iter().map(|(decision, _)| decision).collect();
@@ -576,13 +583,8 @@ impl Program {
     /// Adds a step that reads these tensors and looks at these decisions, too.
     pub(super) fn record(&mut self, step: Step, sources: &[Tensor], looks: &[usize]) {
         let number = self.steps.len();
-        self.beside = OnceLock::new();
-        self.alive.push(Vec::new());
+        self.told = Told::default();
         for &source in sources {
-            let read = self.readers[source.0].last().copied().or(self.writer[source.0]);
-            for alive in &mut self.alive[read.map_or(number, |read| read + 1)..=number] {
-                alive.push(source);
-            }
             self.readers[source.0].push(number);
         }
         for tensor in step.action.writes() {
@@ -592,7 +594,6 @@ impl Program {
         for &decision in step.reads.iter().chain(guard).chain(looks) {
             if self.mentions[decision].last() != Some(&number) {
                 self.mentions[decision].push(number);
-                self.classes[decision].push(OnceLock::new());
             }
         }
         self.steps.push(step);
@@ -600,35 +601,27 @@ impl Program {
 
     /// The guards that a step looks at beside its own.
     pub(super) fn looks(&self, step: usize) -> impl Iterator<Item = &Guard> {
-        let beside = if self.scheduled { self.beside() } else { &[] };
+        let beside = self.beside.as_deref().unwrap_or_default();
         beside.get(step).into_iter().flatten().flat_map(Waits::guards)
     }
 
-    /// For each value of a decision, the least value that no guard from step `from` on can tell from it; empty where a
-    /// step reads its value.
-    pub(super) fn classes(&self, decision: usize, from: usize) -> &[u32] {
-        let mentions = &self.mentions[decision];
-        let position = mentions.partition_point(|&mention| mention < from);
-        self.classes[decision][position].get_or_init(|| {
-            let mut signatures = vec![Vec::new(); self.decisions[decision].size];
-            for &mention in &mentions[position..] {
-                let step = &self.steps[mention];
-                if step.reads.contains(&decision) {
-                    return Vec::new();
-                }
-                let atoms = step.guard.iter().chain(self.looks(mention).flatten());
-                for atom in atoms.filter(|atom| atom.decision == decision) {
-                    for (signature, &allowed) in signatures.iter_mut().zip(&atom.allowed) {
-                        signature.push(allowed);
-                    }
-                }
-            }
-            let mut first = FxHashMap::default();
-            let classes = signatures.into_iter().zip(0..);
-            classes
-                .map(|(signature, value)| *first.entry(signature).or_insert(value))
-                .collect()
-        })
+    /// When each tensor is needed.
+    pub(super) fn needs(&self) -> &Needs {
+        self.told.needs.get_or_init(|| Needs::of(self))
+    }
+
+    /// Which steps are passed over together.
+    pub(super) fn skips(&self) -> &Skips {
+        self.told.skips.get_or_init(|| Skips::of(self))
+    }
+
+    /// Which values of a decision the steps from one on can still tell apart.
+    pub(super) fn classes(&self, decision: usize) -> &Classes {
+        let classes = self.told.classes.get_or_init(|| {
+            let unknown = std::iter::repeat_with(OnceLock::new);
+            unknown.take(self.decisions.len()).collect()
+        });
+        classes[decision].get_or_init(|| Classes::of(self, decision))
     }
 
     /// Why a layer refused, in one line: its name, its input shapes, the rule, and its arguments.

@@ -1,9 +1,11 @@
 //! Running a program: forward until a decision is open, something refuses, or the network is complete.
 
-use super::liveness::Alive;
+use super::liveness::{Alive, Size};
 use super::program::{Action, Atom, Combine, Program, Step, Tensor};
+use super::values::Values;
 use crate::layers::{Built, Formula, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
+use rustc_hash::FxHashMap;
 
 /// A decision that is not taken.
 pub(crate) const OPEN: u32 = u32::MAX;
@@ -12,31 +14,94 @@ pub(crate) const OPEN: u32 = u32::MAX;
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     tensors: Vec<Option<Shape>>,
+    /// The tensors that are there.
+    pub(super) present: Vec<Present>,
     /// For each tensor the one whose values it holds: itself, or what it is a second name of.
     origins: Vec<Tensor>,
     /// For each decision the index of its value, or [`OPEN`].
     pub(crate) chosen: Vec<u32>,
+    /// The decisions that are taken.
+    taken: Vec<usize>,
+    /// A decision that is not taken, and the values that it may have: what holds for all of them is known.
+    several: Option<(usize, Values)>,
     /// For each layer that several steps apply its first use, once there is one.
     built: Vec<Option<FirstUse>>,
+    /// The layers among them that are used.
+    used: Vec<usize>,
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
+    /// How much was looked at so far: steps, tensors, decisions.
+    pub(crate) work: u64,
     args: Vec<i64>,
     pub(super) inputs: Vec<Shape>,
     /// What waits beside the layer that is applied.
     alive: Alive,
     /// What the layer that is applied gives beside its output.
     extra: Vec<(Tensor, Shape)>,
+    /// The tensors that do.
+    pub(super) beside: Vec<Size>,
+    pub(super) marks: Marks,
     /// What the layer that is applied costs.
     own: Vec<i64>,
 }
 
+/// A tensor that is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Present {
+    pub(super) tensor: Tensor,
+    /// So many of its readers are not ruled out: the first ones.
+    pub(super) readers: usize,
+}
+
+/// Notes on tensors, which are gone at once when other tensors are looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Marks {
+    /// The number of the notes that hold.
+    now: u64,
+    /// For each tensor whether a layer reads it.
+    read: Vec<u64>,
+    /// For each tensor its place in a list.
+    place: Vec<(u64, usize)>,
+}
+
+impl Marks {
+    fn of(tensors: usize) -> Self {
+        Self {
+            now: 0,
+            read: vec![0; tensors],
+            place: vec![(0, 0); tensors],
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.now += 1;
+    }
+
+    pub(super) fn read(&mut self, tensor: Tensor) {
+        self.read[tensor.0] = self.now;
+    }
+
+    pub(super) fn is_read(&self, tensor: Tensor) -> bool {
+        self.read[tensor.0] == self.now
+    }
+
+    /// The place that was noted of a tensor; from now on this one, if there was none.
+    pub(super) fn place(&mut self, tensor: Tensor, next: usize) -> usize {
+        let known = &mut self.place[tensor.0];
+        if known.0 != self.now {
+            *known = (self.now, next);
+        }
+        known.1
+    }
+}
+
 /// The first use of a layer that several steps apply.
 #[derive(Debug, Clone)]
-pub(crate) struct FirstUse {
+struct FirstUse {
     /// The shapes of its inputs; none where a state was restored, as later steps cannot tell them.
     on: Vec<Shape>,
     /// The numbers that a later use must find again.
-    pub(crate) numbers: Vec<i64>,
+    numbers: Vec<i64>,
 }
 
 fn not_computed() -> Refusal {
@@ -48,13 +113,62 @@ impl State {
         self.chosen[decision]
     }
 
+    /// Takes a decision.
+    pub(crate) fn choose(&mut self, decision: usize, value: u32) {
+        if std::mem::replace(&mut self.chosen[decision], value) == OPEN {
+            self.taken.push(decision);
+        }
+    }
+
+    /// Leaves it open which of several values a decision has.
+    pub(crate) fn choose_among(&mut self, decision: usize, values: Values) {
+        self.several = Some((decision, values));
+    }
+
+    /// What is known of a condition; the decision may be open.
+    #[inline]
+    pub(super) fn told(&self, decision: usize, allowed: &Values) -> Option<bool> {
+        match self.chosen[decision] {
+            OPEN => match &self.several {
+                Some((known, values)) if *known == decision => allowed.tell(values),
+                _ => None,
+            },
+            value => Some(allowed.contains(value)),
+        }
+    }
+
+    /// Whether a guard holds, or the decision that it waits for.
+    pub(super) fn holds(&self, guard: &[Atom]) -> std::result::Result<bool, usize> {
+        for atom in guard {
+            match self.told(atom.decision, &atom.allowed) {
+                None => return Err(atom.decision),
+                Some(false) => return Ok(false),
+                Some(true) => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a decision has several values here.
+    pub(super) fn has_several(&self, decision: usize) -> bool {
+        self.several.as_ref().is_some_and(|&(known, _)| known == decision)
+    }
+
     pub(super) fn shape(&self, tensor: Tensor) -> std::result::Result<Shape, Refusal> {
         self.tensors[tensor.0].ok_or_else(not_computed)
     }
 
-    pub(crate) fn set_tensor(&mut self, tensor: Tensor, shape: Shape, origin: Tensor) {
-        self.tensors[tensor.0] = Some(shape);
+    /// The shape that a tensor begins with, and the tensor whose values it holds.
+    pub(super) fn set_tensor(&mut self, tensor: Tensor, shape: Shape, origin: Tensor, readers: usize) {
+        if self.tensors[tensor.0].replace(shape).is_none() {
+            self.present.push(Present { tensor, readers });
+        }
         self.origins[tensor.0] = origin;
+    }
+
+    /// Forgets a tensor that is taken from those that are there.
+    pub(super) fn forget(&mut self, tensor: Tensor) {
+        self.tensors[tensor.0] = None;
     }
 
     /// The shape of the first tensor that flows into the layer that is applied.
@@ -63,27 +177,22 @@ impl State {
     }
 
     /// The tensor whose values a tensor holds.
-    pub(crate) fn origin(&self, tensor: Tensor) -> Tensor {
+    pub(super) fn origin(&self, tensor: Tensor) -> Tensor {
         self.origins[tensor.0]
     }
 
-    /// The numbers that the first use of a shared layer was built for, if there was one.
-    pub(crate) fn built(&self, slot: usize) -> Option<&[i64]> {
-        self.built[slot].as_ref().map(|first| &*first.numbers)
-    }
-
-    pub(crate) fn set_built(&mut self, slot: usize, numbers: &[i64]) {
-        self.built[slot] = Some(FirstUse {
-            on: Vec::new(),
-            numbers: numbers.to_vec(),
-        });
-    }
-
-    /// The same state before anything happened.
+    /// The same state before anything happened, as far as there is something to take back.
     pub(crate) fn reset(&mut self) {
-        self.tensors.fill(None);
-        self.chosen.fill(OPEN);
-        self.built.fill(None);
+        for Present { tensor, .. } in self.present.drain(..) {
+            self.tensors[tensor.0] = None;
+        }
+        for decision in self.taken.drain(..) {
+            self.chosen[decision] = OPEN;
+        }
+        for slot in self.used.drain(..) {
+            self.built[slot] = None;
+        }
+        self.several = None;
         self.cost.fill(0);
     }
 }
@@ -96,10 +205,28 @@ pub(crate) type Place = (usize, usize, usize);
 pub(crate) enum Outcome {
     /// A step needs a decision that is open.
     Open { step: usize, decision: usize },
+    /// Enough was looked at, or the step was reached up to which it was to go: it can go on there.
+    Paused { step: usize },
     /// A step refused.
     Refused { step: usize, refusal: Refusal },
     /// The network is complete.
     Complete,
+}
+
+/// When a run pauses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pause {
+    /// Once so much was looked at.
+    pub(crate) work: u64,
+    /// At this step, or the first one behind it that is looked at.
+    pub(crate) step: usize,
+}
+
+impl Pause {
+    pub(crate) const NEVER: Self = Self {
+        work: u64::MAX,
+        step: usize::MAX,
+    };
 }
 
 /// One layer of a network, as it was applied.
@@ -168,63 +295,91 @@ impl Program {
     pub(crate) fn start(&self) -> State {
         State {
             tensors: vec![None; self.tensors],
+            present: Vec::new(),
             origins: (0..self.tensors).map(Tensor).collect(),
             chosen: vec![OPEN; self.decisions.len()],
+            taken: Vec::new(),
+            several: None,
             built: vec![None; self.shared],
+            used: Vec::new(),
             cost: vec![0; self.metrics().len()],
+            work: 0,
             args: Vec::new(),
             inputs: Vec::new(),
             alive: Alive::default(),
             extra: Vec::new(),
+            beside: Vec::new(),
+            marks: Marks::of(self.tensors),
             own: Vec::new(),
         }
     }
 
     /// Runs from a step on, and shows each layer as it is applied.
-    pub(crate) fn run(&self, state: &mut State, from: usize, mut show: impl FnMut(&Applied<'_>, &[u32])) -> Outcome {
-        for (number, step) in self.steps.iter().enumerate().skip(from) {
-            match Self::holds(step, state) {
+    pub(crate) fn run(&self, state: &mut State, from: usize, show: impl FnMut(&Applied<'_>, &[u32])) -> Outcome {
+        self.run_until(state, from, Pause::NEVER, show)
+    }
+
+    /// The same, with pauses.
+    pub(crate) fn run_until(
+        &self,
+        state: &mut State,
+        from: usize,
+        pause: Pause,
+        mut show: impl FnMut(&Applied<'_>, &[u32]),
+    ) -> Outcome {
+        let skips = self.skips();
+        let mut number = from;
+        while let Some(step) = self.steps.get(number) {
+            if number != from && (state.work >= pause.work || number >= pause.step) {
+                return Outcome::Paused { step: number };
+            }
+            state.work += 1;
+            match skips.from(number, state) {
                 Err(decision) => return Outcome::Open { step: number, decision },
-                Ok(false) => continue,
-                Ok(true) => {}
-            }
-            if let Some(&decision) = step.reads.iter().find(|&&decision| state.chosen[decision] == OPEN) {
-                if matches!(step.action, Action::Require { asks: false, .. }) {
-                    continue;
+                Ok(0) => {
+                    if let Some(outcome) = self.take(number, step, state, &mut show) {
+                        return outcome;
+                    }
+                    number += 1;
                 }
-                return Outcome::Open { step: number, decision };
-            }
-            if let Action::Layer { layer, .. } = step.action {
-                match self.alive_beside(number, self.layers[layer].kind.in_place, state) {
-                    Ok(alive) => state.alive = alive,
-                    Err(decision) => return Outcome::Open { step: number, decision },
-                }
-            }
-            if let Err(refusal) = self.take(number, step, state, &mut show) {
-                return Outcome::Refused { step: number, refusal };
+                Ok(passed) => number += passed,
             }
         }
         Outcome::Complete
     }
 
-    /// Whether a guard holds, or the decision that it waits for.
-    pub(super) fn holds(step: &Step, state: &State) -> std::result::Result<bool, usize> {
-        for atom in &step.guard {
-            match state.chosen[atom.decision] {
-                OPEN => return Err(atom.decision),
-                value if !atom.allowed[value as usize] => return Ok(false),
-                _ => {}
+    /// Takes a step whose guard holds; what ends the run, if it does.
+    fn take(
+        &self,
+        number: usize,
+        step: &Step,
+        state: &mut State,
+        show: &mut impl FnMut(&Applied<'_>, &[u32]),
+    ) -> Option<Outcome> {
+        if let Some(&decision) = step.reads.iter().find(|&&decision| state.chosen[decision] == OPEN) {
+            let passes = match step.action {
+                Action::Require { asks: false, .. } => !state.has_several(decision),
+                Action::Read { .. } => state.has_several(decision),
+                _ => false,
+            };
+            return (!passes).then_some(Outcome::Open { step: number, decision });
+        }
+        if let Action::Layer { layer, .. } = step.action {
+            match self.alive_beside(number, self.layers[layer].kind.in_place, state) {
+                Ok(alive) => state.alive = alive,
+                Err(decision) => return Some(Outcome::Open { step: number, decision }),
             }
         }
-        Ok(true)
+        let done = self.act(number, step, state, show);
+        done.err().map(|refusal| Outcome::Refused { step: number, refusal })
     }
 
-    /// Whether a guard is known not to hold.
-    fn fails(step: &Step, state: &State) -> bool {
-        Self::holds(step, state) == Ok(false)
+    /// Gives a tensor its shape.
+    fn put(&self, state: &mut State, tensor: Tensor, shape: Shape, origin: Tensor) {
+        state.set_tensor(tensor, shape, origin, self.readers[tensor.0].len());
     }
 
-    fn take(
+    fn act(
         &self,
         number: usize,
         step: &Step,
@@ -232,7 +387,10 @@ impl Program {
         show: &mut impl FnMut(&Applied<'_>, &[u32]),
     ) -> std::result::Result<(), Refusal> {
         match &step.action {
-            Action::Alias { from, to } => state.set_tensor(*to, state.shape(*from)?, state.origin(*from)),
+            Action::Alias { from, to } => {
+                let (shape, origin) = (state.shape(*from)?, state.origin(*from));
+                self.put(state, *to, shape, origin);
+            }
             Action::Read { .. } | Action::Return { .. } => {}
             Action::Require { condition, .. } => {
                 if condition.value(state)? == 0 {
@@ -351,6 +509,8 @@ impl Program {
                 reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
                 if reused {
                     (own[0], own[1], own[3]) = (0, 0, 0);
+                } else {
+                    state.used.push(slot);
                 }
             }
             let applied = Applied {
@@ -383,9 +543,9 @@ impl Program {
                 };
             }
             show(&Applied { cost: &own, ..applied }, &state.chosen);
-            state.set_tensor(output, output_shape, output);
+            self.put(state, output, output_shape, output);
             for &(tensor, shape) in &extra {
-                state.set_tensor(tensor, shape, tensor);
+                self.put(state, tensor, shape, tensor);
             }
             Ok(())
         })();
@@ -466,22 +626,6 @@ impl Program {
         }
     }
 
-    /// The tensors written before a step that it or a later one may read, in some state.
-    pub(crate) fn alive_at(&self, step: usize) -> &[Tensor] {
-        self.alive.get(step).map_or(&[], Vec::as_slice)
-    }
-
-    /// The decisions that a step or a later one mentions, by position.
-    pub(crate) fn mentioned_from(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..self.decisions.len())
-            .filter(move |&decision| self.mentions[decision].last().is_some_and(|&last| last >= step))
-    }
-
-    /// The slots of the shared layers that a step or a later one applies.
-    pub(crate) fn built_from(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..self.shared).filter(move |&slot| self.last_use[slot] >= step)
-    }
-
     /// Where a step asks for a decision; the runs that came from another place asked there before.
     pub(crate) fn place(&self, number: usize, decision: usize, from: Option<Place>) -> Place {
         let step = &self.steps[number];
@@ -510,8 +654,8 @@ impl Program {
         // A guard is read in order, so a failing condition hides all that follows it.
         let hidden = |guard: &[Atom]| {
             let before = guard.iter().take_while(|atom| atom.decision != decision);
-            let mut known = before.map(|atom| (atom, state.chosen[atom.decision]));
-            known.any(|(atom, value)| value != OPEN && !atom.allowed[value as usize])
+            let mut told = before.map(|atom| state.told(atom.decision, &atom.allowed));
+            told.any(|told| told == Some(false))
         };
         let matters = coming.iter().any(|&mention| {
             let step = &self.steps[mention];
@@ -521,25 +665,113 @@ impl Program {
                     || step.reads.contains(&decision)
                     || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
         });
-        if !matters {
-            return None;
-        }
-        Some(match self.classes(decision, step) {
-            [] => value,
-            classes => classes[value as usize],
-        })
+        matters.then(|| self.classes(decision).representative(value, step))
     }
 
-    /// The tensors that a step or a later one may still read in this state.
-    pub(crate) fn waiting<'a>(&'a self, step: usize, state: &'a State) -> impl Iterator<Item = (Tensor, Shape)> + 'a {
-        self.alive_at(step).iter().filter_map(move |&tensor| {
-            let shape = state.tensors[tensor.0]?;
-            let readers = self.readers[tensor.0].iter().rev();
-            let mut coming = readers.take_while(|&&reader| reader >= step);
-            coming
-                .any(|&reader| !Self::fails(&self.steps[reader], state))
-                .then_some((tensor, shape))
-        })
+    /// Writes all that the steps from `step` on can still tell of a state.
+    ///
+    /// First the number of tensors that may still be read, for each itself, its rank, its sides and the place of the first
+    /// one with the same values; then the number of decisions that may still matter, for each itself and the value that
+    /// stands for what can be told of it; then for each shared layer that is used again itself and what it is built for.
+    pub(crate) fn encode(&self, step: usize, state: &mut State, key: &mut Vec<i64>) {
+        key.clear();
+        self.forget_unread(step, state);
+        state.present.sort_unstable_by_key(|present| present.tensor);
+        state.marks.clear();
+        key.push(state.present.len() as i64);
+        for place in 0..state.present.len() {
+            let tensor = state.present[place].tensor;
+            let shape = state.tensors[tensor.0].expect("what is there has a shape");
+            let first = state.marks.place(state.origin(tensor), place);
+            key.extend([tensor.0 as i64, shape.rank() as i64]);
+            key.extend_from_slice(&shape);
+            key.push(first as i64);
+        }
+        state.taken.sort_unstable();
+        let count = key.len();
+        key.push(0);
+        for &decision in &state.taken {
+            if let Some(value) = self.live_value(step, decision, state) {
+                key[count] += 1;
+                key.extend([decision as i64, i64::from(value)]);
+            }
+        }
+        state.used.sort_unstable();
+        for &slot in &state.used {
+            if self.last_use[slot] >= step
+                && let Some(first) = &state.built[slot]
+            {
+                key.extend([slot as i64, first.numbers.len() as i64]);
+                key.extend_from_slice(&first.numbers);
+            }
+        }
+        state.work += key.len() as u64;
+    }
+
+    /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
+    pub(crate) fn decode(&self, key: &[i64], state: &mut State) {
+        state.reset();
+        state.work += key.len() as u64;
+        let mut rest = key;
+        let mut take = |n: usize| {
+            let (front, back) = rest.split_at(n);
+            rest = back;
+            front
+        };
+        for _ in 0..take(1)[0] {
+            let [tensor, rank] = [0; 2].map(|_| take(1)[0] as usize);
+            let shape = Shape::new(take(rank));
+            let first = take(1)[0] as usize;
+            let origin = state.present.get(first).map_or(Tensor(tensor), |first| first.tensor);
+            self.put(state, Tensor(tensor), shape, origin);
+        }
+        for _ in 0..take(1)[0] {
+            let [decision, value] = [0; 2].map(|_| take(1)[0]);
+            state.choose(decision as usize, value as u32);
+        }
+        while let &[slot, count, ref behind @ ..] = rest {
+            let (numbers, behind) = behind.split_at(count as usize);
+            state.built[slot as usize] = Some(FirstUse {
+                on: Vec::new(),
+                numbers: numbers.to_vec(),
+            });
+            state.used.push(slot as usize);
+            rest = behind;
+        }
+    }
+
+    /// Values that a step tells apart, in parts that it does not; nothing where it looks at each of them.
+    pub(crate) fn parts(&self, step: usize, decision: usize, values: &Values) -> Option<Vec<Values>> {
+        let Step { guard, action, .. } = &self.steps[step];
+        let atoms = guard.iter().filter(|atom| atom.decision == decision);
+        let mut apart = atoms.filter(|atom| atom.allowed.tell(values).is_none());
+        match apart.next() {
+            Some(Atom { allowed, .. }) => {
+                let mut parts = vec![values.and(allowed), values.without(allowed)];
+                parts.sort_by_key(Values::first);
+                Some(parts)
+            }
+            None => matches!(action, Action::Read { .. }).then(|| vec![values.clone()]),
+        }
+    }
+
+    /// Values in classes of which the steps from `step` on cannot tell the members apart.
+    pub(crate) fn alike(&self, step: usize, decision: usize, values: &Values, state: &mut State) -> Vec<Values> {
+        state.choose(decision, values.first().unwrap_or_default());
+        if self.live_value(step, decision, state).is_none() {
+            return vec![values.clone()];
+        }
+        let classes = self.classes(decision);
+        let mut members: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        for value in values.indices() {
+            members
+                .entry(classes.representative(value, step))
+                .or_default()
+                .push(value);
+        }
+        let mut members: Vec<_> = members.into_values().collect();
+        members.sort_unstable();
+        members.iter().map(|class| Values::of(values.size(), class)).collect()
     }
 
     /// The value of each built-in metric for one layer.
@@ -595,7 +827,7 @@ impl Program {
             return Err(self.error(step, &refusal, &state));
         }
         let aliases = self.steps.iter().filter_map(|step| match step.action {
-            Action::Alias { from, to } if Self::holds(step, &state) == Ok(true) => Some((from, to)),
+            Action::Alias { from, to } if state.holds(&step.guard) == Ok(true) => Some((from, to)),
             _ => None,
         });
         Ok(Trace {
@@ -625,7 +857,7 @@ impl Program {
                             known.name, known.size
                         )));
                     }
-                    state.chosen[decision] = value;
+                    state.choose(decision, value);
                     from = step;
                 }
                 outcome => return Ok(outcome),

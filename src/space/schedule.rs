@@ -10,13 +10,25 @@ use super::liveness::{Beside, Waiting, Waits, When, implies, joined, told};
 use super::program::{Action, Atom, Guard, Program, Step, Tensor};
 use super::run::State;
 use crate::layers::Shape;
-use std::sync::{Arc, OnceLock};
+use crate::{Error, Interrupt, Result};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 /// The most rows of a table.
 const ROWS: usize = 1 << 12;
 
 /// The most ways from a layer to all that read what it writes.
 const WAYS: usize = 1 << 8;
+
+/// The most steps that are looked at, among the first and the last ones, to find one that asks for a decision.
+const ASKS: usize = 1 << 7;
+
+/// The most rows and tensors that are looked at; a program that takes more keeps its order.
+const WORK: usize = 1 << 24;
+
+/// After so many it is asked whether to stop.
+const INTERRUPT_EVERY: usize = 1 << 16;
 
 /// What is known of a tensor in some networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +55,7 @@ impl Table {
         program: &Program,
         mut decisions: Vec<usize>,
         state: &mut State,
+        work: &mut Work<'_>,
         mut known: impl FnMut(&mut State) -> Option<Known>,
     ) -> Option<Self> {
         decisions.sort_unstable();
@@ -51,11 +64,12 @@ impl Table {
         let decisions: Vec<_> = decisions.iter().copied().zip(sizes).collect();
         let size = |product: usize, &(_, size): &(usize, usize)| product.checked_mul(size);
         let count = decisions.iter().try_fold(1, size).filter(|&rows| rows <= ROWS)?;
+        work.add(count);
         let mut rows = Vec::with_capacity(count);
         for row in 0..count {
             let mut rest = row;
             for &(decision, size) in decisions.iter().rev() {
-                state.chosen[decision] = (rest % size) as u32;
+                state.choose(decision, (rest % size) as u32);
                 rest /= size;
             }
             rows.push(known(state)?);
@@ -106,7 +120,7 @@ impl Table {
             self.decisions.iter().all(|&(decision, size)| {
                 stride /= size;
                 let mut atoms = guard.iter().filter(|atom| atom.decision == decision);
-                atoms.all(|atom| atom.allowed[row / stride % size])
+                atoms.all(|atom| atom.allowed.contains((row / stride % size) as u32))
             })
         };
         let rows = self.rows.iter().enumerate().filter(move |&(row, _)| holds(row));
@@ -165,9 +179,37 @@ struct Ahead {
 /// Where a decision is asked for, and what must hold that it is.
 type Asks<'a> = Vec<Vec<(usize, &'a [Atom])>>;
 
+/// How much was looked at.
+struct Work<'a> {
+    done: usize,
+    asked: usize,
+    interrupt: Interrupt<'a>,
+}
+
+impl Work<'_> {
+    fn add(&mut self, more: usize) {
+        self.done += more;
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    fn goes_on(&mut self) -> Result<bool> {
+        if self.done - self.asked >= INTERRUPT_EVERY {
+            self.asked = self.done;
+            if (self.interrupt)() {
+                return Err(Error::interrupted());
+            }
+        }
+        Ok(self.done <= WORK)
+    }
+}
+
 struct Reading<'a> {
     program: &'a Program,
     state: State,
+    work: Work<'a>,
     asks: Asks<'a>,
     /// Where what waits beside a layer asks for a decision.
     asks_beside: Asks<'a>,
@@ -180,20 +222,62 @@ struct Reading<'a> {
 
 impl Program {
     /// The same networks, with the layers taken in another order: each as soon as its decisions are asked for. Nothing
-    /// where that would not make fewer states.
-    pub(crate) fn scheduled(&self) -> Option<Self> {
+    /// where that would not make fewer states, or cannot be told with little work.
+    ///
+    /// # Errors
+    /// `Interrupted`.
+    pub(crate) fn scheduled(&self, interrupt: Interrupt<'_>) -> Result<Option<Self>> {
         let before = self.states(&self.spans());
         let asks = self.asks();
-        if before <= self.states(&self.least_spans(&asks)) || !self.writes_once() {
-            return None;
+        if before <= self.states(&self.least_spans(&asks)) || !self.writes_once() || !self.needs().told() {
+            return Ok(None);
         }
-        let untold = |waits: &Waits| matches!(waits.tensor, Waiting::Untold(_));
-        if self.beside().iter().flatten().any(untold) {
-            return None;
+        let work = Work {
+            done: 0,
+            asked: 0,
+            interrupt,
+        };
+        let mut reading = Reading::new(self, asks.clone(), work);
+        let Some(ways) = reading.read()? else {
+            return Ok(None);
+        };
+        let Some(beside) = self.beside_at_their_places(&ways, &mut reading.work)? else {
+            return Ok(None);
+        };
+        let scheduled = self.reordered(&ways, &beside, &asks);
+        Ok((scheduled.states(&scheduled.spans()) < before).then_some(scheduled))
+    }
+
+    /// What may wait beside each layer that is taken at its own place; nothing where that is too much to list.
+    fn beside_at_their_places(&self, ways: &[Way], work: &mut Work<'_>) -> Result<Option<Vec<Beside>>> {
+        let mut beside = vec![Beside::new(); self.steps.len()];
+        let mut there: Vec<Tensor> = Vec::new();
+        for (number, step) in self.steps.iter().enumerate() {
+            if let (Action::Layer { layer, inputs, .. }, Way::AtItsPlace) = (&step.action, &ways[number]) {
+                there.retain(|tensor| self.readers[tensor.0].last().is_some_and(|&last| last >= number));
+                work.add(there.len());
+                if !work.goes_on()? {
+                    return Ok(None);
+                }
+                let in_place = self.layers[*layer].kind.in_place;
+                let waiting = there.iter().filter_map(|&tensor| {
+                    let read = inputs.contains(&tensor);
+                    let kept = match self.needs().behind(number, tensor) {
+                        Some(when) if !read || in_place => when.given(|atom| told(&step.guard, atom)),
+                        _ => When::NEVER,
+                    };
+                    (read || kept != When::NEVER).then_some(Waits {
+                        tensor: Waiting::Tensor(tensor),
+                        read: if read { When::always() } else { When::NEVER },
+                        kept,
+                    })
+                });
+                beside[number] = waiting.collect();
+            }
+            let written = step.action.writes();
+            there.extend(written.filter(|tensor| self.writer[tensor.0] == Some(number)));
         }
-        let ways = Reading::new(self, asks.clone()).read();
-        let scheduled = self.reordered(&ways, &asks);
-        (scheduled.states(&scheduled.spans()) < before).then_some(scheduled)
+        Ok(Some(beside))
     }
 
     /// Whether no network writes a tensor twice.
@@ -272,30 +356,35 @@ impl Program {
     fn states(&self, spans: &[Option<(usize, usize)>]) -> f64 {
         let mut asked: Vec<_> = (0..spans.len()).filter_map(|d| Some((spans[d]?, d))).collect();
         asked.sort_unstable();
-        let alive = |number: usize| {
-            let (first, _) = asked[number].0;
-            let before = asked[..number].iter().filter(|((_, last), _)| *last >= first);
-            before
-                .map(|&(_, decision)| self.decisions[decision].size as f64)
-                .product::<f64>()
-        };
-        (0..asked.len()).map(alive).sum()
+        // Logarithms as integers: they add up to the same in any order.
+        let bits =
+            |decision: usize| ((self.decisions[decision].size as f64).log2() * f64::from(1 << 30)).round() as i64;
+        let mut alive = BinaryHeap::new();
+        let (mut sum, mut states) = (0, 0.0);
+        for ((first, last), decision) in asked {
+            while let Some(&Reverse((before, ended))) = alive.peek()
+                && before < first
+            {
+                alive.pop();
+                sum -= bits(ended);
+            }
+            states += (sum as f64 / f64::from(1 << 30)).exp2();
+            alive.push(Reverse((last, decision)));
+            sum += bits(decision);
+        }
+        states
     }
 
     /// The steps in the order in which they are taken.
-    fn reordered(&self, ways: &[Way], asks: &Asks<'_>) -> Self {
+    fn reordered(&self, ways: &[Way], at_their_places: &[Beside], asks: &Asks<'_>) -> Self {
         let mut program = Self {
             steps: Vec::new(),
             readers: vec![Vec::new(); self.tensors],
             writer: vec![None; self.tensors],
-            alive: Vec::new(),
             mentions: vec![Vec::new(); self.decisions.len()],
-            classes: vec![Vec::new(); self.decisions.len()],
-            beside: OnceLock::new(),
-            scheduled: true,
             ..self.clone()
         };
-        let needed = self.needed(ways);
+        let needed = self.needed(ways, at_their_places);
         let behind = |number: usize| match (&self.steps[number].action, &ways[number]) {
             (_, Way::Ahead(ahead)) => ahead.behind,
             (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
@@ -315,7 +404,7 @@ impl Program {
                 }
                 (Action::Layer { inputs, layer, .. }, _) => {
                     sources.clone_from(inputs);
-                    waiting.clone_from(&self.beside()[number]);
+                    waiting.clone_from(&at_their_places[number]);
                     sources.extend(tensors(&waiting));
                     if let Some(slot) = self.layers[*layer].shared {
                         program.last_use[slot] = program.steps.len();
@@ -344,17 +433,17 @@ impl Program {
             program.record(step, &sources, &looks);
             beside.push(waiting);
         }
-        program.beside = beside.into();
+        program.beside = Some(beside);
         program
     }
 
     /// The tensors that layers at their own place read, or that may wait beside them.
-    fn needed(&self, ways: &[Way]) -> Vec<bool> {
+    fn needed(&self, ways: &[Way], beside: &[Beside]) -> Vec<bool> {
         let mut needed = vec![false; self.tensors];
         for (number, step) in self.steps.iter().enumerate().rev() {
             match &step.action {
                 Action::Layer { inputs, .. } if matches!(ways[number], Way::AtItsPlace) => {
-                    for tensor in inputs.iter().copied().chain(tensors(&self.beside()[number])) {
+                    for tensor in inputs.iter().copied().chain(tensors(&beside[number])) {
                         needed[tensor.0] = true;
                     }
                 }
@@ -371,13 +460,15 @@ impl Program {
 fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
     beside.iter().filter_map(|waits| match waits.tensor {
         Waiting::Tensor(tensor) => Some(tensor),
-        Waiting::Untold(_) | Waiting::Known(_) => None,
+        Waiting::Known(_) => None,
     })
 }
 
-/// The first step before `step` that asks for a decision wherever the guard holds.
+/// The first step before `step` that is known to ask for a decision wherever the guard holds.
 fn first_ask(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<usize> {
-    let before = asks.iter().take_while(|(asked, _)| *asked < step);
+    let before = &asks[..asks.partition_point(|(asked, _)| *asked < step)];
+    let last = before.len().saturating_sub(ASKS).max(before.len().min(ASKS));
+    let before = before[..before.len().min(ASKS)].iter().chain(&before[last..]);
     let mut certain = before.filter(|(_, before)| implies(guard, before));
     certain.next().map(|&(asked, _)| asked)
 }
@@ -408,10 +499,11 @@ fn add(beside: &mut Beside, table: Table, read: When, kept: When) {
 }
 
 impl<'a> Reading<'a> {
-    fn new(program: &'a Program, asks: Asks<'a>) -> Self {
+    fn new(program: &'a Program, asks: Asks<'a>, work: Work<'a>) -> Self {
         Self {
             program,
             state: program.start(),
+            work,
             asks,
             asks_beside: vec![Vec::new(); program.decisions.len()],
             tables: vec![None; program.tensors],
@@ -420,8 +512,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// For each step how it can be taken.
-    fn read(mut self) -> Vec<Way> {
+    /// For each step how it can be taken; nothing where that takes too much work.
+    fn read(&mut self) -> Result<Option<Vec<Way>>> {
         let program = self.program;
         let mut found = Vec::with_capacity(program.steps.len());
         // Whether it can be told when each tensor so far is needed.
@@ -429,6 +521,10 @@ impl<'a> Reading<'a> {
         for (number, step) in program.steps.iter().enumerate() {
             self.origins
                 .retain(|origin| origin.reads.last().is_some_and(|last| last.step >= number));
+            self.work.add(self.origins.len() + 1);
+            if !self.work.goes_on()? {
+                return Ok(None);
+            }
             let mut way = Way::AtItsPlace;
             match &step.action {
                 Action::Layer {
@@ -462,7 +558,7 @@ impl<'a> Reading<'a> {
             }
             found.push(way);
         }
-        found
+        Ok(Some(found))
     }
 
     /// The shapes of one of the tensors that a layer writes, by its place among them.
@@ -479,8 +575,8 @@ impl<'a> Reading<'a> {
                 .chain(step.reads.iter().copied()),
         );
         let mut values = Vec::new();
-        Table::of(self.program, decisions, &mut self.state, |state| {
-            if Program::holds(step, state) != Ok(true) {
+        Table::of(self.program, decisions, &mut self.state, &mut self.work, |state| {
+            if state.holds(&step.guard) != Ok(true) {
                 return Some(Known::Absent);
             }
             state.inputs.clear();
@@ -515,11 +611,11 @@ impl<'a> Reading<'a> {
             decisions.extend(guard.iter().map(|atom| atom.decision).chain(table.reads()));
             sources.push((guard, table));
         }
-        Table::of(self.program, decisions, &mut self.state, |state| {
+        Table::of(self.program, decisions, &mut self.state, &mut self.work, |state| {
             let holds = |guard: &Guard| {
                 guard
                     .iter()
-                    .all(|atom| atom.allowed[state.chosen[atom.decision] as usize])
+                    .all(|atom| atom.allowed.contains(state.chosen[atom.decision]))
             };
             let taken = sources.iter().find(|(guard, _)| holds(guard));
             Some(match taken.map(|(_, table)| table.known(&state.chosen)) {
@@ -608,7 +704,7 @@ impl<'a> Reading<'a> {
         }
         let sizes = beside.iter().filter_map(|waits| match &waits.tensor {
             Waiting::Known(table) => Some(table),
-            Waiting::Tensor(_) | Waiting::Untold(_) => None,
+            Waiting::Tensor(_) => None,
         });
         let mut reads = step.reads.clone();
         for decision in inputs.iter().chain(sizes).flat_map(Table::reads) {

@@ -6,7 +6,7 @@ pub mod chain;
 use archbudget::Result;
 use archbudget::diagram::Interrupt;
 use archbudget::layers::{Arity, Kind, UNSET};
-use archbudget::space::{Action, Atom, Expr, Guard, Operator, Program, Settings, Tensor, Trace};
+use archbudget::space::{Action, Atom, Expr, Guard, Operator, Program, Settings, Tensor, Trace, Values};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -329,7 +329,7 @@ pub fn build(instructions: &[Instruction], near: bool) -> Program {
             10 => {
                 // Two branches meet: one tensor where the condition holds, another where it does not.
                 let decision = usize::from(numbers[0]) % SIZES.len();
-                let allowed: Vec<bool> = (0..SIZES[decision]).map(|value| numbers[1] >> value & 1 == 1).collect();
+                let allowed: Values = (0..SIZES[decision]).map(|value| numbers[1] >> value & 1 == 1).collect();
                 let others = allowed.iter().map(|allowed| !allowed).collect();
                 let meeting = program.tensor();
                 for (from, allowed) in [(one, allowed), (two, others)] {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from math import comb, prod
 from typing import TYPE_CHECKING, Any, Union
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from archbudget._expressions import IntLike, Scalar, Scope
-    from archbudget._program import Guard, Writer
+    from archbudget._program import Guard, Ranges, Writer
     from archbudget.layers._base import Nested, Tensor, TensorLike
 
 BlockLike = Union[Block, Sequence["BlockLike"]]
 """A block, or blocks in a row."""
+
+Box = tuple["Ranges", ...]
+"""For each axis the indices that are taken along it."""
 
 MOST_BRANCHES = 8192
 """The most values of a choice of inputs: each is a branch of its own, and is told from every other one."""
@@ -162,7 +165,7 @@ def _branch(writer: Writer, decision: Decision, guard: Guard, write: Callable[[S
     meeting = writer.tensor()
     writer.read(decision, guard)
     for index, value in enumerate(values):
-        own = [*guard, writer.atom(decision, [other == index for other in range(len(values))])]
+        own = [*guard, writer.atom(decision, ((index, index + 1),))]
         writer.alias(write(value, own), meeting, own)
     return meeting
 
@@ -399,15 +402,23 @@ class Repeat(Block):
             writer.read(decision, guard)
         counts = _counts(self.times, writer)
 
-        def guards(holds: npt.NDArray[np.bool_]) -> list[Guard]:
+        def guards(boxes: list[Box]) -> list[Guard]:
             """The guard once for each way in which a condition on the decisions may hold."""
+            whole = [((0, size),) for size in counts.shape]
             return [
-                [*guard, *(writer.atom(*each) for each in zip(decisions, masks, strict=True) if not all(each[1]))]
-                for masks in _boxes(holds)
+                [
+                    *guard,
+                    *(
+                        writer.atom(decision, ranges)
+                        for decision, ranges, every in zip(decisions, box, whole, strict=True)
+                        if ranges != every
+                    ),
+                ]
+                for box in boxes
             ]
 
-        for number in range(1, int(counts.max()) + 1):
-            taken, skipped = guards(counts >= number), guards(counts < number)
+        for number, (at_least, fewer) in enumerate(_thresholds(counts), 1):
+            taken, skipped = guards(at_least), guards(fewer)
             if isinstance(self.block, Block):
                 block, suffix = self.block, f"_{number}"
             else:
@@ -446,15 +457,43 @@ def _counts(times: IntLike, scope: Scope) -> npt.NDArray[np.int64]:
     return np.array(counts).reshape([len(values) for values in domains.values()])
 
 
-def _boxes(holds: npt.NDArray[np.bool_]) -> list[list[list[bool]]]:
-    """Conjunctions of a mask for each axis, of which exactly one holds where the condition does, and none elsewhere."""
+def _thresholds(counts: npt.NDArray[np.int64]) -> Iterator[tuple[list[Box], list[Box]]]:
+    """For each number up to the largest where the counts reach it, and where they do not."""
+    if counts.ndim != 1:
+        for number in range(1, int(counts.max()) + 1):
+            yield _boxes(counts >= number), _boxes(counts < number)
+        return
+    # Along one axis each count is compared with its neighbours alone, however many numbers there are.
+    edges: list[list[int]] = [[] for _ in range(int(counts.max()) + 1)]
+    before = 0
+    for index, count in enumerate([*counts.tolist(), 0]):
+        for number in range(min(before, count) + 1, max(before, count) + 1):
+            edges[number].append(index)
+        before = count
+    for ends in edges[1:]:
+        yield [(_pairs(ends),)], [(between,)] if (between := _pairs([0, *ends, len(counts)])) else []
+
+
+def _pairs(ends: Sequence[int]) -> Ranges:
+    """Ranges, without those that are empty."""
+    return tuple((start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=True) if start < stop)
+
+
+def _boxes(holds: npt.NDArray[np.bool_]) -> list[Box]:
+    """Boxes that do not overlap, and together cover all where a condition holds, and nothing else."""
     if holds.ndim == 0:
-        return [[]] if holds else []
+        return [()] if holds else []
     rows, width = holds.tobytes(), holds[0].size
-    alike: dict[bytes, list[bool]] = {}
+    alike: dict[bytes, list[int]] = {}
     for index in range(len(holds)):
-        alike.setdefault(rows[index * width : (index + 1) * width], [False] * len(holds))[index] = True
-    return [[mask, *masks] for mask in alike.values() for masks in _boxes(holds[mask.index(True)])]
+        alike.setdefault(rows[index * width : (index + 1) * width], []).append(index)
+    boxes = []
+    for indices in alike.values():
+        here = np.zeros(len(holds) + 2, dtype=bool)
+        here[np.array(indices) + 1] = True
+        ranges = _pairs(np.flatnonzero(here[1:] != here[:-1]).tolist())
+        boxes += [(ranges, *others) for others in _boxes(holds[indices[0]])]
+    return boxes
 
 
 class Require(Block):
