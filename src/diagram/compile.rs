@@ -20,7 +20,7 @@ pub struct Limits {
     pub nodes: usize,
     /// The most bytes of arcs and live states that are kept: beyond it stages are implicit, and then open.
     pub memory: usize,
-    /// The most steps, tensors and decisions that are looked at; from the stage on at which they are more the diagram is
+    /// The most steps, conditions, tensors and decisions that are looked at; from the stage on at which they are more the diagram is
     /// open.
     pub work: u64,
 }
@@ -33,7 +33,7 @@ impl Default for Limits {
             visited: 1 << 26,
             nodes: 1 << 21,
             memory: 1 << 30,
-            work: 1 << 32,
+            work: 1 << 30,
         }
     }
 }
@@ -168,7 +168,7 @@ impl Diagram {
                 created => final_number[created as usize],
             };
         }
-        diagram.work = state.work;
+        diagram.work = state.work();
         diagram.check(interrupt)
     }
 
@@ -260,16 +260,25 @@ impl Known {
     const ITEMS: usize = 1 << 22;
 
     fn clear(&mut self) {
+        self.forget();
+        (self.met, self.alone) = (0, 0);
+    }
+
+    /// Forgets all ways; what looking up was worth is still known.
+    fn forget(&mut self) {
         self.places.clear();
         self.ways.clear();
         self.keys.clear();
         self.costs.clear();
-        (self.met, self.alone) = (0, 0);
     }
 
-    /// Whether looking up is worth its time, and there is place for more.
+    /// Whether looking up is worth its time.
     fn is_open(&self) -> bool {
-        self.keys.len() < Self::ITEMS && self.alone < 64 + 4 * self.met
+        self.alone < 64 + 4 * self.met
+    }
+
+    fn is_full(&self) -> bool {
+        self.keys.len() >= Self::ITEMS
     }
 
     fn hash(step: usize, key: &[i64]) -> u64 {
@@ -345,7 +354,7 @@ impl Compiler<'_> {
             };
             match program.run_until(state, from, pause, |_, _| {}) {
                 Outcome::Paused { step } if step < until => {
-                    self.look_up(state.work)?;
+                    self.look_up(state.work())?;
                     from = step;
                 }
                 outcome => return Ok(outcome),
@@ -438,7 +447,7 @@ impl Compiler<'_> {
             diagram.has_dead = written.has_dead;
             if self.held > self.limits.memory || self.widest > self.limits.nodes {
                 beyond = Some(Beyond::Width);
-            } else if state.work > self.limits.work {
+            } else if state.work() > self.limits.work {
                 beyond = Some(Beyond::Work);
             }
             if beyond.is_some() {
@@ -480,7 +489,7 @@ impl Compiler<'_> {
                 } else {
                     for value in values.indices() {
                         self.single(diagram, place, &reached, value, written, state)?;
-                        if state.work > self.limits.work {
+                        if state.work() > self.limits.work {
                             return Ok(());
                         }
                     }
@@ -533,10 +542,14 @@ impl Compiler<'_> {
         state: &mut State,
     ) -> Result<()> {
         let (program, entered) = (diagram.running(), diagram.stages.len() as u32 + 1);
-        self.look_up(state.work)?;
+        self.look_up(state.work())?;
         program.decode(&reached.key, state);
         state.cost.clone_from(&reached.cost);
         state.choose(place.2, value);
+        if self.known.is_full() {
+            // Runs that meet mostly began at one node, or at nodes that lie together.
+            self.known.forget();
+        }
         let mut from = reached.step;
         let (passed, metrics) = (self.known.ways.len(), diagram.metrics());
         let next = loop {

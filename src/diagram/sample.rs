@@ -157,6 +157,8 @@ impl Diagram {
         workers: Workers<'_>,
     ) -> Result<()> {
         const TRIES: usize = 100_000;
+        // Where a try takes long there are fewer of them: all take some seconds at most.
+        const WORK: u64 = 1 << 28;
         let program = self.program();
         let decisions = program.decisions();
         let scratch = || (program.start(), vec![0; decisions.len()]);
@@ -167,8 +169,9 @@ impl Diagram {
             |(state, choices), (block, mut columns), ended| {
                 let mut rng = stream(seed, block as u64);
                 for row in 0..(n - block * BLOCK).min(BLOCK) {
-                    let mut found = false;
-                    for _ in 0..TRIES {
+                    let (mut found, mut tries, end) = (false, 0, state.work() + WORK);
+                    while tries < TRIES && state.work() < end {
+                        tries += 1;
                         if ended() {
                             return Ok(());
                         }
@@ -192,7 +195,9 @@ impl Diagram {
                         return Err(Error::new(
                             ErrorKind::Limit,
                             format!(
-                                "none of {TRIES} combinations of values drawn from this very wide space fits together"
+                                "none of {tries} combinations of values drawn from this very wide space fits together, \
+                                 decisions that do not matter with their first values; give fewer values or \
+                                 repetitions, or tie decisions, so that its diagram can be compiled"
                             ),
                         ));
                     }

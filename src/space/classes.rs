@@ -1,5 +1,6 @@
 //! Which values of a decision the rest of a program can tell apart.
 
+use super::Values;
 use super::program::Program;
 use rustc_hash::FxHashSet;
 
@@ -37,20 +38,22 @@ impl Classes {
             .rposition(|&step| program.steps[step].reads.contains(&decision));
         let mut partition = Partition::of(size);
         let mut before = FxHashSet::default();
+        let mut last = Values::all(size);
         for &step in mentions[last_read.map_or(0, |position| position + 1)..].iter().rev() {
             let guard = program.steps[step].guard.iter();
             for atom in guard.chain(program.looks(step).flatten()) {
                 if atom.decision != decision || !before.insert(&atom.allowed) {
                     continue;
                 }
-                // A condition and its opposite tell the same.
-                let inside = atom.allowed.count();
-                if 2 * inside <= size {
-                    partition.tell(atom.allowed.indices(), step);
-                } else {
-                    let outside = super::Values::all(size).without(&atom.allowed);
-                    partition.tell(outside.indices(), step);
+                // A condition tells the same as where it differs from one that was told before, and as the opposite.
+                let allowed = &atom.allowed;
+                let differs = allowed.without(&last).or(&last.without(allowed));
+                let opposites = [Values::all(size).without(allowed), Values::all(size).without(&differs)];
+                let same = [allowed, &differs, &opposites[0], &opposites[1]];
+                if let Some(least) = same.into_iter().min_by_key(|set| set.count()) {
+                    partition.tell(least.indices(), step);
                 }
+                last = allowed.clone();
             }
         }
         Self {

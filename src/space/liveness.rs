@@ -47,11 +47,17 @@ impl When {
 
     /// What is left of it, given what is known of conditions.
     pub(super) fn given(&self, holds: impl Fn(&Atom) -> Option<bool>) -> Self {
-        let mut left = Self::NEVER;
+        // Guards of which nothing is known cannot be joined: they were not before.
+        let (mut left, mut shorter) = (Self::NEVER, Vec::new());
         for guard in &self.0 {
-            if guard.iter().all(|atom| holds(atom) != Some(false)) {
-                left.insert(guard.iter().filter(|atom| holds(atom).is_none()).cloned().collect());
+            match guard.iter().map(&holds).collect::<Told>() {
+                Told::Nothing => left.0.push(guard.clone()),
+                Told::Some => shorter.push(guard.iter().filter(|atom| holds(atom).is_none()).cloned().collect()),
+                Told::Fails => {}
             }
+        }
+        for guard in shorter {
+            left.insert(guard);
         }
         left
     }
@@ -82,6 +88,29 @@ impl When {
         let first = left.iter().map(|guard| guard.first().map(|atom| atom.decision));
         // An empty guard holds, and is the least.
         first.min().map_or(Ok(false), |decision| decision.map_or(Ok(true), Err))
+    }
+}
+
+/// What is known of the conditions of a guard.
+enum Told {
+    Nothing,
+    /// That some hold.
+    Some,
+    /// That one fails.
+    Fails,
+}
+
+impl FromIterator<Option<bool>> for Told {
+    fn from_iter<I: IntoIterator<Item = Option<bool>>>(conditions: I) -> Self {
+        let mut told = Self::Nothing;
+        for condition in conditions {
+            match condition {
+                Some(false) => return Self::Fails,
+                Some(true) => told = Self::Some,
+                None => {}
+            }
+        }
+        told
     }
 }
 
@@ -221,7 +250,9 @@ impl Needs {
         };
         let when = guards.and_then(|guards| {
             let mut when = before.clone();
-            guards.iter().for_each(|guard| when.insert(guard.clone()));
+            for guard in guards {
+                when.insert(guard.clone());
+            }
             (when.0.len() <= GUARDS).then_some(when)
         });
         if when.as_ref() != Some(before) {
@@ -253,7 +284,7 @@ impl Program {
         let mut found = std::mem::take(&mut state.beside);
         found.clear();
         match &self.beside {
-            Some(beside) => self.told_beside(&beside[number], in_place, state, &mut found, &mut open),
+            Some(beside) => told_beside(&beside[number], in_place, state, &mut found, &mut open),
             None => self.found_beside(number, in_place, state, &mut found, &mut open),
         }
         let mut alive = Alive::default();
@@ -276,7 +307,7 @@ impl Program {
         for &input in inputs {
             state.marks.read(input);
         }
-        state.work += state.present.len() as u64;
+        state.looked_at(state.present.len());
         let mut left = 0;
         for position in 0..state.present.len() {
             let tensor = state.present[position].tensor;
@@ -304,28 +335,6 @@ impl Program {
         state.present.truncate(left);
     }
 
-    /// What waits beside a layer that is told what may wait.
-    fn told_beside(&self, beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
-        state.marks.clear();
-        state.work += beside.len() as u64;
-        for Waits { tensor, read, kept } in beside {
-            let (shape, origin) = match tensor {
-                Waiting::Known(table) => (table.shape(&state.chosen), None),
-                Waiting::Tensor(tensor) => (state.shape(*tensor).ok(), Some(state.origin(*tensor))),
-            };
-            let Some(shape) = shape else {
-                continue;
-            };
-            let read = open.known(read.ask(state), state);
-            let kept = (!read || in_place) && open.known(kept.ask(state), state);
-            if read || kept {
-                // Second names take no memory of their own.
-                let place = origin.map_or(found.len(), |origin| state.marks.place(origin, found.len()));
-                add_size(found, place, &shape, read, kept);
-            }
-        }
-    }
-
     /// Forgets the tensors that no step from `step` on may still read.
     pub(super) fn forget_unread(&self, step: usize, state: &mut State) {
         let mut left = 0;
@@ -350,7 +359,6 @@ impl Program {
             && state.holds(&self.steps[known[readers - 1]].guard) == Ok(false)
         {
             readers -= 1;
-            state.work += 1;
         }
         state.present[position].readers = readers;
         readers == 0 || known[readers - 1] < step
@@ -385,6 +393,28 @@ impl Program {
             }
         }
         open.map_or(Ok(false), Err)
+    }
+}
+
+/// What waits beside a layer that is told what may wait.
+fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
+    state.marks.clear();
+    state.looked_at(beside.len());
+    for Waits { tensor, read, kept } in beside {
+        let (shape, origin) = match tensor {
+            Waiting::Known(table) => (table.shape(&state.chosen), None),
+            Waiting::Tensor(tensor) => (state.shape(*tensor).ok(), Some(state.origin(*tensor))),
+        };
+        let Some(shape) = shape else {
+            continue;
+        };
+        let read = open.known(read.ask(state), state);
+        let kept = (!read || in_place) && open.known(kept.ask(state), state);
+        if read || kept {
+            // Second names take no memory of their own.
+            let place = origin.map_or(found.len(), |origin| state.marks.place(origin, found.len()));
+            add_size(found, place, &shape, read, kept);
+        }
     }
 }
 

@@ -6,6 +6,10 @@ use super::values::Values;
 use crate::layers::{Built, Formula, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
 use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// So many steps that mention a decision are passed over in the time of one other thing that is looked at.
+const MENTIONS: usize = 8;
 
 /// A decision that is not taken.
 pub(crate) const OPEN: u32 = u32::MAX;
@@ -30,8 +34,8 @@ pub(crate) struct State {
     used: Vec<usize>,
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
-    /// How much was looked at so far: steps, tensors, decisions.
-    pub(crate) work: u64,
+    /// How much was looked at so far: steps, conditions, tensors, decisions.
+    work: Work,
     args: Vec<i64>,
     pub(super) inputs: Vec<Shape>,
     /// What waits beside the layer that is applied.
@@ -43,6 +47,16 @@ pub(crate) struct State {
     pub(super) marks: Marks,
     /// What the layer that is applied costs.
     own: Vec<i64>,
+}
+
+/// How much was looked at: counted by what only reads a state, too.
+#[derive(Debug, Default)]
+struct Work(AtomicU64);
+
+impl Clone for Work {
+    fn clone(&self) -> Self {
+        Self(self.0.load(Ordering::Relaxed).into())
+    }
 }
 
 /// A tensor that is there.
@@ -113,6 +127,17 @@ impl State {
         self.chosen[decision]
     }
 
+    /// How much was looked at so far: steps, conditions, tensors, decisions.
+    pub(crate) fn work(&self) -> u64 {
+        self.work.0.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn looked_at(&self, more: usize) {
+        // One thread counts, so nothing is lost between the two.
+        self.work.0.store(self.work() + more as u64, Ordering::Relaxed);
+    }
+
     /// Takes a decision.
     pub(crate) fn choose(&mut self, decision: usize, value: u32) {
         if std::mem::replace(&mut self.chosen[decision], value) == OPEN {
@@ -128,6 +153,7 @@ impl State {
     /// What is known of a condition; the decision may be open.
     #[inline]
     pub(super) fn told(&self, decision: usize, allowed: &Values) -> Option<bool> {
+        self.looked_at(1);
         match self.chosen[decision] {
             OPEN => match &self.several {
                 Some((known, values)) if *known == decision => allowed.tell(values),
@@ -303,7 +329,7 @@ impl Program {
             built: vec![None; self.shared],
             used: Vec::new(),
             cost: vec![0; self.metrics().len()],
-            work: 0,
+            work: Work::default(),
             args: Vec::new(),
             inputs: Vec::new(),
             alive: Alive::default(),
@@ -330,10 +356,10 @@ impl Program {
         let skips = self.skips();
         let mut number = from;
         while let Some(step) = self.steps.get(number) {
-            if number != from && (state.work >= pause.work || number >= pause.step) {
+            if number != from && (state.work() >= pause.work || number >= pause.step) {
                 return Outcome::Paused { step: number };
             }
-            state.work += 1;
+            state.looked_at(1);
             match skips.from(number, state) {
                 Err(decision) => return Outcome::Open { step: number, decision },
                 Ok(0) => {
@@ -657,7 +683,7 @@ impl Program {
             let mut told = before.map(|atom| state.told(atom.decision, &atom.allowed));
             told.any(|told| told == Some(false))
         };
-        let matters = coming.iter().any(|&mention| {
+        let matters = coming.iter().position(|&mention| {
             let step = &self.steps[mention];
             let reads = |guard: &[Atom]| guard.iter().any(|atom| atom.decision == decision);
             !hidden(&step.guard)
@@ -665,7 +691,8 @@ impl Program {
                     || step.reads.contains(&decision)
                     || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
         });
-        matters.then(|| self.classes(decision).representative(value, step))
+        state.looked_at(matters.unwrap_or(coming.len()) / MENTIONS);
+        matters.map(|_| self.classes(decision).representative(value, step))
     }
 
     /// Writes all that the steps from `step` on can still tell of a state.
@@ -705,13 +732,13 @@ impl Program {
                 key.extend_from_slice(&first.numbers);
             }
         }
-        state.work += key.len() as u64;
+        state.looked_at(key.len());
     }
 
     /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
     pub(crate) fn decode(&self, key: &[i64], state: &mut State) {
         state.reset();
-        state.work += key.len() as u64;
+        state.looked_at(key.len());
         let mut rest = key;
         let mut take = |n: usize| {
             let (front, back) = rest.split_at(n);

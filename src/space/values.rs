@@ -41,7 +41,9 @@ impl Values {
     /// These values, ascending, of a decision that has `size`.
     pub(crate) fn of(size: usize, values: &[u32]) -> Self {
         let mut ranges = Vec::new();
-        values.iter().for_each(|&value| push(&mut ranges, (value, value + 1)));
+        for &value in values {
+            push(&mut ranges, (value, value + 1));
+        }
         Self::with(size as u32, &ranges)
     }
 
