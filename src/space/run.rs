@@ -3,13 +3,29 @@
 use super::liveness::{Alive, Size};
 use super::program::{Action, Atom, Combine, Program, Step, Tensor};
 use super::values::Values;
-use crate::layers::{Built, Formula, Refusal, Shape};
+use crate::layers::{Built, Formula, MAX_RANK, Refusal, Shape};
 use crate::{Error, ErrorKind, Result};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// So many steps that mention a decision are passed over in the time of one other thing that is looked at.
 const MENTIONS: usize = 8;
+
+/// The bits of the rank of a tensor in a key.
+const RANK_BITS: u32 = 4;
+
+const _: () = assert!(MAX_RANK < 1 << RANK_BITS);
+
+/// Two numbers in one word of a key: a space has less than 2^31 tensors and decisions.
+fn pack(upper: usize, lower: usize) -> i64 {
+    debug_assert!(upper < 1 << 31 && lower < 1 << 32);
+    (upper << 32 | lower) as i64
+}
+
+fn unpack(word: i64) -> (usize, usize) {
+    let word = word as usize;
+    (word >> 32, word & 0xffff_ffff)
+}
 
 /// A decision that is not taken.
 pub(crate) const OPEN: u32 = u32::MAX;
@@ -697,9 +713,10 @@ impl Program {
 
     /// Writes all that the steps from `step` on can still tell of a state.
     ///
-    /// First the number of tensors that may still be read, for each itself, its rank, its sides and the place of the first
-    /// one with the same values; then the number of decisions that may still matter, for each itself and the value that
-    /// stands for what can be told of it; then for each shared layer that is used again itself and what it is built for.
+    /// First the number of tensors that may still be read, for each a word with itself, the place of the first one with the
+    /// same values and its rank, and its sides; then the number of decisions that may still matter, for each a word with
+    /// itself and the value that stands for what can be told of it; then for each shared layer that is used again itself
+    /// and what it is built for.
     pub(crate) fn encode(&self, step: usize, state: &mut State, key: &mut Vec<i64>) {
         key.clear();
         self.forget_unread(step, state);
@@ -710,9 +727,8 @@ impl Program {
             let tensor = state.present[place].tensor;
             let shape = state.tensors[tensor.0].expect("what is there has a shape");
             let first = state.marks.place(state.origin(tensor), place);
-            key.extend([tensor.0 as i64, shape.rank() as i64]);
+            key.push(pack(tensor.0, first << RANK_BITS | shape.rank()));
             key.extend_from_slice(&shape);
-            key.push(first as i64);
         }
         state.taken.sort_unstable();
         let count = key.len();
@@ -720,7 +736,7 @@ impl Program {
         for &decision in &state.taken {
             if let Some(value) = self.live_value(step, decision, state) {
                 key[count] += 1;
-                key.extend([decision as i64, i64::from(value)]);
+                key.push(pack(decision, value as usize));
             }
         }
         state.used.sort_unstable();
@@ -746,15 +762,17 @@ impl Program {
             front
         };
         for _ in 0..take(1)[0] {
-            let [tensor, rank] = [0; 2].map(|_| take(1)[0] as usize);
-            let shape = Shape::new(take(rank));
-            let first = take(1)[0] as usize;
-            let origin = state.present.get(first).map_or(Tensor(tensor), |first| first.tensor);
+            let (tensor, first) = unpack(take(1)[0]);
+            let shape = Shape::new(take(first & ((1 << RANK_BITS) - 1)));
+            let origin = state
+                .present
+                .get(first >> RANK_BITS)
+                .map_or(Tensor(tensor), |first| first.tensor);
             self.put(state, Tensor(tensor), shape, origin);
         }
         for _ in 0..take(1)[0] {
-            let [decision, value] = [0; 2].map(|_| take(1)[0]);
-            state.choose(decision as usize, value as u32);
+            let (decision, value) = unpack(take(1)[0]);
+            state.choose(decision, value as u32);
         }
         while let &[slot, count, ref behind @ ..] = rest {
             let (numbers, behind) = behind.split_at(count as usize);
