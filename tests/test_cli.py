@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -917,6 +918,17 @@ def test_an_endless_standard_input_is_one_line() -> None:
         )
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr == "error: stdin:1: the line has more than 1,048,576 characters\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes them")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.usefixtures("space")
+def test_a_closed_stream_is_as_if_nobody_looked(closed: str, folder: Path) -> None:
+    words = shlex.join([sys.executable, "-m", "archbudget", *WRITERS["sampled.csv"], "sampled.csv"])
+    found = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert main(["sample", "toy:space", "-n", "20", "--seed", "1", "-o", "expected.csv"]) == 0
+    assert (folder / "sampled.csv").read_text() == (folder / "expected.csv").read_text()
 
 
 WRITERS = {

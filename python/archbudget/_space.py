@@ -361,8 +361,8 @@ class Space:
                 without a copy. What stands in the column of a decision that is inactive is not looked at beyond its
                 range.
             metrics: Which metrics; all by default. Fewer are faster.
-            per_layer: Whether to give what each layer costs too, and its output shape. Much slower: each candidate is
-                then counted by itself.
+            per_layer: Whether to give what each layer costs too, and the shape of its output, the first one where it
+                has several. Much slower: each candidate is then counted by itself.
             threads: How many threads work, at most 1,024; as many as the process has cores, by default.
 
         Returns:

@@ -52,44 +52,42 @@ struct Pool<'a> {
 }
 
 impl<'a> Pool<'a> {
+    /// What every kind has; `windows` are the sizes and the strides.
+    fn plain<const N: usize>(windows: &'a [i64], data_format: i64, ceil_mode: i64) -> Self {
+        Self {
+            size: &windows[..N],
+            strides: &windows[N..],
+            word: VALID,
+            data_format,
+            ceil_mode,
+            dilation: &[1; N],
+            explicit: None,
+        }
+    }
+
     fn maximum<const N: usize>(args: &'a [i64]) -> Self {
         let (windows, rest) = args.split_at(2 * N);
         let (dilation, explicit) = rest[3..].split_at(N);
         Self {
-            size: &windows[..N],
-            strides: &windows[N..],
             word: rest[0],
-            data_format: rest[1],
-            ceil_mode: rest[2],
             dilation,
             explicit: given_padding(explicit),
+            ..Self::plain::<N>(windows, rest[1], rest[2])
         }
     }
 
     fn average<const N: usize>(args: &'a [i64]) -> Self {
         let (windows, rest) = args.split_at(2 * N);
         Self {
-            size: &windows[..N],
-            strides: &windows[N..],
             word: rest[0],
-            data_format: rest[1],
-            ceil_mode: rest[2],
-            dilation: &[1; N],
             explicit: given_padding(&rest[3..]),
+            ..Self::plain::<N>(windows, rest[1], rest[2])
         }
     }
 
     fn power<const N: usize>(args: &'a [i64]) -> Self {
         let (windows, rest) = args.split_at(2 * N);
-        Self {
-            size: &windows[..N],
-            strides: &windows[N..],
-            word: VALID,
-            data_format: rest[0],
-            ceil_mode: rest[1],
-            dilation: &[1; N],
-            explicit: None,
-        }
+        Self::plain::<N>(windows, rest[0], rest[1])
     }
 
     fn output<const N: usize>(&self, input: &Shape) -> Result<Shape, Refusal> {

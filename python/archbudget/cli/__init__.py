@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 where `check` finds a network outside of its budget, 2 for an error, 130 for Ctrl-C.
     """
+    _fill_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     words = [word for word in given if word != "--debug"]
     try:
@@ -85,6 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {describe(error)}", file=sys.stderr)
         return 2
     return code if isinstance(code, int) else 0
+
+
+def _fill_closed_streams() -> None:
+    """Opens what the shell has closed (`>&-`): otherwise the next file that is opened would get what is printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (as long as the process)
 
 
 def describe(error: Exception) -> str:
