@@ -356,8 +356,8 @@ class LayerEvaluation:
     costs: dict[str, npt.NDArray[np.int64]]
     """For each metric (N, L) costs; 0 where a layer is not in the network."""
     shapes: npt.NDArray[np.int64]
-    """(N, L, rank) sides of the output of each layer (the first one, where it has several), the batch not counted; 0 where
-    a layer is not in the network, and behind the last axis."""
+    """(N, L, rank) sides of the output of each layer, of the first one where it has several, the batch not counted; 0
+    where a layer is not in the network, and behind the last axis."""
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
         if metric not in self.costs:
