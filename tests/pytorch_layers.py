@@ -81,10 +81,13 @@ def call(kind: str, layer: Any, inputs: list[Any], arguments: dict[str, Any]) ->
         query, *others = inputs
         value = others[0] if others else query
         return layer(query, others[1] if len(others) > 1 else value, value)[0]
-    found = layer(*inputs)
     if kind in RECURRENT:
+        # A state of PyTorch begins with an axis for its layers and directions, of ours only where there are several.
+        steps, *states = inputs
+        states = [state.unsqueeze(0) if state.dim() == 2 else state.movedim(1, 0).contiguous() for state in states]
+        found = layer(steps, *([tuple(states)] if kind == "LSTM" and states else states))
         return found[0] if arguments.get("return_sequences") else found[0][:, -1]
-    return found
+    return layer(*inputs)
 
 
 def module(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> Any:

@@ -73,14 +73,18 @@ def convolution(
 
 
 def window(given: Given) -> dict[str, Any]:
-    """The window of a layer, as `convolution` takes it."""
+    """The window of any layer that convolves, as `convolution` takes it."""
     return {
         "size": given["kernel_size"],
         "strides": given["strides"],
         "dilation": given["dilation_rate"],
         "padding": given.explicit_padding or given["padding"],
-        "padding_mode": given["padding_mode"],
     }
+
+
+def _padded_window(given: Given) -> dict[str, Any]:
+    """The window of a convolution, and what it is padded with."""
+    return {**window(given), "padding_mode": given["padding_mode"]}
 
 
 def fill_bias(given: Given, module: Any) -> None:
@@ -91,7 +95,7 @@ def fill_bias(given: Given, module: Any) -> None:
 
 def _conv(given: Given) -> nn.Module:
     size, groups, filters = given["kernel_size"], given["groups"], given["filters"]
-    pad, conv = convolution(given.channels, filters, **window(given), groups=groups, bias=given["use_bias"])
+    pad, conv = convolution(given.channels, filters, **_padded_window(given), groups=groups, bias=given["use_bias"])
     shape = (*size, given.channels // groups, filters)
     given.fill(conv.weight, "kernel", "kernel_initializer", shape, kernel_order(len(size)))
     fill_bias(given, conv)
@@ -108,7 +112,9 @@ def _depthwise_order(axes: int) -> tuple[int, ...]:
 def _depthwise(given: Given) -> nn.Module:
     size, multiplier = given["kernel_size"], given["depth_multiplier"]
     channels = given.channels
-    pad, conv = convolution(channels, channels * multiplier, **window(given), groups=channels, bias=given["use_bias"])
+    pad, conv = convolution(
+        channels, channels * multiplier, **_padded_window(given), groups=channels, bias=given["use_bias"]
+    )
     # Keras calls it kernel, but its arguments depthwise.
     shape = (*size, channels, multiplier)
     given.fill(conv.weight, "kernel", "depthwise_initializer", shape, _depthwise_order(len(size)))
@@ -119,7 +125,7 @@ def _depthwise(given: Given) -> nn.Module:
 def _separable(given: Given) -> nn.Module:
     size, multiplier, filters = given["kernel_size"], given["depth_multiplier"], given["filters"]
     channels, axes = given.channels, len(given["kernel_size"])
-    pad, depthwise = convolution(channels, channels * multiplier, **window(given), groups=channels, bias=False)
+    pad, depthwise = convolution(channels, channels * multiplier, **_padded_window(given), groups=channels, bias=False)
     pointwise = CONVOLUTIONS[axes - 1](channels * multiplier, filters, 1, bias=given["use_bias"])
     shape = (*size, channels, multiplier)
     given.fill(depthwise.weight, "depthwise_kernel", "depthwise_initializer", shape, _depthwise_order(axes))
