@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The patience with a case unless it is given another.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What a budget says of one metric.
 #[derive(Debug, Clone, Copy)]
@@ -297,10 +297,11 @@ fn limits(byte: u8) -> Limits {
         210..220 => Limits { visited: 5, ..default },
         220..230 => Limits { nodes: 3, ..default },
         230..240 => Limits { memory: 600, ..default },
-        _ => Limits {
+        240..248 => Limits {
             memory: 1 << 14,
             ..default
         },
+        _ => Limits { work: 400, ..default },
     }
 }
 
