@@ -124,10 +124,10 @@ def test_violations_are_the_metrics_outside_of_their_ranges() -> None:
 def test_own_metrics_are_bounded_by_name() -> None:
     budget = ab.Budget(params=60_000, custom={"latency_us": (None, 5e3), "convolutions": (2, None), "left_out": None})
     assert dict(budget) == {"params": (0, 60_000), "latency_us": (0, 5000), "convolutions": (2, MOST)}
-    assert repr(budget) == "Budget(params=60000, custom={'latency_us': 5000, 'convolutions': (2, None)})"
+    assert repr(budget) == "Budget(params=60000, custom={'convolutions': (2, None), 'latency_us': 5000})"
     assert eval(repr(budget), {"Budget": ab.Budget}) == budget
     assert repr(ab.Budget(custom={"m": 3})) == "Budget(custom={'m': 3})"
-    assert budget.describe() == "params <= 60,000, latency_us <= 5,000, convolutions >= 2"
+    assert budget.describe() == "params <= 60,000, convolutions >= 2, latency_us <= 5,000"
     assert budget.violations({"params": 1, "latency_us": 5001, "convolutions": 2}) == {"latency_us": 5001}
     assert pickle.loads(pickle.dumps(budget)) == budget
     assert hash(budget) == hash(ab.Budget.of(dict(budget)))

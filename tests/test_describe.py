@@ -74,3 +74,10 @@ def test_a_space_that_is_too_wide_is_not_counted() -> None:
     assert found.size is None
     assert [stage.stored for stage in found.stages] == [True, False]
     assert str(found).startswith("too many networks to be counted of 67,240,000 combinations; 2 decisions, 4 layers\n")
+
+
+def test_a_size_of_thousands_of_digits_is_told_by_its_length() -> None:
+    stack = [layers.Dense(ab.Choice(f"u{number}", [4, 8])) for number in range(14_500)]
+    space = ab.Space([layers.Input((8,)), *stack])
+    assert space.size == 2**14_500
+    assert str(space.describe()).startswith("(2^14500 to 2^14501) networks")

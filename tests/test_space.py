@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 from typing import TYPE_CHECKING, Any
 
@@ -484,3 +485,20 @@ def test_what_needs_a_space_or_a_trial_says_so(use: Any, message: str) -> None:
     space = ab.Space([layers.Input((3,)), layers.Dense(ab.Choice("units", [1, 2]))])
     with pytest.raises(SpaceError, match=f"^{message}$"):
         use(space)
+
+
+@pytest.mark.parametrize("order", ["ac", "ca"])
+def test_a_decision_is_tied_across_a_repetition_that_stands_in_two_branches(order: str) -> None:
+    width, times = ab.Choice("width", [1, 4]), ab.Choice("times", [1, 2])
+    again = layers.Repeat(times, layers.Dense(2))
+    branches = {"a": again, "c": [layers.Dense(width), again]}
+    space = ab.Space(
+        [layers.Input((3,)), layers.Dense(width), layers.OneOf("op", {label: branches[label] for label in order})]
+    )
+    assert (space.size, space.range("params")) == (8, (8, 52))
+    assert space.within(ab.Budget(params=10**6)).count() == 8
+    for op in order:
+        for w, t in itertools.product([1, 4], [1, 2]):
+            inside = w * w + w if op == "c" else 0
+            expected = 3 * w + w + inside + 2 * w + 2 + 6 * (t - 1)
+            assert space.architecture(width=w, times=t, op=op).params == expected

@@ -663,7 +663,7 @@ LARGE: dict[str, tuple[str, str]] = {
         f"decisions: {{u: {{low: 1, high: {10**12}}}}}\n{INPUT}",
         "has 1,000,000,000,000 values; at most 1,0",
     ),
-    "a wider range": (f"decisions: {{u: {{low: 1, high: {10**40}}}}}\n{INPUT}", "has 1000000000000"),
+    "a wider range": (f"decisions: {{u: {{low: 1, high: {10**40}}}}}\n{INPUT}", "has 10,000,000,000,000"),
     "a wide domain": (f"{CHOICE}domains: {{u: {{low: 1, high: {10**12}}}}}", ":4: domains.u: decision 'u' has 1,000,0"),
     "a long sum": (
         f"{CHOICE}- Dense: {'+'.join(['$u'] * 10**5)}",

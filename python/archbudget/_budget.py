@@ -63,7 +63,8 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         for metric in custom or {}:
             if not isinstance(metric, str) or metric in given:
                 raise BudgetError(f"custom bounds metrics of the space's own by their names, not {show(metric)}")
-        given |= custom or {}
+        # In one order, so that equal budgets hash and print alike.
+        given |= dict(sorted((custom or {}).items()))
         self._bounds = {metric: _range(metric, bound) for metric, bound in given.items() if bound is not None}
         if not self._bounds:
             raise BudgetError(f"a budget bounds at least one metric: {', '.join(BUILT_IN)}")

@@ -10,8 +10,9 @@ from unicodedata import category
 
 import numpy as np
 
+from archbudget import _nested as nested
 from archbudget._guard import METHODS, guarded, guards
-from archbudget._message import one_line, show
+from archbudget._message import number, one_line, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
@@ -624,8 +625,7 @@ class Choice(Decision):
         if iterator is None or isinstance(values, (str, bytes)):
             raise SpaceError(f"decision '{name}' needs a sequence of values, not {show(values)}")
         if isinstance(values, range) and (size := _size(values)) > MOST_VALUES:
-            shown = f"{size:,}" if size < 10**30 else show(size)
-            raise SpaceError(f"decision '{name}' has {shown} values; at most {MOST_VALUES:,} are supported")
+            raise SpaceError(f"decision '{name}' has {number(size)} values; at most {MOST_VALUES:,} are supported")
         self._set(name, iterator)
 
     @property
@@ -705,7 +705,7 @@ def require_few(value: object, what: str) -> None:
     waiting, number = [value], 0
     while waiting:
         each = waiting.pop()
-        items = each if isinstance(each, (list, tuple)) else each.values() if isinstance(each, dict) else ()
+        items = nested.items(each) or ()
         number += len(items)
         if number > MOST_ITEMS:
             raise SpaceError(f"{what} has more than {MOST_ITEMS:,} items, with the lists within it: {show(value)}")
@@ -714,14 +714,9 @@ def require_few(value: object, what: str) -> None:
 
 def decisions_in(value: object) -> Iterator[Decision]:
     """Each decision that a hyperparameter reads."""
-    if isinstance(value, Expression):
-        yield from value.decisions()
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from decisions_in(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from decisions_in(item)
+    for leaf in nested.leaves(value):
+        if isinstance(leaf, Expression):
+            yield from leaf.decisions()
 
 
 class Unbound:

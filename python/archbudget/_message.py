@@ -28,6 +28,16 @@ def show(value: object) -> str:
     return line(cut(_text(value, DEPTH), VALUE))
 
 
+MOST_BITS = 1_000
+"""So many bits are some 300 digits: all of them are written. Python refuses more than 4,300 digits."""
+
+
+def number(count: float) -> str:
+    """A number with its thousands apart; of what has hundreds of digits only how large it is."""
+    bits = count.bit_length() if isinstance(count, int) else 0
+    return f"{count:,}" if bits <= MOST_BITS else f"{'-' if count < 0 else ''}(2^{bits - 1} to 2^{bits})"
+
+
 def listed(names: Iterable[object]) -> str:
     """Names in a row, as many as there is room for."""
     shown: list[str] = []

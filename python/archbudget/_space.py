@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -119,9 +119,9 @@ class Space:
         self._own_metrics = _own_metrics(metrics)
         self._metrics = (*BUILT_IN, *(metric.name for metric in self._own_metrics))
         self._definition = {
-            "layers": list(layers) if isinstance(layers, Sequence) else layers,
-            "inputs": inputs,
-            "outputs": outputs,
+            "layers": None if layers is None else cast("Sequential", targets[0].block).blocks,
+            "inputs": tuple(sources) if layers is None else None,
+            "outputs": tuple(targets) if layers is None else None,
             "bytes_per_weight": bytes_per_weight,
             "bytes_per_activation": bytes_per_activation,
             "domains": kept,

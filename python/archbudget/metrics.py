@@ -21,6 +21,7 @@ from archbudget._atomic import atomic
 from archbudget._budget import BUILT_IN, MOST
 from archbudget._guard import guarded, guards
 from archbudget._message import listed, one_line, show
+from archbudget._nested import SetOnce
 from archbudget._regular import path_of, read_text
 from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, MissingFileError, SpaceError
 
@@ -37,7 +38,7 @@ __all__ = ["LatencyTable", "Metric", "distinct_layers", "output_size", "weighted
 
 
 @guards()
-class Metric:
+class Metric(SetOnce):
     """A quantity that is counted for every network beside the built-in ones.
 
     Args:
@@ -415,7 +416,8 @@ class LatencyTable(Metric):
                 entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
         except csv.Error as error:
             raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
-        table = cls(name, (), combine=combine)
+        table = cls.__new__(cls)
+        Metric.__init__(table, name, table.look_up, combine=combine)
         table._build(entries)
         return table
 

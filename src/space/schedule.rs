@@ -384,7 +384,7 @@ impl Program {
             mentions: vec![Vec::new(); self.decisions.len()],
             ..self.clone()
         };
-        let needed = self.needed(ways, at_their_places);
+        let kept = self.kept_names(ways, at_their_places);
         let behind = |number: usize| match (&self.steps[number].action, &ways[number]) {
             (_, Way::Ahead(ahead)) => ahead.behind,
             (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
@@ -410,7 +410,7 @@ impl Program {
                         program.last_use[slot] = program.steps.len();
                     }
                 }
-                (Action::Alias { from, to }, way) if needed[to.0] || !matches!(way, Way::Name) => sources.push(*from),
+                (Action::Alias { from, .. }, _) if kept[number] => sources.push(*from),
                 (Action::Alias { .. } | Action::Read { .. }, _) => {
                     if self.asked(asks, number).is_some() {
                         continue; // All that it does is done before.
@@ -437,8 +437,11 @@ impl Program {
         program
     }
 
-    /// The tensors that layers at their own place read, or that may wait beside them.
-    fn needed(&self, ways: &[Way], beside: &[Beside]) -> Vec<bool> {
+    /// For each step whether it gives a second name that a later layer, at its own place, reads or that may wait beside
+    /// one, or that may not be there.
+    fn kept_names(&self, ways: &[Way], beside: &[Beside]) -> Vec<bool> {
+        let mut kept = vec![false; self.steps.len()];
+        // The tensors that the steps behind need.
         let mut needed = vec![false; self.tensors];
         for (number, step) in self.steps.iter().enumerate().rev() {
             match &step.action {
@@ -448,12 +451,13 @@ impl Program {
                     }
                 }
                 Action::Alias { from, to } if needed[to.0] || !matches!(ways[number], Way::Name) => {
+                    kept[number] = true;
                     needed[from.0] = true;
                 }
                 _ => {}
             }
         }
-        needed
+        kept
     }
 }
 
@@ -680,6 +684,7 @@ impl<'a> Reading<'a> {
         let inputs: Vec<Table> = known.collect::<Option<_>>()?;
         let mut beside = Beside::new();
         for origin in &self.origins {
+            self.work.add(1 + beside.len());
             let next = origin.reads.partition_point(|reader| reader.step < number);
             let told = |when: &When| when.given(|atom| told(&step.guard, atom));
             let (read, kept) = match &origin.reads[next..] {

@@ -56,6 +56,11 @@ class Everything(Draw):
     CUSTOM = True
     """Whether layers of our own are among them."""
 
+    def __init__(self, rng: Random) -> None:
+        super().__init__(rng)
+        self.before: dict[int, list[Any]] = {}
+        """The blocks that were drawn, by the axes of their inputs: some stand at several places."""
+
     def layer(self, axes: int) -> layers.Layer:
         rng = self.rng
         draw = rng.random()
@@ -98,6 +103,14 @@ class Everything(Draw):
         return layers.Conv2D(self.size([1, 2, 4]), 3, strides, "same", trainable=trainable, weight_bits=bits)
 
     def block(self, axes: int, depth: int) -> Any:
+        before = self.before.setdefault(axes, [])
+        if before and self.rng.random() < 0.15:
+            return self.rng.choice(before)
+        block = self._new_block(axes, depth)
+        before.append(block)
+        return block
+
+    def _new_block(self, axes: int, depth: int) -> Any:
         rng = self.rng
         draw = rng.random()
         if depth == 0 or draw > 0.3:

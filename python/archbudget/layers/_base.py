@@ -10,6 +10,7 @@ from archbudget import _core
 from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower, require_few, require_name
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import show
+from archbudget._nested import SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def flat(given: Any) -> list[Any]:
 IN_A_GRAPH = "call it on tensors, in a graph of Space(inputs=..., outputs=...)"
 
 
-class Block:
+class Block(SetOnce):
     """Something that turns tensors into tensors, mostly one: a layer, or layers put together."""
 
     steps: int = 1
@@ -144,8 +145,7 @@ class Layer(Block):
         self._check()
         for each in fields(self):
             require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
-            # What is frozen does not change with a list that it was given.
-            object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
+            object.__setattr__(self, each.name, frozen(getattr(self, each.name)))
         _core.check_layer(self.kind, self.lowered(Unbound()))
 
     def _check(self) -> None:
@@ -331,19 +331,9 @@ def _recorded(value: Any) -> Any:
     return tuple(_recorded(each) for each in value) if isinstance(value, list) else value
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
 def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
     """An argument with its decisions taken."""
-    if isinstance(value, Decision):
-        return chosen[value.name]
-    if isinstance(value, (list, tuple)):
-        return type(value)(resolve(item, chosen) for item in value)
-    if isinstance(value, dict):
-        return {key: resolve(item, chosen) for key, item in value.items()}
-    return value
+    return mapped(lambda leaf: chosen[leaf.name] if isinstance(leaf, Decision) else leaf, value)
 
 
 TensorLike = Union[Tensor, Layer]

@@ -13,6 +13,7 @@ from archbudget import _core
 from archbudget._expressions import Decision, Expression, lower, require_few
 from archbudget._guard import guarded
 from archbudget._message import one_line, show
+from archbudget._nested import FrozenDict, frozen, leaves, mapped
 from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
 
@@ -93,9 +94,9 @@ class CustomLayer(Layer):
         bound.apply_defaults()
         for argument, value in bound.arguments.items():
             require_few(value, f"{self.kind}: {argument}")
-        # What is frozen does not change with a list that it was given.
-        given = {name: _filled(value, _leaves(value)) for name, value in bound.arguments.items()}
-        object.__setattr__(self, "given", given)
+        # A rule may tell lists from tuples, so they stay what they are; but these are not those of the caller.
+        given = {name: mapped(frozen, value) for name, value in bound.arguments.items()}
+        object.__setattr__(self, "given", FrozenDict(given))
 
     def arguments(self) -> dict[str, Any]:
         """The hyperparameters as they were given."""
@@ -341,14 +342,7 @@ def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
 
 def _leaves(value: object) -> Iterator[Expression]:
     """The decisions and expressions in a hyperparameter, in order."""
-    if isinstance(value, Expression):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _leaves(item)
+    return (leaf for leaf in leaves(value) if isinstance(leaf, Expression))
 
 
 def _open(leaf: Expression, scope: Scope) -> Lowered:
@@ -360,10 +354,4 @@ def _open(leaf: Expression, scope: Scope) -> Lowered:
 
 def _filled(value: Any, taken: Iterator[Any]) -> Any:
     """A hyperparameter with its decisions and expressions replaced, in order."""
-    if isinstance(value, Expression):
-        return next(taken)
-    if isinstance(value, (list, tuple)):
-        return type(value)(_filled(item, taken) for item in value)
-    if isinstance(value, dict):
-        return {key: _filled(item, taken) for key, item in value.items()}
-    return value
+    return mapped(lambda leaf: next(taken) if isinstance(leaf, Expression) else leaf, value)

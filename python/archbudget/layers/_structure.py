@@ -11,6 +11,7 @@ import numpy as np
 
 from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Unbound, as_condition
 from archbudget._message import listed, show
+from archbudget._nested import FrozenDict
 from archbudget._program import Repetition, require_steps
 from archbudget.errors import SpaceError
 from archbudget.layers._base import IN_A_GRAPH, Block, Layer
@@ -148,7 +149,7 @@ class OneOf(Block):
                 f"OneOf needs a block for each value of decision '{self.decision.name}', which are "
                 f"{show(list(self.decision.values))}; given {show(list(blocks))}"
             )
-        self.blocks = {label: as_block(block) for label, block in blocks.items()}
+        self.blocks = FrozenDict({label: as_block(block) for label, block in blocks.items()})
         self.steps = max(1, sum(block.steps for block in self.blocks.values()))
 
     def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:

@@ -310,8 +310,12 @@ pub(super) fn breakpoints(
             continue;
         }
         rest -= expected;
-        let (least, most) = graph.so_far(node as u32, dim);
-        let most = if rounded { graph.windows[dim].high } else { most };
+        let (least, most) = if rounded {
+            // Rounded sums may be below all that prefixes come to, too.
+            (i64::MIN, graph.windows[dim].high)
+        } else {
+            graph.so_far(node as u32, dim)
+        };
         let mut sums = Vec::with_capacity(expected);
         for (cost, list) in known {
             let first = list.partition_point(|&sum| sum - cost < least);

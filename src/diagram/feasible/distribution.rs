@@ -87,7 +87,7 @@ impl Diagram {
         match Width::of_all(&graph) {
             Width::Narrow => self.distribution_of::<u64>(&graph, costs, metric, interrupt),
             Width::Wide => self.distribution_of::<u128>(&graph, costs, metric, interrupt),
-            Width::Big => self.distribution_of::<BigUint>(&graph, costs, metric, interrupt),
+            Width::Big(_) => self.distribution_of::<BigUint>(&graph, costs, metric, interrupt),
         }
     }
 

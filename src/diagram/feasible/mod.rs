@@ -169,7 +169,8 @@ macro_rules! with {
 enum Width {
     Narrow,
     Wide,
-    Big,
+    /// Beyond 128 bits; so many bits at most.
+    Big(u64),
 }
 
 impl Width {
@@ -185,28 +186,39 @@ impl Width {
     fn from_node(graph: &Graph, first: u32) -> Self {
         let mut paths: Vec<Option<u128>> = vec![Some(0); graph.terminal() as usize + 1];
         paths[graph.terminal() as usize] = Some(1);
-        let mut most = Some(0);
+        // Beyond 128 bits about how many there are is enough: logarithms to base 2.
+        let mut bits = vec![0.0_f64; paths.len()];
+        let (mut most, mut most_bits) = (Some(0), 0.0_f64);
         for node in (first..graph.terminal()).rev() {
-            let mut arcs = graph.arcs_of(node);
-            let sum = arcs.try_fold(0_u128, |sum, arc| {
+            let arcs = graph.arcs_of(node);
+            let sum = arcs.clone().try_fold(0_u128, |sum, arc| {
                 let ways = paths[graph.arcs[arc].end as usize]?.checked_mul(u128::from(graph.ways(arc)))?;
                 sum.checked_add(ways)
             });
             paths[node as usize] = sum;
+            bits[node as usize] = match sum {
+                Some(sum) => (sum as f64).log2(),
+                None => {
+                    log_of_sum(arcs.map(|arc| bits[graph.arcs[arc].end as usize] + (graph.ways(arc) as f64).log2()))
+                }
+            };
+            most_bits = most_bits.max(bits[node as usize]);
             most = most.and_then(|most| Some(sum?.max(most)));
         }
         match most {
             Some(most) if u64::try_from(most).is_ok() => Self::Narrow,
             Some(_) => Self::Wide,
-            None => Self::Big,
+            None => Self::Big(most_bits.ceil() as u64 + 1),
         }
     }
 
+    /// The bytes of a number, where it is kept.
     fn bytes(self) -> usize {
         match self {
             Self::Narrow => 8,
             Self::Wide => 16,
-            Self::Big => 48,
+            // The vector, what the allocator adds, and half of the digits again, as a vector grows.
+            Self::Big(bits) => size_of::<BigUint>() + 16 + bits.div_ceil(64) as usize * 12,
         }
     }
 
@@ -218,7 +230,7 @@ impl Width {
         Ok(match self {
             Self::Narrow => AnyTable::Narrow(Table::new(cells, workers)?),
             Self::Wide => AnyTable::Wide(Table::new(cells, workers)?),
-            Self::Big => AnyTable::Big(Table::new(cells, workers)?),
+            Self::Big(_) => AnyTable::Big(Table::new(cells, workers)?),
         })
     }
 }
@@ -387,7 +399,7 @@ impl Feasible {
         let composites = Composites::new((**graph).clone(), interrupt)?;
         let graph = &composites.graph;
         let width = Width::of(graph);
-        let wraps = !matches!(width, Width::Big);
+        let wraps = !matches!(width, Width::Big(_));
         let plans = |graph: &Arc<Graph>, one_sided| {
             let rounding = graph.windows.iter().zip(&composites.graph.windows);
             // Sums of a range are rounded down for both bounds, and its ends moved instead.
@@ -397,8 +409,9 @@ impl Feasible {
         let plain = plans(graph, Rounding::Down)?;
         let finest = |work: usize| {
             let fits = |classes: usize| {
+                // The tables of both bounds are made at once.
                 let (count, steps) = plain.cells(classes).size();
-                count <= self.memory / width.bytes() && steps <= work
+                count <= self.memory / (2 * width.bytes()) && steps <= work
             };
             let (mut low, mut high) = (2, 1 << 24);
             while high - low > low / 64 + 1 {
@@ -582,6 +595,15 @@ impl Feasible {
         }
         counts.iter().map(|own| own.iter().map(Number::big).collect()).collect()
     }
+}
+
+/// The logarithm of a sum, from those of what is added up, to base 2.
+fn log_of_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
+    let most = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    if most == f64::NEG_INFINITY {
+        return most;
+    }
+    most + logs.map(|log| (log - most).exp2()).sum::<f64>().log2()
 }
 
 fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {

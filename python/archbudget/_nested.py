@@ -1,0 +1,75 @@
+"""The one walk over what is nested: lists, tuples and dicts, and anything within them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+
+def items(value: object) -> Collection[Any] | None:
+    """What stands in a list, a tuple or a dict; `None` for anything else."""
+    if isinstance(value, (list, tuple)):
+        return value
+    return value.values() if isinstance(value, dict) else None
+
+
+def leaves(value: object) -> Iterator[Any]:
+    """What is neither a list nor a tuple nor a dict, in order."""
+    inside = items(value)
+    if inside is None:
+        yield value
+    else:
+        for item in inside:
+            yield from leaves(item)
+
+
+def mapped(change: Callable[[Any], Any], value: Any) -> Any:
+    """New lists, tuples and dicts, with each leaf changed, in order."""
+    if isinstance(value, list):
+        return [mapped(change, item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(mapped(change, item) for item in value)
+    if isinstance(value, dict):
+        return {key: mapped(change, item) for key, item in value.items()}
+    return change(value)
+
+
+class SetOnce:
+    """What an object is made of does not change: each attribute is set once."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__:
+            raise AttributeError(f"a {type(self).__name__} cannot be changed ({name}): make a new one")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a {type(self).__name__} cannot be changed ({name}): make a new one")
+
+
+class FrozenDict(dict[Any, Any]):
+    """A dict that does not change."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("what a layer or block is made of cannot be changed: make a new one")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
+        return type(self), (dict(self),)
+
+
+def frozen(value: Any) -> Any:
+    """The same value, which does not change with lists, dicts and arrays that it was given; lists become tuples."""
+    if isinstance(value, (list, tuple)):
+        return tuple(frozen(item) for item in value)
+    if isinstance(value, dict):
+        return FrozenDict({key: frozen(item) for key, item in value.items()})
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+    return value

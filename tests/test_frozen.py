@@ -1,0 +1,203 @@
+"""Nothing that a space, a budget or a metric was made of changes it afterwards."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+IMAGE = layers.Input((12, 12, 3))
+SEQUENCE = layers.Input((6, 4))
+
+
+def answers(space: ab.Space) -> Any:
+    """What is asked of a space, and of those that are made of it again."""
+    found = []
+    for each in (space, space.with_domains({}), pickle.loads(pickle.dumps(space))):
+        candidates = each.sample(20, seed=1)
+        counts = each.evaluate(candidates)
+        found.append((each.size, {metric: counts[metric].tolist() for metric in each.metrics}))
+    assert found[0] == found[1] == found[2]
+    return found[0]
+
+
+def row(*blocks: Any, source: layers.Layer = IMAGE) -> ab.Space:
+    return ab.Space([source, *blocks])
+
+
+def change_all(value: Any) -> int:
+    """Changes all lists, dicts and arrays within a value; how many there were."""
+    if isinstance(value, np.ndarray):
+        value[...] = 7
+        return 1
+    inside = (
+        list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, (list, tuple)) else []
+    )
+    changed = sum(change_all(each) for each in inside)
+    if isinstance(value, list):
+        number = next((at for at, each in enumerate(value) if isinstance(each, int)), None)
+        if number is None:
+            value.append(layers.Dense(50))
+        else:
+            value[number] = 50
+        return changed + 1
+    if isinstance(value, dict):
+        value["another"] = 50
+        for key in list(value):
+            if isinstance(value[key], int):
+                value[key] = 50
+        return changed + 1
+    return changed
+
+
+@layers.custom
+def padded(input_shape: Any, sizes: Any, table: Any = None) -> layers.Counts:
+    return layers.Counts(input_shape, macs=sum(sum(size) for size in sizes) + sum((table or {}).get("a", [0])))
+
+
+def conv(filters: int = 4) -> layers.Layer:
+    return layers.Conv2D(filters, 3, padding="same")
+
+
+GIVEN: dict[str, tuple[Callable[[], Any], Callable[[Any], ab.Space]]] = {
+    "a list in a tuple": (lambda: ([1, 1], [1, 1]), lambda pad: row(layers.ZeroPadding2D(pad), layers.Conv2D(2, 3))),
+    "a list in a list": (lambda: [[1, 1], [2, 1]], lambda pad: row(layers.ZeroPadding2D(pad), layers.Conv2D(2, 3))),
+    "a kernel": (lambda: [3, 2], lambda size: row(layers.Conv2D(4, size, padding="same"))),
+    "a shape": (lambda: [12, 36], lambda shape: row(layers.Reshape(shape), layers.Dense(3))),
+    "an input": (lambda: [7, 3], lambda shape: row(layers.Dense(3), source=layers.Input(shape))),
+    "axes": (lambda: [2, 3], lambda axes: row(layers.LayerNormalization(axis=axes))),
+    "a dict of an initializer": (
+        lambda: {"class_name": "Constant", "config": {"value": 2}},
+        lambda given: row(layers.Dense(3, kernel_initializer=given)),
+    ),
+    "an array": (
+        lambda: np.array([1.0, 2.0, 3.0]),
+        lambda mean: row(layers.Normalization(mean=mean, variance=mean)),
+    ),
+    "a custom layer": (
+        lambda: {"sizes": [[1, 2], (3, [4])], "table": {"a": [5]}},
+        lambda given: row(padded([[1, 2], given["sizes"][0]], table=given["table"])),
+    ),
+    "cells": (
+        lambda: [layers.LSTMCell(3), layers.LSTMCell(4)],
+        lambda cells: row(layers.RNN(cells), source=SEQUENCE),
+    ),
+    "blocks": (lambda: [IMAGE, conv(), [conv(5), [conv(6)]]], lambda blocks: ab.Space(blocks)),
+    "a residual": (lambda: [conv(), conv(3)], lambda body: row(layers.Residual(body))),
+    "a repetition": (lambda: [conv(), [conv()]], lambda block: row(layers.Repeat(ab.Int("d", 0, 3), block))),
+    "what is shared": (
+        lambda: ["f"],
+        lambda shared: row(layers.Repeat(3, conv(ab.Choice("f", [2, 3])), shared=shared)),
+    ),
+    "a list of branches": (lambda: [conv(), layers.MaxPooling2D()], lambda blocks: row(layers.OneOf("o", blocks))),
+    "a dict of branches": (
+        lambda: {"a": [conv()], "b": [conv(9), conv()]},
+        lambda blocks: row(layers.OneOf("o", blocks)),
+    ),
+    "values": (lambda: [2, 3, 4], lambda values: row(conv(ab.Choice("f", values)))),
+    "a map": (lambda: {1: 8, 2: 16}, lambda table: row(conv(ab.Choice("f", [1, 2]).map(table.get)))),
+    "domains": (
+        lambda: {"f": [2, 3]},
+        lambda domains: ab.Space([IMAGE, conv(ab.Choice("f", [2, 3, 4]))], domains=domains),
+    ),
+    "constraints": (
+        lambda: [ab.Choice("f", [2, 3, 4]) < 4],
+        lambda constraints: ab.Space([IMAGE, conv(ab.Choice("f", [2, 3, 4]))], constraints=constraints[:]),
+    ),
+    "metrics": (
+        lambda: [ab.metrics.weighted_layers()],
+        lambda metrics: ab.Space([IMAGE, conv(ab.Choice("f", [2, 3, 4]))], metrics=metrics),
+    ),
+    "a table of latencies": (
+        lambda: [({"type": "Conv2D"}, 5), ({"type": "Flatten"}, 1)],
+        lambda table: ab.Space(
+            [IMAGE, conv(ab.Choice("f", [2, 3, 4])), layers.Flatten()],
+            metrics=[ab.LatencyTable("latency", table)],
+        ),
+    ),
+    "choices of inputs": (
+        lambda: ["one", "two"],
+        lambda names: row(
+            layers.Conv2D(3, 1, name="one"),
+            layers.Conv2D(3, 3, padding="same", name="two"),
+            layers.InputChoice("i", inputs=names),
+            layers.Conv2D(2, 1),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", GIVEN)
+def test_a_space_does_not_change_with_what_it_was_made_of(what: str) -> None:
+    given, make = GIVEN[what]
+    mine = given()
+    space = make(mine)
+    expected = answers(make(given()))
+    assert answers(space) == expected
+    assert change_all(mine) > 0
+    assert answers(space) == expected
+
+
+def test_tensors_of_a_graph_are_those_of_its_making() -> None:
+    first, second = layers.Input((4,)), layers.Input((5,))
+    inputs, read = [first, second], [first, second]
+    joined = layers.Concatenate()(read)
+    outputs = [layers.Dense(3)(joined)]
+    space = ab.Space(inputs=inputs, outputs=outputs)
+    expected = answers(space)
+    for each in (inputs, read, outputs):
+        each.clear()
+    assert answers(space) == expected
+
+
+def test_hyperparameters_blocks_and_metrics_cannot_be_changed() -> None:
+    dense = layers.Dense(3, kernel_initializer={"class_name": "Constant", "config": {"value": [2]}})
+    repeat = layers.Repeat(3, conv())
+    branches = layers.OneOf("o", {"a": conv(), "b": conv(2)})
+    metric = ab.metrics.weighted_layers()
+    for owner, name in ((dense, "units"), (repeat, "times"), (branches, "blocks"), (metric, "combine")):
+        with pytest.raises(AttributeError):
+            setattr(owner, name, 2)
+        with pytest.raises(AttributeError):
+            delattr(owner, name)
+    initializer = dense.arguments()["kernel_initializer"]
+    for change in (
+        lambda: initializer.update(a=1),
+        lambda: initializer["config"].clear(),
+        lambda: branches.blocks.pop("a"),
+        lambda: initializer.__setitem__("a", 1),
+        lambda: initializer["config"].setdefault("a", 1),
+    ):
+        with pytest.raises(TypeError, match="cannot be changed: make a new one"):
+            change()
+    assert initializer == {"class_name": "Constant", "config": {"value": (2,)}}
+    assert pickle.loads(pickle.dumps(initializer)) == initializer
+
+
+def test_a_budget_does_not_change_with_its_bounds() -> None:
+    custom = {"x": [1, 5]}
+    bounds = [10, 20]
+    budget = ab.Budget(params=bounds, custom=custom)  # type: ignore[arg-type]
+    custom["x"][0] = 3
+    custom["y"] = [1, 2]
+    bounds[0] = 15
+    assert budget == {"params": (10, 20), "x": (1, 5)}
+
+
+def test_equal_budgets_hash_print_and_pickle_alike() -> None:
+    one = ab.Budget(params=5, custom={"x": 100, "y": 9})
+    other = ab.Budget.of({"y": 9, "params": 5, "x": (0, 100)})
+    assert one == other
+    assert hash(one) == hash(other)
+    assert repr(one) == repr(other)
+    assert one.describe() == other.describe()
+    assert list(one) == list(other)
+    assert hash(pickle.loads(pickle.dumps(one))) == hash(other)
