@@ -89,7 +89,12 @@ impl Plans {
                 exact[place] = true;
                 continue;
             }
-            if !graph.is_live(node) || points[place].is_some() {
+            if !graph.is_live(node) && node != ROOT {
+                // No prefix gets on from here, whatever it comes to.
+                points[place] = None;
+                continue;
+            }
+            if points[place].is_some() {
                 continue;
             }
             let mut ends = graph.arcs_of(node).map(|arc| graph.arcs[arc].end as usize);
