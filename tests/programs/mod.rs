@@ -148,15 +148,17 @@ pub type Node = (u8, u8, [u8; 3]);
 /// nodes before it what one of several branches makes of another.
 pub fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Program {
     let mut program = empty();
-    let mut known = 0;
-    let mut apply = |program: &mut Program, guard: &Guard, kind: &str, args: Vec<Expr>, inputs: Vec<Tensor>| {
+    let layer = |program: &mut Program, kind: &str, args: Vec<Expr>| {
         let kind = Kind::named(kind).expect("a layer");
-        let layer = program
-            .layer(&format!("l{known}"), kind, args, true)
-            .expect("its arguments");
-        known += 1;
+        let name = format!("l{}", program.layers().len());
+        program.layer(&name, kind, args, true).expect("its arguments")
+    };
+    let apply = |program: &mut Program, guard: &Guard, kind: &str, args: Vec<Expr>, inputs: Vec<Tensor>| {
+        let layer = layer(program, kind, args);
         program.apply(guard.clone(), layer, inputs).expect("known tensors")
     };
+    // Some nodes have one layer with the same weights in all cells.
+    let mut again: Vec<Option<usize>> = vec![None; nodes.len()];
     let dense = |units: Expr| arguments("Dense", &[("units", units)], Expr::Constant);
     let only = |decision: usize, value: usize| Atom {
         decision,
@@ -166,7 +168,7 @@ pub fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Prog
     let mut before = flowing;
     for cell in 0..times {
         let mut tensors = vec![before, flowing];
-        for &(reads, does, what) in nodes {
+        for (again, &(reads, does, what)) in again.iter_mut().zip(nodes) {
             let [reads, does] = [reads, does].map(|number| usize::from(number) % SIZES.len());
             let [chosen, made] = [program.tensor(), program.tensor()];
             program.read(Vec::new(), reads).expect("a known decision");
@@ -183,6 +185,10 @@ pub fn cells(nodes: &[Node], times: usize, [end, width, twice]: [u8; 3]) -> Prog
                 let guard = [outer.as_slice(), &[only(does, value)]].concat();
                 let out = match (usize::from(what[2]) + value) % 5 {
                     0 => chosen,
+                    1 if what[2] >= 160 => {
+                        let one = *again.get_or_insert_with(|| layer(&mut program, "Dense", dense(Expr::Constant(3))));
+                        program.apply(guard.clone(), one, vec![chosen]).expect("known tensors")
+                    }
                     1 => apply(
                         &mut program,
                         &guard,
