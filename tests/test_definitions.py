@@ -182,7 +182,7 @@ def test_the_differences_of_the_table_are_there() -> None:
     shown = {
         "`LSTM` on a CPU": (lstm, "cpu", 0),
         "`lora_rank` inside of `TimeDistributed`": (adapted, "meta", adapted.macs - 4 * (4 * 2 * 3)),
-        "`EinsumDense` over axes of 1": (row((2, 1, 1), layers.EinsumDense("abcd,dc->ab", (2,))), "meta", 0),
+        "`EinsumDense` that adds nothing up": (row((2, 1, 1), layers.EinsumDense("abcd,dc->ab", (2,))), "meta", 0),
     }
     assert list(shown) == DIFFERENCES
     for arch, device, expected in shown.values():

@@ -63,7 +63,7 @@ def padded(input_shape: Any, sizes: Any, table: Any = None) -> layers.Counts:
     return layers.Counts(input_shape, macs=sum(sum(size) for size in sizes) + sum((table or {}).get("a", [0])))
 
 
-def conv(filters: int = 4) -> layers.Layer:
+def conv(filters: Any = 4) -> layers.Layer:
     return layers.Conv2D(filters, 3, padding="same")
 
 
@@ -185,7 +185,7 @@ def test_hyperparameters_blocks_and_metrics_cannot_be_changed() -> None:
 def test_a_budget_does_not_change_with_its_bounds() -> None:
     custom = {"x": [1, 5]}
     bounds = [10, 20]
-    budget = ab.Budget(params=bounds, custom=custom)  # type: ignore[arg-type]
+    budget = ab.Budget(params=bounds, custom=custom)
     custom["x"][0] = 3
     custom["y"] = [1, 2]
     bounds[0] = 15
@@ -201,3 +201,17 @@ def test_equal_budgets_hash_print_and_pickle_alike() -> None:
     assert one.describe() == other.describe()
     assert list(one) == list(other)
     assert hash(pickle.loads(pickle.dumps(one))) == hash(other)
+
+
+def test_a_metric_cannot_change_what_the_next_one_is_told() -> None:
+    def clear(layer: ab.LayerRecord) -> int:
+        layer.arguments.clear()
+        return 1
+
+    space = ab.Space([IMAGE, conv(ab.Choice("f", [2, 3]))])
+    with pytest.raises(ab.errors.SpaceError, match="its function failed: TypeError: .* cannot be changed"):
+        space.with_metrics([ab.Metric("cleared", clear)])
+    record = space.architecture(f=2).layers[1]
+    for mapping in (record.arguments, record.other_arguments, record.custom):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            mapping["filters"] = 99

@@ -12,6 +12,7 @@ from archbudget._budget import BUILT_IN
 from archbudget._expressions import Expression
 from archbudget._guard import guards
 from archbudget._message import listed, show
+from archbudget._nested import fixed
 from archbudget.errors import SpaceError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -102,14 +103,14 @@ def layer_record(
     return LayerRecord(
         name=use.name,
         type=use.layer.kind,
-        arguments=_set(use.layer.recorded(trace.args, use.values)),
+        arguments=fixed(_set(use.layer.recorded(trace.args, use.values))),
         input_shapes=tuple(tuple(shape) for shape in trace.input_shapes),
         output_shape=tuple(trace.output_shape),
         output_shapes=(tuple(trace.output_shape), *(tuple(shape) for _, shape in trace.extra)),
-        other_arguments=use.layer.other_arguments(chosen),
+        other_arguments=fixed(use.layer.other_arguments(chosen)),
         weight_bits=trace.bits,
         **{metric: cost.pop(metric) for metric in BUILT_IN},
-        custom=cost,
+        custom=fixed(cost),
         reused=trace.reused,
         trainable_formula=formula(trace.trainable),
         non_trainable_formula=formula(trace.non_trainable),

@@ -54,13 +54,18 @@ class FrozenDict(dict[Any, Any]):
     """A dict that does not change."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("what a layer or block is made of cannot be changed: make a new one")
+        raise TypeError("it is part of a layer, a block or a record, and cannot be changed: make a new one")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[Any, Any]]]:
         return type(self), (dict(self),)
+
+
+def fixed(value: dict[str, Any]) -> FrozenDict:
+    """A dict that does not change, nor do the dicts within it."""
+    return FrozenDict({key: fixed(item) if isinstance(item, dict) else item for key, item in value.items()})
 
 
 def frozen(value: Any) -> Any:

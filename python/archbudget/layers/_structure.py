@@ -98,7 +98,7 @@ class Sequential(Block):
 
 
 class Residual(Block):
-    """`x + body(x)`: the output of the body must have the shape of its input.
+    """`x + body(x)`: the output of the body has the shape of its input, or one that broadcasts with it, as in `Add`.
 
     Args:
         body: What is added to the input.
