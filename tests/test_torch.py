@@ -695,6 +695,7 @@ def test_weights_begin_as_in_keras(initializer: str) -> None:
         layers.EinsumDense("abc,cd->abd", (8, 100), kernel_initializer=initializer),
         layers.MultiHeadAttention(10, 10, kernel_initializer=initializer),
     )
+    pytest.importorskip("keras").utils.set_random_seed(0)
     torch.manual_seed(0)
     network, model = arch.to_torch(), arch.to_keras()
     assert torch.equal(network.conv2d.conv.bias, torch.ones(24))
