@@ -639,8 +639,10 @@ def test_searches_that_begin_at_once_share_a_new_database(script: Callable[..., 
     results = [process.communicate(timeout=GUARD) for process in processes]
     assert [process.returncode for process in processes] == [0] * 3, results
     found = states(study_of_script())
-    assert set(found) == {"COMPLETE"}
-    assert 12 <= len(found) <= 14
+    assert found.count("COMPLETE") == 12
+    # Those that were one more than asked wait.
+    assert set(found) <= {"COMPLETE", "WAITING"}
+    assert len(found) <= 14
 
 
 def test_a_storage_that_fails_is_named(space: ab.Space, tmp_path: Path) -> None:
