@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import archbudget as ab
-from archbudget import _core, layers
+from archbudget import layers
 from archbudget.errors import LimitError
-from test_metrics import _Small
+from test_metrics import little
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,13 +139,10 @@ LARGE: list[tuple[Callable[[int], ab.Space], int]] = [
 def test_what_takes_too_much_is_refused_early_and_counted_one_by_one(
     make: Callable[[int], ab.Space], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = {"work": 1 << 24}
-    monkeypatch.setattr(_Small, "limits", limits, raising=False)
-    with monkeypatch.context() as context:
-        context.setattr(_core, "Program", _Small)
-        space = make(size)
+    work = 1 << 24
+    space = little(lambda: make(size), monkeypatch, work=work)
     # A run, and what is looked at once for a stage, may go a little beyond it.
-    assert space._diagram.work() < 2 * limits["work"]
+    assert space._diagram.work() < 2 * work
     for ask in (lambda: space.size, lambda: space.within(ab.Budget(params=10**6)), lambda: space.range("macs")):
         with pytest.raises(LimitError, match="too much work.* give fewer values or repetitions, or tie decisions"):
             ask()
@@ -160,10 +157,7 @@ def test_less_work_changes_no_count(
     make: Callable[[int], ab.Space], share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = make(5)
-    monkeypatch.setattr(_Small, "limits", {"work": int(share * known._diagram.work())}, raising=False)
-    with monkeypatch.context() as context:
-        context.setattr(_core, "Program", _Small)
-        space = make(5)
+    space = little(lambda: make(5), monkeypatch, work=int(share * known._diagram.work()))
     with pytest.raises(LimitError, match="too much work"):
         _ = space.size
     candidates = known.sample(300, seed=1)
@@ -174,10 +168,7 @@ def test_less_work_changes_no_count(
 
 
 def test_a_sample_that_cannot_be_drawn_is_refused_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Small, "limits", {"work": 1}, raising=False)
-    with monkeypatch.context() as context:
-        context.setattr(_core, "Program", _Small)
-        space = repeated_in_repeated(500)
+    space = little(lambda: repeated_in_repeated(500), monkeypatch, work=1)
     with pytest.raises(LimitError, match="combinations of values drawn .* fits together, .* give fewer values"):
         space.sample(1, seed=0)
 

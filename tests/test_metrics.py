@@ -266,6 +266,14 @@ class _Small:
         return self._program.compile(**self.limits)
 
 
+def little(make: Callable[[], ab.Space], monkeypatch: pytest.MonkeyPatch, **limits: int) -> ab.Space:
+    """A space whose diagram may keep, or look at, little."""
+    monkeypatch.setattr(_Small, "limits", limits, raising=False)
+    with monkeypatch.context() as context:
+        context.setattr(_core, "Program", _Small)
+        return make()
+
+
 @pytest.mark.parametrize("limits", [{"stored": 4}, {"stored": 4, "visited": 4}])
 @pytest.mark.parametrize("seed", range(30))
 def test_implicit_and_open_diagrams_count_the_same(

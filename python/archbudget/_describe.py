@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archbudget._message import number
+from archbudget._message import grouped
 from archbudget.errors import LimitError
 
 if TYPE_CHECKING:
@@ -136,4 +136,4 @@ def describe(space: Space) -> Description:
 
 
 def _number(count: int, what: str) -> str:
-    return f"{number(count)} {what}{'' if count == 1 else 's'}"
+    return f"{grouped(count)} {what}{'' if count == 1 else 's'}"

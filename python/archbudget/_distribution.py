@@ -13,7 +13,7 @@ import numpy as np
 
 from archbudget._candidates import pandas_module
 from archbudget._guard import guards
-from archbudget._message import number, show
+from archbudget._message import grouped, show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Distribution:
 
     def __repr__(self) -> str:
         return (
-            f"<Distribution of {self.metric}: {number(self.total)} networks, {len(self):,} values from "
+            f"<Distribution of {self.metric}: {grouped(self.total)} networks, {len(self):,} values from "
             f"{int(self.values[0]):,} to {int(self.values[-1]) + self.error:,}>"
         )
 

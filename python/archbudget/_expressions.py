@@ -12,7 +12,7 @@ import numpy as np
 
 from archbudget import _nested as nested
 from archbudget._guard import METHODS, guarded, guards
-from archbudget._message import number, one_line, show
+from archbudget._message import grouped, one_line, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
@@ -625,7 +625,7 @@ class Choice(Decision):
         if iterator is None or isinstance(values, (str, bytes)):
             raise SpaceError(f"decision '{name}' needs a sequence of values, not {show(values)}")
         if isinstance(values, range) and (size := _size(values)) > MOST_VALUES:
-            raise SpaceError(f"decision '{name}' has {number(size)} values; at most {MOST_VALUES:,} are supported")
+            raise SpaceError(f"decision '{name}' has {grouped(size)} values; at most {MOST_VALUES:,} are supported")
         self._set(name, iterator)
 
     @property

@@ -14,7 +14,7 @@ from archbudget._architecture import Architecture
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._candidates import Candidates, empty_columns, unchecked
 from archbudget._guard import guards
-from archbudget._message import number, show
+from archbudget._message import grouped, show
 from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Bounds(Generic[Number]):
         return 1.0 if not self.upper else float("inf")
 
     def __str__(self) -> str:
-        return f"between {number(self.lower)} and {number(self.upper)}"
+        return f"between {grouped(self.lower)} and {grouped(self.upper)}"
 
 
 class Marginals(dict[str, "dict[Scalar, float]"]):
@@ -166,7 +166,7 @@ class FeasibleSet:
                 raise SpaceError(f"{name} must be an integer, not {show(rank)}")
         if not 0 <= start <= stop <= total:
             raise SpaceError(
-                f"ranks from {show(start)} to {show(stop)} are asked for; there are {number(total)} candidates, from 0"
+                f"ranks from {show(start)} to {show(stop)} are asked for; there are {grouped(total)} candidates, from 0"
             )
         columns = empty_columns(self.space, int(stop) - int(start))
         self._core.members(columns, int(start))

@@ -32,7 +32,7 @@ MOST_BITS = 1_000
 """So many bits are some 300 digits: all of them are written. Python refuses more than 4,300 digits."""
 
 
-def number(count: float) -> str:
+def grouped(count: float) -> str:
     """A number with its thousands apart; of what has hundreds of digits only how large it is."""
     bits = count.bit_length() if isinstance(count, int) else 0
     return f"{count:,}" if bits <= MOST_BITS else f"{'-' if count < 0 else ''}(2^{bits - 1} to 2^{bits})"

@@ -43,10 +43,10 @@ class SetOnce:
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__:
-            raise AttributeError(f"a {type(self).__name__} cannot be changed ({name}): make a new one")
+            self.__delattr__(name)
         super().__setattr__(name, value)
 
-    def __delattr__(self, name: str) -> None:
+    def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} cannot be changed ({name}): make a new one")
 
 

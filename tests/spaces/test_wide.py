@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import archbudget as ab
-from archbudget import _core, layers, spaces
+from archbudget import layers, spaces
 from archbudget.errors import LimitError
-from test_metrics import _Small
+from test_metrics import little
 
 METRICS = ("params", "trainable_params", "macs", "weight_bytes", "peak_activation_bytes")
 
@@ -45,18 +45,10 @@ def rows(space: ab.Space) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.array(list(itertools.product(*domains)), dtype=np.uint8)
 
 
-def small(make: str, monkeypatch: pytest.MonkeyPatch, **limits: int) -> ab.Space:
-    """The same space, whose diagram may keep little."""
-    monkeypatch.setattr(_Small, "limits", limits, raising=False)
-    with monkeypatch.context() as context:
-        context.setattr(_core, "Program", _Small)
-        return MAKE[make]()
-
-
 @pytest.mark.parametrize("make", MAKE)
 @pytest.mark.parametrize("limits", [{"stored": 8}, {"stored": 8, "visited": 8}, {"nodes": 4}])
 def test_every_candidate_counts_the_same(make: str, limits: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    space, known = small(make, monkeypatch, **limits), MAKE[make]()
+    space, known = little(MAKE[make], monkeypatch, **limits), MAKE[make]()
     assert all(stage.stored for stage in known.describe().stages)
     assert not all(stage.stored for stage in space.describe().stages)
     indices = rows(known)
@@ -69,7 +61,7 @@ def test_every_candidate_counts_the_same(make: str, limits: dict[str, int], monk
 
 @pytest.mark.parametrize("make", MAKE)
 def test_what_is_implicit_answers_everything(make: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    space, known = small(make, monkeypatch, stored=8), MAKE[make]()
+    space, known = little(MAKE[make], monkeypatch, stored=8), MAKE[make]()
     assert space.size == known.size
     assert [space.range(metric) for metric in METRICS] == [known.range(metric) for metric in METRICS]
     assert space.sample(500, seed=0).indices.tolist() == known.sample(500, seed=0).indices.tolist()
@@ -82,7 +74,7 @@ def test_what_is_implicit_answers_everything(make: str, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("make", MAKE)
 def test_what_is_open_is_sampled_and_counted_one_by_one(make: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    space, known = small(make, monkeypatch, stored=8, visited=8), MAKE[make]()
+    space, known = little(MAKE[make], monkeypatch, stored=8, visited=8), MAKE[make]()
     for ask in (lambda: space.size, lambda: space.range("params"), lambda: space.within(ab.Budget(params=10**9))):
         with pytest.raises(LimitError):
             ask()

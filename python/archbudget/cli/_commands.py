@@ -10,7 +10,7 @@ import typer
 from archbudget import _spacefile, plot
 from archbudget._architecture import Architecture
 from archbudget._budget import require_metrics
-from archbudget._message import listed, number, show
+from archbudget._message import grouped, listed, show
 from archbudget._space import Space
 from archbudget.cli import _files, _options, _tables
 from archbudget.cli._options import (
@@ -173,7 +173,7 @@ def count(
     if as_json:
         _tables.print_json(data)
         return
-    _tables.plain(f"{loaded.name}: {number(size)} networks, {len(found.decisions)} decisions")
+    _tables.plain(f"{loaded.name}: {grouped(size)} networks, {len(found.decisions)} decisions")
     if text:
         _tables.plain(text)
     _tables.console().print(table)
@@ -358,7 +358,7 @@ def prune(
     console.print(table)
     where = "" if target is None else f"{target}: "
     console.print(
-        f"{where}{number(sizes['before'])} networks before, {number(sizes['after'])} after; {budget.describe()}",
+        f"{where}{grouped(sizes['before'])} networks before, {grouped(sizes['after'])} after; {budget.describe()}",
         soft_wrap=True,
         markup=False,
     )

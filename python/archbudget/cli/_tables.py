@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from archbudget._describe import TEXTS
-from archbudget._message import number
+from archbudget._message import grouped
 from archbudget.errors import LimitError
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(data: Any) -> None:
     """Prints data as JSON, integers of any length."""
-    most = sys.get_int_max_str_digits()
-    sys.set_int_max_str_digits(0)
+    # The first releases of Python 3.10 have no limit.
+    limit = getattr(sys, "set_int_max_str_digits", lambda _: None)
+    most = getattr(sys, "get_int_max_str_digits", int)()
+    limit(0)
     try:
         text = json.dumps(data, indent=2, allow_nan=False, default=str)
     finally:
-        sys.set_int_max_str_digits(most)
+        limit(most)
     print(text)
 
 
@@ -91,11 +93,11 @@ def share(space: Space, fits: FeasibleSet) -> tuple[str, dict[str, Any]]:
     except LimitError as error:
         return f"how many networks fit is not known: {error}", {"size": None, "exact": False, "percent": None}
     if isinstance(count, int):
-        text = f"{number(count)} of {number(size)} networks ({percent(count, size)}) fit {described}"
+        text = f"{grouped(count)} of {grouped(size)} networks ({percent(count, size)}) fit {described}"
         return text, {"size": size, "exact": True, "count": count, "percent": 100 * count / size}
     lower, upper = count.lower, count.upper
     text = (
-        f"between {number(lower)} and {number(upper)} of {number(size)} networks "
+        f"between {grouped(lower)} and {grouped(upper)} of {grouped(size)} networks "
         f"({percent(lower, size)} to {percent(upper, size)}) fit "
         f"{described}; the exact number needs more memory"
     )
@@ -225,7 +227,7 @@ def _shelf_row(row: dict[str, Any]) -> list[str]:
         f"{row['ranges'][metric]['smallest']:,} to {row['ranges'][metric]['largest']:,}"
         for metric in ("params", "macs")
     ]
-    return [row["name"], row["paper"], number(row["size"]), str(row["decisions"]), *ranges, f"{row['seconds']:.3f} s"]
+    return [row["name"], row["paper"], grouped(row["size"]), str(row["decisions"]), *ranges, f"{row['seconds']:.3f} s"]
 
 
 def bench(results: Sequence[dict[str, Any]]) -> Table:
