@@ -285,9 +285,9 @@ MOST_ASKED = 50
 def run_trained(networks: int, method: str, seed: int) -> Result:
     """Trains so many networks inside the budget; what does not fit is never trained."""
     quieten()
-    from archbudget import _spacefile, digits
+    from archbudget import digits, files
 
-    space, budget = _spacefile.read(digits.SPACE_FILE).space, ab.Budget(params=TRAINED_BUDGET)
+    space, budget = files.read(digits.SPACE_FILE).space, ab.Budget(params=TRAINED_BUDGET)
     constraint = space.constraint(budget)
     sampler, way = sampler_of(method, space, budget, seed)
     study = optuna.create_study(direction="maximize", sampler=sampler)

@@ -267,7 +267,7 @@ class Graph:
         every = [*inputs, *plain.made]
         network = ab.Space(inputs=inputs, outputs=every)
         # The network keeps every tensor to its end; the candidate only its outputs.
-        number = dict(zip(every, network._outputs, strict=True))
+        number = dict(zip(every, network._compiled.outputs, strict=True))
         arch = network.architecture()
         steps, _ = steps_of(arch)
         return arch, alive(steps, {number[tensors[output]] for output in self.outputs}), plain.taken

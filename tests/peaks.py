@@ -63,7 +63,7 @@ def steps_of(arch: ab.Architecture, in_place: Collection[str] = IN_PLACE) -> tup
         Step(find(layer.inputs), layer.outputs, tuple(map(math.prod, layer.output_shapes)), layer.type in in_place)
         for layer in arch.layers
     ]
-    return steps, set(find(arch.space._outputs))
+    return steps, set(find(arch.space._compiled.outputs))
 
 
 def activation_bytes(arch: ab.Architecture, in_place: Collection[str] = IN_PLACE) -> list[int]:

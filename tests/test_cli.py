@@ -24,7 +24,7 @@ import pytest
 from typer.testing import CliRunner
 
 import archbudget as ab
-from archbudget import _spacefile
+from archbudget import files
 from archbudget.cli import app, main
 from random_spaces import METRICS, enumerate_networks
 
@@ -526,7 +526,7 @@ def test_prune_writes_a_space_without_the_values_that_never_fit(
             "before": list(decision.values),
             "after": [value for value in decision.values if value in kept],
         }
-    part = _spacefile.load("part.yaml")
+    part = files.load("part.yaml")
     assert part.budget == ab.Budget(params=1300)
     assert data["size"] == {"before": space.size, "after": part.space.size}
     assert part.space.size < space.size
@@ -542,12 +542,12 @@ def test_prune_prints_the_file_and_the_table_beside_it(capsys: pytest.CaptureFix
     shown = capsys.readouterr()
     Path("part.yaml").write_text(shown.out)
     assert shown.out.startswith("budget: {params: 200}\ndecisions:\n  units: {low: 1, high: 9}\n")
-    assert _spacefile.load("part.yaml").space.decisions["units"].values == (1, 2, 3)
+    assert files.load("part.yaml").space.decisions["units"].values == (1, 2, 3)
     assert re.search(r"^ units +1\.\.9 +1, 2, 3 +3 of 9 *$", shown.err, re.MULTILINE)
     assert "9 networks before, 3 after; params <= 200" in shown.err
     assert main(["prune", "small.yaml", "--params", "150", "-o", "part.yaml"]) == 0
     assert "part.yaml: 9 networks before, 2 after; params <= 150" in capsys.readouterr().out
-    assert _spacefile.load("part.yaml").budget == ab.Budget(params=150)
+    assert files.load("part.yaml").budget == ab.Budget(params=150)
 
 
 @pytest.mark.usefixtures("folder")
@@ -555,7 +555,7 @@ def test_prune_says_what_no_network_reads(capsys: pytest.CaptureFixture[str]) ->
     assert main(["prune", "toy:space", "--params", "760", "-o", "part.yaml"]) == 0
     text = capsys.readouterr().out
     assert re.search(r"^ width_1 +4, 6 +never read +0 of 2 *$", text, re.MULTILINE)
-    assert "width_1" not in _spacefile.load("part.yaml").space.decisions
+    assert "width_1" not in files.load("part.yaml").space.decisions
 
 
 # Plots
@@ -680,9 +680,9 @@ def test_evaluate_all_formats(
 ) -> None:
     import toy
 
-    from archbudget.cli import _files
+    from archbudget.files import candidates
 
-    monkeypatch.setattr(_files, "CHUNK", 7)
+    monkeypatch.setattr(candidates, "CHUNK", 7)
     chosen: ab.Space = getattr(toy, name)
     assert main(["sample", f"toy:{name}", "-n", "20", "--seed", "5", "-o", f"in.{given}"]) == 0
     evaluate = ["evaluate", f"toy:{name}", "-i", f"in.{given}", "-o", f"out.{wanted}"]
@@ -1151,7 +1151,7 @@ def own(folder: Path) -> ab.Space:
     sys.modules.pop("own", None)
     (folder / "own.yaml").write_text(OWN_SPACE)
     (folder / "latency.csv").write_text("type,filters,latency_us\nConv2D,2,100\nConv2D,4,1000\n")
-    return _spacefile.load("own.yaml").space
+    return files.load("own.yaml").space
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
@@ -1211,7 +1211,7 @@ def test_own_metrics_of_many_networks(own: ab.Space, capsys: pytest.CaptureFixtu
 def test_own_metrics_bound_a_part(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
     data = answer(capsys, "prune", "own.yaml", "--custom", "latency_us=300", "-o", "part.yaml")
     assert data["decisions"]["filters"] == {"before": [2, 4], "after": [2]}
-    again = _spacefile.load("part.yaml")
+    again = files.load("part.yaml")
     assert again.budget == ab.Budget(custom={"latency_us": 300})
     assert answer(capsys, "count", "part.yaml")["count"] == 3
 
@@ -1268,6 +1268,6 @@ def test_a_template_is_written_before_there_is_a_table(
     assert "latency.csv:2: the latency_us is missing" in capsys.readouterr().err
     lines = (folder / "latency.csv").read_text().splitlines()
     (folder / "latency.csv").write_text("\n".join([lines[0], *(f"{line}7" for line in lines[1:])]))
-    assert _spacefile.load("own.yaml").space.range("latency_us") == (7, 21)
+    assert files.load("own.yaml").space.range("latency_us") == (7, 21)
     assert answer(capsys, "template", "own.yaml", "-o", "b.csv") == {"output": "b.csv", "rows": 4}
     assert own.size == 6

@@ -6,7 +6,7 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._describe import describe
+from archbudget.space.describe import describe
 from random_spaces import SEEDS, random_space
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import archbudget as ab
-from archbudget import _spacefile, digits
+from archbudget import digits, files
 
 
 def test_the_data_are_split_once_and_for_all() -> None:
@@ -22,7 +22,7 @@ def test_the_data_are_split_once_and_for_all() -> None:
 
 
 def test_the_budget_matters() -> None:
-    loaded = _spacefile.read(digits.SPACE_FILE)
+    loaded = files.read(digits.SPACE_FILE)
     assert loaded.budget == ab.Budget(params=5000)
     assert loaded.objective == "archbudget.digits:accuracy"
     assert loaded.space.size > 10_000
@@ -32,9 +32,9 @@ def test_the_budget_matters() -> None:
 TRAIN = """
 import sys
 import keras, optuna
-from archbudget import _spacefile, digits
+from archbudget import files, digits
 
-loaded = _spacefile.read(digits.SPACE_FILE)
+loaded = files.read(digits.SPACE_FILE)
 study = optuna.create_study(direction="maximize")
 study.set_user_attr(digits.EPOCHS_KEY, 1)
 study.set_user_attr(digits.MODELS_KEY, sys.argv[1])

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import archbudget as ab
-from archbudget import _spacefile
+from archbudget import files
 from archbudget._expressions import IntLike
 from archbudget.layers import Layer
 
@@ -50,7 +50,7 @@ def test_the_blocks_print_what_stands_below_them(tmp_path: Path, monkeypatch: py
             printed, shown = "", shown + 1
         elif language == "yaml":
             Path("space.yaml").write_text(code)
-            loaded = _spacefile.load("space.yaml")
+            loaded = files.load("space.yaml")
             assert loaded.budget is not None
             assert loaded.space.within(loaded.budget).budget == loaded.budget
     assert not printed

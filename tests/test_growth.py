@@ -121,7 +121,7 @@ def test_work_grows_as_the_diagram_does(
     for each in (size, 2 * size, 4 * size):
         space = make(each)
         assert space.size == networks(each)
-        work.append(space._diagram.work())
+        work.append(space._compiled.diagram.work())
     assert work[1] < 2.2**power * work[0]
     assert work[2] < 2.2**power * work[1]
 
@@ -142,7 +142,7 @@ def test_what_takes_too_much_is_refused_early_and_counted_one_by_one(
     work = 1 << 24
     space = little(lambda: make(size), monkeypatch, work=work)
     # A run, and what is looked at once for a stage, may go a little beyond it.
-    assert space._diagram.work() < 2 * work
+    assert space._compiled.diagram.work() < 2 * work
     for ask in (lambda: space.size, lambda: space.within(ab.Budget(params=10**6)), lambda: space.range("macs")):
         with pytest.raises(LimitError, match="too much work.* give fewer values or repetitions, or tie decisions"):
             ask()
@@ -157,7 +157,7 @@ def test_less_work_changes_no_count(
     make: Callable[[int], ab.Space], share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = make(5)
-    space = little(lambda: make(5), monkeypatch, work=int(share * known._diagram.work()))
+    space = little(lambda: make(5), monkeypatch, work=int(share * known._compiled.diagram.work()))
     with pytest.raises(LimitError, match="too much work"):
         _ = space.size
     candidates = known.sample(300, seed=1)

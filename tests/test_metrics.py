@@ -151,7 +151,7 @@ def test_totals_are_the_plain_sums_over_the_layers_of_every_network(seed: int) -
     assert space.metrics[5:] == tuple(FUNCTIONS)
     counts = space.evaluate(known.indices, threads=2)
     for row in np.flatnonzero(known.valid):
-        arch = space._architecture(tuple(known.indices[row].tolist()))
+        arch = ab.Architecture.at(space, tuple(known.indices[row].tolist()))
         for name, (function, join) in FUNCTIONS.items():
             values = [function(layer) for layer in arch.layers]
             assert [layer.custom[name] for layer in arch.layers] == values
@@ -232,7 +232,7 @@ def test_layers_of_candidates_have_their_own_values(seed: int) -> None:
     counts = space.evaluate(rows, ["price", "widest"], per_layer=True, threads=2)
     assert counts.layers is not None
     for row, indices in enumerate(rows):
-        arch = space._architecture(tuple(indices.tolist()))
+        arch = ab.Architecture.at(space, tuple(indices.tolist()))
         for metric, join in (("price", sum), ("widest", max)):
             expected = dict.fromkeys(space.layer_names, 0)
             for layer in arch.layers:
@@ -288,7 +288,7 @@ def test_implicit_and_open_diagrams_count_the_same(
         counts = space.evaluate(known.indices, threads=threads)
         for metric in space.metrics:
             np.testing.assert_array_equal(counts[metric], expected[metric])
-    assert space._architecture(tuple(known.indices[known.first[0]].tolist())).costs == {
+    assert ab.Architecture.at(space, tuple(known.indices[known.first[0]].tolist())).costs == {
         metric: known.cost(metric)[0] for metric in space.metrics
     }
     if "visited" not in limits:
@@ -567,7 +567,7 @@ def test_spaces_with_metrics_are_pickled() -> None:
         np.testing.assert_array_equal(
             again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid]
         )
-    arch = known.space._architecture(tuple(known.indices[known.first[0]].tolist()))
+    arch = ab.Architecture.at(known.space, tuple(known.indices[known.first[0]].tolist()))
     assert pickle.loads(pickle.dumps(arch)).costs == arch.costs
 
 

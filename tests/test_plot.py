@@ -277,7 +277,7 @@ def test_a_diagram_that_is_too_large_is_refused(lenet: ab.Space) -> None:
     with pytest.raises(LimitError, match=r"254 nodes and 4,355 arcs.*at most 200 and 2,000: space\.describe\(\)"):
         plot.diagram(lenet)
     with pytest.raises(LimitError, match="more than 7"):
-        constrained()._diagram.arcs(7)
+        constrained()._compiled.diagram.arcs(7)
 
 
 # Files

@@ -205,7 +205,8 @@ def test_decisions_of_repetitions_go_by_their_names_in_the_space() -> None:
 def test_a_constraint_prunes_as_soon_as_its_decisions_are_taken() -> None:
     rest = [layers.Dense(ab.Int(f"rest{number}", 1, 3)) for number in range(3)]
     stages = [
-        ab.Space([*ROW, *rest], constraints=constraints)._diagram.stages() for constraints in ([], [ab.equal(W1, W2)])
+        ab.Space([*ROW, *rest], constraints=constraints)._compiled.diagram.stages()
+        for constraints in ([], [ab.equal(W1, W2)])
     ]
     # Beyond the two decisions nothing is left to remember of them.
     assert stages[0][1:] == stages[1][1:]

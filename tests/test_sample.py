@@ -110,7 +110,7 @@ def test_the_draw_does_not_depend_on_threads(lenet: ab.Space) -> None:
     expected = lenet.sample(rows, seed=5).indices
     for threads in (1, 2, 5):
         drawn = np.zeros((expected.shape[1], rows), expected.dtype)
-        lenet._diagram.sample(drawn, 5, threads=threads)
+        lenet._compiled.diagram.sample(drawn, 5, threads=threads)
         np.testing.assert_array_equal(drawn.T, expected)
 
 

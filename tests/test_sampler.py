@@ -25,9 +25,9 @@ from scipy.stats import chisquare
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._propose import Inside, _cube, _tpe, proposer_for
-from archbudget._sampler import REFUSED
 from archbudget.errors import InfeasibleBudgetError, LimitError, SpaceError
+from archbudget.search.propose import Inside, cube, proposer_for, tpe
+from archbudget.space.trials import REFUSED
 from random_spaces import random_space
 from test_feasible import fitting, random_budget
 
@@ -537,9 +537,9 @@ def test_nobody_is_warned(base: str, space: ab.Space, caplog: pytest.LogCaptureF
 def test_an_unknown_tpe_is_asked_on_narrowed_distributions(
     base: str, space: ab.Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _tpe.is_known(BASES[base](0))
-    monkeypatch.delattr(optuna.samplers._tpe.sampler, "default_gamma_multiobjective")
-    assert not _tpe.is_known(BASES[base](0))
+    assert tpe.is_known(BASES[base](0))
+    monkeypatch.delattr(optuna.samplers.tpe.sampler, "default_gamma_multiobjective")
+    assert not tpe.is_known(BASES[base](0))
     monkeypatch.setattr(_tpe, "_best", None)
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
     study.optimize(lambda trial: score(space.suggest(trial)) + trial.suggest_float("own", 0, 1), n_trials=40)
@@ -596,9 +596,9 @@ def test_equal_volumes_of_the_cube_hold_equally_many_candidates() -> None:
     networks = fitting(known, budget)
     inside = Inside(known.space.within(budget))
     rng = np.random.default_rng(0)
-    names = [_cube.AXIS + name for name in known.space.decisions]
+    names = [cube.AXIS + name for name in known.space.decisions]
     found = Counter(
-        frozenset(inside.params(_cube.read(inside, dict(zip(names, rng.random(len(names)), strict=True)))).items())
+        frozenset(inside.params(cube.read(inside, dict(zip(names, rng.random(len(names)), strict=True)))).items())
         for _ in range(8 * len(networks) + 400)
     )
     assert set(found) <= {frozenset(network.items()) for network in networks}
@@ -608,20 +608,20 @@ def test_equal_volumes_of_the_cube_hold_equally_many_candidates() -> None:
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_each_corner_of_the_cube_is_a_candidate(level: float, space: ab.Space) -> None:
     inside = Inside(space.within(BUDGET))
-    row = _cube.read(inside, {_cube.AXIS + name: level for name in space.decisions})
+    row = cube.read(inside, {cube.AXIS + name: level for name in space.decisions})
     assert inside.holds(row[None]).all()
 
 
 def test_gp_points_are_those_of_optuna(space: ab.Space) -> None:
     pytest.importorskip("torch")
-    from optuna._gp.search_space import SearchSpace
+    from optuna.gp.search_space import SearchSpace
 
-    from archbudget._propose import _gp
+    from archbudget.search.propose import gp
 
     inside = Inside(space.within(BUDGET))
     asked = {name: each for name, each in inside.distributions.items() if not each.single()}
     rows = space.sample(50, seed=0).indices.astype(np.uint32)
-    encoding = _gp._Encoding(inside, asked)
+    encoding = gp._Encoding(inside, asked)
     encoding.neutralize(rows)
     params = [
         {name: values[index] for name, values, index in zip(inside.names, inside.values, row, strict=True)}

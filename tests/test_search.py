@@ -25,8 +25,8 @@ from optuna.trial import TrialState
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._running import Clock, process
 from archbudget.errors import SearchError, SpaceError
+from archbudget.search.running import Clock, process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

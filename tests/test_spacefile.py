@@ -11,17 +11,17 @@ import pytest
 import yaml
 
 import archbudget as ab
-from archbudget import _spacefile, layers
+from archbudget import files, layers
 from archbudget.errors import ArchbudgetError, SpaceError
 
 ONE = "decisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: $u\n"
 """A file with one decision."""
 
 
-def read(tmp_path: Path, text: str) -> _spacefile.Loaded:
+def read(tmp_path: Path, text: str) -> files.Loaded:
     file = tmp_path / "space.yaml"
     file.write_text(text)
-    return _spacefile.load(str(file))
+    return files.load(str(file))
 
 
 def test_a_file_is_the_space_that_it_describes(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_part_of_a_file_with_constraints_keeps_them(tmp_path: Path) -> None:
     whole = read(tmp_path, CONSTRAINED)
     part = whole.space.with_domains({"depth": [2], "width_2": [1, 2]})
     whole.narrowed(part, None).write(tmp_path / "part.yaml")
-    assert _spacefile.load(str(tmp_path / "part.yaml")).space.size == part.size < whole.space.size
+    assert files.load(str(tmp_path / "part.yaml")).space.size == part.size < whole.space.size
 
 
 def test_a_file_that_names_another_may_add_constraints(tmp_path: Path) -> None:
@@ -142,14 +142,14 @@ def test_a_file_that_names_another_may_add_constraints(tmp_path: Path) -> None:
         constraints: [$width_1 + $width_2 <= 5, $padding_1 != 'same' or $kernel_1 == 3]
         """,
     )
-    whole = _spacefile.load(str(tmp_path / "whole.yaml")).space
+    whole = files.load(str(tmp_path / "whole.yaml")).space
     known = whole.decisions
     expected = whole.with_constraints([known["width_1"] + known["width_2"] <= 5]).with_domains({"padding_1": ["valid"]})
     assert len(loaded.space.constraints) == len(whole.constraints) + 2
     assert loaded.space.size == expected.size < whole.with_domains({"padding_1": ["valid"]}).size
     pruned = loaded.narrowed(loaded.space.with_domains({"depth": [2]}), None)
     pruned.write(tmp_path / "part.yaml")
-    again = _spacefile.load(str(tmp_path / "part.yaml")).space
+    again = files.load(str(tmp_path / "part.yaml")).space
     assert again.size == pruned.space.size
     for text, message in (
         ("space: whole.yaml\nconstraints: [$width <= 2]", ":2: constraints[0]: unknown decision $width"),
@@ -225,8 +225,8 @@ def test_a_module_attribute_is_a_space_or_makes_one(tmp_path: Path, monkeypatch:
         "NUMBER = 3\n"
     )
     monkeypatch.chdir(tmp_path)
-    assert _spacefile.load("my_spaces:SPACE").space.size == 2
-    assert _spacefile.load("my_spaces:make").space.size == 2
+    assert files.load("my_spaces:SPACE").space.size == 2
+    assert files.load("my_spaces:make").space.size == 2
     for reference, message in [
         ("my_spaces:SPAC", "did you mean SPACE?"),
         ("my_spaces:NUMBER", "is not a Space but int"),
@@ -235,7 +235,7 @@ def test_a_module_attribute_is_a_space_or_makes_one(tmp_path: Path, monkeypatch:
         ("missing.yaml", "there is no file missing.yaml"),
     ]:
         with pytest.raises(SpaceError, match=message.replace("?", r"\?")):
-            _spacefile.load(reference)
+            files.load(reference)
 
 
 WHOLE = """
@@ -308,13 +308,13 @@ def test_a_part_is_written_as_the_file_with_its_domains(tmp_path: Path) -> None:
         "domains:\n  depth: [1, 2]\n  width_1: {low: 8, high: 32, step: 8}\n  kernel_1: [3, 5]\n"
         "  padding_1: [same]\n  width_2: [8, 64]\n  'on': ['089']\n"
     )
-    again = _spacefile.load(str(tmp_path / "part.yaml"))
+    again = files.load(str(tmp_path / "part.yaml"))
     same(again.space, part)
     assert (again.name, again.objective, again.budget) == (whole.name, whole.objective, whole.budget)
     # A part of a part is written from that, with the domains of both.
     smaller = again.space.with_domains({"depth": [1]})
     again.narrowed(smaller, again.budget).write(tmp_path / "part.yaml")
-    same(_spacefile.load(str(tmp_path / "part.yaml")).space, smaller)
+    same(files.load(str(tmp_path / "part.yaml")).space, smaller)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["part.yaml", "space.yaml"]
 
 
@@ -327,7 +327,7 @@ def test_the_budget_of_a_part_is_written_where_it_is_another(tmp_path: Path) -> 
     whole = read(tmp_path, WHOLE)
     budget = ab.Budget(params=3000, macs=(10, None), weight_bytes=(5, 9))
     (tmp_path / "part.yaml").write_text(whole.narrowed(whole.space, budget).text(tmp_path))
-    assert _spacefile.load(str(tmp_path / "part.yaml")).budget == budget
+    assert files.load(str(tmp_path / "part.yaml")).budget == budget
 
 
 def test_a_part_of_another_file_names_it_from_where_it_is_written(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_a_part_of_another_file_names_it_from_where_it_is_written(tmp_path: Path
     for file, reference in [("part.yaml", "below/whole.yaml"), ("below/part.yaml", "whole.yaml")]:
         outer.narrowed(part, outer.budget).write(tmp_path / file)
         assert (tmp_path / file).read_text() == f"space: {reference}\ndomains:\n  depth: [0, 1]\n  kernel_1: [3]\n"
-        same(_spacefile.load(str(tmp_path / file)).space, part)
+        same(files.load(str(tmp_path / file)).space, part)
 
 
 def test_a_part_of_a_module_attribute_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,13 +347,13 @@ def test_a_part_of_a_module_attribute_names_it(tmp_path: Path, monkeypatch: pyte
         "space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int('units', 1, 9))])\n"
     )
     monkeypatch.chdir(tmp_path)
-    whole = _spacefile.load("part_of:space")
+    whole = files.load("part_of:space")
     part = whole.space.with_domains({"units": range(2, 8)})
     whole.narrowed(part, ab.Budget(params=50)).write(tmp_path / "part.yaml")
     assert (tmp_path / "part.yaml").read_text() == (
         "space: part_of:space\nbudget: {params: 50}\ndomains:\n  units: {low: 2, high: 7}\n"
     )
-    loaded = _spacefile.load("part.yaml")
+    loaded = files.load("part.yaml")
     same(loaded.space, part)
     assert (loaded.name, loaded.budget) == ("part", ab.Budget(params=50))
 
@@ -370,8 +370,8 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> 
 
 
 def test_the_published_schema_is_the_one_that_the_code_makes() -> None:
-    published = Path(_spacefile.__file__).with_name("space.schema.json")
-    assert json.loads(published.read_text()) == _spacefile.schema(), "write it anew: archbudget schema"
+    published = Path(files.__file__).with_name("space.schema.json")
+    assert json.loads(published.read_text()) == files.schema(), "write it anew: archbudget schema"
 
 
 # Metrics and layers of one's own.
@@ -445,13 +445,13 @@ def test_a_part_of_a_file_keeps_its_metrics(own: Path) -> None:
     (own / "below").mkdir()
     for file in ("part.yaml", "below/part.yaml"):
         whole.narrowed(part, whole.budget).write(own / file)
-        again = _spacefile.load(file)
+        again = files.load(file)
         assert again.space.metrics == whole.space.metrics
         assert again.space.range("latency_us") == (1000, 1000)
         assert again.budget == whole.budget
     (own / "other.yaml").write_text("space: below/part.yaml\nmetrics: {more: own:convolutions}")
     with pytest.raises(SpaceError, match=r"other.yaml:2: metrics.more: own:convolutions is named 'convolutions'"):
-        _spacefile.load("other.yaml")
+        files.load("other.yaml")
 
 
 def test_metrics_are_added_to_another_space(own: Path) -> None:
@@ -469,7 +469,7 @@ def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
     (own / "space.yaml").write_text(MEASURED)
     (own / "outer.yaml").write_text("space: space.yaml\nbudget: {latency_us: 3}")
     for file in ("space.yaml", "outer.yaml"):
-        loaded = _spacefile.load(file, measured=False)
+        loaded = files.load(file, measured=False)
         assert (len(loaded.space.metrics), loaded.budget) == (5, None)
 
 
@@ -519,7 +519,7 @@ def test_what_is_wrong_with_own_metrics_and_layers_is_said(own: Path, before: st
 
 
 def test_the_schema_knows_metrics_and_layers_of_ones_own() -> None:
-    schema = _spacefile.schema()
+    schema = files.schema()
     assert {"table", "column", "decimals", "combine"} == set(schema["$defs"]["Table"]["properties"])
     name, block = schema["$defs"]["Layer"]["anyOf"][1:]
     assert re.fullmatch(name["pattern"], "my_layers:Scale")
@@ -718,7 +718,7 @@ def test_a_space_file_is_a_regular_file(tmp_path: Path) -> None:
         (device, "device.yaml cannot be read: it is a character device, not a regular file$"),
     ):
         with pytest.raises(SpaceError, match=message):
-            _spacefile.load(str(file))
+            files.load(str(file))
         with pytest.raises(SpaceError, match=rf"space.yaml:1: space: .*{message}"):
             read(tmp_path, f"space: {file.name}")
         with pytest.raises(SpaceError, match=rf"space.yaml:1: metrics.m: .*{message}"):
@@ -730,9 +730,9 @@ def test_a_space_file_is_utf_8(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "space.yaml"
     file.write_text(f"name: café\n{INPUT}", encoding=encoding)
     with pytest.raises(SpaceError, match="space.yaml cannot be read: 'utf-8' codec"):
-        _spacefile.load(str(file))
+        files.load(str(file))
     file.write_text(f"name: café\n{INPUT}", encoding="utf-8-sig")
-    assert _spacefile.load(str(file)).name == "café"
+    assert files.load(str(file)).name == "café"
 
 
 def test_a_file_of_many_layers_is_read(tmp_path: Path) -> None:
@@ -755,12 +755,12 @@ def test_files_that_name_one_another_end(tmp_path: Path) -> None:
     (tmp_path / "0.yaml").write_text(INPUT)
     for number in range(1, 20):
         (tmp_path / f"{number}.yaml").write_text(f"space: {number - 1}.yaml")
-    assert _spacefile.load(str(tmp_path / "15.yaml")).space.size == 1
+    assert files.load(str(tmp_path / "15.yaml")).space.size == 1
     with pytest.raises(SpaceError, match="more than 16 space files name one another"):
-        _spacefile.load(str(tmp_path / "19.yaml"))
+        files.load(str(tmp_path / "19.yaml"))
     (tmp_path / "0.yaml").write_text("space: 1.yaml")
     with pytest.raises(SpaceError, match="1.yaml leads to itself"):
-        _spacefile.load(str(tmp_path / "1.yaml"))
+        files.load(str(tmp_path / "1.yaml"))
 
 
 CODE = {
@@ -824,7 +824,7 @@ def test_python_runs_where_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_module_attribute_is_refused_where_nothing_may_run() -> None:
     with pytest.raises(SpaceError, match="^'archbudget.spaces:lenet' would be imported and called, which --no-code"):
-        _spacefile.load("archbudget.spaces:lenet", code=False)
+        files.load("archbudget.spaces:lenet", code=False)
     with pytest.raises(SpaceError, match="^code must be True or False, not 'no'$"):
         ab.Space.load("space.yaml", code="no")  # type: ignore[arg-type]
     with pytest.raises(SpaceError, match="^there is no file space_that_is_missing.yaml$"):

@@ -27,8 +27,8 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from archbudget._torch import BUILDERS  # noqa: E402
-from archbudget._torch._activation import FUNCTIONS  # noqa: E402
+from archbudget.export.torch import BUILDERS  # noqa: E402
+from archbudget.export.torch._activation import FUNCTIONS  # noqa: E402
 from torch_networks import assert_same, counts  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
@@ -772,7 +772,7 @@ def test_an_interpolation_that_pytorch_has_not_is_refused() -> None:
 
 
 def test_pytorch_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "archbudget._torch")
+    monkeypatch.delitem(sys.modules, "archbudget.export.torch")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match=r"to_torch needs PyTorch: pip install archbudget\[torch\]"):
         row(layers.Input((4,)), layers.Dense(3)).to_torch()

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 import archbudget as ab
-from archbudget._torch import Network, Weights, build
+from archbudget.export.torch import Weights, build
+from archbudget.export.torch._module import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def twins(arch: ab.Architecture, rng: np.random.Generator) -> tuple[Any, Network
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
     weights = KerasWeights(model)
-    network = build(arch, weights)
+    network = build(arch.network, weights)
     assert {key[1].split("/")[-1] for key in weights.left} <= {"count", "seed_generator_state"}, list(weights.left)
     return model, network.eval()
 
@@ -90,7 +91,7 @@ def assert_same(arch: ab.Architecture, seed: int = 0, tolerance: float = 2e-4) -
     for source, target in arch._trace.aliases:
         shapes[target] = shapes[source]
     for real, own, number in zip(
-        expected if several else [expected], found if several else [found], arch.space._outputs, strict=True
+        expected if several else [expected], found if several else [found], arch.space._compiled.outputs, strict=True
     ):
         assert tuple(own.shape) == (2, *shapes[number])
         np.testing.assert_allclose(own.numpy(), np.asarray(real), rtol=tolerance, atol=tolerance)

@@ -4,13 +4,14 @@ Describe a family of networks once, in the vocabulary of Keras; then count milli
 fit a budget, and search under Optuna with every trial inside of it. Start with [`Space`][archbudget.Space].
 """
 
-from archbudget import _core, errors, layers, metrics, plot, spaces
-from archbudget._architecture import Architecture, Formula, LayerRecord
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archbudget import errors, layers, metrics, plot, spaces
 from archbudget._budget import Budget
-from archbudget._candidates import Candidates, Evaluation, LayerEvaluation
-from archbudget._constraint import Constraint
-from archbudget._describe import Description, Stage
-from archbudget._distribution import Distribution
+from archbudget._core import VERSION
 from archbudget._expressions import (
     Choice,
     Int,
@@ -23,14 +24,23 @@ from archbudget._expressions import (
     minimum,
     round_to,
 )
-from archbudget._feasible import Bounds, FeasibleSet, Marginals
-from archbudget._sampler import BudgetSampler
-from archbudget._search import search
-from archbudget._space import Space
+from archbudget._records import Formula, LayerRecord
 from archbudget.layers import InputChoice, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
+from archbudget.search import search
+from archbudget.space.architecture import Architecture
+from archbudget.space.candidates import Candidates
+from archbudget.space.constraint import Constraint
+from archbudget.space.describe import Description, Stage
+from archbudget.space.distribution import Distribution
+from archbudget.space.evaluation import Evaluation, LayerEvaluation
+from archbudget.space.feasible import Bounds, FeasibleSet, Marginals
+from archbudget.space.space import Space, read_with
 
-__version__ = _core.VERSION
+__version__ = VERSION
+
+if TYPE_CHECKING:
+    from archbudget.search.sampler import BudgetSampler
 
 __all__ = [
     "Architecture",
@@ -74,3 +84,27 @@ __all__ = [
     "search",
     "spaces",
 ]
+
+
+def _read(path: str, code: bool) -> Space:
+    """The space of a file; what reads files is loaded when the first one is read."""
+    from archbudget import files
+
+    return files.read(Path(path), code=code).space
+
+
+read_with(_read)
+
+
+def __getattr__(name: str) -> object:
+    """A sampler is one of Optuna's, which is loaded when it is asked for."""
+    if name == "BudgetSampler":
+        from archbudget.search.sampler import BudgetSampler
+
+        globals()[name] = BudgetSampler
+        return BudgetSampler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -36,11 +36,37 @@ class OutOfMemoryError(LimitError, MemoryError):
 
 
 class BudgetError(ArchbudgetError):
-    """A budget is not sane: nothing is bounded, a bound is not positive, or a range is empty."""
+    """A budget is not sane: nothing is bounded, a bound is not positive, or a range is empty.
+
+    Args:
+        message: What is wrong.
+        metric: The metric whose bound it is.
+        bound: The bound as it was given; where no network fits, its range (low, high).
+        smallest: The smallest value that a network of the space has of the metric.
+    """
+
+    metric: str | None
+    """The metric whose bound is wrong, or cannot be kept; `None` where it is not about one metric."""
+    bound: object
+    """The bound as it was given; where no network fits, its range (low, high)."""
+    smallest: int | None
+    """The smallest value that a network of the space has of the metric; `None` where no space is asked."""
+
+    def __init__(
+        self, message: object = "", *, metric: str | None = None, bound: object = None, smallest: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.metric = metric
+        self.bound = bound
+        self.smallest = smallest
 
 
 class InfeasibleBudgetError(BudgetError):
-    """No candidate of a space fits a budget; the message says what the smallest one needs."""
+    """No candidate of a space fits a budget; the message says what the smallest one needs.
+
+    `metric` is the first one whose range lies outside of all that the space reaches; where each can be kept by itself,
+    but not all of them together, the first one of the budget.
+    """
 
 
 class SearchError(ArchbudgetError):
@@ -55,6 +81,14 @@ class UnknownNameError(SpaceError, KeyError):
 
 class OutOfRangeError(SpaceError, IndexError):
     """A sequence is asked for a position beyond its end."""
+
+
+class MissingPackageError(ArchbudgetError, ModuleNotFoundError):
+    """A package that a plain installation lacks is needed; the message says what to install, `name` what is missing."""
+
+    def __init__(self, message: object = "", *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class FileError(SpaceError, OSError):

@@ -16,14 +16,16 @@ import numpy as np
 
 from archbudget._atomic import atomic
 from archbudget._budget import MOST
-from archbudget._candidates import Candidates
-from archbudget._distribution import Distribution
-from archbudget._feasible import FeasibleSet
 from archbudget._guard import guarded
 from archbudget._message import listed, show
 from archbudget._regular import path_of
-from archbudget._space import Space
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
+from archbudget.space.candidates import Candidates
+from archbudget.space.distribution import Distribution
+from archbudget.space.evaluation import evaluate
+from archbudget.space.family import compiled
+from archbudget.space.feasible import FeasibleSet
+from archbudget.space.space import Space
 
 if TYPE_CHECKING:
     import os
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from archbudget._budget import Budget
-    from archbudget._describe import Stage
-    from archbudget._feasible import Marginals
+    from archbudget.space.describe import Stage
+    from archbudget.space.feasible import Marginals
 
 BARS = 120
 """How many bars a histogram has, but for one or two that a budget adds."""
@@ -95,7 +97,7 @@ def distribution(
     title = _title(metric)
     exact, what = True, "networks"
     if isinstance(source, Candidates):
-        costs = source.space.evaluate(source, [metric])
+        costs = evaluate(source.space, source, [metric])
         values, numbers = np.unique(costs[metric][costs.valid], return_counts=True)
         counts, what = numbers.tolist(), "candidates"
     else:
@@ -414,7 +416,7 @@ class _Drawing:
     """Where the nodes and arcs of a diagram are drawn. The last node is the complete network."""
 
     def __init__(self, space: Space, stages: Sequence[Stage]) -> None:
-        arcs = space._diagram.arcs(MOST_ARCS)
+        arcs = compiled(space).diagram.arcs(MOST_ARCS)
         columns = [column for column, stage in enumerate(stages) for _ in range(stage.nodes)] + [len(stages)]
         self.tallest = max((stage.nodes for stage in stages), default=1)
         self.networks = [0] * (len(columns) - 1) + [1]

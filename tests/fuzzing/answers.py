@@ -154,7 +154,7 @@ def _alive(arch: ab.Architecture) -> None:
 
 
 def _outputs(arch: ab.Architecture) -> Sequence[int]:
-    return [output if isinstance(output, int) else output[0] for output in arch.space._outputs]
+    return [output if isinstance(output, int) else output[0] for output in arch.space._compiled.outputs]
 
 
 def check_budget(known: Enumeration, budget: ab.Budget, memory: int, rng: Random) -> bool:

@@ -260,12 +260,12 @@ def _cells(rng: Random, rows: list[list[str]]) -> None:
 
 @cache
 def _candidates() -> tuple[ab.Space, ab.Candidates]:
-    from archbudget import _spacefile
+    from archbudget import files
 
     with tempfile.TemporaryDirectory() as name:
         file = Path(name, "inner.yaml")
         file.write_text(INNER)
-        space = _spacefile.load(str(file)).space
+        space = files.load(str(file)).space
     return space, space.sample(20, seed=0)
 
 

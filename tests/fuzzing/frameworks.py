@@ -155,5 +155,5 @@ def _all_lead_on(arch: ab.Architecture) -> bool:
 
 
 def _outputs(arch: ab.Architecture) -> list[Any]:
-    tensors = [output if isinstance(output, int) else output[0] for output in arch.space._outputs]
+    tensors = [output if isinstance(output, int) else output[0] for output in arch.space._compiled.outputs]
     return [arch.producer(tensor) for tensor in tensors]

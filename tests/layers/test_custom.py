@@ -129,7 +129,9 @@ def test_built_in_layers_restated_are_the_built_in_ones_in_every_candidate() -> 
     )
     for row in np.flatnonzero(known.valid):
         indices = tuple(known.indices[row].tolist())
-        for mine, theirs in zip(own._architecture(indices).layers, built_in._architecture(indices).layers, strict=True):
+        for mine, theirs in zip(
+            ab.Architecture.at(own, indices).layers, ab.Architecture.at(built_in, indices).layers, strict=True
+        ):
             assert [getattr(mine, each) for each in shown] == [getattr(theirs, each) for each in shown]
             assert mine.trainable_formula.value == theirs.trainable_formula.value
             assert mine.arguments.items() <= {**theirs.arguments, **mine.arguments}.items()

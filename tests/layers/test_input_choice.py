@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import archbudget as ab
-from archbudget import _spacefile, layers
+from archbudget import files, layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
 from random_spaces import enumerate_networks
 
@@ -208,7 +208,7 @@ layers:
 - InputChoice: {name: any, inputs: [image, first], n_chosen: null}
 """
     )
-    space = _spacefile.load(str(file)).space
+    space = files.load(str(file)).space
     source, width = ab.Choice("source", [0, 1]), ab.Choice("width", [2, 4])
     image = layers.Input((6, 6, 2))
     first = layers.Conv2D(width, 3, padding="same")(image)
@@ -230,7 +230,7 @@ layers:
     ):
         file.write_text(file.read_text().replace("inputs: [image, first]}\n- Conv2D", wrong + "}\n- Conv2D"))
         with pytest.raises(SpaceError, match=message):
-            _spacefile.load(str(file))
+            files.load(str(file))
         file.write_text(file.read_text().replace(wrong + "}\n- Conv2D", "inputs: [image, first]}\n- Conv2D"))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._spacefile import read
 from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.files.reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

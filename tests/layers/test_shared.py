@@ -9,8 +9,8 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget._program import snake_case
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
+from archbudget.program.writer import snake_case
 from keras_layers import IMAGES, MERGING, describe, is_used_again, weight_shapes
 from layer_records import KINDS, PYTORCH_KINDS, count, one_layer_network, used_twice
 from random_layers import DRAWS, other_shapes, random_case

@@ -320,7 +320,7 @@ def test_each_candidate_of_a_graph_with_states_is_its_plain_network_and_that_of_
         assert [record.output_shapes for record in own.layers] == [record.output_shapes for record in arch.layers]
         assert [record.peak_activation_bytes for record in own.layers] == activation_bytes(own)
         shapes = dict(pair for record in own.layers for pair in zip(record.outputs, record.output_shapes, strict=True))
-        assert [shapes[output] for output in own.space._outputs] == real
+        assert [shapes[output] for output in own.space._compiled.outputs] == real
         made = own.to_keras()
         assert made.count_params() == model.count_params() == own.params
         valid.append(values)

@@ -49,7 +49,7 @@ def test_sides_that_cannot_be_halved_are_refused() -> None:
 @pytest.mark.parametrize("most_depth", [2, 3, 4])
 @pytest.mark.parametrize("widths", [2, 4, 8])
 def test_the_nodes_are_the_combinations_of_the_widths_that_are_kept(widths: int, most_depth: int) -> None:
-    stages = spaces.unet(widths=widths, most_depth=most_depth)._diagram.stages()
+    stages = spaces.unet(widths=widths, most_depth=most_depth)._compiled.diagram.stages()
     kept = [widths**levels for depth in range(2, most_depth + 1) for levels in range(depth + 1)]
     assert sum(nodes for _, nodes, _, _ in stages) == 1 + sum(kept)
 

@@ -7,12 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from archbudget import _spacefile, plot
-from archbudget._architecture import Architecture
+from archbudget import files, plot
 from archbudget._budget import require_metrics
 from archbudget._message import grouped, listed, show
-from archbudget._space import Space
-from archbudget.cli import _files, _options, _tables
+from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     MEMORY,
     Custom,
@@ -29,7 +27,10 @@ from archbudget.cli._options import (
     WeightBytes,
 )
 from archbudget.errors import ArchbudgetError
+from archbudget.files import candidates
 from archbudget.metrics import LatencyTable
+from archbudget.space.architecture import Architecture
+from archbudget.space.space import Space
 from archbudget.spaces import SHELF
 
 OUTSIDE = 1
@@ -78,15 +79,15 @@ def evaluate(
     read the decision. The output has a column for each metric, and [bold]valid[/bold]: whether the network can be
     built. A file appears when it is complete.
     """
-    loaded = _spacefile.load(space, code=not no_code).space
+    loaded = files.load(space, code=not no_code).space
     wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
     unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
         raise ArchbudgetError(f"--metrics: unknown {listed(map(show, unknown))}; there are {listed(loaded.metrics)}")
-    _files.kind_of(source)
+    candidates.kind_of(source)
     rows = valid = 0
-    with _files.writing(target, [*wanted, "valid"], lines=as_json) as write:
-        for batch in _files.read(loaded, source):
+    with candidates.writing(target, [*wanted, "valid"], lines=as_json) as write:
+        for batch in candidates.read(loaded, source):
             counts = loaded.evaluate(batch, wanted)
             write({**counts, "valid": counts.valid})
             rows, valid = rows + len(batch), valid + int(counts.valid.sum())
@@ -113,7 +114,7 @@ def explain(
 
     Without [bold]--set[/bold] and [bold]--sample[/bold] it is the random network of seed 0.
     """
-    loaded = _spacefile.load(space, code=not no_code).space
+    loaded = files.load(space, code=not no_code).space
     arch = _network(loaded, settings or [], seed)
     if as_json:
         records = None if layer is None else [arch.layer(layer).name]
@@ -152,7 +153,7 @@ def count(
     Where an exact count needs more than [bold]--memory[/bold], certified bounds are given instead. The plot shows how
     the first metric of the budget, or params, is distributed over the space.
     """
-    loaded = _spacefile.load(space, code=not no_code)
+    loaded = files.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.budget(loaded.budget, *given, custom=custom)
     limit = _options.memory(memory)
@@ -185,7 +186,7 @@ def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = Fal
     A stage is a decision where the networks meet it, a node a state that the rest of a network can tell from others, an
     arc a choice. Wide stages explain a slow or a large space: what comes between two tied decisions is told apart.
     """
-    loaded = _spacefile.load(space, code=not no_code)
+    loaded = files.load(space, code=not no_code)
     found = loaded.space.describe()
     if as_json:
         _tables.print_json({"name": loaded.name, **found.to_dict()})
@@ -208,7 +209,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
-    loaded = _spacefile.load(space, code=not no_code)
+    loaded = files.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     found = _options.budget(loaded.budget, *given, custom=custom)
     budget = _options.require_budget(found, "check")
@@ -264,10 +265,10 @@ def sample(
     However few networks fit, each of them is as likely as any other. The plot shows how the first metric of the budget,
     or params, is distributed over what was drawn.
     """
-    loaded = _spacefile.load(space, code=not no_code)
+    loaded = files.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.budget(None if whole else loaded.budget, *given, custom=custom)
-    _files.kind_of(target)
+    candidates.kind_of(target)
     _options.check_plot(picture)
     number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
     data: dict[str, Any] = {"output": target}
@@ -282,7 +283,7 @@ def sample(
             "budget": {metric: list(bounds) for metric, bounds in budget.items()},
             "acceptance": fits.acceptance,
         }
-    _files.write_candidates(drawn, target, lines=as_json)
+    candidates.write_candidates(drawn, target, lines=as_json)
     if picture is not None:
         plot.save(plot.distribution(drawn, budget), picture)
         data["plot"] = str(picture)
@@ -323,10 +324,10 @@ def prune(
     What is written is a space file with the budget, for every other command. The plot shows how often each value occurs
     inside the budget.
     """
-    loaded = _spacefile.load(space, code=not no_code)
+    loaded = files.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "prune")
-    if target is not None and not _spacefile.is_file(str(target)):
+    if target is not None and not files.is_file(str(target)):
         raise ArchbudgetError(f"{target}: the name of a space file must end in .yaml or .yml")
     limit = _options.memory(memory)
     _options.check_plot(picture)
@@ -376,9 +377,7 @@ def template(
     The filled table is a metric of a space file: [bold]metrics: {latency: {table: latency.csv}}[/bold]. Metrics that
     the space file has already are not looked at.
     """
-    rows = LatencyTable.write_template(
-        _spacefile.load(space, measured=False, code=not no_code).space, target, column=column
-    )
+    rows = LatencyTable.write_template(files.load(space, measured=False, code=not no_code).space, target, column=column)
     if as_json:
         _tables.print_json({"output": str(target), "rows": rows})
     else:
@@ -434,7 +433,7 @@ def bench(
     The memory floor reads the same columns, writes the same output, and does nothing else.
     """
     from archbudget import bench as benchmark
-    from archbudget.cli._job import quiet
+    from archbudget.workers.job import quiet
 
     quiet()
 
@@ -454,4 +453,4 @@ def bench(
 
 def schema() -> None:
     """Print the JSON schema of space files; editors complete and check them by it."""
-    _tables.print_json(_spacefile.schema())
+    _tables.print_json(files.schema())

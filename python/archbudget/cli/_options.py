@@ -13,14 +13,15 @@ import typer
 from archbudget import _core, plot
 from archbudget._budget import BUILT_IN, Budget
 from archbudget._message import show
-from archbudget.cli._values import Texts
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
+from archbudget.files.values import Texts
+from archbudget.space.description import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archbudget._expressions import Scalar
-    from archbudget._space import Space
+    from archbudget.space.space import Space
 
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -182,7 +183,7 @@ def values(space: Space, settings: Iterable[str]) -> dict[str, Scalar]:
         name, equals, text = setting.partition("=")
         if not equals:
             raise SpaceError(f"--set takes NAME=VALUE, not {show(setting)}")
-        space._check_names([name], "settings")
+        check_names(space.decisions, [name], "settings")
         if name in found:
             raise SpaceError(f"--set gives decision '{name}' twice")
         decision = space.decisions[name]

@@ -18,16 +18,9 @@ from optuna.trial import TrialState
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from archbudget import _spacefile, plot
-from archbudget._architecture import Architecture
+from archbudget import files, plot
 from archbudget._atomic import atomic
-from archbudget._feasible import FeasibleSet
-from archbudget._interrupt import interrupts
-from archbudget._running import FAILED, LOST, PREFIX, Limits, finished, is_finished
-from archbudget._search import SAMPLERS, base_sampler, limits
-from archbudget._storage import is_in_memory, sqlite_url, storage_errors, without_password
 from archbudget.cli import _options, _tables
-from archbudget.cli._job import Job, function, quiet
 from archbudget.cli._options import (
     Custom,
     Json,
@@ -39,9 +32,18 @@ from archbudget.cli._options import (
     TrainableParams,
     WeightBytes,
 )
-from archbudget.cli._pool import Pool, cores
 from archbudget.digits import EPOCHS_KEY, MODELS_KEY
 from archbudget.errors import ArchbudgetError, SearchError
+from archbudget.search.interrupt import interrupts
+from archbudget.search.run import SAMPLERS, base_sampler, limits
+from archbudget.search.running import Limits, finished, is_finished
+from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, without_password
+from archbudget.space.architecture import Architecture
+from archbudget.space.feasible import FeasibleSet
+from archbudget.space.space import Space
+from archbudget.space.trials import FAILED, LOST, PREFIX
+from archbudget.workers.job import Job, function, quiet
+from archbudget.workers.pool import Pool, cores
 
 BEST = 5
 """How many networks the table shows, and whose models are kept."""
@@ -163,7 +165,7 @@ def search(
         from archbudget import digits
 
         space = str(digits.SPACE_FILE)
-    loaded = _spacefile.load(space, code=not no_code)
+    loaded = files.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "search")
     _options.check_plot(picture)
@@ -171,7 +173,7 @@ def search(
     fits.require_some()
     if objective is None and loaded.objective is not None:
         if no_code and not is_ours:
-            raise ArchbudgetError(f"{space}: objective: {_spacefile.refused(loaded.objective)}; give --objective")
+            raise ArchbudgetError(f"{space}: objective: {files.refused(loaded.objective)}; give --objective")
         objective = loaded.objective
     if objective is None:
         raise ArchbudgetError(
@@ -215,7 +217,7 @@ def search(
 class _Run:
     """One run of the command, from opening the study to the last line."""
 
-    def __init__(self, job: Job, fits: FeasibleSet, out: Path, epochs: int | None) -> None:
+    def __init__(self, job: Job, fits: FeasibleSet[Space], out: Path, epochs: int | None) -> None:
         self._job = job
         self._space = fits.space
         self._budget = fits.budget

@@ -11,19 +11,20 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from archbudget._describe import TEXTS
 from archbudget._message import grouped
 from archbudget.errors import LimitError
+from archbudget.space.describe import TEXTS
+from archbudget.space.evaluation import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from archbudget._architecture import Architecture
-    from archbudget._candidates import Candidates
-    from archbudget._describe import Description
     from archbudget._expressions import Decision
-    from archbudget._feasible import FeasibleSet
-    from archbudget._space import Space
+    from archbudget.space.architecture import Architecture
+    from archbudget.space.candidates import Candidates
+    from archbudget.space.describe import Description
+    from archbudget.space.feasible import FeasibleSet
+    from archbudget.space.space import Space
 
 SHOWN = 8
 """How many values of a decision are written out."""
@@ -133,7 +134,7 @@ def spread(candidates: Candidates) -> tuple[Table, dict[str, dict[str, int]]]:
     """The smallest, median and largest value of each metric among candidates, as a table and for machines."""
     made = table("metric", "smallest", "median", "largest")
     data = {}
-    counts = candidates.space.evaluate(candidates)
+    counts = evaluate(candidates.space, candidates)
     for metric in candidates.space.metrics:
         ordered = np.sort(counts[metric])
         found = [int(ordered[place]) for place in (0, len(ordered) // 2, -1)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import optuna
 
-    from archbudget._architecture import Architecture
+    from archbudget.space.architecture import Architecture
 
 SPACE_FILE = Path(__file__).with_name("space.yaml")
 """The space, its budget and its objective."""

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget.errors import SpaceError
+from archbudget.layers._arguments import SIDES, Flag, IntsLike, Text, check_numbers
 from archbudget.layers._base import Layer
-from archbudget.layers._layers import SIDES, check_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike, Scalar
     from archbudget.layers._base import Tensor, TensorLike
-    from archbudget.layers._layers import Flag, IntsLike, Text
+
+__all__ = ["AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"]
 
 
 class _Heads(Layer):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any, ClassVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Union
 
-from archbudget import _core
-from archbudget._expressions import Decision, Expression, Unbound, decisions_in, lower, require_few, require_name
+from archbudget._core import Parameter, Program, check_layer, layer_parameters, layer_purpose
+from archbudget._expressions import Decision, Expression, Scope, Unbound, decisions_in, lower, require_few, require_name
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import show
 from archbudget._nested import SetOnce, frozen, mapped
@@ -15,12 +15,14 @@ from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from archbudget._expressions import IntLike, Lowered, Scalar, Scope
-    from archbudget._program import Guard, Writer
+    from archbudget._expressions import IntLike, Lowered, Scalar
 
-ENGINE_PARAMETERS: dict[str, dict[str, _core.Parameter]] = {
-    kind: {parameter.name: parameter for parameter in parameters} for kind, parameters in _core.layer_parameters()
+__all__ = ["Block", "Layer", "Tensor"]
+
+ENGINE_PARAMETERS: dict[str, dict[str, Parameter]] = {
+    kind: {parameter.name: parameter for parameter in parameters} for kind, parameters in layer_parameters()
 }
 """For each layer the hyperparameters that touch shape or cost, by name."""
 
@@ -45,6 +47,71 @@ def flat(given: Any) -> list[Any]:
 
 
 IN_A_GRAPH = "call it on tensors, in a graph of Space(inputs=..., outputs=...)"
+
+
+Ranges = tuple[tuple[int, int], ...]
+"""Indices of values of a decision: ranges in ascending order, for each its start and its stop."""
+Atom = tuple[int, Ranges]
+"""A condition on a decision: its position, and the indices of the values with which it holds."""
+Guard = list[Atom]
+"""Conditions on decisions, all of which must hold."""
+
+MOST_STEPS = 1 << 16
+"""The most layers that a space may have when it is written out."""
+
+
+def require_steps(steps: int, what: str) -> int:
+    """The number of layers that something comes to.
+
+    Raises:
+        SpaceError: If it is more than a space may have.
+    """
+    if steps > MOST_STEPS:
+        shown = f"{steps:,}" if steps < 10**30 else show(steps)
+        raise SpaceError(f"{what} comes to {shown} layers when it is written out; at most {MOST_STEPS:,} are supported")
+    return steps
+
+
+class Sink(Scope, Protocol):
+    """Where blocks write themselves: a program with the names of its layers and decisions."""
+
+    program: Program
+    """The program of the engine."""
+
+    def atom(self, decision: Decision, allowed: Ranges) -> Atom:
+        """A condition on a decision."""
+        ...
+
+    def read(self, decision: Decision, guard: Guard) -> None:
+        """Takes a decision where it stands, even if no shape or cost depends on it."""
+        ...
+
+    def require(self, condition: Expression, guard: Guard) -> None:
+        """Takes the decisions of a condition where it stands, and refuses the networks that do not meet it."""
+        ...
+
+    def tensor(self) -> int:
+        """A tensor that several steps may write."""
+        ...
+
+    def alias(self, source: int, target: int, guard: Guard) -> None:
+        """Gives a tensor a second name."""
+        ...
+
+    def repetition(self, repetition: Repetition) -> AbstractContextManager[None]:
+        """Layers and decisions within it are its own, unless it shares them."""
+        ...
+
+    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, outputs: int = 1) -> tuple[int, ...]:
+        """Applies a layer; the second time in the same repetition its weights are shared.
+
+        Args:
+            layer: The layer.
+            inputs: The tensors that it reads.
+            guard: When it is applied.
+            outputs: How many of the tensors that it makes are written.
+        """
+        ...
 
 
 class Block(SetOnce):
@@ -78,7 +145,7 @@ class Block(SetOnce):
         """How the tensors that it makes are nested."""
         return None
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the block into a program and returns the tensor that it makes. A block has this, or `write_all`.
 
         Raises:
@@ -86,11 +153,11 @@ class Block(SetOnce):
         """
         if (count := leaves(self.nested)) > 1:
             raise SpaceError(f"{show(self)} makes {count} tensors where one is handed on; {IN_A_GRAPH}")
-        return self.write_all(writer, inputs, guard)[0]
+        return self.write_all(sink, inputs, guard)[0]
 
-    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+    def write_all(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the block into a program and returns all tensors that it makes."""
-        return (self.write(writer, inputs, guard),)
+        return (self.write(sink, inputs, guard),)
 
 
 _NUMBERS = count()
@@ -146,7 +213,7 @@ class Layer(Block):
         for each in fields(self):
             require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
             object.__setattr__(self, each.name, frozen(getattr(self, each.name)))
-        _core.check_layer(self.kind, self.lowered(Unbound()))
+        check_layer(self.kind, self.lowered(Unbound()))
 
     def _check(self) -> None:
         """Looks at the arguments that every layer has."""
@@ -248,15 +315,15 @@ class Layer(Block):
 
     def purpose(self) -> str:
         """What it does, in a few words, if it has no weights."""
-        return _core.layer_purpose(self.kind)
+        return layer_purpose(self.kind)
 
-    def declare(self, writer: Writer, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
+    def declare(self, sink: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program, under a name.
 
         Returns:
             Its position, and whatever `recorded` needs to know of the values of its decisions there.
         """
-        return writer.program.layer(name, self.kind, self.lowered(writer), self.trainable), ()
+        return sink.program.layer(name, self.kind, self.lowered(sink), self.trainable), ()
 
     def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
         """What Keras has not, as it is written: the layer, or an option by its value; `None` where Keras can make it.
@@ -304,9 +371,9 @@ class Layer(Block):
         """What the real layer makes of real tensors: one, or several, nested as it nests them."""
         return real(tensors if self.MERGES else tensors[0])
 
-    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+    def write_all(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the layer into a program and returns all tensors that it makes."""
-        return writer.apply_for(self, inputs, guard, leaves(self.nested))
+        return sink.apply(self, inputs, guard, leaves(self.nested))
 
     def __repr__(self) -> str:
         defaults = {each.name: each.default for each in fields(self)}
@@ -334,6 +401,19 @@ def _recorded(value: Any) -> Any:
 def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
     """An argument with its decisions taken."""
     return mapped(lambda leaf: chosen[leaf.name] if isinstance(leaf, Decision) else leaf, value)
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A repetition, which has layers and decisions of its own."""
+
+    block: Block
+    """The block that repeats."""
+    number: int
+    suffix: str
+    """What the names of its layers and decisions get."""
+    shared: frozenset[str | Layer]
+    """The layers, and decisions by their names, that are not its own."""
 
 
 TensorLike = Union[Tensor, Layer]

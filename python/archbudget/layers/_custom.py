@@ -9,7 +9,7 @@ from math import prod
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
-from archbudget import _core
+from archbudget._core import MAX_RANK
 from archbudget._expressions import Decision, Expression, lower, require_few
 from archbudget._guard import guarded
 from archbudget._message import one_line, show
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from archbudget._expressions import IntLike, Lowered, Scalar, Scope
-    from archbudget._program import Writer
+    from archbudget.layers._base import Sink
+
+__all__ = ["Counts", "CustomLayer", "custom"]
 
 
 @dataclass(frozen=True)
@@ -119,15 +121,15 @@ class CustomLayer(Layer):
         """The hyperparameters by value."""
         return self._at(counted["arguments"], values)
 
-    def declare(self, writer: Writer, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
+    def declare(self, sink: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program."""
-        open_ones = self.lowered(writer)["arguments"]
-        values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
+        open_ones = self.lowered(sink)["arguments"]
+        values = tuple(sink.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
 
         def rule(numbers: list[int], shapes: list[list[int]]) -> Counted | str:
             return self._counted(name, self._at(numbers, values), shapes)
 
-        position = writer.program.outside_layer(
+        position = sink.program.outside_layer(
             name,
             self.kind,
             open_ones,  # type: ignore[arg-type]
@@ -180,9 +182,9 @@ class CustomLayer(Layer):
                 f"{what}: its weight_shapes hold {show(held)} numbers, but its weights are {show(numbers[0])} trained "
                 f"and {show(numbers[1])} others"
             )
-        if len(shape) > _core.MAX_RANK:
+        if len(shape) > MAX_RANK:
             raise SpaceError(
-                f"{what}: its output has {len(shape)} axes beside the batch; at most {_core.MAX_RANK} are supported"
+                f"{what}: its output has {len(shape)} axes beside the batch; at most {MAX_RANK} are supported"
             )
         if max(*numbers, *shape, 0) >= 2**63 - 1:
             raise CountOverflowError(f"{what}: sizes and costs are below 2^63 - 1, not {show(counts)}")

@@ -18,10 +18,46 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike
-    from archbudget.layers._layers import Flag, Text
+    from archbudget.layers._arguments import Flag, Text
 
     Factors = Mapping[str, tuple[float, float]]
     Words = Mapping[str, tuple[str, ...]]
+
+__all__ = [
+    "AugMix",
+    "AutoContrast",
+    "CategoryEncoding",
+    "CenterCrop",
+    "ContrastLimitedAdaptiveHistogramEqualization",
+    "CutMix",
+    "Discretization",
+    "MaxNumBoundingBoxes",
+    "MelSpectrogram",
+    "MixUp",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "Resizing",
+    "STFTSpectrogram",
+    "Solarization",
+]
 
 INTERPOLATED = {"interpolation": ("nearest", "bilinear")}
 MOVED = {**INTERPOLATED, "fill_mode": ("reflect", "wrap", "constant", "nearest")}
@@ -519,18 +555,3 @@ class Discretization(Layer):
         if self.bin_boundaries is not None:
             real["bin_boundaries"] = list(self.bin_boundaries)
         return real
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ReversibleEmbedding(Layer):
-    """An `Embedding`, called forward; with weights of its own for the way back, unless they are tied."""
-
-    input_dim: IntLike
-    output_dim: IntLike
-    tie_weights: Flag = True
-    embeddings_initializer: Any = "uniform"
-    embeddings_regularizer: Any = None
-    embeddings_constraint: Any = None
-    mask_zero: Any = False
-    reverse_dtype: Any = None
-    logit_soft_cap: Any = None

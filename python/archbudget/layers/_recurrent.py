@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer, nest
-from archbudget.layers._layers import lower_padding
+from archbudget.layers._windows import lower_padding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike
+    from archbudget.layers._arguments import Flag, IntsLike, Text
     from archbudget.layers._base import Nested, TensorLike
-    from archbudget.layers._layers import Flag, IntsLike, Text
+
+__all__ = ["GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "SimpleRNN"]
 
 
 class WithStates(Layer):
@@ -100,7 +102,7 @@ def said(nested: Nested) -> str:
     return "a tensor" if nested is None else f"[{', '.join(map(said, nested))}]"
 
 
-class _Recurrent(WithStates):
+class Recurrent(WithStates):
     """A recurrent layer by itself."""
 
     return_state: bool
@@ -128,7 +130,7 @@ class _Recurrent(WithStates):
         return self.stateful
 
 
-class _LongShortTerm(_Recurrent):
+class _LongShortTerm(Recurrent):
     """A recurrent layer with two states."""
 
     @property
@@ -138,7 +140,7 @@ class _LongShortTerm(_Recurrent):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SimpleRNN(_Recurrent):
+class SimpleRNN(Recurrent):
     """A dense layer at each step, on the step and the output before it: `(features + units + bias) * units` weights.
 
     Args:
@@ -233,7 +235,7 @@ class LSTM(_LongShortTerm):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GRU(_Recurrent):
+class GRU(Recurrent):
     """A gated recurrent unit: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`.
 
     Args:

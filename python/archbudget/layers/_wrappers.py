@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget._expressions import Decision
 from archbudget._message import show
-from archbudget._program import require_steps
 from archbudget.errors import SpaceError
-from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, Tensor, TensorLike, leaves
-from archbudget.layers._recurrent import WithStates, _Recurrent, said
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, leaves, require_steps
+from archbudget.layers._cell import Cell
+from archbudget.layers._recurrent import Recurrent, WithStates, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from archbudget._expressions import IntLike, Lowered, Scalar, Scope
-    from archbudget._program import Guard, Writer
-    from archbudget.layers._layers import Flag, Text
+    from archbudget.layers._arguments import Flag, Text
+
+__all__ = ["RNN", "Bidirectional", "Pipeline", "SpectralNormalization", "StackedRNNCells", "TimeDistributed"]
 
 DEPTH = 32
 """How deep layers may stand inside of each other."""
@@ -295,100 +296,6 @@ def _check_list(layer: Layer, name: str, given: object, what: str) -> None:
         raise SpaceError(f"{layer.kind}: {name} must be a list of {what}, not {show(given)}")
 
 
-class Cell(Layer):
-    """One step of a recurrent layer, which `RNN` takes."""
-
-    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
-        """Refuses: a cell is no layer by itself."""
-        del inputs
-        self._refuse()
-
-    def write_all(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
-        """Refuses: a cell is no layer by itself."""
-        del writer, inputs, guard
-        self._refuse()
-
-    @property
-    def state(self) -> Nested:
-        """How its states are nested; one by itself is the last output."""
-        return None
-
-    def _refuse(self) -> NoReturn:
-        raise SpaceError(f"{self.kind} is one step of a recurrent layer, and no layer by itself; put it into an RNN")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SimpleRNNCell(Cell):
-    """A step of a `SimpleRNN`: `(features + units + bias) * units` weights."""
-
-    units: IntLike
-    activation: Any = "tanh"
-    use_bias: Flag = True
-    kernel_initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    recurrent_regularizer: Any = None
-    bias_regularizer: Any = None
-    kernel_constraint: Any = None
-    recurrent_constraint: Any = None
-    bias_constraint: Any = None
-    dropout: Any = 0.0
-    recurrent_dropout: Any = 0.0
-    seed: int | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LSTMCell(Cell):
-    """A step of an `LSTM`: `(features + units + bias) * 4 * units` weights."""
-
-    units: IntLike
-    activation: Any = "tanh"
-    recurrent_activation: Any = "sigmoid"
-    use_bias: Flag = True
-    kernel_initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
-    bias_initializer: Any = "zeros"
-    unit_forget_bias: bool = True
-    kernel_regularizer: Any = None
-    recurrent_regularizer: Any = None
-    bias_regularizer: Any = None
-    kernel_constraint: Any = None
-    recurrent_constraint: Any = None
-    bias_constraint: Any = None
-    dropout: Any = 0.0
-    recurrent_dropout: Any = 0.0
-    seed: int | None = None
-
-    @property
-    def state(self) -> Nested:
-        """The last output, and the carry."""
-        return (None, None)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GRUCell(Cell):
-    """A step of a `GRU`: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`."""
-
-    units: IntLike
-    activation: Any = "tanh"
-    recurrent_activation: Any = "sigmoid"
-    use_bias: Flag = True
-    kernel_initializer: Any = "glorot_uniform"
-    recurrent_initializer: Any = "orthogonal"
-    bias_initializer: Any = "zeros"
-    kernel_regularizer: Any = None
-    recurrent_regularizer: Any = None
-    bias_regularizer: Any = None
-    kernel_constraint: Any = None
-    recurrent_constraint: Any = None
-    bias_constraint: Any = None
-    dropout: Any = 0.0
-    recurrent_dropout: Any = 0.0
-    reset_after: Flag = True
-    seed: int | None = None
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class StackedRNNCells(_Wrapper, Cell):
     """Cells on top of each other, as one cell."""
@@ -411,7 +318,7 @@ Cells = Union[Cell, Sequence[Cell]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RNN(_Wrapper, _Recurrent):
+class RNN(_Wrapper, Recurrent):
     """A cell that walks along a sequence: the weights of the cell, its MACs at each step.
 
     Args:

@@ -8,8 +8,8 @@ from archbudget import layers
 from archbudget._expressions import Choice, Int
 from archbudget._guard import guarded
 from archbudget._message import show
-from archbudget._space import Space
 from archbudget.errors import SpaceError
+from archbudget.space.space import Space
 from archbudget.spaces._relative_attention import RelativeAttention
 
 if TYPE_CHECKING:

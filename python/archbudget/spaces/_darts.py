@@ -8,18 +8,17 @@ from archbudget import layers
 from archbudget._expressions import Int
 from archbudget._guard import guarded
 from archbudget._message import show
-from archbudget._space import Space
 from archbudget.errors import SpaceError
 from archbudget.layers import Add, Concatenate
 from archbudget.layers._base import Block
 from archbudget.layers._structure import Sequential, as_block
+from archbudget.space.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from archbudget._expressions import IntLike
-    from archbudget._program import Guard, Writer
-    from archbudget.layers._base import TensorLike
+    from archbudget.layers._base import Guard, Sink, TensorLike
     from archbudget.layers._structure import BlockLike
 
 NODES = (2, 3, 4, 5)
@@ -102,15 +101,15 @@ class _Cell(Block):
             for node in NODES
         ]
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes what the nodes read, and then node after node."""
         for first, second in self.nodes:
-            writer.require(first.source < second.source, guard)
-        states = [self.before.write(writer, inputs[:1], guard), self.flowing.write(writer, inputs[1:], guard)]
+            sink.require(first.source < second.source, guard)
+        states = [self.before.write(sink, inputs[:1], guard), self.flowing.write(sink, inputs[1:], guard)]
         for edges in self.nodes:
-            brought = [edge.write(writer, states, guard) for edge in edges]
-            states.append(writer.apply(Add(), brought, guard))
-        return writer.apply(Concatenate(), states[2:], guard)
+            brought = [edge.write(sink, states, guard) for edge in edges]
+            states.append(Add().write(sink, brought, guard))
+        return Concatenate().write(sink, states[2:], guard)
 
 
 class _Edge(Block):
@@ -133,9 +132,9 @@ class _Edge(Block):
             skip = layers.OneOf(self.source, {state: _factorized(width) if state < 2 else [] for state in states})
         self.operation = layers.OneOf(f"{node}_op_{which}", _operations(width, strides, skip))
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the choice of a state, and the operations."""
-        return self.operation.write(writer, [self.choice.write(writer, inputs, guard)], guard)
+        return self.operation.write(sink, [self.choice.write(sink, inputs, guard)], guard)
 
 
 class _State(Block):
@@ -144,9 +143,9 @@ class _State(Block):
     def __init__(self, number: int) -> None:
         self.number = number
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Hands the state on."""
-        del writer, guard
+        del sink, guard
         return inputs[self.number]
 
 
@@ -197,7 +196,7 @@ class _Beside(Block):
             [layers.Cropping2D(((1, 0), (1, 0))), layers.Conv2D(width - width // 2, 1, strides=2, use_bias=False)]
         )
 
-    def write(self, writer: Writer, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes both, and the concatenation."""
-        halves = [self.even.write(writer, inputs, guard), self.odd.write(writer, inputs, guard)]
-        return writer.apply(Concatenate(), halves, guard)
+        halves = [self.even.write(sink, inputs, guard), self.odd.write(sink, inputs, guard)]
+        return Concatenate().write(sink, halves, guard)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from archbudget import layers
 from archbudget._expressions import Choice, Int, channels
 from archbudget._guard import guarded
-from archbudget._space import Space
+from archbudget.space.space import Space
 from archbudget.spaces._blocks import Beside
 from archbudget.spaces._mobile import convolution
 

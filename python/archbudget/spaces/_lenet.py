@@ -5,7 +5,7 @@ from __future__ import annotations
 from archbudget import layers
 from archbudget._expressions import Choice, Int
 from archbudget._guard import guarded
-from archbudget._space import Space
+from archbudget.space.space import Space
 
 
 @guarded

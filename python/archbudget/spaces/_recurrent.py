@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from archbudget import layers
 from archbudget._expressions import Int
 from archbudget._guard import guarded
-from archbudget._space import Space
+from archbudget.space.space import Space
 
 if TYPE_CHECKING:
-    from archbudget.layers._layers import Flag
+    from archbudget.layers._arguments import Flag
     from archbudget.layers._structure import BlockLike
 
 

@@ -25,7 +25,7 @@ from archbudget.spaces._vgg import vgg
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from archbudget._space import Space
+    from archbudget.space.space import Space
 
 
 @dataclass(frozen=True)

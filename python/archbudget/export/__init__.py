@@ -1,0 +1,1 @@
+"""Real models of other libraries: a `Network` in, a model out. Each file imports its library when it is imported."""

@@ -1,0 +1,183 @@
+"""Real PyTorch modules: one file a family of layers, one builder a layer.
+
+A builder takes a [`Given`][archbudget.export.torch._given.Given], one layer of a network with every decision taken, and
+returns its module. The module takes and returns tensors in the layout of the space: the batch, then the shape that
+archbudget counts. Inside it are modules of `torch.nn` as PyTorch users know them, channels first, between views that
+move the channels where the space has them last.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from archbudget._message import one_line, show
+from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.export.torch import (
+    _activation,
+    _attention,
+    _convolution,
+    _dense,
+    _masks,
+    _merging,
+    _normalization,
+    _pooling,
+    _recurrent,
+    _regularization,
+    _reshaping,
+    _wrappers,
+)
+from archbudget.export.torch._given import Blank, Given, Weights
+from archbudget.export.torch._module import Call
+from archbudget.export.torch._module import Network as Module
+from archbudget.layers._base import Layer, resolve
+from archbudget.layers._custom import CustomLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+    from archbudget._expressions import Scalar
+    from archbudget.network import Network
+
+BUILDERS: dict[str, Callable[[Given], Any]] = {
+    **_activation.BUILDERS,
+    **_attention.BUILDERS,
+    **_convolution.BUILDERS,
+    **_dense.BUILDERS,
+    **_masks.BUILDERS,
+    **_merging.BUILDERS,
+    **_normalization.BUILDERS,
+    **_pooling.BUILDERS,
+    **_recurrent.BUILDERS,
+    **_regularization.BUILDERS,
+    **_reshaping.BUILDERS,
+    **_wrappers.BUILDERS,
+}
+"""For each layer but `Input` what makes its module; one without, such as those that prepare data, is refused."""
+
+
+def build(network: Network, weights: Weights | None = None) -> Module:
+    """The module of a network; each layer is applied as the engine applied it.
+
+    Args:
+        network: The network.
+        weights: Where the weights come from; drawn as the initializers of the layers say by default.
+    """
+    weights = weights or Weights()
+    applied: list[_masks.Applied] = []
+    names: dict[str, str] = {}
+    given: dict[str, Given] = {}
+    for call in network.calls:
+        if call.layer.kind == "Input":
+            continue
+        if call.name not in names:
+            name = names[call.name] = _attribute(call.name, given)
+            given[name] = Given(
+                call.name,
+                call.layer.kind,
+                _told(call.layer, call.chosen),
+                call.counted,
+                weights,
+                make,
+                custom=type(call.layer) if isinstance(call.layer, CustomLayer) else None,
+            )
+        name = names[call.name]
+        given[name].uses.append(call.record.input_shapes)
+        applied.append((name, call.inputs, call.outputs))
+    outputs = list(network.outputs)
+    for each in given.values():
+        each.refuse_what_touches_the_loss()
+        if each.custom is not None and each.custom.TORCH is None:
+            raise SpaceError(
+                f"layer '{each.name}' ({each.kind}) does not know its real module; give @layers.custom(torch=...)"
+            )
+    applied, made = _masks.follow(_needed(applied, outputs), given, lambda name: _attribute(name, given))
+    with torch.no_grad(), torch.device("meta"):
+        # What cannot be built is refused before anything takes memory or time.
+        for each in given.values():
+            if each.custom is None:
+                _refuse_what_fails(replace(each, weights=Blank()))
+    with torch.no_grad():
+        modules = {name: make(each) for name, each in given.items()}
+    return Module({**modules, **made}, network.inputs, _released(applied, outputs), outputs)
+
+
+def _refuse_what_fails(given: Given) -> None:
+    """Refuses an argument that PyTorch, or a builder, can do nothing with: what is not counted may be anything."""
+    try:
+        make(given)
+    except ArchbudgetError:
+        raise
+    except Exception as error:
+        raise SpaceError(
+            f"layer '{given.name}' ({given.kind}) cannot be built in PyTorch: {type(error).__name__}: {one_line(error)}"
+        ) from error
+
+
+def make(given: Given) -> Any:
+    """The module of a layer."""
+    if given.custom is None and given.kind not in BUILDERS:
+        raise SpaceError(
+            f"layer '{given.name}' ({given.kind}) is not built in PyTorch: it is counted, and built in Keras"
+        )
+    made = BUILDERS[given.kind](given) if given.custom is None else _own(given)
+    return made if given.told["trainable"] else made.requires_grad_(False)
+
+
+def _told(given: Any, chosen: Mapping[str, Scalar]) -> Any:
+    """The arguments of a layer with decisions taken; those of a layer inside are a dict of its own, with its `type`."""
+    if isinstance(given, Layer):
+        return {"type": given.kind, **{name: _told(each, chosen) for name, each in given.arguments().items()}}
+    if isinstance(given, (list, tuple)) and any(isinstance(each, Layer) for each in given):
+        return [_told(each, chosen) for each in given]
+    return resolve(given, chosen)
+
+
+def _own(given: Given) -> Any:
+    """The module of a layer of one's own."""
+    assert given.custom is not None
+    assert given.custom.TORCH is not None
+    made = given.custom.TORCH(given.inputs if given.custom.MERGES else given.inputs[0], **given.counted)
+    if isinstance(made, torch.nn.Module):
+        return made
+    raise SpaceError(
+        f"layer '{given.name}' ({given.kind}): what torch= names must return a torch.nn.Module, not {show(made)}"
+    )
+
+
+def _needed(applied: list[_masks.Applied], outputs: list[int]) -> list[_masks.Applied]:
+    """The layers at work without those that lead to no output, which only have weights."""
+    needed = set(outputs)
+    kept: list[_masks.Applied] = []
+    for each in reversed(applied):
+        _, sources, written = each
+        if not needed.isdisjoint(written):
+            needed |= set(sources)
+            kept.append(each)
+    return kept[::-1]
+
+
+def _attribute(name: str, taken: Container[str]) -> str:
+    """A name for the module of a layer: that of the layer, as far as it can be an attribute of a module."""
+    valid = re.sub(r"\W", "_", name)
+    if valid[0].isdigit() or keyword.iskeyword(valid) or valid in Module.RESERVED:
+        valid = f"_{valid}" if valid[0].isdigit() else f"{valid}_"
+    number, free = 1, valid
+    while free in taken:
+        number += 1
+        free = f"{valid}_{number}"
+    return free
+
+
+def _released(applied: list[_masks.Applied], outputs: list[int]) -> list[Call]:
+    """The calls, each with the tensors that nothing needs after it."""
+    needed = set(outputs)
+    released: list[Call] = []
+    for name, sources, written in reversed(applied):
+        released.append(Call(name, sources, written, tuple({*sources, *written} - needed)))
+        needed |= set(sources)
+    return released[::-1]

@@ -1,0 +1,172 @@
+"""Masks: which steps of a sequence later layers skip.
+
+In Keras a mask goes along with a tensor. Here it is a tensor of its own, which a module computes where the mask
+begins, and which those layers read that act on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from archbudget.export.torch._given import Given
+
+READS = ("Bidirectional", "GRU", "GlobalAveragePooling1D", "LSTM", "RNN", "SimpleRNN")
+"""The layers that skip the steps that are masked."""
+ATTENDS = ("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention")
+"""The layers that attend to the steps that are there, if all of their inputs are masked. The query masks the output."""
+MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
+"""The layers whose output is masked if all of their inputs are."""
+KEEPS = (
+    "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dense",
+    "Dropout",
+    "ELU",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
+    "Identity",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Normalization",
+    "PReLU",
+    "ReLU",
+    "Rescaling",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "UnitNormalization",
+)
+"""The layers whose output is masked as their input is."""
+OTHERS = (
+    "BatchNormalization",
+    "Concatenate",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "Softmax",
+    "TimeDistributed",
+)
+"""The layers that act on a mask in Keras in ways that are not followed here. Those that are not named forget it."""
+
+Applied = tuple[str, tuple[int, ...], tuple[int, ...]]
+"""The name of a module, the tensors it reads and those it writes, by number."""
+
+
+class Mask(nn.Module):
+    """Where a sequence has a step: true unless it is a certain value, or all of its features are."""
+
+    def __init__(self, value: float, features: bool) -> None:
+        super().__init__()
+        self.value = value
+        self.features = features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        differs = x != self.value
+        return differs.any(-1) if self.features else differs
+
+    def extra_repr(self) -> str:
+        return f"{self.value}"
+
+
+class Masking(nn.Module):
+    """The input, with 0 in the steps that are masked."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.where((x != self.value).any(-1, keepdim=True), x, 0)
+
+    def extra_repr(self) -> str:
+        return f"{self.value}"
+
+
+def _begins(layer: Given) -> Mask | None:
+    """What computes the mask that begins with a layer."""
+    if layer.custom is not None:
+        return None
+    if layer.kind == "Masking":
+        return Mask(layer["mask_value"], features=True)
+    if layer.kind in ("Embedding", "ReversibleEmbedding") and layer["mask_zero"]:
+        return Mask(0, features=False)
+    return None
+
+
+def follow(
+    applied: Sequence[Applied], given: Mapping[str, Given], name: Callable[[str], str]
+) -> tuple[list[Applied], dict[str, nn.Module]]:
+    """The layers at work with their masks: what computes masks is put in, and what acts on them reads them too.
+
+    Args:
+        applied: The layers at work; those that read a mask are marked as such.
+        given: The layers, by the names of their modules.
+        name: Makes a free name of another.
+
+    Raises:
+        SpaceError: If a layer would act on a mask in a way that is not followed.
+    """
+    masks: dict[int, int] = {}
+    followed: list[Applied] = []
+    modules: dict[str, nn.Module] = {}
+    names: dict[str, str] = {}
+    for module, inputs, outputs in applied:
+        layer, output = given[module], outputs[0]
+        # A layer of one's own forgets masks, whatever its name is.
+        kind = layer.kind if layer.custom is None else None
+        if kind == "Bidirectional" and layer.told["layer"]["type"] in OTHERS:
+            kind = layer.told["layer"]["type"]
+        own = [masks[number] for number in inputs if number in masks]
+        begins = _begins(layer)
+        if begins is not None:
+            if module not in names:
+                names[module] = name(f"{module}_mask")
+                modules[names[module]] = begins
+            # Tensors of the network have numbers from 0 on.
+            masks[output] = -1 - len(followed)
+            followed.append((names[module], inputs, (masks[output],)))
+        elif kind in READS:
+            if inputs[0] in masks:
+                mask = masks[inputs[0]]
+                if layer.counted.get("layer", layer.counted).get("return_sequences"):
+                    both = "merge_mode" in layer.counted and layer.counted["merge_mode"] is None
+                    masks.update(dict.fromkeys(outputs[: 1 + both], mask))
+                # Where a layer is given states to begin with, Keras does not tell it of the mask.
+                if len(inputs) == 1:
+                    layer.masked = True
+                    inputs = (*inputs, mask)
+        elif own and kind in ATTENDS and len(own) == len(inputs) and len(layer.inputs[0]) == 2:
+            layer.masked = True
+            inputs = (*inputs, *own)
+            masks[output] = own[0]
+        elif own and kind in (*ATTENDS, *OTHERS):
+            raise SpaceError(
+                f"layer '{layer.name}' ({layer.kind}) gets a mask, which to_torch follows only into "
+                f"{', '.join(READS)} and into attention between sequences that are all masked"
+            )
+        elif own and kind in MERGES and len(own) == len(inputs):
+            if len(set(own)) > 1:
+                raise SpaceError(
+                    f"layer '{layer.name}' ({layer.kind}) gets different masks, which to_torch does not join"
+                )
+            masks[output] = own[0]
+        elif own and kind in KEEPS:
+            masks[output] = own[0]
+        followed.append((module, inputs, outputs))
+    read = {number for _, inputs, _ in followed for number in inputs}
+    followed = [each for each in followed if each[2][0] >= 0 or each[2][0] in read]
+    left = {module for module, _, _ in followed}
+    return followed, {module: mask for module, mask in modules.items() if module in left}
+
+
+BUILDERS: dict[str, Callable[[Given], nn.Module]] = {"Masking": lambda given: Masking(given["mask_value"])}

@@ -1,0 +1,8 @@
+"""Space files and files of candidates: what a space, or a batch, is in a file, and the way in and out."""
+
+from archbudget.files.reader import load, read
+from archbudget.files.reference import is_file, load_attribute, refused
+from archbudget.files.schema import schema
+from archbudget.files.writer import Loaded
+
+__all__ = ["Loaded", "is_file", "load", "load_attribute", "read", "refused", "schema"]

@@ -1,0 +1,300 @@
+"""Batches of candidates in files: CSV, NPZ and Parquet, read in chunks and written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+import numpy as np
+
+from archbudget._atomic import atomic
+from archbudget._message import listed, one_line, show
+from archbudget._regular import lines, reading
+from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.files.values import Texts, whole
+from archbudget.space.candidates import Candidates
+from archbudget.space.columns import index_dtype
+from archbudget.space.family import compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from archbudget._expressions import Decision
+    from archbudget.space.space import Space
+
+    Columns = Mapping[str, Sequence[Any] | npt.NDArray[Any]]
+    Write = Callable[[Columns], None]
+
+CHUNK = 100_000
+"""The most candidates that are held at once."""
+
+GAP = -1
+"""The index of an empty cell."""
+
+
+def kind_of(target: str) -> str:
+    """The format of a file by its name: `csv`, `npz` or `parquet`; `-` is CSV.
+
+    Raises:
+        ArchbudgetError: If the name says nothing.
+    """
+    kind = "csv" if target == "-" else Path(target).suffix.lower().removeprefix(".")
+    if kind not in ("csv", "npz", "parquet"):
+        raise ArchbudgetError(f"{target}: the name must end in .csv, .npz or .parquet, or be - for CSV")
+    return kind
+
+
+def read(space: Space, source: str) -> Iterator[Candidates]:
+    """The candidates of a file, in batches of at most `CHUNK`; at least one batch, which may be empty.
+
+    Raises:
+        ArchbudgetError: If the file is not what it should be; the message names the line.
+    """
+    kind = kind_of(source)
+    if kind == "npz":
+        stored = Candidates.load(source, space)
+        for start in range(0, max(len(stored), 1), CHUNK):
+            yield stored[start : start + CHUNK]
+    elif kind == "parquet":
+        yield from _read_parquet(space, source)
+    elif source == "-":
+        yield from _read_csv(space, sys.stdin, "stdin")
+    else:
+        with reading(source) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
+            yield from _read_csv(space, stream, source)
+
+
+def _read_csv(space: Space, stream: TextIO, name: str) -> Iterator[Candidates]:
+    reader = csv.reader(lines(stream, name))
+    try:
+        header = [title.strip() for title in next(reader, [])]
+        _check_header(space, header, f"{name}:1")
+        texts = {title: Texts(space.decisions[title]) for title in header}
+        for known in texts.values():
+            known.setdefault("", GAP)
+        order = [header.index(decision) for decision in space.decisions]
+        numbered = ((reader.line_num, row) for row in reader if row)
+        first = True
+        while (rows := list(islice(numbered, CHUNK))) or first:
+            first = False
+            indices = np.empty((len(rows), len(order)), np.int64, order="F")
+            for line, row in rows:
+                if len(row) != len(header):
+                    raise SpaceError(f"{name}:{line}: {len(row)} cells, where the header has {len(header)}")
+            for column, position in enumerate(order):
+                known = texts[header[position]]
+                try:
+                    indices[:, column] = [known[row[position]] for _, row in rows]
+                except SpaceError:
+                    _find_fault(known, position, rows, name)
+                    raise
+            places = [line for line, _ in rows]
+            yield _close(space, indices, lambda row, places=places: f"{name}:{places[row]}")  # type: ignore[misc]
+    except UnicodeDecodeError as error:
+        raise SpaceError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except csv.Error as error:
+        raise SpaceError(f"{name}:{reader.line_num}: not valid CSV: {error}") from None
+
+
+def _check_header(space: Space, header: list[str], place: str) -> None:
+    """Refuses columns that are not those of the decisions.
+
+    Raises:
+        SpaceError: With what is wrong.
+    """
+    expected = f"the columns are the decisions: {listed(space.decisions)}"
+    if not header:
+        raise SpaceError(f"{place}: there is no header; {expected}")
+    times = Counter(header)
+    for problem, names in (
+        ("unknown columns", [title for title in header if title not in space.decisions]),
+        ("missing columns", [name for name in space.decisions if name not in times]),
+        ("repeated columns", [title for title, number in times.items() if number > 1]),
+    ):
+        if names:
+            raise SpaceError(f"{place}: {problem} {listed(map(show, names))}; {expected}")
+
+
+def _find_fault(known: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:
+    """Says in which line the first wrong value of a column is.
+
+    Raises:
+        SpaceError: That.
+    """
+    for line, row in rows:
+        try:
+            known[row[position]]
+        except SpaceError as error:
+            raise SpaceError(f"{name}:{line}: {error}") from None
+
+
+def _close(space: Space, indices: npt.NDArray[np.int64], place: Callable[[int], str]) -> Candidates:
+    """Candidates of indices in which a decision that its network does not read may be a gap.
+
+    Raises:
+        SpaceError: If a network does read it.
+    """
+    gaps = indices == GAP
+    indices[gaps] = 0
+    names = list(space.decisions)
+    for row in np.flatnonzero(gaps.any(axis=1)).tolist():
+        walk = compiled(space).diagram.walk()
+        while (position := walk.open) is not None:
+            if gaps[row, position]:
+                raise SpaceError(f"{place(row)}: decision '{names[position]}' has no value, but this network reads it")
+            walk.choose(int(indices[row, position]))
+    return Candidates(space, indices.astype(index_dtype(space.decisions)))
+
+
+def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with reading(source) as stream, pq.ParquetFile(stream) as file:
+            _check_header(space, list(file.schema_arrow.names), source)
+            start = 0
+            for batch in file.iter_batches(CHUNK) if file.metadata.num_rows else [None]:
+                rows = 0 if batch is None else batch.num_rows
+                indices = np.empty((rows, len(space.decisions)), np.int64, order="F")
+                for column, (name, decision) in enumerate(space.decisions.items()):
+                    if batch is not None:
+                        indices[:, column] = _encode(decision, batch.column(name), source, start)
+                yield _close(space, indices, lambda row, start=start: f"{source}: row {start + row}")  # type: ignore[misc]
+                start += rows
+    except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+        if isinstance(error, ArchbudgetError):
+            raise
+        raise SpaceError(f"{source}: not a readable Parquet file: {one_line(error)}") from None
+
+
+def _encode(decision: Decision, column: Any, source: str, start: int) -> npt.NDArray[np.int64]:
+    """The indices of a column of values; each different value is looked up once."""
+    import pyarrow as pa
+
+    coded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+    codes = coded.indices.fill_null(GAP).to_numpy(zero_copy_only=False).astype(np.int64)
+    lookup = np.full(len(coded.dictionary) + 1, GAP, np.int64)  # The last one is what code -1 reads.
+    for code, value in enumerate(coded.dictionary.to_pylist()):
+        try:
+            lookup[code] = GAP if value is None else _index(decision, value)
+        except SpaceError as error:
+            row = start + int(np.argmax(codes == code))
+            raise SpaceError(f"{source}: row {row}: {error}") from None
+    found: npt.NDArray[np.int64] = lookup[codes]
+    return found
+
+
+def _index(decision: Decision, value: object) -> int:
+    try:
+        return decision.index(value)
+    except SpaceError:
+        try:
+            return decision.index(whole(value))
+        except ValueError:
+            pass
+        raise
+
+
+@contextmanager
+def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterator[Write]:
+    """Somewhere to write columns to, chunk by chunk; a file appears when all is written.
+
+    Args:
+        target: The file, its format by its name; `-` is standard output.
+        names: The columns.
+        lines: Whether standard output gets a line of JSON for each row, instead of CSV.
+    """
+    kind = kind_of(target)
+    if target == "-":
+        yield _json_lines(sys.stdout, names) if lines else _csv(sys.stdout, names)
+        return
+    with atomic(target) as part:
+        if kind == "csv":
+            with part.open("w", encoding="utf-8", newline="") as stream:
+                yield _csv(stream, names)
+        elif kind == "npz":
+            chunks: list[Columns] = []
+            yield chunks.append
+            arrays: dict[str, Any] = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
+            with part.open("wb") as binary:
+                np.savez_compressed(binary, **arrays)
+        else:
+            with part.open("wb") as binary, _parquet(binary) as write:
+                yield write
+
+
+def _csv(stream: TextIO, names: Sequence[str]) -> Write:
+    writer = csv.writer(stream, lineterminator="\n")
+    header = [names]  # Written with the first chunk: a refused input prints nothing.
+
+    def write(columns: Columns) -> None:
+        if header:
+            writer.writerow(header.pop())
+        writer.writerows(zip(*(_list(columns[name]) for name in names), strict=True))
+
+    return write
+
+
+def _json_lines(stream: TextIO, names: Sequence[str]) -> Write:
+    def write(columns: Columns) -> None:
+        for row in zip(*(_list(columns[name]) for name in names), strict=True):
+            stream.write(json.dumps(dict(zip(names, row, strict=True))) + "\n")
+
+    return write
+
+
+def _list(column: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
+    return column.tolist() if isinstance(column, np.ndarray) else column
+
+
+@contextmanager
+def _parquet(stream: BinaryIO) -> Iterator[Write]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer: Any = None
+
+    def write(columns: Columns) -> None:
+        nonlocal writer
+        try:
+            made = pa.table({name: pa.array(column) for name, column in columns.items()})
+        except pa.ArrowException as error:
+            raise ArchbudgetError(
+                f"Parquet cannot hold a column with values of several types: {one_line(error)}"
+            ) from None
+        if writer is None:
+            writer = pq.ParquetWriter(stream, made.schema)
+        writer.write_table(made)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def write_candidates(candidates: Candidates, target: str, *, lines: bool = False) -> None:
+    """Writes the values of candidates to a file, or to standard output."""
+    if kind_of(target) == "npz":
+        candidates.save(target)
+        return
+    decisions = candidates.space.decisions
+    as_text = kind_of(target) == "csv" and not lines
+    written = {name: np.array(Texts(decision).written, object) for name, decision in decisions.items()}
+    with writing(target, list(decisions), lines=lines) as write:
+        for start in range(0, max(len(candidates), 1), CHUNK):
+            chunk = candidates[start : start + CHUNK]
+            if as_text:
+                write({name: written[name][chunk.indices[:, column]] for column, name in enumerate(decisions)})
+            else:
+                write(chunk.values())

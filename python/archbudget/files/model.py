@@ -1,0 +1,104 @@
+"""What a space file may hold, and which layers it may name."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from archbudget import layers
+from archbudget.layers import Cell, CustomLayer, Layer
+
+Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
+
+STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual")
+"""The blocks that are no layers."""
+
+
+class Range(BaseModel):
+    """Integers from low to high, both included."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    low: StrictInt
+    high: StrictInt
+    step: StrictInt = 1
+
+
+Number = Union[StrictInt, StrictFloat]
+Bound = Union[Number, Annotated[list[Union[Number, None]], Field(min_length=2, max_length=2)]]
+
+
+class Bounds(BaseModel):
+    """What metrics may come to: an upper bound, or [low, high] with null for an open end."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Bound | None]
+
+    params: Bound | None = None
+    trainable_params: Bound | None = None
+    macs: Bound | None = None
+    weight_bytes: Bound | None = None
+    peak_activation_bytes: Bound | None = None
+
+
+class Table(BaseModel):
+    """A latency table as a metric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    table: StrictStr = Field(description="The CSV file, relative to this one.")
+    column: StrictStr | None = Field(None, description="The column of the values; by default named like the metric.")
+    decimals: StrictInt = Field(0, description="By how many digits the decimal point is moved to the right.")
+    combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers join.")
+
+
+class SpaceFile(BaseModel):
+    """A space of networks, and what is searched in it; it may name Python that is imported and called."""
+
+    model_config = ConfigDict(extra="forbid", title="archbudget space")
+
+    name: StrictStr | None = Field(None, description="What the space is called; by default the name of the file.")
+    objective: StrictStr | None = Field(
+        None,
+        description="What a search maximises, as module:function, which the search imports and calls.",
+    )
+    budget: Bounds | None = Field(None, description="The budget of a search.")
+    bytes_per_weight: StrictInt = Field(4, description="What a weight takes in weight_bytes.")
+    bytes_per_activation: StrictInt = Field(4, description="What a value takes in peak_activation_bytes.")
+    space: StrictStr | None = Field(
+        None,
+        description="Another space instead of layers: a file, relative to this one; or module:attribute, which is "
+        "imported and called, and refused with --no-code.",
+    )
+    decisions: dict[str, Union[Range, list[Value]]] = Field(
+        default_factory=dict, description="The open decisions by name: a list of values, or a range of integers."
+    )
+    layers: list[Any] | None = Field(None, min_length=1, description="The layers in a row, an Input first.")
+    constraints: list[StrictStr] = Field(
+        default_factory=list, description="Conditions between decisions, such as $width_1 <= $width_2."
+    )
+    metrics: dict[str, Union[Table, StrictStr]] = Field(
+        default_factory=dict,
+        description="Further metrics by name: a latency table; or a Metric as module:attribute, which is imported and "
+        "called, and refused with --no-code.",
+    )
+    domains: dict[str, Union[Range, list[Value]]] = Field(
+        default_factory=dict, description="The only values to keep of some decisions, by their names in the space."
+    )
+
+
+def layer_classes() -> dict[str, type[Layer]]:
+    """The layers by name."""
+    found = {name: getattr(layers, name) for name in layers.__all__}
+    return {
+        name: each
+        for name, each in found.items()
+        if isinstance(each, type) and issubclass(each, Layer) and each not in (Layer, Cell, CustomLayer)
+    }
+
+
+def required(layer: type[Layer]) -> list[str]:
+    """The arguments of a layer that must be given."""
+    return [each.name for each in fields(layer) if each.default is MISSING]

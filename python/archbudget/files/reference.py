@@ -1,0 +1,68 @@
+"""Spaces, layers, metrics and objectives by reference: `module:attribute`, or the path of a file."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from archbudget._guard import has
+from archbudget._message import one_line, show
+from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.files.places import hint
+from archbudget.space.space import Space
+
+
+def is_file(reference: str) -> bool:
+    """Whether a reference is the path of a space file, by its name."""
+    return reference.endswith((".yaml", ".yml"))
+
+
+def load_attribute(reference: str) -> Any:
+    """What `module:attribute` stands for; modules of the current directory are found.
+
+    Raises:
+        SpaceError: If there is no such module or attribute, or the module cannot be imported.
+    """
+    module_name, _, attribute = reference.partition(":")
+    if not module_name or not attribute:
+        raise SpaceError(f"{show(reference)} must be module:attribute")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise SpaceError(f"{reference}: there is no module {show(error.name)}") from error
+    except ArchbudgetError:
+        raise
+    except Exception as error:
+        raise SpaceError(
+            f"{reference}: importing {module_name} failed: {type(error).__name__}: {one_line(error)}"
+        ) from error
+    for part in attribute.split("."):
+        if not has(found, part):
+            near = hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)
+            raise SpaceError(f"{reference}: module {module_name} has no attribute {show(attribute)}{near}")
+        found = getattr(found, part)
+    return found
+
+
+def refused(reference: str) -> str:
+    """Why a reference to Python is not followed."""
+    return f"{show(reference)} would be imported and called, which --no-code (code=False) refuses"
+
+
+def load_space(reference: str) -> Space:
+    """The space that `module:attribute` stands for: a `Space`, or what a function makes.
+
+    Raises:
+        SpaceError: If there is none.
+    """
+    found = load_attribute(reference)
+    space = found() if inspect.isfunction(found) else found
+    if not isinstance(space, Space):
+        raise SpaceError(f"{reference} is not a Space but {type(space).__name__}")
+    return space

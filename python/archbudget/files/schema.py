@@ -1,0 +1,72 @@
+"""The JSON schema of space files."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from archbudget.files.model import SpaceFile, layer_classes, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of space files, for editors."""
+    value = {"description": "A value, or an expression over decisions such as $width * 2."}
+    row = {"type": "array", "items": {"$ref": "#/$defs/Block"}}
+
+    def mapping(properties: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(required),
+            "additionalProperties": False,
+        }
+
+    names = {"type": "array", "items": {"type": "string"}}
+    blocks = {"type": "object", "additionalProperties": row}
+    number = {"type": "integer", "minimum": 1}
+    pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
+    residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
+    kinds: dict[str, Any] = {
+        "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
+        "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
+        "InputChoice": mapping(
+            {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name", "inputs"]
+        ),
+        "Residual": {"anyOf": residual},
+        "Require": {"type": "string"},
+    }
+    inside = {"$ref": "#/$defs/Layer"}
+    held = {"anyOf": [inside, {"type": "array", "items": inside}]}
+    layer_kinds: dict[str, Any] = {}
+    for name, layer in layer_classes().items():
+        given = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
+        arguments = mapping(given, required(layer))
+        first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
+        layer_kinds[name] = {
+            "description": (inspect.getdoc(layer) or "").partition("\n")[0],
+            "anyOf": [arguments, first_argument, {"type": "null"}],
+        }
+    one = {"minProperties": 1, "maxProperties": 1}
+    made = SpaceFile.model_json_schema()
+    made["properties"]["layers"] = {
+        "description": SpaceFile.model_fields["layers"].description,
+        "minItems": 1,
+        **row,
+    }
+    made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
+    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(kinds, []), **one}]}
+    made["$defs"]["Layer"] = {
+        "anyOf": [
+            {"enum": [name for name, layer in layer_classes().items() if not required(layer)]},
+            own,
+            {**mapping(layer_kinds, []), "patternProperties": {own["pattern"]: {}}, **one},
+        ]
+    }
+    return made

@@ -1,0 +1,124 @@
+"""Layers with one matrix of weights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archbudget._message import show
+from archbudget.errors import SpaceError
+from archbudget.layers._arguments import SIDES, Flag, check_lora
+from archbudget.layers._base import Layer
+
+if TYPE_CHECKING:
+    from archbudget._expressions import IntLike
+
+__all__ = ["Dense", "EinsumDense"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Layer):
+    """A matrix on the last axis of a tensor of any rank: `(features + bias) * units` weights."""
+
+    units: IntLike
+    activation: Any = None
+    use_bias: Flag = True
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    lora_rank: IntLike | None = None
+    lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_lora(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EinsumDense(Layer):
+    """A kernel on some axes of a tensor, such as `abc,cd->abd` or `...x,xy->...y`.
+
+    Each side of the output shape must be known, as `None` would leave it open in Keras too. Axes of the input that
+    stand neither in the kernel nor in the output are summed up before they are multiplied.
+    """
+
+    equation: str
+    output_shape: Any
+    activation: Any = None
+    bias_axes: str | None = None
+    kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+    lora_rank: IntLike | None = None
+    lora_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_lora(self)
+
+    def normalized(self) -> dict[str, Any]:
+        """The hyperparameters that touch shape or cost: which axis is which, and which ones the bias has."""
+        given = super().normalized()
+        elided, source, weights, target = self.terms()
+        bias = self.bias_axes
+        if bias is not None and not (isinstance(bias, str) and bias and set(bias) <= set(target)):
+            raise SpaceError(
+                f"EinsumDense: bias_axes must be None or axes of the output beside the batch, not {show(bias)}"
+            )
+        sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
+        if len(sides) != len(target):
+            raise SpaceError(
+                f"EinsumDense: output_shape must have a side for each of the axes {show(target)}, not "
+                f"{show(self.output_shape)}"
+            )
+        inputs = [target.find(axis) for axis in source]
+        kernel = [source.index(axis) if axis in source else SIDES + target.index(axis) for axis in weights]
+        given["equation"] = [elided, *_padded(inputs, SIDES, None), *_padded(kernel, 2 * SIDES, None)]
+        given["bias_axes"] = _padded([axis in (bias or "") for axis in target], SIDES, False)
+        given["output_shape"] = list(sides)
+        return given
+
+    def terms(self) -> tuple[int, str, str, str]:
+        """The axes of the input, the kernel and the output that the equation names, without the batch.
+
+        Before them where those are that it does not name: nowhere (0), before the others (1) or behind them (2).
+        """
+        plain = str(self.equation).replace("...", "0")
+        forms = (
+            "([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)",
+            "0([a-zA-Z]+),([a-zA-Z]+)->0([a-zA-Z]+)",
+            "([a-zA-Z]{2,})0,([a-zA-Z]+)->([a-zA-Z]+)0",
+        )
+        for elided, form in enumerate(forms):
+            if found := re.fullmatch(form, plain):
+                source, weights, target = found.groups()
+                if elided != 1:
+                    batch, source, rest, target = source[0], source[1:], target[0], target[1:]
+                    if rest != batch or batch in source + weights + target:
+                        break
+                once = all(len(set(axes)) == len(axes) <= SIDES for axes in (source, target))
+                known = set(weights) <= set(source + target) and set(target) <= set(source + weights)
+                if once and known and len(set(weights)) == len(weights):
+                    return elided, source, weights, target
+        raise SpaceError(
+            "EinsumDense: equation must be like 'abc,cd->abd' or '...x,xy->...y': each axis once in a term, the batch "
+            "first in both tensors or within '...', each axis of the kernel or of the output in another term; not "
+            f"{show(self.equation)}"
+        )
+
+    def keras_arguments(self, counted: Any, chosen: Any) -> dict[str, Any]:
+        """The arguments of the real layer: equation and bias as they were given."""
+        told = {"equation": self.equation, "bias_axes": self.bias_axes, "output_shape": tuple(counted["output_shape"])}
+        return super().keras_arguments({**counted, **told}, chosen)
+
+
+def _padded(codes: list[Any], length: int, fill: Any) -> list[Any]:
+    return codes + [fill] * (length - len(codes))

@@ -1,0 +1,133 @@
+"""Metrics that a function of a layer counts."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Literal
+
+from archbudget._budget import BUILT_IN
+from archbudget._guard import guards
+from archbudget._message import listed, show
+from archbudget._nested import SetOnce
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from archbudget._records import LayerRecord, Use
+
+
+@guards()
+class Metric(SetOnce):
+    """A quantity that is counted for every network beside the built-in ones.
+
+    Args:
+        name: Its name, an identifier; budgets and arrays call it so.
+        function: What one layer has of it: a function from a [`LayerRecord`][archbudget.LayerRecord] to an integer of
+            at least 0. It must always give the same for the same record. The record does not tell which tensors the
+            layer is connected to, and its `custom` is empty. Where the number is not whole, choose a smaller unit:
+            microseconds rather than milliseconds.
+        combine: Whether the values of the layers of a network add up (`"sum"`), or the largest counts (`"max"`).
+
+    Raises:
+        SpaceError: If the name is not an identifier or one of a built-in metric, or the function cannot be called.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> convolutions = ab.Metric("convolutions", lambda layer: int(layer.type == "Conv2D"))
+        >>> space = ab.Space(
+        ...     [
+        ...         layers.Input((28, 28, 1)),
+        ...         layers.Repeat(ab.Int("depth", 1, 4), layers.Conv2D(ab.Choice("filters", [8, 16]), 3)),
+        ...     ],
+        ...     metrics=[convolutions],
+        ... )
+        >>> space.within(ab.Budget(custom={"convolutions": 2})).count()
+        6
+    """
+
+    def __init__(
+        self, name: str, function: Callable[[LayerRecord], int], *, combine: Literal["sum", "max"] = "sum"
+    ) -> None:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise SpaceError(f"a metric needs a name that is an identifier, not {show(name)}")
+        if name in BUILT_IN or name == "valid":
+            raise SpaceError(f"a metric cannot be named '{name}': that is built in")
+        if not callable(function):
+            raise SpaceError(f"metric '{name}' needs a function of a layer record, not {show(function)}")
+        if combine not in ("sum", "max"):
+            raise SpaceError(f"metric '{name}': combine must be 'sum' or 'max', not {show(combine)}")
+        self.name = name
+        self.function = function
+        self.combine = combine
+
+    def check(self, uses: Sequence[Use], *, whole: bool) -> None:
+        """Looks at the layers of a space before they are counted.
+
+        Args:
+            uses: The layers.
+            whole: Whether all values of all decisions are left; if not, layers may be gone.
+        """
+
+    def __repr__(self) -> str:
+        return f"<Metric {self.name} ({self.combine})>"
+
+
+def weighted_layers(name: str = "weighted_layers") -> Metric:
+    """The number of layers with weights; one that is used several times is one."""
+    return Metric(name, _has_weights)
+
+
+def _has_weights(layer: LayerRecord) -> int:
+    return int(layer.params > 0)
+
+
+def output_size(layer: str, axis: int | None = None, *, name: str | None = None) -> Metric:
+    """The size of the output of a layer: the number of its elements, or one of its sides; 0 where it is left out.
+
+    Of several outputs the elements add up, and a side is that of the first.
+
+    Args:
+        layer: The name of the layer in the space: one that it was given, such as `features`, or `features_2` in the
+            second repetition of a `Repeat`. Automatic names change when a part of the space is gone.
+        axis: The side that is meant, the batch not counted; `None` for the number of elements.
+        name: The name of the metric; by default `output_size`.
+
+    A space without such a layer is refused with a [`SpaceError`][archbudget.errors.SpaceError].
+    """
+    return _OutputSize(layer, axis, "output_size" if name is None else name)
+
+
+@guards()
+class _OutputSize(Metric):
+    def __init__(self, layer: str, axis: int | None, name: str) -> None:
+        if not isinstance(layer, str):
+            raise SpaceError(f"output_size needs the name of a layer, not {show(layer)}")
+        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
+            raise SpaceError(f"output_size needs an axis that is an integer or None, not {show(axis)}")
+        super().__init__(name, self.size_of, combine="max")
+        self.layer = layer
+        self.axis = axis
+
+    def check(self, uses: Sequence[Use], *, whole: bool) -> None:
+        """Refuses a space without the layer, and one that names it by itself."""
+        found = next((use for use in uses if use.name == self.layer), None)
+        if found is None and whole:
+            known = listed(use.name for use in uses)
+            raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {known}")
+        if found is not None and found.layer.name is None:
+            raise SpaceError(
+                f"metric '{self.name}': the name '{self.layer}' is automatic, and may be another layer's in a part of "
+                f"the space; give the layer a name: {found.layer.kind}(..., name='{self.layer}')"
+            )
+
+    def size_of(self, layer: LayerRecord) -> int:
+        """What it is of one layer."""
+        if layer.name != self.layer:
+            return 0
+        if self.axis is not None:
+            if not -len(layer.output_shape) <= self.axis < len(layer.output_shape):
+                raise SpaceError(f"layer '{self.layer}' has no axis {self.axis}; its output is {layer.output_shape}")
+            return layer.output_shape[self.axis]
+        return sum(prod(shape) for shape in layer.output_shapes)

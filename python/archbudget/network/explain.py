@@ -1,0 +1,127 @@
+"""Where the weights of a layer come from, in words."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from archbudget._expressions import Expression, decisions_in
+from archbudget.layers import CustomLayer
+from archbudget.network.summary import show_shape, show_shapes
+
+if TYPE_CHECKING:
+    from archbudget._records import Formula, LayerRecord
+    from archbudget.network.network import Call, Network
+
+
+def explain(network: Network, call: Call) -> str:
+    """Where the weights of one layer come from: formulas, their numbers, and the layers that these come from."""
+    record, layer = call.record, call.layer
+    inputs = ", ".join(show_shape(shape) for shape in record.input_shapes)
+    output = show_shapes(record.output_shapes)
+    flow = f"{inputs} -> {output}" if inputs else output
+    lines = [f"{record.name} ({record.type}): {flow}"]
+    if isinstance(layer, CustomLayer):
+        lines += [f"with {_given(call, name)}" for name in record.arguments]
+    if record.reused:
+        lines.append("params: 0, because an earlier use of the same layer already counted its weights")
+    elif record.params == 0:
+        purpose = layer.purpose()
+        lines.append(f"params: 0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "params: 0.")
+    else:
+        lines += _formula(network, call, "trainable params", record.trainable_formula)
+        lines += _formula(network, call, "non-trainable params", record.non_trainable_formula)
+    if record.macs:
+        lines.append(f"macs: {_equation(record.macs_formula)}")
+    if (bits := layer.weight_bits) is not None and record.params:
+        setting = f", set by {call.text(bits)}" if isinstance(bits, Expression) else ""
+        lines.append(f"weight bytes: {record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}")
+    lines += [f"{metric}: {value:,}" for metric, value in record.custom.items() if value]
+    return "\n".join(lines)
+
+
+def _formula(network: Network, call: Call, what: str, formula: Formula) -> list[str]:
+    if formula.value == 0:
+        return []
+    label = "params" if call.record.non_trainable_formula.value == 0 else what
+    lines = [f"{label}: {_equation(formula)}"]
+    meanings: dict[str, list[int]] = {}
+    for number, meaning in formula.numbers:
+        meanings.setdefault(meaning, []).append(number)
+    for meaning, numbers in meanings.items():
+        several = meaning.endswith("kernel_size")
+        text = "*".join(str(number) for number in numbers) if several else str(numbers[0])
+        lines.append(f"  {text}: {_meaning(network, call, meaning)}")
+    return lines
+
+
+def _given(call: Call, name: str) -> str:
+    """A hyperparameter of a layer of the user's own, and the decisions that set it."""
+    names = call.use.names
+    deciding = dict.fromkeys(names[decision.name] for decision in decisions_in(call.layer.arguments()[name]))
+    setting = call.setting(name) or ", ".join(deciding)
+    return f"{name}={call.record.arguments[name]!r}" + (f", set by {setting}" if setting else "")
+
+
+def _equation(formula: Formula) -> str:
+    """What a formula comes to; a number by itself is its own result."""
+    return f"{formula.value:,}" if formula.text == str(formula.value) else f"{formula.text} = {formula.value:,}"
+
+
+def _meaning(network: Network, call: Call, meaning: str) -> str:
+    """What a number stands for; of a layer inside its place stands before it, as in `cell.cells[1].units`."""
+    place, _, what = meaning.rpartition(".")
+    shown = re.sub(r"\b(layer|cell)\b\.?", "", place)
+    text = f"{what} of {shown}" if shown else what
+    record = call.record
+    found: Any = record.arguments
+    for part in re.findall(r"\w+", place):
+        found = found[int(part)] if part.isdigit() else found[part]
+    if what in found:
+        setting = call.setting(meaning)
+        return f"{text}, set by {setting}" if setting else text
+    if "of the input" in what and record.inputs and not re.search(r"\[[1-9]", place):
+        return f"{text}, {_origin(network, call)}"
+    return text
+
+
+def _origin(network: Network, call: Call) -> str:
+    """Which layer made the channels that flow into this one, and through which layers they came."""
+    through: list[str] = []
+    tensor, shape = call.inputs[0], call.record.input_shapes[0]
+    channels = shape[_channel_axis(call.record)]
+    while True:
+        source = network.producer(tensor)
+        if source is None:
+            return f"which come from {through[-1]}" if through else "which come from elsewhere"
+        made = source.record
+        way = f" through {', '.join(reversed(through))}" if through else ""
+        if made.type == "Input":
+            return f"which come from {made.name} {show_shape(shape)}{way}"
+        for argument in ("filters", "units"):
+            if argument in made.arguments:
+                setting = source.setting(argument)
+                by = f"{argument}={made.arguments[argument]}" + (f", set by {setting}" if setting else "")
+                return f"which come from {made.name} ({by}){way}"
+        if made.type == "Flatten":
+            sides = "*".join(str(side) for side in made.input_shapes[0])
+            return f"which are the {sides} values that {made.name} puts in one row{way}"
+        if len(source.inputs) != 1 or len(source.outputs) != 1 or not _keeps_channels(made, channels):
+            return f"which come from {made.name} {show_shape(shape)}{way}"
+        through.append(made.name)
+        tensor, shape = source.inputs[0], made.input_shapes[0]
+
+
+def _channel_axis(record: LayerRecord) -> int:
+    kind, arguments, steps = record.type, record.arguments, 0
+    while "layer" in arguments:
+        steps += kind == "TimeDistributed"
+        arguments = arguments["layer"]
+        kind = arguments["type"]
+    return steps if arguments.get("data_format") == "channels_first" else -1
+
+
+def _keeps_channels(record: LayerRecord, channels: int) -> bool:
+    (shape,) = record.input_shapes
+    axis = _channel_axis(record)
+    return bool(shape) and bool(record.output_shape) and shape[axis] == channels == record.output_shape[axis]

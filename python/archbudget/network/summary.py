@@ -1,0 +1,84 @@
+"""The summary of a network, as Keras users know it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from archbudget.network.network import Network
+
+
+def show_shape(shape: tuple[int, ...]) -> str:
+    """A shape with the batch axis, as Keras prints it."""
+    return f"(None, {', '.join(str(side) for side in shape)})" if shape else "(None,)"
+
+
+def show_shapes(shapes: tuple[tuple[int, ...], ...]) -> str:
+    """The shapes of the outputs of a layer, several of them in a list, as Keras prints them."""
+    shown = ", ".join(map(show_shape, shapes))
+    return shown if len(shapes) == 1 else f"[{shown}]"
+
+
+def table(network: Network) -> Table:
+    """The layers of a network as a table for the terminal."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SQUARE, header_style="bold")
+    table.add_column("Layer (type)")
+    table.add_column("Output Shape")
+    table.add_column("Param #", justify="right")
+    table.add_column("MACs", justify="right")
+    records = [call.record for call in network.calls]
+    mixed = len({record.weight_bits for record in records if record.params}) > 1
+    if mixed:
+        table.add_column("Bits", justify="right")
+    for metric in network.custom:
+        table.add_column(metric, justify="right")
+    for record in records:
+        again = " (reused)" if record.reused else ""
+        table.add_row(
+            f"{record.name} ({record.type}){again}",
+            show_shapes(record.output_shapes),
+            f"{record.params:,}",
+            f"{record.macs:,}",
+            *([f"{record.weight_bits}" if record.params else ""] if mixed else []),
+            *(f"{record.custom[metric]:,}" for metric in network.custom),
+        )
+    return table
+
+
+def summary(network: Network) -> str:
+    """The layers of a network and its totals, as plain text."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, width=100, color_system=None)
+    console.print(table(network))
+    for line in totals(network):
+        console.print(f" {line}", highlight=False)
+    return out.getvalue().rstrip("\n")
+
+
+def totals(network: Network) -> list[str]:
+    """The lines below the table."""
+    costs = network.costs
+    return [
+        f"Total params: {costs['params']:,} ({_bytes(costs['weight_bytes'])})",
+        f"Trainable params: {costs['trainable_params']:,}",
+        f"Non-trainable params: {costs['params'] - costs['trainable_params']:,}",
+        f"MACs: {costs['macs']:,}",
+        f"Peak activations: {_bytes(costs['peak_activation_bytes'])}",
+        *(f"{metric}: {costs[metric]:,}" for metric in network.custom),
+    ]
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if count < 1024 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.2f} {unit}"
+        count /= 1024
+    raise AssertionError("the last unit returns")

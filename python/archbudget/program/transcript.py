@@ -1,0 +1,62 @@
+"""What a description writes, line by line, so that two descriptions can be compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archbudget._expressions import Decision, Expression
+from archbudget._nested import mapped
+from archbudget.layers import CustomLayer, Layer
+
+if TYPE_CHECKING:
+    from archbudget._core import Program
+
+
+class Transcript:
+    """The calls of a program of the engine, in their order."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[object, ...]] = []
+        """The name of each call, and its arguments."""
+
+    def of(self, program: Program) -> Any:
+        """The program, whose calls are written down."""
+        return _Written(program, self.lines)
+
+
+class _Written:
+    def __init__(self, program: Program, lines: list[tuple[object, ...]]) -> None:
+        self._program = program
+        self._lines = lines
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._program, name)
+
+        def call(*args: Any, **named: Any) -> Any:
+            # The function of a custom layer is made anew for each program; its layer is compared by itself.
+            given = {key: value for key, value in named.items() if not callable(value)}
+            self._lines.append((name, args, given))
+            return method(*args, **named)
+
+        return call
+
+
+def comparable(layer: Layer) -> tuple[object, ...]:
+    """A layer in a form that is equal to that of a layer that is described alike."""
+    rule = type(layer).RULE if isinstance(layer, CustomLayer) else None
+    return (layer.kind, rule, layer.name, mapped(_leaf, layer.weight_bits), mapped(_leaf, layer.arguments()))
+
+
+def _leaf(value: Any) -> object:
+    """An argument, or an item of one."""
+    if isinstance(value, Layer):
+        return comparable(value)
+    if isinstance(value, Decision):
+        return ("decision", value.name, tuple(map(_leaf, value.values)))
+    if isinstance(value, Expression):
+        return ("expression", repr(value), tuple(map(_leaf, value.decisions())))
+    if isinstance(value, np.ndarray):
+        return (value.dtype.str, value.shape, value.tobytes())
+    return (type(value), value)

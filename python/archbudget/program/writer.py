@@ -1,0 +1,286 @@
+"""Writing a description of networks into a program of the engine."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from archbudget._core import Program
+from archbudget._expressions import as_written, lower
+from archbudget._message import show
+from archbudget._records import Use
+from archbudget.errors import SpaceError
+from archbudget.layers._base import require_steps
+from archbudget.program.measure import Measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget.layers._base import Atom, Block, Guard, Layer, Ranges, Repetition, Tensor
+    from archbudget.metrics import Metric
+    from archbudget.program.transcript import Transcript
+
+_HELD_TWICE = "{0!r} stands inside of {1} and elsewhere, too; a layer inside of another one shares no weights"
+
+
+def snake_case(kind: str) -> str:
+    """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
+    name = re.sub(r"\W+", "", kind)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class Writer:
+    """Writes blocks into a program, and remembers what the engine does not need: layers, names and values.
+
+    Args:
+        bytes_per_weight: What a weight takes.
+        bytes_per_activation: What a value takes.
+        domains: For some decisions, by their names in the space, the only values to keep.
+        constraints: What a network must meet in which all decisions that it reads are active.
+        metrics: What is counted beside the built-in metrics.
+        transcript: Where all that is written is written down too.
+    """
+
+    def __init__(
+        self,
+        *,
+        bytes_per_weight: int,
+        bytes_per_activation: int,
+        domains: Mapping[str, Sequence[Scalar]],
+        constraints: Sequence[Expression] = (),
+        metrics: Sequence[Metric] = (),
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.decisions: dict[str, Decision] = {}
+        self.described: dict[str, Decision] = {}
+        """The decisions as they are described, with all of their values."""
+        self.uses: list[Use] = []
+        self.measure = Measure(metrics, self.uses, self.decisions) if metrics else None
+        self.program = Program(
+            bytes_per_weight=bytes_per_weight,
+            bytes_per_activation=bytes_per_activation,
+            metrics=[(metric.name, metric.combine == "max") for metric in metrics],
+            measure=self.measure,
+        )
+        if transcript is not None:
+            self.program = transcript.of(self.program)
+        self._domains = domains
+        self.positions: dict[str, int] = {}
+        """The position of each decision in the program."""
+        self._names: set[str] = set()
+        self._counts: dict[str, int] = {}
+        """For each name that was given to layers, how many have it."""
+        self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
+        self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
+        """For each layer that another one holds, that one."""
+        self._repetitions: list[Repetition] = []
+        self._constraints: dict[str, list[Expression]] = {}
+        """The constraints that read a decision, by its name in the space."""
+        for constraint in constraints:
+            for name in {decision.name for decision in constraint.decisions()}:
+                self._constraints.setdefault(name, []).append(constraint)
+        self._steps = 0
+        self._taken: dict[str, list[Guard]] = {}
+        """For each of these decisions the guards of the steps that may be the first to take it."""
+
+    def name_of(self, decision: Decision) -> str:
+        """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
+        return decision.name + self._suffix(decision.name)
+
+    def _own(self, what: str | Layer) -> list[Repetition]:
+        """The repetitions around it that do not share a decision, or a layer."""
+        return [repetition for repetition in self._repetitions if what not in repetition.shared]
+
+    def _suffix(self, what: str | Layer) -> str:
+        return "".join(repetition.suffix for repetition in self._own(what))
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision in the program; it is added when it is met first."""
+        name = self.name_of(decision)
+        known = self.described.get(name)
+        if known is not None:
+            if known is not decision and (known.keys, known.values) != (decision.keys, decision.values):
+                raise _different(name, known, decision)
+            return self.positions[name]
+        kept = self._domains.get(name)
+        left = decision if kept is None and decision.name == name else decision.narrowed(name, kept)
+        self.positions[name] = self.program.decision(name, len(left.values))
+        self.described[name] = decision
+        self.decisions[name] = left
+        return self.positions[name]
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that are kept; indices count into them."""
+        self.position(decision)
+        return self.decisions[self.name_of(decision)].values
+
+    def atom(self, decision: Decision, allowed: Ranges) -> Atom:
+        """A condition on a decision."""
+        return (self.position(decision), allowed)
+
+    def read(self, decision: Decision, guard: Guard) -> None:
+        """Takes a decision where it stands, even if no shape or cost depends on it."""
+        self.program.read(guard, self.position(decision))
+        self._constrain([decision], guard)
+
+    def require(self, condition: Expression, guard: Guard) -> None:
+        """Takes the decisions of a condition where it stands, and refuses the networks that do not meet it."""
+        lowered = condition.lower(self)
+        names = {decision.name: self.name_of(decision) for decision in condition.decisions()}
+        self.program.require(guard, lowered, as_written(condition, names), asks=True)
+        self._constrain(condition.decisions(), guard)
+
+    def _constrain(self, taken: Iterable[Decision], guard: Guard) -> None:
+        """Writes the constraints that may be decided by a step that takes decisions behind a guard."""
+        due: dict[int, Expression] = {}
+        for decision in taken:
+            name = self.name_of(decision)
+            if name not in self._constraints:
+                continue
+            before = self._taken.setdefault(name, [])
+            if any(all(atom in guard for atom in earlier) for earlier in before):
+                continue  # It was taken before whenever this step is.
+            before.append(guard)
+            due |= {id(constraint): constraint for constraint in self._constraints[name]}
+        if not due:
+            return
+        for constraint in due.values():
+            names = {decision.name: decision.name for decision in constraint.decisions()}
+            if all(name in self.decisions for name in names):
+                lowered = constraint.lower(_Outermost(self))
+                self.program.require(guard, lowered, as_written(constraint, names), asks=False)
+
+    def tensor(self) -> int:
+        """A tensor that several steps may write."""
+        return self.program.tensor()
+
+    def alias(self, source: int, target: int, guard: Guard) -> None:
+        """Gives a tensor a second name."""
+        self.program.alias(guard, source, target)
+
+    @contextmanager
+    def repetition(self, repetition: Repetition) -> Iterator[None]:
+        """Layers and decisions within it are its own, unless it shares them."""
+        self._repetitions.append(repetition)
+        try:
+            yield
+        finally:
+            self._repetitions.pop()
+
+    def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, outputs: int = 1) -> tuple[int, ...]:
+        """Applies a layer; the second time in the same repetition its weights are shared."""
+        self._steps += 1
+        require_steps(self._steps, "the space")
+        key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
+        position = self._layers.get(key)
+        if position is None:
+            self._hold(*key)
+            name = self._layer_name(layer)
+            position, values = layer.declare(self, name)
+            # A metric may look at what touches neither shape nor cost; otherwise it is enough that it is decided.
+            notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
+            if layer.weight_bits is not None or notes:
+                self.program.annotate(position, lower(layer.weight_bits, self), notes)
+            names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
+            self.uses.append(Use(layer, name, names, values))
+            self._layers[key] = position
+        if self.measure is None:
+            for decision in layer.other_decisions():
+                self.program.read(guard, self.position(decision))
+        made = self.program.apply(guard, position, list(inputs), outputs)
+        if self._constraints:
+            self._constrain(layer.all_decisions(), guard)
+        return tuple(made)
+
+    def _hold(self, layer: Layer, repetitions: tuple[tuple[Block, int], ...]) -> None:
+        """Remembers what a layer holds: it takes names as in Keras, and stands nowhere else."""
+        if (layer, repetitions) in self._inside:
+            raise SpaceError(_HELD_TWICE.format(layer, self._inside[layer, repetitions]))
+        for each in layer.inside():
+            self._hold(each, repetitions)
+            if (each, repetitions) in self._layers:
+                raise SpaceError(_HELD_TWICE.format(each, layer))
+            self._inside[each, repetitions] = layer
+            if each.name is None:
+                self._layer_name(each)
+
+    def _layer_name(self, layer: Layer) -> str:
+        if layer.name is not None:
+            name = layer.name + self._suffix(layer)
+            if name in self._names:
+                raise SpaceError(f"two layers are named '{name}'")
+        else:
+            stem = layer.STEM or snake_case(layer.kind)
+            count = self._counts.get(stem, 0)
+            while (name := stem if count == 0 else f"{stem}_{count}") in self._names:
+                count += 1
+            self._counts[stem] = count + 1
+        self._names.add(name)
+        return name
+
+    def write_graph(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
+        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs.
+
+        Tensors are written in the order in which they were made.
+        """
+        sources = set(inputs)
+        leading: dict[Tensor, None] = {}
+        waiting = list(outputs)
+        while waiting:
+            tensor = waiting.pop()
+            first = tensor.made_with or tensor
+            if first not in sources and first not in leading:
+                leading[first] = None
+                waiting.extend(first.inputs)
+        require_steps(sum(tensor.block.steps for tensor in (*inputs, *leading)), "the space")
+        written = {tensor: tensor.block.write_all(self, (), []) for tensor in inputs}
+
+        def find(tensor: Tensor) -> int:
+            return written[tensor.made_with or tensor][tensor.place]
+
+        for tensor in sorted(leading, key=lambda tensor: tensor.number):
+            if not tensor.inputs:
+                raise SpaceError(f"{show(tensor.block)} leads to the outputs, but is not among the inputs")
+            written[tensor] = tensor.block.write_all(self, [find(source) for source in tensor.inputs], [])
+        self._check_batches()
+        returned = [find(output) for output in outputs]
+        self.program.returns(returned)
+        return returned
+
+    def _check_batches(self) -> None:
+        """Refuses a layer that needs to know the size of a batch, if an input does not say it."""
+        sizes = {use.layer.arguments()["batch_size"] for use in self.uses if use.layer.kind == "Input"}
+        for use in self.uses:
+            if use.layer.needs_batch_size and (None in sizes or len(sizes) > 1):
+                raise SpaceError(
+                    f"layer '{use.name}' ({use.layer.kind}): with stateful=True each Input needs the same "
+                    f"batch_size, for which Keras makes the states; given {show(sorted(sizes, key=str))}"
+                )
+
+
+class _Outermost:
+    """The scope of the constraints of a space: decisions go by their names in it, with at least the values kept."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def position(self, decision: Decision) -> int:
+        """The position of a decision that was met before."""
+        known = self._writer.described[decision.name]
+        if not self._writer.decisions[decision.name].keys <= decision.keys <= known.keys:
+            raise _different(decision.name, known, decision)
+        return self._writer.positions[decision.name]
+
+    def values(self, decision: Decision) -> tuple[Scalar, ...]:
+        """The values of a decision that are kept."""
+        return self._writer.decisions[decision.name].values
+
+
+def _different(name: str, known: Decision, decision: Decision) -> SpaceError:
+    return SpaceError(
+        f"two decisions are named '{name}', with different values: {show(known)} and {show(decision)}; rename one, or "
+        "give both the same values to tie them"
+    )

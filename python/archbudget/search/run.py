@@ -1,0 +1,438 @@
+"""A whole search: trials until a study has enough, by threads and processes that may be stopped at any moment."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+from archbudget._budget import Budget
+from archbudget._expressions import as_written
+from archbudget._message import show
+from archbudget.errors import BudgetError, SearchError, SpaceError
+from archbudget.search.interrupt import interrupts
+from archbudget.search.objective import Objective
+from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
+from archbudget.search.sampler import BudgetSampler
+from archbudget.search.storage import open_storage, storage_errors
+from archbudget.space.space import require_space
+from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from archbudget.space.space import Space
+
+    Callback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
+
+SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "cmaes", "gp", "qmc")
+"""The base samplers that a search knows by name."""
+
+Direction = Literal["minimize", "maximize"]
+
+PAUSE = 1.0
+"""Seconds between two looks at trials that others work on."""
+
+_logger = optuna.logging.get_logger(__name__)
+
+
+def search(
+    space: Space,
+    objective: Callable[..., float | Sequence[float]],
+    budget: Budget,
+    n_trials: int | None = 100,
+    *,
+    timeout: float | None = None,
+    sampler: str | BaseSampler | None = None,
+    seed: int | None = None,
+    storage: str | optuna.storages.BaseStorage | None = None,
+    study_name: str | None = None,
+    direction: Direction = "maximize",
+    directions: Sequence[Direction] | None = None,
+    pruner: optuna.pruners.BasePruner | None = None,
+    n_jobs: int = 1,
+    catch: Iterable[type[Exception]] = (),
+    callbacks: Sequence[Callback] = (),
+    show_progress_bar: bool = False,
+    max_tries: int = 2,
+    max_consecutive_failures: int = 20,
+    grace_period: float = 60.0,
+) -> optuna.Study:
+    """Searches a space; see [`search`][archbudget.search]."""
+    require_space(space, "a search")
+    if not isinstance(budget, Budget):
+        raise BudgetError(f"a search needs a Budget, not {show(budget)}")
+    if n_trials is not None:
+        _require_integer("n_trials", n_trials, 0, "None or an integer")
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
+        raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {show(n_jobs)}")
+    if n_trials is None and timeout is None:
+        raise SpaceError("a search needs an end: n_trials, timeout or both")
+    if study_name is not None and storage is None:
+        raise SpaceError("study_name needs a storage to keep the study in")
+    asked = Objective(objective)
+    patience = limits(grace_period, max_tries, max_consecutive_failures)
+    with interrupts.patient():
+        study = open_study(
+            space,
+            budget,
+            storage=storage,
+            study_name=study_name,
+            directions=[direction] if directions is None else directions,
+            pruner=pruner,
+        )
+        # A study that is taken up again goes on with other random numbers.
+        begun = len(study.get_trials(deepcopy=False))
+        run = Run(
+            study,
+            space,
+            budget,
+            asked,
+            n_trials=n_trials,
+            timeout=timeout,
+            base=base_sampler(sampler, None if seed is None else seed + begun),
+            limits=patience,
+            catch=tuple(catch),
+        )
+        with storage_errors(storage):
+            run.work(n_jobs=n_jobs, callbacks=callbacks, show_progress_bar=show_progress_bar)
+    if run.failure is not None:
+        raise run.failure
+    return study
+
+
+def limits(grace_period: float, max_tries: int, max_consecutive_failures: int) -> Limits:
+    """When a search gives something up.
+
+    Raises:
+        SpaceError: If one of them is not a sane number.
+    """
+    _require_integer("max_tries", max_tries, 1)
+    _require_integer("max_consecutive_failures", max_consecutive_failures, 1)
+    is_number = isinstance(grace_period, (int, float)) and not isinstance(grace_period, bool)
+    if not is_number or not 0 < grace_period < math.inf:
+        raise SpaceError(f"grace_period must be a number of seconds above 0, not {show(grace_period)}")
+    return Limits(grace_period, max_tries, max_consecutive_failures)
+
+
+def open_study(
+    space: Space,
+    budget: Budget,
+    *,
+    storage: str | optuna.storages.BaseStorage | None,
+    study_name: str | None,
+    directions: Sequence[Direction],
+    pruner: optuna.pruners.BasePruner | None = None,
+) -> optuna.Study:
+    """The study of a search, made if there is none.
+
+    Raises:
+        InfeasibleBudgetError: If no network of the space fits.
+        SpaceError: If it is of another space or budget.
+        SearchError: If the database of the storage fails.
+    """
+    space.within(budget).require_some()
+    with storage_errors(storage):
+        study = optuna.create_study(
+            storage=open_storage(storage),
+            study_name=study_name,
+            directions=directions,
+            pruner=pruner,
+            load_if_exists=True,
+        )
+        _recognize(study, space, budget, directions)
+    return study
+
+
+class Run:
+    """What one process does for a study until that has its trials.
+
+    Args:
+        study: The study.
+        space: The space.
+        budget: The budget.
+        objective: What is asked about each network.
+        n_trials: How many finished trials the study shall have; `None` for no limit.
+        timeout: The most seconds; `None` for no limit.
+        base: The sampler that proposes values.
+        limits: When it gives something up.
+        catch: Exceptions of the objective that fail the trial and not the search.
+        mends: Whether it fails trials that are lost; if not, someone else does.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: Space,
+        budget: Budget,
+        objective: Objective,
+        *,
+        n_trials: int | None,
+        timeout: float | None,
+        base: BaseSampler,
+        limits: Limits,
+        catch: tuple[type[Exception], ...] = (),
+        mends: bool = True,
+    ) -> None:
+        self.failure: BaseException | None = None
+        self._study = study
+        self._space = space
+        self._sampler = BudgetSampler(space, budget, base)
+        self._ask = objective
+        self._n_trials = n_trials
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._limits = limits
+        self._caught = catch
+        self._mends = mends
+        self._heart = Heart(study, limits.grace_period)
+        self._watch = Watch(limits.grace_period)
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._enough = False
+        self._interrupted = False
+
+    def work(self, *, n_jobs: int = 1, callbacks: Sequence[Callback] = (), show_progress_bar: bool = False) -> None:
+        """Runs trials until the study has enough, the time is up, or a callback stops it.
+
+        What the objective raised is in `failure` afterwards.
+        """
+        options: dict[str, Any] = {"n_jobs": n_jobs, "show_progress_bar": show_progress_bar}
+        options["callbacks"] = [self._told, *callbacks, self._stop_if_enough]
+        self._study.sampler = self._sampler
+        propose = self._sampler.before_trial
+
+        def signed(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+            self._heart.begin(trial)
+            if (left := self._missing(trial)) is not None and left <= 0:
+                self._heart.withdraw(trial)
+                raise WithdrawnError
+            propose(study, trial)
+
+        # The sampler keeps its type: what it can do beside proposing values is asked of that.
+        self._sampler.before_trial = signed  # type: ignore[method-assign]
+        with self._heart:
+            try:
+                while self._goes_on(options):
+                    pass
+            finally:
+                del self._sampler.before_trial
+                self._leave_nothing_running()
+
+    def _goes_on(self, options: dict[str, Any]) -> bool:
+        """Runs the trials that are missing, or waits a little for those that others run; whether there may be more."""
+        left = self._missing()
+        rest = None if self._end is None else self._end - time.monotonic()
+        if rest is not None and rest <= 0:
+            return False
+        if left is None or left > 0:
+            return self._optimize(left, rest, options)
+        if self._n_trials is None or finished(self._study) >= self._n_trials:
+            return False
+        time.sleep(PAUSE if rest is None else min(PAUSE, rest))
+        return True
+
+    def _optimize(self, left: int | None, rest: float | None, options: dict[str, Any]) -> bool:
+        self._enough = False
+        error: BaseException | None = None
+        try:
+            self._study.optimize(self._objective, n_trials=left, timeout=rest, catch=self._caught, **options)
+        except WithdrawnError:
+            pass
+        except Exception as raised:
+            error = _behind(raised)
+        if self._interrupted:
+            raise KeyboardInterrupt from error
+        if self.failure is not None:  # With threads, Optuna forgets what the last of them raised.
+            return False
+        if error is not None:
+            if self._was_taken(error):
+                return True
+            raise error
+        return left is not None and (self._enough or not self._study._stop_flag)
+
+    def _objective(self, trial: optuna.Trial) -> list[float]:
+        try:
+            arch = self._space.suggest(trial)
+            for metric, cost in arch.costs.items():
+                trial.set_user_attr(metric, cost)
+            interrupts.check()
+            values = self._ask(arch, trial)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            self._heart.open[trial._trial_id].stopped = True
+            raise
+        except (optuna.TrialPruned, optuna.exceptions.StorageInternalError):
+            raise
+        except Exception as error:
+            if isinstance(error, UpdateFinishedTrialError) and self._has_ended(trial._trial_id):
+                raise
+            if isinstance(error, self._caught):
+                trial.set_user_attr(FAILED, f"{type(error).__name__}: {error}")
+            else:
+                self.failure = self.failure or error
+            raise
+        if any(map(math.isnan, values)):
+            trial.set_user_attr(FAILED, f"{self._ask.name} returned nan")
+        self._heart.open[trial._trial_id].values = values
+        return values
+
+    def _told(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        del study
+        self._heart.open.pop(trial._trial_id, None)
+        with self._lock:
+            self._failures = 0 if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else self._failures + 1
+            if self._failures >= self._limits.max_consecutive_failures and self.failure is None:
+                reason = trial.user_attrs.get(FAILED, "it failed")
+                self.failure = SearchError(
+                    f"{self._failures} trials in a row failed, the last one, trial {trial.number}: {reason} "
+                    "(max_consecutive_failures)"
+                )
+
+    def _stop_if_enough(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        del trial
+        left = self._missing()
+        if self.failure is not None or (left is not None and left <= 0):
+            self._enough = True
+            study.stop()
+
+    def _missing(self, begun: optuna.trial.FrozenTrial | None = None) -> int | None:
+        """How many trials are to be begun, those left out that are running, here or elsewhere; fails those lost.
+
+        For a trial that has just begun, those that go on anyway: earlier ones, and later ones that have values already.
+        So of several processes that begin the last trial at once, one goes on.
+        """
+        interrupts.check()
+        with self._lock:
+            alive = 0
+            for trial, reason in self._watch.look(self._study):
+                if begun is not None and not _is_ahead(trial, begun):
+                    continue
+                if reason is None or trial._trial_id in self._heart.open:
+                    alive += 1
+                elif not is_own(trial):
+                    continue
+                elif self._mends:
+                    fate = lose(self._study, trial, reason, self._limits.max_tries)
+                    if fate is not None:
+                        _logger.warning(f"Trial {trial.number} was lost: {fate}.")
+                else:
+                    alive += 1
+            return None if self._n_trials is None else self._n_trials - finished(self._study) - alive
+
+    def _was_taken(self, error: BaseException) -> bool:
+        """Whether an error says that trials could not be told which others have failed meanwhile.
+
+        That happens to a process that was stopped or suspended for longer than the grace period.
+        """
+        if not isinstance(error, (ValueError, UpdateFinishedTrialError)):
+            return False
+        ended = {trial_id for trial_id in self._heart.open if self._has_ended(trial_id)}
+        for trial_id in ended:
+            number = self._heart.open.pop(trial_id).number
+            _logger.warning(f"Trial {number} was given up by another process while this one gave no sign of life.")
+        return bool(ended)
+
+    def _has_ended(self, trial_id: int) -> bool:
+        return self._study._storage.get_trial(trial_id).state.is_finished()
+
+    def _leave_nothing_running(self) -> None:
+        """Tells what is known of the trials that this process has begun, and puts the others back into the queue."""
+        for trial_id, work in self._heart.open.items():
+            try:
+                trial = self._study._storage.get_trial(trial_id)
+                if trial.state == TrialState.RUNNING and work.values is not None:
+                    self._study.tell(work.number, work.values)
+                elif trial.state == TrialState.RUNNING:
+                    release(self._study, trial)
+                elif trial.state == TrialState.FAIL and work.stopped and LOST not in trial.user_attrs:
+                    put_back(self._study, trial)
+            except Exception as error:  # What ended the search is told, not this.
+                _logger.warning(f"Trial {work.number} is left running: {error}")
+
+
+def _is_ahead(running: optuna.trial.FrozenTrial, begun: optuna.trial.FrozenTrial) -> bool:
+    """Whether a running trial goes on, whatever becomes of one that has just begun."""
+    return running.number < begun.number or (running.number > begun.number and bool(running.params))
+
+
+class WithdrawnError(Exception):
+    """A trial was begun that is one more than asked; it waits for the next search that needs one."""
+
+
+def _behind(error: Exception) -> BaseException:
+    """What went wrong; Optuna stumbles where it reports on a trial that it could not tell."""
+    stumbled = isinstance(error, UnboundLocalError) or error.args == ("Should not reach.",)
+    return error.__context__ if stumbled and error.__context__ is not None else error
+
+
+def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSampler:
+    """A sampler by its name.
+
+    Raises:
+        SpaceError: If the name is unknown.
+    """
+    if isinstance(sampler, BaseSampler):
+        return sampler
+    name = "tpe" if sampler is None else sampler
+    makers: dict[str, Callable[[], BaseSampler]] = {
+        "tpe": lambda: optuna.samplers.TPESampler(seed=seed),
+        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
+        "nsgaii": lambda: optuna.samplers.NSGAIISampler(seed=seed),
+        "nsgaiii": lambda: optuna.samplers.NSGAIIISampler(seed=seed),
+        "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False),
+        "gp": lambda: optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False),
+        "qmc": lambda: optuna.samplers.QMCSampler(seed=seed, warn_independent_sampling=False),
+    }
+    if name not in makers:
+        raise SpaceError(f"unknown sampler {show(name)}; there are {', '.join(makers)}, or give an Optuna sampler")
+    return makers[name]()
+
+
+def _require_integer(name: str, value: object, least: int, what: str = "an integer") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SpaceError(f"{name} must be {what} of at least {least}, not {show(value)}")
+
+
+def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Sequence[Direction]) -> None:
+    """Refuses a study that belongs to another space or budget, or has other directions.
+
+    Raises:
+        SpaceError: With what differs.
+    """
+    theirs, ours = (
+        [str(getattr(each, "name", each)).lower() for each in some] for some in (study.directions, directions)
+    )
+    if theirs != ours:
+        raise SpaceError(
+            f"study '{study.study_name}' belongs to another direction: it has {', '.join(theirs)}, not "
+            f"{', '.join(ours)}; take another study_name or storage"
+        )
+    own = {
+        SPACE: json.dumps(
+            {
+                "decisions": {name: list(decision.values) for name, decision in space.decisions.items()},
+                "layers": list(space.layer_names),
+                **({"constraints": [as_written(each, {}) for each in space.constraints]} if space.constraints else {}),
+            }
+        ),
+        BUDGET: budget.describe(),
+    }
+    for key, value in own.items():
+        known = study.user_attrs.get(key)
+        if known is None:
+            if any(map(is_finished, study.get_trials(deepcopy=False))):
+                raise SpaceError(f"study '{study.study_name}' was not made by a search; take another study_name")
+            study.set_user_attr(key, value)
+        elif known != value:
+            what = key.removeprefix(PREFIX)
+            shown = f": it has {known}, not {value}" if what == "budget" else ""
+            raise SpaceError(
+                f"study '{study.study_name}' belongs to another {what}{shown}; take another study_name or storage"
+            )

@@ -1,0 +1,289 @@
+"""Running trials: which process works on each, whether it still does, and what becomes of those that are lost.
+
+All of it is in the user attributes of the trials, which every storage has. A process of this host can be looked at: its
+trial is lost when it is gone. Apart from that, processes count a number up in each of their trials, and a trial is lost
+when nothing in it has changed for a *grace period*. That is measured by whoever looks on, so that the clocks of hosts
+and databases do not matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
+
+from archbudget.space.trials import BEAT, FAILED, LOST, PREFIX, PROCESS, RETRY_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import optuna
+
+GONE, ALIVE = "gone", "alive"
+"""States of processes of this host."""
+
+PATIENCE = 10
+"""How many grace periods a process of this host has that is there, and not stopped.
+
+Code that holds the lock of the interpreter keeps it from giving signs of life.
+"""
+
+STEP = 2.0
+"""Seconds that may always lie between two looks at the trials, without it looking as if this process were stopped."""
+
+BEATS = 4
+"""How many signs of life of a process fit into a grace period."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a search gives something up."""
+
+    grace_period: float = 60.0
+    max_tries: int = 2
+    max_consecutive_failures: int = 20
+
+
+def is_finished(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a trial counts: completed, pruned, or failed and not to be tried again."""
+    done = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return done or (trial.state == TrialState.FAIL and FAILED in trial.user_attrs)
+
+
+def finished(study: optuna.Study) -> int:
+    """How many trials of a study count."""
+    return sum(map(is_finished, study.get_trials(deepcopy=False)))
+
+
+def running(study: optuna.Study, *processes: str) -> list[optuna.trial.FrozenTrial]:
+    """The running trials of a study, or of some processes."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return [trial for trial in trials if not processes or trial.user_attrs.get(PROCESS) in processes]
+
+
+@dataclass
+class Work:
+    """A trial that this process has begun and not yet told the study about."""
+
+    number: int
+    values: list[float] | None = None
+    stopped: bool = False
+
+
+class Heart:
+    """Signs the trials that this process begins, and gives signs of life for them.
+
+    Args:
+        study: The study.
+        grace_period: After how many seconds without one a trial counts as lost.
+    """
+
+    def __init__(self, study: optuna.Study, grace_period: float) -> None:
+        self.open: dict[int, Work] = {}
+        self._study = study
+        self._interval = grace_period / BEATS
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="archbudget-heart", daemon=True)
+
+    def __enter__(self) -> Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(self._interval)
+
+    def begin(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Signs a trial, before anything else is written about it."""
+        self.open[trial._trial_id] = Work(trial.number)
+        self._study._storage.set_trial_user_attr(trial._trial_id, PROCESS, process())
+
+    def withdraw(self, trial: optuna.trial.FrozenTrial) -> None:
+        """Puts a trial that has no values yet back, to be begun by whoever needs one next."""
+        storage = self._study._storage
+        storage.set_trial_user_attr(trial._trial_id, PROCESS, None)
+        storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        del self.open[trial._trial_id]
+
+    def _beat(self) -> None:
+        storage, beat = self._study._storage, 0
+        while not self._end.wait(self._interval):
+            beat += 1
+            for trial_id in list(self.open):
+                # A storage that cannot be reached now may be there for the next one.
+                with contextlib.suppress(Exception):
+                    storage.set_trial_user_attr(trial_id, BEAT, beat)
+        storage.remove_session()
+
+
+class Clock:
+    """Seconds, without those through which this process was itself stopped or suspended.
+
+    Args:
+        step: The most that may lie between two looks at it.
+    """
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._last = time.monotonic()
+        self._seconds = 0.0
+
+    def read(self) -> float:
+        """How many have passed."""
+        now = time.monotonic()
+        self._seconds += min(now - self._last, self._step)
+        self._last = now
+        return self._seconds
+
+
+class Watch:
+    """Looks on at the running trials of a study.
+
+    Args:
+        grace_period: After how many seconds without a sign of life a trial counts as lost.
+    """
+
+    def __init__(self, grace_period: float) -> None:
+        self._grace_period = grace_period
+        self._clock = Clock(max(grace_period / BEATS, STEP))
+        self._me = process()
+        self._seen: dict[int, tuple[object, float]] = {}
+
+    def look(
+        self, study: optuna.Study, children: Collection[str] = ()
+    ) -> Iterator[tuple[optuna.trial.FrozenTrial, str | None]]:
+        """Each running trial, and why it is lost if it is.
+
+        Args:
+            study: The study.
+            children: Processes whose end the caller notices by itself.
+        """
+        now = self._clock.read()
+        for trial in running(study):
+            sizes = len(trial.user_attrs), len(trial.params), len(trial.intermediate_values)
+            sign = (trial.user_attrs.get(BEAT), sizes)
+            known = self._seen.get(trial.number)
+            if known is None or known[0] != sign:
+                known = self._seen[trial.number] = (sign, now)
+            worker = trial.user_attrs.get(PROCESS)
+            state = "" if worker is None else state_of(worker)
+            patience = self._grace_period * (PATIENCE if state == ALIVE and worker != self._me else 1)
+            reason = None
+            if state == GONE and worker not in children:
+                reason = "its process ended"
+            elif state != GONE and now - known[1] > patience:
+                reason = f"its process gave no sign of life for {patience:g} s"
+            yield trial, reason
+
+
+def is_own(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a search has made a trial, and not a call of Optuna beside it, which gives no signs of life."""
+    return PROCESS in trial.user_attrs or RETRY_OF in trial.user_attrs
+
+
+def lose(
+    study: optuna.Study, trial: optuna.trial.FrozenTrial, reason: str, max_tries: int, *, again: bool = True
+) -> str | None:
+    """Fails a running trial whose process is lost, and tries it again.
+
+    Args:
+        study: The study.
+        trial: The trial.
+        reason: Why it is lost, in a clause.
+        max_tries: How often the same values are tried in all.
+        again: Whether they may be tried again at all.
+
+    Returns:
+        What became of it, in a clause; `None` if it has finished meanwhile, or someone else was faster.
+    """
+    params = _values(trial)
+    lost = [t for t in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if LOST in t.user_attrs]
+    tries = 1 + sum(_values(earlier) == params for earlier in lost)
+    # Without any value nothing is known of it but that its process was lost while it proposed them.
+    ends = bool(params) and (not again or tries >= max_tries)
+    said = reason if tries == 1 else f"{reason}, {tries} times in all"
+    try:
+        study._storage.set_trial_user_attr(trial._trial_id, LOST, reason)
+        if ends:
+            study._storage.set_trial_user_attr(trial._trial_id, FAILED, said)
+        if not study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL):
+            return None
+    except UpdateFinishedTrialError:
+        return None
+    if ends:
+        return f"{said}; it is not tried again"
+    put_back(study, trial)
+    return f"{said}; it is tried again"
+
+
+def release(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    """Ends a running trial that was stopped on purpose, and puts its values back into the queue."""
+    try:
+        if study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL):
+            put_back(study, trial)
+    except UpdateFinishedTrialError:
+        pass
+
+
+def put_back(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    """Puts the values of a trial that has ended back into the queue, unless that was done."""
+    params = _values(trial)
+    retries = (other.user_attrs.get(RETRY_OF) for other in study.get_trials(deepcopy=False))
+    if params and trial.number not in retries:
+        told = {key: value for key, value in trial.user_attrs.items() if not key.startswith(PREFIX)}
+        study.enqueue_trial(params, user_attrs={**told, RETRY_OF: trial.number})
+
+
+def _values(trial: optuna.trial.FrozenTrial) -> dict[str, object]:
+    """The values of a trial, those too that it was to take."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def process(pid: int | None = None) -> str:
+    """A process of this host, this one by default, as long as it lives."""
+    pid = os.getpid() if pid is None else pid
+    return f"{_place()}/{pid}/{_look(pid)[1]}"
+
+
+def state_of(process: str) -> str:
+    """Whether a process is gone or alive; empty if it is stopped, of another host, or cannot be looked at."""
+    place, pid, birth = process.rsplit("/", 2)
+    if place != _place():
+        return ""
+    state, found = _look(int(pid))
+    return GONE if state == ALIVE and found != birth else state
+
+
+def _place() -> str:
+    """Where process numbers count: a host since it was started, and there its containers."""
+    boot = namespace = ""
+    with contextlib.suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115
+    return f"{platform.node()}/{boot}/{namespace}"
+
+
+def _look(pid: int) -> tuple[str, str]:
+    """The state of a process of this host, and when it began, as numbers are given again."""
+    if os.name != "posix":
+        return "", ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return GONE, ""
+    except OSError:
+        return "", ""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return "", ""
+    states = {"Z": GONE, "X": GONE, "T": "", "t": ""}
+    return states.get(fields[0], ALIVE), fields[19]

@@ -1,0 +1,221 @@
+"""An Optuna sampler that keeps every trial inside a budget."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+
+from archbudget._guard import guards
+from archbudget._message import show
+from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.search.propose import Inside, Question, ask_narrowed, proposer_for
+from archbudget.space.space import require_space
+from archbudget.space.trials import REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, TrialState
+
+    from archbudget._budget import Budget
+    from archbudget.space.space import Space
+
+MOST_PARTS = 4
+"""For how many sets of fixed values the candidates that have them are kept at hand."""
+
+_logger = optuna.logging.get_logger(__name__)
+
+
+@guards(only=["__init__"])  # Its other methods raise what storages do.
+class BudgetSampler(BaseSampler):
+    """Keeps every trial of a study inside a budget, whatever sampler proposes the values.
+
+    Each trial gets a whole candidate that fits. Random ones, and those with which a base sampler starts, are exactly
+    uniform draws of all that fit; then the base sampler learns, and proposes among those that fit:
+
+    - TPE draws from its density of the good trials, given that a candidate fits, and takes the best by its ratio;
+    - NSGA-II and NSGA-III have their children mended;
+    - CMA-ES and QMC walk a cube each point of which is a candidate that fits;
+    - GP maximises its acquisition over candidates that fit;
+    - any other sampler is asked decision by decision, on the values that can still be completed.
+
+    The distributions stored in the study stay full and static, and parameters that are not in the space go to the base
+    sampler as they are. Values that were enqueued, or fixed by a `PartialFixedSampler`, are kept; if they cannot fit,
+    the trial is pruned by `Space.suggest` before anything is trained, and a warning says why.
+
+    The sampler keeps no state of a trial: threads and processes may share a study.
+
+    Args:
+        space: The space.
+        budget: The budget.
+        base: The sampler that proposes values; `TPESampler()` by default. Where it has a seed, all is reproducible.
+
+    Raises:
+        InfeasibleBudgetError: If no network of the space fits.
+    """
+
+    def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
+        require_space(space, "BudgetSampler")
+        if base is not None and not isinstance(base, BaseSampler):
+            raise SpaceError(f"base must be an Optuna sampler, not {show(base)}")
+        self.space = space
+        self.budget = budget
+        self.base: BaseSampler = TPESampler() if base is None else base
+        fits = space.within(budget)
+        fits.require_some()
+        self._inside = Inside(fits)
+        self._parts: dict[tuple[Any, ...], Inside] = {}
+        learner, _ = _unwrapped(self.base)
+        self._proposer = proposer_for(learner)
+        self._random = _Random(learner)
+
+    def __repr__(self) -> str:
+        return f"<BudgetSampler {self.budget.describe()}, base {type(self.base).__name__}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.space, self.budget, self.base))
+
+    def reseed_rng(self) -> None:
+        """Takes fresh random numbers, for another thread or process."""
+        self.base.reseed_rng()
+        self._random.reseed()
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Checks the values that are fixed for the trial."""
+        fixed = self._fixed(study, trial)
+        if fixed:
+            try:
+                reason = self._refusal(fixed)
+            except ArchbudgetError as error:
+                reason = str(error)
+            if reason is not None:
+                study._storage.set_trial_user_attr(trial._trial_id, REFUSED, reason)
+                trial.user_attrs[REFUSED] = reason
+                _logger.warning(f"Trial {trial.number} was enqueued outside of the budget and will be pruned: {reason}")
+        self.base.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """All decisions of the space, and what the base sampler draws together with them."""
+        decisions = self._inside.distributions
+        if self._proposer is None or REFUSED in trial.user_attrs:
+            joint = self.base.infer_relative_search_space(study, trial)
+            return {name: distribution for name, distribution in joint.items() if name not in decisions}
+        _, settled = _unwrapped(self.base)
+        own = self._proposer.own(study, trial, self._inside)
+        own = {name: each for name, each in own.items() if name not in settled}
+        return {**own, **{name: each for name, each in decisions.items() if not each.single()}}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """A whole candidate that fits, and what the base sampler draws together with it."""
+        decisions = self._inside.distributions
+        own = {name: each for name, each in search_space.items() if decisions.get(name) != each}
+        # Where a name means something else than in the space, no network is asked for.
+        is_other = len(own) == len(search_space) or not own.keys().isdisjoint(decisions)
+        if self._proposer is None or REFUSED in trial.user_attrs or is_other:
+            return self.base.sample_relative(study, trial, own)
+        inside = self._part(self._fixed(study, trial))
+        proposed = self._proposer.propose(Question(study, trial, inside, own, self._random.of(trial)))
+        return {name: value for name, value in proposed.items() if name in search_space}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """One value; of a decision of the space, one that can still be completed."""
+        is_decision = self._inside.distributions.get(param_name) == param_distribution
+        if not is_decision or REFUSED in trial.user_attrs:
+            return self.base.sample_independent(study, trial, param_name, param_distribution)
+        allowed = self._allowed(study, trial, param_name)
+        return ask_narrowed(self.base, study, trial, param_name, param_distribution, allowed)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tells the base sampler that a trial has ended."""
+        self.base.after_trial(study, trial, state, values)
+
+    def _fixed(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """The decisions of the space that the trial is not free to take."""
+        _, outer = _unwrapped(study.sampler)
+        _, inner = _unwrapped(self.base)
+        fixed = {**inner, **outer, **trial.system_attrs.get("fixed_params", {})}
+        return {name: value for name, value in fixed.items() if name in self.space.decisions}
+
+    def _part(self, fixed: dict[str, Any]) -> Inside:
+        """The candidates that have the fixed values."""
+        if not fixed:
+            return self._inside
+        key = tuple(sorted((name, type(value).__name__, repr(value)) for name, value in fixed.items()))
+        part = self._parts.get(key)
+        if part is None:
+            part = self._inside.fix(fixed)
+            if len(self._parts) >= MOST_PARTS:
+                self._parts.clear()
+            self._parts[key] = part
+        return part
+
+    def _refusal(self, fixed: dict[str, Any]) -> str | None:
+        """Why no candidate with these values fits."""
+        if not self._part(fixed).fits.is_empty():
+            return None
+        given = ", ".join(f"{name}={show(value)}" for name, value in fixed.items())
+        try:
+            arch = self.space.architecture(fixed)
+        except ArchbudgetError:
+            return f"no network with {given} fits {self.budget.describe()}"
+        found = ", ".join(f"{metric} {value:,}" for metric, value in self.budget.violations(arch.costs).items())
+        return f"the network with {given} has {found}; the budget is {self.budget.describe()}"
+
+    def _allowed(self, study: Study, trial: FrozenTrial, name: str) -> list[Any]:
+        """The values of a decision that can still be completed, given the values that the trial has taken."""
+        taken = self.space.indices_of(
+            {taken: value for taken, value in trial.params.items() if taken in self._inside.positions}
+        )
+        fits = self._part(self._fixed(study, trial)).fits
+        prefix: list[int] = []
+        while (found := fits.allowed(prefix)) is not None:
+            asked, allowed = found
+            if asked == name:
+                return [value for value, fits in zip(self.space.decisions[name].values, allowed, strict=True) if fits]
+            index = taken[self._inside.positions[asked]]
+            if index is None:
+                raise SpaceError(f"decision '{name}' was asked for before '{asked}'; let space.suggest(trial) ask")
+            prefix.append(index)
+        raise SpaceError(f"decision '{name}' was asked for where it is not active; let space.suggest(trial) ask")
+
+
+def _unwrapped(sampler: BaseSampler) -> tuple[BaseSampler, dict[str, Any]]:
+    """The sampler within `PartialFixedSampler`s, and the values that they fix."""
+    fixed: dict[str, Any] = {}
+    while isinstance(sampler, PartialFixedSampler):
+        fixed = {**sampler._fixed_params, **fixed}
+        sampler = sampler._base_sampler
+    return sampler, fixed
+
+
+class _Random:
+    """Random numbers for each trial: reproducible where the base sampler has a seed."""
+
+    def __init__(self, base: BaseSampler) -> None:
+        self._lock = threading.Lock()
+        # What a base sampler would draw next from its seed; without one it has no generator yet.
+        known = getattr(base, "_rng", None) or getattr(base, "_cma_rng", None)
+        state = getattr(known, "_rng", None)
+        seed = base.__dict__.get("_seed") if state is None else int(state.randint(2**31 - 1))
+        self._sequence = np.random.SeedSequence(seed)
+
+    def of(self, trial: FrozenTrial) -> np.random.Generator:
+        """Fresh random numbers; the number of the trial keeps workers apart that begin with one seed."""
+        with self._lock:
+            (child,) = self._sequence.spawn(1)
+        return np.random.default_rng([*child.generate_state(4).tolist(), trial.number])
+
+    def reseed(self) -> None:
+        """Forgets the seed."""
+        with self._lock:
+            self._sequence = np.random.SeedSequence()

@@ -1,0 +1,222 @@
+"""One candidate: a network with every decision taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archbudget._extras import imported
+from archbudget._guard import guards
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError, UnknownNameError
+from archbudget.network import Network, explain, summary
+from archbudget.space.description import check_names
+from archbudget.space.family import compiled
+
+if TYPE_CHECKING:
+    from archbudget._core import Trace
+    from archbudget._expressions import Expression, Scalar
+    from archbudget._records import LayerRecord, Use
+    from archbudget.space.family import Family
+
+
+@guards(but=["to_keras", "to_torch"])
+class Architecture(Mapping[str, "Scalar"]):
+    """One network of a space: a read-only mapping from the names of its active decisions to their values.
+
+    Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`.
+    """
+
+    def __init__(self, space: Family, indices: tuple[int, ...], trace: Trace) -> None:
+        self.space = space
+        """The space that it is a network of."""
+        self.indices = tuple(index if active else 0 for index, active in zip(indices, trace.active, strict=True))
+        """For each decision of the space the index of its value; 0 where the decision is inactive."""
+        self._trace = trace
+        decisions = zip(space.decisions.values(), self.indices, trace.active, strict=True)
+        names = iter(space.decisions)
+        self._values = {
+            name: decision.values[index]
+            for name, (decision, index, active) in zip(names, decisions, strict=True)
+            if active
+        }
+
+    @classmethod
+    def at(cls, space: Family, indices: Iterable[int]) -> Architecture:
+        """The network of these indices, one for each decision of the space.
+
+        Raises:
+            InvalidArchitectureError: If it cannot be built.
+        """
+        chosen = tuple(indices)
+        return cls(space, chosen, compiled(space).diagram.trace(list(chosen)))
+
+    @classmethod
+    def of(cls, space: Family, values: Mapping[str, Scalar]) -> Architecture:
+        """The network of these values, by the names of their decisions; see `Space.architecture`."""
+        parts = compiled(space)
+        check_names(space.decisions, values, "architecture")
+        walk = parts.diagram.walk()
+        indices = [0] * len(parts.names)
+        for name, value in values.items():
+            indices[parts.positions[name]] = space.decisions[name].index(value)
+        while (position := walk.open) is not None:
+            name = parts.names[position]
+            if name not in values:
+                raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
+            walk.choose(indices[position])
+        return cls.at(space, indices)
+
+    @cached_property
+    def network(self) -> Network:
+        """The network layer by layer, as exporters and texts read it."""
+        parts = compiled(self.space)
+        return Network(self._trace, parts.uses, parts.outputs, self.space.metrics, self._values)
+
+    def __getitem__(self, name: str) -> Scalar:
+        if name not in self._values:
+            raise UnknownNameError(f"{show(name)} is no active decision; there are {listed(self) or 'none'}")
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Architecture):
+            return self.indices == other.indices and self.space == other.space
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.indices)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.items())
+        return f"<Architecture {values}: {self.params:,} params, {self.macs:,} macs>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (self.space, self.indices))
+
+    @property
+    def costs(self) -> dict[str, int]:
+        """The value of each metric."""
+        return dict(self._costs)
+
+    @cached_property
+    def _costs(self) -> dict[str, int]:
+        return dict(zip(self.space.metrics, self._trace.cost, strict=True))
+
+    @property
+    def params(self) -> int:
+        """The weights: what `keras.Model.count_params()` returns."""
+        return self._costs["params"]
+
+    @property
+    def trainable_params(self) -> int:
+        """The trained weights: what `sum(p.numel() for p in torch_model.parameters())` returns."""
+        return self._costs["trainable_params"]
+
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulates for one input."""
+        return self._costs["macs"]
+
+    @property
+    def weight_bytes(self) -> int:
+        """The bytes of the weights."""
+        return self._costs["weight_bytes"]
+
+    @property
+    def peak_activation_bytes(self) -> int:
+        """The bytes of the activations alive at once, at their most."""
+        return self._costs["peak_activation_bytes"]
+
+    @cached_property
+    def layers(self) -> tuple[LayerRecord, ...]:
+        """One record for each layer, in the order in which they are applied."""
+        return tuple(call.record for call in self.network.calls)
+
+    def layer(self, name: str) -> LayerRecord:
+        """The record of a layer.
+
+        Raises:
+            SpaceError: If no layer of this network has the name.
+        """
+        return self.network.call(name).record
+
+    def summary(self) -> str:
+        """The table that Keras users know: each layer with its output shape, its weights and its MACs."""
+        return summary(self.network)
+
+    def explain(self, layer: str | None = None) -> str:
+        """Where the weights of a layer come from, or of every layer.
+
+        Args:
+            layer: The name of a layer; without it each layer is explained.
+
+        Raises:
+            SpaceError: If no layer of this network has the name.
+        """
+        calls = self.network.calls if layer is None else (self.network.call(layer),)
+        return "\n\n".join(explain(self.network, call) for call in calls)
+
+    def producer(self, tensor: int) -> LayerRecord | None:
+        """The layer that wrote a tensor, however often it was handed on."""
+        call = self.network.producer(tensor)
+        return None if call is None else call.record
+
+    def setting(self, record: LayerRecord, argument: str) -> str | None:
+        """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant.
+
+        Decisions are named as in the space. An argument of a layer inside stands behind its place, as `layer.units`.
+        """
+        return self.network.call(record.name).setting(argument)
+
+    def text(self, record: LayerRecord, expression: Expression) -> str:
+        """An expression of a layer, with decisions named as in the space."""
+        return self.network.call(record.name).text(expression)
+
+    def use_of(self, record: LayerRecord) -> Use:
+        """The layer that a record is of, as a part of its space."""
+        return self.network.call(record.name).use
+
+    def to_keras(self) -> Any:
+        """The real, trainable model: a functional `keras.Model`, built and uncompiled.
+
+        Raises:
+            MissingPackageError: If Keras is not installed (`pip install archbudget[keras]`).
+            SpaceError: If a layer has an option that only PyTorch has, such as an integer as `padding`.
+        """
+        from archbudget.export.keras import build
+
+        return build(self.network)
+
+    def to_torch(self) -> Any:
+        """The real, trainable module: an `nn.Module` with one module for each layer, under the name of the layer.
+
+        It takes the inputs of the space as positional arguments, each of shape `(batch, *shape)` in the layout that
+        the space describes (channels last, unless `data_format` says otherwise), and returns the output, or a tuple of
+        the outputs. `sum(p.numel() for p in model.parameters() if p.requires_grad)` is `trainable_params`; weights that
+        are not trained are parameters that need no gradient, or buffers. Weights start as the initializers of the
+        layers say. Seeds are those of PyTorch: `torch.manual_seed`.
+
+        Raises:
+            MissingPackageError: If PyTorch is not installed (`pip install archbudget[torch]`).
+            SpaceError: If a layer or an argument has no equivalent in PyTorch, such as a regularizer.
+        """
+        imported("torch", "to_torch")
+        from archbudget.export.torch import build
+
+        return build(self.network)
+
+    def chosen_in(self, layer: int) -> dict[str, Scalar]:
+        """The values of the decisions that a layer reads, by the names that they have inside of it."""
+        names = compiled(self.space).uses[layer].names
+        return {own: self._values[name] for own, name in names.items() if name in self._values}
+
+
+def _restore(space: Family, indices: tuple[int, ...]) -> Architecture:
+    return Architecture.at(space, indices)

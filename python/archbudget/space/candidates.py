@@ -1,0 +1,229 @@
+"""Batches of candidates, and what they cost."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from archbudget._atomic import atomic
+from archbudget._extras import imported
+from archbudget._guard import guards
+from archbudget._message import one_line, show
+from archbudget._regular import path_of, reading
+from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError
+from archbudget.space.architecture import Architecture
+from archbudget.space.columns import Indices, as_array, check_indices, value_array
+from archbudget.space.family import require_family
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from archbudget._expressions import Decision
+    from archbudget.space.family import Family
+
+
+@guards()
+class Candidates:
+    """A batch of candidates: an (N, D) array of indices into the domains of a space.
+
+    Args:
+        space: The space.
+        indices: An (N, D) array of unsigned or signed integers, columns in the order of `space.decisions`. Arrays of
+            uint8, uint16 and uint32 are kept as they are, in any layout, and set read-only as this batch shows them.
+
+    Raises:
+        SpaceError: If the array has another number of columns, is not of integers, or an index is outside its domain.
+    """
+
+    def __init__(self, space: Family, indices: npt.ArrayLike) -> None:
+        require_family(space, "Candidates")
+        self.space = space
+        """The space that the indices count in."""
+        array = check_indices(space.decisions, indices)
+        sizes = [len(decision.values) for decision in space.decisions.values()]
+        for column, (name, size) in enumerate(zip(space.decisions, sizes, strict=True)):
+            values = array[:, column]
+            if len(values) and int(values.max()) >= size:
+                row = int(np.argmax(values >= size))
+                raise SpaceError(
+                    f"row {row}: index {int(values[row])} is not in the domain of decision '{name}', which has {size} "
+                    "values"
+                )
+        self._indices = array.view()
+        self._indices.flags.writeable = False
+
+    @classmethod
+    def of(cls, space: Family, indices: Indices) -> Candidates:
+        """A batch of indices that are known to be good."""
+        candidates = object.__new__(cls)
+        candidates.space = space
+        candidates._indices = indices.view()
+        candidates._indices.flags.writeable = False
+        return candidates
+
+    @property
+    def indices(self) -> Indices:
+        """(N, D) indices, read-only; 0 where a decision that was drawn here is inactive."""
+        return self._indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, key: int) -> Architecture: ...
+
+    @overload
+    def __getitem__(self, key: slice | npt.NDArray[Any] | list[int] | list[bool]) -> Candidates: ...
+
+    def __getitem__(self, key: Any) -> Architecture | Candidates:
+        """One candidate as an `Architecture`, or some of them as `Candidates`."""
+        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            if not -len(self) <= key < len(self):
+                raise OutOfRangeError(f"there is no candidate {show(key)} in a batch of {len(self):,}")
+            return Architecture.at(self.space, (int(index) for index in self._indices[key]))
+        if not isinstance(key, slice):
+            key = as_array(None if isinstance(key, tuple) else key, "what indexes a batch", 1)
+            if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
+                raise SpaceError(
+                    f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {show(key)}"
+                )
+            if key.size == 0:
+                key = slice(0, 0)
+        return Candidates.of(self.space, self._indices[key])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Candidates, (self.space, np.asarray(self._indices)))
+
+    def __iter__(self) -> Iterator[Architecture]:
+        for row in range(len(self)):
+            yield self[row]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Candidates):
+            return np.array_equal(self._indices, other._indices) and self.space == other.space
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} Candidates of {len(self.space.decisions)} decisions>"
+
+    def values(self) -> dict[str, npt.NDArray[Any]]:
+        """The values: a column of N for each decision, also where it is inactive. O(N * D)."""
+        return {
+            name: value_array(decision.values)[self._indices[:, column]]
+            for column, (name, decision) in enumerate(self.space.decisions.items())
+        }
+
+    def to_pandas(self) -> Any:
+        """The values as a `pandas.DataFrame`."""
+        pd = imported("pandas", "to_pandas")
+        return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Writes the batch to an NPZ file, with the names and values of the decisions.
+
+        The file is written whole or not at all.
+        """
+        with atomic(file) as part, part.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                indices=self._indices,
+                decisions=np.array(list(self.space.decisions)),
+                values=np.array([_shown(decision) for decision in self.space.decisions.values()]),
+            )
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str], space: Family) -> Candidates:
+        """Reads a batch that `save` wrote.
+
+        Nothing but numbers and text is read of the file, and no more than it says that it holds.
+
+        Raises:
+            SpaceError: If the file holds no candidates, or those of a space with other decisions; or if the indices
+                take more than 256 MiB, and 250 times as much as in the file.
+            FileNotFoundError: If there is no such file.
+        """
+        require_family(space, "Candidates.load")
+        path = path_of(file)
+        names, values = list(space.decisions), [_shown(decision) for decision in space.decisions.values()]
+        most = max(MOST_TEXT, 4 * len(values) * max(map(len, values), default=0))
+        try:
+            with reading(path) as stream, zipfile.ZipFile(stream) as archive:
+                stored = [_text(archive, member, most) for member in ("decisions", "values")]
+                if stored != [names, values]:
+                    raise SpaceError(
+                        f"{path} holds candidates of another space: its decisions are {show(stored[0])} with the "
+                        f"values {show(stored[1])}, those of this space {show(names)} with {show(values)}"
+                    )
+                indices = _indices(archive, len(names))
+        except ArchbudgetError:
+            raise
+        except Exception as error:  # A damaged archive fails in more ways than its readers say.
+            raise SpaceError(f"{path} holds no candidates: {type(error).__name__}: {one_line(error)}") from None
+        try:
+            return cls(space, indices)
+        except SpaceError as error:
+            raise SpaceError(f"{path}: {error}") from None
+
+
+def _shown(decision: Decision) -> str:
+    """The values of a decision as a file keeps them."""
+    return repr(list(decision.values))
+
+
+MOST_TEXT = 1 << 24
+"""The most bytes of the names and values of decisions in a file, unless those of the space take more."""
+LARGE, RATIO = 1 << 28, 250
+"""Arrays of more bytes are not taken that are so many times as large as in the file."""
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and the type of an array in a file, which has just the bytes that these say.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        read = np.lib.format.read_array_header_1_0
+        if np.lib.format.read_magic(member) != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+        if dtype.hasobject:
+            raise ValueError(f"{name} are Python objects")
+        takes, holds = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
+        if takes != holds:
+            raise ValueError(f"{name} of the shape {show(shape)} take {show(takes)} bytes, but there are {holds:,}")
+    if takes > LARGE and takes > RATIO * info.compress_size:
+        raise ValueError(f"{name} take {takes:,} bytes, more than {RATIO} times as many as in the file")
+    return shape, dtype
+
+
+def _text(archive: zipfile.ZipFile, name: str, most: int) -> list[str]:
+    """A row of text in a file; what is no such row, or too long to be that of a space, is none."""
+    shape, dtype = _header(archive, name)
+    if len(shape) != 1 or (dtype.kind != "U" and shape != (0,)):
+        raise ValueError(f"{name} are no row of text")
+    if math.prod(shape) * dtype.itemsize > most:
+        raise ValueError(f"{name} take more than {most:,} bytes")
+    return [str(each) for each in _array(archive, name)]
+
+
+def _indices(archive: zipfile.ZipFile, columns: int) -> Indices:
+    """The indices in a file."""
+    shape, dtype = _header(archive, "indices")
+    if dtype.kind not in "iu" or len(shape) != 2 or shape[1] != columns:
+        raise ValueError(f"the indices are not integers of the shape (N, {columns}) but {dtype} of {show(shape)}")
+    return _array(archive, "indices")
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    with archive.open(f"{name}.npy") as member:
+        found: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return found

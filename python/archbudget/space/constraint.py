@@ -1,0 +1,142 @@
+"""The constraint function: how far a candidate is from a budget."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from archbudget._budget import MOST, Budget, require_metrics
+from archbudget._guard import guards, has
+from archbudget._message import show
+from archbudget.errors import BudgetError, SpaceError
+from archbudget.space.architecture import Architecture
+from archbudget.space.candidates import Candidates
+from archbudget.space.evaluation import evaluate
+from archbudget.space.family import compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import optuna
+
+    from archbudget.space.family import Family
+
+
+JUST_OUTSIDE = sys.float_info.min
+"""The number of a candidate that is outside by less than a logarithm can tell."""
+
+
+def _settle(number: float, outside: bool) -> float:
+    """The number with the right sign: the costs are compared exactly, the logarithms are rounded."""
+    return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
+
+
+@guards(but=["__call__"])  # A trial raises what its storage does.
+class Constraint:
+    """How far candidates are from a budget: `log(cost / bound)` for each bound, so feasible when at most 0.
+
+    A range gives two numbers, the second `log(low / cost)`. A candidate that cannot be built is infinitely far.
+
+    Called with
+
+    - a live Optuna trial whose decisions are taken, it sets each number on the trial (`trial.set_constraint`)
+      and returns them;
+    - a `FrozenTrial`, it returns them, so that it also works as `constraints_func=` of a sampler;
+    - an `Architecture`, it returns them;
+    - `Candidates`, it returns an (N, M) float64 array.
+
+    Args:
+        space: The space.
+        budget: The budget.
+    """
+
+    def __init__(self, space: Family, budget: Budget) -> None:
+        if not isinstance(budget, Budget):
+            raise BudgetError(f"a constraint needs a Budget, not {show(budget)}")
+        self.space = space
+        self.budget = budget
+        bounds = []
+        require_metrics(space.metrics, budget)
+        for metric, (low, high) in budget.items():
+            position = space.metrics.index(metric)
+            if high < MOST:
+                bounds.append((metric, position, 1, high, math.log(high)))
+            if low > 0:
+                bounds.append((f"{metric}_low", position, -1, low, -math.log(low)))
+        self._bounds = tuple(bounds)
+        self._names = tuple(name for name, *_ in bounds)
+        # A live trial is asked once for each network: plain dicts are several times faster than `Decision.index`.
+        self._domains = tuple(
+            (name, {value: index for index, value in reversed(list(enumerate(decision.values)))})
+            for name, decision in space.decisions.items()
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The key of each number: the metric, with `_low` for the lower end of a range."""
+        return self._names
+
+    def __repr__(self) -> str:
+        return f"<Constraint {self.budget.describe()}>"
+
+    @overload
+    def __call__(self, candidate: Candidates) -> npt.NDArray[np.float64]: ...
+
+    @overload
+    def __call__(
+        self, candidate: Architecture | optuna.trial.BaseTrial | optuna.trial.FrozenTrial
+    ) -> tuple[float, ...]: ...
+
+    def __call__(self, candidate: Any) -> tuple[float, ...] | npt.NDArray[np.float64]:
+        """The numbers of one candidate, or of each of a batch."""
+        if isinstance(candidate, Candidates):
+            return self._batch(candidate)
+        if isinstance(candidate, Architecture):
+            return self._numbers(candidate.indices)
+        params = candidate.params if has(candidate, "params") else None
+        if not isinstance(params, Mapping):
+            raise SpaceError(
+                f"a constraint is called with a trial, an Architecture or Candidates, not {show(candidate)}"
+            )
+        numbers = self._numbers(self._indices(params))
+        from optuna.trial import FixedTrial, Trial
+
+        if isinstance(candidate, (Trial, FixedTrial)):
+            for name, number in zip(self._names, numbers, strict=True):
+                candidate.set_constraint(name, number)
+        return numbers
+
+    def _indices(self, params: Mapping[str, Any]) -> list[int | None]:
+        try:
+            return [domain[params[name]] if name in params else None for name, domain in self._domains]
+        except (KeyError, TypeError):
+            # Let the decision say what is wrong.
+            return self.space.indices_of(params)
+
+    def _numbers(self, indices: Sequence[int | None]) -> tuple[float, ...]:
+        cost = compiled(self.space).diagram.cost(indices)
+        if cost is None:
+            return (math.inf,) * len(self._bounds)
+        return tuple(
+            _settle(sign * math.log(cost[position]) - log_bound, sign * (cost[position] - bound) > 0)
+            if cost[position]
+            else -sign * math.inf
+            for _, position, sign, bound, log_bound in self._bounds
+        )
+
+    def _batch(self, candidates: Candidates) -> npt.NDArray[np.float64]:
+        counts = evaluate(self.space, candidates, list(self.budget))
+        numbers = np.empty((len(candidates), len(self._bounds)))
+        with np.errstate(divide="ignore"):
+            for column, (_, position, sign, bound, log_bound) in enumerate(self._bounds):
+                cost = counts[self.space.metrics[position]]
+                number = sign * np.log(cost.astype(np.float64)) - log_bound
+                outside = cost > bound if sign > 0 else cost < bound
+                numbers[:, column] = np.where(outside, np.maximum(number, JUST_OUTSIDE), np.minimum(number, 0.0))
+        numbers[~counts.valid] = np.inf
+        return numbers

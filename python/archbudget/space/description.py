@@ -1,0 +1,142 @@
+"""The description of a space, as it is checked and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from archbudget._expressions import MOST_VALUES, as_condition, as_written
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError
+from archbudget.layers._base import Layer, as_tensor, flat, made_of
+from archbudget.layers._structure import Sequential
+from archbudget.metrics import Metric
+from archbudget.program import Writer
+
+if TYPE_CHECKING:
+    from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget.layers._base import Tensor, TensorLike
+    from archbudget.layers._structure import BlockLike
+
+
+def graph(
+    layers: Sequence[BlockLike] | None,
+    inputs: TensorLike | Sequence[TensorLike] | None,
+    outputs: Tensor | Sequence[Tensor] | None,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
+    if layers is not None:
+        if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
+            raise SpaceError(f"a space needs a list of layers, the first an Input, not {show(layers)}")
+        first, *rest = layers
+        if not (isinstance(first, Layer) and first.kind == "Input"):
+            raise SpaceError(f"the first layer of a space must be an Input, not {show(first)}")
+        if any(isinstance(block, Layer) and block.kind == "Input" for block in rest):
+            raise SpaceError("a list of layers has one Input, at its start")
+        row = flat(made_of(Sequential(layers), ()))
+        return row[:1], row
+    if inputs is None or outputs is None:
+        raise SpaceError("a graph needs both its inputs and its outputs")
+    sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
+    several = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    targets = [as_tensor(tensor) for each in several for tensor in flat(each)]
+    if not sources or not targets:
+        raise SpaceError("a graph needs at least one input and one output")
+    for source in sources:
+        if source.inputs or not (isinstance(source.block, Layer) and source.block.kind == "Input"):
+            raise SpaceError(f"the inputs of a graph are Input layers, not {show(source)}")
+    return sources, targets
+
+
+def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:
+    """The decisions of a list of layers by their names in the space, with all of their values.
+
+    Raises:
+        SpaceError: If the description is not well formed.
+    """
+    writer = Writer(bytes_per_weight=1, bytes_per_activation=1, domains={})
+    writer.write_graph(*graph(blocks, None, None))
+    return writer.decisions
+
+
+def check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: str) -> None:
+    """Refuses names that are not those of decisions.
+
+    Raises:
+        SpaceError: With those that are unknown, and those that there are.
+    """
+    unknown = [name for name in given if name not in decisions]
+    if unknown:
+        raise SpaceError(
+            f"unknown decisions in the {what}: {listed(map(show, unknown))}; this space has "
+            f"{listed(decisions) or 'no decisions'}"
+        )
+
+
+def custom_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Metrics of a space's own.
+
+    Raises:
+        SpaceError: If they are not, or two have one name.
+    """
+    if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
+        raise SpaceError(f"metrics must be a sequence of Metric, not {show(metrics)}")
+    own: dict[str, Metric] = {}
+    for metric in metrics:
+        if not isinstance(metric, Metric):
+            raise SpaceError(f"metrics must be a sequence of Metric; one is {show(metric)}")
+        if metric.name in own:
+            raise SpaceError(f"two metrics are named '{metric.name}'")
+        own[metric.name] = metric
+    return tuple(own.values())
+
+
+def kept_domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
+    """Domains as they are kept."""
+    if domains is not None and not isinstance(domains, Mapping):
+        raise SpaceError(f"domains must be a mapping from names of decisions to values, not {show(domains)}")
+    kept = {}
+    for name, values in (domains or {}).items():
+        try:
+            kept[name] = () if isinstance(values, (str, bytes)) else tuple(islice(values, MOST_VALUES + 1))
+        except Exception:  # It may do anything where it is gone through.
+            kept[name] = ()
+        if not kept[name]:
+            raise SpaceError(
+                f"the domain of decision '{name}' must be a sequence of at least one value, not {show(values)}"
+            )
+    return kept
+
+
+def check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iterable[Scalar]]) -> None:
+    """Refuses domains that are not parts of those of some decisions.
+
+    Raises:
+        SpaceError: With the first that is wrong.
+    """
+    check_names(decisions, domains, "domains")
+    for name, values in domains.items():
+        decisions[name].narrowed(name, values)
+
+
+def conditions(constraints: Iterable[Expression]) -> tuple[Expression, ...]:
+    """Constraints as they are kept."""
+    if not isinstance(constraints, Iterable):
+        raise SpaceError(f"constraints must be a sequence of conditions, not {show(constraints)}")
+    return tuple(as_condition(constraint) for constraint in constraints)
+
+
+def check_constraint(decisions: Mapping[str, Decision], constraint: Expression) -> None:
+    """Refuses a constraint over what is not a decision of a space.
+
+    Raises:
+        SpaceError: With the first that is none.
+    """
+    for decision in constraint.decisions():
+        if decision.name not in decisions:
+            raise SpaceError(
+                f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
+                f"this space has {listed(decisions) or 'no decisions'}"
+            )
+        decisions[decision.name].narrowed(decision.name, decision.values)

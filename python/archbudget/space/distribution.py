@@ -1,0 +1,92 @@
+"""How a metric is distributed over a space."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from fractions import Fraction
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archbudget._extras import imported
+from archbudget._guard import guards
+from archbudget._message import grouped, show
+from archbudget.errors import SpaceError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+@guards()
+class Distribution:
+    """How many networks of a space have each value of a metric; so which budget keeps five per cent of them.
+
+    Exact wherever the values can be told apart in some seconds. Where they are too many, neighbouring values are
+    counted together under the smallest of them, and `error` says by how much a value may be too small.
+    """
+
+    def __init__(self, metric: str, values: list[int], counts: list[int], error: int) -> None:
+        self.metric = metric
+        """The metric."""
+        self.values: npt.NDArray[np.int64] = np.array(values, dtype=np.int64)
+        """(M,) the values that occur, ascending."""
+        self.counts = counts
+        """For each value the number of networks that have it: M integers of any size."""
+        self.error = error
+        """A network counted under a value has that value or one larger by at most this; 0 where `exact`."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether each network is counted under its own value."""
+        return self.error == 0
+
+    @cached_property
+    def _sums(self) -> list[int]:
+        return list(accumulate(self.counts))
+
+    @property
+    def total(self) -> int:
+        """The number of networks."""
+        return self._sums[-1]
+
+    def quantile(self, q: float) -> int:
+        """The least bound that at least the share `q` of all networks keeps: for certain, if the values are not exact.
+
+        Raises:
+            SpaceError: If `q` is not a number from 0 to 1.
+        """
+        if isinstance(q, bool) or not isinstance(q, (int, float, np.number)) or not 0 <= q <= 1:
+            raise SpaceError(f"a quantile is taken at a number from 0 to 1, not at {show(q)}")
+        # As it is written: 0.05 is a twentieth, not the binary number next to it.
+        wanted = math.ceil(self.total * Fraction(repr(float(q))))
+        return int(self.values[min(bisect_left(self._sums, wanted), len(self._sums) - 1)]) + self.error
+
+    def cdf(self, value: float) -> float:
+        """The share of the networks whose value is at most this; at least that share, if the values are not exact.
+
+        Raises:
+            SpaceError: If `value` is not a number.
+        """
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
+            raise SpaceError(f"{self.metric} are compared with a number, not with {show(value)}")
+        place = bisect_right(self.values, value - self.error)
+        return self._sums[place - 1] / self.total if place else 0.0
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Distribution of {self.metric}: {grouped(self.total)} networks, {len(self):,} values from "
+            f"{int(self.values[0]):,} to {int(self.values[-1]) + self.error:,}>"
+        )
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each value: the value, `count` (Python integers) and `share`."""
+        shares = [count / self.total for count in self.counts]
+        counts = np.empty(len(self.counts), dtype=object)
+        counts[:] = self.counts
+        return imported("pandas", "to_pandas").DataFrame({self.metric: self.values, "count": counts, "share": shares})

@@ -1,0 +1,148 @@
+"""Counting batches of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from archbudget._core import MAX_RANK
+from archbudget._extras import imported
+from archbudget._guard import guards
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError, UnknownNameError
+from archbudget.space.architecture import Architecture
+from archbudget.space.candidates import Candidates
+from archbudget.space.columns import check_indices, index_columns, value_columns
+from archbudget.space.family import compiled
+
+if TYPE_CHECKING:
+    from archbudget._expressions import Scalar
+    from archbudget.space.family import Family
+
+MOST_THREADS = 1024
+"""The most threads that a call may use."""
+
+
+@guards()
+@dataclass(frozen=True)
+class LayerEvaluation:
+    """What each layer of each candidate costs, and its output shape; nothing but 0 where it cannot be built."""
+
+    names: tuple[str, ...]
+    """The L layers of the space, by name."""
+    costs: dict[str, npt.NDArray[np.int64]]
+    """For each metric (N, L) costs; 0 where a layer is not in the network."""
+    shapes: npt.NDArray[np.int64]
+    """(N, L, rank) sides of the output of each layer, of the first one where it has several, the batch not counted; 0
+    where a layer is not in the network, and behind the last axis."""
+
+    def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+        if metric not in self.costs:
+            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self.costs)}")
+        return self.costs[metric]
+
+
+@guards()
+class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
+    """What N candidates cost: a mapping from each metric to (N,) int64 totals.
+
+    A candidate that cannot be built has `valid` False and the total 2^63 - 1, which no budget allows.
+    """
+
+    def __init__(
+        self,
+        totals: dict[str, npt.NDArray[np.int64]],
+        valid: npt.NDArray[np.bool_],
+        layers: LayerEvaluation | None = None,
+    ) -> None:
+        self._totals = totals
+        self.valid = valid
+        """(N,) whether each candidate can be built."""
+        self.layers = layers
+        """What each layer costs, if it was asked for (`per_layer=True`)."""
+
+    def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+        try:
+            return self._totals[metric]
+        except KeyError:
+            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self._totals)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._totals)
+
+    def __len__(self) -> int:
+        return len(self._totals)
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {len(self.valid):,} candidates: {', '.join(self)}>"
+
+    def to_pandas(self) -> Any:
+        """The totals and `valid` as a `pandas.DataFrame`."""
+        pd = imported("pandas", "to_pandas")
+        return pd.DataFrame({**self._totals, "valid": self.valid})
+
+
+CandidatesLike = Union[Candidates, "Mapping[str, npt.ArrayLike]", npt.ArrayLike]
+"""A batch of candidates; or a column of N values for each decision, by its name; or (N, D) indices."""
+
+
+def evaluate(
+    space: Family,
+    candidates: CandidatesLike,
+    metrics: Iterable[str] | None = None,
+    *,
+    per_layer: bool = False,
+    threads: int | None = None,
+) -> Evaluation:
+    """Counts candidates; see `Space.evaluate`."""
+    parts = compiled(space)
+    names = _metric_names(space, metrics)
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
+    threads = None if threads is None else min(threads, MOST_THREADS)
+    columns, rows = _columns(space, candidates)
+    totals = [np.empty(rows, np.int64) for _ in names]
+    valid = np.empty(rows, np.bool_)
+    parts.diagram.evaluate(columns, names, totals, valid, threads=threads)
+    layers = None
+    if per_layer:
+        costs = [np.empty((rows, len(parts.uses)), np.int64) for _ in names]
+        shapes = np.empty((rows, len(parts.uses), MAX_RANK), np.int64)
+        parts.diagram.evaluate_layers(columns, names, costs, shapes, threads=threads)
+        rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
+        layers = LayerEvaluation(space.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
+    return Evaluation(dict(zip(names, totals, strict=True)), valid, layers)
+
+
+def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
+    """The metrics that are asked for."""
+    if metrics is None:
+        return list(space.metrics)
+    names = []
+    for metric in [metrics] if isinstance(metrics, str) else metrics:
+        if metric not in space.metrics:
+            raise SpaceError(f"unknown metric {show(metric)}; the metrics are {listed(space.metrics)}")
+        names.append(metric)
+    return names
+
+
+def _columns(space: Family, candidates: CandidatesLike) -> tuple[list[Any], int]:
+    """A column for each decision, as the engine takes it, and the number of rows."""
+    if isinstance(candidates, Candidates):
+        if candidates.space is not space and _domains(candidates.space) != _domains(space):
+            raise SpaceError("these candidates belong to a space with other decisions")
+        return index_columns(candidates.indices)
+    if isinstance(candidates, Architecture):
+        raise SpaceError("one architecture is not a batch; its totals are arch.params, arch.macs, ...")
+    if isinstance(candidates, Mapping):
+        return value_columns(space.decisions, candidates)
+    return index_columns(check_indices(space.decisions, candidates))
+
+
+def _domains(space: Family) -> list[tuple[str, tuple[Scalar, ...]]]:
+    """What the columns of a batch mean: the decisions in their order, each with its values."""
+    return [(name, decision.values) for name, decision in space.decisions.items()]

@@ -1,0 +1,308 @@
+"""A family of networks: its description, the diagram that it is compiled to, and what both say without candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from archbudget._budget import BUILT_IN
+from archbudget._guard import guards
+from archbudget._message import show
+from archbudget.errors import CountOverflowError, SpaceError
+from archbudget.metrics import Metric
+from archbudget.metrics._distinct import Collector
+from archbudget.program import Transcript, Writer, comparable
+from archbudget.space import description
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from archbudget._core import Diagram
+    from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget._records import LayerRecord, Use
+    from archbudget.layers._base import Tensor, TensorLike
+    from archbudget.layers._structure import BlockLike, Sequential
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What a family is compiled to."""
+
+    diagram: Diagram
+    """The decision diagram, or as much of it as the limits of the engine allow."""
+    uses: tuple[Use, ...]
+    """The layers, by their positions in the program."""
+    outputs: tuple[int, ...]
+    """The tensors that are returned."""
+    positions: Mapping[str, int]
+    """The position of each decision, by its name."""
+    names: tuple[str, ...]
+    """The names of the decisions, by their positions."""
+
+
+@guards()
+class Family:
+    """Layers whose hyperparameters may be open decisions, compiled into a decision diagram; see `Space`."""
+
+    def __init__(
+        self,
+        layers: Sequence[BlockLike] | None = None,
+        *,
+        inputs: TensorLike | Sequence[TensorLike] | None = None,
+        outputs: Tensor | Sequence[Tensor] | None = None,
+        bytes_per_weight: int = 4,
+        bytes_per_activation: int = 4,
+        domains: Mapping[str, Iterable[Scalar]] | None = None,
+        constraints: Iterable[Expression] = (),
+        metrics: Iterable[Metric] = (),
+    ) -> None:
+        if (layers is None) == (inputs is None and outputs is None):
+            raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
+        for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
+            if isinstance(count, bool) or not isinstance(count, int):
+                raise SpaceError(f"{name} must be an integer, not {show(count)}")
+            if count < 1:
+                raise SpaceError(f"{name} must be at least 1, not {show(count)}")
+            if count >= 2**63:
+                raise CountOverflowError(f"{name} must be below 2^63, not {show(count)}")
+        sources, targets = description.graph(layers, inputs, outputs)
+        kept = description.kept_domains(domains)
+        self._constraints = description.conditions(constraints)
+        self._custom = description.custom_metrics(metrics)
+        self._metrics = (*BUILT_IN, *(metric.name for metric in self._custom))
+        self._definition: dict[str, Any] = {
+            "layers": None if layers is None else cast("Sequential", targets[0].block).blocks,
+            "inputs": tuple(sources) if layers is None else None,
+            "outputs": tuple(targets) if layers is None else None,
+            "bytes_per_weight": bytes_per_weight,
+            "bytes_per_activation": bytes_per_activation,
+            "domains": kept,
+            "constraints": self._constraints,
+            "metrics": self._custom,
+        }
+        write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        writer = write(domains=kept, constraints=self._constraints, metrics=self._custom)
+        try:
+            returned = writer.write_graph(sources, targets)
+        except RecursionError as error:
+            raise SpaceError("the blocks of a space are nested too deeply, or without end") from error
+        gone = {name: values for name, values in kept.items() if name not in writer.decisions}
+        unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
+        if gone or unread:
+            # Their decisions went with the structure around them, or have never been there.
+            whole = write(domains={})
+            whole.write_graph(sources, targets)
+            description.check_domains(whole.decisions, gone)
+            for constraint in unread:
+                description.check_constraint(whole.decisions, constraint)
+        uses = tuple(writer.uses)
+        self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
+        self._domains = MappingProxyType(
+            {
+                name: decision.values
+                for name, decision in writer.decisions.items()
+                if len(decision.values) < len(writer.described[name].values)
+            }
+        )
+        for metric in self._custom:
+            metric.check(uses, whole=not kept)
+        self._compiled = Compiled(
+            writer.program.compile(),
+            uses,
+            tuple(returned),
+            {name: position for position, name in enumerate(writer.decisions)},
+            tuple(writer.decisions),
+        )
+        if writer.measure is not None:
+            writer.measure.settle()
+
+    @property
+    def decisions(self) -> Mapping[str, Decision]:
+        """The open decisions by name, in the order in which the description meets them.
+
+        In a graph that is the order in which its tensors were made.
+        """
+        return self._decisions
+
+    @property
+    def domains(self) -> Mapping[str, tuple[Scalar, ...]]:
+        """The values of the decisions of which only some are kept, by name; see `with_domains`."""
+        return self._domains
+
+    def with_domains(self, domains: Mapping[str, Iterable[Scalar]]) -> Self:
+        """The space with only some values of some decisions; what is restricted already stays so.
+
+        Args:
+            domains: The values to keep, by the name of the decision; other decisions keep all of theirs.
+
+        Raises:
+            SpaceError: If it names what is not a decision of this space or not a value of it, or leaves a decision
+                without values.
+            InvalidArchitectureError: If no network is left that can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 8, 128, step=8))])
+            >>> space.with_domains({"units": [8, 16, 24]}).decisions["units"]
+            Int('units', 8, 24, step=8)
+        """
+        kept = description.kept_domains(domains)
+        description.check_domains(self.decisions, kept)
+        return self._with(domains={**self.domains, **kept})
+
+    @property
+    def constraints(self) -> tuple[Expression, ...]:
+        """The conditions between decisions that every network meets in which these are active."""
+        return self._constraints
+
+    def with_constraints(self, constraints: Iterable[Expression]) -> Self:
+        """The space with further conditions between decisions; those there already stay.
+
+        Args:
+            constraints: The conditions, as those of `Space(constraints=...)`; `decisions` has what they may read.
+
+        Raises:
+            SpaceError: If one is not a condition, or reads what is not a decision of this space.
+            InvalidArchitectureError: If no network is left that can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> block = layers.Dense(ab.Int("units", 1, 3))
+            >>> space = ab.Space([layers.Input((8,)), layers.Repeat(2, block)])
+            >>> first, second = space.decisions["units_1"], space.decisions["units_2"]
+            >>> space.with_constraints([first <= second]).size
+            6
+        """
+        more = description.conditions(constraints)
+        description.check_names(
+            self.decisions, [decision.name for each in more for decision in each.decisions()], "constraints"
+        )
+        return self._with(domains=dict(self.domains), constraints=self.constraints + more)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What is counted: the built-in metrics, and those of the space's own."""
+        return self._metrics
+
+    def with_metrics(self, metrics: Iterable[Metric]) -> Self:
+        """The space with further metrics.
+
+        Raises:
+            SpaceError: If two metrics have one name, or one fails.
+            MissingEntryError: If a latency table has no entry for a layer.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Repeat(ab.Int("depth", 1, 3), layers.Dense(8))])
+            >>> space.with_metrics([ab.metrics.weighted_layers()]).range("weighted_layers")
+            (1, 3)
+        """
+        return self._with(metrics=(*self._custom, *description.custom_metrics(metrics)))
+
+    def distinct_layers(self) -> list[LayerRecord]:
+        """Each distinct layer of the space, once; see [`metrics.distinct_layers`][archbudget.metrics.distinct_layers].
+
+        Raises:
+            LimitError: If the space is too wide to look at every arc.
+        """
+        collector = Collector()
+        self._with(metrics=(Metric("distinct", collector),)).range("params")
+        return list(collector.found.values())
+
+    def _with(self, **changes: Any) -> Self:
+        """The family with another part of its definition."""
+        return type(self)(**{**self._definition, **changes})
+
+    @property
+    def size(self) -> int:
+        """The exact number of distinct networks that can be built.
+
+        Inactive decisions do not multiply it, and candidates that cannot be built are not in it.
+
+        Raises:
+            LimitError: If the space is too wide to be counted.
+        """
+        return self._compiled.diagram.size()
+
+    @property
+    def combinations(self) -> int:
+        """The number of combinations of values: what `size` would be if every one were a network of its own."""
+        product = 1
+        for decision in self.decisions.values():
+            product *= len(decision.values)
+        return product
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """The layers by name, each once, in the order of the description."""
+        return tuple(use.name for use in self._compiled.uses)
+
+    def range(self, metric: str) -> tuple[int, int]:
+        """The smallest and the largest value of a metric over all networks. O(arcs) the first time."""
+        return self._compiled.diagram.range(metric)
+
+    def __repr__(self) -> str:
+        return f"<Space of {len(self.decisions)} decisions and {len(self._compiled.uses)} layers>"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another space is described alike: the same layers, decisions, constraints and metrics, in one order.
+
+        The functions of custom layers and metrics, and arguments that Keras or PyTorch alone look at, must be equal.
+        """
+        if not isinstance(other, Family):
+            return NotImplemented
+        return self is other or (hash(self) == hash(other) and self._written == other._written)
+
+    def __hash__(self) -> int:
+        return hash((self.layer_names, self.metrics, *((name, each.values) for name, each in self.decisions.items())))
+
+    @cached_property
+    def _written(self) -> tuple[object, ...]:
+        """All that the description writes, in a form that is compared."""
+        definition = self._definition
+        sources, targets = description.graph(*(definition[part] for part in ("layers", "inputs", "outputs")))
+        transcript = Transcript()
+        writer = Writer(
+            bytes_per_weight=definition["bytes_per_weight"],
+            bytes_per_activation=definition["bytes_per_activation"],
+            domains=definition["domains"],
+            constraints=self._constraints,
+            metrics=self._custom,
+            transcript=transcript,
+        )
+        writer.write_graph(sources, targets)
+        return (transcript.lines, [comparable(use.layer) for use in writer.uses], self._custom)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (type(self), self._definition))
+
+    def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
+        """The index of each decision's value among those given; `None` where none is given."""
+        if not isinstance(values, Mapping):
+            raise SpaceError(f"values are given by a mapping from decisions, not by {show(values)}")
+        return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
+
+
+def compiled(family: Family) -> Compiled:
+    """What a family is compiled to, for what stands above it in this room and beyond."""
+    return family._compiled
+
+
+def _restore(kind: type[Family], definition: dict[str, Any]) -> Family:
+    return kind(**definition)
+
+
+def require_family(value: object, what: str) -> None:
+    """Refuses what is not a space.
+
+    Raises:
+        SpaceError: Naming what needs one.
+    """
+    if not isinstance(value, Family):
+        raise SpaceError(f"{what} needs a Space, not {show(value)}")

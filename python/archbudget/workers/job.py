@@ -1,0 +1,158 @@
+"""What the processes of a search do: propose a network, train it, store what came of it."""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+
+from archbudget import files
+from archbudget._budget import Budget
+from archbudget.digits import MODELS_KEY
+from archbudget.errors import ArchbudgetError, SearchError
+from archbudget.search.objective import Objective
+from archbudget.search.run import Run, base_sampler, open_study
+from archbudget.search.running import Limits
+from archbudget.search.storage import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from archbudget.search.run import Direction
+    from archbudget.space.architecture import Architecture
+    from archbudget.space.space import Space
+
+GRACE = 5.0
+"""Seconds that a process gets to leave its trial in order."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A search, in words that can be sent to another process."""
+
+    space: str
+    code: bool
+    objective: str
+    budget: dict[str, tuple[int, int]]
+    storage: str
+    study_name: str
+    direction: Direction
+    trials: int
+    timeout: float | None
+    sampler: str | None
+    seed: int | None
+    models: str
+    grace_period: float
+    max_tries: int
+    max_consecutive_failures: int
+
+    @property
+    def limits(self) -> Limits:
+        """When it gives something up."""
+        return Limits(self.grace_period, self.max_tries, self.max_consecutive_failures)
+
+    def open(self, space: Space) -> optuna.Study:
+        """The study, made if there is none.
+
+        Raises:
+            ArchbudgetError: If it belongs to another space or budget, its storage fails, or no network fits.
+        """
+        return open_study(
+            space,
+            Budget.of(self.budget),
+            storage=self.storage,
+            study_name=self.study_name,
+            directions=[self.direction],
+        )
+
+    def run(self) -> None:
+        """Works on the study until it has its trials; whoever started this process looks after lost trials.
+
+        Raises:
+            SearchError: If the objective raises anything, or returns anything but a number; if the storage fails.
+        """
+        space = files.load(self.space, code=self.code).space
+        known = self.open(space)
+        study = _Seen(known.study_name, known._storage)
+        study.models = self.models
+        run = Run(
+            study,
+            space,
+            Budget.of(self.budget),
+            _Trained(self),
+            n_trials=self.trials,
+            timeout=self.timeout,
+            base=base_sampler(self.sampler, self.seed),
+            limits=self.limits,
+            mends=False,
+        )
+        with storage_errors(self.storage):
+            run.work()
+        if run.failure is not None:
+            raise run.failure
+
+
+class _Seen(optuna.Study):
+    """A study as an objective sees it: with the folder for models of the search that asks it.
+
+    Several searches may work on one study, each with a folder of its own.
+    """
+
+    models = ""
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """What belongs to the study, and where its models go."""
+        return {**super().user_attrs, MODELS_KEY: self.models}
+
+
+class _Trained(Objective):
+    """The objective of a job; what it raises ends the search in one line, what diverges is pruned."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(function(job.objective), f"the objective {job.objective}")
+        self._models = job.models
+
+    def __call__(self, arch: Architecture, trial: optuna.Trial) -> list[float]:
+        trial.set_user_attr(MODELS_KEY, self._models)
+        try:
+            values = super().__call__(arch, trial)
+        except (optuna.TrialPruned, optuna.exceptions.OptunaError, ImportError, SearchError):
+            raise
+        except Exception as error:
+            raise SearchError(f"{self.name} failed in trial {trial.number}: {type(error).__name__}: {error}") from error
+        if not all(map(math.isfinite, values)):
+            raise optuna.TrialPruned(f"{self.name} returned {values[0]}")  # Training diverged: a finished trial.
+        return values
+
+
+def seed_of(seed: int | None, worker: int, begun: int) -> int | None:
+    """The seed of one process: workers draw other numbers than each other, and than before an interruption."""
+    if seed is None or worker == begun == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, worker, begun]).generate_state(1)[0])
+
+
+def function(reference: str) -> Callable[..., Any]:
+    """The function that `module:function` names.
+
+    Raises:
+        ArchbudgetError: If there is none.
+    """
+    found = files.load_attribute(reference)
+    if not callable(found):
+        raise ArchbudgetError(f"{reference} is not a function, but of type {type(found).__name__}")
+    return found  # type: ignore[no-any-return]
+
+
+def quiet() -> None:
+    """Leaves Optuna to say what is wrong, and not what goes well; failed trials are reported by the search itself."""
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("optuna.study._optimize").setLevel(logging.ERROR)
