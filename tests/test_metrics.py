@@ -33,7 +33,8 @@ from archbudget.errors import (
     MissingEntryError,
     SpaceError,
 )
-from archbudget.metrics import described, distinct_layers
+from archbudget.metrics import distinct_layers
+from archbudget.metrics._latency import described
 from random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks
 
 if TYPE_CHECKING:

@@ -540,7 +540,7 @@ def test_an_unknown_tpe_is_asked_on_narrowed_distributions(
     assert tpe.is_known(BASES[base](0))
     monkeypatch.delattr(optuna.samplers.tpe.sampler, "default_gamma_multiobjective")
     assert not tpe.is_known(BASES[base](0))
-    monkeypatch.setattr(_tpe, "_best", None)
+    monkeypatch.setattr(tpe, "_best", None)
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
     study.optimize(lambda trial: score(space.suggest(trial)) + trial.suggest_float("own", 0, 1), n_trials=40)
     check_inside(study, space, BUDGET, 40)

@@ -10,7 +10,8 @@ import archbudget as ab
 import graph_spaces
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
-from archbudget.metrics import described, distinct_layers
+from archbudget.metrics import distinct_layers
+from archbudget.metrics._latency import described
 from random_spaces import METRICS, Draw, draw_space
 from test_domains import restrict
 from test_require import draw_condition

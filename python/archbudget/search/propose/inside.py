@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget.errors import LimitError
+from archbudget.space.evaluation import evaluate
 from archbudget.space.family import compiled
 from archbudget.space.trials import distribution_of
 
@@ -60,7 +61,7 @@ class Inside:
         """For each row whether it fits. The fixed values are taken for granted."""
         budget = self.fits.budget
         # Few rows at a time: other threads would only be in the way.
-        counts = self.space.evaluate(rows, list(budget), threads=1)
+        counts = evaluate(self.space, rows, list(budget), threads=1)
         fits = counts.valid.copy()
         for metric, (low, high) in budget.items():
             fits &= (low <= counts[metric]) & (counts[metric] <= high)
