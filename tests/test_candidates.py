@@ -116,7 +116,8 @@ def test_batches_are_equal_if_their_candidates_are(space: ab.Space) -> None:
     candidates = space.sample(10, seed=4)
     assert candidates == ab.Candidates(space, candidates.indices.astype(np.uint32))
     assert candidates != candidates[:9]
-    assert candidates != ab.Candidates(branches(), candidates.indices)
+    assert candidates == ab.Candidates(branches(), candidates.indices), "a space that is described alike"
+    assert candidates != ab.Candidates(space.with_metrics([ab.metrics.weighted_layers()]), candidates.indices)
     assert candidates != "candidates"
     with pytest.raises(TypeError):
         hash(candidates)

@@ -23,7 +23,7 @@ import optuna
 import pytest
 
 import archbudget as ab
-from archbudget import _core, layers
+from archbudget import layers
 from archbudget.errors import (
     ArchbudgetError,
     BudgetError,
@@ -35,6 +35,8 @@ from archbudget.errors import (
 )
 from archbudget.metrics import distinct_layers
 from archbudget.metrics._latency import described
+from archbudget.program import writer
+from archbudget.space.architecture import architecture_at
 from random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks
 
 if TYPE_CHECKING:
@@ -152,7 +154,7 @@ def test_totals_are_the_plain_sums_over_the_layers_of_every_network(seed: int) -
     assert space.metrics[5:] == tuple(FUNCTIONS)
     counts = space.evaluate(known.indices, threads=2)
     for row in np.flatnonzero(known.valid):
-        arch = ab.Architecture.at(space, tuple(known.indices[row].tolist()))
+        arch = architecture_at(space, tuple(known.indices[row].tolist()))
         for name, (function, join) in FUNCTIONS.items():
             values = [function(layer) for layer in arch.layers]
             assert [layer.custom[name] for layer in arch.layers] == values
@@ -233,7 +235,7 @@ def test_layers_of_candidates_have_their_own_values(seed: int) -> None:
     counts = space.evaluate(rows, ["price", "widest"], per_layer=True, threads=2)
     assert counts.layers is not None
     for row, indices in enumerate(rows):
-        arch = ab.Architecture.at(space, tuple(indices.tolist()))
+        arch = architecture_at(space, tuple(indices.tolist()))
         for metric, join in (("price", sum), ("widest", max)):
             expected = dict.fromkeys(space.layer_names, 0)
             for layer in arch.layers:
@@ -255,7 +257,7 @@ class _Small:
     """A program whose diagrams soon become implicit, or open."""
 
     limits: dict[str, int]
-    made = _core.Program
+    made = writer.Program
 
     def __init__(self, **settings: Any) -> None:
         self._program = self.made(**settings)
@@ -271,7 +273,7 @@ def little(make: Callable[[], ab.Space], monkeypatch: pytest.MonkeyPatch, **limi
     """A space whose diagram may keep, or look at, little."""
     monkeypatch.setattr(_Small, "limits", limits, raising=False)
     with monkeypatch.context() as context:
-        context.setattr(_core, "Program", _Small)
+        context.setattr(writer, "Program", _Small)
         return make()
 
 
@@ -282,14 +284,14 @@ def test_implicit_and_open_diagrams_count_the_same(
 ) -> None:
     known = measured(seed)
     monkeypatch.setattr(_Small, "limits", limits, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(writer, "Program", _Small)
     space = ab.Space(**known.space._definition)
     expected = known.space.evaluate(known.indices)
     for threads in (1, 2):
         counts = space.evaluate(known.indices, threads=threads)
         for metric in space.metrics:
             np.testing.assert_array_equal(counts[metric], expected[metric])
-    assert ab.Architecture.at(space, tuple(known.indices[known.first[0]].tolist())).costs == {
+    assert architecture_at(space, tuple(known.indices[known.first[0]].tolist())).costs == {
         metric: known.cost(metric)[0] for metric in space.metrics
     }
     if "visited" not in limits:
@@ -498,7 +500,7 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
 def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """In an open diagram functions are asked by the threads that count."""
     monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(writer, "Program", _Small)
 
     def fail(layer: ab.LayerRecord) -> int:
         if layer.name == "dense_1" and layer.output_shape == (4,):
@@ -568,14 +570,14 @@ def test_spaces_with_metrics_are_pickled() -> None:
         np.testing.assert_array_equal(
             again.evaluate(known.indices)[metric][known.valid], known.costs[metric][known.valid]
         )
-    arch = ab.Architecture.at(known.space, tuple(known.indices[known.first[0]].tolist()))
+    arch = architecture_at(known.space, tuple(known.indices[known.first[0]].tolist()))
     assert pickle.loads(pickle.dumps(arch)).costs == arch.costs
 
 
 def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     known = measured(7)
     monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(writer, "Program", _Small)
     asking = threading.Lock()
 
     def guarded(layer: ab.LayerRecord) -> int:
@@ -597,19 +599,19 @@ def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_forked_child_asks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     known = measured(9)
     monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(writer, "Program", _Small)
     space = ab.Space(**known.space._definition)
     known.space.evaluate(known.indices, threads=2)
-    reader, writer = os.pipe()
+    source, sink = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             signal.alarm(30)
             counts = space.evaluate(known.indices, ["price"], threads=2)
-            os.write(writer, str(int(counts["price"][counts.valid].sum())).encode())
+            os.write(sink, str(int(counts["price"][counts.valid].sum())).encode())
         finally:
             os._exit(0)
-    os.close(writer)
+    os.close(sink)
     os.waitpid(child, 0)
     assert os.read(reader, 100) == str(int(known.costs["price"].sum())).encode()
     os.close(reader)
@@ -618,7 +620,8 @@ def test_a_forked_child_asks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
 INTERRUPTED = """
     import signal, sys, threading, time
     import archbudget as ab
-    from archbudget import _core, layers
+    from archbudget import layers
+    from archbudget.program import writer
 
     def slow(layer):
         if threading.current_thread() is threading.main_thread() and {itself}:
@@ -662,9 +665,10 @@ OPEN_INTERRUPTED = """
     import time
     import numpy as np
     import archbudget as ab
-    from archbudget import _core, layers
+    from archbudget import layers
+    from archbudget.program import writer
 
-    made = _core.Program
+    made = writer.Program
     class Small:
         def __init__(self, **settings):
             self.program = made(**settings)
@@ -672,7 +676,7 @@ OPEN_INTERRUPTED = """
             return getattr(self.program, name)
         def compile(self):
             return self.program.compile(stored=1, visited=1)
-    _core.Program = Small
+    writer.Program = Small
 
     def slow(layer):
         if layer.arguments.get("units", 1) > 2:
@@ -911,7 +915,7 @@ def test_missing_entries_are_all_named() -> None:
 
 def test_an_entry_that_is_missing_later_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(writer, "Program", _Small)
     units = [ab.Choice(name, [2, 4]) for name in "ab"]
     table = ab.LatencyTable("us", [({"type": "Dense", "input_shape": shape}, 1) for shape in "32"])
     space = ab.Space([layers.Input((3,)), *map(layers.Dense, units)], metrics=[table])

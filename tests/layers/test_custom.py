@@ -22,6 +22,7 @@ from archbudget.errors import (
     LimitError,
     SpaceError,
 )
+from archbudget.space.architecture import architecture_at
 from random_spaces import METRICS, enumerate_networks
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def test_built_in_layers_restated_are_the_built_in_ones_in_every_candidate() -> 
     for row in np.flatnonzero(known.valid):
         indices = tuple(known.indices[row].tolist())
         for mine, theirs in zip(
-            ab.Architecture.at(own, indices).layers, ab.Architecture.at(built_in, indices).layers, strict=True
+            architecture_at(own, indices).layers, architecture_at(built_in, indices).layers, strict=True
         ):
             assert [getattr(mine, each) for each in shown] == [getattr(theirs, each) for each in shown]
             assert mine.trainable_formula.value == theirs.trainable_formula.value

@@ -42,32 +42,6 @@ class Architecture(Mapping[str, "Scalar"]):
             if active
         }
 
-    @classmethod
-    def at(cls, space: Family, indices: Iterable[int]) -> Architecture:
-        """The network of these indices, one for each decision of the space.
-
-        Raises:
-            InvalidArchitectureError: If it cannot be built.
-        """
-        chosen = tuple(indices)
-        return cls(space, chosen, compiled(space).diagram.trace(list(chosen)))
-
-    @classmethod
-    def of(cls, space: Family, values: Mapping[str, Scalar]) -> Architecture:
-        """The network of these values, by the names of their decisions; see `Space.architecture`."""
-        parts = compiled(space)
-        check_names(space.decisions, values, "architecture")
-        walk = parts.diagram.walk()
-        indices = [0] * len(parts.names)
-        for name, value in values.items():
-            indices[parts.positions[name]] = space.decisions[name].index(value)
-        while (position := walk.open) is not None:
-            name = parts.names[position]
-            if name not in values:
-                raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
-            walk.choose(indices[position])
-        return cls.at(space, indices)
-
     @cached_property
     def network(self) -> Network:
         """The network layer by layer, as exporters and texts read it."""
@@ -218,5 +192,31 @@ class Architecture(Mapping[str, "Scalar"]):
         return {own: self._values[name] for own, name in names.items() if name in self._values}
 
 
+def architecture_at(space: Family, indices: Iterable[int]) -> Architecture:
+    """The network of these indices, one for each decision of the space.
+
+    Raises:
+        InvalidArchitectureError: If it cannot be built.
+    """
+    chosen = tuple(indices)
+    return Architecture(space, chosen, compiled(space).diagram.trace(list(chosen)))
+
+
+def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture:
+    """The network of these values, by the names of their decisions; see `Space.architecture`."""
+    parts = compiled(space)
+    check_names(space.decisions, values, "architecture")
+    walk = parts.diagram.walk()
+    indices = [0] * len(parts.names)
+    for name, value in values.items():
+        indices[parts.positions[name]] = space.decisions[name].index(value)
+    while (position := walk.open) is not None:
+        name = parts.names[position]
+        if name not in values:
+            raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
+        walk.choose(indices[position])
+    return architecture_at(space, indices)
+
+
 def _restore(space: Family, indices: tuple[int, ...]) -> Architecture:
-    return Architecture.at(space, indices)
+    return architecture_at(space, indices)

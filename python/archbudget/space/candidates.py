@@ -15,7 +15,7 @@ from archbudget._guard import guards
 from archbudget._message import one_line, show
 from archbudget._regular import path_of, reading
 from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError
-from archbudget.space.architecture import Architecture
+from archbudget.space.architecture import Architecture, architecture_at
 from archbudget.space.columns import Indices, as_array, check_indices, value_array
 from archbudget.space.family import require_family
 
@@ -57,15 +57,6 @@ class Candidates:
         self._indices = array.view()
         self._indices.flags.writeable = False
 
-    @classmethod
-    def of(cls, space: Family, indices: Indices) -> Candidates:
-        """A batch of indices that are known to be good."""
-        candidates = object.__new__(cls)
-        candidates.space = space
-        candidates._indices = indices.view()
-        candidates._indices.flags.writeable = False
-        return candidates
-
     @property
     def indices(self) -> Indices:
         """(N, D) indices, read-only; 0 where a decision that was drawn here is inactive."""
@@ -85,7 +76,7 @@ class Candidates:
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             if not -len(self) <= key < len(self):
                 raise OutOfRangeError(f"there is no candidate {show(key)} in a batch of {len(self):,}")
-            return Architecture.at(self.space, (int(index) for index in self._indices[key]))
+            return architecture_at(self.space, (int(index) for index in self._indices[key]))
         if not isinstance(key, slice):
             key = as_array(None if isinstance(key, tuple) else key, "what indexes a batch", 1)
             if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
@@ -94,7 +85,7 @@ class Candidates:
                 )
             if key.size == 0:
                 key = slice(0, 0)
-        return Candidates.of(self.space, self._indices[key])
+        return unchecked(self.space, self._indices[key])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Candidates, (self.space, np.asarray(self._indices)))
@@ -170,6 +161,15 @@ class Candidates:
             return cls(space, indices)
         except SpaceError as error:
             raise SpaceError(f"{path}: {error}") from None
+
+
+def unchecked(space: Family, indices: Indices) -> Candidates:
+    """A batch of indices that are known to be good."""
+    candidates = object.__new__(Candidates)
+    candidates.space = space
+    candidates._indices = indices.view()
+    candidates._indices.flags.writeable = False
+    return candidates
 
 
 def _shown(decision: Decision) -> str:

@@ -14,8 +14,8 @@ from archbudget._core import MEMORY
 from archbudget._guard import guards
 from archbudget._message import grouped, show
 from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
-from archbudget.space.architecture import Architecture
-from archbudget.space.candidates import Candidates
+from archbudget.space.architecture import Architecture, architecture_at, architecture_of
+from archbudget.space.candidates import Candidates, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
 from archbudget.space.family import Family, compiled
@@ -150,7 +150,7 @@ class FeasibleSet(Generic[S_co]):
         if n:
             self.require_some()
             self._core.sample(columns, fresh_seed(seed))
-        return Candidates.of(self.space, columns.T)
+        return unchecked(self.space, columns.T)
 
     @property
     def acceptance(self) -> float:
@@ -178,7 +178,7 @@ class FeasibleSet(Generic[S_co]):
             )
         columns = empty_columns(self.space.decisions, int(stop) - int(start))
         self._core.members(columns, int(start))
-        return Candidates.of(self.space, columns.T)
+        return unchecked(self.space, columns.T)
 
     def chunks(self, size: int = CHUNK) -> Iterator[Candidates]:
         """All networks that fit, in the order of their ranks, so many at a time.
@@ -231,7 +231,7 @@ class FeasibleSet(Generic[S_co]):
             return arch
         if not isinstance(arch, Mapping):
             raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(arch)}")
-        return Architecture.of(self.space, dict(arch))
+        return architecture_of(self.space, dict(arch))
 
     def marginals(self) -> Marginals:
         """For each decision and each of its values, the share of the feasible networks that take it.
@@ -284,7 +284,7 @@ class FeasibleSet(Generic[S_co]):
         found = self._core.extreme(metric, largest)
         if found is None:
             raise self._nothing()
-        return Architecture.at(self.space, found)
+        return architecture_at(self.space, found)
 
     def closest(self, metric: str, value: float) -> Architecture:
         """The network that fits whose value of a metric is nearest to a number; the smaller one of two equally near.

@@ -12,8 +12,8 @@ from archbudget._message import show
 from archbudget._regular import path_of
 from archbudget.errors import SpaceError
 from archbudget.space import trials
-from archbudget.space.architecture import Architecture
-from archbudget.space.candidates import Candidates
+from archbudget.space.architecture import Architecture, architecture_at, architecture_of
+from archbudget.space.candidates import Candidates, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.constraint import Constraint
 from archbudget.space.describe import describe
@@ -133,7 +133,7 @@ class Space(Family):
         """
         columns = empty_columns(self.decisions, n)
         self._compiled.diagram.sample(columns, fresh_seed(seed))
-        return Candidates.of(self, columns.T)
+        return unchecked(self, columns.T)
 
     def evaluate(
         self,
@@ -179,7 +179,7 @@ class Space(Family):
         """
         if not (values is None or isinstance(values, Mapping)):
             raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
-        return Architecture.of(self, {**(values or {}), **named})
+        return architecture_of(self, {**(values or {}), **named})
 
     def constraint(self, budget: Budget) -> Constraint:
         """The constraint function of a budget, for Optuna and for batches: a [`Constraint`][archbudget.Constraint]."""
@@ -233,7 +233,7 @@ class Space(Family):
             decision = self.decisions[names[position]]
             indices[position] = trials.suggest(trial, names[position], decision)
             walk.choose(indices[position])
-        return Architecture.at(self, indices)
+        return architecture_at(self, indices)
 
 
 def require_space(value: object, what: str) -> None:
