@@ -613,8 +613,8 @@ def test_a_forked_child_asks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
             os._exit(0)
     os.close(sink)
     os.waitpid(child, 0)
-    assert os.read(reader, 100) == str(int(known.costs["price"].sum())).encode()
-    os.close(reader)
+    assert os.read(source, 100) == str(int(known.costs["price"].sum())).encode()
+    os.close(source)
 
 
 INTERRUPTED = """

@@ -538,7 +538,7 @@ def test_an_unknown_tpe_is_asked_on_narrowed_distributions(
     base: str, space: ab.Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert tpe.is_known(BASES[base](0))
-    monkeypatch.delattr(optuna.samplers.tpe.sampler, "default_gamma_multiobjective")
+    monkeypatch.delattr(optuna.samplers._tpe.sampler, "default_gamma_multiobjective")
     assert not tpe.is_known(BASES[base](0))
     monkeypatch.setattr(tpe, "_best", None)
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
@@ -614,7 +614,7 @@ def test_each_corner_of_the_cube_is_a_candidate(level: float, space: ab.Space) -
 
 def test_gp_points_are_those_of_optuna(space: ab.Space) -> None:
     pytest.importorskip("torch")
-    from optuna.gp.search_space import SearchSpace
+    from optuna._gp.search_space import SearchSpace
 
     from archbudget.search.propose import gp
 
