@@ -49,3 +49,8 @@ def imported(module: str, what: str) -> Any:
         missing = (error.name or package).partition(".")[0]
         because = "" if missing == package and isinstance(error, ModuleNotFoundError) else f" ({error})"
         raise MissingPackageError(f"{what} needs {title}: pip install {install}{because}", name=missing) from error
+
+
+def installed_by(package: str) -> str:
+    """What pip is asked for to have a package; for one that is not known here, its name."""
+    return EXTRAS[package].install if package in EXTRAS else package

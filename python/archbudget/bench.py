@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archbudget._budget import Budget
+from archbudget._extras import imported
 from archbudget._guard import guarded
+from archbudget._machine import cores, cpu
 from archbudget._message import show
-from archbudget.errors import SpaceError
+from archbudget.errors import MissingPackageError, SpaceError
 from archbudget.spaces import lenet
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = 
         part = [column[:count] for column in columns]
         try:
             contestant = make(part)
-        except ImportError:
+        except MissingPackageError:
             continue
         totals = contestant()  # Compiles, warms up, and shows that all count the same.
         if name != "floor" and not np.array_equal(totals, truth[:count]):
@@ -142,15 +144,7 @@ def environment() -> dict[str, str]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return {"cpu": _cpu(), "cores": str(len(os.sched_getaffinity(0))), **versions}
-
-
-def _cpu() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return {"cpu": cpu(), "cores": str(cores()), **versions}
 
 
 def _numpy(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
@@ -166,7 +160,7 @@ def _numpy(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
 
 
 def _numba(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
-    import numba
+    numba = imported("numba", "the peer numba")
 
     @numba.njit(parallel=True)  # type: ignore[untyped-decorator]
     def kernel(c0: Any, c1: Any, c2: Any, c3: Any, c4: Any) -> Any:
@@ -184,7 +178,7 @@ def _numba(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
 
 
 def _floor(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
-    import numba
+    numba = imported("numba", "the peer numba")
 
     @numba.njit(parallel=True)  # type: ignore[untyped-decorator]
     def kernel(c0: Any, c1: Any, c2: Any, c3: Any, c4: Any) -> Any:
@@ -202,8 +196,8 @@ def _values(columns: Columns) -> list[tuple[int, ...]]:
 
 
 def _torch(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
-    import torch
-    from torch import nn
+    torch = imported("torch", "the peer torch")
+    nn = torch.nn
 
     candidates = _values(columns)
 
@@ -221,7 +215,7 @@ def _torch(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
 
 def _keras(columns: Columns) -> Callable[[], npt.NDArray[np.int64]]:
     os.environ.setdefault("KERAS_BACKEND", "jax")  # Keras' own default needs TensorFlow.
-    import keras
+    keras = imported("keras", "the peer keras")
 
     candidates = _values(columns)
 

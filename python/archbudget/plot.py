@@ -16,6 +16,7 @@ import numpy as np
 
 from archbudget._atomic import atomic
 from archbudget._budget import MOST
+from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import listed, show
 from archbudget._regular import path_of
@@ -87,7 +88,7 @@ def distribution(
         SpaceError: If there are no candidates, or the metric is unknown.
     """
     _require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
-    import plotly.graph_objects as go
+    go = imported("plotly.graph_objects", "a plot")
 
     metric = metric or next(iter(budget or ()), "params")
     if not isinstance(source, Distribution):
@@ -149,7 +150,7 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
         SpaceError: If it is something else.
     """
     _require(source, (FeasibleSet, Mapping), "marginals", "a FeasibleSet or its Marginals")
-    import plotly.graph_objects as go
+    go = imported("plotly.graph_objects", "a plot")
 
     shares: Mapping[str, Mapping[Any, float]]
     if isinstance(source, FeasibleSet):
@@ -199,7 +200,7 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     Raises:
         SpaceError: If the study has several objectives, or its trials do not say what they cost.
     """
-    import plotly.graph_objects as go
+    go = imported("plotly.graph_objects", "a plot")
     from optuna.study import StudyDirection
     from optuna.trial import TrialState
 
@@ -280,7 +281,7 @@ def diagram(space: Space) -> Figure:
         SpaceError: If it is no space.
     """
     _require(space, (Space,), "a diagram", "a Space")
-    import plotly.graph_objects as go
+    go = imported("plotly.graph_objects", "a plot")
 
     described = space.describe()
     if described.nodes > MOST_NODES or described.arcs > MOST_ARCS:

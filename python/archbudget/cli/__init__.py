@@ -10,23 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archbudget._message import LONGEST, cut, line, one_line
+from archbudget._core import VERSION
 from archbudget.cli import _commands, _search
-from archbudget.errors import ArchbudgetError
+from archbudget.workers.failure import describe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-EXTRAS = {
-    "keras": "archbudget[keras]",
-    "jax": "archbudget[digits]",
-    "sklearn": "archbudget[digits]",
-    "pandas": "archbudget[pandas]",
-    "plotly": "archbudget[plot]",
-    "pyarrow": "archbudget[pandas]",
-    "torch": "archbudget[torch]",
-}
-"""What to install for a module that is missing; for others it is a package of the same name."""
 
 app = typer.Typer(
     name="archbudget",
@@ -43,9 +32,7 @@ for module in (_search, _commands):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from archbudget import __version__
-
-        print(f"archbudget {__version__}")
+        print(f"archbudget {VERSION}")
         raise typer.Exit
 
 
@@ -94,20 +81,3 @@ def _fill_closed_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def describe(error: Exception) -> str:
-    """An error in one line, and how to mend it where that is known."""
-    usage = getattr(error, "format_message", None)
-    if usage is not None:
-        return cut(" ".join(line(usage()).split()), LONGEST)
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        package = error.name.partition(".")[0]
-        return f"{package} is not installed: pip install {EXTRAS.get(package, package)}"
-    if isinstance(error, ArchbudgetError):
-        return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return cut(line(f"{error.filename}: {error.strerror}"), LONGEST)
-    if isinstance(error, (OSError, ImportError)):
-        return one_line(error)
-    return f"{type(error).__name__}: {one_line(error)} (--debug shows where)"

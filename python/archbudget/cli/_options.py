@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from decimal import Decimal, DecimalException
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from archbudget import _core, plot
 from archbudget._budget import BUILT_IN, Budget
+from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
 from archbudget.files.values import Texts
@@ -161,7 +161,7 @@ def check_plot(file: Path | None) -> None:
     Raises:
         ArchbudgetError: If its name does not say its format.
         FileNotFoundError: If its folder does not exist.
-        ModuleNotFoundError: If what draws it is not installed.
+        MissingPackageError: If what draws it is not installed.
     """
     if file is None:
         return
@@ -169,7 +169,7 @@ def check_plot(file: Path | None) -> None:
     if not file.parent.is_dir():
         raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
     for module in ("plotly", *(["kaleido"] if kind not in plot.ALONE else [])):
-        importlib.import_module(module)
+        imported(module, "a plot")
 
 
 def values(space: Space, settings: Iterable[str]) -> dict[str, Scalar]:

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from archbudget import files, plot
 from archbudget._atomic import atomic
+from archbudget._machine import cores
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     Custom,
@@ -32,7 +33,7 @@ from archbudget.cli._options import (
     TrainableParams,
     WeightBytes,
 )
-from archbudget.digits import EPOCHS_KEY, MODELS_KEY
+from archbudget.digits import EPOCHS_KEY
 from archbudget.errors import ArchbudgetError, SearchError
 from archbudget.search.interrupt import interrupts
 from archbudget.search.run import SAMPLERS, base_sampler, limits
@@ -41,9 +42,9 @@ from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, 
 from archbudget.space.architecture import Architecture
 from archbudget.space.feasible import FeasibleSet
 from archbudget.space.space import Space
-from archbudget.space.trials import FAILED, LOST, PREFIX
+from archbudget.space.trials import FAILED, LOST, MODELS, PREFIX
 from archbudget.workers.job import Job, function, quiet
-from archbudget.workers.pool import Pool, cores
+from archbudget.workers.pool import Pool
 
 BEST = 5
 """How many networks the table shows, and whose models are kept."""
@@ -462,7 +463,7 @@ class _Models:
 
         A trial of another search on this study has its model in the folder of that one.
         """
-        file = Path(trial.user_attrs.get(MODELS_KEY, self.folder)) / self.file(trial.number).name
+        file = Path(trial.user_attrs.get(MODELS, self.folder)) / self.file(trial.number).name
         if not file.exists():
             file = self.file(trial.number)
         try:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archbudget._atomic import atomic
+from archbudget._extras import imported
+from archbudget.space.trials import MODELS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +33,7 @@ LEARNING_RATE = 5e-3
 
 EPOCHS_KEY = "archbudget:epochs"
 """The user attribute of a study that says for how many epochs a network is trained."""
-MODELS_KEY = "archbudget:models"
+MODELS_KEY = MODELS
 """The user attribute of a study that names the directory of the trained models; of a trial, that of its own model."""
 
 
@@ -47,19 +49,15 @@ def data() -> tuple[Part, Part, Part]:
     """The data to train, to validate and to test with.
 
     Raises:
-        ImportError: If scikit-learn is not installed.
+        MissingPackageError: If scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
-    except ImportError as error:
-        raise ImportError("the digits need scikit-learn: pip install archbudget[digits]") from error
-    digits = load_digits()
+    split = imported("sklearn.model_selection", "the search of the digits").train_test_split
+    digits = imported("sklearn.datasets", "the search of the digits").load_digits()
     images = (digits.images / 16.0).astype("float32")[..., None]
-    train_x, rest_x, train_y, rest_y = train_test_split(
+    train_x, rest_x, train_y, rest_y = split(
         images, digits.target, test_size=0.4, random_state=0, stratify=digits.target
     )
-    valid_x, test_x, valid_y, test_y = train_test_split(rest_x, rest_y, test_size=0.5, random_state=0, stratify=rest_y)
+    valid_x, test_x, valid_y, test_y = split(rest_x, rest_y, test_size=0.5, random_state=0, stratify=rest_y)
     return Part(train_x, train_y), Part(valid_x, valid_y), Part(test_x, test_y)
 
 
@@ -70,7 +68,7 @@ def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
     names a directory for models, the trained model is written there as `trial_<number>.keras`, whole or not at all.
 
     Raises:
-        ImportError: If Keras, JAX or scikit-learn is not installed.
+        MissingPackageError: If Keras, JAX or scikit-learn is not installed.
     """
     os.environ.setdefault("KERAS_BACKEND", "jax")
     # Small networks gain nothing from more threads, and other trials may want the other cores.
@@ -78,11 +76,7 @@ def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     start = time.monotonic()
     train, valid, test = data()
-    try:
-        import keras
-    except ImportError as error:
-        raise ImportError("the digits need Keras and JAX: pip install archbudget[digits]") from error
-
+    keras = imported("keras", "the search of the digits")
     attributes = trial.study.user_attrs
     keras.utils.set_random_seed(trial.number)
     model = arch.to_keras()
@@ -101,8 +95,7 @@ def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
 
 def fit(model: Any, train: Part, epochs: int) -> None:
     """Trains a model with Adam, the learning rate falling along a cosine."""
-    import keras
-
+    keras = imported("keras", "the search of the digits")
     steps = -(-len(train.images) // BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * steps)
     model.compile(

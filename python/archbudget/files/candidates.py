@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 import numpy as np
 
 from archbudget._atomic import atomic
+from archbudget._extras import imported
 from archbudget._message import listed, one_line, show
 from archbudget._regular import lines, reading
 from archbudget.errors import ArchbudgetError, SpaceError
@@ -156,8 +157,7 @@ def _close(space: Space, indices: npt.NDArray[np.int64], place: Callable[[int], 
 
 
 def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pa, pq = imported("pyarrow", "a Parquet file"), imported("pyarrow.parquet", "a Parquet file")
 
     try:
         with reading(source) as stream, pq.ParquetFile(stream) as file:
@@ -179,7 +179,7 @@ def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
 
 def _encode(decision: Decision, column: Any, source: str, start: int) -> npt.NDArray[np.int64]:
     """The indices of a column of values; each different value is looked up once."""
-    import pyarrow as pa
+    pa = imported("pyarrow", "a Parquet file")
 
     coded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
     codes = coded.indices.fill_null(GAP).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -259,8 +259,7 @@ def _list(column: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:
 
 @contextmanager
 def _parquet(stream: BinaryIO) -> Iterator[Write]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pa, pq = imported("pyarrow", "a Parquet file"), imported("pyarrow.parquet", "a Parquet file")
 
     writer: Any = None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget._expressions import Decision
+from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, leaves, require_steps
@@ -128,8 +129,7 @@ def _real(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> Any:
         return [_real(*each, chosen) for each in zip(given, counted, strict=True)]
     if given is None:
         return None
-    import keras
-
+    keras = imported("keras", "to_keras")
     name = {} if given.name is None else {"name": given.name}
     return given.make_keras(keras, {**given.keras_arguments(counted, chosen), **name})
 

@@ -13,12 +13,12 @@ import optuna
 
 from archbudget import files
 from archbudget._budget import Budget
-from archbudget.digits import MODELS_KEY
 from archbudget.errors import ArchbudgetError, SearchError
 from archbudget.search.objective import Objective
 from archbudget.search.run import Run, base_sampler, open_study
 from archbudget.search.running import Limits
 from archbudget.search.storage import storage_errors
+from archbudget.space.trials import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ class _Seen(optuna.Study):
     @property
     def user_attrs(self) -> dict[str, Any]:
         """What belongs to the study, and where its models go."""
-        return {**super().user_attrs, MODELS_KEY: self.models}
+        return {**super().user_attrs, MODELS: self.models}
 
 
 class _Trained(Objective):
@@ -119,7 +119,7 @@ class _Trained(Objective):
         self._models = job.models
 
     def __call__(self, arch: Architecture, trial: optuna.Trial) -> list[float]:
-        trial.set_user_attr(MODELS_KEY, self._models)
+        trial.set_user_attr(MODELS, self._models)
         try:
             values = super().__call__(arch, trial)
         except (optuna.TrialPruned, optuna.exceptions.OptunaError, ImportError, SearchError):

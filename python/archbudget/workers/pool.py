@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState
 
+from archbudget._machine import cores
 from archbudget.errors import SearchError
 from archbudget.search.interrupt import interrupts
 from archbudget.search.running import ALIVE, Clock, Watch, finished, is_own, lose, process, release, running, state_of
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
 
 PAUSE = 0.3
 """Seconds between two looks at the workers and the study."""
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Pool:

@@ -21,8 +21,8 @@ import time
 import traceback
 from typing import Any
 
-from archbudget.cli import describe
 from archbudget.search.interrupt import interrupts
+from archbudget.workers.failure import describe
 from archbudget.workers.job import GRACE, Job, quiet
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from archbudget.spaces._relative_attention import lookups, table_rows
+from archbudget.spaces._relative_attention._tables import lookups, table_rows
 
 
 @keras.saving.register_keras_serializable("archbudget")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from archbudget.spaces._relative_attention import lookups, table_rows
+from archbudget.spaces._relative_attention._tables import lookups, table_rows
 
 
 class RelativeAttention(nn.Module):

@@ -1,0 +1,24 @@
+"""How a process says what ended it."""
+
+from __future__ import annotations
+
+from archbudget._extras import installed_by
+from archbudget._message import LONGEST, cut, line, one_line
+from archbudget.errors import ArchbudgetError
+
+
+def describe(error: Exception) -> str:
+    """An error in one line, and how to mend it where that is known."""
+    usage = getattr(error, "format_message", None)
+    if usage is not None:
+        return cut(" ".join(line(usage()).split()), LONGEST)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"{package} is not installed: pip install {installed_by(package)}"
+    if isinstance(error, ArchbudgetError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return cut(line(f"{error.filename}: {error.strerror}"), LONGEST)
+    if isinstance(error, (OSError, ImportError)):
+        return one_line(error)
+    return f"{type(error).__name__}: {one_line(error)} (--debug shows where)"

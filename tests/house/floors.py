@@ -1,0 +1,46 @@
+"""The floors of the house: which room may import which. ARCHITECTURE.md's table is printed from this list.
+
+`python tests/house/floors.py` prints the table.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Room(NamedTuple):
+    """A folder, or a single file, of the package or of the crate."""
+
+    name: str
+    what: str
+    """What it holds, in a few words."""
+
+
+PYTHON: list[list[Room]] = [
+    [Room("__main__", "`python -m archbudget`")],
+    [Room("cli", "the commands: arguments in, text out")],
+    [Room("bench", "the throughput against peers"), Room("digits", "the search of the demo")],
+    [Room("workers", "a search in processes of its own")],
+    [Room("__init__", "what users import: the names of the rooms below, gathered")],
+    [Room("plot", "figures"), Room("spaces", "the shelf of published spaces")],
+    [Room("files", "space files and files of candidates")],
+    [Room("search", "Optuna: `BudgetSampler`, `search`, and what proposes values")],
+    [Room("space", "a family, one network, batches, and what is asked about them")],
+    [Room("export", "real models of Keras and PyTorch, made of a `Network`")],
+    [Room("network", "one network, layer by layer, and its texts"), Room("program", "writing a program of the engine")],
+    [Room("metrics", "custom metrics and latency tables")],
+    [Room("_records", "what is said of one layer of a network")],
+    [Room("layers", "the vocabulary: one file a family, and the blocks")],
+    [Room("_expressions", "decisions, and expressions over them"), Room("_budget", "budgets")],
+    [Room("_atomic", "files that are written whole or not at all")],
+    [Room("_regular", "files that are read: regular ones, of bounded size")],
+    [Room("_guard", "foreign errors become ours"), Room("_extras", "packages that need not be there")],
+    [Room("errors", "the exceptions")],
+    [
+        Room("_message", "how messages show what was given"),
+        Room("_nested", "the one walk over lists, tuples and dicts"),
+        Room("_machine", "the cores at hand"),
+        Room("_core", "the engine, in Rust"),
+    ],
+]
+"""The rooms of `python/archbudget`, from the top; an import may only go to a lower line."""
