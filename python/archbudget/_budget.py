@@ -130,34 +130,37 @@ def require_metrics(known: Sequence[str], asked: Iterable[object]) -> None:
     """
     for metric in asked:
         if metric not in known:
-            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(known)}")
+            name = metric if isinstance(metric, str) else None
+            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(known)}", metric=name)
 
 
 def _range(metric: str, bound: object) -> tuple[int, int]:
     if isinstance(bound, (tuple, list)):
         if len(bound) != 2:
-            raise BudgetError(f"{metric}: a range is (low, high), not {show(bound)}")
+            raise BudgetError(f"{metric}: a range is (low, high), not {show(bound)}", metric=metric, bound=bound)
         low, high = bound
         if low is None and high is None:
-            raise BudgetError(f"{metric}: a range needs an end, not (None, None)")
+            raise BudgetError(f"{metric}: a range needs an end, not (None, None)", metric=metric, bound=bound)
     else:
         low, high = None, bound
-    low = 0 if low is None else _whole(metric, low)
-    high = MOST if high is None else _whole(metric, high)
+    low = 0 if low is None else _whole(metric, low, bound)
+    high = MOST if high is None else _whole(metric, high, bound)
     if high < 1:
-        raise BudgetError(f"{metric}: the upper bound must be at least 1, not {show(high)}")
+        raise BudgetError(f"{metric}: the upper bound must be at least 1, not {show(high)}", metric=metric, bound=bound)
     if low < 0:
-        raise BudgetError(f"{metric}: the lower bound must be at least 0, not {show(low)}")
+        raise BudgetError(f"{metric}: the lower bound must be at least 0, not {show(low)}", metric=metric, bound=bound)
     if low > high:
-        raise BudgetError(f"{metric}: the range ({show(low)}, {show(high)}) is empty: low exceeds high")
+        raise BudgetError(
+            f"{metric}: the range ({show(low)}, {show(high)}) is empty: low exceeds high", metric=metric, bound=bound
+        )
     return low, high
 
 
-def _whole(metric: str, bound: object) -> int:
-    if isinstance(bound, float) and bound.is_integer():  # 5e6 is how people write five million.
-        bound = int(bound)
-    if isinstance(bound, bool) or not isinstance(bound, (int, np.integer)):
-        raise BudgetError(f"{metric}: a bound must be an integer, not {show(bound)}")
-    if bound > MOST:
-        raise BudgetError(f"{metric}: a bound must be at most 2^63 - 1, not {show(bound)}")
-    return int(bound)
+def _whole(metric: str, end: object, bound: object) -> int:
+    if isinstance(end, float) and end.is_integer():  # 5e6 is how people write five million.
+        end = int(end)
+    if isinstance(end, bool) or not isinstance(end, (int, np.integer)):
+        raise BudgetError(f"{metric}: a bound must be an integer, not {show(end)}", metric=metric, bound=bound)
+    if end > MOST:
+        raise BudgetError(f"{metric}: a bound must be at most 2^63 - 1, not {show(end)}", metric=metric, bound=bound)
+    return int(end)

@@ -1,5 +1,9 @@
 """The exceptions of archbudget. Each message is one line: what, where, which rule, what was given."""
 
+from __future__ import annotations
+
+from typing import TypeVar
+
 from archbudget._message import LONGEST, cut, line, show
 
 
@@ -9,6 +13,21 @@ class ArchbudgetError(ValueError):
     def __init__(self, message: object = "") -> None:
         text = message if type(message) is str else show(message)
         super().__init__(cut(line(cut(text, LONGEST)), LONGEST))
+
+    @property
+    def data(self) -> dict[str, object]:
+        """What the error says beside its message, by name; empty where it is a message alone."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+
+Error = TypeVar("Error", bound=ArchbudgetError)
+
+
+def reworded(error: Error, message: str) -> Error:
+    """The same error with another message."""
+    made = type(error)(message)
+    vars(made).update(vars(error))
+    return made
 
 
 class SpaceError(ArchbudgetError):

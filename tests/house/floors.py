@@ -44,3 +44,13 @@ PYTHON: list[list[Room]] = [
     ],
 ]
 """The rooms of `python/archbudget`, from the top; an import may only go to a lower line."""
+
+
+def table(floors: list[list[Room]] = PYTHON) -> str:
+    """The rooms as a table, the top first; those in one line are on the same floor."""
+    rows = [(" \\| ".join(f"`{room.name}`" for room in row), "; ".join(room.what for room in row)) for row in floors]
+    return "\n".join(["| room | what it holds |", "|---|---|", *(f"| {names} | {what} |" for names, what in rows)])
+
+
+if __name__ == "__main__":
+    print(table())

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbudget._core import VERSION
-from archbudget.cli import _commands, _search
-from archbudget.workers.failure import describe
+from archbudget.cli import _commands, _search, _tables
+from archbudget.workers.failure import describe, report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # One line is the promise for every error.
         if len(words) < len(given):
             traceback.print_exc()
+        if "--json" in words:
+            _tables.print_json(report(error))
         print(f"error: {describe(error)}", file=sys.stderr)
         return 2
     return code if isinstance(code, int) else 0

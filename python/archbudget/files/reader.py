@@ -88,7 +88,7 @@ from archbudget._budget import BUILT_IN, Budget
 from archbudget._expressions import Choice, Decision, Int, as_condition
 from archbudget._message import VALUE, cut, line, show
 from archbudget._regular import read_text
-from archbudget.errors import ArchbudgetError, MissingFileError, SpaceError
+from archbudget.errors import ArchbudgetError, MissingFileError, SpaceError, reworded
 from archbudget.files.expression import Names, read_expression
 from archbudget.files.model import STRUCTURES, Range, SpaceFile, Table, layer_classes, required
 from archbudget.files.places import MisplacedError, hint, made_at
@@ -220,7 +220,7 @@ class _Reader:
             try:
                 known = described(blocks)
             except ArchbudgetError as error:
-                raise type(error)(f"{self.file}: {error}") from error
+                raise reworded(error, f"{self.file}: {error}") from error
             constraints = self._constraints(spec, known)
         try:
             space = Space(
@@ -232,7 +232,7 @@ class _Reader:
                 metrics=self._metrics(spec),
             )
         except ArchbudgetError as error:
-            raise type(error)(f"{self.file}: {error}") from error
+            raise reworded(error, f"{self.file}: {error}") from error
         return space, None, None
 
     def _metrics(self, spec: SpaceFile) -> list[Metric]:

@@ -88,6 +88,9 @@ class LatencyTable(Metric):
                 raise SpaceError(f"{place} contradicts an earlier one: {value} and {before} for {_said(said)}")
         self._patterns = sorted(self._known, key=len, reverse=True)
 
+    def _parts(self) -> tuple[object, ...]:
+        return (self.name, self.combine, self._known)
+
     def look_up(self, layer: LayerRecord) -> int:
         """The value of a layer.
 

@@ -70,6 +70,19 @@ class Metric(SetOnce):
             whole: Whether all values of all decisions are left; if not, layers may be gone.
         """
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another metric has the same name and counts the same: by an equal function, or an equal table."""
+        if not isinstance(other, Metric):
+            return NotImplemented
+        return type(self) is type(other) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def _parts(self) -> tuple[object, ...]:
+        """What makes it the same as another one."""
+        return (self.name, self.combine, self.function)
+
     def __repr__(self) -> str:
         return f"<Metric {self.name} ({self.combine})>"
 
@@ -109,6 +122,9 @@ class _OutputSize(Metric):
         super().__init__(name, self.size_of, combine="max")
         self.layer = layer
         self.axis = axis
+
+    def _parts(self) -> tuple[object, ...]:
+        return (self.name, self.layer, self.axis)
 
     def check(self, uses: Sequence[Use], *, whole: bool) -> None:
         """Refuses a space without the layer, and one that names it by itself."""

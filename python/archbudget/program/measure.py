@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archbudget._budget import BUILT_IN, MOST
 from archbudget._message import one_line, show
 from archbudget._records import layer_record
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, reworded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ class Measure:
             self.missing.append(str(error))
             return 0
         except ArchbudgetError as error:
-            raise type(error)(f"{what}: {one_line(error)}") from error
+            raise reworded(error, f"{what}: {one_line(error)}") from error
         except Exception as error:
             raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {one_line(error)}") from error
         try:

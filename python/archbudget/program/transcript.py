@@ -43,20 +43,16 @@ class _Written:
         return call
 
 
-def comparable(layer: Layer) -> tuple[object, ...]:
-    """A layer in a form that is equal to that of a layer that is described alike."""
-    rule = type(layer).RULE if isinstance(layer, CustomLayer) else None
-    return (layer.kind, rule, layer.name, mapped(_leaf, layer.weight_bits), mapped(_leaf, layer.arguments()))
-
-
-def _leaf(value: Any) -> object:
-    """An argument, or an item of one."""
+def comparable(value: Any) -> object:
+    """A layer, a decision or an argument in a form that is equal to that of what is described alike."""
     if isinstance(value, Layer):
-        return comparable(value)
+        rule = type(value).RULE if isinstance(value, CustomLayer) else None
+        given = {**value.arguments(), "weight_bits": value.weight_bits}
+        return (value.kind, rule, value.name, mapped(comparable, given))
     if isinstance(value, Decision):
-        return ("decision", value.name, tuple(map(_leaf, value.values)))
+        return ("decision", value.name, tuple(map(comparable, value.values)))
     if isinstance(value, Expression):
-        return ("expression", repr(value), tuple(map(_leaf, value.decisions())))
+        return ("expression", repr(value), tuple(map(comparable, value.decisions())))
     if isinstance(value, np.ndarray):
         return (value.dtype.str, value.shape, value.tobytes())
     return (type(value), value)

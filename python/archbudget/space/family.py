@@ -267,17 +267,18 @@ class Family:
         """All that the description writes, in a form that is compared."""
         definition = self._definition
         sources, targets = description.graph(*(definition[part] for part in ("layers", "inputs", "outputs")))
+        sizes = {name: definition[name] for name in ("bytes_per_weight", "bytes_per_activation")}
         transcript = Transcript()
         writer = Writer(
-            bytes_per_weight=definition["bytes_per_weight"],
-            bytes_per_activation=definition["bytes_per_activation"],
+            **sizes,
             domains=definition["domains"],
             constraints=self._constraints,
             metrics=self._custom,
             transcript=transcript,
         )
         writer.write_graph(sources, targets)
-        return (transcript.lines, [comparable(use.layer) for use in writer.uses], self._custom)
+        decisions = [(name, comparable(each)) for name, each in self.decisions.items()]
+        return (transcript.lines, decisions, [comparable(use.layer) for use in writer.uses], sizes, self._custom)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (type(self), self._definition))

@@ -407,12 +407,15 @@ class FeasibleSet(Generic[S_co]):
             raise self._nothing()
 
     def _nothing(self) -> InfeasibleBudgetError:
-        reach = []
-        for metric in self.budget:
-            smallest, largest = self.space.range(metric)
-            reach.append(f"{metric} go from {smallest:,} to {largest:,}")
+        reach = {metric: self.space.range(metric) for metric in self.budget}
+        beyond = (name for name, (low, high) in self.budget.items() if reach[name][0] > high or reach[name][1] < low)
+        metric = next(beyond, next(iter(self.budget)))
+        said = ", ".join(f"{name} go from {smallest:,} to {largest:,}" for name, (smallest, largest) in reach.items())
         return InfeasibleBudgetError(
-            f"no network of the space fits the budget ({self.budget.describe()}): in this space {', '.join(reach)}"
+            f"no network of the space fits the budget ({self.budget.describe()}): in this space {said}",
+            metric=metric,
+            bound=self.budget[metric],
+            smallest=reach[metric][0],
         )
 
 

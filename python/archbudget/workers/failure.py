@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from archbudget._extras import installed_by
-from archbudget._message import LONGEST, cut, line, one_line
+from archbudget._message import LONGEST, cut, line, one_line, show
+from archbudget._nested import mapped
 from archbudget.errors import ArchbudgetError
 
 
@@ -22,3 +25,21 @@ def describe(error: Exception) -> str:
     if isinstance(error, (OSError, ImportError)):
         return one_line(error)
     return f"{type(error).__name__}: {one_line(error)} (--debug shows where)"
+
+
+def report(error: Exception) -> dict[str, object]:
+    """An error for machines: its type, its message, and what it or what it came from says beside that."""
+    data: dict[str, object] = {}
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ArchbudgetError):
+            data = {**cause.data, **data}
+        cause = cause.__cause__
+    return {"error": {"type": type(error).__name__, "message": describe(error), **mapped(_plain, data)}}
+
+
+def _plain(value: object) -> object:
+    """A value as JSON can hold it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return show(value)
+    return value if isinstance(value, (str, int, float, type(None))) else show(value)

@@ -1,0 +1,86 @@
+"""A package that is not there is named with what to install, whatever needs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import optuna
+import pytest
+
+import archbudget as ab
+from archbudget import layers, plot
+from archbudget._extras import EXTRAS, imported
+from archbudget.errors import ArchbudgetError, MissingPackageError
+
+SPACE = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
+ARCH = SPACE.architecture(units=3)
+FITS = SPACE.within(ab.Budget(params=20))
+
+USES = {
+    "pandas": [
+        SPACE.sample(3).to_pandas,
+        SPACE.evaluate({"units": [1]}).to_pandas,
+        SPACE.distribution("params").to_pandas,
+    ],
+    "keras": [ARCH.to_keras],
+    "torch": [ARCH.to_torch],
+    "plotly": [
+        lambda: plot.distribution(SPACE),
+        lambda: plot.marginals(FITS),
+        lambda: plot.diagram(SPACE),
+        lambda: plot.history(optuna.create_study(), ab.Budget(params=20)),
+    ],
+}
+
+
+@pytest.mark.parametrize("package", USES)
+def test_what_needs_a_package_says_what_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    for use in USES[package]:
+        with pytest.raises(MissingPackageError) as caught:
+            use()  # type: ignore[operator]
+        assert f" needs {EXTRAS[package].title}: pip install {EXTRAS[package].install}" in str(caught.value)
+        assert isinstance(caught.value, ModuleNotFoundError)
+        assert isinstance(caught.value, ArchbudgetError)
+        assert caught.value.name == package
+
+
+def test_what_a_package_lacks_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_installed.py").write_text("import something_else")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        MissingPackageError, match="^it needs half_installed: pip install half_installed .No module"
+    ) as caught:
+        imported("half_installed", "it")
+    assert caught.value.name == "something_else"
+
+
+def test_a_plain_installation_counts_without_optuna() -> None:
+    script = """
+        import sys
+        import archbudget as ab
+        from archbudget import layers
+        space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
+        assert space.within(ab.Budget(params=20)).count() == 4
+        assert space.constraint(ab.Budget(params=20))(space.sample(3)).shape == (3, 1)
+        heavy = {"optuna", "keras", "torch", "pandas", "plotly", "yaml", "pydantic", "typer", "rich"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+        assert callable(ab.search)
+        from archbudget import BudgetSampler
+        assert "optuna" in sys.modules
+        assert callable(ab.search), "the room of this name is no function"
+        assert BudgetSampler is ab.BudgetSampler
+        assert "BudgetSampler" in dir(ab)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Spade'"):
+        _ = ab.Spade

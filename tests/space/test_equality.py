@@ -1,0 +1,171 @@
+"""Equal things hash, print and pickle alike, and a study of one is taken up with the other."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import SpaceError
+
+
+@layers.custom
+def Twice(input_shape: tuple[int, ...], table: Any = None) -> layers.Counts:  # noqa: ARG001, N802
+    return layers.Counts(input_shape, macs=2 * input_shape[-1])
+
+
+def one(layer: ab.LayerRecord) -> int:
+    return int(bool(layer.params))
+
+
+def row(**changes: Any) -> ab.Space:
+    """A space with a bit of everything; changes go to its parts."""
+    given: dict[str, Any] = {"units": [4, 8], "kernel": 3, "activation": "relu", "ratio": 2, "bits": None, **changes}
+    units = ab.Choice("units", given["units"])
+    convolution = layers.Conv2D(units, given["kernel"], activation=given["activation"], weight_bits=given["bits"])
+    body = layers.OneOf("body", {"a": layers.Dense(units), "b": [layers.Dense(given["ratio"]), layers.Dense(units)]})
+    return ab.Space(
+        [
+            layers.Input((8, 8, 3)),
+            convolution,
+            Twice(table=given.get("table")),
+            layers.Repeat(ab.Int("depth", 0, given.get("depth", 2)), layers.Dense(ab.Int("width", 1, 3))),
+            body,
+        ],
+        bytes_per_weight=given.get("bytes", 4),
+        domains=given.get("domains"),
+        constraints=given.get("constraints", [ab.Int("depth", 0, given.get("depth", 2)) < 3]),
+        metrics=[ab.Metric("weighted", given.get("function", one))],
+    )
+
+
+def graph(**changes: Any) -> ab.Space:
+    """The same as a graph with two outputs."""
+    source = layers.Input((8,), name="source")
+    shared = layers.Dense(ab.Choice("units", changes.get("units", [4, 8])), name="shared")
+    first = shared(source)
+    second = layers.Dense(8)(source) if changes.get("apart") else shared(source)
+    outputs = [second, first] if changes.get("turned") else [first, second]
+    return ab.Space(inputs=source, outputs=outputs)
+
+
+MAKERS: dict[str, Callable[[], Any]] = {
+    "Space": row,
+    "Space, a graph": graph,
+    "Space, a shelf": ab.spaces.lenet,
+    "Space, a part": lambda: row().with_domains({"units": [4]}),
+    "Budget": lambda: ab.Budget(params=60_000, macs=(1, None), custom={"y": 9, "x": (2, 5)}),
+    "Budget, in another order": lambda: ab.Budget.of({"x": (2, 5), "y": 9, "macs": (1, None), "params": 60_000}),
+    "Architecture": lambda: row().architecture(units=4, depth=1, width_1=2, body="b"),
+    "Candidates": lambda: row().sample(20, seed=0),
+    "Choice": lambda: ab.Choice("a", [1, 1.0, True, "1", None]),
+    "Int": lambda: ab.Int("a", 1, 9, step=3),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_equal_things_are_alike(make: Callable[[], Any]) -> None:
+    first, second = make(), make()
+    copy = pickle.loads(pickle.dumps(first))
+    for other in (second, copy, pickle.loads(pickle.dumps(copy))):
+        assert repr(other) == repr(first)
+        if make is not graph:  # Its tensors are numbered in the order in which a process makes them.
+            assert pickle.dumps(pickle.loads(pickle.dumps(other))) == pickle.dumps(copy)
+        if not isinstance(first, ab.Choice):  # A decision is the same by its object, or by its name and its values.
+            assert other == first
+        if isinstance(first, ab.Candidates):
+            with pytest.raises(TypeError):
+                hash(other)
+        elif not isinstance(first, ab.Choice):
+            assert hash(other) == hash(first)
+
+
+def test_budgets_do_not_know_the_order_of_their_bounds() -> None:
+    first, second = MAKERS["Budget"](), MAKERS["Budget, in another order"]()
+    assert (first, hash(first), repr(first), first.describe()) == (
+        second,
+        hash(second),
+        repr(second),
+        second.describe(),
+    )
+    assert pickle.dumps(first) == pickle.dumps(second)
+
+
+@pytest.mark.parametrize("decision", [ab.Choice("a", [2, 4]), ab.Int("a", 2, 4, step=2)], ids=repr)
+def test_decisions_of_one_name_and_values_are_tied(decision: ab.Choice) -> None:
+    copy = pickle.loads(pickle.dumps(decision))
+    other = ab.Choice("a", [2, 4])
+    space = ab.Space([layers.Input((3,)), *(layers.Dense(each) for each in (decision, copy, other))])
+    assert list(space.decisions) == ["a"]
+    assert space.size == 2
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "values": {"units": [4, 9]},
+    "their order": {"units": [8, 4]},
+    "a constant": {"kernel": 5},
+    "an argument that costs nothing": {"activation": "tanh"},
+    "a layer in a branch": {"ratio": 3},
+    "bits": {"bits": 8},
+    "a number of repetitions": {"depth": 3},
+    "bytes": {"bytes": 1},
+    "domains": {"domains": {"units": [4]}},
+    "constraints": {"constraints": [ab.Int("depth", 0, 2) < 2]},
+    "no constraints": {"constraints": []},
+    "a metric": {"function": lambda _: 1},
+    "an array": {"table": np.arange(3)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_spaces_that_differ_in_something_are_not_equal(change: dict[str, Any]) -> None:
+    assert row(**change) != row()
+    assert row(**change) == row(**change)
+
+
+def test_arrays_are_compared_by_their_values() -> None:
+    assert row(table=np.arange(3)) == row(table=np.arange(3))
+    assert row(table=[np.arange(3)]) != row(table=[np.arange(3.0)])
+
+
+def test_graphs_that_differ_are_not_equal() -> None:
+    assert graph() == graph()
+    for change in ({"apart": True}, {"units": [4, 9]}):
+        assert graph(**change) != graph()
+    # Both uses of a shared layer make the same, but they are two tensors.
+    assert graph(turned=True) != graph()
+
+
+def test_a_space_is_nothing_else() -> None:
+    assert row() != "a space"
+    assert row() != row().sample(1)
+
+
+def test_networks_and_batches_of_other_spaces_are_others() -> None:
+    values = {"units": 4, "depth": 0, "body": "a"}
+    assert row().architecture(values) != row(kernel=5).architecture(values)
+    assert row().sample(5, seed=1) != row(kernel=5).sample(5, seed=1)
+    narrow = row().sample(5, seed=1)
+    assert narrow == ab.Candidates(row(), narrow.indices.astype(np.uint32))
+
+
+def test_a_study_is_taken_up_with_what_is_equal() -> None:
+    storage = optuna.storages.InMemoryStorage()
+
+    def search(space: ab.Space, budget: ab.Budget, trials: int) -> optuna.Study:
+        return ab.search(space, lambda arch: arch.params, budget, trials, storage=storage, study_name="one", seed=0)
+
+    search(row(), ab.Budget(params=10**6, custom={"weighted": 9}), 2)
+    copy = pickle.loads(pickle.dumps(row()))
+    study = search(copy, ab.Budget.of({"weighted": 9, "params": 1e6}), 4)
+    assert len(study.trials) == 4
+    with pytest.raises(SpaceError, match="belongs to another budget"):
+        search(copy, ab.Budget(params=10**6), 5)
+    with pytest.raises(SpaceError, match="belongs to another space"):
+        search(row(units=[4, 9]), ab.Budget(params=10**6, custom={"weighted": 9}), 5)
