@@ -6,10 +6,8 @@
 #[allow(dead_code, unreachable_pub)]
 mod programs;
 
-use archbudget::diagram::{
-    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, LayerTable, Limits, MEMORY, Strided, Taken, Walk,
-    Workers,
-};
+use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, LayerTable, Limits, Strided, Walk, Workers};
+use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{
     Action, Atom, BUILT_IN, Combine, Expr, Guard, LayerTrace, Operator, Program, Settings, Tensor, Trace,

@@ -1,6 +1,6 @@
 //! The diagram as a few lookup tables: consecutive stages are fused while their joint table stays in cache.
 
-use super::{DEAD, Diagram, optimize::join};
+use super::arcs::{DEAD, Diagram};
 use crate::Result;
 use crate::space::Combine;
 
@@ -300,7 +300,7 @@ fn fuse(
                     node = DEAD;
                 }
                 for ((total, &cost), metric) in total.iter_mut().zip(arc.cost).zip(diagram.program().metrics()) {
-                    *total = join(metric.combine, *total, cost);
+                    *total = metric.combine.join(*total, cost);
                 }
             }
             next.push(position(ends, node));

@@ -1,4 +1,4 @@
-//! The layers: one file a family, one [`Rule`] a layer.
+//! The layers: one file a family, one `Rule` a layer.
 //!
 //! A rule is scalar: the hyperparameters and the input shapes of *one* layer in, its output shape and its costs out, or
 //! a [`Refusal`]. Nothing outside this module knows any layer; nothing in it knows of decisions, graphs or batches.

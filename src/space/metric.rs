@@ -11,6 +11,17 @@ pub enum Combine {
     Max,
 }
 
+impl Combine {
+    /// Joins the values of two parts of a network; saturating.
+    #[inline]
+    pub(crate) fn join(self, a: i64, b: i64) -> i64 {
+        match self {
+            Self::Sum => a.saturating_add(b),
+            Self::Max => a.max(b),
+        }
+    }
+}
+
 /// A quantity that is counted for every network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metric {

@@ -6,7 +6,7 @@
 
 use super::{Bytes, arguments, constants};
 use archbudget::Result;
-use archbudget::diagram::Bound;
+use archbudget::feasible::Bound;
 use archbudget::layers::{Kind, Shape};
 use archbudget::space::{Atom, BUILT_IN, Combine, Expr, Guard, LayerTrace, Measure, Metric, Program, Settings, Tensor};
 use rustc_hash::{FxHashMap, FxHashSet};
