@@ -25,7 +25,7 @@ ITEMS = {
     "macro_definition",
 }
 PATHS = {"scoped_identifier", "scoped_type_identifier"}
-WORDS = {"identifier", "type_identifier", "crate", "super", "self"}
+WORDS = {"identifier", "type_identifier", "metavariable", "crate", "super", "self"}
 FOR_TESTS = re.compile(rb"\bcfg\s*\(\s*(all\s*\(\s*)?test\b")
 
 
@@ -36,7 +36,6 @@ class Use:
     path: Names
     name: str
     exported: bool = False
-    line: int = 0
 
 
 @dataclass
@@ -127,18 +126,23 @@ def _named(module: Module, root: Module) -> Iterator[str]:
             yield from of_uses(uses, scope)
             scope = [*scope, uses]
         for child in _compiled(node):
-            if child.type in ("use_declaration", "mod_item"):
+            if child.type in ("use_declaration", "mod_item", "visibility_modifier"):
                 continue
             if child.type in PATHS:
                 yield from files(_path(child), scope)
+                # Not the beginning of the path as a path of its own, but types that it is given.
+                while child.type in PATHS and (before := child.child_by_field_name("path")) is not None:
+                    child = before
+                if child.type in PATHS:
+                    continue
             elif child.type == "macro_invocation":
-                yield from called(child, scope)
+                yield from called(child)
             elif child.type == "token_tree":
                 for path in _paths_of_tokens(child):
                     yield from files(path, scope)
             yield from walk(child, scope)
 
-    def called(invocation: Node, scope: Scope) -> Iterator[str]:
+    def called(invocation: Node) -> Iterator[str]:
         """The file of a macro that is named without a path: it is known to all modules behind it."""
         name = _text(invocation.child_by_field_name("macro"))
         around: Module | None = module
@@ -153,7 +157,7 @@ def _named(module: Module, root: Module) -> Iterator[str]:
     yield from walk(module.body, [])
 
 
-def _files(path: Names, module: Module, root: Module, scope: Scope) -> Iterable[str]:
+def _files(path: Names, module: Module, root: Module, scope: Scope, met: frozenset[str] = frozenset()) -> Iterable[str]:
     """The files that a path leads to: one, several where it ends with `*`, or none if it leaves the crate."""
     if path[-1] != "*":
         found = _resolve(path, module, root, scope)
@@ -161,11 +165,14 @@ def _files(path: Names, module: Module, root: Module, scope: Scope) -> Iterable[
     every = _resolve(path[:-1], module, root, scope) if len(path) > 1 else module
     if not isinstance(every, Module):
         return [every] if every else []
-    exported = [use for use in every.uses if use.exported]
+    if every.file in met:
+        return []
+    met |= {every.file}
     files = {
         file
-        for use in exported
-        for file in _files((*use.path, "*") if use.name == "*" else use.path, every, root, [])
+        for use in every.uses
+        if use.exported
+        for file in _files((*use.path, "*") if use.name == "*" else use.path, every, root, [], met)
     }
     return files | {every.file} if every.items or not files else files
 
@@ -247,15 +254,14 @@ def _compiled(node: Node) -> Iterator[Node]:
 
 def _uses(declaration: Node) -> list[Use]:
     exported = any(child.type == "visibility_modifier" for child in declaration.children)
-    line = declaration.start_point[0] + 1
 
     def names(node: Node, before: Names) -> Iterator[Use]:
         if node.type == "use_as_clause":
             path = (*before, *_path(node.child_by_field_name("path")))
-            yield Use(_without_self(path), _text(node.child_by_field_name("alias")), exported, line)
+            yield Use(_without_self(path), _text(node.child_by_field_name("alias")), exported)
         elif node.type == "use_wildcard":
             inner = next((child for child in node.named_children), None)
-            yield Use((*before, *_path(inner)), "*", exported, line)
+            yield Use((*before, *_path(inner)), "*", exported)
         elif node.type == "scoped_use_list":
             around = (*before, *_path(node.child_by_field_name("path")))
             yield from names(node.child_by_field_name("list") or node, around)
@@ -265,7 +271,7 @@ def _uses(declaration: Node) -> list[Use]:
                     yield from names(child, before)
         else:
             path = _without_self((*before, *_path(node)))
-            yield Use(path, path[-1], exported, line)
+            yield Use(path, path[-1], exported)
 
     argument = declaration.child_by_field_name("argument")
     return list(names(argument, ())) if argument is not None else []
@@ -309,4 +315,4 @@ def _paths_of_tokens(tree: Node) -> Iterator[Names]:
 
 
 def _text(node: Node | None) -> str:
-    return (node.text or b"").decode() if node is not None else ""
+    return (node.text or b"").decode().removeprefix("$") if node is not None else ""
