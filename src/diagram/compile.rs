@@ -1,6 +1,7 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
 use super::arcs::{Arcs, Beyond, DEAD, Diagram, LiveState, NodesByState, Open, ROOT, Stage};
+use super::optimize::ANY;
 use crate::space::{Outcome, Pause, Place, Program, State, Values};
 use crate::{Error, ErrorKind, Interrupt, Result};
 use rustc_hash::{FxHashMap, FxHasher};
@@ -177,7 +178,7 @@ impl Diagram {
         if self.open.is_some() {
             return Ok(self);
         }
-        if self.extremes(0, interrupt)?.largest[ROOT as usize] < 0 {
+        if self.extremes(ANY, interrupt)?.largest[ROOT as usize] < 0 {
             let failure = self.program.refused();
             return Err(Error::new(
                 failure.kind,

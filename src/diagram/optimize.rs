@@ -2,8 +2,12 @@
 
 use super::arcs::{DEAD, Diagram, Fixed, ROOT};
 use super::kept::Extremes;
+use crate::space::BuiltIn;
 use crate::{Error, Interrupt, Result};
 use std::sync::Arc;
+
+/// The metric that is asked whether a node can be completed, of which each says the same.
+pub(super) const ANY: usize = BuiltIn::Params.index();
 
 impl Diagram {
     /// The range of a metric over the completions of each node. O(arcs) the first time, for all metrics at once.
@@ -41,7 +45,7 @@ impl Diagram {
                     return Err(Error::interrupted());
                 }
                 let arc = reader.arc(node, value);
-                if arc.next == DEAD || extremes[0].largest[arc.next as usize] < 0 {
+                if arc.next == DEAD || extremes[ANY].largest[arc.next as usize] < 0 {
                     continue;
                 }
                 for (metric, (smallest, largest)) in found.iter_mut().enumerate() {

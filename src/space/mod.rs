@@ -31,7 +31,7 @@ mod values;
 pub use expr::{Expr, Operator};
 pub use guard::{Atom, Guard, Tensor};
 pub use measure::Measure;
-pub use metric::{BUILT_IN, Combine, Metric};
+pub use metric::{BUILT_IN, BuiltIn, Combine, Metric};
 pub use program::{Decision, Layer, Program, Settings};
 pub(crate) use state::{Outcome, Pause, Place, State};
 pub use step::{Action, Step};

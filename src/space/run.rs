@@ -2,7 +2,7 @@
 
 use super::expr::Expr;
 use super::guard::Tensor;
-use super::metric::Combine;
+use super::metric::{BuiltIn, Combine};
 use super::program::{Layer, Program};
 use super::state::{Alive, FirstUse, OPEN, Outcome, Pause, State, not_computed};
 use super::step::{Action, Step};
@@ -210,7 +210,9 @@ impl Program {
             if let Some(slot) = *shared {
                 reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
                 if reused {
-                    (own[0], own[1], own[3]) = (0, 0, 0);
+                    for metric in BuiltIn::ALL.iter().filter(|metric| metric.counts_weights()) {
+                        own[metric.index()] = 0;
+                    }
                 } else {
                     state.used.push(slot);
                 }
@@ -350,7 +352,13 @@ impl Program {
             .saturating_add(made)
             .saturating_mul(self.settings.bytes_per_activation);
         own.clear();
-        own.extend([params, cost.trainable.0, cost.macs.0, weight_bytes, peak]);
+        own.extend(BuiltIn::ALL.iter().map(|metric| match metric {
+            BuiltIn::Params => params,
+            BuiltIn::TrainableParams => cost.trainable.0,
+            BuiltIn::Macs => cost.macs.0,
+            BuiltIn::WeightBytes => weight_bytes,
+            BuiltIn::PeakActivationBytes => peak,
+        }));
         if own.contains(&i64::MAX) {
             return Err(Refusal::overflow());
         }
