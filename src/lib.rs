@@ -19,4 +19,4 @@ pub mod space;
 #[cfg(feature = "python")]
 mod python;
 
-pub use error::{Cause, Error, ErrorKind, Interrupt, Result};
+pub use error::{Argument, Cause, Error, ErrorKind, Interrupt, Refused, Result};

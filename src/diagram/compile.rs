@@ -180,10 +180,10 @@ impl Diagram {
         }
         if self.extremes(ANY, interrupt)?.largest[ROOT as usize] < 0 {
             let failure = self.program.refused();
-            return Err(Error::new(
-                failure.kind,
-                format!("no candidate of the space can be built; for one, {}", failure.message),
-            ));
+            return Err(Error {
+                message: format!("no candidate of the space can be built; for one, {}", failure.message),
+                ..failure
+            });
         }
         for metric in 0..self.metrics() {
             if self.range(metric, interrupt)?.1 == i64::MAX {

@@ -1,6 +1,6 @@
 //! Which axes are meant, where those of an image are, and how a sliding window covers one.
 
-use super::parameter::{Arity, Domain, Parameter, UNSET, factor};
+use super::parameter::{Arity, Domain, EXPLICIT_PADDING, Parameter, UNSET, factor};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
 
@@ -143,7 +143,7 @@ pub(super) fn scaled(axis: usize, side: i64, by: i64) -> Result<i64, Refusal> {
 /// argument of its own.
 pub(super) const fn explicit_padding(integers: usize) -> Parameter {
     Parameter::new(
-        "explicit_padding",
+        EXPLICIT_PADDING,
         Domain::OptionalInt(0),
         Arity::Each(integers),
         Some(UNSET),

@@ -2,7 +2,7 @@
 
 use super::built::Built;
 use super::cost::Cost;
-use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::parameter::{Arity, Domain, Parameter};
 use super::quantity::{Count, Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::Shape;
@@ -374,58 +374,6 @@ impl Kind {
         });
         let inner = self.inner().iter().flat_map(|inner| inner.kind.owners(inner.len));
         Box::new(own.chain(inner))
-    }
-
-    /// Flattened values by parameter, and those of each layer inside.
-    #[allow(clippy::type_complexity)] // They are two lists of pairs.
-    pub fn split<'a>(&'a self, args: &'a [i64]) -> (Vec<(&'a Parameter, &'a [i64])>, Vec<(&'a Inner, &'a [i64])>) {
-        let mut rest = args;
-        let mut take = |n: usize| {
-            let (own, others) = rest.split_at(n);
-            rest = others;
-            own
-        };
-        let inside: usize = self.inner().iter().map(|inner| inner.len).sum();
-        let fixed: usize = self.parameters.iter().map(Parameter::len).sum();
-        let own = self.parameters.iter().map(|parameter| {
-            let n = match parameter.arity {
-                Arity::Any => args.len() - inside - fixed,
-                _ => parameter.len(),
-            };
-            (parameter, take(n))
-        });
-        let own = own.collect();
-        let inner = self.inner().iter().map(|inner| (inner, take(inner.len)));
-        (own, inner.collect())
-    }
-
-    /// Flattened values as a Python user would write them, without those that are not set:
-    /// `filters=64, kernel_size=(5, 5), ...`.
-    pub fn show(&self, args: &[i64]) -> String {
-        let (own, inner) = self.split(args);
-        let set = |values: &[i64]| values.is_empty() || values.iter().any(|&value| value != UNSET);
-        let own = own.into_iter().filter(|(_, values)| set(values));
-        let own = own.map(|(parameter, values)| {
-            let shown: Vec<_> = values.iter().map(|&value| parameter.show(value)).collect();
-            match parameter.arity {
-                Arity::One => format!("{}={}", parameter.name, shown[0]),
-                _ => format!("{}=({})", parameter.name, shown.join(", ")),
-            }
-        });
-        let mut texts: Vec<_> = own.collect();
-        for same in inner.chunk_by(|(a, _), (b, _)| a.slot == b.slot) {
-            let layers = same
-                .iter()
-                .map(|(inner, args)| format!("{}({})", inner.kind.name, inner.kind.show(args)));
-            let layers = layers.collect::<Vec<_>>().join(", ");
-            let slot = same[0].0.slot;
-            texts.push(if slot.many {
-                format!("{}=[{layers}]", slot.name)
-            } else {
-                format!("{}={layers}", slot.name)
-            });
-        }
-        texts.join(", ")
     }
 }
 

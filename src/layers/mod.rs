@@ -6,6 +6,7 @@
 //! Shapes, argument names, defaults and refusals are those of Keras 3 (`keras.layers`).
 
 mod activation;
+mod arguments;
 mod attention;
 mod built;
 mod cell;

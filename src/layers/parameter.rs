@@ -1,6 +1,6 @@
 //! The hyperparameters of a layer: their names, the values they take, and their defaults.
 
-use crate::{Error, Result};
+use crate::{Argument, Error, Result};
 
 /// The value of an optional hyperparameter that is not set (`None` in Keras).
 pub const UNSET: i64 = i64::MIN;
@@ -21,6 +21,9 @@ pub enum Domain {
     /// A number above 0 by its bits (see [`factor`]), or [`UNSET`].
     OptionalFactor,
 }
+
+/// The parameter that holds `padding` where it is integers rather than a word.
+pub(super) const EXPLICIT_PADDING: &str = "explicit_padding";
 
 /// The number above 0 that these bits are; an `i64` of larger bits is a larger number.
 pub fn factor(bits: i64) -> f64 {
@@ -123,6 +126,17 @@ impl Parameter {
             _ => value.to_string(),
         };
         Err(Error::argument(format!("{} must be {takes}, not {given}", self.name)))
+    }
+
+    /// A value of it as its user writes it.
+    pub fn argument(&self, value: i64) -> Argument {
+        match self.domain {
+            _ if value == UNSET => Argument::Unset,
+            Domain::Flag => Argument::Flag(value != 0),
+            Domain::Keyword(words) | Domain::OptionalKeyword(words) => Argument::Word(words[value as usize]),
+            Domain::Int(_) | Domain::OptionalInt(_) => Argument::Int(value),
+            Domain::OptionalFactor => Argument::Factor(factor(value)),
+        }
     }
 
     /// A value of it as a Python user would write it.

@@ -1,10 +1,11 @@
 //! Errors as the exceptions of `archbudget.errors`, and work without the GIL.
 
-use crate::{Error, ErrorKind, Interrupt, Result};
+use super::convert::arguments_by_name;
+use crate::{Error, ErrorKind, Interrupt, Refused, Result};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyTuple};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -27,10 +28,30 @@ pub(super) fn raise(py: Python<'_>, error: Error) -> PyErr {
     };
     let exception = || -> PyResult<PyErr> {
         let module = ERRORS.get_or_try_init(py, || py.import("archbudget.errors").map(Bound::unbind))?;
-        let class = module.bind(py).getattr(name)?.cast_into::<PyType>()?;
-        Ok(PyErr::from_type(class, error.message))
+        let class = module.bind(py).getattr(name)?;
+        let details = match &error.refused {
+            Some(refused) if error.kind == ErrorKind::Layer => Some(details(py, refused)?),
+            _ => None,
+        };
+        Ok(PyErr::from_value(class.call((error.message,), details.as_ref())?))
     };
     exception().unwrap_or_else(|failure| failure)
+}
+
+/// What was refused, as keywords of `InvalidArchitectureError`.
+fn details<'py>(py: Python<'py>, refused: &Refused) -> PyResult<Bound<'py, PyDict>> {
+    let shapes = refused.input_shapes.as_ref().map(|shapes| {
+        let shapes = shapes.iter().map(|shape| PyTuple::new(py, shape));
+        PyTuple::new(py, shapes.collect::<PyResult<Vec<_>>>()?)
+    });
+    let arguments = refused.arguments.as_ref().map(|named| arguments_by_name(py, named));
+    let details = PyDict::new(py);
+    details.set_item("layer", &refused.layer)?;
+    details.set_item("kind", &refused.kind)?;
+    details.set_item("input_shapes", shapes.transpose()?)?;
+    details.set_item("rule", &refused.rule)?;
+    details.set_item("arguments", arguments.transpose()?)?;
+    Ok(details)
 }
 
 /// Works without the GIL, and stops where Python has a signal to handle (Ctrl-C).

@@ -19,6 +19,7 @@ mod measure;
 mod metric;
 mod needs;
 mod program;
+mod refused;
 mod run;
 mod schedule;
 mod shapes;

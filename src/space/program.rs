@@ -9,7 +9,7 @@ use super::needs::Needs;
 use super::shapes::{Beside, looks};
 use super::skip::Skips;
 use super::step::{Action, Step};
-use crate::layers::{Kind, MAX_RANK, Role, Shape};
+use crate::layers::{Kind, MAX_RANK, Role};
 use crate::{Error, Result};
 use rustc_hash::FxHashSet;
 use std::sync::{Arc, OnceLock};
@@ -512,24 +512,5 @@ impl Program {
                 beside,
             )
         })
-    }
-
-    /// Why a layer refused, in one line: its name, its input shapes, the rule, and its arguments.
-    pub(super) fn refusal(&self, layer: usize, inputs: &[Shape], args: &[i64], reason: &str) -> String {
-        let Layer { name, kind, .. } = &self.layers[layer];
-        let shapes: Vec<_> = inputs.iter().map(Shape::to_string).collect();
-        let place = format!("layer '{name}' ({}) cannot be built", kind.name);
-        let input = match shapes.len() {
-            0 => String::new(),
-            1 => format!(" on input shape {}", shapes[0]),
-            _ => format!(" on input shapes {}", shapes.join(", ")),
-        };
-        if kind.opaque {
-            return format!("{place}{input}: {reason}");
-        }
-        match kind.show(args) {
-            shown if shown.is_empty() => format!("{place}{input}: {reason}"),
-            shown => format!("{place}{input}: {reason}. Arguments: {shown}"),
-        }
     }
 }

@@ -8,7 +8,7 @@ use super::state::{Alive, FirstUse, OPEN, Outcome, Pause, State, not_computed};
 use super::step::{Action, Step};
 use super::trace::{Applied, LayerTrace, Trace};
 use crate::layers::{Built, Cost, Count, Refusal, Shape};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 impl Program {
     /// A state before anything happened.
@@ -177,6 +177,7 @@ impl Program {
         let mut own = std::mem::take(&mut state.own);
         let mut extra = std::mem::take(&mut state.extra);
         state.inputs.clear();
+        values.clear();
         extra.clear();
         let result = (|| {
             for (position, &input) in inputs.iter().enumerate() {
@@ -425,31 +426,5 @@ impl Program {
                 outcome => return Ok(outcome),
             }
         }
-    }
-
-    /// Why a step refused, in one line. `state` is the one it refused in.
-    pub(crate) fn error(&self, step: usize, refusal: &Refusal, state: &State) -> Error {
-        if let Some(failure) = refusal.failure() {
-            return failure.clone();
-        }
-        let kind = if refusal.is_overflow() {
-            ErrorKind::Overflow
-        } else {
-            ErrorKind::Layer
-        };
-        let message = match &self.steps[step].action {
-            Action::Layer { layer, .. } => {
-                let args = &state.args;
-                if args.len() == self.layers[*layer].args.len() {
-                    self.refusal(*layer, &state.inputs, args, &refusal.to_string())
-                } else {
-                    let name = &self.layers[*layer].name;
-                    format!("layer '{name}' cannot be built: {refusal}")
-                }
-            }
-            Action::Require { text, .. } => format!("the constraint {text} is not met: {refusal}"),
-            Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => refusal.to_string(),
-        };
-        Error::new(kind, message)
     }
 }
