@@ -3,7 +3,7 @@
 
 use archbudget::diagram::{Column, Diagram, Evaluator, Limits, Strided, Workers};
 use archbudget::layers::{Kind, UNSET};
-use archbudget::space::{Expr, Program, Settings};
+use archbudget::space::{BUILT_IN, BuiltIn, Expr, Program, Settings};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
@@ -81,7 +81,10 @@ fn passes(criterion: &mut Criterion) {
         let mut indices = vec![0_u8; ROWS * 5];
         bencher.iter(|| diagram.sample(0, ROWS, black_box(&mut indices), workers(1)));
     });
-    for (name, metrics) in [("params", vec![0]), ("all metrics", vec![0, 1, 2, 3, 4])] {
+    for (name, metrics) in [
+        ("params", vec![BuiltIn::Params.index()]),
+        ("all metrics", (0..BUILT_IN.len()).collect()),
+    ] {
         group.bench_function(name, |bencher| {
             let mut totals = vec![vec![0_i64; ROWS]; metrics.len()];
             let mut valid = vec![false; ROWS];

@@ -30,7 +30,46 @@ pub struct Error {
     pub message: String,
     /// What a function from outside failed with.
     pub cause: Option<Cause>,
+    /// What was refused, where a network cannot be built.
+    pub refused: Option<Box<Refused>>,
 }
+
+/// What was refused of a network: a layer, or a condition of its space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The layer, by its name; nothing where it is a condition.
+    pub layer: Option<String>,
+    /// What the layer is: its name in `keras.layers`.
+    pub kind: Option<String>,
+    /// The shapes of its inputs without their batch axes, where they are all known.
+    pub input_shapes: Option<Vec<Vec<i64>>>,
+    /// The rule that was broken, or the condition that is not met.
+    pub rule: String,
+    /// The hyperparameters of the layer by name, where they are known.
+    pub arguments: Option<Vec<(String, Argument)>>,
+}
+
+/// A hyperparameter as its user writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    /// It is not set: `None`.
+    Unset,
+    /// False or true.
+    Flag(bool),
+    /// An integer.
+    Int(i64),
+    /// A number above 0.
+    Factor(f64),
+    /// A word.
+    Word(&'static str),
+    /// Several of them.
+    Tuple(Vec<Self>),
+    /// A layer inside of another one: its name in `keras.layers`, and its own hyperparameters.
+    Layer(String, Vec<(String, Self)>),
+}
+
+// A factor is a number, so that it equals itself.
+impl Eq for Argument {}
 
 /// What a function from outside failed with: an exception of the caller's own language.
 #[derive(Clone)]
@@ -63,6 +102,7 @@ impl Error {
             kind,
             message: message.into(),
             cause: None,
+            refused: None,
         }
     }
 

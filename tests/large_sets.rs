@@ -6,7 +6,8 @@
 //! memory the set is given.
 
 use archbudget::ErrorKind;
-use archbudget::diagram::{Bound, Count as Counted, Diagram, End, Feasible, Interrupt, Limits, MEMORY, Taken, Workers};
+use archbudget::diagram::{Diagram, Interrupt, Limits, Workers};
+use archbudget::feasible::{Bound, Count as Counted, End, Feasible, MEMORY, Taken};
 use archbudget::layers::{Built, Cost, Count, DynamicRule, Formula, Kind, Quantity, Refusal, Shape};
 use archbudget::space::{BUILT_IN, Combine, Expr, LayerTrace, Measure, Metric, Program, Settings};
 use num_bigint::BigUint;

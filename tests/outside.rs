@@ -2,7 +2,7 @@
 
 use archbudget::diagram::{Diagram, Interrupt, Limits, Workers};
 use archbudget::layers::{Built, Cost, Count, DynamicRule, Formula, Kind, Quantity, Refusal, Shape};
-use archbudget::space::{Combine, Expr, LayerTrace, Measure, Metric, Program, Settings};
+use archbudget::space::{BuiltIn, Combine, Expr, LayerTrace, Measure, Metric, Program, Settings};
 use archbudget::{Error, ErrorKind, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -108,7 +108,13 @@ fn a_metric_is_asked_once_for_each_distinct_layer() {
     let trace = diagram.trace(&[1, 0, 1]).unwrap();
     assert_eq!((trace.cost[noted], trace.cost[largest]), (3 + 4 + 3, 4));
     // 4 weights of 32 bits and 2 of 3 bits, which take a whole byte.
-    assert_eq!((trace.cost[0], trace.cost[3]), (6, 17));
+    assert_eq!(
+        (
+            trace.cost[BuiltIn::Params.index()],
+            trace.cost[BuiltIn::WeightBytes.index()]
+        ),
+        (6, 17)
+    );
     assert_eq!(measure.0.load(Ordering::Relaxed), 11);
     let error = diagram.trace(&[0, 2, 0]).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Layer);

@@ -6,13 +6,11 @@
 #[allow(dead_code, unreachable_pub)]
 mod programs;
 
-use archbudget::diagram::{
-    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, LayerTable, Limits, MEMORY, Strided, Taken, Walk,
-    Workers,
-};
+use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, LayerTable, Limits, Strided, Walk, Workers};
+use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{
-    Action, Atom, BUILT_IN, Combine, Expr, Guard, LayerTrace, Operator, Program, Settings, Tensor, Trace,
+    Action, Atom, BUILT_IN, BuiltIn, Combine, Expr, Guard, LayerTrace, Operator, Program, Settings, Tensor, Trace,
 };
 use archbudget::{ErrorKind, Result};
 use num_bigint::BigUint;
@@ -39,6 +37,8 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 const METRICS: usize = BUILT_IN.len();
+const PEAK: usize = BuiltIn::PeakActivationBytes.index();
+
 /// The program of one network: without decisions, only with the steps that it takes.
 fn written_out(program: &Program, row: &[u32]) -> Program {
     fn number(expr: &Expr, row: &[u32]) -> Expr {
@@ -215,10 +215,10 @@ proptest! {
                 if !(in_place && dies.any(|(_, shape)| size(*shape) >= made)) {
                     elements += made;
                 }
-                prop_assert_eq!(layer.cost[4], 2 * elements, "{:?} {}", row, number);
+                prop_assert_eq!(layer.cost[PEAK], 2 * elements, "{:?} {}", row, number);
                 peak = peak.max(2 * elements);
             }
-            prop_assert_eq!(trace.cost[4], peak, "{:?}", row);
+            prop_assert_eq!(trace.cost[PEAK], peak, "{:?}", row);
         }
     }
 

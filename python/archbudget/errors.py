@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from archbudget._message import LONGEST, cut, line, show
 
@@ -39,7 +39,41 @@ class MissingEntryError(SpaceError):
 
 
 class InvalidArchitectureError(ArchbudgetError):
-    """A network cannot be built: a layer refuses its input."""
+    """A network cannot be built: a layer refuses its input, or a condition of the space is not met.
+
+    What the message says is there as data, too, where it is known. An error that a custom layer raises has a message
+    only; the one that comes out of the space for it has the name, the kind and the input shapes of the layer.
+    """
+
+    layer: str | None
+    """The name of the layer; `None` where a condition is not met."""
+    kind: str | None
+    """What the layer is: its name in `archbudget.layers`, or that of the function of a custom layer."""
+    input_shapes: tuple[tuple[int, ...], ...] | None
+    """The shapes of its inputs, without the batch axis; `None` where one of them is not known."""
+    rule: str | None
+    """The rule that is broken; of a `Require` or a constraint the condition as it is written."""
+    arguments: dict[str, Any] | None
+    """The hyperparameters that touch shape or cost, by name: words, numbers, flags, tuples, `None` where one is not set;
+    a layer inside is a dict of its own, with its `type`. `None` where one of them cannot be computed, and for custom
+    layers."""
+
+    def __init__(
+        self,
+        message: object = "",
+        *,
+        layer: str | None = None,
+        kind: str | None = None,
+        input_shapes: tuple[tuple[int, ...], ...] | None = None,
+        rule: str | None = None,
+        arguments: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.layer = layer
+        self.kind = kind
+        self.input_shapes = input_shapes
+        self.rule = rule
+        self.arguments = arguments
 
 
 class CountOverflowError(ArchbudgetError, OverflowError):

@@ -1,8 +1,9 @@
 //! Compiling a program: run it, branch where a decision is open, merge states that the rest cannot tell apart.
 
-use super::{Arcs, DEAD, Diagram, Interrupt, LiveState, NodesByState, Open, ROOT, Stage};
+use super::arcs::{Arcs, Beyond, DEAD, Diagram, LiveState, NodesByState, Open, ROOT, Stage};
+use super::optimize::ANY;
 use crate::space::{Outcome, Pause, Place, Program, State, Values};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -177,12 +178,12 @@ impl Diagram {
         if self.open.is_some() {
             return Ok(self);
         }
-        if self.extremes(0, interrupt)?.largest[ROOT as usize] < 0 {
+        if self.extremes(ANY, interrupt)?.largest[ROOT as usize] < 0 {
             let failure = self.program.refused();
-            return Err(Error::new(
-                failure.kind,
-                format!("no candidate of the space can be built; for one, {}", failure.message),
-            ));
+            return Err(Error {
+                message: format!("no candidate of the space can be built; for one, {}", failure.message),
+                ..failure
+            });
         }
         for metric in 0..self.metrics() {
             if self.range(metric, interrupt)?.1 == i64::MAX {
@@ -195,15 +196,6 @@ impl Diagram {
 
 /// A provisional number for the terminal.
 const TERMINAL: u32 = u32::MAX - 1;
-
-/// What a compilation would go beyond.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beyond {
-    /// The arcs or nodes of a stage, or the bytes of all that are kept.
-    Width,
-    /// What is looked at.
-    Work,
-}
 
 struct Compiler<'a> {
     pending: BTreeMap<Place, Pending>,

@@ -1,7 +1,7 @@
 //! How many networks there are: paths from each node to the terminal.
 
-use super::{DEAD, Diagram, Fixed, Interrupt, ROOT};
-use crate::{Error, Result};
+use super::arcs::{DEAD, Diagram, Fixed, ROOT};
+use crate::{Error, Interrupt, Result};
 use num_bigint::BigUint;
 
 impl Diagram {

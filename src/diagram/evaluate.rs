@@ -1,11 +1,10 @@
 //! The costs of many candidates: a walk through the fused tables, block by block.
 #![allow(unsafe_code)] // The gathers: every key is proved in range when it is made, once, by `Column::add_to`.
 
+use super::arcs::{DEAD, Diagram, Reader};
 use super::input::Column;
-use super::optimize::join;
 use super::parallel::{Workers, work_off_until};
 use super::table::{Costs, Group, Lookups, Source, Tables, position};
-use super::{DEAD, Diagram, Reader};
 use crate::layers::MAX_RANK;
 use crate::space::{Combine, Outcome};
 use crate::{Error, Result};
@@ -277,7 +276,7 @@ impl Evaluator {
                 }
                 for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
                     if let &Way::Gather(metric, _) = way {
-                        output[row] = join(diagram.program().combine(metric), output[row], cost[metric]);
+                        output[row] = diagram.program().combine(metric).join(output[row], cost[metric]);
                         if output[row] == i64::MAX {
                             return Err(diagram.overflow(metric));
                         }
@@ -346,7 +345,7 @@ impl Evaluator {
                         let place = row * layers + applied.layer;
                         for (costs, &metric) in costs.iter_mut().zip(metrics) {
                             let cost = applied.cost[metric];
-                            costs[place] = join(diagram.program().combine(metric), costs[place], cost);
+                            costs[place] = diagram.program().combine(metric).join(costs[place], cost);
                         }
                         let shape = &mut shapes[place * MAX_RANK..(place + 1) * MAX_RANK];
                         shape.fill(0);
@@ -424,7 +423,7 @@ fn gather(costs: &Costs, keys: &[u32], output: &mut [i64], base: Option<i64>, co
                 output.fill(base);
             }
             for (cost, &key) in output.iter_mut().zip(keys) {
-                *cost = join(combine, *cost, costs.get(key as usize));
+                *cost = combine.join(*cost, costs.get(key as usize));
             }
         }
     }

@@ -1,31 +1,13 @@
 //! The cheapest and the dearest way to complete each node.
 
-use super::{DEAD, Diagram, Fixed, Interrupt, ROOT};
-use crate::space::Combine;
-use crate::{Error, Result};
+use super::arcs::{DEAD, Diagram, Fixed, ROOT};
+use super::kept::Extremes;
+use crate::space::BuiltIn;
+use crate::{Error, Interrupt, Result};
 use std::sync::Arc;
 
-/// For each node, and for the terminal, the range of one metric over all its completions.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extremes {
-    /// The smallest cost to go; [`Extremes::NONE`] where there is no completion.
-    pub smallest: Vec<i64>,
-    /// The largest cost to go; negative where there is no completion.
-    pub largest: Vec<i64>,
-}
-
-impl Extremes {
-    /// The smallest cost to go of a node that cannot be completed.
-    pub const NONE: i64 = i64::MAX;
-}
-
-/// Joins the costs of two parts of a network; saturating.
-pub(crate) fn join(combine: Combine, a: i64, b: i64) -> i64 {
-    match combine {
-        Combine::Sum => a.saturating_add(b),
-        Combine::Max => a.max(b),
-    }
-}
+/// The metric that is asked whether a node can be completed, of which each says the same.
+pub(super) const ANY: usize = BuiltIn::Params.index();
 
 impl Diagram {
     /// The range of a metric over the completions of each node. O(arcs) the first time, for all metrics at once.
@@ -63,15 +45,15 @@ impl Diagram {
                     return Err(Error::interrupted());
                 }
                 let arc = reader.arc(node, value);
-                if arc.next == DEAD || extremes[0].largest[arc.next as usize] < 0 {
+                if arc.next == DEAD || extremes[ANY].largest[arc.next as usize] < 0 {
                     continue;
                 }
                 for (metric, (smallest, largest)) in found.iter_mut().enumerate() {
                     let combine = self.program().combine(metric);
                     let to_go = &extremes[metric];
                     let cost = arc.cost[metric];
-                    *smallest = join(combine, cost, to_go.smallest[arc.next as usize]).min(*smallest);
-                    *largest = join(combine, cost, to_go.largest[arc.next as usize]).max(*largest);
+                    *smallest = combine.join(cost, to_go.smallest[arc.next as usize]).min(*smallest);
+                    *largest = combine.join(cost, to_go.largest[arc.next as usize]).max(*largest);
                 }
             }
             for (extremes, &(smallest, largest)) in extremes.iter_mut().zip(&found) {
@@ -91,8 +73,8 @@ impl Diagram {
         let extremes = self.extremes(metric, interrupt)?;
         let (base, root) = (self.base()[metric], ROOT as usize);
         Ok((
-            join(combine, base, extremes.smallest[root]),
-            join(combine, base, extremes.largest[root]),
+            combine.join(base, extremes.smallest[root]),
+            combine.join(base, extremes.largest[root]),
         ))
     }
 }

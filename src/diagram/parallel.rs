@@ -2,8 +2,7 @@
 //!
 //! Threads live for one call: a global pool would hang in a process that was forked after its first use.
 
-use super::Interrupt;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -28,7 +27,7 @@ pub struct Workers<'a> {
 ///
 /// # Errors
 /// The first error of a job, in the order of the jobs, among those that were begun; `Interrupted`.
-pub(super) fn work_off<J: Send, S>(
+pub(crate) fn work_off<J: Send, S>(
     jobs: impl Iterator<Item = J> + Send,
     workers: Workers<'_>,
     scratch: impl Fn() -> S + Sync,
@@ -42,7 +41,7 @@ pub(super) fn work_off<J: Send, S>(
 ///
 /// # Errors
 /// As [`work_off`].
-pub(super) fn work_off_until<J: Send, S>(
+pub(crate) fn work_off_until<J: Send, S>(
     jobs: impl Iterator<Item = J> + Send,
     Workers { threads, interrupt }: Workers<'_>,
     scratch: impl Fn() -> S + Sync,

@@ -1,69 +1,15 @@
 //! Uniform samples of the whole space.
 
+use super::arcs::{DEAD, Diagram, ROOT, Reader};
+use super::blocks::{BLOCK, Index, below, blocks, stream};
+use super::kept::{Draw, Sampler};
 use super::parallel::{Workers, work_off, work_off_until};
-use super::{DEAD, Diagram, Interrupt, ROOT};
 use crate::space::Outcome;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
-/// An integer type that indices are stored in.
-pub trait Index: Copy + Send + Sync + 'static {
-    /// The index as this type; the caller knows that it fits.
-    fn of(index: u32) -> Self;
-}
-
-macro_rules! indices {
-    ($($kind:ty)*) => {$(
-        impl Index for $kind {
-            fn of(index: u32) -> Self {
-                index as Self
-            }
-        }
-    )*};
-}
-
-indices! { u8 u16 u32 }
-
-/// How the values of a node are drawn.
-#[derive(Debug, Clone, Copy)]
-enum Draw {
-    /// Every value leads to equally many networks.
-    Even,
-    /// By cumulated shares, which start here.
-    Shares(usize),
-}
-
-/// What is needed to draw candidates.
-#[derive(Debug)]
-pub(super) struct Sampler {
-    draws: Vec<Draw>,
-    /// For each value of a node, `floor(2^64 * networks of the values up to it / networks of the node)`; the last,
-    /// which would be 2^64, is `u64::MAX`.
-    shares: Vec<u64>,
-}
-
-/// A block of this many candidates is drawn from one stream of random numbers, whatever the number of threads.
-pub(super) const BLOCK: usize = 4096;
-
-/// An unbiased number below `n` (Lemire, "Fast Random Integer Generation in an Interval", 2019).
-pub(super) fn below(rng: &mut ChaCha8Rng, n: u64) -> u64 {
-    loop {
-        let wide = u128::from(rng.next_u64()) * u128::from(n);
-        if wide as u64 >= n.wrapping_neg() % n {
-            return (wide >> 64) as u64;
-        }
-    }
-}
-
-/// The random numbers of one block of candidates.
-pub(super) fn stream(seed: u64, block: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(block);
-    rng
-}
+use rand_chacha::rand_core::Rng;
 
 impl Diagram {
     fn sampler(&self, interrupt: Interrupt<'_>) -> Result<&Sampler> {
@@ -80,7 +26,7 @@ impl Diagram {
             if node % 1024 == 0 && interrupt() {
                 return Err(Error::interrupted());
             }
-            let ways = |reader: &mut super::Reader<'_>, value| match reader.arc(node, value).next {
+            let ways = |reader: &mut Reader<'_>, value| match reader.arc(node, value).next {
                 DEAD => &BigUint::ZERO,
                 next => &paths[next as usize],
             };
@@ -211,19 +157,12 @@ impl Diagram {
     }
 }
 
-/// Blocks of rows, each with its part of every column.
-pub(super) fn blocks<T: Index>(n: usize, columns: &mut [T]) -> impl Iterator<Item = (usize, Vec<&mut [T]>)> + Send {
-    let columns = columns.chunks_mut(n.max(1));
-    let mut columns: Vec<_> = columns.map(|column| column.chunks_mut(BLOCK)).collect();
-    (0..n.div_ceil(BLOCK)).map(move |block| (block, columns.iter_mut().filter_map(Iterator::next).collect()))
-}
-
 impl Sampler {
     fn draw(
         &self,
         diagram: &Diagram,
         paths: &[BigUint],
-        reader: &mut super::Reader<'_>,
+        reader: &mut Reader<'_>,
         node: u32,
         rng: &mut ChaCha8Rng,
     ) -> usize {

@@ -1,6 +1,7 @@
 //! The diagram as a few lookup tables: consecutive stages are fused while their joint table stays in cache.
 
-use super::{DEAD, Diagram, optimize::join};
+use super::arcs::{DEAD, Diagram};
+use super::optimize::ANY;
 use crate::Result;
 use crate::space::Combine;
 
@@ -86,7 +87,7 @@ impl Tables {
     pub(super) fn of(diagram: &Diagram) -> Result<Self> {
         let closed = diagram.open.is_none();
         let (lives, ranges) = if closed {
-            let extremes = diagram.extremes(0, &|| false)?;
+            let extremes = diagram.extremes(ANY, &|| false)?;
             let lives: Vec<bool> = extremes.largest.iter().map(|&largest| largest >= 0).collect();
             let ranges: Vec<i64> = (0..diagram.metrics())
                 .map(|metric| diagram.range(metric, &|| false).map(|(_, largest)| largest))
@@ -300,7 +301,7 @@ fn fuse(
                     node = DEAD;
                 }
                 for ((total, &cost), metric) in total.iter_mut().zip(arc.cost).zip(diagram.program().metrics()) {
-                    *total = join(metric.combine, *total, cost);
+                    *total = metric.combine.join(*total, cost);
                 }
             }
             next.push(position(ends, node));

@@ -1,7 +1,13 @@
 //! Activations.
 
+use super::built::Built;
+use super::cost::Cost;
 use super::geometry::{Axes, axis_beside_batch};
-use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::kind::{Rule, unchanged};
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 const FIXED: &str = "it applies a fixed function to each value, which needs no weights";
 

@@ -1,7 +1,13 @@
 //! Attention: a query looks values up by their keys. With one input all three are the same; with two the key is the
 //! value.
 
-use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::built::Built;
+use super::cost::Cost;
+use super::kind::Rule;
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 /// Query, and value and key if they are others.
 const PROJECTED: (usize, usize) = (1, 3);

@@ -1,6 +1,12 @@
 //! Cells: one step of a recurrent layer. `RNN` walks with them along a sequence; by themselves they are no layers.
 
-use super::{Built, Cost, Parameter, Quantity, Refusal, Role, Rule, Shape};
+use super::built::Built;
+use super::cost::Cost;
+use super::kind::{Role, Rule};
+use super::parameter::Parameter;
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::Shape;
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);

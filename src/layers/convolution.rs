@@ -1,7 +1,13 @@
 //! Convolutions. Weights and shapes: `keras.layers.Conv*`, `DepthwiseConv*`, `SeparableConv*`.
 
+use super::built::Built;
+use super::cost::Cost;
 use super::geometry::{Image, Margin, Padding, VALID, Window, explicit_padding, given_padding, span};
-use super::{Arity, Built, Columns, Cost, Domain, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::kind::{Columns, Rule};
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::Shape;
 
 const PADDING: &[&str] = &["valid", "same"];
 const CAUSAL: &[&str] = &["valid", "same", "causal"];

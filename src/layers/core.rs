@@ -1,6 +1,9 @@
 //! Layers that hand on what they are given.
 
-use super::{Parameter, Refusal, Rule, Shape};
+use super::kind::{Rule, unchanged};
+use super::parameter::Parameter;
+use super::refusal::Refusal;
+use super::shape::Shape;
 
 unchanged! {
     Identity, "it returns its input, which needs no weights";

@@ -1,6 +1,12 @@
 //! `Dense`: a matrix on the last axis of a tensor of any rank; `EinsumDense`: one on any of its axes.
 
-use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::built::Built;
+use super::cost::Cost;
+use super::kind::{Columns, Rule};
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 pub(super) struct Dense;
 
@@ -12,7 +18,7 @@ impl Rule for Dense {
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
 
-    const COLUMNS: Option<super::Columns> = Some(|args, _| args[0]);
+    const COLUMNS: Option<Columns> = Some(|args, _| args[0]);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         match inputs[0].rank() {
@@ -141,7 +147,7 @@ impl Rule for EinsumDense {
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
         Parameter::new("output_shape", Domain::Int(1), Arity::Any, None),
     ];
-    const COLUMNS: Option<super::Columns> = Some(|args, input| {
+    const COLUMNS: Option<Columns> = Some(|args, input| {
         let layer = Self::parse(args);
         let (named, _) = layer.split(input).expect("`output` accepted the input");
         layer.kernel.last().map_or(1, |&code| layer.side(code, named))

@@ -1,6 +1,11 @@
 //! Tables with a row for each word.
 
-use super::{Arity, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::cost::Cost;
+use super::kind::{Columns, Rule};
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 pub(super) struct Embedding;
 
@@ -12,7 +17,7 @@ impl Rule for Embedding {
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
     ];
 
-    const COLUMNS: Option<super::Columns> = Some(|args, _| args[1]);
+    const COLUMNS: Option<Columns> = Some(|args, _| args[1]);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let rank = inputs[0].rank();
@@ -56,7 +61,7 @@ impl Rule for EmbeddingBag {
     const NAME: &'static str = "EmbeddingBag";
     const PARAMETERS: &'static [Parameter] = &[Parameter::int("input_dim", 1), Parameter::int("output_dim", 1)];
 
-    const COLUMNS: Option<super::Columns> = Some(|args, _| args[1]);
+    const COLUMNS: Option<Columns> = Some(|args, _| args[1]);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         if inputs[0].rank() != 1 {

@@ -1,6 +1,8 @@
 //! Which axes are meant, where those of an image are, and how a sliding window covers one.
 
-use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Shape, UNSET, factor};
+use super::parameter::{Arity, Domain, EXPLICIT_PADDING, Parameter, UNSET, factor};
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 /// `padding="valid"`.
 pub(super) const VALID: i64 = 0;
@@ -110,7 +112,7 @@ impl<const N: usize> Image<N> {
 
     /// The image as a shape, in its data format.
     pub(super) fn shape(&self) -> Shape {
-        let mut sides = [1; super::MAX_RANK];
+        let mut sides = [1; MAX_RANK];
         if self.data_format == CHANNELS_FIRST {
             sides[0] = self.channels;
             sides[1..=N].copy_from_slice(&self.spatial);
@@ -141,7 +143,7 @@ pub(super) fn scaled(axis: usize, side: i64, by: i64) -> Result<i64, Refusal> {
 /// argument of its own.
 pub(super) const fn explicit_padding(integers: usize) -> Parameter {
     Parameter::new(
-        "explicit_padding",
+        EXPLICIT_PADDING,
         Domain::OptionalInt(0),
         Arity::Each(integers),
         Some(UNSET),

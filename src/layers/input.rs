@@ -1,6 +1,9 @@
 //! `Input`: where a network starts.
 
-use super::{Arity, Domain, Parameter, Refusal, Rule, Shape};
+use super::kind::Rule;
+use super::parameter::{Arity, Domain, Parameter};
+use super::refusal::Refusal;
+use super::shape::Shape;
 
 pub(super) struct Input;
 

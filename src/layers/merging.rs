@@ -1,7 +1,13 @@
 //! Layers that join several tensors.
 
+use super::built::Built;
+use super::cost::Cost;
 use super::geometry::axis_beside_batch;
-use super::{Arity, Built, Cost, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape};
+use super::kind::Rule;
+use super::parameter::{Arity, Parameter};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 /// The shape of several tensors combined element by element: axes of 1 stretch, from the last axis on (`_Merge` of
 /// Keras 3).

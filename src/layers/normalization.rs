@@ -1,7 +1,13 @@
 //! Normalisations.
 
+use super::built::Built;
+use super::cost::Cost;
 use super::geometry::{Axes, axis_beside_batch};
-use super::{Arity, Built, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::kind::Rule;
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 /// What is trained for each position that is normalised.
 fn trained<Q: Quantity>(center: i64, scale: i64) -> Q {

@@ -2,7 +2,10 @@
 
 use super::convolution::sides;
 use super::geometry::{CHANNELS_FIRST, Image, Padding, VALID, Window, explicit_padding, given_padding, scaled};
-use super::{Arity, Domain, Parameter, Refusal, Rule, Shape, UNSET, factor};
+use super::kind::Rule;
+use super::parameter::{Arity, Domain, Parameter, UNSET, factor};
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 const fn strides(n: usize) -> Parameter {
     Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET))
@@ -221,7 +224,7 @@ fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, R
     if keepdims == 0 {
         return Ok(Shape::new(&[image.channels]));
     }
-    let mut sides = [1; super::MAX_RANK];
+    let mut sides = [1; MAX_RANK];
     sides[if data_format == CHANNELS_FIRST { 0 } else { N }] = image.channels;
     Ok(Shape::new(&sides[..=N]))
 }

@@ -1,7 +1,13 @@
 //! Layers that prepare images, sound and categories. What they do at random they do while training only.
 
+use super::cost::Cost;
+use super::embedding::Embedding;
 use super::geometry::{Image, Padding, Window};
-use super::{Arity, Columns, Cost, Domain, MAX_RANK, Parameter, Quantity, Refusal, Rule, Shape, UNSET};
+use super::kind::{Columns, Rule};
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 /// Rules of layers that leave the shape of an image as it is, each with the numbers of channels that it takes (any if
 /// there is none) and what it does.
@@ -359,7 +365,7 @@ impl Rule for ReversibleEmbedding {
     const COLUMNS: Option<Columns> = Some(|args, _| args[1]);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        super::embedding::Embedding::output(&[args[0], args[1], UNSET], inputs)
+        Embedding::output(&[args[0], args[1], UNSET], inputs)
     }
 
     /// `input_dim * output_dim` weights, and as many for the way back if they are not tied.

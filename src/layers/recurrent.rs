@@ -1,9 +1,15 @@
 //! Layers that walk along a sequence. The first axis beside the batch is time; each step multiplies with the same
 //! weights, so that the multiply-accumulates are those of one step times the steps.
 
+use super::built::Built;
 use super::convolution::{check_strides, padding, sides};
+use super::cost::Cost;
 use super::geometry::{Image, Padding, Window};
-use super::{Arity, Built, Cost, Domain, Parameter, Quantity, Refusal, Role, Rule, Shape};
+use super::kind::{Role, Rule};
+use super::parameter::{Arity, Domain, Parameter};
+use super::quantity::Quantity;
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
@@ -342,7 +348,7 @@ impl<const N: usize> Rule for ConvLSTM<N> {
         if layer.return_sequences == 0 {
             return Ok(state);
         }
-        let mut sides = [steps; super::MAX_RANK];
+        let mut sides = [steps; MAX_RANK];
         sides[1..N + 2].copy_from_slice(&state);
         Ok(Shape::new(&sides[..N + 2]))
     }

@@ -1,7 +1,10 @@
 //! Layers that act only while training.
 
 use super::geometry::Image;
-use super::{Parameter, Refusal, Rule, Shape};
+use super::kind::{Rule, unchanged};
+use super::parameter::Parameter;
+use super::refusal::Refusal;
+use super::shape::Shape;
 
 unchanged! {
     Dropout, "Dropout removes activations while training, not weights";

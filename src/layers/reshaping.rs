@@ -2,7 +2,10 @@
 
 use super::convolution::sides;
 use super::geometry::{CHANNELS_FIRST, Image, Margin, Padding, Window, axis_beside_batch, scaled};
-use super::{Arity, Domain, MAX_RANK, Parameter, Refusal, Rule, Shape, UNSET};
+use super::kind::Rule;
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 
 pub(super) struct Flatten;
 

@@ -1,48 +1,17 @@
 //! Layers around other layers. Each is a [`Wrapper`]: told what stands inside, it makes a [`Kind`], whose numbers are the
 //! wrapper's own and behind them those of each inner layer.
 
-use super::{
-    Arity, Built, Cost, Count, Domain, DynamicRule, Formula, Kind, MAX_RANK, Parameter, Reading, Refusal, Role, Shape,
-    UNSET,
-};
+use super::built::Built;
+use super::cost::Cost;
+use super::kind::{DynamicRule, Inner, Kind, Reading, Role, Slot};
+use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::{Count, Formula};
+use super::refusal::Refusal;
+use super::shape::{MAX_RANK, Shape};
 use crate::{Error, Result};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-
-/// An argument of a wrapper that is a layer.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// Its name in Keras.
-    pub name: &'static str,
-    /// Whether it is a list of layers.
-    pub many: bool,
-    /// Whether it may be left out.
-    pub optional: bool,
-}
-
-impl Slot {
-    const fn one(name: &'static str) -> Self {
-        Self {
-            name,
-            many: false,
-            optional: false,
-        }
-    }
-}
-
-/// A layer inside of another one.
-#[derive(Debug, Clone)]
-pub struct Inner {
-    /// The argument that it is.
-    pub slot: &'static Slot,
-    /// Its rule.
-    pub kind: Kind,
-    /// How many numbers its hyperparameters are.
-    pub len: usize,
-    /// Whether training changes its weights.
-    pub trainable: bool,
-}
 
 /// A layer around others, as data: its name, its own parameters and what it holds.
 pub struct Wrapper {

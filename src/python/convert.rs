@@ -4,9 +4,9 @@
 //! first item says what it is: `("decision", position, values)`, `("incoming", axis, None)` or `(operator, left, right)`.
 //! A layer inside of another one is a `tuple` of its kind, its hyperparameters and whether training changes its weights.
 
-use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper, factor};
+use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper};
 use crate::space::{Expr, Operator};
-use crate::{Error, Result};
+use crate::{Argument, Error, Result};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -266,20 +266,40 @@ fn arguments(layer: &str, parameters: &[Parameter], given: &Bound<'_, PyDict>) -
     Ok(args)
 }
 
+/// A hyperparameter as Python writes it; a layer inside is a dict of its own, with its name as `type`.
+fn argument<'py>(py: Python<'py>, given: &Argument) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match given {
+        Argument::Unset => py.None().into_bound(py),
+        Argument::Flag(flag) => PyBool::new(py, *flag).to_owned().into_any(),
+        Argument::Int(number) => number.into_pyobject(py)?.into_any(),
+        Argument::Factor(number) => number.into_pyobject(py)?.into_any(),
+        Argument::Word(word) => word.into_pyobject(py)?.into_any(),
+        Argument::Tuple(items) => {
+            let items = items.iter().map(|item| argument(py, item));
+            PyTuple::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any()
+        }
+        Argument::Layer(kind, named) => {
+            let layer = PyDict::new(py);
+            layer.set_item("type", kind)?;
+            layer.update(arguments_by_name(py, named)?.as_mapping())?;
+            layer.into_any()
+        }
+    })
+}
+
+/// Hyperparameters as Python writes them, by name.
+pub(super) fn arguments_by_name<'py>(py: Python<'py>, named: &[(String, Argument)]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, given) in named {
+        dict.set_item(name, argument(py, given)?)?;
+    }
+    Ok(dict)
+}
+
 /// The values of the parameters of a layer, as Python would write them; of a layer inside a dict of its own, with its
 /// name as `type`.
 pub(super) fn values(py: Python<'_>, kind: &Kind, args: &[i64]) -> PyResult<Py<PyDict>> {
-    let one = |parameter: &Parameter, value: i64| -> PyResult<Py<PyAny>> {
-        Ok(match parameter.domain {
-            _ if value == UNSET => py.None(),
-            Domain::Flag => (value != 0).into_pyobject(py)?.to_owned().into_any().unbind(),
-            Domain::Keyword(words) | Domain::OptionalKeyword(words) => {
-                words[value as usize].into_pyobject(py)?.into_any().unbind()
-            }
-            Domain::Int(_) | Domain::OptionalInt(_) => value.into_pyobject(py)?.into_any().unbind(),
-            Domain::OptionalFactor => factor(value).into_pyobject(py)?.into_any().unbind(),
-        })
-    };
+    let one = |parameter: &Parameter, value: i64| argument(py, &parameter.argument(value));
     let dict = PyDict::new(py);
     let (own, inner) = kind.split(args);
     for (parameter, own) in own {

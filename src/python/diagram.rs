@@ -2,8 +2,9 @@
 
 use super::arrays::Borrowed;
 use super::convert::values;
-use super::{detached, raise};
-use crate::diagram::{self, Column, Count, End, Evaluator, LayerTable, Taken, Workers, default_threads};
+use super::raise::{detached, raise};
+use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threads};
+use crate::feasible::{self, Count, End, Taken};
 use crate::layers::{Formula, Kind};
 use crate::space::{self, Program};
 use num_bigint::BigUint;
@@ -124,7 +125,7 @@ impl Walk {
 /// The candidates that keep some bounds.
 #[pyclass(frozen, module = "archbudget._core")]
 pub(super) struct Feasible {
-    feasible: diagram::Feasible,
+    feasible: feasible::Feasible,
 }
 
 /// Runs a method that draws into a 2-D array of any index type: `$work` gets the number of rows and the columns.
@@ -383,7 +384,7 @@ impl Diagram {
     #[pyo3(signature = (bounds, memory))]
     fn within(&self, py: Python<'_>, bounds: Vec<(String, i64, i64)>, memory: usize) -> PyResult<Feasible> {
         let bounds = bounds.iter().map(|(metric, low, high)| {
-            self.diagram.program().metric(metric).map(|metric| diagram::Bound {
+            self.diagram.program().metric(metric).map(|metric| feasible::Bound {
                 metric,
                 low: *low,
                 high: *high,
@@ -391,7 +392,7 @@ impl Diagram {
         });
         let bounds = bounds.collect::<crate::Result<_>>().map_err(|error| raise(py, error))?;
         let diagram = Arc::clone(&self.diagram);
-        let feasible = diagram::Feasible::new(diagram, bounds, memory).map_err(|error| raise(py, error))?;
+        let feasible = feasible::Feasible::new(diagram, bounds, memory).map_err(|error| raise(py, error))?;
         Ok(Feasible { feasible })
     }
 

@@ -2,7 +2,7 @@
 
 use super::convert::{layer, number};
 use super::outside::{PyMeasure, PyRule};
-use super::{detached, raise};
+use super::raise::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
 use crate::layers::Kind;

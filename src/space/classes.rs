@@ -1,7 +1,8 @@
 //! Which values of a decision the rest of a program can tell apart.
 
-use super::Values;
-use super::program::Program;
+use super::shapes::{Beside, looks};
+use super::step::Step;
+use super::values::Values;
 use rustc_hash::FxHashSet;
 
 /// The values of a decision, in classes that no step from one on can tell apart.
@@ -30,18 +31,15 @@ struct Part {
 }
 
 impl Classes {
-    pub(super) fn of(program: &Program, decision: usize) -> Self {
-        let size = program.decisions[decision].size;
-        let mentions = &program.mentions[decision];
-        let last_read = mentions
-            .iter()
-            .rposition(|&step| program.steps[step].reads.contains(&decision));
+    /// The classes of a decision of this many values, by the steps that mention it.
+    pub(super) fn of(decision: usize, size: usize, mentions: &[usize], steps: &[Step], beside: &[Beside]) -> Self {
+        let last_read = mentions.iter().rposition(|&step| steps[step].reads.contains(&decision));
         let mut partition = Partition::of(size);
         let mut before = FxHashSet::default();
         let mut last = Values::all(size);
         for &step in mentions[last_read.map_or(0, |position| position + 1)..].iter().rev() {
-            let guard = program.steps[step].guard.iter();
-            for atom in guard.chain(program.looks(step).flatten()) {
+            let guard = steps[step].guard.iter();
+            for atom in guard.chain(looks(beside, step).flatten()) {
                 if atom.decision != decision || !before.insert(&atom.allowed) {
                     continue;
                 }

@@ -1,6 +1,6 @@
 //! Hyperparameters as expressions over decisions and the sides of tensors.
 
-use super::run::State;
+use super::state::State;
 use crate::layers::Refusal;
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! Metrics from outside: functions of one layer, asked once for each distinct layer.
 
-use super::program::{Combine, Metric};
-use super::run::LayerTrace;
+use super::trace::LayerTrace;
 use crate::Result;
 use crate::layers::Kind;
 use rustc_hash::FxHashMap;
@@ -49,15 +48,5 @@ impl Measures {
             known.insert(key.into(), Arc::clone(&values));
         }
         Ok(values)
-    }
-}
-
-impl Metric {
-    /// A metric of this name.
-    pub fn new(name: impl Into<std::borrow::Cow<'static, str>>, combine: Combine) -> Self {
-        Self {
-            name: name.into(),
-            combine,
-        }
     }
 }

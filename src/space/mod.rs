@@ -11,18 +11,30 @@
 //! which a compiler meets the fewest states.
 
 mod classes;
+mod encode;
 mod expr;
+mod guard;
 mod liveness;
 mod measure;
+mod metric;
+mod needs;
 mod program;
+mod refused;
 mod run;
 mod schedule;
+mod shapes;
 mod skip;
+mod state;
+mod step;
+mod trace;
 mod values;
 
 pub use expr::{Expr, Operator};
+pub use guard::{Atom, Guard, Tensor};
 pub use measure::Measure;
-pub use program::{Action, Atom, BUILT_IN, Combine, Decision, Guard, Layer, Metric, Program, Settings, Step, Tensor};
-pub use run::{LayerTrace, Trace};
-pub(crate) use run::{Outcome, Pause, Place, State};
+pub use metric::{BUILT_IN, BuiltIn, Combine, Metric};
+pub use program::{Decision, Layer, Program, Settings};
+pub(crate) use state::{Outcome, Pause, Place, State};
+pub use step::{Action, Step};
+pub use trace::{LayerTrace, Trace};
 pub use values::Values;

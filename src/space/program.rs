@@ -2,15 +2,16 @@
 
 use super::classes::Classes;
 use super::expr::Expr;
-use super::liveness::{Beside, Needs, Waits};
+use super::guard::{Guard, Tensor};
 use super::measure::{Measure, Measures};
-use super::schedule::Table;
+use super::metric::{BUILT_IN, Combine, Metric};
+use super::needs::Needs;
+use super::shapes::{Beside, looks};
 use super::skip::Skips;
-use super::values::Values;
-use crate::layers::{Kind, MAX_RANK, Role, Shape};
+use super::step::{Action, Step};
+use crate::layers::{Kind, MAX_RANK, Role};
 use crate::{Error, Result};
 use rustc_hash::FxHashSet;
-use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 /// An open choice: a name and how many values it has. What the values are is known to the expressions that read them.
@@ -20,89 +21,6 @@ pub struct Decision {
     pub name: String,
     /// The number of its values, at least 1.
     pub size: usize,
-}
-
-/// A tensor, by its position among the tensors of its program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tensor(pub usize);
-
-/// A condition on one decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Atom {
-    /// The decision.
-    pub decision: usize,
-    /// The values with which the condition holds.
-    pub allowed: Values,
-}
-
-/// A conjunction of conditions, looked at in order: a later one is not asked where an earlier one fails.
-pub type Guard = Vec<Atom>;
-
-/// What a step does.
-#[derive(Debug, Clone)]
-pub enum Action {
-    /// Applies a layer.
-    Layer {
-        /// The layer, by its position.
-        layer: usize,
-        /// The tensors it reads.
-        inputs: Vec<Tensor>,
-        /// The tensor it writes.
-        output: Tensor,
-        /// The tensors it writes beside that: as many as are asked for of what it can give.
-        extra: Vec<Tensor>,
-    },
-    /// Gives a tensor a second name, where branches meet.
-    Alias {
-        /// The tensor.
-        from: Tensor,
-        /// Its second name.
-        to: Tensor,
-    },
-    /// Refuses the candidate where the expression is 0.
-    Require {
-        /// The condition.
-        condition: Expr,
-        /// What was required, for the error message.
-        text: String,
-        /// Whether it asks for the decisions that it reads; if not, it holds where one of them is not taken yet.
-        asks: bool,
-    },
-    /// Reads a decision that touches neither shape nor cost (an activation, a rate), so that it is decided.
-    Read {
-        /// The decision.
-        decision: usize,
-    },
-    /// Ends the network: these tensors are its outputs, which stay to the end.
-    Return {
-        /// The outputs.
-        outputs: Vec<Tensor>,
-    },
-}
-
-/// A step of a program: what it does, and when.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// When it is taken.
-    pub guard: Guard,
-    /// What it does.
-    pub action: Action,
-    /// The decisions that its action reads; the smallest is asked first, which keeps the diagram narrow.
-    pub(super) reads: Vec<usize>,
-    /// Where its shapes are known ahead of it: those of its inputs.
-    pub(super) known: Option<Vec<Table>>,
-}
-
-impl Action {
-    /// The tensors that it writes.
-    pub(super) fn writes(&self) -> impl Iterator<Item = Tensor> + '_ {
-        let (first, extra): (_, &[Tensor]) = match self {
-            Self::Layer { output, extra, .. } => (Some(*output), extra),
-            Self::Alias { to, .. } => (Some(*to), &[]),
-            Self::Require { .. } | Self::Read { .. } | Self::Return { .. } => (None, &[]),
-        };
-        first.into_iter().chain(extra.iter().copied())
-    }
 }
 
 /// A layer: its rule and its hyperparameters.
@@ -125,42 +43,6 @@ pub struct Layer {
     /// Where its weights are remembered, if several steps apply it: they are counted once.
     pub(super) shared: Option<usize>,
 }
-
-/// How the values of a metric along a network join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Combine {
-    /// They add up.
-    Sum,
-    /// The largest counts.
-    Max,
-}
-
-/// A quantity that is counted for every network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metric {
-    /// Its name.
-    pub name: Cow<'static, str>,
-    /// How its values join.
-    pub combine: Combine,
-}
-
-impl Metric {
-    const fn built_in(name: &'static str, combine: Combine) -> Self {
-        Self {
-            name: Cow::Borrowed(name),
-            combine,
-        }
-    }
-}
-
-/// The metrics that every program counts, before any from outside.
-pub static BUILT_IN: [Metric; 5] = [
-    Metric::built_in("params", Combine::Sum),
-    Metric::built_in("trainable_params", Combine::Sum),
-    Metric::built_in("macs", Combine::Sum),
-    Metric::built_in("weight_bytes", Combine::Sum),
-    Metric::built_in("peak_activation_bytes", Combine::Max),
-];
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -601,18 +483,17 @@ impl Program {
 
     /// The guards that a step looks at beside its own.
     pub(super) fn looks(&self, step: usize) -> impl Iterator<Item = &Guard> {
-        let beside = self.beside.as_deref().unwrap_or_default();
-        beside.get(step).into_iter().flatten().flat_map(Waits::guards)
+        looks(self.beside.as_deref().unwrap_or_default(), step)
     }
 
     /// When each tensor is needed.
     pub(super) fn needs(&self) -> &Needs {
-        self.told.needs.get_or_init(|| Needs::of(self))
+        self.told.needs.get_or_init(|| Needs::of(&self.steps, self.tensors))
     }
 
     /// Which steps are passed over together.
     pub(super) fn skips(&self) -> &Skips {
-        self.told.skips.get_or_init(|| Skips::of(self))
+        self.told.skips.get_or_init(|| Skips::of(&self.steps))
     }
 
     /// Which values of a decision the steps from one on can still tell apart.
@@ -621,25 +502,15 @@ impl Program {
             let unknown = std::iter::repeat_with(OnceLock::new);
             unknown.take(self.decisions.len()).collect()
         });
-        classes[decision].get_or_init(|| Classes::of(self, decision))
-    }
-
-    /// Why a layer refused, in one line: its name, its input shapes, the rule, and its arguments.
-    pub(super) fn refusal(&self, layer: usize, inputs: &[Shape], args: &[i64], reason: &str) -> String {
-        let Layer { name, kind, .. } = &self.layers[layer];
-        let shapes: Vec<_> = inputs.iter().map(Shape::to_string).collect();
-        let place = format!("layer '{name}' ({}) cannot be built", kind.name);
-        let input = match shapes.len() {
-            0 => String::new(),
-            1 => format!(" on input shape {}", shapes[0]),
-            _ => format!(" on input shapes {}", shapes.join(", ")),
-        };
-        if kind.opaque {
-            return format!("{place}{input}: {reason}");
-        }
-        match kind.show(args) {
-            shown if shown.is_empty() => format!("{place}{input}: {reason}"),
-            shown => format!("{place}{input}: {reason}. Arguments: {shown}"),
-        }
+        classes[decision].get_or_init(|| {
+            let beside = self.beside.as_deref().unwrap_or_default();
+            Classes::of(
+                decision,
+                self.decisions[decision].size,
+                &self.mentions[decision],
+                &self.steps,
+                beside,
+            )
+        })
     }
 }

@@ -1,359 +1,24 @@
 //! Running a program: forward until a decision is open, something refuses, or the network is complete.
 
-use super::liveness::{Alive, Size};
-use super::program::{Action, Atom, Combine, Program, Step, Tensor};
-use super::values::Values;
-use crate::layers::{Built, Formula, MAX_RANK, Refusal, Shape};
-use crate::{Error, ErrorKind, Result};
-use rustc_hash::FxHashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// So many steps that mention a decision are passed over in the time of one other thing that is looked at.
-const MENTIONS: usize = 8;
-
-/// The bits of the rank of a tensor in a key.
-const RANK_BITS: u32 = 4;
-
-const _: () = assert!(MAX_RANK < 1 << RANK_BITS);
-
-/// Two numbers in one word of a key: a space has less than 2^31 tensors and decisions.
-fn pack(upper: usize, lower: usize) -> i64 {
-    debug_assert!(upper < 1 << 31 && lower < 1 << 32);
-    (upper << 32 | lower) as i64
-}
-
-fn unpack(word: i64) -> (usize, usize) {
-    let word = word as usize;
-    (word >> 32, word & 0xffff_ffff)
-}
-
-/// A decision that is not taken.
-pub(crate) const OPEN: u32 = u32::MAX;
-
-/// All that a run knows: the shapes of tensors, the decisions taken, and the cost so far.
-#[derive(Debug, Clone)]
-pub(crate) struct State {
-    tensors: Vec<Option<Shape>>,
-    /// The tensors that are there.
-    pub(super) present: Vec<Present>,
-    /// For each tensor the one whose values it holds: itself, or what it is a second name of.
-    origins: Vec<Tensor>,
-    /// For each decision the index of its value, or [`OPEN`].
-    pub(crate) chosen: Vec<u32>,
-    /// The decisions that are taken.
-    taken: Vec<usize>,
-    /// A decision that is not taken, and the values that it may have: what holds for all of them is known.
-    several: Option<(usize, Values)>,
-    /// For each layer that several steps apply its first use, once there is one.
-    built: Vec<Option<FirstUse>>,
-    /// The layers among them that are used.
-    used: Vec<usize>,
-    /// One entry for each metric.
-    pub(crate) cost: Vec<i64>,
-    /// How much was looked at so far: steps, conditions, tensors, decisions.
-    work: Work,
-    args: Vec<i64>,
-    pub(super) inputs: Vec<Shape>,
-    /// What waits beside the layer that is applied.
-    alive: Alive,
-    /// What the layer that is applied gives beside its output.
-    extra: Vec<(Tensor, Shape)>,
-    /// The tensors that do.
-    pub(super) beside: Vec<Size>,
-    pub(super) marks: Marks,
-    /// What the layer that is applied costs.
-    own: Vec<i64>,
-}
-
-/// How much was looked at: counted by what only reads a state, too.
-#[derive(Debug, Default)]
-struct Work(AtomicU64);
-
-impl Clone for Work {
-    fn clone(&self) -> Self {
-        Self(self.0.load(Ordering::Relaxed).into())
-    }
-}
-
-/// A tensor that is there.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Present {
-    pub(super) tensor: Tensor,
-    /// So many of its readers are not ruled out: the first ones.
-    pub(super) readers: usize,
-}
-
-/// Notes on tensors, which are gone at once when other tensors are looked at.
-#[derive(Debug, Clone)]
-pub(super) struct Marks {
-    /// The number of the notes that hold.
-    now: u64,
-    /// For each tensor whether a layer reads it.
-    read: Vec<u64>,
-    /// For each tensor its place in a list.
-    place: Vec<(u64, usize)>,
-}
-
-impl Marks {
-    fn of(tensors: usize) -> Self {
-        Self {
-            now: 0,
-            read: vec![0; tensors],
-            place: vec![(0, 0); tensors],
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.now += 1;
-    }
-
-    pub(super) fn read(&mut self, tensor: Tensor) {
-        self.read[tensor.0] = self.now;
-    }
-
-    pub(super) fn is_read(&self, tensor: Tensor) -> bool {
-        self.read[tensor.0] == self.now
-    }
-
-    /// The place that was noted of a tensor; from now on this one, if there was none.
-    pub(super) fn place(&mut self, tensor: Tensor, next: usize) -> usize {
-        let known = &mut self.place[tensor.0];
-        if known.0 != self.now {
-            *known = (self.now, next);
-        }
-        known.1
-    }
-}
-
-/// The first use of a layer that several steps apply.
-#[derive(Debug, Clone)]
-struct FirstUse {
-    /// The shapes of its inputs; none where a state was restored, as later steps cannot tell them.
-    on: Vec<Shape>,
-    /// The numbers that a later use must find again.
-    numbers: Vec<i64>,
-}
-
-fn not_computed() -> Refusal {
-    Refusal::new("it reads a tensor that is not computed in this network", [])
-}
-
-impl State {
-    pub(super) fn chosen(&self, decision: usize) -> u32 {
-        self.chosen[decision]
-    }
-
-    /// How much was looked at so far: steps, conditions, tensors, decisions.
-    pub(crate) fn work(&self) -> u64 {
-        self.work.0.load(Ordering::Relaxed)
-    }
-
-    #[inline]
-    pub(super) fn looked_at(&self, more: usize) {
-        // One thread counts, so nothing is lost between the two.
-        self.work.0.store(self.work() + more as u64, Ordering::Relaxed);
-    }
-
-    /// Takes a decision.
-    pub(crate) fn choose(&mut self, decision: usize, value: u32) {
-        if std::mem::replace(&mut self.chosen[decision], value) == OPEN {
-            self.taken.push(decision);
-        }
-    }
-
-    /// Leaves it open which of several values a decision has.
-    pub(crate) fn choose_among(&mut self, decision: usize, values: Values) {
-        self.several = Some((decision, values));
-    }
-
-    /// What is known of a condition; the decision may be open.
-    #[inline]
-    pub(super) fn told(&self, decision: usize, allowed: &Values) -> Option<bool> {
-        self.looked_at(1);
-        match self.chosen[decision] {
-            OPEN => match &self.several {
-                Some((known, values)) if *known == decision => allowed.tell(values),
-                _ => None,
-            },
-            value => Some(allowed.contains(value)),
-        }
-    }
-
-    /// Whether a guard holds, or the decision that it waits for.
-    pub(super) fn holds(&self, guard: &[Atom]) -> std::result::Result<bool, usize> {
-        for atom in guard {
-            match self.told(atom.decision, &atom.allowed) {
-                None => return Err(atom.decision),
-                Some(false) => return Ok(false),
-                Some(true) => {}
-            }
-        }
-        Ok(true)
-    }
-
-    /// Whether a decision has several values here.
-    pub(super) fn has_several(&self, decision: usize) -> bool {
-        self.several.as_ref().is_some_and(|&(known, _)| known == decision)
-    }
-
-    pub(super) fn shape(&self, tensor: Tensor) -> std::result::Result<Shape, Refusal> {
-        self.tensors[tensor.0].ok_or_else(not_computed)
-    }
-
-    /// The shape that a tensor begins with, and the tensor whose values it holds.
-    pub(super) fn set_tensor(&mut self, tensor: Tensor, shape: Shape, origin: Tensor, readers: usize) {
-        if self.tensors[tensor.0].replace(shape).is_none() {
-            self.present.push(Present { tensor, readers });
-        }
-        self.origins[tensor.0] = origin;
-    }
-
-    /// Forgets a tensor that is taken from those that are there.
-    pub(super) fn forget(&mut self, tensor: Tensor) {
-        self.tensors[tensor.0] = None;
-    }
-
-    /// The shape of the first tensor that flows into the layer that is applied.
-    pub(super) fn incoming(&self) -> Option<&Shape> {
-        self.inputs.first()
-    }
-
-    /// The tensor whose values a tensor holds.
-    pub(super) fn origin(&self, tensor: Tensor) -> Tensor {
-        self.origins[tensor.0]
-    }
-
-    /// The same state before anything happened, as far as there is something to take back.
-    pub(crate) fn reset(&mut self) {
-        for Present { tensor, .. } in self.present.drain(..) {
-            self.tensors[tensor.0] = None;
-        }
-        for decision in self.taken.drain(..) {
-            self.chosen[decision] = OPEN;
-        }
-        for slot in self.used.drain(..) {
-            self.built[slot] = None;
-        }
-        self.several = None;
-        self.cost.fill(0);
-    }
-}
-
-/// Where a decision is asked for: the step, the position among all that it asks for, and the decision.
-pub(crate) type Place = (usize, usize, usize);
-
-/// Where a run stopped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// A step needs a decision that is open.
-    Open { step: usize, decision: usize },
-    /// Enough was looked at, or the step was reached up to which it was to go: it can go on there.
-    Paused { step: usize },
-    /// A step refused.
-    Refused { step: usize, refusal: Refusal },
-    /// The network is complete.
-    Complete,
-}
-
-/// When a run pauses.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pause {
-    /// Once so much was looked at.
-    pub(crate) work: u64,
-    /// At this step, or the first one behind it that is looked at.
-    pub(crate) step: usize,
-}
-
-impl Pause {
-    pub(crate) const NEVER: Self = Self {
-        work: u64::MAX,
-        step: usize::MAX,
-    };
-}
-
-/// One layer of a network, as it was applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayerTrace {
-    /// The layer, by its position.
-    pub layer: usize,
-    /// The values of its hyperparameters, flattened.
-    pub args: Vec<i64>,
-    /// The bits of one of its weights.
-    pub bits: i64,
-    /// The indices of the decisions that only metrics from outside look at.
-    pub notes: Vec<u32>,
-    /// The tensors that it read.
-    pub inputs: Vec<Tensor>,
-    /// Their shapes.
-    pub input_shapes: Vec<Shape>,
-    /// The tensor that it wrote.
-    pub output: Tensor,
-    /// Its shape.
-    pub output_shape: Shape,
-    /// The tensors that it wrote beside that, with their shapes.
-    pub extra: Vec<(Tensor, Shape)>,
-    /// Its own value of each metric.
-    pub cost: Vec<i64>,
-    /// Whether its weights were counted by an earlier use.
-    pub reused: bool,
-    /// Its trainable weights as a formula.
-    pub trainable: Formula,
-    /// Its other weights as a formula.
-    pub non_trainable: Formula,
-    /// Its multiply-accumulates as a formula.
-    pub macs: Formula,
-}
-
-/// A complete network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trace {
-    /// The value of each metric.
-    pub cost: Vec<i64>,
-    /// For each decision, whether the network depends on it.
-    pub active: Vec<bool>,
-    /// The layers in the order in which they are applied.
-    pub layers: Vec<LayerTrace>,
-    /// Pairs of a tensor and its second name, in order.
-    pub aliases: Vec<(Tensor, Tensor)>,
-}
-
-/// What a run shows of each layer that it applies.
-#[derive(Clone, Copy)]
-pub(crate) struct Applied<'a> {
-    pub(crate) layer: usize,
-    pub(crate) args: &'a [i64],
-    pub(crate) bits: i64,
-    pub(crate) inputs: &'a [Tensor],
-    pub(crate) input_shapes: &'a [Shape],
-    pub(crate) output: Tensor,
-    pub(crate) output_shape: Shape,
-    pub(crate) extra: &'a [(Tensor, Shape)],
-    pub(crate) cost: &'a [i64],
-    pub(crate) reused: bool,
-}
+use super::expr::Expr;
+use super::guard::Tensor;
+use super::metric::{BuiltIn, Combine};
+use super::program::{Layer, Program};
+use super::state::{Alive, FirstUse, OPEN, Outcome, Pause, State, not_computed};
+use super::step::{Action, Step};
+use super::trace::{Applied, LayerTrace, Trace};
+use crate::layers::{Built, Cost, Count, Refusal, Shape};
+use crate::{Error, Result};
 
 impl Program {
     /// A state before anything happened.
     pub(crate) fn start(&self) -> State {
-        State {
-            tensors: vec![None; self.tensors],
-            present: Vec::new(),
-            origins: (0..self.tensors).map(Tensor).collect(),
-            chosen: vec![OPEN; self.decisions.len()],
-            taken: Vec::new(),
-            several: None,
-            built: vec![None; self.shared],
-            used: Vec::new(),
-            cost: vec![0; self.metrics().len()],
-            work: Work::default(),
-            args: Vec::new(),
-            inputs: Vec::new(),
-            alive: Alive::default(),
-            extra: Vec::new(),
-            beside: Vec::new(),
-            marks: Marks::of(self.tensors),
-            own: Vec::new(),
-        }
+        State::new(self.tensors, self.decisions.len(), self.shared, self.metrics.len())
+    }
+
+    /// Gives a tensor its shape.
+    pub(super) fn put(&self, state: &mut State, tensor: Tensor, shape: Shape, origin: Tensor) {
+        state.set_tensor(tensor, shape, origin, self.readers[tensor.0].len());
     }
 
     /// Runs from a step on, and shows each layer as it is applied.
@@ -416,11 +81,6 @@ impl Program {
         done.err().map(|refusal| Outcome::Refused { step: number, refusal })
     }
 
-    /// Gives a tensor its shape.
-    fn put(&self, state: &mut State, tensor: Tensor, shape: Shape, origin: Tensor) {
-        state.set_tensor(tensor, shape, origin, self.readers[tensor.0].len());
-    }
-
     fn act(
         &self,
         number: usize,
@@ -456,12 +116,12 @@ impl Program {
         values: &mut Vec<i64>,
         state: &State,
     ) -> std::result::Result<Shape, Refusal> {
-        let super::Layer { kind, args, .. } = &self.layers[layer];
+        let Layer { kind, args, .. } = &self.layers[layer];
         values.clear();
         for (position, arg) in args.iter().enumerate() {
             let value = arg.value(state)?;
             // Numbers and tables were checked when the layer was added.
-            if matches!(arg, super::Expr::Incoming { .. } | super::Expr::Binary(..))
+            if matches!(arg, Expr::Incoming { .. } | Expr::Binary(..))
                 && let Some(parameter) = kind.owners(args.len()).nth(position)
                 && parameter.check(value).is_err()
             {
@@ -506,7 +166,7 @@ impl Program {
         state: &mut State,
         show: &mut impl FnMut(&Applied<'_>, &[u32]),
     ) -> std::result::Result<(), Refusal> {
-        let super::Layer {
+        let Layer {
             kind,
             trainable,
             bits,
@@ -517,6 +177,7 @@ impl Program {
         let mut own = std::mem::take(&mut state.own);
         let mut extra = std::mem::take(&mut state.extra);
         state.inputs.clear();
+        values.clear();
         extra.clear();
         let result = (|| {
             for (position, &input) in inputs.iter().enumerate() {
@@ -550,7 +211,9 @@ impl Program {
             if let Some(slot) = *shared {
                 reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
                 if reused {
-                    (own[0], own[1], own[3]) = (0, 0, 0);
+                    for metric in BuiltIn::ALL.iter().filter(|metric| metric.counts_weights()) {
+                        own[metric.index()] = 0;
+                    }
                 } else {
                     state.used.push(slot);
                 }
@@ -603,9 +266,9 @@ impl Program {
         inputs: &[Shape],
         first: &mut Option<FirstUse>,
     ) -> std::result::Result<bool, Refusal> {
-        let super::Layer { kind, args, .. } = &self.layers[layer];
+        let Layer { kind, args, .. } = &self.layers[layer];
         let mut here = kind.built(values, inputs);
-        if args.iter().any(super::Expr::reads_input) {
+        if args.iter().any(Expr::reads_input) {
             here.what = "hyperparameters, and what it is built for";
             here.numbers.extend_from_slice(values);
         }
@@ -668,163 +331,12 @@ impl Program {
         }
     }
 
-    /// Where a step asks for a decision; the runs that came from another place asked there before.
-    pub(crate) fn place(&self, number: usize, decision: usize, from: Option<Place>) -> Place {
-        let step = &self.steps[number];
-        let guard = step.guard.iter().map(|atom| atom.decision);
-        let mut asked = guard.chain(step.reads.iter().copied());
-        let own = asked.position(|asked| asked == decision).unwrap_or_else(|| {
-            // It is asked for by what waits beside the layer: mostly in the order of the decisions.
-            let place = step.guard.len() + step.reads.len() + decision;
-            match from {
-                Some((step, before, _)) if step == number => place.max(before + 1),
-                _ => place,
-            }
-        });
-        (number, own, decision)
-    }
-
-    /// What the steps from `step` on can still tell of a decision: the least value that looks the same to them all, or
-    /// nothing where it is open or no longer matters.
-    pub(crate) fn live_value(&self, step: usize, decision: usize, state: &State) -> Option<u32> {
-        let value = state.chosen[decision];
-        if value == OPEN {
-            return None;
-        }
-        let mentions = &self.mentions[decision];
-        let coming = &mentions[mentions.partition_point(|&mention| mention < step)..];
-        // A guard is read in order, so a failing condition hides all that follows it.
-        let hidden = |guard: &[Atom]| {
-            let before = guard.iter().take_while(|atom| atom.decision != decision);
-            let mut told = before.map(|atom| state.told(atom.decision, &atom.allowed));
-            told.any(|told| told == Some(false))
-        };
-        let matters = coming.iter().position(|&mention| {
-            let step = &self.steps[mention];
-            let reads = |guard: &[Atom]| guard.iter().any(|atom| atom.decision == decision);
-            !hidden(&step.guard)
-                && (reads(&step.guard)
-                    || step.reads.contains(&decision)
-                    || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
-        });
-        state.looked_at(matters.unwrap_or(coming.len()) / MENTIONS);
-        matters.map(|_| self.classes(decision).representative(value, step))
-    }
-
-    /// Writes all that the steps from `step` on can still tell of a state.
-    ///
-    /// First the number of tensors that may still be read, for each a word with itself, the place of the first one with the
-    /// same values and its rank, and its sides; then the number of decisions that may still matter, for each a word with
-    /// itself and the value that stands for what can be told of it; then for each shared layer that is used again itself
-    /// and what it is built for.
-    pub(crate) fn encode(&self, step: usize, state: &mut State, key: &mut Vec<i64>) {
-        key.clear();
-        self.forget_unread(step, state);
-        state.present.sort_unstable_by_key(|present| present.tensor);
-        state.marks.clear();
-        key.push(state.present.len() as i64);
-        for place in 0..state.present.len() {
-            let tensor = state.present[place].tensor;
-            let shape = state.tensors[tensor.0].expect("what is there has a shape");
-            let first = state.marks.place(state.origin(tensor), place);
-            key.push(pack(tensor.0, first << RANK_BITS | shape.rank()));
-            key.extend_from_slice(&shape);
-        }
-        state.taken.sort_unstable();
-        let count = key.len();
-        key.push(0);
-        for &decision in &state.taken {
-            if let Some(value) = self.live_value(step, decision, state) {
-                key[count] += 1;
-                key.push(pack(decision, value as usize));
-            }
-        }
-        state.used.sort_unstable();
-        for &slot in &state.used {
-            if self.last_use[slot] >= step
-                && let Some(first) = &state.built[slot]
-            {
-                key.extend([slot as i64, first.numbers.len() as i64]);
-                key.extend_from_slice(&first.numbers);
-            }
-        }
-        state.looked_at(key.len());
-    }
-
-    /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
-    pub(crate) fn decode(&self, key: &[i64], state: &mut State) {
-        state.reset();
-        state.looked_at(key.len());
-        let mut rest = key;
-        let mut take = |n: usize| {
-            let (front, back) = rest.split_at(n);
-            rest = back;
-            front
-        };
-        for _ in 0..take(1)[0] {
-            let (tensor, first) = unpack(take(1)[0]);
-            let shape = Shape::new(take(first & ((1 << RANK_BITS) - 1)));
-            let origin = state
-                .present
-                .get(first >> RANK_BITS)
-                .map_or(Tensor(tensor), |first| first.tensor);
-            self.put(state, Tensor(tensor), shape, origin);
-        }
-        for _ in 0..take(1)[0] {
-            let (decision, value) = unpack(take(1)[0]);
-            state.choose(decision, value as u32);
-        }
-        while let &[slot, count, ref behind @ ..] = rest {
-            let (numbers, behind) = behind.split_at(count as usize);
-            state.built[slot as usize] = Some(FirstUse {
-                on: Vec::new(),
-                numbers: numbers.to_vec(),
-            });
-            state.used.push(slot as usize);
-            rest = behind;
-        }
-    }
-
-    /// Values that a step tells apart, in parts that it does not; nothing where it looks at each of them.
-    pub(crate) fn parts(&self, step: usize, decision: usize, values: &Values) -> Option<Vec<Values>> {
-        let Step { guard, action, .. } = &self.steps[step];
-        let atoms = guard.iter().filter(|atom| atom.decision == decision);
-        let mut apart = atoms.filter(|atom| atom.allowed.tell(values).is_none());
-        match apart.next() {
-            Some(Atom { allowed, .. }) => {
-                let mut parts = vec![values.and(allowed), values.without(allowed)];
-                parts.sort_by_key(Values::first);
-                Some(parts)
-            }
-            None => matches!(action, Action::Read { .. }).then(|| vec![values.clone()]),
-        }
-    }
-
-    /// Values in classes of which the steps from `step` on cannot tell the members apart.
-    pub(crate) fn alike(&self, step: usize, decision: usize, values: &Values, state: &mut State) -> Vec<Values> {
-        state.choose(decision, values.first().unwrap_or_default());
-        if self.live_value(step, decision, state).is_none() {
-            return vec![values.clone()];
-        }
-        let classes = self.classes(decision);
-        let mut members: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
-        for value in values.indices() {
-            members
-                .entry(classes.representative(value, step))
-                .or_default()
-                .push(value);
-        }
-        let mut members: Vec<_> = members.into_values().collect();
-        members.sort_unstable();
-        members.iter().map(|class| Values::of(values.size(), class)).collect()
-    }
-
     /// The value of each built-in metric for one layer.
     fn price(
         &self,
         in_place: bool,
         written: i64,
-        cost: &crate::layers::Cost<crate::layers::Count>,
+        cost: &Cost<Count>,
         bits: i64,
         alive: Alive,
         own: &mut Vec<i64>,
@@ -841,7 +353,13 @@ impl Program {
             .saturating_add(made)
             .saturating_mul(self.settings.bytes_per_activation);
         own.clear();
-        own.extend([params, cost.trainable.0, cost.macs.0, weight_bytes, peak]);
+        own.extend(BuiltIn::ALL.iter().map(|metric| match metric {
+            BuiltIn::Params => params,
+            BuiltIn::TrainableParams => cost.trainable.0,
+            BuiltIn::Macs => cost.macs.0,
+            BuiltIn::WeightBytes => weight_bytes,
+            BuiltIn::PeakActivationBytes => peak,
+        }));
         if own.contains(&i64::MAX) {
             return Err(Refusal::overflow());
         }
@@ -908,31 +426,5 @@ impl Program {
                 outcome => return Ok(outcome),
             }
         }
-    }
-
-    /// Why a step refused, in one line. `state` is the one it refused in.
-    pub(crate) fn error(&self, step: usize, refusal: &Refusal, state: &State) -> Error {
-        if let Some(failure) = refusal.failure() {
-            return failure.clone();
-        }
-        let kind = if refusal.is_overflow() {
-            ErrorKind::Overflow
-        } else {
-            ErrorKind::Layer
-        };
-        let message = match &self.steps[step].action {
-            Action::Layer { layer, .. } => {
-                let args = &state.args;
-                if args.len() == self.layers[*layer].args.len() {
-                    self.refusal(*layer, &state.inputs, args, &refusal.to_string())
-                } else {
-                    let name = &self.layers[*layer].name;
-                    format!("layer '{name}' cannot be built: {refusal}")
-                }
-            }
-            Action::Require { text, .. } => format!("the constraint {text} is not met: {refusal}"),
-            Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => refusal.to_string(),
-        };
-        Error::new(kind, message)
     }
 }

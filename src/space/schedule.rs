@@ -6,14 +6,14 @@
 //! they depend on; a layer with such inputs is taken as soon as its decisions are asked for, with shapes from the
 //! tables. What else waits beside it is known by guards: see [`When`].
 
-use super::liveness::{Beside, Waiting, Waits, When, implies, joined, told};
-use super::program::{Action, Atom, Guard, Program, Step, Tensor};
-use super::run::State;
-use crate::layers::Shape;
+use super::guard::{Atom, Guard, Tensor, When, excludes, implies, joined, told};
+use super::program::Program;
+use super::shapes::{Beside, Known, Table, Waiting, Waits};
+use super::state::State;
+use super::step::{Action, Step};
 use crate::{Error, Interrupt, Result};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
 /// The most rows of a table.
 const ROWS: usize = 1 << 12;
@@ -30,113 +30,31 @@ const WORK: usize = 1 << 24;
 /// After so many it is asked whether to stop.
 const INTERRUPT_EVERY: usize = 1 << 16;
 
-/// What is known of a tensor in some networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    There(Shape),
-    /// The layer that writes it is not taken.
-    Absent,
-    /// The network cannot be built.
-    Refused,
-}
-
-/// The shape of a tensor by the decisions that it depends on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
-    /// The decisions, each with its number of values.
-    decisions: Vec<(usize, usize)>,
-    /// The shapes; the value of the last decision changes fastest.
-    rows: Arc<[Known]>,
-}
-
-impl Table {
-    /// Asks for what is known under all values of the decisions; nothing where there are too many or one cannot be told.
-    fn of(
-        program: &Program,
-        mut decisions: Vec<usize>,
-        state: &mut State,
-        work: &mut Work<'_>,
-        mut known: impl FnMut(&mut State) -> Option<Known>,
-    ) -> Option<Self> {
-        decisions.sort_unstable();
-        decisions.dedup();
-        let sizes = decisions.iter().map(|&decision| program.decisions[decision].size);
-        let decisions: Vec<_> = decisions.iter().copied().zip(sizes).collect();
-        let size = |product: usize, &(_, size): &(usize, usize)| product.checked_mul(size);
-        let count = decisions.iter().try_fold(1, size).filter(|&rows| rows <= ROWS)?;
-        work.add(count);
-        let mut rows = Vec::with_capacity(count);
-        for row in 0..count {
-            let mut rest = row;
-            for &(decision, size) in decisions.iter().rev() {
-                state.choose(decision, (rest % size) as u32);
-                rest /= size;
-            }
-            rows.push(known(state)?);
+/// Asks for what is known under all values of the decisions; nothing where there are too many or one cannot be told.
+fn table(
+    program: &Program,
+    mut decisions: Vec<usize>,
+    state: &mut State,
+    work: &mut Work<'_>,
+    mut known: impl FnMut(&mut State) -> Option<Known>,
+) -> Option<Table> {
+    decisions.sort_unstable();
+    decisions.dedup();
+    let sizes = decisions.iter().map(|&decision| program.decisions[decision].size);
+    let decisions: Vec<_> = decisions.iter().copied().zip(sizes).collect();
+    let size = |product: usize, &(_, size): &(usize, usize)| product.checked_mul(size);
+    let count = decisions.iter().try_fold(1, size).filter(|&rows| rows <= ROWS)?;
+    work.add(count);
+    let mut rows = Vec::with_capacity(count);
+    for row in 0..count {
+        let mut rest = row;
+        for &(decision, size) in decisions.iter().rev() {
+            state.choose(decision, (rest % size) as u32);
+            rest /= size;
         }
-        Some(Self::reduced(decisions, rows))
+        rows.push(known(state)?);
     }
-
-    /// Without the decisions on which it does not depend.
-    fn reduced(mut decisions: Vec<(usize, usize)>, mut rows: Vec<Known>) -> Self {
-        let mut stride = 1;
-        for position in (0..decisions.len()).rev() {
-            let size = decisions[position].1;
-            let first = |row: usize| row - row / stride % size * stride;
-            if (0..rows.len()).all(|row| rows[row] == rows[first(row)]) {
-                let kept = (0..rows.len()).filter(|&row| first(row) == row);
-                rows = kept.map(|row| rows[row]).collect();
-                decisions.remove(position);
-            } else {
-                stride *= size;
-            }
-        }
-        Self {
-            decisions,
-            rows: rows.into(),
-        }
-    }
-
-    pub(super) fn shape(&self, chosen: &[u32]) -> Option<Shape> {
-        match self.known(chosen) {
-            Known::There(shape) => Some(shape),
-            Known::Absent | Known::Refused => None,
-        }
-    }
-
-    fn known(&self, chosen: &[u32]) -> Known {
-        let place = |row: usize, &(decision, size): &(usize, usize)| row * size + chosen[decision] as usize;
-        self.rows[self.decisions.iter().fold(0, place)]
-    }
-
-    fn reads(&self) -> impl Iterator<Item = usize> + '_ {
-        self.decisions.iter().map(|&(decision, _)| decision)
-    }
-
-    /// What is known where a guard holds, as far as networks can be built.
-    fn under<'a>(&'a self, guard: &'a [Atom]) -> impl Iterator<Item = Known> + 'a {
-        let holds = move |row: usize| {
-            let mut stride = self.rows.len();
-            self.decisions.iter().all(|&(decision, size)| {
-                stride /= size;
-                let mut atoms = guard.iter().filter(|atom| atom.decision == decision);
-                atoms.all(|atom| atom.allowed.contains((row / stride % size) as u32))
-            })
-        };
-        let rows = self.rows.iter().enumerate().filter(move |&(row, _)| holds(row));
-        rows.map(|(_, &known)| known).filter(|&known| known != Known::Refused)
-    }
-
-    /// The same without decisions, if only one thing is known in the networks that matter.
-    fn alike(&self, mut rows: impl Iterator<Item = Known>) -> Self {
-        match rows.next() {
-            Some(first) if rows.all(|row| row == first) => Self {
-                decisions: Vec::new(),
-                rows: [first].into(),
-            },
-            _ => self.clone(),
-        }
-    }
+    Some(Table::reduced(decisions, rows))
 }
 
 /// A tensor that a layer writes, and when it is needed.
@@ -477,11 +395,6 @@ fn first_ask(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<u
     certain.next().map(|&(asked, _)| asked)
 }
 
-/// Whether no more than one of two guards can hold.
-fn excludes(one: &[Atom], other: &[Atom]) -> bool {
-    other.iter().any(|atom| told(one, atom) == Some(false))
-}
-
 /// Adds what waits, to what has the same size and never waits at the same time if there is such.
 fn add(beside: &mut Beside, table: Table, read: When, kept: When) {
     let alone = |known: &Waits| {
@@ -579,7 +492,7 @@ impl<'a> Reading<'a> {
                 .chain(step.reads.iter().copied()),
         );
         let mut values = Vec::new();
-        Table::of(self.program, decisions, &mut self.state, &mut self.work, |state| {
+        table(self.program, decisions, &mut self.state, &mut self.work, |state| {
             if state.holds(&step.guard) != Ok(true) {
                 return Some(Known::Absent);
             }
@@ -615,7 +528,7 @@ impl<'a> Reading<'a> {
             decisions.extend(guard.iter().map(|atom| atom.decision).chain(table.reads()));
             sources.push((guard, table));
         }
-        Table::of(self.program, decisions, &mut self.state, &mut self.work, |state| {
+        table(self.program, decisions, &mut self.state, &mut self.work, |state| {
             let holds = |guard: &Guard| {
                 guard
                     .iter()

@@ -1,7 +1,8 @@
 //! Steps that are passed over together: a branch that is not taken, or many.
 
-use super::program::{Atom, Guard, Program};
-use super::run::{OPEN, State};
+use super::guard::{Atom, Guard};
+use super::state::{OPEN, State};
+use super::step::Step;
 
 /// The most ranges of the values that are kept for a block.
 const RANGES: usize = 8;
@@ -35,8 +36,8 @@ impl Head {
 }
 
 impl Skips {
-    pub(super) fn of(program: &Program) -> Self {
-        let guards = program.steps.iter().map(|step| step.guard.clone());
+    pub(super) fn of(steps: &[Step]) -> Self {
+        let guards = steps.iter().map(|step| step.guard.clone());
         let mut sizes = vec![Blocks::of(guards.collect())];
         while let Some(Blocks { guards, .. }) = sizes.last()
             && guards.iter().any(|guard| !guard.is_empty())

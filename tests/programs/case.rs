@@ -2,9 +2,8 @@
 
 use super::chain::{Chain, Counted, Noted};
 use super::{Bytes, Network, build, cells, distinct, enumerate, returns};
-use archbudget::diagram::{
-    Bound, Column, Count, Diagram, End, Evaluator, Feasible, INVALID, Limits, MEMORY, Strided, Taken, Workers,
-};
+use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, Limits, Strided, Workers};
+use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
 use archbudget::space::Program;
 use archbudget::{ErrorKind, Result};
 use num_bigint::BigUint;

@@ -6,9 +6,11 @@
 
 use super::{Bytes, arguments, constants};
 use archbudget::Result;
-use archbudget::diagram::Bound;
+use archbudget::feasible::Bound;
 use archbudget::layers::{Kind, Shape};
-use archbudget::space::{Atom, BUILT_IN, Combine, Expr, Guard, LayerTrace, Measure, Metric, Program, Settings, Tensor};
+use archbudget::space::{
+    Atom, BUILT_IN, BuiltIn, Combine, Expr, Guard, LayerTrace, Measure, Metric, Program, Settings, Tensor,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -590,10 +592,18 @@ impl Chain {
         let peak = BYTES_PER_ACTIVATION * (waits + read + written);
         let [noted, largest] = self.noted.of(&kind.name, args, notes, &out);
         let bytes = (params * bits + 7) / 8;
-        Some((
-            [params, cost.trainable.0, cost.macs.0, bytes, peak, noted, largest],
-            out,
-        ))
+        let mut own = [0; METRICS];
+        for metric in BuiltIn::ALL {
+            own[metric.index()] = match metric {
+                BuiltIn::Params => params,
+                BuiltIn::TrainableParams => cost.trainable.0,
+                BuiltIn::Macs => cost.macs.0,
+                BuiltIn::WeightBytes => bytes,
+                BuiltIn::PeakActivationBytes => peak,
+            };
+        }
+        own[BUILT_IN.len()..].copy_from_slice(&[noted, largest]);
+        Some((own, out))
     }
 }
 

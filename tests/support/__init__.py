@@ -1,1 +1,1 @@
-"""What tests are made with: generators, oracles, and the walkers of the house."""
+"""Generators of random cases, and the oracles that tests hold the library against."""

@@ -1,20 +1,16 @@
 //! Which choices a partial candidate still has.
 
+use super::answer::Answer;
+use super::any_table::AnyTable;
 use super::graph::Graph;
-use super::{Answer, AnyTable, Feasible};
-use crate::diagram::{DEAD, Interrupt, ROOT};
-use crate::{Error, ErrorKind, Result};
+use super::number::Number;
+use super::set::{Feasible, Found};
+use super::table::Table;
+use crate::diagram::{DEAD, ROOT};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use num_traits::{ToPrimitive, Zero};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
-use std::sync::Mutex;
-
-/// Partial candidates, by their node and sums, and whether one of their completions fits.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Found>);
-
-/// For a node and sums, whether a completion fits.
-type Found = FxHashMap<(u32, Box<[i64]>), bool>;
 
 /// The most partial candidates that are remembered, and looked at for one question.
 const MOST: usize = 1 << 22;
@@ -380,7 +376,7 @@ impl AnyTable {
 
     /// How many completions along an arc fit, as a number to compare.
     fn share(&self, node: u32, cell: usize, arc: usize) -> f64 {
-        fn float<N: super::Number>(table: &super::Table<N>, node: u32, cell: usize, arc: usize) -> f64 {
+        fn float<N: Number>(table: &Table<N>, node: u32, cell: usize, arc: usize) -> f64 {
             let end = table.cells.graph.arcs[arc].end;
             let next = table.cells.follow(node, cell, arc);
             next.map_or(0.0, |next| table.of(end, next).big().to_f64().unwrap_or(f64::MAX))

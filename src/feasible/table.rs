@@ -7,9 +7,8 @@
 use super::axis::{self, Axis, Effort, Map, Rounding};
 use super::graph::Graph;
 use super::number::Number;
-use crate::diagram::parallel::{Workers, work_off};
-use crate::diagram::{Interrupt, ROOT};
-use crate::{Error, Result};
+use crate::diagram::{ROOT, Workers, work_off};
+use crate::{Error, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use rustc_hash::FxHashMap;

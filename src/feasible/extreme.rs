@@ -1,13 +1,14 @@
 //! The feasible candidate with the largest or the smallest value of a metric.
 
+use super::answer::Answer;
+use super::any_table::AnyTable;
 use super::graph::Graph;
 use super::number::Number;
+use super::set::Feasible;
 use super::table::Table;
-use super::{Answer, AnyTable, Feasible};
-use crate::diagram::optimize::join;
-use crate::diagram::{Interrupt, ROOT};
+use crate::diagram::ROOT;
 use crate::space::Combine;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
@@ -86,13 +87,13 @@ impl Feasible {
         for node in (0..graph.terminal()).rev() {
             let found = graph
                 .arcs_of(node)
-                .map(|arc| join(combine, values[arc], best[graph.arcs[arc].end as usize]));
+                .map(|arc| combine.join(values[arc], best[graph.arcs[arc].end as usize]));
             best[node as usize] = found.reduce(|a, b| end.of(a, b)).unwrap_or(0);
         }
         let base = self.diagram.base()[metric];
         let bound = self.bounds.iter().find(|bound| bound.metric == metric);
         let promise = |spent: i64, node: u32| {
-            let promised = join(combine, spent, best[node as usize]);
+            let promised = combine.join(spent, best[node as usize]);
             match (bound, end) {
                 (Some(bound), End::Largest) => promised.min(bound.high),
                 (Some(bound), End::Smallest) => promised.max(bound.low),
@@ -141,7 +142,7 @@ impl Feasible {
                 if !fits.all(|(dim, (&sum, window))| sum <= window.high && sum + graph.to_go(next, dim) >= window.low) {
                     continue;
                 }
-                let spent = join(combine, partial.spent, values[arc]);
+                let spent = combine.join(partial.spent, values[arc]);
                 let promise = promise(spent, next);
                 steps.push((partial.step, partial.node, arc));
                 waiting.push(Partial {
@@ -206,7 +207,7 @@ impl<N: Number> Table<N> {
                 let (after, completions) = (&best[next as usize], &self.completions[next as usize]);
                 self.cells.each(node, arc, |from, to| {
                     if !completions[to].is_nothing() {
-                        own[from] = end.of(own[from], join(combine, values[arc], after[to]));
+                        own[from] = end.of(own[from], combine.join(values[arc], after[to]));
                     }
                 });
             }
@@ -217,7 +218,7 @@ impl<N: Number> Table<N> {
         while node != terminal {
             let arcs = graph.arcs_of(node).filter_map(|arc| {
                 let next = self.leads_on(node, cell, arc)?;
-                let value = join(combine, values[arc], best[graph.arcs[arc].end as usize][next]);
+                let value = combine.join(values[arc], best[graph.arcs[arc].end as usize][next]);
                 Some((value, arc, next))
             });
             let Some((_, arc, next)) = arcs.reduce(|a, b| if end.prefers(b.0, a.0) { b } else { a }) else {

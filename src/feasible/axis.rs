@@ -6,8 +6,8 @@
 //! most of them occur anyway). Where all three are too long, the axis is a coarser grid, and sums are rounded to it.
 
 use super::graph::Graph;
-use crate::diagram::{Interrupt, ROOT};
-use crate::{Error, Result};
+use crate::diagram::ROOT;
+use crate::{Error, Interrupt, Result};
 
 /// The classes of a node in one constraint, by a sum of each.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,15 +1,15 @@
 //! Uniform samples: candidates of random ranks.
 
+use super::answer::Answer;
+use super::answer::Rounded;
+use super::any_table::AnyTable;
 use super::graph::Graph;
 use super::members::{Place, Rank, Ranks, Step};
 use super::number::Number;
+use super::set::Feasible;
 use super::table::Table;
-use super::{Answer, AnyTable, Feasible, Rounded};
-use crate::diagram::optimize::join;
-use crate::diagram::parallel::{Workers, work_off};
-use crate::diagram::sample::{BLOCK, Index, below, blocks, stream};
-use crate::diagram::{Interrupt, ROOT};
-use crate::{Error, ErrorKind, Result};
+use crate::diagram::{BLOCK, Index, ROOT, Workers, below, blocks, stream, work_off};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use rand_chacha::ChaCha8Rng;
@@ -192,7 +192,7 @@ impl Feasible {
         for &(node, arc) in path {
             let cost = reader.arc(node, graph.arcs[arc].label as usize).cost;
             for ((total, &cost), metric) in total.iter_mut().zip(cost).zip(self.diagram.program().metrics()) {
-                *total = join(metric.combine, *total, cost);
+                *total = metric.combine.join(*total, cost);
             }
         }
         let mut bounds = self.bounds.iter();

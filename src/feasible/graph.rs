@@ -5,10 +5,10 @@
 //! is negative, and what a prefix has come to is what it has used of the slack of the budget. What no budget bounds is
 //! dropped, and so are arcs and nodes that no candidate within the budget uses.
 
-use super::Bound;
-use crate::diagram::{DEAD, Diagram, Fixed, Interrupt, ROOT};
+use super::bound::Bound;
+use crate::diagram::{DEAD, Diagram, Fixed, ROOT};
 use crate::space::Combine;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Interrupt, Result};
 use num_integer::Integer;
 
 /// Leads to a node.
@@ -502,7 +502,7 @@ impl<'a> Raw<'a> {
         let mut ranges = self.bounds.iter().zip(&self.extremes).zip(so_far);
         ranges.all(|((bound, extremes), &(least, most))| {
             let combine = self.diagram.program().combine(bound.metric);
-            let join = |a, b| crate::diagram::optimize::join(combine, a, b);
+            let join = |a, b| combine.join(a, b);
             let (smallest, largest) = (extremes.smallest[node as usize], extremes.largest[node as usize]);
             largest >= 0 && join(least, smallest) <= bound.high && join(most, largest) >= bound.low
         })
@@ -515,7 +515,7 @@ impl<'a> Raw<'a> {
         self.found.clear();
         for (place, (bound, extremes)) in self.bounds.iter().zip(&self.extremes).enumerate() {
             let combine = self.diagram.program().combine(bound.metric);
-            let join = |a, b| crate::diagram::optimize::join(combine, a, b);
+            let join = |a, b| combine.join(a, b);
             let (least, most) = self.so_far[before + place];
             let (least, most) = (join(least, cost[bound.metric]), join(most, cost[bound.metric]));
             let (smallest, largest) = (extremes.smallest[to as usize], extremes.largest[to as usize]);

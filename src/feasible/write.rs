@@ -3,13 +3,13 @@
 //! Members that share their first choices stand in rows next to each other, so a choice is written to a range of rows at
 //! once. The completions of a cell are the same rows whatever comes before it: those that are met again are copied.
 
+use super::answer::Answer;
+use super::any_table::AnyTable;
 use super::members::{Place, Walker};
 use super::number::Number;
+use super::set::Feasible;
 use super::table::Table;
-use super::{Answer, AnyTable, Feasible};
-use crate::diagram::parallel::{Workers, work_off};
-use crate::diagram::sample::{BLOCK, Index, blocks};
-use crate::diagram::{Diagram, ROOT};
+use crate::diagram::{BLOCK, Diagram, Index, ROOT, Workers, blocks, work_off};
 use crate::{Error, Result};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;

@@ -5,8 +5,8 @@
 //! the same costs. Which ways these are is found again one by one when it is asked for.
 
 use super::graph::{Arc, Graph};
-use crate::diagram::{Interrupt, ROOT};
-use crate::{Error, Result};
+use crate::diagram::ROOT;
+use crate::{Error, Interrupt, Result};
 use std::ops::Range;
 
 /// The most nodes through which all paths pass at a narrow place.

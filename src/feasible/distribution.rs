@@ -1,13 +1,12 @@
 //! The distribution of a metric over all candidates.
 
-use super::Width;
+use super::any_table::Width;
 use super::axis::quotient;
 use super::graph::Graph;
 use super::number::Number;
-use crate::diagram::optimize::join;
-use crate::diagram::{Diagram, Interrupt, ROOT};
+use crate::diagram::{Diagram, ROOT};
 use crate::space::Combine;
-use crate::{Error, Result};
+use crate::{Error, Interrupt, Result};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
 
@@ -60,7 +59,7 @@ impl<N: Number> Sums<N> {
         {
             N::add_all(&mut counts[(own + cost - *first) as usize..], known, 1);
         } else {
-            before.each(|sum, ways| self.add(join(combine, sum, cost), ways));
+            before.each(|sum, ways| self.add(combine.join(sum, cost), ways));
         }
     }
 
@@ -174,8 +173,8 @@ fn prefixes(graph: &Graph, costs: &[i64], start: i64, combine: Combine) -> (Vec<
             let end = graph.arcs[arc].end as usize;
             let range = &mut ranges[end];
             *range = (
-                range.0.min(join(combine, least, costs[arc])),
-                range.1.max(join(combine, most, costs[arc])),
+                range.0.min(combine.join(least, costs[arc])),
+                range.1.max(combine.join(most, costs[arc])),
             );
             prefixes[end] += prefixes[node as usize];
         }

@@ -6,8 +6,8 @@
 use super::axis::{self, Axis, Effort, Rounding};
 use super::graph::Graph;
 use super::table::{Cells, Items, Points, Special};
-use crate::Result;
-use crate::diagram::{Interrupt, ROOT};
+use crate::diagram::ROOT;
+use crate::{Interrupt, Result};
 use std::sync::Arc;
 
 /// What may be kept and gone through, as parts of the memory.

@@ -1,9 +1,64 @@
 //! How many feasible candidates take each arc.
 
+use super::answer::{Answer, Rounded};
+use super::any_table::AnyTable;
+use super::bound::{Count, Marginals};
 use super::number::Number;
+use super::set::Feasible;
 use super::table::Table;
-use crate::diagram::{Interrupt, ROOT};
-use crate::{Error, Result};
+use crate::diagram::ROOT;
+use crate::{Error, Interrupt, Result};
+use num_bigint::BigUint;
+use num_traits::ToPrimitive;
+
+impl Feasible {
+    /// How many candidates take each value of each decision.
+    ///
+    /// # Errors
+    /// As [`Self::count`].
+    pub fn marginals(&self, interrupt: Interrupt<'_>) -> Result<&Marginals> {
+        if let Some(known) = self.marginals.get() {
+            return Ok(known);
+        }
+        let answer = self.answer(interrupt)?;
+        let total = answer.total();
+        let narrow = total.to_u64().is_some();
+        let counts = match &answer.table {
+            AnyTable::Narrow(table) if narrow => self.by_value(answer, &table.through(|&n| n, interrupt)?),
+            AnyTable::Narrow(table) => self.by_value(answer, &table.through(|&n| u128::from(n), interrupt)?),
+            AnyTable::Wide(table) if total.to_u128().is_some() => {
+                self.by_value(answer, &table.through(|&n| n, interrupt)?)
+            }
+            AnyTable::Wide(table) => self.by_value(answer, &table.through(Number::big, interrupt)?),
+            AnyTable::Big(table) => self.by_value(answer, &table.through(Clone::clone, interrupt)?),
+        };
+        let exact = matches!(answer.count(), Count::Exact(_));
+        Ok(self.marginals.get_or_init(|| Marginals { counts, total, exact }))
+    }
+
+    /// Adds up what goes through arcs by the values that they stand for.
+    fn by_value<W: Number>(&self, answer: &Answer, through: &[W]) -> Vec<Vec<BigUint>> {
+        let decisions = self.diagram.program().decisions();
+        let mut counts: Vec<Vec<W>> = decisions.iter().map(|known| vec![W::default(); known.size]).collect();
+        let spread;
+        let (graph, through) = match &answer.rounded {
+            None => (self.graph.get().map(|graph| &**graph), through),
+            Some(Rounded { composites, .. }) => {
+                spread = composites.spread(through);
+                (Some(&composites.fine), &spread[..])
+            }
+        };
+        if let Some(graph) = graph {
+            for node in 0..graph.terminal() {
+                let own = &mut counts[self.diagram.stage(node).decision];
+                for arc in graph.arcs_of(node) {
+                    own[graph.arcs[arc].label as usize].add(&through[arc]);
+                }
+            }
+        }
+        counts.iter().map(|own| own.iter().map(Number::big).collect()).collect()
+    }
+}
 
 impl<N: Number> Table<N> {
     /// For each arc of the graph, how many candidates use it; for one of its ways. `W` holds the number of all

@@ -1,102 +1,20 @@
-//! The candidates that fit a budget.
-//!
-//! [`graph`] is the part of the diagram that the budget leaves, with the costs that it bounds in simple terms. [`axis`]
-//! says which sums of a constraint the completions of a node can tell apart; [`table`] counts the completions of each
-//! such cell. That is again a diagram, of the feasible candidates alone, and every question is a pass over it:
-//! [`members`] (rank, the candidate of a rank), [`mod@write`] (all of them), [`draw`] (samples), [`marginals`], [`extreme`].
-//!
-//! Where an exact table would take too much memory or work, sums are rounded: down for a superset, which is counted and
-//! sampled from, and up for a subset, which is counted too. [`composite`] keeps the number of roundings small.
+//! The set of candidates that keep some bounds, and its table.
 
-mod axis;
-mod composite;
-mod distribution;
-mod draw;
-mod extreme;
-mod graph;
-mod marginals;
-mod members;
-mod number;
-mod prefix;
-mod rounded;
-mod table;
-mod write;
-
-use super::parallel::{Workers, default_threads};
-use super::{Diagram, Interrupt, ROOT};
-use crate::{Error, ErrorKind, Result};
-use axis::{Effort, Rounding};
-use composite::Composites;
-pub use distribution::Distribution;
-pub use extreme::End;
-use graph::{Graph, Window};
-use members::Ranks;
+use super::answer::{Answer, Rounded};
+use super::any_table::{AnyTable, Width, with};
+use super::axis::{self, Effort, Rounding};
+use super::bound::{Bound, Count, Marginals};
+use super::composite::Composites;
+use super::graph::{Graph, Window};
+use super::rounded::Plans;
+use super::table::{Cells, Special};
+use crate::diagram::{Diagram, ROOT};
+use crate::{Error, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
-use number::Number;
-pub use prefix::Taken;
-use rounded::Plans;
+use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
-use table::{Cells, Special, Table};
-
-/// What one metric may come to, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bound {
-    /// The metric, by its position.
-    pub metric: usize,
-    /// The least it may be.
-    pub low: i64,
-    /// The most it may be.
-    pub high: i64,
-}
-
-/// How many candidates fit. Only a table in which no sum was rounded makes an exact count: bounds that happen to be equal
-/// stay bounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Count {
-    /// This many fit.
-    Exact(BigUint),
-    /// At least `lower` fit, and at most `upper`.
-    Between {
-        /// This many fit for certain.
-        lower: BigUint,
-        /// No more fit.
-        upper: BigUint,
-    },
-}
-
-impl Count {
-    /// This many fit for certain.
-    pub fn lower(&self) -> &BigUint {
-        match self {
-            Self::Exact(count) => count,
-            Self::Between { lower, .. } => lower,
-        }
-    }
-
-    /// No more fit.
-    pub fn upper(&self) -> &BigUint {
-        match self {
-            Self::Exact(count) => count,
-            Self::Between { upper, .. } => upper,
-        }
-    }
-}
-
-/// How many feasible candidates take each value of each decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Marginals {
-    /// By decision and value.
-    pub counts: Vec<Vec<BigUint>>,
-    /// How many candidates there are in all.
-    pub total: BigUint,
-    /// Whether these are the feasible candidates; if not, a few others are among them.
-    pub exact: bool,
-}
-
-/// The bytes that an answer may take by default.
-pub const MEMORY: usize = 1 << 30;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The most steps from cell to cell that an exact table may take: some seconds.
 const EXACT_WORK: usize = 1 << 32;
@@ -113,165 +31,28 @@ const CLOSE: f64 = 0.01;
 /// The candidates of a diagram that keep some bounds. What was asked for once is remembered.
 #[derive(Debug)]
 pub struct Feasible {
-    diagram: Arc<Diagram>,
-    bounds: Vec<Bound>,
+    pub(super) diagram: Arc<Diagram>,
+    pub(super) bounds: Vec<Bound>,
     /// The values that some decisions are held at.
-    fixed: Vec<Option<u32>>,
-    memory: usize,
-    graph: OnceLock<Arc<Graph>>,
-    answer: OnceLock<Answer>,
-    marginals: OnceLock<Marginals>,
+    pub(super) fixed: Vec<Option<u32>>,
+    pub(super) memory: usize,
+    pub(super) graph: OnceLock<Arc<Graph>>,
+    pub(super) answer: OnceLock<Answer>,
+    pub(super) marginals: OnceLock<Marginals>,
     /// A set that is larger and drawn from faster, where there is one.
-    superset: OnceLock<Option<Box<Feasible>>>,
+    pub(super) superset: OnceLock<Option<Box<Feasible>>>,
     /// Candidates that were drawn, and those among them that fit.
-    drawn: AtomicU64,
-    accepted: AtomicU64,
-    open_prefixes: prefix::Known,
+    pub(super) drawn: AtomicU64,
+    pub(super) accepted: AtomicU64,
+    pub(super) open_prefixes: Known,
 }
 
-#[derive(Debug)]
-struct Answer {
-    table: AnyTable,
-    ranks: Ranks,
-    /// Where the table is not that of the graph.
-    rounded: Option<Rounded>,
-}
+/// Partial candidates, by their node and sums, and whether one of their completions fits.
+#[derive(Debug, Default)]
+pub(super) struct Known(pub(super) Mutex<Found>);
 
-/// What a table of composite arcs and rounded sums needs beside it.
-#[derive(Debug)]
-struct Rounded {
-    /// The graph without rounding.
-    composites: Composites,
-    /// How many candidates fit for certain; nothing where no sum was rounded after all, so that the table is exact.
-    lower: Option<BigUint>,
-}
-
-#[derive(Debug)]
-enum AnyTable {
-    Narrow(Table<u64>),
-    Wide(Table<u128>),
-    Big(Table<BigUint>),
-}
-
-/// Does the same with a table of any numbers.
-macro_rules! with {
-    ($any:expr, $table:ident => $work:expr) => {
-        match &$any {
-            AnyTable::Narrow($table) => $work,
-            AnyTable::Wide($table) => $work,
-            AnyTable::Big($table) => $work,
-        }
-    };
-}
-
-/// How wide the numbers of completions are, those of the root left out.
-#[derive(Debug, Clone, Copy)]
-enum Width {
-    Narrow,
-    Wide,
-    /// Beyond 128 bits; so many bits at most.
-    Big(u64),
-}
-
-impl Width {
-    fn of(graph: &Graph) -> Self {
-        Self::from_node(graph, 1)
-    }
-
-    /// The root included.
-    fn of_all(graph: &Graph) -> Self {
-        Self::from_node(graph, ROOT)
-    }
-
-    fn from_node(graph: &Graph, first: u32) -> Self {
-        let mut paths: Vec<Option<u128>> = vec![Some(0); graph.terminal() as usize + 1];
-        paths[graph.terminal() as usize] = Some(1);
-        // Beyond 128 bits about how many there are is enough: logarithms to base 2.
-        let mut bits = vec![0.0_f64; paths.len()];
-        let (mut most, mut most_bits) = (Some(0), 0.0_f64);
-        for node in (first..graph.terminal()).rev() {
-            let arcs = graph.arcs_of(node);
-            let sum = arcs.clone().try_fold(0_u128, |sum, arc| {
-                let ways = paths[graph.arcs[arc].end as usize]?.checked_mul(u128::from(graph.ways(arc)))?;
-                sum.checked_add(ways)
-            });
-            paths[node as usize] = sum;
-            bits[node as usize] = match sum {
-                Some(sum) => (sum as f64).log2(),
-                None => {
-                    log_of_sum(arcs.map(|arc| bits[graph.arcs[arc].end as usize] + (graph.ways(arc) as f64).log2()))
-                }
-            };
-            most_bits = most_bits.max(bits[node as usize]);
-            most = most.and_then(|most| Some(sum?.max(most)));
-        }
-        match most {
-            Some(most) if u64::try_from(most).is_ok() => Self::Narrow,
-            Some(_) => Self::Wide,
-            None => Self::Big(most_bits.ceil() as u64 + 1),
-        }
-    }
-
-    /// The bytes of a number, where it is kept.
-    fn bytes(self) -> usize {
-        match self {
-            Self::Narrow => 8,
-            Self::Wide => 16,
-            // The vector, what the allocator adds, and half of the digits again, as a vector grows.
-            Self::Big(bits) => size_of::<BigUint>() + 16 + bits.div_ceil(64) as usize * 12,
-        }
-    }
-
-    fn table(self, cells: Cells, interrupt: Interrupt<'_>) -> Result<AnyTable> {
-        let workers = Workers {
-            threads: default_threads(),
-            interrupt,
-        };
-        Ok(match self {
-            Self::Narrow => AnyTable::Narrow(Table::new(cells, workers)?),
-            Self::Wide => AnyTable::Wide(Table::new(cells, workers)?),
-            Self::Big(_) => AnyTable::Big(Table::new(cells, workers)?),
-        })
-    }
-}
-
-impl AnyTable {
-    fn total(&self) -> BigUint {
-        with!(*self, table => table.total())
-    }
-
-    fn ranks(&self) -> Ranks {
-        with!(*self, table => Ranks::of(table))
-    }
-}
-
-impl Answer {
-    fn total(&self) -> BigUint {
-        self.table.total()
-    }
-
-    fn count(&self) -> Count {
-        let upper = self.total();
-        match &self.rounded {
-            Some(Rounded { lower: Some(lower), .. }) => Count::Between {
-                lower: lower.clone(),
-                upper,
-            },
-            _ => Count::Exact(upper),
-        }
-    }
-
-    /// Refuses what a rounded table cannot tell.
-    fn require_exact(&self, what: &str) -> Result<()> {
-        if self.rounded.is_none() {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Limit,
-            format!("this set is counted within bounds only, and {what} needs the exact count; allow more memory"),
-        ))
-    }
-}
+/// For a node and sums, whether a completion fits.
+pub(super) type Found = FxHashMap<(u32, Box<[i64]>), bool>;
 
 impl Feasible {
     /// The candidates that keep all of these bounds, asked about within some bytes of memory.
@@ -299,7 +80,7 @@ impl Feasible {
             superset: OnceLock::new(),
             drawn: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
-            open_prefixes: prefix::Known::default(),
+            open_prefixes: Known::default(),
         })
     }
 
@@ -334,7 +115,7 @@ impl Feasible {
         &self.diagram
     }
 
-    fn graph(&self, interrupt: Interrupt<'_>) -> Result<&Arc<Graph>> {
+    pub(super) fn graph(&self, interrupt: Interrupt<'_>) -> Result<&Arc<Graph>> {
         if let Some(graph) = self.graph.get() {
             return Ok(graph);
         }
@@ -342,7 +123,7 @@ impl Feasible {
         Ok(self.graph.get_or_init(|| Arc::new(graph)))
     }
 
-    fn answer(&self, interrupt: Interrupt<'_>) -> Result<&Answer> {
+    pub(super) fn answer(&self, interrupt: Interrupt<'_>) -> Result<&Answer> {
         if let Some(answer) = self.answer.get() {
             return Ok(answer);
         }
@@ -363,7 +144,7 @@ impl Feasible {
     }
 
     /// The exact table, if it is within the limits.
-    fn exact(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Option<Answer>> {
+    pub(super) fn exact(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Option<Answer>> {
         let width = Width::of(graph);
         let effort = self.effort();
         // Cells are numbered by 32 bits.
@@ -509,7 +290,7 @@ impl Feasible {
         )
     }
 
-    fn check_columns(&self, n: usize, len: usize) -> Result<()> {
+    pub(super) fn check_columns(&self, n: usize, len: usize) -> Result<()> {
         let decisions = self.diagram.program().decisions().len();
         if len == n * decisions {
             return Ok(());
@@ -548,62 +329,6 @@ impl Feasible {
         }
         Ok(with!(answer.table, table => table.rank(&path)))
     }
-
-    /// How many candidates take each value of each decision.
-    ///
-    /// # Errors
-    /// As [`Self::count`].
-    pub fn marginals(&self, interrupt: Interrupt<'_>) -> Result<&Marginals> {
-        if let Some(known) = self.marginals.get() {
-            return Ok(known);
-        }
-        let answer = self.answer(interrupt)?;
-        let total = answer.total();
-        let narrow = total.to_u64().is_some();
-        let counts = match &answer.table {
-            AnyTable::Narrow(table) if narrow => self.by_value(answer, &table.through(|&n| n, interrupt)?),
-            AnyTable::Narrow(table) => self.by_value(answer, &table.through(|&n| u128::from(n), interrupt)?),
-            AnyTable::Wide(table) if total.to_u128().is_some() => {
-                self.by_value(answer, &table.through(|&n| n, interrupt)?)
-            }
-            AnyTable::Wide(table) => self.by_value(answer, &table.through(Number::big, interrupt)?),
-            AnyTable::Big(table) => self.by_value(answer, &table.through(Clone::clone, interrupt)?),
-        };
-        let exact = matches!(answer.count(), Count::Exact(_));
-        Ok(self.marginals.get_or_init(|| Marginals { counts, total, exact }))
-    }
-
-    /// Adds up what goes through arcs by the values that they stand for.
-    fn by_value<W: Number>(&self, answer: &Answer, through: &[W]) -> Vec<Vec<BigUint>> {
-        let decisions = self.diagram.program().decisions();
-        let mut counts: Vec<Vec<W>> = decisions.iter().map(|known| vec![W::default(); known.size]).collect();
-        let spread;
-        let (graph, through) = match &answer.rounded {
-            None => (self.graph.get().map(|graph| &**graph), through),
-            Some(Rounded { composites, .. }) => {
-                spread = composites.spread(through);
-                (Some(&composites.fine), &spread[..])
-            }
-        };
-        if let Some(graph) = graph {
-            for node in 0..graph.terminal() {
-                let own = &mut counts[self.diagram.stage(node).decision];
-                for arc in graph.arcs_of(node) {
-                    own[graph.arcs[arc].label as usize].add(&through[arc]);
-                }
-            }
-        }
-        counts.iter().map(|own| own.iter().map(Number::big).collect()).collect()
-    }
-}
-
-/// The logarithm of a sum, from those of what is added up, to base 2.
-fn log_of_sum(logs: impl Iterator<Item = f64> + Clone) -> f64 {
-    let most = logs.clone().fold(f64::NEG_INFINITY, f64::max);
-    if most == f64::NEG_INFINITY {
-        return most;
-    }
-    most + logs.map(|log| (log - most).exp2()).sum::<f64>().log2()
 }
 
 fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {

@@ -1,0 +1,404 @@
+//! A layer as data: its name, its parameters and its rule.
+
+use super::built::Built;
+use super::cost::Cost;
+use super::parameter::{Arity, Domain, Parameter};
+use super::quantity::{Count, Formula, Quantity};
+use super::refusal::Refusal;
+use super::shape::Shape;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// The last side of the kernel of a layer (or of its table), by its hyperparameters and its input.
+pub(super) type Columns = fn(&[i64], &Shape) -> i64;
+
+/// The rule of one layer: everything archbudget knows of it.
+pub(super) trait Rule {
+    /// The name of the layer in `keras.layers`.
+    const NAME: &'static str;
+    /// The hyperparameters that touch shape or cost. A rule reads their values, flattened in this order.
+    const PARAMETERS: &'static [Parameter];
+    /// How many input tensors it takes, from and to.
+    const INPUTS: (usize, usize) = (1, 1);
+    /// Whether it only rearranges or works element by element on one input, so that it can work in place.
+    const IN_PLACE: bool = false;
+    /// What the layer does, for a reader who wonders why it costs nothing.
+    const PURPOSE: &'static str = "";
+    /// What it is in a recurrent network.
+    const ROLE: Role = Role::Plain;
+    /// The last side of its kernel, where it has one that is its own weight.
+    const COLUMNS: Option<Columns> = None;
+
+    /// The output shape.
+    fn output(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
+
+    /// The shapes of its states, if it is recurrent or a cell, for an input that [`Rule::output`] accepted. They are what
+    /// it can give beside its output.
+    fn states(_args: &[i64], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    /// The cost, given an output shape that [`Rule::output`] returned.
+    fn cost<Q: Quantity>(_args: &[i64], _inputs: &[Shape], _output: &Shape) -> Cost<Q> {
+        Cost::none()
+    }
+
+    /// What it is built for by inputs that [`Rule::output`] accepted.
+    fn built(_args: &[i64], _inputs: &[Shape]) -> Built {
+        Built::anything()
+    }
+}
+
+/// Rules of layers that have no weights and change no shape, each with what it does.
+macro_rules! unchanged {
+    ($($kind:ident, $purpose:expr;)*) => {$(
+        pub(super) struct $kind;
+
+        impl Rule for $kind {
+            const NAME: &'static str = stringify!($kind);
+            const PARAMETERS: &'static [Parameter] = &[];
+            const IN_PLACE: bool = true;
+            const PURPOSE: &'static str = $purpose;
+
+            fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+                Ok(inputs[0])
+            }
+        }
+    )*};
+}
+
+pub(super) use unchanged;
+
+/// An argument of a wrapper that is a layer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its name in Keras.
+    pub name: &'static str,
+    /// Whether it is a list of layers.
+    pub many: bool,
+    /// Whether it may be left out.
+    pub optional: bool,
+}
+
+impl Slot {
+    pub(super) const fn one(name: &'static str) -> Self {
+        Self {
+            name,
+            many: false,
+            optional: false,
+        }
+    }
+}
+
+/// A layer inside of another one.
+#[derive(Debug, Clone)]
+pub struct Inner {
+    /// The argument that it is.
+    pub slot: &'static Slot,
+    /// Its rule.
+    pub kind: Kind,
+    /// How many numbers its hyperparameters are.
+    pub len: usize,
+    /// Whether training changes its weights.
+    pub trainable: bool,
+}
+
+/// A rule that is made while the program runs: a layer around another one, or a function from outside.
+pub trait DynamicRule: fmt::Debug + Send + Sync {
+    /// As `Rule::output`.
+    ///
+    /// # Errors
+    /// Why the layer cannot be built.
+    fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
+    /// As `Rule::cost`, as numbers.
+    fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
+    /// As `Rule::cost`, as formulas.
+    fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>;
+    /// As `Rule::built`.
+    fn built(&self, args: &[i64], inputs: &[Shape]) -> Built;
+
+    /// As `Rule::states`.
+    ///
+    /// # Errors
+    /// Why it has none.
+    fn states(&self, _args: &[i64], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    /// The shapes of all that it can give beside its output, in order, for an input that it accepted.
+    ///
+    /// # Errors
+    /// Why it gives nothing else.
+    fn extra(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.states(args, input)
+    }
+
+    /// The layers inside; their numbers stand behind those of the layer around them.
+    fn inner(&self) -> &[Inner] {
+        &[]
+    }
+
+    /// Whether it has a kernel that is its own weight.
+    fn has_kernel(&self) -> bool {
+        false
+    }
+
+    /// As `Rule::COLUMNS`, if it has a kernel.
+    fn columns(&self, _args: &[i64], _input: &Shape) -> i64 {
+        0
+    }
+}
+
+/// A quantity that the cost of any layer can be read in.
+pub(super) trait Reading: Quantity {
+    fn cost_of(kind: &Kind, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Self>;
+}
+
+impl Reading for Count {
+    fn cost_of(kind: &Kind, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Self> {
+        kind.cost(args, inputs, output)
+    }
+}
+
+impl Reading for Formula {
+    fn cost_of(kind: &Kind, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Self> {
+        kind.explain(args, inputs, output)
+    }
+}
+
+#[derive(Debug, Clone)]
+enum AnyRule {
+    Static {
+        output: fn(&[i64], &[Shape]) -> std::result::Result<Shape, Refusal>,
+        cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
+        explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
+        built: fn(&[i64], &[Shape]) -> Built,
+        states: fn(&[i64], &Shape) -> std::result::Result<Vec<Shape>, Refusal>,
+        columns: Option<Columns>,
+    },
+    Dynamic(Arc<dyn DynamicRule>),
+}
+
+/// What a layer is in a recurrent network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A layer without states.
+    Plain,
+    /// No layer by itself, but one step of a recurrent one.
+    Cell,
+    /// It goes through a sequence with states, which it may be given behind its input.
+    Recurrent,
+}
+
+/// A layer as data: its name, its parameters and its rule.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// The name of the layer in `keras.layers`.
+    pub name: Cow<'static, str>,
+    /// The hyperparameters that touch shape or cost.
+    pub parameters: Cow<'static, [Parameter]>,
+    /// The fewest and the most input tensors it takes.
+    pub inputs: (usize, usize),
+    /// Whether it can work in place.
+    pub in_place: bool,
+    /// What it does, for layers without weights.
+    pub purpose: &'static str,
+    /// Whether only a function from outside knows what its numbers mean.
+    pub opaque: bool,
+    /// What it is in a recurrent network.
+    pub role: Role,
+    rule: AnyRule,
+}
+
+impl Kind {
+    pub(super) const fn of<R: Rule>() -> Self {
+        Self {
+            name: Cow::Borrowed(R::NAME),
+            parameters: Cow::Borrowed(R::PARAMETERS),
+            inputs: R::INPUTS,
+            in_place: R::IN_PLACE,
+            purpose: R::PURPOSE,
+            opaque: false,
+            role: R::ROLE,
+            rule: AnyRule::Static {
+                output: R::output,
+                cost: R::cost::<Count>,
+                explain: R::cost::<Formula>,
+                built: R::built,
+                states: R::states,
+                columns: R::COLUMNS,
+            },
+        }
+    }
+
+    /// A layer of one input by a rule that is made while the program runs.
+    pub(super) fn dynamic(
+        name: &'static str,
+        parameters: &'static [Parameter],
+        purpose: &'static str,
+        rule: Arc<dyn DynamicRule>,
+    ) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            parameters: Cow::Borrowed(parameters),
+            inputs: (1, 1),
+            in_place: false,
+            purpose,
+            opaque: false,
+            role: Role::Plain,
+            rule: AnyRule::Dynamic(rule),
+        }
+    }
+
+    /// A layer by a function from outside, of any number of integers that only the function understands.
+    pub fn outside(name: String, inputs: (usize, usize), in_place: bool, rule: Arc<dyn DynamicRule>) -> Self {
+        const ARGUMENTS: &[Parameter] = &[Parameter::new("arguments", Domain::Int(i64::MIN), Arity::Any, None)];
+        Self {
+            name: Cow::Owned(name),
+            parameters: Cow::Borrowed(ARGUMENTS),
+            inputs,
+            in_place,
+            purpose: "its function gives it no weights",
+            opaque: true,
+            role: Role::Plain,
+            rule: AnyRule::Dynamic(rule),
+        }
+    }
+
+    /// The output shape of one layer, the first of several; `args` are the values of `parameters`, flattened.
+    ///
+    /// # Errors
+    /// Why it cannot be built.
+    pub fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
+        let output = match &self.rule {
+            AnyRule::Static { output, .. } => output(args, inputs),
+            AnyRule::Dynamic(rule) => rule.output(args, inputs),
+        }?;
+        if self.role == Role::Recurrent && inputs.len() > 1 {
+            check_states(&self.states(args, &inputs[0])?, &inputs[1..])?;
+        }
+        Ok(output)
+    }
+
+    /// The shapes of the states of one recurrent layer or cell, for an input that [`Self::output`] accepted.
+    pub(super) fn states(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
+        match &self.rule {
+            AnyRule::Static { states, .. } => states(args, input),
+            AnyRule::Dynamic(rule) => rule.states(args, input),
+        }
+    }
+
+    /// The shapes of all that one layer can give beside its output, in order, for inputs that [`Self::output`] accepted.
+    ///
+    /// # Errors
+    /// Why it gives nothing else.
+    pub fn extra(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        match (&self.rule, inputs) {
+            (_, []) => Ok(Vec::new()),
+            (AnyRule::Static { states, .. }, [input, ..]) => states(args, input),
+            (AnyRule::Dynamic(rule), [input, ..]) => rule.extra(args, input),
+        }
+    }
+
+    /// The cost of one layer as numbers, given an output shape that [`Self::output`] returned.
+    pub fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count> {
+        match &self.rule {
+            AnyRule::Static { cost, .. } => cost(args, inputs, output),
+            AnyRule::Dynamic(rule) => rule.cost(args, inputs, output),
+        }
+    }
+
+    /// The same as formulas.
+    pub fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula> {
+        match &self.rule {
+            AnyRule::Static { explain, .. } => explain(args, inputs, output),
+            AnyRule::Dynamic(rule) => rule.explain(args, inputs, output),
+        }
+    }
+
+    /// What the layer is built for by inputs that [`Self::output`] accepted.
+    pub fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
+        match &self.rule {
+            AnyRule::Static { built, .. } => built(args, inputs),
+            AnyRule::Dynamic(rule) => rule.built(args, inputs),
+        }
+    }
+
+    /// The layers inside; their numbers stand behind its own.
+    pub fn inner(&self) -> &[Inner] {
+        match &self.rule {
+            AnyRule::Static { .. } => &[],
+            AnyRule::Dynamic(rule) => rule.inner(),
+        }
+    }
+
+    /// Whether it has a kernel (or a table) that is its own weight.
+    pub(super) fn has_kernel(&self) -> bool {
+        match &self.rule {
+            AnyRule::Static { columns, .. } => columns.is_some(),
+            AnyRule::Dynamic(rule) => rule.has_kernel(),
+        }
+    }
+
+    /// The last side of its kernel, if it has one.
+    pub(super) fn columns(&self, args: &[i64], input: &Shape) -> i64 {
+        match &self.rule {
+            AnyRule::Static { columns, .. } => columns.map_or(0, |columns| columns(args, input)),
+            AnyRule::Dynamic(rule) => rule.columns(args, input),
+        }
+    }
+
+    /// The parameter of this name, and the position of its first number.
+    pub fn parameter(&self, name: &str) -> Option<(usize, &Parameter)> {
+        let mut offset = 0;
+        for parameter in &*self.parameters {
+            if parameter.name == name {
+                return Some((offset, parameter));
+            }
+            offset += parameter.len();
+        }
+        None
+    }
+
+    /// The parameter that each of `len` flattened numbers belongs to.
+    pub fn owners(&self, len: usize) -> Box<dyn Iterator<Item = &Parameter> + '_> {
+        let parameters = &self.parameters;
+        let fixed: usize = parameters.iter().map(Parameter::len).sum();
+        let own = parameters.iter().flat_map(move |parameter| {
+            let n = match parameter.arity {
+                Arity::Any => len.saturating_sub(fixed),
+                _ => parameter.len(),
+            };
+            std::iter::repeat_n(parameter, n)
+        });
+        let inner = self.inner().iter().flat_map(|inner| inner.kind.owners(inner.len));
+        Box::new(own.chain(inner))
+    }
+}
+
+/// Refuses states to begin with that are not those of a layer.
+fn check_states(own: &[Shape], given: &[Shape]) -> std::result::Result<(), Refusal> {
+    if own.len() != given.len() {
+        return Err(Refusal::new(
+            "it has {} states; {} are given as its initial_state",
+            [own.len() as i64, given.len() as i64],
+        ));
+    }
+    for (number, (own, given)) in (1..).zip(own.iter().zip(given)) {
+        if own.rank() != given.rank() {
+            return Err(Refusal::new(
+                "state {} of its initial_state must have {} axes beside the batch, not {}",
+                [number, own.rank() as i64, given.rank() as i64],
+            ));
+        }
+        let mut sides = (1..).zip(own.iter().zip(given.iter()));
+        if let Some((axis, (&own, &given))) = sides.find(|(_, (own, given))| own != given) {
+            return Err(Refusal::new(
+                "state {} of its initial_state must be as large as its own; on axis {} that has {}, this one {}",
+                [number, axis, own, given],
+            ));
+        }
+    }
+    Ok(())
+}

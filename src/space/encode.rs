@@ -1,0 +1,181 @@
+//! What the steps of a program that are still to come can tell of a state: nodes of a diagram are such states.
+
+use super::guard::{Atom, Tensor};
+use super::program::Program;
+use super::state::{FirstUse, OPEN, Place, State};
+use super::step::{Action, Step};
+use super::values::Values;
+use crate::layers::{MAX_RANK, Shape};
+use rustc_hash::FxHashMap;
+
+/// So many steps that mention a decision are passed over in the time of one other thing that is looked at.
+const MENTIONS: usize = 8;
+
+/// The bits of the rank of a tensor in a key.
+const RANK_BITS: u32 = 4;
+
+const _: () = assert!(MAX_RANK < 1 << RANK_BITS);
+
+/// Two numbers in one word of a key: a space has less than 2^31 tensors and decisions.
+fn pack(upper: usize, lower: usize) -> i64 {
+    debug_assert!(upper < 1 << 31 && lower < 1 << 32);
+    (upper << 32 | lower) as i64
+}
+
+fn unpack(word: i64) -> (usize, usize) {
+    let word = word as usize;
+    (word >> 32, word & 0xffff_ffff)
+}
+
+impl Program {
+    /// Where a step asks for a decision; the runs that came from another place asked there before.
+    pub(crate) fn place(&self, number: usize, decision: usize, from: Option<Place>) -> Place {
+        let step = &self.steps[number];
+        let guard = step.guard.iter().map(|atom| atom.decision);
+        let mut asked = guard.chain(step.reads.iter().copied());
+        let own = asked.position(|asked| asked == decision).unwrap_or_else(|| {
+            // It is asked for by what waits beside the layer: mostly in the order of the decisions.
+            let place = step.guard.len() + step.reads.len() + decision;
+            match from {
+                Some((step, before, _)) if step == number => place.max(before + 1),
+                _ => place,
+            }
+        });
+        (number, own, decision)
+    }
+
+    /// What the steps from `step` on can still tell of a decision: the least value that looks the same to them all, or
+    /// nothing where it is open or no longer matters.
+    pub(crate) fn live_value(&self, step: usize, decision: usize, state: &State) -> Option<u32> {
+        let value = state.chosen[decision];
+        if value == OPEN {
+            return None;
+        }
+        let mentions = &self.mentions[decision];
+        let coming = &mentions[mentions.partition_point(|&mention| mention < step)..];
+        // A guard is read in order, so a failing condition hides all that follows it.
+        let hidden = |guard: &[Atom]| {
+            let before = guard.iter().take_while(|atom| atom.decision != decision);
+            let mut told = before.map(|atom| state.told(atom.decision, &atom.allowed));
+            told.any(|told| told == Some(false))
+        };
+        let matters = coming.iter().position(|&mention| {
+            let step = &self.steps[mention];
+            let reads = |guard: &[Atom]| guard.iter().any(|atom| atom.decision == decision);
+            !hidden(&step.guard)
+                && (reads(&step.guard)
+                    || step.reads.contains(&decision)
+                    || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
+        });
+        state.looked_at(matters.unwrap_or(coming.len()) / MENTIONS);
+        matters.map(|_| self.classes(decision).representative(value, step))
+    }
+
+    /// Writes all that the steps from `step` on can still tell of a state.
+    ///
+    /// First the number of tensors that may still be read, for each a word with itself, the place of the first one with the
+    /// same values and its rank, and its sides; then the number of decisions that may still matter, for each a word with
+    /// itself and the value that stands for what can be told of it; then for each shared layer that is used again itself
+    /// and what it is built for.
+    pub(crate) fn encode(&self, step: usize, state: &mut State, key: &mut Vec<i64>) {
+        key.clear();
+        self.forget_unread(step, state);
+        state.present.sort_unstable_by_key(|present| present.tensor);
+        state.marks.clear();
+        key.push(state.present.len() as i64);
+        for place in 0..state.present.len() {
+            let tensor = state.present[place].tensor;
+            let shape = state.tensors[tensor.0].expect("what is there has a shape");
+            let first = state.marks.place(state.origin(tensor), place);
+            key.push(pack(tensor.0, first << RANK_BITS | shape.rank()));
+            key.extend_from_slice(&shape);
+        }
+        state.taken.sort_unstable();
+        let count = key.len();
+        key.push(0);
+        for &decision in &state.taken {
+            if let Some(value) = self.live_value(step, decision, state) {
+                key[count] += 1;
+                key.push(pack(decision, value as usize));
+            }
+        }
+        state.used.sort_unstable();
+        for &slot in &state.used {
+            if self.last_use[slot] >= step
+                && let Some(first) = &state.built[slot]
+            {
+                key.extend([slot as i64, first.numbers.len() as i64]);
+                key.extend_from_slice(&first.numbers);
+            }
+        }
+        state.looked_at(key.len());
+    }
+
+    /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
+    pub(crate) fn decode(&self, key: &[i64], state: &mut State) {
+        state.reset();
+        state.looked_at(key.len());
+        let mut rest = key;
+        let mut take = |n: usize| {
+            let (front, back) = rest.split_at(n);
+            rest = back;
+            front
+        };
+        for _ in 0..take(1)[0] {
+            let (tensor, first) = unpack(take(1)[0]);
+            let shape = Shape::new(take(first & ((1 << RANK_BITS) - 1)));
+            let origin = state
+                .present
+                .get(first >> RANK_BITS)
+                .map_or(Tensor(tensor), |first| first.tensor);
+            self.put(state, Tensor(tensor), shape, origin);
+        }
+        for _ in 0..take(1)[0] {
+            let (decision, value) = unpack(take(1)[0]);
+            state.choose(decision, value as u32);
+        }
+        while let &[slot, count, ref behind @ ..] = rest {
+            let (numbers, behind) = behind.split_at(count as usize);
+            state.built[slot as usize] = Some(FirstUse {
+                on: Vec::new(),
+                numbers: numbers.to_vec(),
+            });
+            state.used.push(slot as usize);
+            rest = behind;
+        }
+    }
+
+    /// Values that a step tells apart, in parts that it does not; nothing where it looks at each of them.
+    pub(crate) fn parts(&self, step: usize, decision: usize, values: &Values) -> Option<Vec<Values>> {
+        let Step { guard, action, .. } = &self.steps[step];
+        let atoms = guard.iter().filter(|atom| atom.decision == decision);
+        let mut apart = atoms.filter(|atom| atom.allowed.tell(values).is_none());
+        match apart.next() {
+            Some(Atom { allowed, .. }) => {
+                let mut parts = vec![values.and(allowed), values.without(allowed)];
+                parts.sort_by_key(Values::first);
+                Some(parts)
+            }
+            None => matches!(action, Action::Read { .. }).then(|| vec![values.clone()]),
+        }
+    }
+
+    /// Values in classes of which the steps from `step` on cannot tell the members apart.
+    pub(crate) fn alike(&self, step: usize, decision: usize, values: &Values, state: &mut State) -> Vec<Values> {
+        state.choose(decision, values.first().unwrap_or_default());
+        if self.live_value(step, decision, state).is_none() {
+            return vec![values.clone()];
+        }
+        let classes = self.classes(decision);
+        let mut members: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        for value in values.indices() {
+            members
+                .entry(classes.representative(value, step))
+                .or_default()
+                .push(value);
+        }
+        let mut members: Vec<_> = members.into_values().collect();
+        members.sort_unstable();
+        members.iter().map(|class| Values::of(values.size(), class)).collect()
+    }
+}

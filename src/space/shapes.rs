@@ -1,0 +1,123 @@
+//! Shapes that are known ahead, by the decisions that they depend on, and what may wait beside a layer.
+
+use super::guard::{Atom, Guard, Tensor, When};
+use crate::layers::Shape;
+use std::sync::Arc;
+
+/// What is known of a tensor in some networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    There(Shape),
+    /// The layer that writes it is not taken.
+    Absent,
+    /// The network cannot be built.
+    Refused,
+}
+
+/// The shape of a tensor by the decisions that it depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    /// The decisions, each with its number of values.
+    decisions: Vec<(usize, usize)>,
+    /// The shapes; the value of the last decision changes fastest.
+    rows: Arc<[Known]>,
+}
+
+impl Table {
+    /// Without the decisions on which it does not depend.
+    pub(super) fn reduced(mut decisions: Vec<(usize, usize)>, mut rows: Vec<Known>) -> Self {
+        let mut stride = 1;
+        for position in (0..decisions.len()).rev() {
+            let size = decisions[position].1;
+            let first = |row: usize| row - row / stride % size * stride;
+            if (0..rows.len()).all(|row| rows[row] == rows[first(row)]) {
+                let kept = (0..rows.len()).filter(|&row| first(row) == row);
+                rows = kept.map(|row| rows[row]).collect();
+                decisions.remove(position);
+            } else {
+                stride *= size;
+            }
+        }
+        Self {
+            decisions,
+            rows: rows.into(),
+        }
+    }
+
+    pub(super) fn shape(&self, chosen: &[u32]) -> Option<Shape> {
+        match self.known(chosen) {
+            Known::There(shape) => Some(shape),
+            Known::Absent | Known::Refused => None,
+        }
+    }
+
+    pub(super) fn known(&self, chosen: &[u32]) -> Known {
+        let place = |row: usize, &(decision, size): &(usize, usize)| row * size + chosen[decision] as usize;
+        self.rows[self.decisions.iter().fold(0, place)]
+    }
+
+    pub(super) fn reads(&self) -> impl Iterator<Item = usize> + '_ {
+        self.decisions.iter().map(|&(decision, _)| decision)
+    }
+
+    /// What is known where a guard holds, as far as networks can be built.
+    pub(super) fn under<'a>(&'a self, guard: &'a [Atom]) -> impl Iterator<Item = Known> + 'a {
+        let holds = move |row: usize| {
+            let mut stride = self.rows.len();
+            self.decisions.iter().all(|&(decision, size)| {
+                stride /= size;
+                let mut atoms = guard.iter().filter(|atom| atom.decision == decision);
+                atoms.all(|atom| atom.allowed.contains((row / stride % size) as u32))
+            })
+        };
+        let rows = self.rows.iter().enumerate().filter(move |&(row, _)| holds(row));
+        rows.map(|(_, &known)| known).filter(|&known| known != Known::Refused)
+    }
+
+    /// The same without decisions, if only one thing is known in the networks that matter.
+    pub(super) fn alike(&self, mut rows: impl Iterator<Item = Known>) -> Self {
+        match rows.next() {
+            Some(first) if rows.all(|row| row == first) => Self {
+                decisions: Vec::new(),
+                rows: [first].into(),
+            },
+            _ => self.clone(),
+        }
+    }
+}
+
+/// What may wait beside a layer.
+#[derive(Debug, Clone)]
+pub(super) enum Waiting {
+    /// A tensor, where it is there.
+    Tensor(Tensor),
+    /// A tensor of a known shape.
+    Known(Table),
+}
+
+/// A tensor that may wait beside a layer, and when it does.
+#[derive(Debug, Clone)]
+pub(super) struct Waits {
+    /// The tensor.
+    pub(super) tensor: Waiting,
+    /// When the layer itself reads it.
+    pub(super) read: When,
+    /// When it is needed afterwards: a later layer reads it, or it is an output of the network. Where the layer reads it
+    /// and does not work in place this makes no difference, and is not told.
+    pub(super) kept: When,
+}
+
+impl Waits {
+    /// The guards that tell when it waits.
+    pub(super) fn guards(&self) -> impl Iterator<Item = &Guard> {
+        self.read.0.iter().chain(&self.kept.0)
+    }
+}
+
+/// The tensors that may wait beside a layer.
+pub(super) type Beside = Vec<Waits>;
+
+/// The guards that a step looks at beside its own.
+pub(super) fn looks(beside: &[Beside], step: usize) -> impl Iterator<Item = &Guard> {
+    beside.get(step).into_iter().flatten().flat_map(Waits::guards)
+}
