@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 import archbudget as ab
 from archbudget import files
 from archbudget.cli import app, main
-from random_spaces import METRICS, enumerate_networks
+from support.random_spaces import METRICS, enumerate_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

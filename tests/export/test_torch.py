@@ -15,9 +15,9 @@ import pytest
 import archbudget as ab
 from archbudget import layers, spaces
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
-from layer_records import ALL_KINDS, KINDS, one_layer_network, used_twice
-from random_layers import other_shapes, random_case
-from random_spaces import SEEDS, random_space
+from support.layer_records import ALL_KINDS, KINDS, one_layer_network, used_twice
+from support.random_layers import other_shapes, random_case
+from support.random_spaces import SEEDS, random_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from archbudget.export.torch import BUILDERS  # noqa: E402
 from archbudget.export.torch._activation import FUNCTIONS  # noqa: E402
-from torch_networks import assert_same, counts  # noqa: E402
+from support.torch_networks import assert_same, counts  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
 

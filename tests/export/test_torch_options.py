@@ -11,16 +11,16 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from layer_records import count, one_layer_network, used_twice
-from pytorch_layers import call, channel_axis, module
-from random_layers import other_shapes
-from random_pytorch_layers import DRAWN, random_pytorch_case
+from support.layer_records import count, one_layer_network, used_twice
+from support.pytorch_layers import call, channel_axis, module
+from support.random_layers import other_shapes
+from support.random_pytorch_layers import DRAWN, random_pytorch_case
 
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from torch_networks import counts  # noqa: E402
+from support.torch_networks import counts  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from torch_modules import check_stack, counted, layers_of, measured  # noqa: E402
+from support.torch_modules import check_stack, counted, layers_of, measured  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

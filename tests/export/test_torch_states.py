@@ -10,11 +10,11 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
-from state_graphs import Graph
+from support.state_graphs import Graph
 
 torch = pytest.importorskip("torch")
 
-from torch_networks import assert_same  # noqa: E402
+from support.torch_networks import assert_same  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
 

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from torch_networks import assert_same, counts, twins  # noqa: E402
+from support.torch_networks import assert_same, counts, twins  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
 

@@ -11,8 +11,8 @@ models = pytest.importorskip("torchvision.models")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from torch_networks import counts  # noqa: E402
-from torchvision_networks import CLASSES, NETWORKS, network  # noqa: E402
+from support.torch_networks import counts  # noqa: E402
+from support.torchvision_networks import CLASSES, NETWORKS, network  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -15,7 +15,7 @@ import archbudget as ab
 from archbudget import bench, errors, layers, metrics, plot, spaces
 from archbudget._guard import guarded, guards
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
-from awkward import HostileInt, awkward
+from support.awkward import HostileInt, awkward
 
 Call = Callable[[Any], object]
 

@@ -15,14 +15,14 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from keras_layers import IMAGES
-from layer_records import ALL_KINDS, KINDS, one_layer_network
-from peaks import IN_PLACE
-from random_layers import random_case
-from random_pytorch_layers import random_any_case
-from random_spaces import SEEDS, random_space
+from support.keras_layers import IMAGES
+from support.layer_records import ALL_KINDS, KINDS, one_layer_network
+from support.peaks import IN_PLACE
+from support.random_layers import random_case
+from support.random_pytorch_layers import random_any_case
+from support.random_spaces import SEEDS, random_space
 
-TEXT = (Path(__file__).parents[1] / "docs/definitions.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs/definitions.md").read_text(encoding="utf-8")
 DIFFERENCES = [
     line.strip("| ").split(" | ")[0]
     for line in TEXT.split("`FlopCounterMode` / 2")[1].split("\n\n")[0].splitlines()[2:]

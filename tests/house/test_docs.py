@@ -21,7 +21,7 @@ from archbudget import files
 from archbudget._expressions import IntLike
 from archbudget.layers import Layer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/custom.md").read_text(encoding="utf-8")
 BLOCKS = [
     (language, textwrap.dedent(code))
@@ -64,7 +64,7 @@ def test_the_parts_of_archbudget_are_those_that_are_there() -> None:
     assert rust in (ROOT / "src/layers/reshaping.rs").read_text(encoding="utf-8")
     assert "Kind::of::<reshaping::RepeatVector>()," in (ROOT / "src/layers/mod.rs").read_text(encoding="utf-8")
     assert python in (ROOT / "python/archbudget/layers/_layers.py").read_text(encoding="utf-8")
-    assert entry.strip("{}\n") in (ROOT / "tests/random_layers.py").read_text(encoding="utf-8")
+    assert entry.strip("{}\n") in (ROOT / "tests/support/random_layers.py").read_text(encoding="utf-8")
     names: dict[str, Any] = {"dataclass": dataclass, "Layer": Layer, "IntLike": IntLike}
     exec(python, names)
     assert repr(names["RepeatVector"](3)) == "RepeatVector(n=3)"

@@ -12,7 +12,7 @@ import archbudget as ab
 from archbudget.errors import ArchbudgetError
 from fuzzing import answers, chains, draws, files, frameworks
 from fuzzing.__main__ import drive, noted
-from random_spaces import METRICS
+from support.random_spaces import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

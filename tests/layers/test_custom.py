@@ -22,7 +22,7 @@ from archbudget.errors import (
     LimitError,
     SpaceError,
 )
-from random_spaces import METRICS, enumerate_networks
+from support.random_spaces import METRICS, enumerate_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

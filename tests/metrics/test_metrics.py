@@ -35,12 +35,12 @@ from archbudget.errors import (
 )
 from archbudget.metrics import distinct_layers
 from archbudget.metrics._latency import described
-from random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks
+from support.random_spaces import MOST_COMBINATIONS, Draw, Enumeration, draw_space, enumerate_networks
+from support.small_diagrams import SmallProgram
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TESTS = Path(__file__).parent
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 SEEDS = range(80)
 
@@ -251,38 +251,14 @@ def test_each_metric_can_be_asked_for_by_itself(name: str) -> None:
     assert list(known.space.evaluate(known.indices).to_pandas().columns) == [*known.space.metrics, "valid"]
 
 
-class _Small:
-    """A program whose diagrams soon become implicit, or open."""
-
-    limits: dict[str, int]
-    made = _core.Program
-
-    def __init__(self, **settings: Any) -> None:
-        self._program = self.made(**settings)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._program, name)
-
-    def compile(self) -> Any:
-        return self._program.compile(**self.limits)
-
-
-def little(make: Callable[[], ab.Space], monkeypatch: pytest.MonkeyPatch, **limits: int) -> ab.Space:
-    """A space whose diagram may keep, or look at, little."""
-    monkeypatch.setattr(_Small, "limits", limits, raising=False)
-    with monkeypatch.context() as context:
-        context.setattr(_core, "Program", _Small)
-        return make()
-
-
 @pytest.mark.parametrize("limits", [{"stored": 4}, {"stored": 4, "visited": 4}])
 @pytest.mark.parametrize("seed", range(30))
 def test_implicit_and_open_diagrams_count_the_same(
     seed: int, limits: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = measured(seed)
-    monkeypatch.setattr(_Small, "limits", limits, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(SmallProgram, "limits", limits, raising=False)
+    monkeypatch.setattr(_core, "Program", SmallProgram)
     space = ab.Space(**known.space._definition)
     expected = known.space.evaluate(known.indices)
     for threads in (1, 2):
@@ -497,8 +473,8 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
 
 def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """In an open diagram functions are asked by the threads that count."""
-    monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(SmallProgram, "limits", {"stored": 1, "visited": 1}, raising=False)
+    monkeypatch.setattr(_core, "Program", SmallProgram)
 
     def fail(layer: ab.LayerRecord) -> int:
         if layer.name == "dense_1" and layer.output_shape == (4,):
@@ -574,8 +550,8 @@ def test_spaces_with_metrics_are_pickled() -> None:
 
 def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     known = measured(7)
-    monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(SmallProgram, "limits", {"stored": 1, "visited": 1}, raising=False)
+    monkeypatch.setattr(_core, "Program", SmallProgram)
     asking = threading.Lock()
 
     def guarded(layer: ab.LayerRecord) -> int:
@@ -596,8 +572,8 @@ def test_threads_ask_functions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_asks_functions(monkeypatch: pytest.MonkeyPatch) -> None:
     known = measured(9)
-    monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(SmallProgram, "limits", {"stored": 1, "visited": 1}, raising=False)
+    monkeypatch.setattr(_core, "Program", SmallProgram)
     space = ab.Space(**known.space._definition)
     known.space.evaluate(known.indices, threads=2)
     reader, writer = os.pipe()
@@ -910,8 +886,8 @@ def test_missing_entries_are_all_named() -> None:
 
 
 def test_an_entry_that_is_missing_later_fails_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Small, "limits", {"stored": 1, "visited": 1}, raising=False)
-    monkeypatch.setattr(_core, "Program", _Small)
+    monkeypatch.setattr(SmallProgram, "limits", {"stored": 1, "visited": 1}, raising=False)
+    monkeypatch.setattr(_core, "Program", SmallProgram)
     units = [ab.Choice(name, [2, 4]) for name in "ab"]
     table = ab.LatencyTable("us", [({"type": "Dense", "input_shape": shape}, 1) for shape in "32"])
     space = ab.Space([layers.Input((3,)), *map(layers.Dense, units)], metrics=[table])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -28,13 +29,13 @@ from archbudget import layers
 from archbudget.errors import InfeasibleBudgetError, LimitError, SpaceError
 from archbudget.search.propose import Inside, cube, proposer_for, tpe
 from archbudget.space.trials import REFUSED
-from random_spaces import random_space
-from test_feasible import fitting, random_budget
+from support.random_budgets import fitting, random_budget
+from support.random_spaces import random_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TESTS = Path(__file__).parent
+HERE = Path(__file__).parent
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -331,7 +332,8 @@ def test_processes_share_a_study(base: str, storage: str, tmp_path: Path) -> Non
     )
 
     def start(task: str) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-W", "ignore", "-c", script, task], cwd=TESTS)
+        path = {**os.environ, "PYTHONPATH": str(HERE.parent)}  # Where `support` is.
+        return subprocess.Popen([sys.executable, "-W", "ignore", "-c", script, task], cwd=HERE, env=path)
 
     assert start("create").wait(300) == 0
     assert [worker.wait(300) for worker in [start("work"), start("work")]] == [0, 0]

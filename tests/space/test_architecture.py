@@ -14,8 +14,8 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import SpaceError
-from peaks import activation_bytes
-from random_spaces import METRICS, SEEDS, random_space
+from support.peaks import activation_bytes
+from support.random_spaces import METRICS, SEEDS, random_space
 
 
 @pytest.fixture(scope="module")

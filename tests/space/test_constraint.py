@@ -14,8 +14,8 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import BudgetError, SpaceError
-from random_spaces import SEEDS, random_space
-from test_feasible import random_budget
+from support.random_budgets import random_budget
+from support.random_spaces import SEEDS, random_space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 VALUES = {"f1": 32, "k1": 5, "f2": 64, "k2": 5, "units": 128}

@@ -7,7 +7,7 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.space.describe import describe
-from random_spaces import SEEDS, random_space
+from support.random_spaces import SEEDS, random_space
 
 
 def wide(values: int) -> ab.Space:

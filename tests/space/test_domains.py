@@ -13,19 +13,11 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import CountOverflowError, InvalidArchitectureError, SpaceError
-from random_spaces import METRICS, SEEDS, enumerate_networks, random_space
+from support.random_parts import restrict
+from support.random_spaces import METRICS, SEEDS, enumerate_networks, random_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-
-def restrict(rng: Random, space: ab.Space) -> dict[str, list[Any]]:
-    """Some values of some decisions, in any order."""
-    domains = {}
-    for name, decision in space.decisions.items():
-        if rng.random() < 0.6:
-            domains[name] = rng.sample(decision.values, rng.randint(1, len(decision.values)))
-    return domains
 
 
 def draw_part(rng: Random, space: ab.Space) -> ab.Space:

@@ -15,8 +15,8 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import CountOverflowError, InvalidArchitectureError, SpaceError
-from families import lenet_family
-from random_spaces import METRICS, SEEDS, Enumeration, draw_wide_space, random_space
+from support.families import lenet_family
+from support.random_spaces import METRICS, SEEDS, Enumeration, draw_wide_space, random_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable

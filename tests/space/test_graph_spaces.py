@@ -12,8 +12,8 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError
-from graph_spaces import Draw
-from random_spaces import METRICS, enumerate_networks
+from support.graph_spaces import Draw
+from support.random_spaces import METRICS, enumerate_networks
 
 COUNTS = METRICS[:-1]
 MOST_COMBINATIONS = 200

@@ -15,7 +15,7 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import LimitError
-from test_metrics import little
+from support.small_diagrams import little
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 import archbudget as ab
-from families import lenet_family
-from random_spaces import METRICS
+from support.families import lenet_family
+from support.random_spaces import METRICS
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 
 
@@ -165,7 +165,7 @@ def test_ctrl_c_stops_long_work_at_once(what: str) -> None:
 
 def test_more_threads_than_work_do_not_hurt() -> None:
     script = """
-        from families import lenet_family
+        from support.families import lenet_family
 
         space = lenet_family()
         for threads in (1000, 2**31, 2**64):
@@ -178,8 +178,8 @@ def test_more_threads_than_work_do_not_hurt() -> None:
 def test_memory_beside_input_and_output_does_not_grow_with_the_batch() -> None:
     script = """
         import numpy as np
-        from families import lenet_family
-        from peak_memory import peak_bytes
+        from support.families import lenet_family
+        from support.peak_memory import peak_bytes
 
         space = lenet_family()
         batch = np.asfortranarray(space.sample(4_000_000, seed=0).indices)
@@ -196,7 +196,7 @@ def test_two_wide_dense_layers_are_counted_in_little_memory() -> None:
         import numpy as np
         import archbudget as ab
         from archbudget import layers
-        from peak_memory import peak_bytes
+        from support.peak_memory import peak_bytes
 
         wide = [layers.Dense(ab.Int(name, 1, 4096)) for name in "ab"]
         space = ab.Space([layers.Input((16,)), *wide, layers.Dense(10)])
@@ -216,7 +216,7 @@ def test_a_wide_choice_beside_many_states_takes_little_memory() -> None:
     script = """
         import archbudget as ab
         from archbudget import layers
-        from peak_memory import peak_bytes
+        from support.peak_memory import peak_bytes
 
         # While the right branch is decided, all the widths of the left one wait.
         left, right = layers.Dense(ab.Int("a", 1, 2**14)), layers.Dense(ab.Int("b", 1, 2**12))

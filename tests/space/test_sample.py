@@ -11,7 +11,7 @@ from scipy import stats
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import LimitError, SpaceError
-from random_spaces import SEEDS, random_space
+from support.random_spaces import SEEDS, random_space
 
 SIGNIFICANCE = 1e-5
 """A correct sampler fails one of the chi-square tests below with a chance of at most 0.2 %; the seeds are fixed."""

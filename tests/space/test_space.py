@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
-from layer_records import ALL_KINDS
-from random_spaces import METRICS, SEEDS, random_space
+from support.layer_records import ALL_KINDS
+from support.random_spaces import METRICS, SEEDS, random_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import archbudget as ab
 from archbudget import layers
-from peaks import alive, steps_of
+from support.peaks import alive, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,7 @@ from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from archbudget.layers._base import leaves, nest
 from archbudget.layers._recurrent import WithStates
-from keras_layers import MERGING, make
+from support.keras_layers import MERGING, make
 
 CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
 CELLS = sorted(name for name, each in CLASSES.items() if issubclass(each, layers.Cell) and name != "Cell")

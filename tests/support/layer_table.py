@@ -1,21 +1,24 @@
 """Prints `docs/layers.md`: every class of `keras.layers`, and whether archbudget knows it.
 
-`python tests/layer_table.py > docs/layers.md`
+`python tests/support/layer_table.py > docs/layers.md`
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import keras
 
 from archbudget import layers
 from archbudget.layers._base import ENGINE_PARAMETERS
-from layer_records import CELLS, CLASSES, KINDS, PYTORCH_KINDS
+from support.layer_records import CELLS, CLASSES, KINDS, PYTORCH_KINDS
 
 VOCABULARY = "learns a vocabulary from data before its output shape is known"
 TENSORFLOW = "needs TensorFlow to run"
@@ -128,13 +131,13 @@ def table() -> str:
         elif name in REASONS:
             refused.append(f"| `{name}` | It {REASONS[name]}. |")
         else:
-            raise SystemExit(f"{name} is neither a layer of archbudget nor in REASONS: tests/layer_table.py")
+            raise SystemExit(f"{name} is neither a layer of archbudget nor in REASONS: tests/support/layer_table.py")
     return "\n".join(
         [
             "# The layers of Keras",
             "",
-            "Made by `python tests/layer_table.py > docs/layers.md`. Names, arguments, shapes, weights and refusals",
-            f"are those of Keras {keras.__version__}; the tests hold each layer against it.",
+            "Made by `python tests/support/layer_table.py > docs/layers.md`. Names, arguments, shapes, weights and",
+            f"refusals are those of Keras {keras.__version__}; the tests hold each layer against it.",
             "",
             f"## Counted: {len(counted)}",
             "",

@@ -1,6 +1,6 @@
 """Prints the part of `docs/pytorch.md` that says what every module of `torch.nn` is here, or why it is not.
 
-`python tests/module_table.py` writes it anew; PyTorch need not be installed.
+`python tests/support/module_table.py` writes it anew; PyTorch need not be installed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-PAGE = Path(__file__).parents[1] / "docs/pytorch.md"
+PAGE = Path(__file__).parents[2] / "docs/pytorch.md"
 BEGIN, END = "<!-- torch.nn: begin -->\n", "<!-- torch.nn: end -->\n"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_layers import IMAGES
+from support.keras_layers import IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

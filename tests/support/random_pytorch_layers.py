@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from random_layers import DRAWS, random_case
+from support.random_layers import DRAWS, random_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from random_layers import Arguments, Case, Shapes
+    from support.random_layers import Arguments, Case, Shapes
 
 SAME_MEANING = (
     "data_format",

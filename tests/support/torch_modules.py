@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from pytorch_layers import REFUSALS
+from support.pytorch_layers import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
