@@ -12,7 +12,7 @@ os.environ.setdefault("KERAS_BACKEND", "numpy")
 import pytest
 from hypothesis import settings
 
-from families import lenet_family
+from support.families import lenet_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

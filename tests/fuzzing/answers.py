@@ -15,7 +15,7 @@ import pytest
 import archbudget as ab
 from archbudget.errors import InfeasibleBudgetError, LimitError, SpaceError
 from fuzzing.draws import LITTLE
-from random_spaces import Enumeration, enumerate_networks
+from support.random_spaces import Enumeration, enumerate_networks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

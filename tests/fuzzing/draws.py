@@ -7,14 +7,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import archbudget as ab
-import graph_spaces
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
 from archbudget.metrics import distinct_layers
 from archbudget.metrics._latency import described
-from random_spaces import METRICS, Draw, draw_space
-from test_domains import restrict
-from test_require import draw_condition
+from support import graph_spaces
+from support.random_parts import draw_condition, restrict
+from support.random_spaces import METRICS, Draw, draw_space
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

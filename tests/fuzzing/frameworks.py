@@ -6,14 +6,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import archbudget as ab
-import pytorch_layers
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from fuzzing.draws import MOST_COMBINATIONS, Real, any_space
-from keras_layers import FED, IMAGES, MERGING, SCORES, _call, describe, make
-from layer_records import KINDS, count
-from random_layers import random_case
-from random_pytorch_layers import DRAWN, random_pytorch_case
+from support import pytorch_layers
+from support.keras_layers import FED, IMAGES, MERGING, SCORES, _call, describe, make
+from support.layer_records import KINDS, count
+from support.random_layers import random_case
+from support.random_pytorch_layers import DRAWN, random_pytorch_case
 
 if TYPE_CHECKING:
     from random import Random
@@ -53,7 +53,7 @@ def check_stack(rng: Random) -> str:
     """A stack of modules of PyTorch is counted or refused as by it, if it is installed."""
     if find_spec("torch") is None:
         return ""
-    import torch_modules
+    from support import torch_modules
 
     modules, refused = torch_modules.check_stack(rng)
     return f"a stack of {modules} modules, with {refused} that are refused"

@@ -12,16 +12,16 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from keras_layers import describe, make
-from layer_records import KINDS, count, one_layer, one_layer_network
-from random_layers import DRAWS, random_case
+from support.keras_layers import describe, make
+from support.layer_records import KINDS, count, one_layer, one_layer_network
+from support.random_layers import DRAWS, random_case
 
 pytestmark = pytest.mark.keras
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_layer_can_be_drawn(kind: str) -> None:
-    assert kind in DRAWS, f"add {kind} to tests/random_layers.py"
+    assert kind in DRAWS, f"add {kind} to tests/support/random_layers.py"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in DRAWS])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from archbudget import layers
-from layer_records import ALL_KINDS, CLASSES, count
-from pytorch_layers import describe
-from random_pytorch_layers import DRAWN, random_pytorch_case
+from support.layer_records import ALL_KINDS, CLASSES, count
+from support.pytorch_layers import describe
+from support.random_pytorch_layers import DRAWN, random_pytorch_case
 
 torch = pytest.importorskip("torch")
 

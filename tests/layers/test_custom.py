@@ -23,7 +23,7 @@ from archbudget.errors import (
     SpaceError,
 )
 from archbudget.space.architecture import architecture_at
-from random_spaces import METRICS, enumerate_networks
+from support.random_spaces import METRICS, enumerate_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 import archbudget as ab
 from archbudget import files, layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
-from random_spaces import enumerate_networks
+from support.random_spaces import enumerate_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 import archbudget as ab
-import module_table
 from archbudget import layers
-from module_table import CHANNELS_FIRST, REASONS, ROWS_OF_MODULES, WORDS, Row
+from support import module_table
+from support.module_table import CHANNELS_FIRST, REASONS, ROWS_OF_MODULES, WORDS, Row
 
 
 def test_the_table_of_modules_is_up_to_date() -> None:
     text = module_table.PAGE.read_text(encoding="utf-8")
-    assert text == module_table.page(text), "write it anew: python tests/module_table.py"
+    assert text == module_table.page(text), "write it anew: python tests/support/module_table.py"
 
 
 def test_no_module_is_both_here_and_left_out() -> None:
@@ -36,7 +36,7 @@ def test_every_module_is_here_or_left_out_for_a_reason() -> None:
         "ParameterList",
     }
     missing = modules - module_table.covered() - set(REASONS)
-    assert not missing, "add them to tests/module_table.py"
+    assert not missing, "add them to tests/support/module_table.py"
 
 
 def called(module: Any, row: Row, x: Any) -> Any:

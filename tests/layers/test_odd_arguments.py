@@ -12,9 +12,9 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from keras_layers import make
-from layer_records import ALL_KINDS
-from random_pytorch_layers import random_any_case
+from support.keras_layers import make
+from support.layer_records import ALL_KINDS
+from support.random_pytorch_layers import random_any_case
 
 
 class Unequal:

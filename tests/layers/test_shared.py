@@ -11,10 +11,10 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
 from archbudget.program.writer import snake_case
-from keras_layers import IMAGES, MERGING, describe, is_used_again, weight_shapes
-from layer_records import KINDS, PYTORCH_KINDS, count, one_layer_network, used_twice
-from random_layers import DRAWS, other_shapes, random_case
-from random_pytorch_layers import DRAWN, random_pytorch_case
+from support.keras_layers import IMAGES, MERGING, describe, is_used_again, weight_shapes
+from support.layer_records import KINDS, PYTORCH_KINDS, count, one_layer_network, used_twice
+from support.random_layers import DRAWS, other_shapes, random_case
+from support.random_pytorch_layers import DRAWN, random_pytorch_case
 
 LENIENT = {
     "RMSNormalization": "its scale stretches from the last axis on, whichever axes it normalises along",

@@ -9,7 +9,7 @@ import keras
 import pytest
 
 from archbudget import layers
-from layer_records import CELLS, KINDS
+from support.layer_records import CELLS, KINDS
 
 pytestmark = pytest.mark.keras
 

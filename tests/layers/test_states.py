@@ -14,9 +14,9 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
-from peaks import activation_bytes
-from random_spaces import METRICS, enumerate_networks
-from state_graphs import Graph
+from support.peaks import activation_bytes
+from support.random_spaces import METRICS, enumerate_networks
+from support.state_graphs import Graph
 
 SEQUENCE, OTHER = layers.Input((5, 3)), layers.Input((4, 2))
 STATE = layers.Dense(4)(layers.Input((3,)))

@@ -14,7 +14,7 @@ import archbudget as ab
 from archbudget import layers
 from archbudget._expressions import OPERATORS, Binary
 from archbudget.errors import InvalidArchitectureError, SpaceError
-from random_spaces import enumerate_networks
+from support.random_spaces import enumerate_networks
 
 
 def params(space: ab.Space, **values: Any) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from archbudget import layers
 from archbudget.errors import ArchbudgetError
-from layer_records import ALL_KINDS, KINDS, one_layer
+from support.layer_records import ALL_KINDS, KINDS, one_layer
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

@@ -15,7 +15,7 @@ from archbudget.spaces._relative_attention import RelativeAttention
 
 torch = pytest.importorskip("torch")
 
-import real_networks as real  # noqa: E402
+from support import real_networks as real  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

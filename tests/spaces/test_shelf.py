@@ -15,7 +15,7 @@ from archbudget import spaces
 MEASURE = """
 import sys
 import archbudget as ab
-from peak_memory import peak_bytes
+from support.peak_memory import peak_bytes
 getattr(ab.spaces, sys.argv[1])()
 print(peak_bytes())
 """

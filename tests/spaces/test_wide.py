@@ -11,7 +11,7 @@ import pytest
 import archbudget as ab
 from archbudget import layers, spaces
 from archbudget.errors import LimitError
-from test_metrics import little
+from support.small_diagrams import little
 
 METRICS = ("params", "trainable_params", "macs", "weight_bytes", "peak_activation_bytes")
 

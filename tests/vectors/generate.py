@@ -22,19 +22,18 @@ sys.path.insert(0, str(HERE.parent))
 
 import keras  # noqa: E402
 
-import keras_layers  # noqa: E402
-import pytorch_layers  # noqa: E402
 from archbudget import _core, layers  # noqa: E402
 from archbudget._expressions import Unbound  # noqa: E402
 from archbudget.errors import ArchbudgetError  # noqa: E402
-from keras_layers import make  # noqa: E402
-from random_layers import random_case  # noqa: E402
-from random_pytorch_layers import DRAWN, random_pytorch_case  # noqa: E402
+from support import keras_layers, pytorch_layers  # noqa: E402
+from support.keras_layers import make  # noqa: E402
+from support.random_layers import random_case  # noqa: E402
+from support.random_pytorch_layers import DRAWN, random_pytorch_case  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from random_layers import Arguments, Case, Shapes
+    from support.random_layers import Arguments, Case, Shapes
 
 ACCEPTED, REFUSED = 16, 4
 TRIES = 500

@@ -1,0 +1,51 @@
+"""What the README shows is what comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import archbudget as ab
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_question_that_it_began_with_is_answered_as_shown() -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(BLOCKS[0], {})
+    assert f"```text\n{out.getvalue()}```" in README
+
+
+def test_the_numbers_beside_the_calls_are_those_that_are_returned() -> None:
+    space_block = BLOCKS[1].split("budget =")[0]
+    names: dict[str, object] = {"ab": ab, "layers": ab.layers}
+    exec(space_block, names)
+    space = names["space"]
+    assert isinstance(space, ab.Space)
+    arch = space.architecture(f1=32, k1=5, f2=64, k2=5, units=128)
+    fits = space.within(ab.Budget(params=60_000, macs=5_000_000)).count()
+    for line in (f"# {space.size} distinct", f"# {fits}: exact", f"# {(arch.params, arch.macs)}"):
+        assert line in BLOCKS[1]
+
+
+def test_the_answers_about_what_fits_are_those_that_are_returned() -> None:
+    names: dict[str, object] = {"ab": ab, "layers": ab.layers}
+    exec(BLOCKS[1].split("space.size")[0], names)
+    block = BLOCKS[2]
+    shown = 0
+    for line in block.splitlines():
+        code, _, answer = line.partition("#")
+        if code.startswith(("fits =", "small =")):
+            exec(code, names)
+        elif re.match(r" [\d{I]", answer):
+            value = eval(code, names)
+            if isinstance(value, dict):
+                value = {key: round(share, 3) for key, share in value.items()}
+            value = round(value, 4) if isinstance(value, float) else value
+            assert answer.strip().startswith(repr(value)), line
+            shown += 1
+    assert shown == 6

@@ -1,0 +1,368 @@
+"""Constraints between decisions: the networks that meet them, and no others, at the same costs."""
+
+from __future__ import annotations
+
+import pickle
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import optuna
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import CountOverflowError, InvalidArchitectureError, SpaceError
+from support.random_parts import draw_condition, same
+from support.random_spaces import METRICS, SEEDS, enumerate_networks, random_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def table(networks: list[dict[str, Any]], costs: list[Any]) -> dict[frozenset[Any], Any]:
+    keys = [frozenset((name, type(value), value) for name, value in network.items()) for network in networks]
+    return dict(zip(keys, costs, strict=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_networks_are_those_that_meet_the_constraints(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    costs = list(zip(*(known.cost(metric).tolist() for metric in METRICS), strict=True))
+    for _ in range(3):
+        drawn = [draw_condition(rng, list(known.space.decisions.values())) for _ in range(rng.randint(1, 2))]
+        allowed = [all(condition.allows(network) for condition in drawn) for network in known.networks]
+        description = {**known.space._definition, "constraints": [condition.expression for condition in drawn]}
+        if not any(allowed):
+            with pytest.raises(InvalidArchitectureError, match="no candidate of the space can be built"):
+                ab.Space(**description)
+            continue
+        space = ab.Space(**description)
+        assert list(space.decisions) == list(known.space.decisions)
+        assert space.size == sum(allowed)
+        found = enumerate_networks(space)
+        expected = [
+            (network, cost) for network, cost, is_in in zip(known.networks, costs, allowed, strict=True) if is_in
+        ]
+        found_costs = list(zip(*(found.cost(metric).tolist() for metric in METRICS), strict=True))
+        assert table(found.networks, found_costs) == table(*(list(each) for each in zip(*expected, strict=True)))
+        counts = space.evaluate(found.indices)
+        np.testing.assert_array_equal(counts.valid, found.valid)
+        assert (counts["params"][found.valid] == found.costs["params"][found.valid]).all()
+        assert all(space.architecture(dict(arch)) for arch in space.sample(20, seed=seed))
+        middle = int(np.median(found.cost("macs")))
+        budget = ab.Budget(macs=max(middle, 1))
+        assert space.within(budget).count() == (found.cost("macs") <= max(middle, 1)).sum()
+        twin = pickle.loads(pickle.dumps(space))
+        assert (twin.size, len(twin.constraints)) == (space.size, len(drawn))
+
+
+@pytest.mark.parametrize("seed", SEEDS[::3])
+def test_constraints_hold_in_a_part_of_a_space(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+    for _ in range(5):
+        condition = draw_condition(rng, list(known.space.decisions.values()))
+        domains = {
+            name: rng.sample(decision.values, rng.randint(1, len(decision.values)))
+            for name, decision in known.space.decisions.items()
+            if rng.random() < 0.5
+        }
+        expected = [
+            network
+            for network in known.networks
+            if condition.allows(network)
+            and all(any(same(network[name], value) for value in domains[name]) for name in domains if name in network)
+        ]
+        try:
+            whole = ab.Space(**{**known.space._definition, "constraints": [condition.expression]})
+            part = whole.with_domains(domains)
+        except InvalidArchitectureError:
+            assert not expected
+            continue
+        assert part.size == len(expected)
+        assert part.constraints == whole.constraints
+        none = [0] * len(expected)
+        found = enumerate_networks(part).networks
+        assert table(found, [0] * len(found)) == table(expected, none)
+
+
+W1, W2 = ab.Int("w1", 1, 4), ab.Int("w2", 1, 4)
+ROW: list[Any] = [layers.Input((4,)), layers.Dense(W1), layers.Dense(W2)]
+
+
+def test_a_constraint_prunes_a_space() -> None:
+    space = ab.Space(ROW, constraints=[W1 <= W2])
+    assert space.size == 10
+    assert space.architecture(w1=2, w2=3).params == 10 + 9
+    with pytest.raises(InvalidArchitectureError) as caught:
+        space.architecture(w1=3, w2=2)
+    assert str(caught.value) == "the constraint w1 <= w2 is not met: its sides are 3 and 2"
+    assert space.evaluate({"w1": [3, 2], "w2": [2, 2]}).valid.tolist() == [False, True]
+    assert space.within(ab.Budget(params=20)).count() == sum(
+        4 * a + a + a * b + b <= 20 for a in range(1, 5) for b in range(a, 5)
+    )
+    assert space.combinations == 16
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "text"),
+    [
+        (W1 < W2, lambda a, b: a < b, "w1 < w2"),
+        (W1 > W2, lambda a, b: a > b, "w2 < w1"),
+        (W1 >= W2, lambda a, b: a >= b, "w2 <= w1"),
+        (W1 * 2 <= W2 + 1, lambda a, b: 2 * a <= b + 1, "(w1 * 2) <= (w2 + 1)"),
+        (ab.equal(W1, W2), lambda a, b: a == b, "equal(w1, w2)"),
+        (ab.different(W1, 3), lambda a, _: a != 3, "different(w1, 3)"),
+        (ab.both(W1 <= 3, W2 > 1), lambda a, b: a <= 3 and b > 1, "both((w1 <= 3), (1 < w2))"),
+        (ab.either(W1 <= 1, W2 < W1), lambda a, b: a <= 1 or b < a, "either((w1 <= 1), (w2 < w1))"),
+        (W1 - W2, lambda a, b: a != b, "w1 - w2"),
+    ],
+)
+def test_conditions_are_shown_as_they_are_written(condition: Any, holds: Callable[[int, int], bool], text: str) -> None:
+    space = ab.Space(ROW, constraints=[condition])
+    for a in range(1, 5):
+        for b in range(1, 5):
+            if holds(a, b):
+                assert space.architecture(w1=a, w2=b)
+            else:
+                with pytest.raises(InvalidArchitectureError) as caught:
+                    space.architecture(w1=a, w2=b)
+                assert str(caught.value).startswith(f"the constraint {text} is not met")
+
+
+def test_a_constraint_over_an_inactive_decision_does_not_bind() -> None:
+    width = ab.Int("width", 1, 4)
+    space = ab.Space(
+        [layers.Input((4,)), layers.OneOf("op", {"dense": layers.Dense(width), "none": []}), layers.Dense(W2)],
+        constraints=[width <= W2],
+    )
+    assert space.size == 10 + 4
+    assert space.architecture(op="none", w2=1)
+
+
+def test_decisions_of_repetitions_go_by_their_names_in_the_space() -> None:
+    widths = [W1.narrowed(f"w1_{number}") for number in (1, 2, 3)]
+    space = ab.Space(
+        [layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), layers.Dense(W1))],
+        constraints=[widths[0] <= widths[1], widths[1] <= widths[2]],
+    )
+    assert space.size == 1 + 4 + 10 + 20
+
+
+def test_a_constraint_prunes_as_soon_as_its_decisions_are_taken() -> None:
+    rest = [layers.Dense(ab.Int(f"rest{number}", 1, 3)) for number in range(3)]
+    stages = [
+        ab.Space([*ROW, *rest], constraints=constraints)._compiled.diagram.stages()
+        for constraints in ([], [ab.equal(W1, W2)])
+    ]
+    # Beyond the two decisions nothing is left to remember of them.
+    assert stages[0][1:] == stages[1][1:]
+
+
+def test_values_that_are_no_numbers_are_compared() -> None:
+    padding = ab.Choice("padding", ["same", "valid"])
+    bias = ab.Choice("bias", [True, False])
+    kernel = ab.Choice("kernel", [1, 3])
+    space = ab.Space(
+        [layers.Input((8, 8, 1)), layers.Conv2D(2, kernel, padding=padding, use_bias=bias)],
+        constraints=[ab.either(ab.different(padding, "same"), kernel <= 1), ab.equal(bias, True)],
+    )
+    assert space.size == 3
+    with pytest.raises(InvalidArchitectureError, match=r"either\(different\(padding, 'same'\), \(kernel <= 1\)\)"):
+        space.architecture(padding="same", bias=True, kernel=3)
+    with pytest.raises(InvalidArchitectureError, match=r"the constraint equal\(bias, True\) is not met"):
+        space.architecture(padding="same", bias=False, kernel=1)
+    assert repr(ab.equal(padding, "same")) == "equal(Choice('padding', ['same', 'valid']), 'same')"
+
+
+def test_equality_of_objects_is_their_identity() -> None:
+    assert W1 == W1
+    assert W1 != W2
+    assert ab.Int("w1", 1, 4) != W1
+
+
+@pytest.mark.parametrize(
+    ("constraints", "message"),
+    [
+        ([True], r"not True; write equal\(a, b\)"),
+        ([W1 == W2], r"not False; write equal\(a, b\)"),
+        ([3], "a condition over decisions such as width1 <= width2, not 3"),
+        (["w1 <= w2"], "not 'w1 <= w2'"),
+        (W1 <= W2, "constraints must be a sequence of conditions"),
+        (None, "constraints must be a sequence of conditions, not None"),
+        ([ab.minimum(1, 2)], r"minimum\(1, 2\) reads no decision"),
+        (
+            [ab.Int("other", 1, 2) <= W1],
+            "other <= w1 reads decision 'other', which no layer uses; this space has w1, w2",
+        ),
+        ([ab.Int("w1", 1, 3) <= W2], "two decisions are named 'w1', with different values"),
+        ([ab.channels() <= W1], "reads the input of a layer, but stands beside no layer"),
+        ([ab.Choice("w", ["a"])], "decision 'w' must have integer values"),
+    ],
+)
+def test_constraints_that_are_none_are_refused(constraints: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        ab.Space(ROW, constraints=constraints)
+
+
+@pytest.mark.parametrize("right", ["b", 2.0, None, True])
+def test_a_comparison_with_what_is_no_value_is_refused(right: Any) -> None:
+    with pytest.raises(SpaceError, match="is not a value of decision 'w1'"):
+        ab.equal(W1, right)
+    with pytest.raises(SpaceError):
+        ab.different(W1 + 1, right)
+
+
+def test_constraints_that_nothing_meets_leave_no_space() -> None:
+    with pytest.raises(InvalidArchitectureError, match="no candidate .* the constraint w2 < w1 is not met: its sides"):
+        ab.Space(ROW, constraints=[W1 <= W2, W1 > W2])
+
+
+def test_a_condition_that_cannot_be_computed_says_so() -> None:
+    with pytest.raises(CountOverflowError, match="exceed"):
+        ab.Space(ROW, constraints=[W1 * 2**62 <= W2])
+    space = ab.Space(ROW, constraints=[8 // (W1 - 1) <= W2 + 8])
+    with pytest.raises(InvalidArchitectureError, match="is not met: an expression divides 8 by 0"):
+        space.architecture(w1=1, w2=1)
+
+
+@pytest.mark.parametrize("seed", SEEDS[::4])
+def test_constraints_are_added_to_a_part_of_a_space_in_any_order(seed: int) -> None:
+    known = random_space(seed)
+    rng = Random(seed)
+
+    def some(space: ab.Space) -> dict[str, Any]:
+        return {
+            name: rng.sample(decision.values, rng.randint(1, len(decision.values)))
+            for name, decision in space.decisions.items()
+            if rng.random() < 0.4
+        }
+
+    space, networks = known.space, known.networks
+    for _ in range(4):
+        before = space.constraints
+        condition = draw_condition(rng, list(space.decisions.values()))
+        domains = some(space)
+        networks = [
+            network
+            for network in networks
+            if condition.allows(network)
+            and all(any(same(network[name], value) for value in domains[name]) for name in domains if name in network)
+        ]
+        try:
+            if rng.random() < 0.5:
+                space = space.with_constraints([condition.expression]).with_domains(domains)
+            else:
+                space = space.with_domains(domains)
+                if not condition.reads <= set(space.decisions):
+                    with pytest.raises(SpaceError, match="unknown decisions in the constraints"):
+                        space.with_constraints([condition.expression])
+                    return
+                space = space.with_constraints(iter([condition.expression]))
+        except InvalidArchitectureError:
+            assert not networks
+            return
+        assert space.constraints == (*before, condition.expression)
+        assert space.size == len(networks)
+        found = enumerate_networks(space).networks
+        assert table(found, [0] * len(found)) == table(networks, [0] * len(networks))
+        assert pickle.loads(pickle.dumps(space)).size == space.size
+
+
+def test_a_constraint_knows_all_values_that_are_kept() -> None:
+    space = ab.Space(ROW)
+    part = space.with_domains({"w1": [2, 3]})
+    for values in ([2, 3], [3, 2], [1, 2, 3], [1, 2, 3, 4]):
+        assert part.with_constraints([ab.Choice("w1", values) <= W2]).size == 3 + 2
+    for values in ([2], [2, 3, 5], [2.0, 3.0]):
+        with pytest.raises(SpaceError, match="two decisions are named 'w1'"):
+            part.with_constraints([ab.different(ab.Choice("w1", values), values[0])])
+    with pytest.raises(SpaceError, match="unknown decisions in the constraints: 'w3'; this space has w1, w2"):
+        space.with_constraints([ab.Int("w3", 1, 2) <= W2])
+    with pytest.raises(SpaceError, match="sequence of conditions"):
+        space.with_constraints(W1 <= W2)  # type: ignore[arg-type]
+
+
+def test_what_a_domain_removes_no_longer_binds() -> None:
+    width = ab.Int("width", 1, 4)
+    space = ab.Space(
+        [layers.Input((4,)), layers.OneOf("op", {"dense": layers.Dense(width), "none": []}), layers.Dense(W2)],
+        constraints=[width <= W2],
+    )
+    part = space.with_domains({"op": ["none"]})
+    assert part.size == 4
+    assert list(part.decisions) == ["op", "w2"]
+
+
+def test_a_pruned_space_keeps_its_constraints() -> None:
+    space = ab.Space(ROW, constraints=[W1 > W2])
+    part = space.within(ab.Budget(params=10_000)).prune()
+    assert part.domains == {"w1": (2, 3, 4), "w2": (1, 2, 3)}
+    assert part.size == space.size == 6
+
+
+def test_a_search_proposes_only_what_meets_the_constraints() -> None:
+    space = ab.Space(ROW, constraints=[W1 <= W2])
+    budget = ab.Budget(params=25)
+    study = ab.search(space, lambda arch: arch.macs, budget, 15, seed=0)
+    assert all(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
+    assert all(trial.params["w1"] <= trial.params["w2"] for trial in study.trials)
+
+
+def test_a_study_belongs_to_the_constraints_of_its_space(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/search.db"
+    spaces = {"free": [], "tied": [W1 <= W2], "strict": [W1 < W2]}
+
+    def run(name: str, constraints: list[Any]) -> optuna.Study:
+        space = ab.Space(ROW, constraints=constraints)
+        budget = ab.Budget(params=1000)
+        return ab.search(space, lambda arch: arch.macs, budget, 2, seed=0, storage=storage, study_name=name)
+
+    for name, constraints in spaces.items():
+        run(name, constraints)
+        assert len(run(name, list(constraints)).trials) == 2
+        for other in spaces.values():
+            if other is not constraints:
+                with pytest.raises(SpaceError, match="belongs to another space"):
+                    run(name, other)
+
+
+# As a block
+
+
+def test_a_block_requires_within_its_branch() -> None:
+    branch = [layers.Dense(W1), layers.Require(W1 <= 2)]
+    space = ab.Space([layers.Input((4,)), layers.OneOf("op", {"few": branch, "all": layers.Dense(W1)})])
+    assert space.size == 2 + 4
+    with pytest.raises(InvalidArchitectureError, match="the constraint w1 <= 2 is not met: its sides are 3 and 2"):
+        space.architecture(op="few", w1=3)
+    assert space.architecture(op="all", w1=3)
+
+
+def test_a_block_requires_in_each_repetition() -> None:
+    kernel = ab.Choice("kernel", [1, 3])
+    body = [layers.Conv2D(W1, kernel, padding="same"), layers.Require(ab.either(W1 <= 2, ab.equal(kernel, 1)))]
+    space = ab.Space([layers.Input((8, 8, 1)), layers.Repeat(ab.Int("depth", 0, 2), body)])
+    assert space.size == 1 + 6 + 36
+    with pytest.raises(InvalidArchitectureError, match=r"either\(\(w1_2 <= 2\), equal\(kernel_2, 1\)\)"):
+        space.architecture(depth=2, w1_1=1, w1_2=4, kernel_1=3, kernel_2=3)
+
+
+def test_a_block_takes_the_decisions_that_it_reads_and_hands_on_its_input() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Require(W1 < W2), layers.Dense(W1)])
+    assert list(space.decisions) == ["w1", "w2"]
+    assert space.size == 6
+    source = layers.Input((4,))
+    graph = ab.Space(inputs=source, outputs=layers.Dense(W1)(ab.Require(W1 <= 2)(source)), constraints=[W1 > 1])
+    assert graph.size == 1
+    arch = graph.architecture(w1=2)
+    assert arch.params == 10
+    assert arch.to_keras().count_params() == 10
+    assert repr(layers.Require(W1 <= 2)) == "Require((Int('w1', 1, 4) <= 2))"
+    with pytest.raises(SpaceError, match="hands on one tensor, but 2 were given"):
+        ab.Space(inputs=source, outputs=layers.Require(W1 <= 2)([source, source]))
+    with pytest.raises(SpaceError, match="a constraint is a condition"):
+        layers.Require(True)  # type: ignore[arg-type]
