@@ -46,11 +46,23 @@ PYTHON: list[list[Room]] = [
 """The rooms of `python/archbudget`, from the top; an import may only go to a lower line."""
 
 
-def table(floors: list[list[Room]] = PYTHON) -> str:
+RUST: list[list[Room]] = [
+    [Room("lib.rs", "the names of the crate")],
+    [Room("python", "the bindings: the only room that names pyo3 or numpy")],
+    [Room("feasible", "the second diagram: the candidates that fit a budget")],
+    [Room("diagram", "the decision diagram, and the passes over it")],
+    [Room("space", "the program, and its runs")],
+    [Room("layers", "the rule of each layer")],
+    [Room("error.rs", "the error type")],
+]
+"""The rooms of `src`, from the top; a name may only be taken from a lower line."""
+
+
+def table(floors: list[list[Room]]) -> str:
     """The rooms as a table, the top first; those in one line are on the same floor."""
     rows = [(" \\| ".join(f"`{room.name}`" for room in row), "; ".join(room.what for room in row)) for row in floors]
     return "\n".join(["| room | what it holds |", "|---|---|", *(f"| {names} | {what} |" for names, what in rows)])
 
 
 if __name__ == "__main__":
-    print(table())
+    print(table(PYTHON), table(RUST), sep="\n\n")

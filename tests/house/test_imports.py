@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from floors import PYTHON, Room, table
+from floors import PYTHON, RUST, Room, table
 
 from support.python_imports import circles, python_imports
+from support.rust_imports import rust_imports
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "python/archbudget"
 
 
 def climbing(arrows: dict[str, set[str]], floors: list[list[Room]]) -> list[str]:
@@ -27,25 +28,40 @@ def climbing(arrows: dict[str, set[str]], floors: list[list[Room]]) -> list[str]
     return sorted(found)
 
 
-def test_every_room_of_the_package_stands_on_a_floor() -> None:
-    rooms = {file.partition("/")[0] for file in python_imports(PACKAGE)}
-    named = [room.name for row in PYTHON for room in row]
-    assert sorted(named) == sorted(rooms)
+@dataclass(frozen=True)
+class House:
+    """One half of the house: its files, what they name, and the floors of its rooms."""
+
+    arrows: dict[str, set[str]]
+    floors: list[list[Room]]
+    least: int
+    """It has at least this many arrows, or the walk went past them."""
 
 
-def test_imports_of_python_go_down() -> None:
-    arrows = python_imports(PACKAGE)
-    assert sum(map(len, arrows.values())) > 400
-    assert climbing(arrows, PYTHON) == []
+@pytest.fixture(scope="module", params=["Python", "Rust"])
+def half(request: pytest.FixtureRequest) -> House:
+    if request.param == "Python":
+        return House(python_imports(ROOT / "python/archbudget"), PYTHON, 500)
+    return House(rust_imports(ROOT / "src"), RUST, 300)
 
 
-def test_no_files_of_the_package_go_in_circles() -> None:
-    assert circles(python_imports(PACKAGE)) == []
+def test_every_room_stands_on_a_floor(half: House) -> None:
+    rooms = {file.partition("/")[0] for file in half.arrows}
+    assert sorted(room.name for row in half.floors for room in row) == sorted(rooms)
 
 
-def test_the_table_of_rooms_is_up_to_date() -> None:
+def test_imports_go_down(half: House) -> None:
+    assert sum(map(len, half.arrows.values())) > half.least
+    assert climbing(half.arrows, half.floors) == []
+
+
+def test_no_files_go_in_circles(half: House) -> None:
+    assert circles(half.arrows) == []
+
+
+def test_the_table_of_rooms_is_up_to_date(half: House) -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    assert table() in text, "print it anew: python tests/house/floors.py"
+    assert table(half.floors) in text, "print it anew: python tests/house/floors.py"
 
 
 def test_imports_of_every_kind_are_seen(tmp_path: Path) -> None:
