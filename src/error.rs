@@ -28,7 +28,7 @@ pub struct Error {
     pub kind: ErrorKind,
     /// One line: what, where, which rule, what was given.
     pub message: String,
-    /// What a function from outside failed with.
+    /// What a custom function failed with.
     pub cause: Option<Cause>,
     /// What was refused, where a network cannot be built.
     pub refused: Option<Box<Refused>>,
@@ -71,7 +71,7 @@ pub enum Argument {
 // A factor is a number, so that it equals itself.
 impl Eq for Argument {}
 
-/// What a function from outside failed with: an exception of the caller's own language.
+/// What a custom function failed with: an exception of the caller's own language.
 #[derive(Clone)]
 pub struct Cause(pub Arc<dyn Any + Send + Sync>);
 

@@ -45,7 +45,7 @@ pub(super) struct Open {
 pub(super) enum Beyond {
     /// The arcs or nodes of a stage, or the bytes of all that are kept.
     Width,
-    /// What is looked at.
+    /// The work.
     Work,
 }
 
@@ -94,7 +94,7 @@ pub struct Diagram {
     pub(super) cost: Vec<i64>,
     /// Where implicit arcs find the node of a state: by the place of its stage.
     pub(super) index: FxHashMap<Place, NodesByState>,
-    /// How much was looked at to compile it.
+    /// How much was visited to compile it.
     pub(super) work: u64,
     /// From this stage on there are too many arcs even to look at once: candidates are run one by one. All later stages
     /// hold only nodes that were reached before.
@@ -140,7 +140,7 @@ impl Diagram {
         matches!(self.stages[stage].arcs, Arcs::Implicit(_))
     }
 
-    /// How much was looked at to compile it: steps, tensors and decisions.
+    /// How much was visited to compile it: steps, tensors and decisions.
     pub fn work(&self) -> u64 {
         self.work
     }

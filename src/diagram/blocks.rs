@@ -10,8 +10,8 @@ pub trait Index: Copy + Send + Sync + 'static {
 }
 
 macro_rules! indices {
-    ($($kind:ty)*) => {$(
-        impl Index for $kind {
+    ($($integer:ty)*) => {$(
+        impl Index for $integer {
             fn of(index: u32) -> Self {
                 index as Self
             }

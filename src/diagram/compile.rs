@@ -10,19 +10,19 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-/// How much a compilation may store and look at.
+/// How much a compilation may store and visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most arcs of one stage that are stored; a wider stage is implicit.
     pub stored: usize,
-    /// The most arcs of one stage that are looked at; from a wider stage on the diagram is open.
+    /// The most arcs of one stage that are visited; from a wider stage on the diagram is open.
     pub visited: usize,
     /// The most nodes of one stage.
     pub nodes: usize,
     /// The most bytes of arcs and live states that are kept: beyond it stages are implicit, and then open.
     pub memory: usize,
-    /// The most steps, conditions, tensors and decisions that are looked at; from the stage on at which they are more the diagram is
-    /// open.
+    /// The most steps, conditions, tensors and decisions that are visited; from the stage on at which they are more
+    /// the diagram is open.
     pub work: u64,
 }
 
@@ -54,7 +54,7 @@ struct Pending {
     decision: usize,
 }
 
-/// After so much work it is asked whether to stop.
+/// The caller is asked whether to stop each time that this much was visited.
 const INTERRUPT_EVERY: u64 = 1 << 18;
 
 impl Diagram {
@@ -74,7 +74,7 @@ impl Diagram {
             asked: 0,
             interrupt,
             completed: u32::MAX,
-            known: Known::default(),
+            known: Continuations::default(),
         };
         let metrics = program.metrics().len();
         let scheduled = program.scheduled(interrupt)?;
@@ -207,11 +207,11 @@ struct Compiler<'a> {
     /// The most nodes that a stage which is not compiled yet has so far.
     widest: usize,
     interrupt: Interrupt<'a>,
-    /// How much was looked at when it was asked last whether to stop.
+    /// How much was visited when the caller was asked last whether to stop.
     asked: u64,
     /// One more than the first stage that led to the terminal.
     completed: u32,
-    known: Known,
+    known: Continuations,
 }
 
 /// Where a run from a node came to with some values: the step, what is live there, and the cost on the way.
@@ -223,10 +223,10 @@ struct Reached {
 
 /// What is known of the ways on from states that runs of one stage came through. Runs that meet again go on as one.
 #[derive(Default)]
-struct Known {
+struct Continuations {
     /// The ways by the hash of their states.
     places: FxHashMap<u64, u32>,
-    ways: Vec<Way>,
+    ways: Vec<Continuation>,
     /// The live states of all ways, one after the other.
     keys: Vec<i64>,
     /// The costs of all ways, one after the other.
@@ -237,7 +237,7 @@ struct Known {
 }
 
 /// A way on from a state.
-struct Way {
+struct Continuation {
     step: usize,
     /// Where its live state begins and ends.
     key: (usize, usize),
@@ -245,8 +245,8 @@ struct Way {
     next: u32,
 }
 
-impl Known {
-    /// Long runs are looked up each time that they have come so many steps further.
+impl Continuations {
+    /// Long runs are looked up each time that they have come this many steps further.
     const EVERY: usize = 32;
     /// The most items of live states that are kept.
     const ITEMS: usize = 1 << 22;
@@ -292,7 +292,7 @@ impl Known {
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
         self.costs.extend_from_slice(before);
-        self.ways.push(Way {
+        self.ways.push(Continuation {
             step,
             key: (start, self.keys.len()),
             next: DEAD,
@@ -401,8 +401,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// Looks at all arcs of a stage, and keeps them if they are to be stored. If that goes beyond a limit, it is as if they
-    /// had not been looked at.
+    /// Visits all arcs of a stage, and keeps them if they are to be stored. If that goes beyond a limit, it is as if they
+    /// had not been visited.
     fn expand(
         &mut self,
         diagram: &mut Diagram,
@@ -453,7 +453,7 @@ impl Compiler<'_> {
         Ok(beyond)
     }
 
-    /// Looks at all arcs of a node. Values are taken together as far as no step tells them apart.
+    /// Visits all arcs of a node. Values run together until a step tells them apart.
     fn explore(
         &mut self,
         diagram: &Diagram,
@@ -522,8 +522,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// Looks at the arc of a single value. Where it comes to a state that another arc of the stage came to, it goes on as
-    /// that one.
+    /// Visits the arc of a single value. Where it comes to a state that another arc of the stage came to, it goes on
+    /// as that one.
     fn single(
         &mut self,
         diagram: &Diagram,
@@ -546,7 +546,7 @@ impl Compiler<'_> {
         let (passed, metrics) = (self.known.ways.len(), diagram.metrics());
         let next = loop {
             let until = if self.known.is_open() {
-                (from / Known::EVERY + 1) * Known::EVERY
+                (from / Continuations::EVERY + 1) * Continuations::EVERY
             } else {
                 usize::MAX
             };

@@ -4,7 +4,7 @@
 use super::arcs::{DEAD, Diagram, Reader};
 use super::input::Column;
 use super::parallel::{Workers, work_off_until};
-use super::table::{Costs, Group, Lookups, Source, Tables, position};
+use super::table::{Costs, Group, LookupTables, Lookups, Source, position};
 use crate::layers::MAX_RANK;
 use crate::space::{Combine, Outcome};
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ const JOB: usize = 16 * BLOCK;
 /// A diagram and its fused tables, ready for any number of batches.
 #[derive(Debug)]
 pub struct Evaluator {
-    tables: Tables,
+    tables: LookupTables,
 }
 
 /// The costs and the output shape of each layer, for each candidate.
@@ -36,12 +36,12 @@ pub struct LayerTable<'a> {
 struct Batch<'a> {
     diagram: &'a Diagram,
     columns: &'a [Column<'a>],
-    ways: Vec<Way>,
+    recipes: Vec<Recipe>,
 }
 
 /// How an output is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Recipe {
     /// From the tables of a metric, times a factor.
     Gather(usize, i64),
     /// From an earlier output, times a factor.
@@ -69,7 +69,7 @@ impl Evaluator {
     /// None where the diagram compiled; `Limit` is passed on.
     pub fn new(diagram: &Diagram) -> Result<Self> {
         Ok(Self {
-            tables: Tables::of(diagram)?,
+            tables: LookupTables::of(diagram)?,
         })
     }
 
@@ -103,7 +103,7 @@ impl Evaluator {
         let batch = Batch {
             diagram,
             columns,
-            ways: self.ways(metrics),
+            recipes: self.recipes(metrics),
         };
         let mut outputs: Vec<_> = outputs.iter_mut().map(|output| output.chunks_mut(JOB)).collect();
         let jobs = valid.chunks_mut(JOB).enumerate().map(|(number, valid)| Job {
@@ -132,17 +132,17 @@ impl Evaluator {
     }
 
     /// How each of these metrics is found: a multiple of one that is found before it is not looked up again.
-    fn ways(&self, metrics: &[usize]) -> Vec<Way> {
-        let mut ways: Vec<Way> = Vec::new();
+    fn recipes(&self, metrics: &[usize]) -> Vec<Recipe> {
+        let mut recipes: Vec<Recipe> = Vec::new();
         for &metric in metrics {
             let (own, factor) = match self.tables.sources[metric] {
                 Source::Tables => (metric, 1),
                 Source::Multiple(other, factor) => (other, factor),
             };
-            let before = ways.iter().position(|&way| way == Way::Gather(own, 1));
-            ways.push(before.map_or(Way::Gather(own, factor), |place| Way::Multiply(place, factor)));
+            let before = recipes.iter().position(|&recipe| recipe == Recipe::Gather(own, 1));
+            recipes.push(before.map_or(Recipe::Gather(own, factor), |place| Recipe::Multiply(place, factor)));
         }
-        ways
+        recipes
     }
 
     fn block(
@@ -178,8 +178,8 @@ impl Evaluator {
                 batch.add_to(decision, block.start, factor, keys)?;
                 unread[decision] = false;
             }
-            for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
-                if let &Way::Gather(metric, _) = way
+            for (recipe, output) in batch.recipes.iter().zip(&mut block.outputs) {
+                if let &Recipe::Gather(metric, _) = recipe
                     && let Some(costs) = &costs[metric]
                 {
                     let base = fresh.then_some(diagram.base()[metric]);
@@ -202,12 +202,12 @@ impl Evaluator {
         for decision in (0..unread.len()).filter(|&decision| unread[decision]) {
             batch.add_to(decision, block.start, 0, keys)?;
         }
-        for (place, &way) in batch.ways.iter().enumerate() {
+        for (place, &recipe) in batch.recipes.iter().enumerate() {
             let (before, after) = block.outputs.split_at_mut(place);
-            match way {
-                Way::Gather(_, 1) => {}
-                Way::Gather(_, factor) => after[0].iter_mut().for_each(|cost| *cost *= factor),
-                Way::Multiply(source, factor) => {
+            match recipe {
+                Recipe::Gather(_, 1) => {}
+                Recipe::Gather(_, factor) => after[0].iter_mut().for_each(|cost| *cost *= factor),
+                Recipe::Multiply(source, factor) => {
                     for (cost, &other) in after[0].iter_mut().zip(before[source].iter()) {
                         *cost = other * factor;
                     }
@@ -274,8 +274,8 @@ impl Evaluator {
                 if node == DEAD {
                     break;
                 }
-                for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
-                    if let &Way::Gather(metric, _) = way {
+                for (recipe, output) in batch.recipes.iter().zip(&mut block.outputs) {
+                    if let &Recipe::Gather(metric, _) = recipe {
                         output[row] = diagram.program().combine(metric).join(output[row], cost[metric]);
                         if output[row] == i64::MAX {
                             return Err(diagram.overflow(metric));
@@ -288,8 +288,8 @@ impl Evaluator {
         Ok(())
     }
 
-    /// Writes what each layer of each candidate costs, and its output shape; by running each candidate alone, if it can
-    /// be built: functions from outside are asked about no other.
+    /// Writes what each layer of each candidate costs, and its output shape; by running each candidate alone, if it
+    /// can be built: custom functions are asked about no other.
     ///
     /// # Errors
     /// As [`Self::evaluate`].
@@ -407,8 +407,8 @@ impl Batch<'_> {
 }
 
 fn start_from(batch: &Batch<'_>, block: &mut Job<'_>) {
-    for (way, output) in batch.ways.iter().zip(&mut block.outputs) {
-        if let &Way::Gather(metric, _) = way {
+    for (recipe, output) in batch.recipes.iter().zip(&mut block.outputs) {
+        if let &Recipe::Gather(metric, _) = recipe {
             output.fill(batch.diagram.base()[metric]);
         }
     }

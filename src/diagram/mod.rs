@@ -1,8 +1,12 @@
 //! The decision diagram of a program, and one file for each pass over it.
 //!
 //! A *stage* is a decision where the program meets it; a *node* is a distinct live state there; an *arc* is a choice
-//! and carries the costs of the layers that it lets us finish. Nodes are numbered stage by stage, so every arc leads to
-//! a larger number; the network is complete at [`Diagram::terminal`].
+//! and carries the costs of the layers that it lets us finish. Nodes are numbered stage by stage, so every arc leads
+//! to a larger number; the network is complete at [`Diagram::terminal`].
+//!
+//! Compiling a space once, and answering many questions in time linear in what was compiled, is knowledge compilation:
+//! see Darwiche and Marquis, *A knowledge compilation map* (JAIR 17, 2002), for what each form of it can answer, and
+//! Bergman, Cire, van Hoeve and Hooker, *Decision Diagrams for Optimization* (2016), for diagrams that carry costs.
 
 mod arcs;
 mod blocks;

@@ -1,4 +1,8 @@
 //! Uniform samples of the whole space.
+//!
+//! Each node knows how many networks complete it, so that a walk from the root that chooses its arcs by these numbers
+//! draws every network with the same chance. KUS (Sharma, Gupta, Roy and Meel, LPAR 2018) and WAPS (Gupta, Sharma, Roy
+//! and Meel, TACAS 2019) do the same on d-DNNF, the latter with weights.
 
 use super::arcs::{DEAD, Diagram, ROOT, Reader};
 use super::blocks::{BLOCK, Index, below, blocks, stream};

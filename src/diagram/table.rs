@@ -1,4 +1,16 @@
 //! The diagram as a few lookup tables: consecutive stages are fused while their joint table stays in cache.
+//!
+//! **Idea.** Along the arcs of a diagram a candidate waits for memory once a stage, as each arc says where the next
+//! one is. Stages in a row over a few decisions are one function, from the node at which a candidate enters and the
+//! joint index of its values to the node at which it leaves and the costs on the way. Written out, this function is a
+//! table: its entry is `node * width + joint index`. So a batch of candidates takes one gather for each group of
+//! stages and each metric, over keys that are sums of columns.
+//!
+//! **Bound.** Stages are fused while their table has at most [`FUSED`] entries (512 KiB for each metric, which stay in
+//! the second-level cache); a single stage has a table of at most [`SINGLE`] entries, and all tables together have at
+//! most [`ALL`]. What lies behind them is walked arc by arc, and from an open stage on candidates are run one by one.
+//! An entry takes 4 bytes for the next node, and 4 or 8 for each metric that is not always a multiple of another one.
+//! Building a table follows one path of arcs for each of its entries.
 
 use super::arcs::{DEAD, Diagram};
 use super::optimize::ANY;
@@ -65,7 +77,7 @@ pub(super) enum Lookups {
 
 /// The fused tables of a diagram.
 #[derive(Debug)]
-pub(super) struct Tables {
+pub(super) struct LookupTables {
     pub(super) groups: Vec<Group>,
     pub(super) sources: Vec<Source>,
     /// Whether some candidate is invalid.
@@ -83,7 +95,7 @@ pub(super) fn position(entries: &[u32], node: u32) -> u32 {
     }
 }
 
-impl Tables {
+impl LookupTables {
     pub(super) fn of(diagram: &Diagram) -> Result<Self> {
         let closed = diagram.open.is_none();
         let (lives, ranges) = if closed {

@@ -31,7 +31,7 @@ pub(super) use with;
 pub(super) enum Width {
     Narrow,
     Wide,
-    /// Beyond 128 bits; so many bits at most.
+    /// Beyond 128 bits; at most this many bits.
     Big(u64),
 }
 

@@ -1,9 +1,10 @@
-//! What prefixes may have come to in one constraint, as far as their completions can tell.
+//! The sums that prefixes may have come to in one constraint, up to what their completions can tell apart.
 //!
-//! Two sums are in one *class* of a node where no completion can tell them apart; the axis of a node lists a sum of each
-//! class, ascending. There are three ways to know an axis exactly: the sums that prefixes really come to (few near the
-//! root), the sums at which some completion ceases to fit (few near the terminal), or every number in between (where
-//! most of them occur anyway). Where all three are too long, the axis is a coarser grid, and sums are rounded to it.
+//! Two sums are in one *class* of a node where no completion can tell them apart; the axis of a node lists a sum of
+//! each class, ascending. There are three ways to know an axis exactly: the sums that prefixes really come to (few
+//! near the root), the sums at which some completion ceases to fit (few near the terminal), or every number in between
+//! (where most of them occur anyway). Where all three are too long, the axis is a coarser grid, and sums are rounded
+//! to it.
 
 use super::graph::Graph;
 use crate::diagram::ROOT;
@@ -17,7 +18,7 @@ pub(super) enum Axis {
     Reached(Vec<i64>),
     /// The largest sum of each class: a sum belongs to the first that is not below it.
     Ends(Vec<i64>),
-    /// `first`, `first + step`, ...; so many. Below the first, every completion fits.
+    /// `first`, `first + step`, ...: `len` of them. Below the first, every completion fits.
     Grid { first: i64, step: i64, len: usize },
 }
 
@@ -231,7 +232,7 @@ pub(super) fn reachable(graph: &Graph, dim: usize, effort: Effort, interrupt: In
     pending[ROOT as usize] = Some(vec![0]);
     let mut next = 0;
     while next < nodes {
-        // Nodes that no arc joins are looked at together, so that it is known what comes before any of it is listed.
+        // Nodes that no arc joins are measured together, so that the effort is known before any of them is listed.
         let block = next..block_end(graph, next);
         for node in block.clone() {
             if interrupt() {

@@ -1,8 +1,17 @@
 //! A graph with fewer nodes: where all paths pass through a few nodes, what lies between becomes composite arcs.
 //!
-//! Rounded sums lose a little at each node where they are rounded. Between two narrow places of a graph, costs are
-//! therefore added up exactly, and equal ones joined: a composite arc stands for all ways between two nodes that come to
-//! the same costs. Which ways these are is found again one by one when it is asked for.
+//! **Idea.** A rounded table loses a little at each node where sums are rounded, so its error grows with the number of
+//! these nodes (Dyer, *Approximate counting by dynamic programming*, STOC 2003, rounds once for each item of a
+//! knapsack). Between two narrow places of a graph, costs are therefore added up exactly, and equal ones joined: a
+//! composite arc stands for all paths between two nodes that come to the same costs, and keeps how many they are.
+//! Which paths these are is found again when one is asked for, by the same numbers: see [`Composites::expand`].
+//!
+//! **Bound.** A narrow place is one at which at most [`NARROW`] nodes behind it are entered from before it. From each
+//! such place on, the part up to a later one is joined as long as no node has more than [`ARCS`] composite arcs (or
+//! eight times as many before equal ones are joined), and no number of paths exceeds 64 bits. Joining a part takes its
+//! arcs times the composite arcs of a node, and is done again for each narrow place that the part grows by. Memory: at
+//! most `ARCS` items a node, each with an end, a cost for each constraint and a number. Expanding an arc of the result
+//! looks up, at each node on the way, the items of all its arcs by binary search.
 
 use super::graph::{Arc, Graph};
 use crate::diagram::ROOT;

@@ -76,7 +76,8 @@ impl<N: Number> Sums<N> {
 }
 
 impl Diagram {
-    /// How many candidates have each value of a metric. Exact, unless sums are too many to be told apart in some seconds.
+    /// How many candidates have each value of a metric. Exact, unless there are too many
+    /// sums to keep apart within some seconds.
     ///
     /// # Errors
     /// `Limit` where the diagram is open, or its arcs do not fit into `memory` bytes; `Interrupted`.

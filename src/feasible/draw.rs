@@ -1,10 +1,13 @@
-//! Uniform samples: candidates of random ranks.
+//! Samples of the feasible candidates.
+//!
+//! **Idea.** A candidate of a uniform rank is a uniform candidate; the numbers of completions lead from a rank to its
+//! candidate, as in the samplers KUS (2018) and WAPS (2019). A rounded table holds a superset: its candidates are
+//! drawn in the same way, and those that do not fit are rejected, so that samples stay exactly uniform (Dyer 2003).
 
-use super::answer::Answer;
-use super::answer::Rounded;
+use super::answer::{Answer, Rounded};
 use super::any_table::AnyTable;
 use super::graph::Graph;
-use super::members::{Place, Rank, Ranks, Step};
+use super::members::{Rank, Ranks, Start, Step};
 use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
@@ -23,15 +26,15 @@ const TRIES: usize = 1 << 20;
 /// By how much a superset may be larger than what is drawn, so that drawing from it is still faster.
 const LARGER: u64 = 32;
 
-/// So many rows are drawn in turn: while one waits for memory, the others go on.
+/// This many rows are drawn in turn: while one waits for memory, the others go on.
 const TOGETHER: usize = 16;
 
 impl Feasible {
     /// Draws `n` candidates uniformly and independently among those that fit; as [`crate::diagram::Diagram::sample`].
     ///
-    /// Where the table is exact, no candidate is drawn in vain. Otherwise they are drawn from a superset, and those that
-    /// do not fit are drawn again: from the rounded table, or, with several bounds, from the exact table of one of them,
-    /// where that is not much larger: it is a hundred times faster.
+    /// Where the table is exact, no candidate is drawn in vain. Otherwise they are drawn from a superset, and those
+    /// that do not fit are drawn again: from the rounded table, or, with several bounds, from the exact table of one
+    /// of them, where that is not much larger: it is a hundred times faster.
     ///
     /// # Errors
     /// `Argument` where nothing fits; `Limit` where none of many candidates of the superset fits; `Interrupted`.
@@ -56,7 +59,7 @@ impl Feasible {
         }
     }
 
-    /// The set that keeps only one of the bounds, if it is exact and not much larger than so many candidates.
+    /// The set that keeps only one of the bounds, if it is exact and not much larger than this many candidates.
     fn superset(&self, lower: &BigUint, interrupt: Interrupt<'_>) -> Result<Option<&Self>> {
         if let Some(known) = self.superset.get() {
             return Ok(known.as_deref());
@@ -127,7 +130,7 @@ impl Feasible {
     fn draw_exact<T: Index, N: Number>(
         &self,
         table: &Table<N>,
-        next: &mut impl FnMut() -> Place<N>,
+        next: &mut impl FnMut() -> Start<N>,
         rows: usize,
         columns: &mut [&mut [T]],
     ) {
@@ -152,8 +155,8 @@ impl Feasible {
         }
     }
 
-    /// Draws rows, each until it fits; returns how many were drawn. `expand` adds the arcs of `graph` that a step of the
-    /// table stands for to a path, and `keeps` says whether a path fits.
+    /// Draws rows, each until it fits; returns how many were drawn. `expand` adds the arcs of `graph` that a step of
+    /// the table stands for to a path, and `keeps` says whether a path fits.
     #[allow(clippy::too_many_arguments)] // Two ways of drawing differ in three of them.
     fn draw_until<T: Index, N: Number>(
         &self,
@@ -161,7 +164,7 @@ impl Feasible {
         graph: &Graph,
         expand: impl Fn(Step, &mut Vec<(u32, usize)>),
         keeps: impl Fn(&[(u32, usize)]) -> bool,
-        next: &mut impl FnMut() -> Place<N>,
+        next: &mut impl FnMut() -> Start<N>,
         rows: usize,
         columns: &mut [&mut [T]],
     ) -> Result<usize> {

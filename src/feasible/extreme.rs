@@ -35,7 +35,7 @@ impl End {
     }
 }
 
-/// The most partial candidates that a search looks at.
+/// The most partial candidates that a search visits.
 const MOST: usize = 1 << 22;
 
 impl Feasible {

@@ -446,7 +446,7 @@ struct Raw<'a> {
     /// For each node and bound, the least and the most that a prefix comes to.
     so_far: Vec<(i64, i64)>,
     counted: Vec<Counted>,
-    /// What a prefix comes to behind the arc that is looked at, by bound.
+    /// What a prefix comes to behind the current arc, by bound.
     found: Vec<(i64, i64)>,
 }
 

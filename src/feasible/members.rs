@@ -17,7 +17,7 @@ pub(super) enum Rank {
 }
 
 /// Where a member is: the arc of the root, by its place, which of its ways, and the rank among the completions.
-pub(super) type Place<N> = (usize, u64, N);
+pub(super) type Start<N> = (usize, u64, N);
 
 /// A node, its arc, and which of the ways of the arc.
 pub(super) type Step = (u32, usize, u64);
@@ -61,7 +61,7 @@ impl Ranks {
 
 impl<N: Number> Table<N> {
     /// Where the member of a rank is.
-    pub(super) fn place(&self, ranks: &Ranks, rank: &Rank) -> Place<N> {
+    pub(super) fn place(&self, ranks: &Ranks, rank: &Rank) -> Start<N> {
         let first = self.cells.graph.arcs_of(ROOT).start;
         match rank {
             Rank::Small(rank) => {
@@ -85,7 +85,7 @@ impl<N: Number> Table<N> {
 
     /// Where a member begins, and the arc of the root that it takes; nothing where the root is the terminal.
     #[inline]
-    pub(super) fn begin(&self, (place, way, rest): Place<N>) -> Option<(Walker<N>, Step)> {
+    pub(super) fn begin(&self, (place, way, rest): Start<N>) -> Option<(Walker<N>, Step)> {
         let graph = &self.cells.graph;
         let arc = graph.arcs_of(ROOT).start + place;
         let cell = self.cells.follow(ROOT, 0, arc)?;
@@ -133,7 +133,7 @@ impl<N: Number> Table<N> {
     }
 
     /// Calls back with each step of a member.
-    pub(super) fn member(&self, place: Place<N>, mut found: impl FnMut(Step)) {
+    pub(super) fn member(&self, place: Start<N>, mut found: impl FnMut(Step)) {
         let Some((mut walker, first)) = self.begin(place) else {
             return;
         };

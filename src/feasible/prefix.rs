@@ -12,10 +12,10 @@ use num_traits::{ToPrimitive, Zero};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 
-/// The most partial candidates that are remembered, and looked at for one question.
+/// The most partial candidates that are remembered, and visited for one question.
 const MOST: usize = 1 << 22;
 
-/// How it is told whether a completion fits.
+/// How to find out whether a completion fits.
 #[derive(Clone, Copy)]
 enum Judge<'a> {
     /// At most one upper bound: the cheapest completion tells.
@@ -59,7 +59,7 @@ impl Feasible {
     /// Whether no candidate fits.
     ///
     /// # Errors
-    /// `Limit` where that cannot be told within memory; `Interrupted`.
+    /// `Limit` where finding out would take too much memory; `Interrupted`.
     pub fn is_empty(&self, interrupt: Interrupt<'_>) -> Result<bool> {
         let graph = self.graph(interrupt)?;
         if graph.empty {
@@ -145,7 +145,7 @@ impl Feasible {
     /// Returns the decision too; nothing when the candidate is complete, or cannot be built.
     ///
     /// # Errors
-    /// `Argument` for an index outside its domain; `Limit` where that cannot be told within memory; `Interrupted`.
+    /// `Argument` for an index outside its domain; `Limit` where finding out would take too much memory; `Interrupted`.
     pub fn allowed(&self, prefix: Taken<'_>, interrupt: Interrupt<'_>) -> Result<Option<(usize, Vec<bool>)>> {
         let graph = self.graph(interrupt)?;
         let judge = self.judge(graph, interrupt)?;

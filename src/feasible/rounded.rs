@@ -1,7 +1,19 @@
-//! A table of rounded sums.
+//! A table of rounded sums, where an exact one would take too much memory or work.
 //!
-//! Near the root the sums of all prefixes are listed, near the terminal all completions are gone through: both are exact.
-//! What lies between has a grid of sums, as fine as memory and work allow, and a sum is rounded each time it comes to one.
+//! **Idea.** Dyer (*Approximate counting by dynamic programming*, STOC 2003) counts the solutions of a knapsack by
+//! rounding its costs, so that few sums are left to tell apart. Sums that are rounded down make a superset of the
+//! feasible candidates, sums that are rounded up a subset: both are counted exactly, so that the two counts are
+//! certified bounds, and a candidate of the superset that is tested against the true budget is a uniform sample.
+//! Unlike there the grid is not chosen for a given error: it is refined until the bounds are close, or the limits of
+//! memory and work are reached.
+//!
+//! Sums are rounded only where they have to be. Near the root the sums of all prefixes are listed, near the terminal
+//! all completions are gone through one by one: both are exact. Only what lies between has a grid of sums, and a sum
+//! is rounded each time that it comes to a node with one.
+//!
+//! **Bound.** In each constraint, the rounded sum of a candidate differs from its own by at most the sum, over the
+//! grids on its path, of one less than their steps ([`Plans::errors`]). A node with a grid has `classes` to the power
+//! of the number of constraints cells. What may be listed and gone through is a part of the memory: see [`Limits`].
 
 use super::axis::{self, Axis, Effort, Rounding};
 use super::graph::Graph;
@@ -54,8 +66,8 @@ pub(super) struct Plans {
 }
 
 impl Plans {
-    /// Plans for a graph; `rounding` says what becomes of sums in each constraint. With `wraps`, numbers may go below zero
-    /// on the way to a sum.
+    /// Plans for a graph; `rounding` says what becomes of sums in each constraint. With `wraps`, numbers may go below
+    /// zero on the way to a sum.
     pub(super) fn new(
         graph: &Arc<Graph>,
         rounding: Vec<Rounding>,
@@ -126,7 +138,8 @@ impl Plans {
         })
     }
 
-    /// For each constraint, by how much the rounded sum of a candidate may differ from its own, with so many classes.
+    /// For each constraint, by how much the rounded sum of a candidate may differ from its own, with this many
+    /// classes.
     pub(super) fn errors(&self, classes: usize) -> Vec<i64> {
         let graph = &self.graph;
         let terminal = graph.terminal();
@@ -149,7 +162,7 @@ impl Plans {
         dims.collect()
     }
 
-    /// How many classes the grid of a node has, where others have so many.
+    /// How many classes the grid of a node has, where others have this many.
     fn classes_of(&self, node: u32, classes: usize) -> usize {
         if !self.special.scattered[node as usize] {
             return classes;
@@ -158,7 +171,7 @@ impl Plans {
         classes.saturating_mul(4).min(most).max(classes)
     }
 
-    /// The cells with so many classes in each constraint.
+    /// The cells with this many classes in each constraint.
     pub(super) fn cells(&self, classes: usize) -> Cells {
         let dims = self.graph.dims();
         let axes = (0..dims).map(|dim| {

@@ -44,12 +44,12 @@ pub struct Feasible {
     /// Candidates that were drawn, and those among them that fit.
     pub(super) drawn: AtomicU64,
     pub(super) accepted: AtomicU64,
-    pub(super) open_prefixes: Known,
+    pub(super) open_prefixes: Searched,
 }
 
 /// Partial candidates, by their node and sums, and whether one of their completions fits.
 #[derive(Debug, Default)]
-pub(super) struct Known(pub(super) Mutex<Found>);
+pub(super) struct Searched(pub(super) Mutex<Found>);
 
 /// For a node and sums, whether a completion fits.
 pub(super) type Found = FxHashMap<(u32, Box<[i64]>), bool>;
@@ -80,7 +80,7 @@ impl Feasible {
             superset: OnceLock::new(),
             drawn: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
-            open_prefixes: Known::default(),
+            open_prefixes: Searched::default(),
         })
     }
 

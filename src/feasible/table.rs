@@ -1,8 +1,14 @@
 //! How many completions fit, for each class of each node.
 //!
-//! A *cell* of a node is a class in each constraint. Two prefixes in one cell have the same completions within the
-//! budget, so the cells are the nodes of a diagram of the feasible candidates alone, and every question about them is a
-//! pass over it.
+//! **Idea.** A *cell* of a node is a class in each constraint. Two prefixes in one cell have the same completions
+//! within the budget, so the cells are the nodes of a diagram of the feasible candidates alone, and every question
+//! about them is a pass over it. With one constraint this is the dynamic programming over a knapsack, run along the
+//! arcs of the diagram.
+//!
+//! **Bound.** With one constraint (or rounded sums) all classes of all axes are cells, and an arc is an addition of
+//! arrays, one shifted against the other by its cost: work in the order of the cells of a node for each of its arcs.
+//! With several constraints only the combinations that prefixes come to are cells, found from the root on. Memory: one
+//! number for each cell, as wide as the largest number of completions needs; numbers beyond 128 bits are big integers.
 
 use super::axis::{self, Axis, Effort, Map, Rounding};
 use super::graph::Graph;
@@ -26,13 +32,13 @@ const MAPS: usize = 1 << 24;
 #[derive(Debug)]
 pub(super) struct Cells {
     pub(super) graph: Arc<Graph>,
-    kind: Kind,
+    layout: Layout,
     /// What becomes of sums between two items of a coarse grid, in each constraint.
     rounding: Vec<Rounding>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Layout {
     /// All combinations of the classes of the axes; those of each constraint, node by node. Where there is one
     /// constraint and they are small, the maps of all arcs.
     All {
@@ -90,7 +96,7 @@ impl Cells {
     pub(super) fn all(graph: Arc<Graph>, axes: Vec<Vec<Axis>>, special: Special, rounding: Vec<Rounding>) -> Self {
         Self {
             graph,
-            kind: Kind::All {
+            layout: Layout::All {
                 axes,
                 maps: Vec::new(),
                 special,
@@ -112,7 +118,7 @@ impl Cells {
     fn find_rows(&mut self) {
         let graph = Arc::clone(&self.graph);
         let terminal = graph.terminal();
-        let Kind::All { axes, special, .. } = &self.kind else {
+        let Layout::All { axes, special, .. } = &self.layout else {
             return;
         };
         let Some(last) = axes.last() else { return };
@@ -159,7 +165,7 @@ impl Cells {
             }
             rows[node as usize] = own;
         }
-        if let Kind::All { special, .. } = &mut self.kind {
+        if let Layout::All { special, .. } = &mut self.layout {
             special.rows = rows;
         }
     }
@@ -177,7 +183,7 @@ impl Cells {
     }
 
     fn keep_maps(&mut self) {
-        let Kind::All { axes, maps, .. } = &mut self.kind else {
+        let Layout::All { axes, maps, .. } = &mut self.layout else {
             return;
         };
         let [axes] = &axes[..] else { return };
@@ -305,22 +311,22 @@ impl Cells {
         counts[terminal] = 1;
         Ok(Some(Self {
             graph,
-            kind: Kind::Reached { counts, next },
+            layout: Layout::Reached { counts, next },
             rounding: vec![Rounding::Up; dims],
         }))
     }
 
     /// How many cells a node has.
     pub(super) fn count(&self, node: u32) -> usize {
-        match &self.kind {
-            Kind::All { axes, special, .. } => match special.points(node) {
+        match &self.layout {
+            Layout::All { axes, special, .. } => match special.points(node) {
                 Some(points) => points.places.len(),
                 None => axes
                     .iter()
                     .map(|axes| axes[node as usize].len())
                     .fold(1, usize::saturating_mul),
             },
-            Kind::Reached { counts, .. } => counts[node as usize],
+            Layout::Reached { counts, .. } => counts[node as usize],
         }
     }
 
@@ -340,9 +346,9 @@ impl Cells {
 
     /// Whether the completions of a node are gone through one by one.
     pub(super) fn is_scattered(&self, node: u32) -> bool {
-        match &self.kind {
-            Kind::All { special, .. } => special.scattered.get(node as usize).copied().unwrap_or(false),
-            Kind::Reached { .. } => false,
+        match &self.layout {
+            Layout::All { special, .. } => special.scattered.get(node as usize).copied().unwrap_or(false),
+            Layout::Reached { .. } => false,
         }
     }
 
@@ -379,7 +385,7 @@ impl Cells {
 
     /// Calls back with each cell of a node that lists its sums, and the cell that an arc leads to.
     fn each_point(&self, points: &Points, arc: usize, mut found: impl FnMut(usize, usize)) {
-        let Kind::All { axes, special, .. } = &self.kind else {
+        let Layout::All { axes, special, .. } = &self.layout else {
             return;
         };
         let end = self.graph.arcs[arc].end;
@@ -426,15 +432,15 @@ impl Cells {
 
     /// Calls back with each cell of a node from which an arc leads on, and the cell it leads to.
     pub(super) fn each(&self, node: u32, arc: usize, mut found: impl FnMut(usize, usize)) {
-        match &self.kind {
-            Kind::Reached { next, .. } => {
+        match &self.layout {
+            Layout::Reached { next, .. } => {
                 for (cell, &next) in next[arc].iter().enumerate() {
                     if next != NOWHERE {
                         found(cell, next as usize);
                     }
                 }
             }
-            Kind::All { axes, maps, special } => {
+            Layout::All { axes, maps, special } => {
                 if let Some(points) = special.points(node) {
                     self.each_point(points, arc, found);
                     return;
@@ -455,8 +461,8 @@ impl Cells {
     /// Adds the numbers of the cells that an arc leads to, times its ways, to those of the cells that it leads from.
     fn add<N: Number>(&self, node: u32, arc: usize, own: &mut [N], next: &[N]) {
         let ways = self.graph.ways(arc);
-        let (axes, maps, special) = match &self.kind {
-            Kind::All { axes, maps, special } if special.points(node).is_none() => (axes, maps, special),
+        let (axes, maps, special) = match &self.layout {
+            Layout::All { axes, maps, special } if special.points(node).is_none() => (axes, maps, special),
             _ => {
                 let ways = N::of(ways);
                 self.each(node, arc, |from, to| own[from].add_product(&next[to], &ways));
@@ -501,11 +507,11 @@ impl Cells {
     /// The cell that an arc leads to.
     #[inline]
     pub(super) fn follow(&self, node: u32, cell: usize, arc: usize) -> Option<usize> {
-        match &self.kind {
-            Kind::Reached { next, .. } => Some(next[arc][cell])
+        match &self.layout {
+            Layout::Reached { next, .. } => Some(next[arc][cell])
                 .filter(|&next| next != NOWHERE)
                 .map(|next| next as usize),
-            Kind::All { axes, maps, special } => {
+            Layout::All { axes, maps, special } => {
                 let points = special.points(node);
                 // A node that lists its sums has no classes, so that maps of its arcs would lead nowhere.
                 if points.is_none()
@@ -525,10 +531,11 @@ impl Cells {
         }
     }
 
-    /// Calls back with each completion along an arc of a node whose completions are gone through: its place among those
-    /// of the next node, how many ways it stands for, and the range of the classes in which it fits, in each constraint.
+    /// Calls back with each completion along an arc of a node whose completions are gone through: its place among
+    /// those of the next node, how many ways it stands for, and the range of the classes in which it fits, in each
+    /// constraint.
     pub(super) fn each_completion(&self, node: u32, arc: usize, mut found: impl FnMut(usize, u64, &[Range<usize>])) {
-        let Kind::All { axes, special, .. } = &self.kind else {
+        let Layout::All { axes, special, .. } = &self.layout else {
             return;
         };
         let graph = &self.graph;
@@ -564,10 +571,10 @@ impl Cells {
         }
     }
 
-    /// Calls back with the last cell of each part whose cells up to it, added and subtracted in turn, make up some ranges
-    /// of classes; and whether it is to be subtracted.
+    /// Calls back with the last cell of each part whose cells up to it, added and subtracted in turn, make up some
+    /// ranges of classes; and whether it is to be subtracted.
     pub(super) fn each_corner(&self, node: u32, ranges: &[Range<usize>], mut found: impl FnMut(usize, bool)) {
-        let Kind::All { axes, .. } = &self.kind else { return };
+        let Layout::All { axes, .. } = &self.layout else { return };
         if let [range] = ranges
             && range.start == 0
         {
@@ -626,10 +633,10 @@ impl Cells {
         });
     }
 
-    /// For each constraint, calls back with each block of cells that differ in it or in later ones, and with how far its
-    /// classes are apart.
+    /// For each constraint, calls back with each block of cells that differ in it or in later ones, and with how far
+    /// its classes are apart.
     fn each_block<N>(&self, node: u32, own: &mut [N], mut work: impl FnMut(usize, &mut [N])) {
-        let Kind::All { axes, .. } = &self.kind else { return };
+        let Layout::All { axes, .. } = &self.layout else { return };
         let mut stride = 1;
         for axes in axes.iter().rev() {
             let block = stride * axes[node as usize].len();

@@ -1,11 +1,11 @@
 //! All members in order, written into columns.
 //!
-//! Members that share their first choices stand in rows next to each other, so a choice is written to a range of rows at
-//! once. The completions of a cell are the same rows whatever comes before it: those that are met again are copied.
+//! Members that share their first choices stand in rows next to each other, so a choice is written to a range of rows
+//! at once. The completions of a cell are the same rows whatever comes before it: those that are met again are copied.
 
 use super::answer::Answer;
 use super::any_table::AnyTable;
-use super::members::{Place, Walker};
+use super::members::{Start, Walker};
 use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
@@ -54,7 +54,7 @@ impl Feasible {
         columns: &mut [T],
         workers: Workers<'_>,
     ) -> Result<()> {
-        let work = |known: &mut Known<T>, (block, mut columns): (usize, Vec<&mut [T]>)| {
+        let work = |known: &mut Remembered<T>, (block, mut columns): (usize, Vec<&mut [T]>)| {
             for column in &mut columns {
                 column.fill(T::of(0));
             }
@@ -71,7 +71,7 @@ impl Feasible {
             writer.members(table.place(&answer.ranks, &rank), (n - block * BLOCK).min(BLOCK));
             Ok(())
         };
-        work_off(blocks(n, columns), workers, Known::default, work)
+        work_off(blocks(n, columns), workers, Remembered::default, work)
     }
 }
 
@@ -79,7 +79,7 @@ impl Feasible {
 type Completions<T> = Vec<(usize, Box<[T]>)>;
 
 /// The completions of cells that were met before.
-struct Known<T> {
+struct Remembered<T> {
     /// Nothing where a cell was met once.
     cells: FxHashMap<(u32, usize), Option<Completions<T>>>,
     /// How many indices there are.
@@ -90,7 +90,7 @@ struct Known<T> {
     open: usize,
 }
 
-impl<T> Default for Known<T> {
+impl<T> Default for Remembered<T> {
     fn default() -> Self {
         Self {
             cells: FxHashMap::default(),
@@ -106,12 +106,12 @@ struct Writer<'a, 'b, N, T> {
     table: &'a Table<N>,
     /// Zeros, where nothing was written yet.
     columns: &'a mut [&'b mut [T]],
-    known: &'a mut Known<T>,
+    known: &'a mut Remembered<T>,
 }
 
 impl<N: Number, T: Index> Writer<'_, '_, N, T> {
     /// Writes the members from one on into the first rows. No arc stands for several ways.
-    fn members(&mut self, (place, _, rest): Place<N>, rows: usize) {
+    fn members(&mut self, (place, _, rest): Start<N>, rows: usize) {
         let table = self.table;
         let mut at = 0;
         let mut skip = rest;

@@ -32,7 +32,8 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The same, where a value stands at every position of a key, and all have as many axes, at least so many.
+    /// The same, where a value stands at every position of a key, and all have the same number of axes, at least this
+    /// many.
     fn aligned(inputs: &'a [Shape], least: usize) -> Result<Self, Refusal> {
         let sources = Self::of(inputs);
         let Self { query, value, key } = sources;
@@ -147,9 +148,9 @@ struct Looks {
 impl MultiHeadArgs<'_> {
     /// Along what the query looks.
     ///
-    /// Keras counts the axes in the projected tensors, where the heads stand in the place of the features. A negative axis
-    /// is counted from the end of the input; one that is still negative, from the end of the projected tensor. With
-    /// positions along one axis only, and no dropout, it does not look at them any more.
+    /// Keras counts the axes in the projected tensors, where the heads stand in the place of the features. A negative
+    /// axis is counted from the end of the input; one that is still negative, from the end of the projected tensor.
+    /// With positions along one axis only, and no dropout, it does not look at them any more.
     fn looks(&self, shape: &Shape) -> Result<Looks, Refusal> {
         let rank = shape.rank();
         let positions = rank - 1;
@@ -272,8 +273,9 @@ impl Rule for MultiHeadAttention {
         Ok(Shape::new(&sides[..kept + outgoing.len()]))
     }
 
-    /// Projections of query, key and value to all heads, one back from them, a gate if there is one, and a key and a value
-    /// that are learned if there are; the multiply-accumulates of these projections, of the scores and of the values that are weighted by them.
+    /// Projections of query, key and value to all heads, one back from them, a gate if there is one, and a key and a
+    /// value that are learned if there are; the multiply-accumulates of these projections, of the scores and of the
+    /// values that are weighted by them.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
         let sources = Sources::of(inputs);

@@ -2,7 +2,7 @@
 
 /// What a layer is built for where it is used first: a later use, which shares its weights, must find the same.
 ///
-/// It is what Keras looks at: the sides that the shapes of the weights follow from, and what an `input_spec` fixes.
+/// It is what Keras checks: the sides that the shapes of the weights follow from, and what an `input_spec` fixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
     /// What the numbers are, to go behind "must have the same".

@@ -124,7 +124,7 @@ impl<const N: usize> Image<N> {
     }
 }
 
-/// So many times a side, by the bits of the factor: rounded down, as `PyTorch` does after a product of doubles.
+/// A side times a factor, by the bits of the factor: rounded down, as `PyTorch` does after a product of doubles.
 pub(super) fn scaled(axis: usize, side: i64, by: i64) -> Result<i64, Refusal> {
     let product = side as f64 * factor(by);
     if product >= i64::MAX as f64 {
@@ -139,8 +139,8 @@ pub(super) fn scaled(axis: usize, side: i64, by: i64) -> Result<i64, Refusal> {
     Ok(product as i64)
 }
 
-/// `padding` as this many integers, as `PyTorch` takes it: a parameter of the engine beside the word, for which Keras has no
-/// argument of its own.
+/// `padding` as this many integers, as `PyTorch` takes it: a parameter of the engine beside the word, for which Keras
+/// has no argument of its own.
 pub(super) const fn explicit_padding(integers: usize) -> Parameter {
     Parameter::new(
         EXPLICIT_PADDING,
@@ -164,7 +164,7 @@ pub(super) enum Padding<'a> {
     Same,
     /// The same, all of it before the input (`causal`).
     Causal,
-    /// So many positions before and after each axis.
+    /// This many positions before and after each axis.
     Explicit(&'a [[i64; 2]]),
 }
 
@@ -257,8 +257,8 @@ impl Window<'_> {
         self.along_each(spatial, false)
     }
 
-    /// The same, rounded up: a last window may reach beyond the end, if it starts inside the input or what is put before
-    /// it (`pooling_output_shape` of `PyTorch` with `ceil_mode=True`).
+    /// The same, rounded up: a last window may reach beyond the end, if it starts inside the input or what is put
+    /// before it (`pooling_output_shape` of `PyTorch` with `ceil_mode=True`).
     pub(super) fn positions_rounded_up<const N: usize>(&self, spatial: [i64; N]) -> Result<[i64; N], Refusal> {
         self.along_each(spatial, true)
     }

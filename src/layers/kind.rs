@@ -1,5 +1,4 @@
-//! A layer as data: its name, its parameters and its rule.
-
+/// A layer as data: its name, its parameters and its rule.
 use super::built::Built;
 use super::cost::Cost;
 use super::parameter::{Arity, Domain, Parameter};
@@ -33,8 +32,8 @@ pub(super) trait Rule {
     /// The output shape.
     fn output(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
 
-    /// The shapes of its states, if it is recurrent or a cell, for an input that [`Rule::output`] accepted. They are what
-    /// it can give beside its output.
+    /// The shapes of its states, if it is recurrent or a cell, for an input that [`Rule::output`] accepted. They are
+    /// what it can give beside its output.
     fn states(_args: &[i64], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         Ok(Vec::new())
     }
@@ -104,7 +103,7 @@ pub struct Inner {
     pub trainable: bool,
 }
 
-/// A rule that is made while the program runs: a layer around another one, or a function from outside.
+/// A rule that is made while the program runs: a layer around another one, or a custom function.
 pub trait DynamicRule: fmt::Debug + Send + Sync {
     /// As `Rule::output`.
     ///
@@ -204,7 +203,7 @@ pub struct Kind {
     pub in_place: bool,
     /// What it does, for layers without weights.
     pub purpose: &'static str,
-    /// Whether only a function from outside knows what its numbers mean.
+    /// Whether only a custom function knows what its numbers mean.
     pub opaque: bool,
     /// What it is in a recurrent network.
     pub role: Role,
@@ -251,7 +250,7 @@ impl Kind {
         }
     }
 
-    /// A layer by a function from outside, of any number of integers that only the function understands.
+    /// A layer by a custom function, of any number of integers that only the function understands.
     pub fn outside(name: String, inputs: (usize, usize), in_place: bool, rule: Arc<dyn DynamicRule>) -> Self {
         const ARGUMENTS: &[Parameter] = &[Parameter::new("arguments", Domain::Int(i64::MIN), Arity::Any, None)];
         Self {
@@ -289,7 +288,8 @@ impl Kind {
         }
     }
 
-    /// The shapes of all that one layer can give beside its output, in order, for inputs that [`Self::output`] accepted.
+    /// The shapes of all that one layer can give beside its output, in order, for inputs that [`Self::output`]
+    /// accepted.
     ///
     /// # Errors
     /// Why it gives nothing else.

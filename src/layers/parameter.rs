@@ -37,7 +37,7 @@ pub enum Arity {
     One,
     /// This many; a single number stands for all of them alike.
     Each(usize),
-    /// Any number up to [`MAX_RANK`]; only the last parameter of a layer may be such.
+    /// Any number up to `MAX_RANK`; only the last parameter of a layer may be such.
     Any,
 }
 

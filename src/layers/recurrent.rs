@@ -69,8 +69,8 @@ impl Stack {
         })
     }
 
-    /// What it keeps from step to step, so many states, of which the first is the output. Those of several layers and
-    /// directions stand in a row, as in `PyTorch`.
+    /// What it keeps from step to step: this many states, of which the first is the output. Those of several layers
+    /// and directions stand in a row, as in `PyTorch`.
     fn states(&self, count: usize) -> Result<Vec<Shape>, Refusal> {
         let each = self.layers.checked_mul(self.directions).ok_or_else(Refusal::overflow)?;
         let shape = |size: i64| {
@@ -85,8 +85,8 @@ impl Stack {
         Ok(states)
     }
 
-    /// In each layer and direction `gates` matrices on the features of a step and as many on the state before it, and the
-    /// projection where there is one.
+    /// In each layer and direction `gates` matrices on the features of a step and as many on the state before it, and
+    /// the projection where there is one.
     fn cost<Q: Quantity>(&self, bias: Q, input: &Shape) -> Cost<Q> {
         let (steps, features) = sequence(input).expect("`output` accepted the input");
         let width = || match self.gates {
@@ -260,7 +260,8 @@ impl Rule for GRU {
         Self::stack(args).states(1)
     }
 
-    /// `(features + units + bias) * 3 * units` weights in a layer; with `reset_after` the two matrices have a bias each.
+    /// `(features + units + bias) * 3 * units` weights in a layer; with `reset_after` the two matrices have a bias
+    /// each.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
     }
@@ -358,8 +359,8 @@ impl<const N: usize> Rule for ConvLSTM<N> {
         Ok(vec![state.shape(); 2])
     }
 
-    /// `(k_1 * ... * k_N * (channels + filters) + bias) * 4 * filters` weights: a convolution of the step and one of the
-    /// state, whose strides are 1.
+    /// `(k_1 * ... * k_N * (channels + filters) + bias) * 4 * filters` weights: a convolution of the step and one of
+    /// the state, whose strides are 1.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let layer = Self::parse(args);
         let (steps, image, state) = Self::images(&layer, &inputs[0]).expect("`output` accepted the input");

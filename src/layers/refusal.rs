@@ -20,9 +20,9 @@ pub struct Refusal {
 /// What cannot be said by a rule and numbers.
 #[derive(Debug, PartialEq, Eq)]
 enum Other {
-    /// A function from outside refuses: why.
+    /// A custom function refuses: why.
     Reason(String),
-    /// A function from outside failed, so that nothing can be said of any network.
+    /// A custom function failed, so that nothing can be said of any network.
     Failure(Error),
     /// A layer of this name refuses, inside of another one, a tensor of this shape.
     Inside(Cow<'static, str>, Shape, Refusal),
@@ -42,7 +42,7 @@ impl Refusal {
         }
     }
 
-    /// A function from outside refuses, for this reason.
+    /// A custom function refuses, for this reason.
     pub fn reason(reason: String) -> Self {
         Self {
             other: Some(Arc::new(Other::Reason(reason))),
@@ -50,7 +50,7 @@ impl Refusal {
         }
     }
 
-    /// A function from outside failed.
+    /// A custom function failed.
     pub fn failed(error: Error) -> Self {
         Self {
             other: Some(Arc::new(Other::Failure(error))),
@@ -77,7 +77,7 @@ impl Refusal {
         }
     }
 
-    /// How a function from outside failed, if one did.
+    /// How a custom function failed, if one did.
     pub fn failure(&self) -> Option<&Error> {
         match self.other.as_deref() {
             Some(Other::Failure(error)) => Some(error),

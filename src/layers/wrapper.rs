@@ -1,5 +1,5 @@
-//! Layers around other layers. Each is a [`Wrapper`]: told what stands inside, it makes a [`Kind`], whose numbers are the
-//! wrapper's own and behind them those of each inner layer.
+//! Layers around other layers. Each is a [`Wrapper`]: told what stands inside, it makes a [`Kind`], whose numbers are
+//! the wrapper's own and behind them those of each inner layer.
 
 use super::built::Built;
 use super::cost::Cost;
@@ -293,7 +293,7 @@ fn steps(input: &Shape) -> std::result::Result<(i64, Shape), Refusal> {
     }
 }
 
-/// A shape for each of so many steps.
+/// A shape for each of this many steps.
 fn stacked(steps: i64, step: &Shape) -> std::result::Result<Shape, Refusal> {
     let rank = step.rank() + 1;
     if rank > MAX_RANK {
@@ -348,8 +348,8 @@ impl Around for TimeDistributed {
         }
     }
 
-    /// What its layer is built for by a step. Keras does not hold its layer to all of it, and runs some that cannot be told
-    /// from those that compute something else.
+    /// What its layer is built for by a step. Keras does not hold its layer to all of it, and runs some that cannot be
+    /// told from those that compute something else.
     fn built(parts: &[Part<'_>], input: &Shape) -> Built {
         let (_, step) = steps(input).expect("`output` accepted the input");
         parts[0].built(&step)
@@ -420,8 +420,8 @@ impl Around for Bidirectional {
         Ok(states)
     }
 
-    /// The output of the way backward, where the two are not joined, and the states. Keras takes both layers to have the
-    /// same.
+    /// The output of the way backward, where the two are not joined, and the states. Keras takes both layers to have
+    /// the same.
     fn extra(own: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         let mut extra = if own[0] == UNSET {
             vec![parts[0].output(input)?]

@@ -38,7 +38,7 @@ pub(super) struct LayerTrace {
     args: Py<PyDict>,
     /// The bits of one of its weights.
     bits: i64,
-    /// The indices of the decisions that only metrics from outside look at.
+    /// The indices of the decisions that only custom metrics look at.
     notes: Vec<u32>,
     /// The tensors it read.
     inputs: Vec<usize>,
@@ -305,7 +305,8 @@ impl Diagram {
         detached(py, |interrupt| self.diagram.range(metric, interrupt))
     }
 
-    /// How many networks have each value of a metric: the values, the numbers, and by how much a value may be too small.
+    /// How many networks have each value of a metric: the values, the numbers, and by how much a value may be too
+    /// small.
     fn distribution(&self, py: Python<'_>, metric: &str, memory: usize) -> PyResult<(Vec<i64>, Vec<BigUint>, i64)> {
         let metric = self
             .diagram
@@ -329,13 +330,13 @@ impl Diagram {
         self.diagram.memory()
     }
 
-    /// How much was looked at to compile it: steps, tensors and decisions.
+    /// How much was visited to compile it: steps, tensors and decisions.
     fn work(&self) -> u64 {
         self.diagram.work()
     }
 
-    /// All arcs, at most so many: the node that each leaves, the one that it leads to (the terminal has the next number
-    /// after the last node; `None` where it is dead), the index of the value, and one cost for each metric.
+    /// All arcs, at most this many: the node that each leaves, the one that it leads to (the terminal has the next
+    /// number after the last node; `None` where it is dead), the index of the value, and one cost for each metric.
     fn arcs(&self, py: Python<'_>, most: usize) -> PyResult<Vec<diagram::ListedArc>> {
         detached(py, |_| self.diagram.arcs(most))
     }

@@ -63,7 +63,7 @@ enum Returned {
     Built(Vec<i64>, i64, i64, i64, Option<Vec<Vec<i64>>>),
 }
 
-/// Shapes as numbers from which they can be told.
+/// Shapes as numbers that determine them.
 fn numbers<'a>(shapes: impl Iterator<Item = &'a [i64]>) -> Vec<i64> {
     shapes
         .flat_map(|shape| [&[shape.len() as i64], shape].concat())

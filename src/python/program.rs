@@ -37,7 +37,7 @@ impl Program {
 
 #[pymethods]
 impl Program {
-    /// `metrics` are those from outside, by name, and whether the largest value counts rather than the sum; `measure`
+    /// `metrics` are the custom ones, by name, and whether the largest value counts rather than the sum; `measure`
     /// gives a value for each of them, for a `LayerTrace`.
     #[new]
     #[pyo3(signature = (*, bytes_per_weight, bytes_per_activation, metrics=vec![], measure=None))]
@@ -95,9 +95,9 @@ impl Program {
         add().map_err(|error| raise(py, error))
     }
 
-    /// Adds a layer by a function from outside, which takes the integers that `args` come to and the shapes of the
-    /// inputs, and returns the output shape, trainable and other weights, multiply-accumulates and, if they are stated,
-    /// the shapes of the weights; or why it refuses.
+    /// Adds a layer by a custom function, which takes the integers that `args` come to and the shapes of the inputs,
+    /// and returns the output shape, trainable and other weights, multiply-accumulates and, if they are stated, the
+    /// shapes of the weights; or why it refuses.
     #[pyo3(signature = (name, kind, args, trainable, *, function, least, most, in_place))]
     #[allow(clippy::too_many_arguments)] // They are keywords in Python.
     fn outside_layer(
@@ -121,7 +121,7 @@ impl Program {
         add().map_err(|error| raise(py, error))
     }
 
-    /// Says of a layer how many bits its weights take, and which decisions only metrics from outside look at.
+    /// Says of a layer how many bits its weights take, and which decisions only custom metrics look at.
     #[pyo3(signature = (layer, bits, notes))]
     fn annotate(
         &mut self,
@@ -134,7 +134,7 @@ impl Program {
         annotate().map_err(|error| raise(py, error))
     }
 
-    /// Applies a layer to tensors and returns the tensors that it writes: its output, and so many in all.
+    /// Applies a layer to tensors and returns the tensors that it writes: its output first, and this many in all.
     #[pyo3(signature = (guard, layer, inputs, outputs))]
     fn apply(
         &mut self,
@@ -193,8 +193,8 @@ impl Program {
         returned.map_err(|error| raise(py, error))
     }
 
-    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, bytes of all of them, and what is
-    /// looked at.
+    /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, bytes of all of them, and
+    /// what is visited.
     #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None, work=None))]
     fn compile(
         &self,
@@ -226,7 +226,7 @@ pub(super) fn check_layer(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) 
         let (kind, args) =
             layer(kind, args).map_err(|error| Error::new(error.kind, format!("{kind}: {}", error.message)))?;
         if args.iter().all(|arg| matches!(arg, Expr::Constant(_))) {
-            // The shapes are not known here, but the program refuses what no shape can mend.
+            // The shapes are not known here, but the program refuses arguments that no shape can make valid.
             space::Program::new(Settings::default())
                 .layer(&kind.name, &kind, args, true)
                 .map(|_| ())

@@ -1,4 +1,4 @@
-//! What the steps of a program that are still to come can tell of a state: nodes of a diagram are such states.
+//! What the steps that are still to come can tell of a state. A node of a diagram is such a live state.
 
 use super::guard::{Atom, Tensor};
 use super::program::Program;
@@ -8,7 +8,7 @@ use super::values::Values;
 use crate::layers::{MAX_RANK, Shape};
 use rustc_hash::FxHashMap;
 
-/// So many steps that mention a decision are passed over in the time of one other thing that is looked at.
+/// Passing over this many steps that mention a decision takes as long as visiting one other thing.
 const MENTIONS: usize = 8;
 
 /// The bits of the rank of a tensor in a key.
@@ -34,7 +34,7 @@ impl Program {
         let guard = step.guard.iter().map(|atom| atom.decision);
         let mut asked = guard.chain(step.reads.iter().copied());
         let own = asked.position(|asked| asked == decision).unwrap_or_else(|| {
-            // It is asked for by what waits beside the layer: mostly in the order of the decisions.
+            // What is alive beside the layer asks for it: mostly in the order of the decisions.
             let place = step.guard.len() + step.reads.len() + decision;
             match from {
                 Some((step, before, _)) if step == number => place.max(before + 1),
@@ -44,8 +44,8 @@ impl Program {
         (number, own, decision)
     }
 
-    /// What the steps from `step` on can still tell of a decision: the least value that looks the same to them all, or
-    /// nothing where it is open or no longer matters.
+    /// What the steps from `step` on can still tell of a decision: the least value that they cannot tell from its own,
+    /// or nothing where it is open or no longer matters.
     pub(crate) fn live_value(&self, step: usize, decision: usize, state: &State) -> Option<u32> {
         let value = state.chosen[decision];
         if value == OPEN {
@@ -53,7 +53,7 @@ impl Program {
         }
         let mentions = &self.mentions[decision];
         let coming = &mentions[mentions.partition_point(|&mention| mention < step)..];
-        // A guard is read in order, so a failing condition hides all that follows it.
+        // A guard is evaluated in order, so a condition that fails hides all that follows it.
         let hidden = |guard: &[Atom]| {
             let before = guard.iter().take_while(|atom| atom.decision != decision);
             let mut told = before.map(|atom| state.told(atom.decision, &atom.allowed));
@@ -73,10 +73,10 @@ impl Program {
 
     /// Writes all that the steps from `step` on can still tell of a state.
     ///
-    /// First the number of tensors that may still be read, for each a word with itself, the place of the first one with the
-    /// same values and its rank, and its sides; then the number of decisions that may still matter, for each a word with
-    /// itself and the value that stands for what can be told of it; then for each shared layer that is used again itself
-    /// and what it is built for.
+    /// First the number of tensors that may still be read, for each a word with itself, the place of the first one
+    /// with the same values and its rank, and its sides; then the number of decisions that may still matter, for each
+    /// a word with itself and the value that stands for what can be told of it; then for each shared layer that is
+    /// used again itself and what it is built for.
     pub(crate) fn encode(&self, step: usize, state: &mut State, key: &mut Vec<i64>) {
         key.clear();
         self.forget_unread(step, state);
@@ -145,7 +145,7 @@ impl Program {
         }
     }
 
-    /// Values that a step tells apart, in parts that it does not; nothing where it looks at each of them.
+    /// The parts of some values that a step does not tell apart; nothing where it reads the value itself.
     pub(crate) fn parts(&self, step: usize, decision: usize, values: &Values) -> Option<Vec<Values>> {
         let Step { guard, action, .. } = &self.steps[step];
         let atoms = guard.iter().filter(|atom| atom.decision == decision);
@@ -160,7 +160,7 @@ impl Program {
         }
     }
 
-    /// Values in classes of which the steps from `step` on cannot tell the members apart.
+    /// The classes of some values whose members the steps from `step` on cannot tell apart.
     pub(crate) fn alike(&self, step: usize, decision: usize, values: &Values, state: &mut State) -> Vec<Values> {
         state.choose(decision, values.first().unwrap_or_default());
         if self.live_value(step, decision, state).is_none() {

@@ -1,4 +1,4 @@
-//! Guards: when a step is taken, and what is known of one guard by another.
+//! Guards: the conditions under which a step is taken, and what one guard says of another.
 
 use super::values::Values;
 
@@ -15,13 +15,13 @@ pub struct Atom {
     pub allowed: Values,
 }
 
-/// A conjunction of conditions, looked at in order: a later one is not asked where an earlier one fails.
+/// A conjunction of conditions, evaluated in order: a later one is not asked where an earlier one fails.
 pub type Guard = Vec<Atom>;
 
-/// Guards of which one must hold; none holds never.
+/// A disjunction of guards; without any it never holds.
 ///
-/// Whichever decisions are open: where the conditions of a guard before one hold, its decision is asked for in any case.
-/// So the first open one of a guard that may still hold can be asked for ahead of its time.
+/// Where all conditions of a guard before one hold, the decision of that one is asked for in any case. So the first
+/// open decision of a guard that may still hold can be asked for ahead of its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct When(pub(super) Vec<Guard>);
 
@@ -33,7 +33,8 @@ impl When {
         Self(vec![Guard::new()])
     }
 
-    /// Adds a guard. Guards that differ in one condition become one, without it where they cover all of its values.
+    /// Adds a guard. Guards that differ in one condition become one, without that condition where they cover all
+    /// values.
     pub(super) fn insert(&mut self, mut guard: Guard) {
         let mut position = 0;
         while position < self.0.len() {
@@ -54,9 +55,9 @@ impl When {
         self.0.push(guard);
     }
 
-    /// What is left of it, given what is known of conditions.
+    /// What is left of it once some conditions are known.
     pub(super) fn given(&self, holds: impl Fn(&Atom) -> Option<bool>) -> Self {
-        // Guards of which nothing is known cannot be joined: they were not before.
+        // Guards of which nothing is known stay apart, as they were before.
         let (mut left, mut shorter) = (Self::NEVER, Vec::new());
         for guard in &self.0 {
             match guard.iter().map(&holds).collect::<Told>() {
@@ -95,7 +96,7 @@ impl FromIterator<Option<bool>> for Told {
     }
 }
 
-/// Both guards, one after the other, with one condition on each decision; nothing where they exclude each other.
+/// The conjunction of two guards, with one condition on each decision; nothing where they exclude each other.
 pub(super) fn joined(first: &[Atom], second: &[Atom]) -> Option<Guard> {
     let mut guard: Guard = Vec::with_capacity(first.len() + second.len());
     for atom in first.iter().chain(second) {
@@ -109,7 +110,7 @@ pub(super) fn joined(first: &[Atom], second: &[Atom]) -> Option<Guard> {
     guard.iter().all(|atom| !atom.allowed.is_empty()).then_some(guard)
 }
 
-/// What a guard that holds says of a condition.
+/// What a guard says of a condition where the guard holds.
 pub(super) fn told(guard: &[Atom], atom: &Atom) -> Option<bool> {
     let known = guard.iter().find(|known| known.decision == atom.decision)?;
     atom.allowed.tell(&known.allowed)

@@ -1,4 +1,16 @@
-//! Which tensors wait beside a layer: those that the rest of the network still needs.
+//! Which tensors are alive beside a layer: those that the rest of the network still needs.
+//!
+//! **Idea.** This is the liveness analysis of compilers, for straight-line code under guards. `Needs` reads the
+//! steps once, from the last to the first: for each tensor it collects the guards under which a later step reads it,
+//! itself or by a second name (`When`, of which one guard must hold). A run evaluates them in its state. They hold,
+//! or they do not, or they depend on a decision that is still open, which the run then asks for before it applies the
+//! layer. That makes no decision active by itself: where the conditions before one in a guard hold, a later step asks
+//! for its decision in any case.
+//!
+//! **Bound.** A tensor keeps at most 128 guards at each step. Where there would be more, the run follows its readers
+//! one by one, each of them once (`Program::will_read`). So a layer visits the tensors that are there, and for each of
+//! them its guards or its readers. A scheduled program has the tensors that may be alive listed with each layer
+//! (`Beside`), because those that would be there may be written later.
 
 use super::guard::Tensor;
 use super::program::Program;
@@ -9,8 +21,8 @@ use crate::layers::Shape;
 use rustc_hash::FxHashSet;
 
 impl Program {
-    /// What waits beside a layer, or a decision that this depends on: the first of those that can be asked for, so that
-    /// all networks are asked in one order as far as possible.
+    /// What is alive beside a layer, or a decision that this depends on: the first of those that can be asked for, so
+    /// that all networks are asked in one order as far as possible.
     pub(super) fn alive_beside(&self, number: usize, in_place: bool, state: &mut State) -> Result<Alive, usize> {
         let mut open = Open::default();
         let mut found = std::mem::take(&mut state.beside);
@@ -30,7 +42,7 @@ impl Program {
         open.0.map_or(Ok(alive), Err)
     }
 
-    /// What waits beside a layer among the tensors that are there.
+    /// What is alive beside a layer among the tensors that are there.
     fn found_beside(&self, number: usize, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
         let Action::Layer { inputs, .. } = &self.steps[number].action else {
             return;
@@ -85,7 +97,7 @@ impl Program {
     fn is_unread(&self, step: usize, position: usize, state: &mut State) -> bool {
         let Present { tensor, mut readers } = state.present[position];
         let known = &self.readers[tensor.0];
-        // What fails will not hold later, so no reader is looked at twice.
+        // A guard that fails will not hold later, so no reader is visited twice.
         while readers > 0
             && known[readers - 1] >= step
             && state.holds(&self.steps[known[readers - 1]].guard) == Ok(false)
@@ -103,7 +115,7 @@ impl Program {
             readers[readers.partition_point(|&reader| reader < from)..].iter()
         };
         let mut open = None;
-        // The tensors that were looked at, and what reads the last of them and those that led to it.
+        // The tensors that were visited, and the readers of the last of them and of those that led to it.
         let mut before: FxHashSet<Tensor> = std::iter::once(tensor).collect();
         let mut waiting = vec![behind(tensor, from)];
         while let Some(readers) = waiting.last_mut() {
@@ -128,13 +140,13 @@ impl Program {
     }
 }
 
-/// What waits beside a layer that is told what may wait.
+/// What is alive beside a layer with which the tensors that may be are listed.
 fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
     state.marks.clear();
     state.looked_at(beside.len());
     for Waits { tensor, read, kept } in beside {
         let (shape, origin) = match tensor {
-            Waiting::Known(table) => (table.shape(&state.chosen), None),
+            Waiting::Foreseen(table) => (table.shape(&state.chosen), None),
             Waiting::Tensor(tensor) => (state.shape(*tensor).ok(), Some(state.origin(*tensor))),
         };
         let Some(shape) = shape else {
@@ -143,14 +155,14 @@ fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut V
         let read = open.known(state.holds_any(read), state);
         let kept = (!read || in_place) && open.known(state.holds_any(kept), state);
         if read || kept {
-            // Second names take no memory of their own.
+            // Second names take no memory themselves.
             let place = origin.map_or(found.len(), |origin| state.marks.place(origin, found.len()));
             add_size(found, place, &shape, read, kept);
         }
     }
 }
 
-/// Adds a tensor, at the place of its first name if it has one.
+/// Adds a tensor, at the position of its first name if that is there.
 fn add_size(found: &mut Vec<Size>, place: usize, shape: &Shape, read: bool, kept: bool) {
     match found.get_mut(place) {
         Some(known) => (known.read, known.kept) = (known.read || read, known.kept || kept),
@@ -162,15 +174,15 @@ fn add_size(found: &mut Vec<Size>, place: usize, shape: &Shape, read: bool, kept
     }
 }
 
-/// The decision to ask for before it is known what waits.
+/// The decision to ask for before it is known what is alive.
 #[derive(Default)]
 struct Open(Option<usize>);
 
 impl Open {
-    /// The answer; false where a decision is to be asked for first.
+    /// The answer; false where a decision must be asked for first.
     fn known(&mut self, answer: Result<bool, usize>, state: &State) -> bool {
         answer.unwrap_or_else(|decision| {
-            // Of the decisions that have several values here the one that is told apart first, otherwise the least.
+            // A decision whose values run together is told apart first; otherwise the least one is asked for.
             self.0 = Some(match self.0 {
                 Some(known) if state.has_several(known) => known,
                 Some(known) if !state.has_several(decision) => known.min(decision),

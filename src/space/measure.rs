@@ -1,4 +1,4 @@
-//! Metrics from outside: functions of one layer, asked once for each distinct layer.
+//! Custom metrics: functions of one layer, asked once for each distinct layer.
 
 use super::trace::LayerTrace;
 use crate::Result;
@@ -7,25 +7,25 @@ use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// Gives the value of each metric from outside for one layer.
+/// Gives the value of each custom metric for one layer.
 pub trait Measure: fmt::Debug + Send + Sync {
     /// One value for each metric, at least 0 and below 2^63 - 1.
     ///
-    /// What it is told of the tensors' numbers is that of the first layer like it.
+    /// The numbers of the tensors that it is given are those of the first layer like it.
     ///
     /// # Errors
     /// Whatever ends the work.
     fn values(&self, kind: &Kind, layer: &LayerTrace) -> Result<Vec<i64>>;
 }
 
-/// What is known of layers, by all that a function is told of one.
-type Known = FxHashMap<Box<[i64]>, Arc<[i64]>>;
+/// The values of layers, by all that the function is told of a layer.
+type Answers = FxHashMap<Box<[i64]>, Arc<[i64]>>;
 
-/// The metrics from outside, and what they came to so far.
+/// The custom metrics, and what they came to so far.
 #[derive(Debug, Clone)]
 pub(super) struct Measures {
     pub(super) measure: Arc<dyn Measure>,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<Answers>>,
 }
 
 impl Measures {

@@ -4,11 +4,11 @@
 //! skipped where its [`Guard`] does not hold. Hyperparameters are [`Expr`]essions over decisions and tensor sides. A
 //! plain list of layers is the simplest case; branches and repetitions are guards.
 //!
-//! One function runs a program: [`Program::run`]. It stops where a decision is still open. With every decision taken
+//! One function runs a program: `Program::run`. It stops where a decision is still open. With every decision taken
 //! that is the one-by-one rule of a single network ([`Program::trace`]); with none, it is where the compiler branches.
 //!
-//! Two things are told ahead by reading a program once: which tensors wait beside a layer, and the order of steps in
-//! which a compiler meets the fewest states.
+//! Two things are known from reading a program once: which tensors are alive beside a layer, and an order of the steps
+//! in which a compiler meets fewer states.
 
 mod classes;
 mod encode;

@@ -1,9 +1,9 @@
-//! When each tensor is needed, told by reading the steps of a program from its end.
+//! When each tensor is needed, found by reading the steps of a program from the last to the first.
 
 use super::guard::{Guard, Tensor, When, joined};
 use super::step::{Action, Step};
 
-/// The most guards that are kept to tell when a tensor is needed.
+/// The most guards that are kept for when a tensor is needed.
 const GUARDS: usize = 128;
 
 const NEVER: &When = &When::NEVER;
@@ -22,7 +22,7 @@ impl Needs {
             from: vec![Vec::new(); tensors],
         };
         for (number, step) in steps.iter().enumerate().rev() {
-            // A guard of which a condition never holds is none.
+            // A step whose guard can never hold reads nothing.
             let Some(guard) = joined(&step.guard, &[]) else {
                 continue;
             };
@@ -46,7 +46,7 @@ impl Needs {
         needs
     }
 
-    /// Adds guards of a step; nothing where they cannot be told.
+    /// Adds guards of a step; `None` where they are not known.
     fn add(&mut self, step: usize, tensor: Tensor, guards: Option<&[Guard]>) {
         let known = &mut self.from[tensor.0];
         let Some(before) = known.last().map_or(Some(NEVER), |(_, when)| when.as_ref()) else {
@@ -67,14 +67,14 @@ impl Needs {
         }
     }
 
-    /// When a step behind `step` needs a tensor; nothing where that cannot be told.
+    /// When a step behind `step` needs a tensor; nothing where that is not known.
     pub(super) fn behind(&self, step: usize, tensor: Tensor) -> Option<&When> {
         let known = &self.from[tensor.0];
         let behind = known.partition_point(|&(from, _)| from > step);
         known[..behind].last().map_or(Some(NEVER), |(_, when)| when.as_ref())
     }
 
-    /// Whether it can be told of every tensor.
+    /// Whether it is known of every tensor.
     pub(super) fn told(&self) -> bool {
         self.from.iter().flatten().all(|(_, when)| when.is_some())
     }

@@ -36,7 +36,7 @@ pub struct Layer {
     pub trainable: bool,
     /// The bits of one of its weights, where they are not those of the settings.
     pub bits: Option<Expr>,
-    /// Decisions that touch neither its shape nor its cost, but that metrics from outside may look at.
+    /// Decisions that touch neither its shape nor its cost, but that custom metrics may look at.
     pub notes: Vec<usize>,
     /// Whether a step applies it.
     pub(super) applied: bool,
@@ -84,16 +84,16 @@ pub struct Program {
     pub(super) mentions: Vec<Vec<usize>>,
     /// For each layer that is applied by several steps, the last of them.
     pub(super) last_use: Vec<usize>,
-    /// For each step what may wait beside the layer that it applies, where that is told with shapes that are known ahead;
-    /// its steps then look at the decisions on which this depends, because those that would are taken before.
+    /// For each step the tensors that may be alive beside the layer that it applies, where the program is scheduled. Its
+    /// steps then mention the decisions on which this depends, because those that did may be taken before.
     pub(super) beside: Option<Vec<Beside>>,
-    /// What is told by reading the steps once.
-    pub(super) told: Told,
+    /// What is found by reading the steps once.
+    pub(super) analyses: Analyses,
 }
 
-/// What is told of a program by reading its steps once, as soon as it is asked for.
+/// What is found by reading the steps of a program once; each is made when it is needed first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told {
+pub(super) struct Analyses {
     needs: OnceLock<Needs>,
     skips: OnceLock<Skips>,
     classes: OnceLock<Vec<OnceLock<Classes>>>,
@@ -117,7 +117,7 @@ impl Program {
             mentions: Vec::new(),
             last_use: Vec::new(),
             beside: None,
-            told: Told::default(),
+            analyses: Analyses::default(),
         }
     }
 
@@ -243,7 +243,7 @@ impl Program {
         Ok(self.layers.len() - 1)
     }
 
-    /// Says of a layer that is not applied yet how many bits its weights take, and what else metrics from outside may
+    /// Says of a layer that is not applied yet how many bits its weights take, and what else custom metrics may
     /// look at.
     ///
     /// # Errors
@@ -277,9 +277,9 @@ impl Program {
         self.apply_for(guard, layer, inputs, 1).map(|outputs| outputs[0])
     }
 
-    /// The same, and returns so many tensors, at least one: its output and what it gives beside it.
+    /// The same, and returns this many tensors, at least one: its output and what it gives beside it.
     ///
-    /// Networks in which it does not give so many are refused.
+    /// Networks in which it does not give that many are refused.
     ///
     /// # Errors
     /// As [`Self::apply`].
@@ -339,7 +339,7 @@ impl Program {
 
     /// Refuses candidates for which the condition is 0.
     ///
-    /// If it does not ask, it never makes a decision active: it is only looked at where all that it reads is taken.
+    /// If it does not ask, it never makes a decision active: it is only evaluated where all that it reads is taken.
     ///
     /// # Errors
     /// `Argument` if something it names is not there.
@@ -462,10 +462,10 @@ impl Program {
         Ok(())
     }
 
-    /// Adds a step that reads these tensors and looks at these decisions, too.
+    /// Adds a step that reads these tensors, and mentions these decisions beside its own.
     pub(super) fn record(&mut self, step: Step, sources: &[Tensor], looks: &[usize]) {
         let number = self.steps.len();
-        self.told = Told::default();
+        self.analyses = Analyses::default();
         for &source in sources {
             self.readers[source.0].push(number);
         }
@@ -481,24 +481,24 @@ impl Program {
         self.steps.push(step);
     }
 
-    /// The guards that a step looks at beside its own.
+    /// The guards that a step evaluates beside its own.
     pub(super) fn looks(&self, step: usize) -> impl Iterator<Item = &Guard> {
         looks(self.beside.as_deref().unwrap_or_default(), step)
     }
 
     /// When each tensor is needed.
     pub(super) fn needs(&self) -> &Needs {
-        self.told.needs.get_or_init(|| Needs::of(&self.steps, self.tensors))
+        self.analyses.needs.get_or_init(|| Needs::of(&self.steps, self.tensors))
     }
 
     /// Which steps are passed over together.
     pub(super) fn skips(&self) -> &Skips {
-        self.told.skips.get_or_init(|| Skips::of(&self.steps))
+        self.analyses.skips.get_or_init(|| Skips::of(&self.steps))
     }
 
     /// Which values of a decision the steps from one on can still tell apart.
     pub(super) fn classes(&self, decision: usize) -> &Classes {
-        let classes = self.told.classes.get_or_init(|| {
+        let classes = self.analyses.classes.get_or_init(|| {
             let unknown = std::iter::repeat_with(OnceLock::new);
             unknown.take(self.decisions.len()).collect()
         });

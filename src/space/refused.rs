@@ -38,7 +38,7 @@ impl Program {
         }
     }
 
-    /// Why a layer refused: its name, its input shapes, the rule, and its arguments as far as they are known.
+    /// Why a layer refused: its name, its input shapes, the rule, and its arguments where they are known.
     fn refused_layer(&self, layer: usize, inputs: usize, rule: String, state: &State) -> (String, Refused) {
         let Layer { name, kind, args, .. } = &self.layers[layer];
         let known = state.args.len() == args.len();

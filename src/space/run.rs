@@ -135,7 +135,8 @@ impl Program {
         kind.output(values, &state.inputs)
     }
 
-    /// The shapes of the first tensors, so many, that a layer gives beside its output, where [`Self::output`] gave one.
+    /// The shapes of the first tensors, this many, that a layer gives beside its output, where [`Self::output`] gave
+    /// one.
     pub(super) fn extra(
         &self,
         layer: usize,
@@ -290,7 +291,7 @@ impl Program {
         }
     }
 
-    /// All that metrics from outside are told of a layer.
+    /// All that custom metrics are told of a layer.
     fn key_of(&self, applied: &Applied<'_>, chosen: &[u32]) -> Vec<i64> {
         let mut key = vec![applied.layer as i64, applied.bits, i64::from(applied.reused)];
         key.extend_from_slice(applied.args);
@@ -343,7 +344,7 @@ impl Program {
     ) -> std::result::Result<(), Refusal> {
         let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
         let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
-        // What works in place writes over what nobody needs afterwards.
+        // What works in place writes over what no later layer needs.
         let made = match written {
             elements if in_place && elements <= alive.dying => 0,
             elements => elements,
@@ -368,7 +369,7 @@ impl Program {
 
     /// The network of one candidate, layer by layer.
     ///
-    /// `choices` holds the index of a value for each decision; those of inactive decisions are not looked at.
+    /// `choices` holds the index of a value for each decision; those of inactive decisions do not matter.
     ///
     /// # Errors
     /// `Argument` for a wrong number of choices or an index outside its domain; `Layer` where a layer cannot be built;

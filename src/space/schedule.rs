@@ -1,14 +1,24 @@
 //! The order in which a compiler takes the steps of a program whose decisions are tied.
 //!
-//! A decision that is used again far behind its first use stays alive until then, and is multiplied with all that are
-//! asked for in between. Often what it does there is known before: the shapes do not depend on what comes between.
-//! So the program is read once ahead. For each tensor that finds a [`Table`] of its shapes by the few decisions that
-//! they depend on; a layer with such inputs is taken as soon as its decisions are asked for, with shapes from the
-//! tables. What else waits beside it is known by guards: see [`When`].
+//! **Idea.** The width of a decision diagram depends on the order in which its variables are asked for (Bergman, Cire,
+//! van Hoeve and Hooker, *Decision Diagrams for Optimization*, 2016, on variable ordering). A decision that is used
+//! again far behind its first use stays alive in between, and multiplies the states of all decisions that are asked
+//! for there. Often what its last use does is known at the first one, because the shapes do not depend on what lies
+//! between. So the scheduler reads the program once before it is compiled. For each tensor it keeps a [`ShapeTable`]:
+//! its shapes by the few decisions that they depend on. A layer whose inputs all have tables is moved to the place
+//! where the last of its decisions is asked for, and reads its shapes from the tables rather than from tensors. What
+//! else is alive beside it is told by guards: see [`When`]. The result is a program like any other, with the same
+//! networks and costs.
+//!
+//! **Bound.** A table has at most [`ROWS`] rows, and there are at most [`WAYS`] paths of second names from a tensor to
+//! its readers; whatever is beyond keeps its place. All together at most [`WORK`] rows and tensors are visited, beyond
+//! which the whole program keeps its order. Memory: the rows of one table for each tensor that has one. The new order
+//! is taken only if an estimate of the states becomes smaller: the product of the sizes of the decisions that are
+//! alive, summed over the places where a decision is asked for.
 
 use super::guard::{Atom, Guard, Tensor, When, excludes, implies, joined, told};
 use super::program::Program;
-use super::shapes::{Beside, Known, Table, Waiting, Waits};
+use super::shapes::{Beside, Presence, ShapeTable, Waiting, Waits};
 use super::state::State;
 use super::step::{Action, Step};
 use crate::{Error, Interrupt, Result};
@@ -18,26 +28,27 @@ use std::collections::BinaryHeap;
 /// The most rows of a table.
 const ROWS: usize = 1 << 12;
 
-/// The most ways from a layer to all that read what it writes.
+/// The most paths of second names from a tensor to the steps that read it.
 const WAYS: usize = 1 << 8;
 
-/// The most steps that are looked at, among the first and the last ones, to find one that asks for a decision.
+/// The most steps, among the first and among the last ones, that are searched for one that asks for a decision.
 const ASKS: usize = 1 << 7;
 
-/// The most rows and tensors that are looked at; a program that takes more keeps its order.
+/// The most rows and tensors that are visited; a program that takes more keeps its order.
 const WORK: usize = 1 << 24;
 
-/// After so many it is asked whether to stop.
+/// The caller is asked whether to stop each time that this many were visited.
 const INTERRUPT_EVERY: usize = 1 << 16;
 
-/// Asks for what is known under all values of the decisions; nothing where there are too many or one cannot be told.
+/// The table of what `known` says for all values of the decisions; nothing where that takes too many rows, or one of
+/// them is not known.
 fn table(
     program: &Program,
     mut decisions: Vec<usize>,
     state: &mut State,
-    work: &mut Work<'_>,
-    mut known: impl FnMut(&mut State) -> Option<Known>,
-) -> Option<Table> {
+    work: &mut Allowance<'_>,
+    mut known: impl FnMut(&mut State) -> Option<Presence>,
+) -> Option<ShapeTable> {
     decisions.sort_unstable();
     decisions.dedup();
     let sizes = decisions.iter().map(|&decision| program.decisions[decision].size);
@@ -54,7 +65,7 @@ fn table(
         }
         rows.push(known(state)?);
     }
-    Some(Table::reduced(decisions, rows))
+    Some(ShapeTable::reduced(decisions, rows))
 }
 
 /// A tensor that a layer writes, and when it is needed.
@@ -73,38 +84,38 @@ struct Reader {
     from_here: When,
 }
 
-/// How a step is taken.
-enum Way {
-    /// At its own place, with the tensors that are there.
+/// When a step is taken.
+enum Timing {
+    /// At its own place, with the tensors that are alive there.
     AtItsPlace,
     /// A layer whose shapes are known ahead.
     Ahead(Ahead),
-    /// A second name that cannot fail; it is not needed where all that read it know its shape.
+    /// A second name that cannot fail; it is left out where all its readers know its shape from tables.
     Name,
 }
 
 /// What a layer needs to be taken ahead of its place.
 struct Ahead {
-    /// It is taken behind so many of the first steps.
+    /// The number of steps of the program behind which it can be taken.
     behind: usize,
     /// The shapes of its inputs.
-    inputs: Vec<Table>,
+    inputs: Vec<ShapeTable>,
     /// All decisions that it reads.
     reads: Vec<usize>,
     beside: Beside,
 }
 
-/// Where a decision is asked for, and what must hold that it is.
+/// For each decision the steps that ask for it, each with the conditions under which it does.
 type Asks<'a> = Vec<Vec<(usize, &'a [Atom])>>;
 
-/// How much was looked at.
-struct Work<'a> {
+/// How much was visited, of what may be.
+struct Allowance<'a> {
     done: usize,
     asked: usize,
     interrupt: Interrupt<'a>,
 }
 
-impl Work<'_> {
+impl Allowance<'_> {
     fn add(&mut self, more: usize) {
         self.done += more;
     }
@@ -124,15 +135,15 @@ impl Work<'_> {
     }
 }
 
-struct Reading<'a> {
+struct Scheduler<'a> {
     program: &'a Program,
     state: State,
-    work: Work<'a>,
+    work: Allowance<'a>,
     asks: Asks<'a>,
-    /// Where what waits beside a layer asks for a decision.
+    /// The same for the decisions that are asked for because what is alive beside a layer depends on them.
     asks_beside: Asks<'a>,
-    tables: Vec<Option<Table>>,
-    /// For each tensor what it is a second name of, and when.
+    tables: Vec<Option<ShapeTable>>,
+    /// For each tensor the ones that it is a second name of, and under which guard.
     sources: Vec<Vec<(&'a Guard, Tensor)>>,
     /// The tensors of layers that may still be needed.
     origins: Vec<Origin>,
@@ -140,7 +151,7 @@ struct Reading<'a> {
 
 impl Program {
     /// The same networks, with the layers taken in another order: each as soon as its decisions are asked for. Nothing
-    /// where that would not make fewer states, or cannot be told with little work.
+    /// where that would not make fewer states, or takes too much work to find out.
     ///
     /// # Errors
     /// `Interrupted`.
@@ -150,28 +161,28 @@ impl Program {
         if before <= self.states(&self.least_spans(&asks)) || !self.writes_once() || !self.needs().told() {
             return Ok(None);
         }
-        let work = Work {
+        let work = Allowance {
             done: 0,
             asked: 0,
             interrupt,
         };
-        let mut reading = Reading::new(self, asks.clone(), work);
-        let Some(ways) = reading.read()? else {
+        let mut scheduler = Scheduler::new(self, asks.clone(), work);
+        let Some(timings) = scheduler.read()? else {
             return Ok(None);
         };
-        let Some(beside) = self.beside_at_their_places(&ways, &mut reading.work)? else {
+        let Some(beside) = self.beside_at_their_places(&timings, &mut scheduler.work)? else {
             return Ok(None);
         };
-        let scheduled = self.reordered(&ways, &beside, &asks);
+        let scheduled = self.reordered(&timings, &beside, &asks);
         Ok((scheduled.states(&scheduled.spans()) < before).then_some(scheduled))
     }
 
-    /// What may wait beside each layer that is taken at its own place; nothing where that is too much to list.
-    fn beside_at_their_places(&self, ways: &[Way], work: &mut Work<'_>) -> Result<Option<Vec<Beside>>> {
+    /// What may be alive beside each layer that is taken at its own place; nothing where that is too much to list.
+    fn beside_at_their_places(&self, timings: &[Timing], work: &mut Allowance<'_>) -> Result<Option<Vec<Beside>>> {
         let mut beside = vec![Beside::new(); self.steps.len()];
         let mut there: Vec<Tensor> = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {
-            if let (Action::Layer { layer, inputs, .. }, Way::AtItsPlace) = (&step.action, &ways[number]) {
+            if let (Action::Layer { layer, inputs, .. }, Timing::AtItsPlace) = (&step.action, &timings[number]) {
                 there.retain(|tensor| self.readers[tensor.0].last().is_some_and(|&last| last >= number));
                 work.add(there.len());
                 if !work.goes_on()? {
@@ -208,7 +219,7 @@ impl Program {
             step.action.writes().all(|tensor| {
                 let before = &mut written[tensor.0];
                 let once = before.0.iter().all(|before| excludes(before, &guard));
-                // A layer is not behind another guard than what it writes.
+                // A layer writes its tensors under no other guard than its own.
                 before.insert(if matches!(step.action, Action::Layer { .. }) {
                     Guard::new()
                 } else {
@@ -234,13 +245,13 @@ impl Program {
         asks
     }
 
-    /// For each decision the first and the last step that look at it.
+    /// For each decision the first and the last step that mention it.
     fn spans(&self) -> Vec<Option<(usize, usize)>> {
         let ends = |mentions: &Vec<usize>| Some((*mentions.first()?, *mentions.last()?));
         self.mentions.iter().map(ends).collect()
     }
 
-    /// For each decision the steps between which it matters at least, in any order.
+    /// For each decision the shortest range of steps over which it is alive, in whatever order the steps are taken.
     fn least_spans(&self, asks: &Asks<'_>) -> Vec<Option<(usize, usize)>> {
         let mut spans = self.spans();
         for (_, last) in spans.iter_mut().flatten() {
@@ -259,7 +270,8 @@ impl Program {
         spans
     }
 
-    /// Behind how many of the first steps all is asked for that a step asks for; nothing where it may be the first.
+    /// The number of steps behind which all decisions of a step are certain to be asked for; nothing where the step
+    /// itself may be the first to ask for one.
     fn asked(&self, asks: &Asks<'_>, number: usize) -> Option<usize> {
         let step = &self.steps[number];
         let guard = step.guard.iter().enumerate();
@@ -270,7 +282,7 @@ impl Program {
         })
     }
 
-    /// How many states there are at most where decisions are asked for, if it were for decisions alone.
+    /// An estimate of the states: wherever a decision is asked for, the product of the sizes of the decisions alive.
     fn states(&self, spans: &[Option<(usize, usize)>]) -> f64 {
         let mut asked: Vec<_> = (0..spans.len()).filter_map(|d| Some((spans[d]?, d))).collect();
         asked.sort_unstable();
@@ -294,7 +306,7 @@ impl Program {
     }
 
     /// The steps in the order in which they are taken.
-    fn reordered(&self, ways: &[Way], at_their_places: &[Beside], asks: &Asks<'_>) -> Self {
+    fn reordered(&self, timings: &[Timing], at_their_places: &[Beside], asks: &Asks<'_>) -> Self {
         let mut program = Self {
             steps: Vec::new(),
             readers: vec![Vec::new(); self.tensors],
@@ -302,9 +314,9 @@ impl Program {
             mentions: vec![Vec::new(); self.decisions.len()],
             ..self.clone()
         };
-        let kept = self.kept_names(ways, at_their_places);
-        let behind = |number: usize| match (&self.steps[number].action, &ways[number]) {
-            (_, Way::Ahead(ahead)) => ahead.behind,
+        let kept = self.kept_names(timings, at_their_places);
+        let behind = |number: usize| match (&self.steps[number].action, &timings[number]) {
+            (_, Timing::Ahead(ahead)) => ahead.behind,
             (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
             _ => number + 1,
         };
@@ -314,8 +326,8 @@ impl Program {
         for number in order {
             let mut step = self.steps[number].clone();
             let (mut sources, mut waiting) = (Vec::new(), Beside::new());
-            match (&step.action, &ways[number]) {
-                (Action::Layer { .. }, Way::Ahead(ahead)) => {
+            match (&step.action, &timings[number]) {
+                (Action::Layer { .. }, Timing::Ahead(ahead)) => {
                     step.reads.clone_from(&ahead.reads);
                     step.known = Some(ahead.inputs.clone());
                     waiting.clone_from(&ahead.beside);
@@ -334,14 +346,14 @@ impl Program {
                         continue; // All that it does is done before.
                     }
                     if let (Action::Alias { .. }, Some(atom)) = (&step.action, step.guard.last()) {
-                        // Nobody needs the name, but it is the first to ask.
+                        // Nothing reads the name, but its guard is the first to ask for the decision.
                         let decision = atom.decision;
                         step.reads = vec![decision];
                         step.action = Action::Read { decision };
                     }
                 }
                 (Action::Require { .. }, _) => {}
-                // What it keeps alive is known beside the layers.
+                // The layers know already what it keeps alive.
                 (Action::Return { .. }, _) => continue,
             }
             sources.sort_unstable();
@@ -355,20 +367,20 @@ impl Program {
         program
     }
 
-    /// For each step whether it gives a second name that a later layer, at its own place, reads or that may wait beside
-    /// one, or that may not be there.
-    fn kept_names(&self, ways: &[Way], beside: &[Beside]) -> Vec<bool> {
+    /// For each step whether it gives a second name that must be kept: a layer at its own place reads it, or it may be
+    /// alive beside one, or the tensor that it names may be absent.
+    fn kept_names(&self, timings: &[Timing], beside: &[Beside]) -> Vec<bool> {
         let mut kept = vec![false; self.steps.len()];
-        // The tensors that the steps behind need.
+        // The tensors that later steps need.
         let mut needed = vec![false; self.tensors];
         for (number, step) in self.steps.iter().enumerate().rev() {
             match &step.action {
-                Action::Layer { inputs, .. } if matches!(ways[number], Way::AtItsPlace) => {
+                Action::Layer { inputs, .. } if matches!(timings[number], Timing::AtItsPlace) => {
                     for tensor in inputs.iter().copied().chain(tensors(&beside[number])) {
                         needed[tensor.0] = true;
                     }
                 }
-                Action::Alias { from, to } if needed[to.0] || !matches!(ways[number], Way::Name) => {
+                Action::Alias { from, to } if needed[to.0] || !matches!(timings[number], Timing::Name) => {
                     kept[number] = true;
                     needed[from.0] = true;
                 }
@@ -382,11 +394,11 @@ impl Program {
 fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
     beside.iter().filter_map(|waits| match waits.tensor {
         Waiting::Tensor(tensor) => Some(tensor),
-        Waiting::Known(_) => None,
+        Waiting::Foreseen(_) => None,
     })
 }
 
-/// The first step before `step` that is known to ask for a decision wherever the guard holds.
+/// The first step before `step` that is certain to ask for a decision wherever the guard holds.
 fn first_ask(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<usize> {
     let before = &asks[..asks.partition_point(|(asked, _)| *asked < step)];
     let last = before.len().saturating_sub(ASKS).max(before.len().min(ASKS));
@@ -395,28 +407,29 @@ fn first_ask(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<u
     certain.next().map(|&(asked, _)| asked)
 }
 
-/// Adds what waits, to what has the same size and never waits at the same time if there is such.
-fn add(beside: &mut Beside, table: Table, read: When, kept: When) {
+/// Adds a tensor that may be alive; it shares an entry with one of the same shape that is never alive at the same
+/// time.
+fn add(beside: &mut Beside, table: ShapeTable, read: When, kept: When) {
     let alone = |known: &Waits| {
         let mut other = read.0.iter().chain(&kept.0);
         other.all(|one| known.guards().all(|other| excludes(one, other)))
     };
     for known in beside.iter_mut() {
-        if matches!(&known.tensor, Waiting::Known(other) if *other == table) && alone(known) {
+        if matches!(&known.tensor, Waiting::Foreseen(other) if *other == table) && alone(known) {
             read.0.into_iter().for_each(|guard| known.read.insert(guard));
             kept.0.into_iter().for_each(|guard| known.kept.insert(guard));
             return;
         }
     }
     beside.push(Waits {
-        tensor: Waiting::Known(table),
+        tensor: Waiting::Foreseen(table),
         read,
         kept,
     });
 }
 
-impl<'a> Reading<'a> {
-    fn new(program: &'a Program, asks: Asks<'a>, work: Work<'a>) -> Self {
+impl<'a> Scheduler<'a> {
+    fn new(program: &'a Program, asks: Asks<'a>, work: Allowance<'a>) -> Self {
         Self {
             program,
             state: program.start(),
@@ -429,11 +442,11 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// For each step how it can be taken; nothing where that takes too much work.
-    fn read(&mut self) -> Result<Option<Vec<Way>>> {
+    /// For each step when it can be taken; nothing where that takes too much work to find out.
+    fn read(&mut self) -> Result<Option<Vec<Timing>>> {
         let program = self.program;
         let mut found = Vec::with_capacity(program.steps.len());
-        // Whether it can be told when each tensor so far is needed.
+        // Whether it is known when each tensor so far is needed.
         let mut told = true;
         for (number, step) in program.steps.iter().enumerate() {
             self.origins
@@ -442,7 +455,7 @@ impl<'a> Reading<'a> {
             if !self.work.goes_on()? {
                 return Ok(None);
             }
-            let mut way = Way::AtItsPlace;
+            let mut timing = Timing::AtItsPlace;
             match &step.action {
                 Action::Layer {
                     layer, inputs, output, ..
@@ -452,9 +465,9 @@ impl<'a> Reading<'a> {
                     }
                     if self.tables[output.0].is_some() && program.layers[*layer].shared.is_none() && told {
                         let in_place = program.layers[*layer].kind.in_place;
-                        way = self
+                        timing = self
                             .ahead(number, step, inputs, in_place)
-                            .map_or(Way::AtItsPlace, Way::Ahead);
+                            .map_or(Timing::AtItsPlace, Timing::Ahead);
                     }
                     for tensor in step.action.writes() {
                         match self.origin(number, tensor) {
@@ -465,22 +478,22 @@ impl<'a> Reading<'a> {
                 }
                 Action::Alias { from, to } => {
                     let known = self.tables[from.0].as_ref();
-                    if known.is_some_and(|table| table.under(&step.guard).all(|known| known != Known::Absent)) {
-                        way = Way::Name;
+                    if known.is_some_and(|table| table.under(&step.guard).all(|known| known != Presence::Absent)) {
+                        timing = Timing::Name;
                     }
                     self.sources[to.0].push((&step.guard, *from));
                     self.tables[to.0] = self.meeting(*to);
                 }
                 Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => {}
             }
-            found.push(way);
+            found.push(timing);
         }
         Ok(Some(found))
     }
 
-    /// The shapes of one of the tensors that a layer writes, by its place among them.
-    fn output(&mut self, step: &Step, layer: usize, inputs: &[Tensor], place: usize) -> Option<Table> {
-        let inputs: Vec<&Table> = inputs
+    /// The table of one of the tensors that a layer writes, by its position among them.
+    fn output(&mut self, step: &Step, layer: usize, inputs: &[Tensor], place: usize) -> Option<ShapeTable> {
+        let inputs: Vec<&ShapeTable> = inputs
             .iter()
             .map(|input| self.tables[input.0].as_ref())
             .collect::<Option<_>>()?;
@@ -494,13 +507,13 @@ impl<'a> Reading<'a> {
         let mut values = Vec::new();
         table(self.program, decisions, &mut self.state, &mut self.work, |state| {
             if state.holds(&step.guard) != Ok(true) {
-                return Some(Known::Absent);
+                return Some(Presence::Absent);
             }
             state.inputs.clear();
             for table in &inputs {
                 match table.shape(&state.chosen) {
                     Some(shape) => state.inputs.push(shape),
-                    None => return Some(Known::Refused),
+                    None => return Some(Presence::Refused),
                 }
             }
             let first = self.program.output(layer, &mut values, state);
@@ -513,14 +526,14 @@ impl<'a> Reading<'a> {
                 (Err(refusal), _) => Err(refusal),
             };
             match shape {
-                Ok(shape) => Some(Known::There(shape)),
-                Err(refusal) => (!refusal.is_fatal()).then_some(Known::Refused),
+                Ok(shape) => Some(Presence::There(shape)),
+                Err(refusal) => (!refusal.is_fatal()).then_some(Presence::Refused),
             }
         })
     }
 
-    /// The shapes of a tensor that is a second name of several.
-    fn meeting(&mut self, tensor: Tensor) -> Option<Table> {
+    /// The table of a tensor that is a second name of several others.
+    fn meeting(&mut self, tensor: Tensor) -> Option<ShapeTable> {
         let mut decisions = Vec::new();
         let mut sources = Vec::new();
         for &(guard, from) in &self.sources[tensor.0] {
@@ -536,14 +549,14 @@ impl<'a> Reading<'a> {
             };
             let taken = sources.iter().find(|(guard, _)| holds(guard));
             Some(match taken.map(|(_, table)| table.known(&state.chosen)) {
-                None => Known::Absent,
-                Some(Known::There(shape)) => Known::There(shape),
-                Some(Known::Absent | Known::Refused) => Known::Refused,
+                None => Presence::Absent,
+                Some(Presence::There(shape)) => Presence::There(shape),
+                Some(Presence::Absent | Presence::Refused) => Presence::Refused,
             })
         })
     }
 
-    /// When the tensor that a layer writes is needed; nothing where that is too much to tell.
+    /// The readers of a tensor that a layer writes; nothing where there are too many paths to them.
     fn origin(&self, number: usize, tensor: Tensor) -> Option<Origin> {
         let program = self.program;
         let mut ways: Vec<(usize, Guard)> = Vec::new();
@@ -588,20 +601,20 @@ impl<'a> Reading<'a> {
         Some(Origin { tensor, reads })
     }
 
-    /// What it takes to take a layer ahead of its place, where its decisions are certain to be asked for before.
+    /// How to take a layer ahead of its place, if its decisions are certain to be asked for before.
     fn ahead(&mut self, number: usize, step: &'a Step, inputs: &[Tensor], in_place: bool) -> Option<Ahead> {
         let known = inputs.iter().map(|input| {
             let table = self.tables[input.0].as_ref()?;
             Some(table.alike(table.under(&step.guard)))
         });
-        let inputs: Vec<Table> = known.collect::<Option<_>>()?;
+        let inputs: Vec<ShapeTable> = known.collect::<Option<_>>()?;
         let mut beside = Beside::new();
         for origin in &self.origins {
             self.work.add(1 + beside.len());
             let next = origin.reads.partition_point(|reader| reader.step < number);
             let told = |when: &When| when.given(|atom| told(&step.guard, atom));
             let (read, kept) = match &origin.reads[next..] {
-                // What works in place must know what it may write over.
+                // A layer that works in place must know which tensor it may write over.
                 [own, later @ ..] if own.step == number && in_place => (
                     told(&own.here),
                     later.first().map_or(When::NEVER, |later| told(&later.from_here)),
@@ -611,7 +624,7 @@ impl<'a> Reading<'a> {
             };
             if read != When::NEVER || kept != When::NEVER {
                 let table = self.tables[origin.tensor.0].as_ref()?;
-                let there = table.under(&[]).filter(|&known| known != Known::Absent);
+                let there = table.under(&[]).filter(|&known| known != Presence::Absent);
                 add(&mut beside, table.alike(there), read, kept);
             }
         }
@@ -621,11 +634,11 @@ impl<'a> Reading<'a> {
             behind = behind.max(asked.unwrap_or(number) + 1);
         }
         let sizes = beside.iter().filter_map(|waits| match &waits.tensor {
-            Waiting::Known(table) => Some(table),
+            Waiting::Foreseen(table) => Some(table),
             Waiting::Tensor(_) => None,
         });
         let mut reads = step.reads.clone();
-        for decision in inputs.iter().chain(sizes).flat_map(Table::reads) {
+        for decision in inputs.iter().chain(sizes).flat_map(ShapeTable::reads) {
             if !reads.contains(&decision) {
                 reads.push(decision);
             }

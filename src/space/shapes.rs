@@ -1,12 +1,12 @@
-//! Shapes that are known ahead, by the decisions that they depend on, and what may wait beside a layer.
+//! Shapes that are known ahead, by the decisions that they depend on, and what may be alive beside a layer.
 
 use super::guard::{Atom, Guard, Tensor, When};
 use crate::layers::Shape;
 use std::sync::Arc;
 
-/// What is known of a tensor in some networks.
+/// What becomes of a tensor in some networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum Presence {
     There(Shape),
     /// The layer that writes it is not taken.
     Absent,
@@ -14,18 +14,18 @@ pub(super) enum Known {
     Refused,
 }
 
-/// The shape of a tensor by the decisions that it depends on.
+/// The shapes of a tensor, by the decisions that they depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
+pub(super) struct ShapeTable {
     /// The decisions, each with its number of values.
     decisions: Vec<(usize, usize)>,
     /// The shapes; the value of the last decision changes fastest.
-    rows: Arc<[Known]>,
+    rows: Arc<[Presence]>,
 }
 
-impl Table {
-    /// Without the decisions on which it does not depend.
-    pub(super) fn reduced(mut decisions: Vec<(usize, usize)>, mut rows: Vec<Known>) -> Self {
+impl ShapeTable {
+    /// A table of these rows, without the decisions on which they do not depend.
+    pub(super) fn reduced(mut decisions: Vec<(usize, usize)>, mut rows: Vec<Presence>) -> Self {
         let mut stride = 1;
         for position in (0..decisions.len()).rev() {
             let size = decisions[position].1;
@@ -46,12 +46,12 @@ impl Table {
 
     pub(super) fn shape(&self, chosen: &[u32]) -> Option<Shape> {
         match self.known(chosen) {
-            Known::There(shape) => Some(shape),
-            Known::Absent | Known::Refused => None,
+            Presence::There(shape) => Some(shape),
+            Presence::Absent | Presence::Refused => None,
         }
     }
 
-    pub(super) fn known(&self, chosen: &[u32]) -> Known {
+    pub(super) fn known(&self, chosen: &[u32]) -> Presence {
         let place = |row: usize, &(decision, size): &(usize, usize)| row * size + chosen[decision] as usize;
         self.rows[self.decisions.iter().fold(0, place)]
     }
@@ -60,8 +60,8 @@ impl Table {
         self.decisions.iter().map(|&(decision, _)| decision)
     }
 
-    /// What is known where a guard holds, as far as networks can be built.
-    pub(super) fn under<'a>(&'a self, guard: &'a [Atom]) -> impl Iterator<Item = Known> + 'a {
+    /// The rows of networks that can be built and in which a guard holds.
+    pub(super) fn under<'a>(&'a self, guard: &'a [Atom]) -> impl Iterator<Item = Presence> + 'a {
         let holds = move |row: usize| {
             let mut stride = self.rows.len();
             self.decisions.iter().all(|&(decision, size)| {
@@ -71,11 +71,12 @@ impl Table {
             })
         };
         let rows = self.rows.iter().enumerate().filter(move |&(row, _)| holds(row));
-        rows.map(|(_, &known)| known).filter(|&known| known != Known::Refused)
+        rows.map(|(_, &known)| known)
+            .filter(|&known| known != Presence::Refused)
     }
 
-    /// The same without decisions, if only one thing is known in the networks that matter.
-    pub(super) fn alike(&self, mut rows: impl Iterator<Item = Known>) -> Self {
+    /// A table without decisions, if the rows that matter are all alike; otherwise the same.
+    pub(super) fn alike(&self, mut rows: impl Iterator<Item = Presence>) -> Self {
         match rows.next() {
             Some(first) if rows.all(|row| row == first) => Self {
                 decisions: Vec::new(),
@@ -86,38 +87,38 @@ impl Table {
     }
 }
 
-/// What may wait beside a layer.
+/// A tensor that may be alive beside a layer.
 #[derive(Debug, Clone)]
 pub(super) enum Waiting {
     /// A tensor, where it is there.
     Tensor(Tensor),
     /// A tensor of a known shape.
-    Known(Table),
+    Foreseen(ShapeTable),
 }
 
-/// A tensor that may wait beside a layer, and when it does.
+/// A tensor that may be alive beside a layer, and when it is.
 #[derive(Debug, Clone)]
 pub(super) struct Waits {
     /// The tensor.
     pub(super) tensor: Waiting,
     /// When the layer itself reads it.
     pub(super) read: When,
-    /// When it is needed afterwards: a later layer reads it, or it is an output of the network. Where the layer reads it
-    /// and does not work in place this makes no difference, and is not told.
+    /// When it is needed afterwards: a later layer reads it, or it is an output of the network. Where the layer reads
+    /// it and does not work in place this makes no difference, and is left out.
     pub(super) kept: When,
 }
 
 impl Waits {
-    /// The guards that tell when it waits.
+    /// The guards under which it is alive.
     pub(super) fn guards(&self) -> impl Iterator<Item = &Guard> {
         self.read.0.iter().chain(&self.kept.0)
     }
 }
 
-/// The tensors that may wait beside a layer.
+/// The tensors that may be alive beside a layer.
 pub(super) type Beside = Vec<Waits>;
 
-/// The guards that a step looks at beside its own.
+/// The guards that a step evaluates beside its own.
 pub(super) fn looks(beside: &[Beside], step: usize) -> impl Iterator<Item = &Guard> {
     beside.get(step).into_iter().flatten().flat_map(Waits::guards)
 }

@@ -8,7 +8,7 @@ use super::step::Step;
 const RANGES: usize = 8;
 
 /// Blocks of 1, 2, 4, 8, ... steps in a row, and what the guards of all their steps have in common. Where that does not
-/// hold none of them is taken, so a run gets past n branches in O(log n).
+/// hold, none of them is taken, so a run passes over n branches in O(log n).
 #[derive(Debug, Clone)]
 pub(super) struct Skips {
     sizes: Vec<Blocks>,
@@ -48,8 +48,8 @@ impl Skips {
         Self { sizes }
     }
 
-    /// How many steps from `step` on are not taken, as far as blocks tell: 0 where the step itself is; or the decision
-    /// that its guard waits for.
+    /// How many steps from `step` on are known not to be taken: 0 where the step itself is taken; or the decision that
+    /// its guard waits for.
     #[inline]
     pub(super) fn from(&self, step: usize, state: &State) -> Result<usize, usize> {
         if self.sizes[0].holds(step, state)? {
@@ -102,7 +102,7 @@ impl Blocks {
     }
 }
 
-/// Conditions that hold where one of two guards does, and are looked at first by both.
+/// Conditions that hold where one of two guards does, and with which both of them begin.
 fn in_common(one: &[Atom], other: &[Atom]) -> Guard {
     let mut guard = Guard::new();
     for (a, b) in one.iter().zip(other) {

@@ -28,26 +28,26 @@ pub(crate) struct State {
     pub(super) used: Vec<usize>,
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
-    /// How much was looked at so far: steps, conditions, tensors, decisions.
-    work: Work,
+    /// How much was visited so far: steps, conditions, tensors, decisions.
+    work: Counter,
     pub(super) args: Vec<i64>,
     pub(super) inputs: Vec<Shape>,
-    /// What waits beside the layer that is applied.
+    /// What is alive beside the layer that is applied.
     pub(super) alive: Alive,
     /// What the layer that is applied gives beside its output.
     pub(super) extra: Vec<(Tensor, Shape)>,
-    /// The tensors that do.
+    /// The tensors that are alive beside it.
     pub(super) beside: Vec<Size>,
     pub(super) marks: Marks,
     /// What the layer that is applied costs.
     pub(super) own: Vec<i64>,
 }
 
-/// How much was looked at: counted by what only reads a state, too.
+/// How much was visited. What only reads a state counts, too.
 #[derive(Debug, Default)]
-struct Work(AtomicU64);
+struct Counter(AtomicU64);
 
-impl Clone for Work {
+impl Clone for Counter {
     fn clone(&self) -> Self {
         Self(self.0.load(Ordering::Relaxed).into())
     }
@@ -57,18 +57,18 @@ impl Clone for Work {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Present {
     pub(super) tensor: Tensor,
-    /// So many of its readers are not ruled out: the first ones.
+    /// How many of its readers are not ruled out yet: the first ones.
     pub(super) readers: usize,
 }
 
-/// Notes on tensors, which are gone at once when other tensors are looked at.
+/// Notes on tensors, which are all cleared at once.
 #[derive(Debug, Clone)]
 pub(super) struct Marks {
-    /// The number of the notes that hold.
+    /// The number that marks notes which still hold.
     now: u64,
     /// For each tensor whether a layer reads it.
     read: Vec<u64>,
-    /// For each tensor its place in a list.
+    /// For each tensor its position in a list.
     place: Vec<(u64, usize)>,
 }
 
@@ -93,7 +93,7 @@ impl Marks {
         self.read[tensor.0] == self.now
     }
 
-    /// The place that was noted of a tensor; from now on this one, if there was none.
+    /// The position that was noted for a tensor; from now on `next`, if there was none.
     pub(super) fn place(&mut self, tensor: Tensor, next: usize) -> usize {
         let known = &mut self.place[tensor.0];
         if known.0 != self.now {
@@ -106,23 +106,23 @@ impl Marks {
 /// The first use of a layer that several steps apply.
 #[derive(Debug, Clone)]
 pub(super) struct FirstUse {
-    /// The shapes of its inputs; none where a state was restored, as later steps cannot tell them.
+    /// The shapes of its inputs; none where a state was restored, as later steps do not need them.
     pub(super) on: Vec<Shape>,
     /// The numbers that a later use must find again.
     pub(super) numbers: Vec<i64>,
 }
 
-/// The tensors that wait beside a layer, while it runs.
+/// The tensors that are alive beside a layer while it runs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Alive {
     /// How many values they hold.
     pub(super) elements: i64,
-    /// How many values the largest one holds that only this layer still needs; 0 where there is none. It is told for
+    /// How many values the largest one holds that only this layer still needs; 0 where there is none. It is known for
     /// layers that work in place.
     pub(super) dying: i64,
 }
 
-/// A tensor that waits beside a layer.
+/// A tensor that is alive beside a layer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
     pub(super) elements: i64,
@@ -149,7 +149,7 @@ impl State {
             built: vec![None; shared],
             used: Vec::new(),
             cost: vec![0; metrics],
-            work: Work::default(),
+            work: Counter::default(),
             args: Vec::new(),
             inputs: Vec::new(),
             alive: Alive::default(),
@@ -164,7 +164,7 @@ impl State {
         self.chosen[decision]
     }
 
-    /// How much was looked at so far: steps, conditions, tensors, decisions.
+    /// How much was visited so far: steps, conditions, tensors, decisions.
     pub(crate) fn work(&self) -> u64 {
         self.work.0.load(Ordering::Relaxed)
     }
@@ -212,7 +212,8 @@ impl State {
         Ok(true)
     }
 
-    /// Whether one of several guards holds, or a decision that this depends on: the first of those that can be asked for.
+    /// Whether one of several guards holds, or a decision that this depends on: the first of those that can be asked
+    /// for.
     pub(super) fn holds_any(&self, when: &When) -> std::result::Result<bool, usize> {
         let holds = |atom: &Atom| self.told(atom.decision, &atom.allowed);
         if when
@@ -229,7 +230,8 @@ impl State {
         {
             return Ok(false);
         }
-        // What of several values holds for some of them only is told apart first, as it would be for each alone.
+        // A condition that holds for some values of a decision only is asked first, as it would be for each value
+        // alone.
         let mut atoms = when.0.iter().flatten();
         if let Some(atom) = atoms.find(|atom| self.has_several(atom.decision) && holds(atom).is_none()) {
             return Err(atom.decision);
@@ -272,7 +274,7 @@ impl State {
         self.origins[tensor.0]
     }
 
-    /// The same state before anything happened, as far as there is something to take back.
+    /// Takes back all that happened.
     pub(crate) fn reset(&mut self) {
         for Present { tensor, .. } in self.present.drain(..) {
             self.tensors[tensor.0] = None;
@@ -296,7 +298,7 @@ pub(crate) type Place = (usize, usize, usize);
 pub(crate) enum Outcome {
     /// A step needs a decision that is open.
     Open { step: usize, decision: usize },
-    /// Enough was looked at, or the step was reached up to which it was to go: it can go on there.
+    /// It visited as much as it may, or came to the step up to which it was to go: it can go on there.
     Paused { step: usize },
     /// A step refused.
     Refused { step: usize, refusal: Refusal },
@@ -307,9 +309,9 @@ pub(crate) enum Outcome {
 /// When a run pauses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pause {
-    /// Once so much was looked at.
+    /// Once this much was visited.
     pub(crate) work: u64,
-    /// At this step, or the first one behind it that is looked at.
+    /// At this step, or at the first one behind it that is visited.
     pub(crate) step: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use super::expr::Expr;
 use super::guard::{Guard, Tensor};
-use super::shapes::Table;
+use super::shapes::ShapeTable;
 
 /// What a step does.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ pub struct Step {
     /// The decisions that its action reads; the smallest is asked first, which keeps the diagram narrow.
     pub(super) reads: Vec<usize>,
     /// Where its shapes are known ahead of it: those of its inputs.
-    pub(super) known: Option<Vec<Table>>,
+    pub(super) known: Option<Vec<ShapeTable>>,
 }
 
 impl Action {

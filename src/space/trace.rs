@@ -12,7 +12,7 @@ pub struct LayerTrace {
     pub args: Vec<i64>,
     /// The bits of one of its weights.
     pub bits: i64,
-    /// The indices of the decisions that only metrics from outside look at.
+    /// The indices of the decisions that only custom metrics look at.
     pub notes: Vec<u32>,
     /// The tensors that it read.
     pub inputs: Vec<Tensor>,

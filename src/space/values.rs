@@ -9,7 +9,7 @@ use std::sync::Arc;
 type Indices = (u32, u32);
 
 /// Some values of a decision, by their indices: ranges in ascending order, with a gap before each. So a condition such
-/// as "at least so many" takes as much memory and time whether a decision has two values or a million.
+/// as "at least 3" takes as much memory and time whether a decision has two values or a million.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Values {
     size: u32,
@@ -187,7 +187,7 @@ impl Values {
         self.and(&Self::with(self.size, &gaps))
     }
 
-    /// A set that has all values of this one, and at most so many ranges.
+    /// A set that has all values of this one, and at most this many ranges.
     pub(crate) fn within(mut self, ranges: usize) -> Self {
         if self.ranges().len() > ranges {
             self.ranges = None;
@@ -251,7 +251,7 @@ impl fmt::Debug for Values {
 mod tests {
     use super::*;
 
-    /// All sets of values of a decision that has so many.
+    /// All sets of values of a decision that has this many.
     fn sets(size: u32) -> impl Iterator<Item = (u32, Values)> {
         (0..1 << size).map(move |bits| (bits, (0..size).map(|value| bits >> value & 1 == 1).collect()))
     }
