@@ -10,6 +10,7 @@ __all__ = [
     "MAX_RANK",
     "MEMORY",
     "VERSION",
+    "Arguments",
     "Diagram",
     "Feasible",
     "LayerTrace",
@@ -17,7 +18,6 @@ __all__ = [
     "Program",
     "Trace",
     "Walk",
-    "check_layer",
     "layer_parameters",
     "layer_purpose",
     "metrics",
@@ -48,6 +48,12 @@ class Parameter:
     def optional(self) -> bool: ...
 
 @final
+class Arguments:
+    """The hyperparameters of a layer as the engine takes them, lowered and checked once, with slots for decisions."""
+
+    def __new__(cls, kind: str, args: dict[str, Any]) -> Arguments: ...
+
+@final
 class Program:
     """A program that is being written; `compile` turns it into a `Diagram`."""
 
@@ -60,7 +66,14 @@ class Program:
         measure: Callable[[LayerTrace], Sequence[int]] | None = None,
     ) -> Program: ...
     def decision(self, name: str, size: int) -> int: ...
-    def layer(self, name: str, kind: str, args: dict[str, Any], trainable: bool) -> int: ...
+    def layer(
+        self,
+        name: str,
+        arguments: Arguments,
+        trainable: bool,
+        positions: Sequence[int],
+        kept: Sequence[Sequence[int] | None],
+    ) -> int: ...
     def outside_layer(
         self,
         name: str,
@@ -209,4 +222,3 @@ class Diagram:
 def layer_parameters() -> list[tuple[str, list[Parameter]]]: ...
 def layer_purpose(kind: str) -> str: ...
 def metrics() -> list[tuple[str, str]]: ...
-def check_layer(kind: str, args: dict[str, Any]) -> None: ...

@@ -719,13 +719,20 @@ def decisions_in(value: object) -> Iterator[Decision]:
             yield from leaf.decisions()
 
 
-class Unbound:
-    """A scope for checking hyperparameters before they are part of a program."""
+class Slots:
+    """A scope before there is a program: decisions are numbered as they are met, and have all of their values."""
+
+    def __init__(self) -> None:
+        self.decisions: list[Decision] = []
+        """The decisions that were met, by their numbers."""
+        self._numbers: dict[int, int] = {}
 
     def position(self, decision: Decision) -> int:
-        """The position of a decision; it is not known yet."""
-        del decision
-        return 0
+        """The number of a decision."""
+        if id(decision) not in self._numbers:
+            self._numbers[id(decision)] = len(self.decisions)
+            self.decisions.append(decision)
+        return self._numbers[id(decision)]
 
     def values(self, decision: Decision) -> tuple[Scalar, ...]:
         """All values of a decision."""

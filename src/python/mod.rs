@@ -20,7 +20,7 @@ mod _core {
     #[pymodule_export]
     use super::diagram::{Diagram, Feasible, LayerTrace, Trace, Walk};
     #[pymodule_export]
-    use super::program::{Program, check_layer};
+    use super::program::{Arguments, Program};
     #[pymodule_export]
     use super::registry::{Parameter, layer_parameters, layer_purpose, metrics};
     #[pymodule_export]

@@ -6,7 +6,7 @@ use super::raise::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
 use crate::layers::Kind;
-use crate::space::{self, Atom, Combine, Expr, Metric, Settings, Tensor, Values};
+use crate::space::{self, Atom, Combine, Expr, Metric, Settings, Slot, Tensor, Values};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
@@ -78,21 +78,24 @@ impl Program {
         self.program.decision(name, size).map_err(|error| raise(py, error))
     }
 
-    /// Adds a layer and returns its position.
+    /// Adds a layer and returns its position. `positions` are those of the decisions that it reads, in the order of their
+    /// slots, and `kept` for each the indices of its values that are left, or `None` for all.
     fn layer(
         &mut self,
         py: Python<'_>,
         name: &str,
-        kind: &str,
-        args: &Bound<'_, PyDict>,
+        arguments: &Arguments,
         trainable: bool,
+        positions: Vec<usize>,
+        kept: Vec<Option<Vec<usize>>>,
     ) -> PyResult<usize> {
-        let mut add = || {
-            let (kind, args) = layer(kind, args)
-                .map_err(|error| Error::new(error.kind, format!("layer '{name}' ({kind}): {}", error.message)))?;
-            self.program.layer(name, &kind, args, trainable)
-        };
-        add().map_err(|error| raise(py, error))
+        let slots: Vec<_> = positions
+            .into_iter()
+            .zip(kept)
+            .map(|(decision, kept)| Slot { decision, kept })
+            .collect();
+        let placed = self.program.add(name, &arguments.arguments, &slots, trainable);
+        placed.map_err(|error| raise(py, error))
     }
 
     /// Adds a layer by a custom function, which takes the integers that `args` come to and the shapes of the inputs,
@@ -219,20 +222,19 @@ impl Program {
     }
 }
 
-/// Checks the arguments of a layer by themselves, whatever its input; decisions by each of their values.
-#[pyfunction]
-pub(super) fn check_layer(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<()> {
-    let check = || {
-        let (kind, args) =
-            layer(kind, args).map_err(|error| Error::new(error.kind, format!("{kind}: {}", error.message)))?;
-        if args.iter().all(|arg| matches!(arg, Expr::Constant(_))) {
-            // The shapes are not known here, but the program refuses arguments that no shape can make valid.
-            space::Program::new(Settings::default())
-                .layer(&kind.name, &kind, args, true)
-                .map(|_| ())
-        } else {
-            Ok(())
-        }
-    };
-    check().map_err(|error| raise(py, error))
+/// The hyperparameters of a layer as the engine takes them: lowered and checked once, whatever its input; decisions by
+/// each of their values, at the slot that stands for their position.
+#[pyclass(frozen, module = "archbudget._core")]
+pub(super) struct Arguments {
+    arguments: space::Arguments,
+}
+
+#[pymethods]
+impl Arguments {
+    #[new]
+    fn new(py: Python<'_>, kind: &str, args: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let made = layer(kind, args).and_then(|(kind, args)| space::Arguments::new(kind, args));
+        let placed = |error: Error| raise(py, Error::new(error.kind, format!("{kind}: {}", error.message)));
+        made.map(|arguments| Self { arguments }).map_err(placed)
+    }
 }

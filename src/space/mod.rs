@@ -10,6 +10,7 @@
 //! Two things are known from reading a program once: which tensors are alive beside a layer, and an order of the steps
 //! in which a compiler meets fewer states.
 
+mod arguments;
 mod classes;
 mod encode;
 mod expr;
@@ -29,6 +30,7 @@ mod step;
 mod trace;
 mod values;
 
+pub use arguments::{Arguments, Slot};
 pub use expr::{Expr, Operator};
 pub use guard::{Atom, Guard, Tensor};
 pub use measure::Measure;

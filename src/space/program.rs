@@ -1,5 +1,6 @@
 //! The program: decisions, layers and steps, checked once when it is built.
 
+use super::arguments::{Arguments, Slot, count};
 use super::classes::Classes;
 use super::expr::Expr;
 use super::guard::{Guard, Tensor};
@@ -202,21 +203,8 @@ impl Program {
     /// `Argument` if a hyperparameter has a value that its rule never takes, or the numbers are too many or too few.
     pub fn layer(&mut self, name: &str, kind: &Kind, args: Vec<Expr>, trainable: bool) -> Result<usize> {
         let place = |message: String| Error::argument(format!("layer '{name}' ({}): {message}", kind.name));
-        let owners: Vec<_> = kind.owners(args.len()).collect();
-        if owners.len() != args.len() {
-            return Err(place(format!(
-                "{} numbers given for {} hyperparameters",
-                args.len(),
-                owners.len()
-            )));
-        }
-        if kind.name == "Input" && args.len() > MAX_RANK {
-            return Err(place(format!(
-                "its shape has {} axes; at most {MAX_RANK} are supported",
-                args.len()
-            )));
-        }
-        for (arg, parameter) in args.iter().zip(owners) {
+        count(kind, &args).map_err(|error| place(error.message))?;
+        for (arg, parameter) in args.iter().zip(kind.owners(args.len())) {
             match arg {
                 Expr::Constant(value) => parameter.check(*value).map_err(|error| place(error.message))?,
                 Expr::Lookup { decision, values } => {
@@ -230,9 +218,23 @@ impl Program {
                 Expr::Incoming { .. } | Expr::Binary(..) => {}
             }
         }
+        Ok(self.add_layer(name, Arc::new(kind.clone()), args, trainable))
+    }
+
+    /// Adds a layer whose hyperparameters were checked already, and returns its position; `slots` are the decisions that
+    /// they read, in their order.
+    ///
+    /// # Errors
+    /// `Argument` where a slot, or a value that is kept, is not there.
+    pub fn add(&mut self, name: &str, arguments: &Arguments, slots: &[Slot], trainable: bool) -> Result<usize> {
+        let args = arguments.placed(slots)?;
+        Ok(self.add_layer(name, Arc::clone(&arguments.kind), args, trainable))
+    }
+
+    fn add_layer(&mut self, name: &str, kind: Arc<Kind>, args: Vec<Expr>, trainable: bool) -> usize {
         self.layers.push(Layer {
             name: name.to_owned(),
-            kind: Arc::new(kind.clone()),
+            kind,
             args,
             trainable,
             bits: None,
@@ -240,7 +242,7 @@ impl Program {
             applied: false,
             shared: None,
         });
-        Ok(self.layers.len() - 1)
+        self.layers.len() - 1
     }
 
     /// Says of a layer that is not applied yet how many bits its weights take, and what else custom metrics may

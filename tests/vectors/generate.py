@@ -23,7 +23,7 @@ sys.path.insert(0, str(HERE.parent))
 import keras  # noqa: E402
 
 from archbudget import _core, layers  # noqa: E402
-from archbudget._expressions import Unbound  # noqa: E402
+from archbudget._expressions import Slots  # noqa: E402
 from archbudget.errors import ArchbudgetError  # noqa: E402
 from support import keras_layers, pytorch_layers  # noqa: E402
 from support.keras_layers import make  # noqa: E402
@@ -45,7 +45,7 @@ def lowered(kind: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
         layer = make(layers, kind, arguments)
     except ArchbudgetError:
         return None
-    return layer.lowered(Unbound())
+    return layer.lowered(Slots())
 
 
 def keras_cases(kind: str) -> Iterator[Case]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Union
 
-from archbudget._core import Parameter, Program, check_layer, layer_parameters, layer_purpose
-from archbudget._expressions import Decision, Expression, Scope, Unbound, decisions_in, lower, require_few, require_name
+from archbudget._core import Arguments, Parameter, Program, layer_parameters, layer_purpose
+from archbudget._expressions import Decision, Expression, Scope, Slots, decisions_in, lower, require_few, require_name
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import show
 from archbudget._nested import SetOnce, frozen, mapped
@@ -80,6 +80,10 @@ class Sink(Scope, Protocol):
 
     def atom(self, decision: Decision, allowed: Ranges) -> Atom:
         """A condition on a decision."""
+        ...
+
+    def kept(self, decision: Decision) -> tuple[int, ...] | None:
+        """The indices of the values of a decision that are kept; `None` if all are."""
         ...
 
     def read(self, decision: Decision, guard: Guard) -> None:
@@ -213,7 +217,22 @@ class Layer(Block):
         for each in fields(self):
             require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
             object.__setattr__(self, each.name, frozen(getattr(self, each.name)))
-        check_layer(self.kind, self.lowered(Unbound()))
+        self._told()
+
+    def _told(self) -> tuple[Arguments, tuple[Decision, ...]]:
+        """What the engine is told of the layer, lowered and checked once, and the decisions that take its slots."""
+        known: dict[str, Any] = self.__dict__
+        if "_lowered" not in known:
+            slots = Slots()
+            arguments = Arguments(self.kind, self.lowered(slots))
+            object.__setattr__(self, "_lowered", (arguments, tuple(slots.decisions)))
+        return known["_lowered"]  # type: ignore[no-any-return]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lowered"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     def _check(self) -> None:
         """Looks at the arguments that every layer has."""
@@ -323,7 +342,10 @@ class Layer(Block):
         Returns:
             Its position, and whatever `recorded` needs to know of the values of its decisions there.
         """
-        return sink.program.layer(name, self.kind, self.lowered(sink), self.trainable), ()
+        arguments, decisions = self._told()
+        positions = [sink.position(decision) for decision in decisions]
+        kept = [sink.kept(decision) for decision in decisions]
+        return sink.program.layer(name, arguments, self.trainable, positions, kept), ()
 
     def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
         """What Keras has not, as it is written: the layer, or an option by its value; `None` where Keras can make it.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Unbound, as_condition
+from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Slots, as_condition
 from archbudget._message import listed, show
 from archbudget._nested import FrozenDict
 from archbudget.errors import SpaceError
@@ -379,7 +379,7 @@ class Repeat(Block):
                 f"Repeat: times must be an integer, a decision or an expression over them, not {show(times)}"
             )
         self.times = times
-        counts = _counts(times, Unbound())
+        counts = _counts(times, Slots())
         least, most = int(counts.min()), int(counts.max())
         if least < 0:
             raise SpaceError(f"Repeat: a block cannot be repeated {show(least)} times")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archbudget._core import Arguments
 from archbudget._expressions import Decision, Expression
 from archbudget._nested import mapped
 from archbudget.layers import CustomLayer, Layer
@@ -35,9 +36,11 @@ class _Written:
         method = getattr(self._program, name)
 
         def call(*args: Any, **named: Any) -> Any:
-            # The function of a custom layer is made anew for each program; its layer is compared by itself.
-            given = {key: value for key, value in named.items() if not callable(value)}
-            self._lines.append((name, args, given))
+            # The layers are compared by themselves: what the engine is told of one, and its function, are objects.
+            shown = [
+                value for value in (*args, *named.values()) if not (isinstance(value, Arguments) or callable(value))
+            ]
+            self._lines.append((name, *shown))
             return method(*args, **named)
 
         return call

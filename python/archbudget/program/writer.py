@@ -117,6 +117,11 @@ class Writer:
         self.position(decision)
         return self.decisions[self.name_of(decision)].values
 
+    def kept(self, decision: Decision) -> tuple[int, ...] | None:
+        """The indices of the values of a decision that are kept; `None` if all are."""
+        left = self.values(decision)
+        return None if len(left) == len(decision.values) else tuple(map(decision.index, left))
+
     def atom(self, decision: Decision, allowed: Ranges) -> Atom:
         """A condition on a decision."""
         return (self.position(decision), allowed)
