@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
+Error = TypeVar("Error", bound=ArchbudgetError)
 
 
 CONSTRUCTORS = ("__init__", "__post_init__")
@@ -60,6 +61,13 @@ def guards(*, only: Collection[str] | None = None, but: Collection[str] = ()) ->
                 setattr(cls, name, guarded(given))
         return cls
 
+    return made
+
+
+def reworded(error: Error, message: str) -> Error:
+    """The same error, with its data, and another message."""
+    made = type(error)(message)
+    vars(made).update(vars(error))
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 from archbudget._message import LONGEST, cut, line, show
 
@@ -18,16 +18,6 @@ class ArchbudgetError(ValueError):
     def data(self) -> dict[str, object]:
         """What the error says beside its message, by name; empty where it is a message alone."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
-
-
-Error = TypeVar("Error", bound=ArchbudgetError)
-
-
-def reworded(error: Error, message: str) -> Error:
-    """The same error with another message."""
-    made = type(error)(message)
-    vars(made).update(vars(error))
-    return made
 
 
 class SpaceError(ArchbudgetError):

@@ -9,7 +9,8 @@ import pytest
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError, reworded
+from archbudget._guard import reworded
+from archbudget.errors import BudgetError, InfeasibleBudgetError, SpaceError
 
 SMALL = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
 

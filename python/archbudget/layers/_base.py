@@ -149,7 +149,7 @@ class Block(SetOnce):
         """How the tensors that it makes are nested."""
         return None
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the block into a program and returns the tensor that it makes. A block has this, or `write_all`.
 
         Raises:
@@ -157,11 +157,11 @@ class Block(SetOnce):
         """
         if (count := leaves(self.nested)) > 1:
             raise SpaceError(f"{show(self)} makes {count} tensors where one is handed on; {IN_A_GRAPH}")
-        return self.write_all(sink, inputs, guard)[0]
+        return self.write_all(writer, inputs, guard)[0]
 
-    def write_all(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+    def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the block into a program and returns all tensors that it makes."""
-        return (self.write(sink, inputs, guard),)
+        return (self.write(writer, inputs, guard),)
 
 
 _NUMBERS = count()
@@ -336,16 +336,16 @@ class Layer(Block):
         """What it does, in a few words, if it has no weights."""
         return layer_purpose(self.kind)
 
-    def declare(self, sink: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
+    def declare(self, writer: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program, under a name.
 
         Returns:
             Its position, and whatever `recorded` needs to know of the values of its decisions there.
         """
         arguments, decisions = self._told()
-        positions = [sink.position(decision) for decision in decisions]
-        kept = [sink.kept(decision) for decision in decisions]
-        return sink.program.layer(name, arguments, self.trainable, positions, kept), ()
+        positions = [writer.position(decision) for decision in decisions]
+        kept = [writer.kept(decision) for decision in decisions]
+        return writer.program.layer(name, arguments, self.trainable, positions, kept), ()
 
     def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
         """What Keras has not, as it is written: the layer, or an option by its value; `None` where Keras can make it.
@@ -393,9 +393,9 @@ class Layer(Block):
         """What the real layer makes of real tensors: one, or several, nested as it nests them."""
         return real(tensors if self.MERGES else tensors[0])
 
-    def write_all(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+    def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the layer into a program and returns all tensors that it makes."""
-        return sink.apply(self, inputs, guard, leaves(self.nested))
+        return writer.apply(self, inputs, guard, leaves(self.nested))
 
     def __repr__(self) -> str:
         defaults = {each.name: each.default for each in fields(self)}

@@ -25,9 +25,9 @@ class Cell(Layer):
         del inputs
         self._refuse()
 
-    def write_all(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+    def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Refuses: a cell is no layer by itself."""
-        del sink, inputs, guard
+        del writer, inputs, guard
         self._refuse()
 
     @property

@@ -121,15 +121,15 @@ class CustomLayer(Layer):
         """The hyperparameters by value."""
         return self._at(counted["arguments"], values)
 
-    def declare(self, sink: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
+    def declare(self, writer: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program."""
-        open_ones = self.lowered(sink)["arguments"]
-        values = tuple(sink.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
+        open_ones = self.lowered(writer)["arguments"]
+        values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
 
         def rule(numbers: list[int], shapes: list[list[int]]) -> Counted | str:
             return self._counted(name, self._at(numbers, values), shapes)
 
-        position = sink.program.outside_layer(
+        position = writer.program.outside_layer(
             name,
             self.kind,
             open_ones,  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ class Sequential(Block):
         """How the tensors that the last block makes are nested."""
         return self.blocks[-1].nested if self.blocks else None
 
-    def write_all(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
+    def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the blocks one after the other."""
         named: dict[str, int] = {}
         for position, block in enumerate(self.blocks):
@@ -86,7 +86,7 @@ class Sequential(Block):
                     f"{show(self.blocks[position - 1])} makes {len(inputs)} tensors, but {show(block)} behind it in a "
                     f"list takes one; {IN_A_GRAPH}"
                 )
-            inputs = block.write_all(sink, inputs, guard)
+            inputs = block.write_all(writer, inputs, guard)
             if isinstance(block, Layer) and block.name is not None:
                 named[block.name] = inputs[0]
         if not self.blocks and len(inputs) != 1:
@@ -111,11 +111,11 @@ class Residual(Block):
         self.add = Add()
         self.steps = 1 + self.body.steps + self.shortcut.steps
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the body, the shortcut and their sum."""
-        body = self.body.write(sink, inputs, guard)
-        shortcut = self.shortcut.write(sink, inputs, guard)
-        return self.add.write(sink, (shortcut, body), guard)
+        body = self.body.write(writer, inputs, guard)
+        shortcut = self.shortcut.write(writer, inputs, guard)
+        return self.add.write(writer, (shortcut, body), guard)
 
     def __repr__(self) -> str:
         return f"Residual({show(self.body)})"
@@ -152,22 +152,22 @@ class OneOf(Block):
         self.blocks = FrozenDict({label: as_block(block) for label, block in blocks.items()})
         self.steps = max(1, sum(block.steps for block in self.blocks.values()))
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each block that may be taken behind a guard, and a tensor where they meet."""
-        return _branch(sink, self.decision, guard, lambda value, own: self.blocks[value].write(sink, inputs, own))
+        return _branch(writer, self.decision, guard, lambda value, own: self.blocks[value].write(writer, inputs, own))
 
     def __repr__(self) -> str:
         return f"OneOf({self.decision.name!r}, {show(list(self.blocks))})"
 
 
-def _branch(sink: Sink, decision: Decision, guard: Guard, write: Callable[[Scalar, Guard], int], /) -> int:
+def _branch(writer: Sink, decision: Decision, guard: Guard, write: Callable[[Scalar, Guard], int], /) -> int:
     """Writes something behind a guard for each value of a decision, and a tensor where they meet."""
-    values = sink.values(decision)
-    meeting = sink.tensor()
-    sink.read(decision, guard)
+    values = writer.values(decision)
+    meeting = writer.tensor()
+    writer.read(decision, guard)
     for index, value in enumerate(values):
-        own = [*guard, sink.atom(decision, ((index, index + 1),))]
-        sink.alias(write(value, own), meeting, own)
+        own = [*guard, writer.atom(decision, ((index, index + 1),))]
+        writer.alias(write(value, own), meeting, own)
     return meeting
 
 
@@ -275,7 +275,7 @@ class InputChoice(Block):
                 )
         return [named[name] for name in self.inputs]
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes what merges each choice behind a guard, and a tensor where they meet."""
         choices = self._choices(len(inputs))
         if not isinstance(self.given, Decision):
@@ -293,9 +293,9 @@ class InputChoice(Block):
 
         def write(value: Scalar, own: Guard) -> int:
             chosen = [inputs[position] for position in choices[value]]
-            return chosen[0] if len(chosen) == 1 else merge.write(sink, chosen, own)
+            return chosen[0] if len(chosen) == 1 else merge.write(writer, chosen, own)
 
-        return _branch(sink, decision, guard, write)
+        return _branch(writer, decision, guard, write)
 
     def _choices(self, count: int) -> dict[Scalar, tuple[int, ...]]:
         """The positions that each value of the decision stands for."""
@@ -393,15 +393,15 @@ class Repeat(Block):
         read = [decision.name for each in shared if isinstance(each, Layer) for decision in each.all_decisions()]
         self.shared = frozenset([*names, *read])
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each repetition behind guards, and a tensor behind each that may be left out."""
         if len(inputs) != 1:
             raise SpaceError(f"Repeat hands one tensor on from block to block, but {len(inputs)} were given")
         (tensor,) = inputs
         decisions = _decisions(self.times)
         for decision in decisions:
-            sink.read(decision, guard)
-        counts = _counts(self.times, sink)
+            writer.read(decision, guard)
+        counts = _counts(self.times, writer)
 
         def guards(boxes: list[Box]) -> list[Guard]:
             """The guard once for each way in which a condition on the decisions may hold."""
@@ -410,7 +410,7 @@ class Repeat(Block):
                 [
                     *guard,
                     *(
-                        sink.atom(decision, ranges)
+                        writer.atom(decision, ranges)
                         for decision, ranges, every in zip(decisions, box, whole, strict=True)
                         if ranges != every
                     ),
@@ -424,14 +424,14 @@ class Repeat(Block):
                 block, suffix = self.block, f"_{number}"
             else:
                 block, suffix = as_block(self.block(number)), ""
-            with sink.repetition(Repetition(self, number, suffix, self.shared)):
-                made = [(block.write(sink, (tensor,), own), own) for own in taken]
+            with writer.repetition(Repetition(self, number, suffix, self.shared)):
+                made = [(block.write(writer, (tensor,), own), own) for own in taken]
             if not skipped and len(made) == 1:
                 tensor = made[0][0]
                 continue
-            meeting = sink.tensor()
+            meeting = writer.tensor()
             for source, own in [*made, *((tensor, own) for own in skipped)]:
-                sink.alias(source, meeting, own)
+                writer.alias(source, meeting, own)
             tensor = meeting
         return tensor
 
@@ -514,11 +514,11 @@ class Require(Block):
     def __init__(self, condition: Expression) -> None:
         self.condition = as_condition(condition)
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the condition, and hands on the input."""
         if len(inputs) != 1:
             raise SpaceError(f"Require hands on one tensor, but {len(inputs)} were given")
-        sink.require(self.condition, guard)
+        writer.require(self.condition, guard)
         return inputs[0]
 
     def __repr__(self) -> str:

@@ -6,9 +6,10 @@ from operator import index
 from typing import TYPE_CHECKING
 
 from archbudget._budget import BUILT_IN, MOST
+from archbudget._guard import reworded
 from archbudget._message import one_line, show
 from archbudget._records import layer_record
-from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError, reworded
+from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

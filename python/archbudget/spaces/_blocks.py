@@ -29,12 +29,12 @@ class Cell(Block):
             blocks = [(source, edge(source, target)) for source in range(target)]
             self.edges.append([(source, as_block(block)) for source, block in blocks if block is not None])
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes edge after edge, and the sum of each node."""
         nodes = list(inputs)
         for edges in self.edges[1:]:
-            brought = [block.write(sink, (nodes[source],), guard) for source, block in edges]
-            nodes.append(brought[0] if len(brought) == 1 else Add().write(sink, brought, guard))
+            brought = [block.write(writer, (nodes[source],), guard) for source, block in edges]
+            nodes.append(brought[0] if len(brought) == 1 else Add().write(writer, brought, guard))
         return nodes[-1]
 
 
@@ -48,10 +48,10 @@ class Gated(Block):
     def __init__(self, gate: BlockLike) -> None:
         self.gate = as_block(gate)
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the gate and the product."""
-        factors = self.gate.write(sink, inputs, guard)
-        return Multiply().write(sink, (*inputs, factors), guard)
+        factors = self.gate.write(writer, inputs, guard)
+        return Multiply().write(writer, (*inputs, factors), guard)
 
 
 class Beside(Block):
@@ -64,7 +64,7 @@ class Beside(Block):
     def __init__(self, body: BlockLike) -> None:
         self.body = as_block(body)
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the body and the concatenation."""
-        body = self.body.write(sink, inputs, guard)
-        return Concatenate().write(sink, (*inputs, body), guard)
+        body = self.body.write(writer, inputs, guard)
+        return Concatenate().write(writer, (*inputs, body), guard)

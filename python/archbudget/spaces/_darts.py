@@ -101,15 +101,15 @@ class _Cell(Block):
             for node in NODES
         ]
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes what the nodes read, and then node after node."""
         for first, second in self.nodes:
-            sink.require(first.source < second.source, guard)
-        states = [self.before.write(sink, inputs[:1], guard), self.flowing.write(sink, inputs[1:], guard)]
+            writer.require(first.source < second.source, guard)
+        states = [self.before.write(writer, inputs[:1], guard), self.flowing.write(writer, inputs[1:], guard)]
         for edges in self.nodes:
-            brought = [edge.write(sink, states, guard) for edge in edges]
-            states.append(Add().write(sink, brought, guard))
-        return Concatenate().write(sink, states[2:], guard)
+            brought = [edge.write(writer, states, guard) for edge in edges]
+            states.append(Add().write(writer, brought, guard))
+        return Concatenate().write(writer, states[2:], guard)
 
 
 class _Edge(Block):
@@ -132,9 +132,9 @@ class _Edge(Block):
             skip = layers.OneOf(self.source, {state: _factorized(width) if state < 2 else [] for state in states})
         self.operation = layers.OneOf(f"{node}_op_{which}", _operations(width, strides, skip))
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the choice of a state, and the operations."""
-        return self.operation.write(sink, [self.choice.write(sink, inputs, guard)], guard)
+        return self.operation.write(writer, [self.choice.write(writer, inputs, guard)], guard)
 
 
 class _State(Block):
@@ -143,9 +143,9 @@ class _State(Block):
     def __init__(self, number: int) -> None:
         self.number = number
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Hands the state on."""
-        del sink, guard
+        del writer, guard
         return inputs[self.number]
 
 
@@ -196,7 +196,7 @@ class _Beside(Block):
             [layers.Cropping2D(((1, 0), (1, 0))), layers.Conv2D(width - width // 2, 1, strides=2, use_bias=False)]
         )
 
-    def write(self, sink: Sink, inputs: Sequence[int], guard: Guard) -> int:
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes both, and the concatenation."""
-        halves = [self.even.write(sink, inputs, guard), self.odd.write(sink, inputs, guard)]
-        return Concatenate().write(sink, halves, guard)
+        halves = [self.even.write(writer, inputs, guard), self.odd.write(writer, inputs, guard)]
+        return Concatenate().write(writer, halves, guard)
