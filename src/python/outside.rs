@@ -1,6 +1,6 @@
 //! Rules and metrics that are Python functions, asked once for each distinct layer.
 
-use super::diagram::LayerTrace;
+use super::trace::LayerTrace;
 use crate::layers::{Built, Cost, Count, DynamicRule, Formula, Quantity, Refusal, Shape};
 use crate::space::{self, Measure};
 use crate::{Cause, Error, ErrorKind};

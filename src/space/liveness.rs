@@ -51,7 +51,7 @@ impl Program {
         for &input in inputs {
             state.marks.read(input);
         }
-        state.looked_at(state.present.len());
+        state.visited(state.present.len());
         let mut left = 0;
         for position in 0..state.present.len() {
             let tensor = state.present[position].tensor;
@@ -143,7 +143,7 @@ impl Program {
 /// What is alive beside a layer with which the tensors that may be are listed.
 fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
     state.marks.clear();
-    state.looked_at(beside.len());
+    state.visited(beside.len());
     for Waits { tensor, read, kept } in beside {
         let (shape, origin) = match tensor {
             Waiting::Foreseen(table) => (table.shape(&state.chosen), None),
