@@ -119,6 +119,16 @@ fn a_metric_is_asked_once_for_each_distinct_layer() {
     let error = diagram.trace(&[0, 2, 0]).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Layer);
     assert!(error.message.ends_with("on input shape (None, 2): five is too many"));
+    let refused = error.refused.expect("a layer refused");
+    assert_eq!(
+        (refused.layer.as_deref(), refused.kind.as_deref()),
+        (Some("second"), Some("Widen"))
+    );
+    assert_eq!(
+        (refused.input_shapes, &*refused.rule),
+        (Some(vec![vec![2]]), "five is too many")
+    );
+    assert_eq!(refused.arguments, None);
 }
 
 #[test]

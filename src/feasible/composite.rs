@@ -26,7 +26,7 @@ const ARCS: usize = 1 << 12;
 
 /// The ways from a node to another that come to the same costs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Item {
+struct Composite {
     end: u32,
     costs: Box<[i64]>,
     ways: u64,
@@ -38,7 +38,7 @@ pub(super) struct Composites {
     pub(super) fine: Graph,
     pub(super) graph: std::sync::Arc<Graph>,
     /// For each node its composite arcs, in order of their ends and costs; those of the nodes that are left out too.
-    items: Vec<Vec<Item>>,
+    items: Vec<Vec<Composite>>,
     /// The part of each node.
     part: Vec<u32>,
 }
@@ -47,7 +47,7 @@ impl Composites {
     /// Joins what lies between narrow places, where that makes few arcs.
     pub(super) fn new(fine: Graph, interrupt: Interrupt<'_>) -> Result<Self> {
         let nodes = fine.terminal() as usize + 1;
-        let mut items: Vec<Vec<Item>> = vec![Vec::new(); nodes];
+        let mut items: Vec<Vec<Composite>> = vec![Vec::new(); nodes];
         // The nodes that are entered from before the part of the graph that they lie in.
         let mut kept = vec![false; nodes];
         let first_before = first_before(&fine);
@@ -226,9 +226,9 @@ fn narrow_places(first_before: &[usize]) -> Vec<usize> {
     places
 }
 
-fn single(graph: &Graph, node: usize) -> Vec<Item> {
+fn single(graph: &Graph, node: usize) -> Vec<Composite> {
     let arcs = graph.arcs_of(node as u32);
-    merged(arcs.map(|arc| Item {
+    merged(arcs.map(|arc| Composite {
         end: graph.arcs[arc].end,
         costs: graph.cost(arc).into(),
         ways: 1,
@@ -236,7 +236,7 @@ fn single(graph: &Graph, node: usize) -> Vec<Item> {
     .unwrap_or_default()
 }
 
-fn merged(items: impl Iterator<Item = Item>) -> Option<Vec<Item>> {
+fn merged(items: impl Iterator<Item = Composite>) -> Option<Vec<Composite>> {
     let mut items: Vec<_> = items.collect();
     items.sort_unstable();
     let mut fits = true;
@@ -254,15 +254,15 @@ fn merged(items: impl Iterator<Item = Item>) -> Option<Vec<Item>> {
 }
 
 /// For each node of a part its composite arcs out of it; nothing where they are too many.
-fn join(graph: &Graph, part: Range<usize>) -> Option<Vec<Vec<Item>>> {
-    let mut found: Vec<Vec<Item>> = vec![Vec::new(); part.len()];
+fn join(graph: &Graph, part: Range<usize>) -> Option<Vec<Vec<Composite>>> {
+    let mut found: Vec<Vec<Composite>> = vec![Vec::new(); part.len()];
     for node in part.clone().rev() {
         let mut items = Vec::new();
         for arc in graph.arcs_of(node as u32) {
             let end = graph.arcs[arc].end;
             let costs = graph.cost(arc);
             if part.contains(&(end as usize)) {
-                let joined = found[end as usize - part.start].iter().map(|item| Item {
+                let joined = found[end as usize - part.start].iter().map(|item| Composite {
                     end: item.end,
                     costs: item.costs.iter().zip(costs).map(|(a, b)| a + b).collect(),
                     ways: item.ways,
@@ -275,7 +275,7 @@ fn join(graph: &Graph, part: Range<usize>) -> Option<Vec<Vec<Item>>> {
                         .all(|(&cost, window)| cost <= window.high)
                 }));
             } else {
-                items.push(Item {
+                items.push(Composite {
                     end,
                     costs: costs.into(),
                     ways: 1,

@@ -7,7 +7,7 @@
 use super::answer::{Answer, Rounded};
 use super::any_table::AnyTable;
 use super::graph::Graph;
-use super::members::{Rank, Ranks, Start, Step};
+use super::members::{Choice, Rank, Ranks, Start};
 use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
@@ -107,7 +107,7 @@ impl Feasible {
                 self.draw_exact(table, &mut next, rows, &mut columns);
                 rows
             } else if let Some(Rounded { composites, .. }) = &answer.rounded {
-                let expand = |(node, arc, way): Step, path: &mut Vec<_>| {
+                let expand = |(node, arc, way): Choice, path: &mut Vec<_>| {
                     let label = table.cells.graph.arcs[arc].label;
                     composites.expand(node, label, way, |node, arc| path.push((node, arc)));
                 };
@@ -115,7 +115,7 @@ impl Feasible {
                 self.draw_until(table, &composites.fine, expand, keeps, &mut next, rows, &mut columns)?
             } else {
                 let graph = &*table.cells.graph;
-                let expand = |(node, arc, _): Step, path: &mut Vec<_>| path.push((node, arc));
+                let expand = |(node, arc, _): Choice, path: &mut Vec<_>| path.push((node, arc));
                 let keeps = |path: &[(u32, usize)]| self.keeps(graph, path);
                 self.draw_until(table, graph, expand, keeps, &mut next, rows, &mut columns)?
             };
@@ -162,7 +162,7 @@ impl Feasible {
         &self,
         table: &Table<N>,
         graph: &Graph,
-        expand: impl Fn(Step, &mut Vec<(u32, usize)>),
+        expand: impl Fn(Choice, &mut Vec<(u32, usize)>),
         keeps: impl Fn(&[(u32, usize)]) -> bool,
         next: &mut impl FnMut() -> Start<N>,
         rows: usize,

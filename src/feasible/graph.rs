@@ -21,7 +21,7 @@ pub(super) struct Arc {
 
 /// What the sum of a constraint may come to, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct Interval {
     pub(super) low: i64,
     pub(super) high: i64,
 }
@@ -31,7 +31,7 @@ pub(super) struct Window {
 pub(super) struct Graph {
     /// Nothing is left.
     pub(super) empty: bool,
-    pub(super) windows: Vec<Window>,
+    pub(super) windows: Vec<Interval>,
     /// The first arc of each node; that of the terminal is the number of arcs.
     pub(super) starts: Vec<usize>,
     pub(super) arcs: Vec<Arc>,
@@ -50,9 +50,9 @@ pub(super) struct Graph {
 const NONE: (i64, i64) = (i64::MAX, i64::MIN);
 
 /// The costs of all arcs in one constraint, and its window.
-struct Column {
+struct Constraint {
     costs: Vec<i64>,
-    window: Window,
+    window: Interval,
 }
 
 /// What becomes of a constraint.
@@ -61,7 +61,7 @@ enum Verdict {
     Kept,
     /// No candidate keeps it.
     Broken,
-    Open(Column),
+    Open(Constraint),
 }
 
 impl Graph {
@@ -133,7 +133,7 @@ impl Graph {
         if terminal != ROOT && graph.arcs_of(ROOT).is_empty() {
             return Ok(graph.nothing(terminal));
         }
-        let mut left: Vec<Column> = Vec::new();
+        let mut left: Vec<Constraint> = Vec::new();
         for (costs, counted) in columns.into_iter().zip(counted) {
             match graph.normalize(costs, counted.low, counted.high)? {
                 Verdict::Kept => {}
@@ -293,14 +293,14 @@ impl Graph {
                 "candidates within the budget differ by more than 2^61, beyond what sets of them are counted by",
             ));
         }
-        let window = Window {
+        let window = Interval {
             low: Integer::div_ceil(&low, &unit),
             high: high / unit,
         };
         if window.low > window.high {
             return Ok(Verdict::Broken);
         }
-        Ok(Verdict::Open(Column { costs, window }))
+        Ok(Verdict::Open(Constraint { costs, window }))
     }
 
     /// For each arc the value of a metric of the layers that it finishes.
@@ -339,7 +339,7 @@ impl Graph {
     }
 
     /// Takes these constraints, and drops the arcs that no candidate within them uses.
-    fn bind(&mut self, columns: Vec<Column>) {
+    fn bind(&mut self, columns: Vec<Constraint>) {
         let dims = columns.len();
         let nodes = self.terminal() as usize + 1;
         self.windows = columns.iter().map(|column| column.window).collect();
@@ -407,12 +407,12 @@ impl Graph {
         });
         part.drop_dead_ends(&mut columns);
         let columns = columns.into_iter().zip(&self.windows);
-        part.bind(columns.map(|(costs, &window)| Column { costs, window }).collect());
+        part.bind(columns.map(|(costs, &window)| Constraint { costs, window }).collect());
         part
     }
 
     /// The same graph with other windows, none of them beyond what its arcs allow.
-    pub(super) fn with_windows(&self, windows: Vec<Window>) -> Self {
+    pub(super) fn with_windows(&self, windows: Vec<Interval>) -> Self {
         Self {
             windows,
             ..self.clone()

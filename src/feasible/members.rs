@@ -20,7 +20,7 @@ pub(super) enum Rank {
 pub(super) type Start<N> = (usize, u64, N);
 
 /// A node, its arc, and which of the ways of the arc.
-pub(super) type Step = (u32, usize, u64);
+pub(super) type Choice = (u32, usize, u64);
 
 /// A member on its way to the terminal: where it is, and its rank among the completions.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl<N: Number> Table<N> {
 
     /// Where a member begins, and the arc of the root that it takes; nothing where the root is the terminal.
     #[inline]
-    pub(super) fn begin(&self, (place, way, rest): Start<N>) -> Option<(Walker<N>, Step)> {
+    pub(super) fn begin(&self, (place, way, rest): Start<N>) -> Option<(Walker<N>, Choice)> {
         let graph = &self.cells.graph;
         let arc = graph.arcs_of(ROOT).start + place;
         let cell = self.cells.follow(ROOT, 0, arc)?;
@@ -95,7 +95,7 @@ impl<N: Number> Table<N> {
 
     /// Goes on by one arc; nothing at the terminal.
     #[inline]
-    pub(super) fn step(&self, walker: &mut Walker<N>) -> Option<Step> {
+    pub(super) fn step(&self, walker: &mut Walker<N>) -> Option<Choice> {
         let graph = &self.cells.graph;
         let Walker { node, cell, rest } = walker;
         if *node == graph.terminal() {
@@ -133,7 +133,7 @@ impl<N: Number> Table<N> {
     }
 
     /// Calls back with each step of a member.
-    pub(super) fn member(&self, place: Start<N>, mut found: impl FnMut(Step)) {
+    pub(super) fn member(&self, place: Start<N>, mut found: impl FnMut(Choice)) {
         let Some((mut walker, first)) = self.begin(place) else {
             return;
         };

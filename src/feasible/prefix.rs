@@ -289,7 +289,7 @@ struct Search<'a> {
 }
 
 /// A partial candidate, and the arcs behind it that were not tried yet.
-struct Open {
+struct Visit {
     node: u32,
     sums: Box<[i64]>,
     arcs: Range<usize>,
@@ -305,7 +305,7 @@ impl Search<'_> {
         while let Some(last) = path.last_mut() {
             let Some(arc) = last.arcs.next() else {
                 path.pop()
-                    .map(|Open { node, sums, .. }| self.known.insert((node, sums), false));
+                    .map(|Visit { node, sums, .. }| self.known.insert((node, sums), false));
                 continue;
             };
             let after: Box<[i64]> = last.sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
@@ -313,7 +313,7 @@ impl Search<'_> {
             match self.known(end, &after) {
                 Some(false) => {}
                 Some(true) => {
-                    let fitting = path.into_iter().map(|Open { node, sums, .. }| ((node, sums), true));
+                    let fitting = path.into_iter().map(|Visit { node, sums, .. }| ((node, sums), true));
                     self.known.extend(fitting);
                     return Ok(true);
                 }
@@ -341,7 +341,7 @@ impl Search<'_> {
     }
 
     /// Begins to look behind a partial candidate.
-    fn open(&mut self, node: u32, sums: Box<[i64]>) -> Result<Open> {
+    fn open(&mut self, node: u32, sums: Box<[i64]>) -> Result<Visit> {
         if self.left == 0 || self.known.len() > MOST {
             return Err(Error::new(
                 ErrorKind::Limit,
@@ -353,7 +353,7 @@ impl Search<'_> {
             return Err(Error::interrupted());
         }
         let arcs = self.graph.arcs_of(node);
-        Ok(Open { node, sums, arcs })
+        Ok(Visit { node, sums, arcs })
     }
 }
 

@@ -13,7 +13,7 @@
 //!
 //! **Bound.** In each constraint, the rounded sum of a candidate differs from its own by at most the sum, over the
 //! grids on its path, of one less than their steps ([`Plans::errors`]). A node with a grid has `classes` to the power
-//! of the number of constraints cells. What may be listed and gone through is a part of the memory: see [`Limits`].
+//! of the number of constraints cells. What may be listed and gone through is a part of the memory: see [`Allowed`].
 
 use super::axis::{self, Axis, Effort, Rounding};
 use super::graph::Graph;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 /// What may be kept and gone through, as parts of the memory.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+struct Allowed {
     /// The most sums of the prefixes of a node that are listed.
     points: usize,
     /// The most completions of a node that are kept as a list.
@@ -35,7 +35,7 @@ struct Limits {
     free: usize,
 }
 
-impl Limits {
+impl Allowed {
     /// For one GiB: 65,536 sums, as many completions, 8 and 4 million.
     fn of(memory: usize) -> Self {
         Self {
@@ -61,7 +61,7 @@ pub(super) struct Plans {
     graph: Arc<Graph>,
     nodes: Vec<Plan>,
     special: Special,
-    limits: Limits,
+    limits: Allowed,
     rounding: Vec<Rounding>,
 }
 
@@ -75,7 +75,7 @@ impl Plans {
         wraps: bool,
         interrupt: Interrupt<'_>,
     ) -> Result<Self> {
-        let limits = Limits::of(memory);
+        let limits = Allowed::of(memory);
         let graph = Arc::clone(graph);
         let may_scatter = wraps || graph.windows.iter().all(|window| window.low <= 0);
         let dims = graph.dims();

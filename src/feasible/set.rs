@@ -5,7 +5,7 @@ use super::any_table::{AnyTable, Width, with};
 use super::axis::{self, Effort, Rounding};
 use super::bound::{Bound, Count, Marginals};
 use super::composite::Composites;
-use super::graph::{Graph, Window};
+use super::graph::{Graph, Interval};
 use super::rounded::Plans;
 use super::table::{Cells, Special};
 use crate::diagram::{Diagram, ROOT};
@@ -217,11 +217,11 @@ impl Feasible {
             let make = |upper: bool| -> Result<Option<AnyTable>> {
                 let moved = graph.windows.iter().zip(&errors).map(|(&window, error)| match window {
                     window if window.low <= 0 => window,
-                    Window { low, high } if upper => Window {
+                    Interval { low, high } if upper => Interval {
                         low: low.saturating_sub(*error),
                         high,
                     },
-                    Window { low, high } => Window {
+                    Interval { low, high } => Interval {
                         low,
                         high: high.saturating_sub(*error),
                     },

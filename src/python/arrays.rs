@@ -72,3 +72,27 @@ fn strided<'a, T: Element + Item>(array: &'a PyReadonlyArray1<'_, T>) -> crate::
     let shared = unsafe { std::slice::from_raw_parts(data.sub(first).cast::<T::Shared>(), span) };
     Ok(Strided::shared(shared, first, stride, len))
 }
+
+/// Runs a method that draws into a 2-D array of any index type: `$work` gets the number of rows and the columns.
+macro_rules! into_columns {
+    ($py:expr, $columns:expr, |$n:ident, $slice:ident| $work:expr) => {{
+        macro_rules! of {
+            ($index:ty) => {
+                if let Ok(array) = $columns.cast::<numpy::PyArray2<$index>>() {
+                    let mut columns = array.try_readwrite()?;
+                    let $n = array.dims()[1];
+                    let $slice = columns.as_slice_mut()?;
+                    return $work;
+                }
+            };
+        }
+        of!(u8);
+        of!(u16);
+        of!(u32);
+        Err($crate::python::raise::raise(
+            $py,
+            $crate::Error::argument("the columns must be a 2-D array of uint8, uint16 or uint32"),
+        ))
+    }};
+}
+pub(super) use into_columns;

@@ -1,16 +1,15 @@
 //! A compiled space, as Python sees it.
 
-use super::arrays::Borrowed;
-use super::convert::values;
+use super::arrays::{Borrowed, into_columns};
+use super::feasible::Feasible;
 use super::raise::{detached, raise};
+use super::trace::{LayerTrace, Trace};
 use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threads};
-use crate::feasible::{self, Count, End, Taken};
-use crate::layers::{Formula, Kind};
+use crate::feasible;
 use crate::space::{self, Program};
 use num_bigint::BigUint;
-use numpy::{PyArray2, PyArrayMethods, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
+use numpy::{PyArrayMethods, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use std::sync::{Arc, OnceLock};
 
 /// The decision diagram of a space. Frozen; its methods release the GIL.
@@ -18,86 +17,6 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Diagram {
     diagram: Arc<diagram::Diagram>,
     evaluator: OnceLock<Evaluator>,
-}
-
-/// A formula: its text, its value, and each of its numbers with its meaning.
-type FormulaParts = (String, i64, Vec<(i64, String)>);
-
-fn parts(formula: &Formula) -> FormulaParts {
-    let numbers = formula.numbers().into_iter();
-    let numbers = numbers.map(|(number, meaning)| (number, meaning.to_owned()));
-    (formula.to_string(), formula.value(), numbers.collect())
-}
-
-/// One layer of a network, as it was applied.
-#[pyclass(frozen, get_all, module = "archbudget._core")]
-pub(super) struct LayerTrace {
-    /// The position of the layer.
-    layer: usize,
-    /// The values of its parameters: a number, flag, word or `None`, or a list of them.
-    args: Py<PyDict>,
-    /// The bits of one of its weights.
-    bits: i64,
-    /// The indices of the decisions that only custom metrics look at.
-    notes: Vec<u32>,
-    /// The tensors it read.
-    inputs: Vec<usize>,
-    /// Their shapes, without the batch axis.
-    input_shapes: Vec<Vec<i64>>,
-    /// The tensor it wrote.
-    output: usize,
-    /// Its shape, without the batch axis.
-    output_shape: Vec<i64>,
-    /// The tensors it wrote beside that, with their shapes.
-    extra: Vec<(usize, Vec<i64>)>,
-    /// Its own value of each metric.
-    cost: Vec<i64>,
-    /// Whether an earlier use counted its weights.
-    reused: bool,
-    /// Its trainable weights.
-    trainable: FormulaParts,
-    /// Its other weights.
-    non_trainable: FormulaParts,
-    /// Its multiply-accumulates.
-    macs: FormulaParts,
-}
-
-impl LayerTrace {
-    pub(super) fn of(py: Python<'_>, kind: &Kind, trace: &space::LayerTrace) -> PyResult<Self> {
-        Ok(Self {
-            layer: trace.layer,
-            args: values(py, kind, &trace.args)?,
-            bits: trace.bits,
-            notes: trace.notes.clone(),
-            inputs: trace.inputs.iter().map(|tensor| tensor.0).collect(),
-            input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
-            output: trace.output.0,
-            output_shape: trace.output_shape.to_vec(),
-            extra: trace
-                .extra
-                .iter()
-                .map(|(tensor, shape)| (tensor.0, shape.to_vec()))
-                .collect(),
-            cost: trace.cost.clone(),
-            reused: trace.reused,
-            trainable: parts(&trace.trainable),
-            non_trainable: parts(&trace.non_trainable),
-            macs: parts(&trace.macs),
-        })
-    }
-}
-
-/// A complete network.
-#[pyclass(frozen, get_all, module = "archbudget._core")]
-pub(super) struct Trace {
-    /// The value of each metric.
-    cost: Vec<i64>,
-    /// For each decision whether the network depends on it.
-    active: Vec<bool>,
-    /// Its layers, in order.
-    layers: Vec<Py<LayerTrace>>,
-    /// Pairs of a tensor and its second name.
-    aliases: Vec<(usize, usize)>,
 }
 
 /// A candidate whose decisions are taken one by one.
@@ -119,140 +38,6 @@ impl Walk {
     fn choose(&mut self, py: Python<'_>, index: u32) -> PyResult<()> {
         let chosen = self.walk.choose(self.diagram.running(), index);
         chosen.map_err(|error| raise(py, error))
-    }
-}
-
-/// The candidates that keep some bounds.
-#[pyclass(frozen, module = "archbudget._core")]
-pub(super) struct Feasible {
-    feasible: feasible::Feasible,
-}
-
-/// Runs a method that draws into a 2-D array of any index type: `$work` gets the number of rows and the columns.
-macro_rules! into_columns {
-    ($py:expr, $columns:expr, |$n:ident, $slice:ident| $work:expr) => {{
-        macro_rules! of {
-            ($kind:ty) => {
-                if let Ok(array) = $columns.cast::<PyArray2<$kind>>() {
-                    let mut columns = array.try_readwrite()?;
-                    let $n = array.dims()[1];
-                    let $slice = columns.as_slice_mut()?;
-                    return $work;
-                }
-            };
-        }
-        of!(u8);
-        of!(u16);
-        of!(u32);
-        Err(raise(
-            $py,
-            crate::Error::argument("the columns must be a 2-D array of uint8, uint16 or uint32"),
-        ))
-    }};
-}
-
-#[pymethods]
-impl Feasible {
-    /// The number of candidates that fit, and nothing; or the least and the most that it may be.
-    fn count(&self, py: Python<'_>) -> PyResult<(BigUint, Option<BigUint>)> {
-        let count = detached(py, |interrupt| self.feasible.count(interrupt))?;
-        Ok(match count {
-            Count::Exact(count) => (count, None),
-            Count::Between { lower, upper } => (lower, Some(upper)),
-        })
-    }
-
-    /// Whether the number is known exactly, and candidates have ranks.
-    fn is_exact(&self, py: Python<'_>) -> PyResult<bool> {
-        detached(py, |interrupt| self.feasible.is_exact(interrupt))
-    }
-
-    /// Those of them in which some decisions have a fixed value: an index for each decision, or `None`.
-    fn fix(&self, py: Python<'_>, fixed: Vec<Option<u32>>) -> PyResult<Self> {
-        let feasible = self.feasible.fix(fixed).map_err(|error| raise(py, error))?;
-        Ok(Self { feasible })
-    }
-
-    /// Whether no candidate fits.
-    fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
-        detached(py, |interrupt| self.feasible.is_empty(interrupt))
-    }
-
-    /// The decision after a prefix of indices, and for each of its values whether a completion fits; `None` when the
-    /// candidate is complete.
-    fn allowed(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<bool>)>> {
-        detached(py, |interrupt| {
-            self.feasible.allowed(Taken::InOrder(&prefix), interrupt)
-        })
-    }
-
-    /// The same after choices by decision, `None` where one is not taken; up to the decision to stop at.
-    fn allowed_after(
-        &self,
-        py: Python<'_>,
-        choices: Vec<Option<u32>>,
-        stop: Option<usize>,
-    ) -> PyResult<Option<(usize, Vec<bool>)>> {
-        let taken = Taken::ByDecision(&choices, stop);
-        detached(py, |interrupt| self.feasible.allowed(taken, interrupt))
-    }
-
-    /// The decision after a prefix of indices, and for each of its values the share of the completions that take it.
-    fn shares(&self, py: Python<'_>, prefix: Vec<u32>) -> PyResult<Option<(usize, Vec<f64>)>> {
-        detached(py, |interrupt| self.feasible.shares(Taken::InOrder(&prefix), interrupt))
-    }
-
-    /// Draws candidates uniformly into a contiguous (decisions, n) array of 8, 16 or 32 bits.
-    #[pyo3(signature = (columns, seed, *, threads=None))]
-    fn sample(&self, py: Python<'_>, columns: &Bound<'_, PyAny>, seed: u64, threads: Option<usize>) -> PyResult<()> {
-        let threads = threads.unwrap_or_else(default_threads);
-        into_columns!(py, columns, |n, slice| detached(py, |interrupt| {
-            self.feasible.sample(seed, n, slice, Workers { threads, interrupt })
-        }))
-    }
-
-    /// How many candidates were drawn so far, and how many of them fitted.
-    fn drawn(&self) -> (u64, u64) {
-        self.feasible.drawn()
-    }
-
-    /// Writes the candidates from a rank on into a contiguous (decisions, n) array of 8, 16 or 32 bits.
-    #[pyo3(signature = (columns, start, *, threads=None))]
-    fn members(
-        &self,
-        py: Python<'_>,
-        columns: &Bound<'_, PyAny>,
-        start: BigUint,
-        threads: Option<usize>,
-    ) -> PyResult<()> {
-        let threads = threads.unwrap_or_else(default_threads);
-        into_columns!(py, columns, |n, slice| detached(py, |interrupt| {
-            self.feasible.members(&start, n, slice, Workers { threads, interrupt })
-        }))
-    }
-
-    /// The rank of a candidate, by the index of the value of each decision; `None` where it does not fit.
-    fn rank(&self, py: Python<'_>, choices: Vec<u32>) -> PyResult<Option<BigUint>> {
-        detached(py, |interrupt| self.feasible.rank(&choices, interrupt))
-    }
-
-    /// For each decision and value how many candidates take it; how many there are; and whether all of these fit.
-    fn marginals(&self, py: Python<'_>) -> PyResult<(Vec<Vec<BigUint>>, BigUint, bool)> {
-        let marginals = detached(py, |interrupt| self.feasible.marginals(interrupt))?;
-        Ok((marginals.counts.clone(), marginals.total.clone(), marginals.exact))
-    }
-
-    /// For each decision and value whether some candidate takes it.
-    fn occurring(&self, py: Python<'_>) -> PyResult<Vec<Vec<bool>>> {
-        detached(py, |interrupt| self.feasible.occurring(interrupt))
-    }
-
-    /// The candidate with the largest or the smallest value of a metric, by indices; `None` where nothing fits.
-    fn extreme(&self, py: Python<'_>, metric: &str, largest: bool) -> PyResult<Option<Vec<u32>>> {
-        let program = self.feasible.diagram().program();
-        let metric = program.metric(metric).map_err(|error| raise(py, error))?;
-        let end = if largest { End::Largest } else { End::Smallest };
-        detached(py, |interrupt| self.feasible.extreme(metric, end, interrupt))
     }
 }
 

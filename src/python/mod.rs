@@ -7,10 +7,12 @@
 mod arrays;
 mod convert;
 mod diagram;
+mod feasible;
 mod outside;
 mod program;
 mod raise;
 mod registry;
+mod trace;
 
 use pyo3::prelude::*;
 
@@ -18,11 +20,15 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::diagram::{Diagram, Feasible, LayerTrace, Trace, Walk};
+    use super::diagram::{Diagram, Walk};
+    #[pymodule_export]
+    use super::feasible::Feasible;
     #[pymodule_export]
     use super::program::{Arguments, Program};
     #[pymodule_export]
     use super::registry::{Parameter, layer_parameters, layer_purpose, metrics};
+    #[pymodule_export]
+    use super::trace::{LayerTrace, Trace};
     #[pymodule_export]
     const MEMORY: usize = crate::feasible::MEMORY;
     #[pymodule_export]

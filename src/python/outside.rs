@@ -1,6 +1,6 @@
 //! Rules and metrics that are Python functions, asked once for each distinct layer.
 
-use super::diagram::LayerTrace;
+use super::trace::LayerTrace;
 use crate::layers::{Built, Cost, Count, DynamicRule, Formula, Quantity, Refusal, Shape};
 use crate::space::{self, Measure};
 use crate::{Cause, Error, ErrorKind};
@@ -47,12 +47,12 @@ impl Measure for PyMeasure {
 }
 
 /// What a function says of one layer: the output shape, the costs and what it is built for.
-type Answer = Result<(Shape, [i64; 3], Built), Refusal>;
+type Said = Result<(Shape, [i64; 3], Built), Refusal>;
 
 /// A Python function that is the rule of a layer.
 pub(super) struct PyRule {
     function: Py<PyAny>,
-    known: Mutex<FxHashMap<Box<[i64]>, Answer>>,
+    known: Mutex<FxHashMap<Box<[i64]>, Said>>,
 }
 
 /// What the function returns: the output shape, trainable and other weights, multiply-accumulates, and the shapes of the
@@ -78,7 +78,7 @@ impl PyRule {
         }
     }
 
-    fn ask(&self, args: &[i64], inputs: &[Shape]) -> Answer {
+    fn ask(&self, args: &[i64], inputs: &[Shape]) -> Said {
         let on = numbers(inputs.iter().map(|shape| &**shape));
         let key = [args, &on].concat();
         // The function is never called under the lock: it may itself wait for a thread that asks.

@@ -67,7 +67,7 @@ impl Program {
                     || step.reads.contains(&decision)
                     || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
         });
-        state.looked_at(matters.unwrap_or(coming.len()) / MENTIONS);
+        state.visited(matters.unwrap_or(coming.len()) / MENTIONS);
         matters.map(|_| self.classes(decision).representative(value, step))
     }
 
@@ -108,13 +108,13 @@ impl Program {
                 key.extend_from_slice(&first.numbers);
             }
         }
-        state.looked_at(key.len());
+        state.visited(key.len());
     }
 
     /// Makes a state of what [`Self::encode`] wrote, with no cost so far.
     pub(crate) fn decode(&self, key: &[i64], state: &mut State) {
         state.reset();
-        state.looked_at(key.len());
+        state.visited(key.len());
         let mut rest = key;
         let mut take = |n: usize| {
             let (front, back) = rest.split_at(n);

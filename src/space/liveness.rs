@@ -24,7 +24,7 @@ impl Program {
     /// What is alive beside a layer, or a decision that this depends on: the first of those that can be asked for, so
     /// that all networks are asked in one order as far as possible.
     pub(super) fn alive_beside(&self, number: usize, in_place: bool, state: &mut State) -> Result<Alive, usize> {
-        let mut open = Open::default();
+        let mut open = ToAsk::default();
         let mut found = std::mem::take(&mut state.beside);
         found.clear();
         match &self.beside {
@@ -43,7 +43,7 @@ impl Program {
     }
 
     /// What is alive beside a layer among the tensors that are there.
-    fn found_beside(&self, number: usize, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
+    fn found_beside(&self, number: usize, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut ToAsk) {
         let Action::Layer { inputs, .. } = &self.steps[number].action else {
             return;
         };
@@ -51,7 +51,7 @@ impl Program {
         for &input in inputs {
             state.marks.read(input);
         }
-        state.looked_at(state.present.len());
+        state.visited(state.present.len());
         let mut left = 0;
         for position in 0..state.present.len() {
             let tensor = state.present[position].tensor;
@@ -141,9 +141,9 @@ impl Program {
 }
 
 /// What is alive beside a layer with which the tensors that may be are listed.
-fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut Open) {
+fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut Vec<Size>, open: &mut ToAsk) {
     state.marks.clear();
-    state.looked_at(beside.len());
+    state.visited(beside.len());
     for Waits { tensor, read, kept } in beside {
         let (shape, origin) = match tensor {
             Waiting::Foreseen(table) => (table.shape(&state.chosen), None),
@@ -176,9 +176,9 @@ fn add_size(found: &mut Vec<Size>, place: usize, shape: &Shape, read: bool, kept
 
 /// The decision to ask for before it is known what is alive.
 #[derive(Default)]
-struct Open(Option<usize>);
+struct ToAsk(Option<usize>);
 
-impl Open {
+impl ToAsk {
     /// The answer; false where a decision must be asked for first.
     fn known(&mut self, answer: Result<bool, usize>, state: &State) -> bool {
         answer.unwrap_or_else(|decision| {

@@ -40,7 +40,7 @@ impl Program {
             if number != from && (state.work() >= pause.work || number >= pause.step) {
                 return Outcome::Paused { step: number };
             }
-            state.looked_at(1);
+            state.visited(1);
             match skips.from(number, state) {
                 Err(decision) => return Outcome::Open { step: number, decision },
                 Ok(0) => {

@@ -72,11 +72,11 @@ fn table(
 struct Origin {
     tensor: Tensor,
     /// The steps that read it, itself or by a second name, ascending.
-    reads: Vec<Reader>,
+    reads: Vec<Reading>,
 }
 
 /// A step that reads a tensor.
-struct Reader {
+struct Reading {
     step: usize,
     /// When it reads it.
     here: When,
@@ -582,7 +582,7 @@ impl<'a> Scheduler<'a> {
         }
         ways.sort_by_key(|&(reader, _)| reader);
         let mut from_here = When::NEVER;
-        let mut reads: Vec<Reader> = Vec::new();
+        let mut reads: Vec<Reading> = Vec::new();
         while let Some((step, guard)) = ways.pop() {
             from_here.insert(guard.clone());
             match reads.last_mut() {
@@ -590,7 +590,7 @@ impl<'a> Scheduler<'a> {
                     last.here.insert(guard);
                     last.from_here.clone_from(&from_here);
                 }
-                _ => reads.push(Reader {
+                _ => reads.push(Reading {
                     step,
                     here: When(vec![guard]),
                     from_here: from_here.clone(),

@@ -170,7 +170,7 @@ impl State {
     }
 
     #[inline]
-    pub(super) fn looked_at(&self, more: usize) {
+    pub(super) fn visited(&self, more: usize) {
         // One thread counts, so nothing is lost between the two.
         self.work.0.store(self.work() + more as u64, Ordering::Relaxed);
     }
@@ -190,7 +190,7 @@ impl State {
     /// What is known of a condition; the decision may be open.
     #[inline]
     pub(super) fn told(&self, decision: usize, allowed: &Values) -> Option<bool> {
-        self.looked_at(1);
+        self.visited(1);
         match self.chosen[decision] {
             OPEN => match &self.several {
                 Some((known, values)) if *known == decision => allowed.tell(values),

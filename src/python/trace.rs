@@ -1,0 +1,87 @@
+//! The layers of a network, as Python sees them.
+
+use super::convert::values;
+use crate::layers::{Formula, Kind};
+use crate::space;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// A formula: its text, its value, and each of its numbers with its meaning.
+type FormulaParts = (String, i64, Vec<(i64, String)>);
+
+fn parts(formula: &Formula) -> FormulaParts {
+    let numbers = formula.numbers().into_iter();
+    let numbers = numbers.map(|(number, meaning)| (number, meaning.to_owned()));
+    (formula.to_string(), formula.value(), numbers.collect())
+}
+
+/// One layer of a network, as it was applied.
+#[pyclass(frozen, get_all, module = "archbudget._core")]
+pub(super) struct LayerTrace {
+    /// The position of the layer.
+    layer: usize,
+    /// The values of its parameters: a number, flag, word or `None`, or a list of them.
+    args: Py<PyDict>,
+    /// The bits of one of its weights.
+    bits: i64,
+    /// The indices of the decisions that only custom metrics look at.
+    notes: Vec<u32>,
+    /// The tensors it read.
+    inputs: Vec<usize>,
+    /// Their shapes, without the batch axis.
+    input_shapes: Vec<Vec<i64>>,
+    /// The tensor it wrote.
+    output: usize,
+    /// Its shape, without the batch axis.
+    output_shape: Vec<i64>,
+    /// The tensors it wrote beside that, with their shapes.
+    extra: Vec<(usize, Vec<i64>)>,
+    /// Its own value of each metric.
+    cost: Vec<i64>,
+    /// Whether an earlier use counted its weights.
+    reused: bool,
+    /// Its trainable weights.
+    trainable: FormulaParts,
+    /// Its other weights.
+    non_trainable: FormulaParts,
+    /// Its multiply-accumulates.
+    macs: FormulaParts,
+}
+
+impl LayerTrace {
+    pub(super) fn of(py: Python<'_>, kind: &Kind, trace: &space::LayerTrace) -> PyResult<Self> {
+        Ok(Self {
+            layer: trace.layer,
+            args: values(py, kind, &trace.args)?,
+            bits: trace.bits,
+            notes: trace.notes.clone(),
+            inputs: trace.inputs.iter().map(|tensor| tensor.0).collect(),
+            input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
+            output: trace.output.0,
+            output_shape: trace.output_shape.to_vec(),
+            extra: trace
+                .extra
+                .iter()
+                .map(|(tensor, shape)| (tensor.0, shape.to_vec()))
+                .collect(),
+            cost: trace.cost.clone(),
+            reused: trace.reused,
+            trainable: parts(&trace.trainable),
+            non_trainable: parts(&trace.non_trainable),
+            macs: parts(&trace.macs),
+        })
+    }
+}
+
+/// A complete network.
+#[pyclass(frozen, get_all, module = "archbudget._core")]
+pub(super) struct Trace {
+    /// The value of each metric.
+    pub(super) cost: Vec<i64>,
+    /// For each decision whether the network depends on it.
+    pub(super) active: Vec<bool>,
+    /// Its layers, in order.
+    pub(super) layers: Vec<Py<LayerTrace>>,
+    /// Pairs of a tensor and its second name.
+    pub(super) aliases: Vec<(usize, usize)>,
+}
