@@ -222,6 +222,7 @@ def test_rounded_sets_bound_the_count_and_hold_only_what_fits(seed: int) -> None
         try:
             count = fits.count()
         except LimitError:  # The choices alone take more.
+            assert fits.memory < 4000
             continue
         networks = fitting(known, budget)
         if isinstance(count, ab.Bounds):
