@@ -331,11 +331,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.usefixtures("folder", "hang_guard")
 def test_whatever_is_given_is_taken_or_refused_in_one_line(name: str) -> None:
+    refused = 0
     for number, call in enumerate(CALLS[name]):
+        answered = 0
         for what, value in awkward():
             try:
                 call(value)
+                answered += 1
             except ArchbudgetError as error:
+                answered += 1
+                refused += 1
                 message = str(error)
                 assert len(message) <= 2000, (number, what)
                 assert message.isprintable(), (number, what, message[:200])
@@ -344,6 +349,9 @@ def test_whatever_is_given_is_taken_or_refused_in_one_line(name: str) -> None:
                 frames = traceback.extract_tb(error.__traceback__)
                 assert isinstance(error, TypeError), (number, what, type(error))
                 assert Path(frames[-1].filename).name in ("test_guard.py", "_guard.py"), (number, what, frames[-1])
+        assert answered >= 80, (number, "it was hardly ever reached")
+    # An exception is made of anything; each other function refuses something.
+    assert refused > 0 or name == "errors"
 
 
 NOT_GIVEN_ANYTHING = {

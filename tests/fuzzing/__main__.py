@@ -106,8 +106,9 @@ def files(rng: Random, counted: Counter[str]) -> str:
     """Mutated files: each is read, or refused in one line."""
     from fuzzing import files
 
-    kind = files.check_file(rng)
+    kind, was_read = files.check_file(rng)
     counted[f"{kind} files"] += 1
+    counted["files that were read" if was_read else "files that were refused"] += 1
     return kind
 
 

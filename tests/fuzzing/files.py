@@ -150,8 +150,8 @@ def _bound() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def check_file(rng: Random) -> str:
-    """A mutated file of one of the kinds that are read."""
+def check_file(rng: Random) -> tuple[str, bool]:
+    """A mutated file of one of the kinds that are read; its kind, and whether it was read."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file, text in (("inner.yaml", INNER), ("latency.csv", TABLE)):
@@ -163,12 +163,12 @@ def check_file(rng: Random) -> str:
         content = (folder / file).read_bytes()
         case = f"archbudget {' '.join(arguments)} with {file} = {content[:3000]!r}"
         try:
-            run(arguments, folder)
+            refused = run(arguments, folder).startswith("error: ")
         except AssertionError as error:
             raise AssertionError(f"{case}: {error}") from None
         left = {each.name for each in folder.iterdir()} - {"inner.yaml", "latency.csv", "said", file, "space.yaml"}
         assert left <= {"counts.csv"}, f"{case}: left {left}"
-    return what
+    return what, not refused
 
 
 def _space(rng: Random, folder: Path) -> tuple[str, list[str]]:

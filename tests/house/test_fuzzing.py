@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("driver", ["spaces", "chains", "real", "files"])
+LEAST: dict[str, dict[str, int]] = {
+    "spaces": {"spaces": 80, "budgets": 400, "budgets with little memory": 100, "exact sets": 200},
+    "chains": {"spaces": 4, "budgets": 20, "exact sets": 5},
+    "real": {"layers": 20, "networks": 35, "shared layers": 20},
+    "files": {f"{kind} files": 8 for kind in ("csv", "npz", "parquet", "space", "table")}
+    | {"files that were read": 20, "files that were refused": 40},
+}
+"""How much each driver asks about in a round, at least."""
+
+
+@pytest.mark.parametrize("driver", LEAST)
 def test_a_driver_finds_nothing(driver: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert drive(driver, 7, 0, rounds=1) == 0, capsys.readouterr().out
-    assert capsys.readouterr().out.startswith(f"{driver}: ")
+    said = capsys.readouterr().out
+    assert said.startswith(f"{driver}: ")
+    counted = {what: int(number.replace(",", "")) for number, what in re.findall(r"(\d[\d,]*) ([^,\n]+)", said)}
+    for what, least in LEAST[driver].items():
+        assert counted[what] >= least, said
 
 
 def test_a_failure_is_shrunk_and_can_be_repeated(

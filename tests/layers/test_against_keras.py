@@ -27,19 +27,22 @@ def test_every_layer_can_be_drawn(kind: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind in DRAWS])
 def test_random_layers_are_counted_or_refused_as_by_keras(kind: str) -> None:
     rng = Random(f"random {kind}")
-    disagreements = []
+    disagreements, accepted = [], 0
     for _ in range(100):
         arguments, shapes = random_case(rng, kind)
         expected, counted = describe(kind, arguments, shapes), count(kind, arguments, shapes)
+        accepted += expected is not None
         if counted != expected:
             disagreements.append(f"{kind}(**{arguments}) on {shapes}: {counted}, but Keras says {expected}")
     assert not disagreements
+    assert accepted >= 15
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Input"])
 def test_every_layer_is_made_in_keras(kind: str) -> None:
     rng = Random(f"made {kind}")
-    for _ in range(10):
+    built = 0
+    for _ in range(40):
         arguments, shapes = random_case(rng, kind)
         try:
             arch = one_layer_network(kind, arguments, shapes)
@@ -48,6 +51,10 @@ def test_every_layer_is_made_in_keras(kind: str) -> None:
         made = arch.to_keras()
         assert [each.shape[1:] for each in made.outputs] == list(arch.layers[-1].output_shapes)
         assert made.count_params() == arch.params
+        built += 1
+        if built == 5:
+            break
+    assert built == 5
 
 
 @pytest.mark.parametrize(

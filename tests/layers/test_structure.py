@@ -218,6 +218,7 @@ def test_expressions_come_to_what_the_engine_makes_of_them(seed: int) -> None:
     expression: Any = Binary(operators[seed % len(operators)], decisions[0] * rng.choice([1, 7]), rng.choice(pool))
     expression = Binary(rng.choice(operators), expression, ab.maximum(decisions[1], rng.choice([1, 2])))
     space = ab.Space([layers.Input((1,)), layers.Dense(expression + 10**6, use_bias=False)])
+    counted = 0
     for first, second in itertools.product(*[decision.values for decision in decisions]):
         try:
             params = space.architecture(d0=first, d1=second).params
@@ -226,6 +227,8 @@ def test_expressions_come_to_what_the_engine_makes_of_them(seed: int) -> None:
                 expression.at({"d0": first, "d1": second})
         else:
             assert params == expression.at({"d0": first, "d1": second}) + 10**6
+            counted += 1
+    assert counted > 10
 
 
 def test_the_scales_of_efficientnet_repeat_blocks() -> None:

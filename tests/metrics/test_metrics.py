@@ -206,6 +206,14 @@ def test_budgets_of_own_metrics_hold_the_networks_that_fit(seed: int) -> None:
                 assert shares[name][value] == pytest.approx(share)
 
 
+def test_most_random_budgets_keep_some_networks() -> None:
+    kept = 0
+    for seed in SEEDS:
+        known, rng = measured(seed), Random(seed)
+        kept += sum(len(fitting(known, random_budget(rng, known))) > 0 for _ in range(4))
+    assert kept > 0.7 * 4 * len(SEEDS)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_extremes_and_distributions_of_own_metrics(seed: int) -> None:
     known = measured(seed)

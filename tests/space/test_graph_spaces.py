@@ -29,6 +29,8 @@ def test_each_candidate_of_a_graph_is_the_network_wired_by_hand(seed: int) -> No
             continue
         if 6 <= space.combinations <= MOST_COMBINATIONS:
             break
+    else:
+        raise AssertionError(f"no small space follows from seed {seed}")
     known = enumerate_networks(space)
     found = space.evaluate(known.indices)
     assert (found.valid == known.valid).all()

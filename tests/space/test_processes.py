@@ -172,7 +172,7 @@ def test_more_threads_than_work_do_not_hurt() -> None:
             counts = space.evaluate(space.sample(3, seed=0), threads=threads, per_layer=True)
             assert counts.valid.all()
     """
-    run(script, timeout=10)
+    assert run(script, timeout=10) == ""
 
 
 def test_memory_beside_input_and_output_does_not_grow_with_the_batch() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import pickle
+from collections import Counter
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from archbudget import layers
 from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
 from support.layer_records import ALL_KINDS
 from support.random_spaces import METRICS, SEEDS, random_space
+from support.usual_layers import applied, usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -394,81 +397,158 @@ ANYTHING = st.one_of(
 )
 
 
+def odd_or(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Anything, and half of the time what is meant."""
+    return st.booleans().flatmap(lambda meant: usual if meant else ANYTHING)
+
+
 @pytest.mark.parametrize("kind", ALL_KINDS)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data())
-def test_whatever_a_layer_is_given_it_is_built_or_refused(kind: str, data: st.DataObject) -> None:
-    class_ = getattr(layers, kind)
-    names = [name for name in class_.__dataclass_fields__ if name not in ("name", "trainable")]
-    given_names = data.draw(st.lists(st.sampled_from(names), unique=True)) if names else []
-    arguments = {name: data.draw(ANYTHING, label=name) for name in given_names}
-    shape = data.draw(st.lists(st.one_of(st.integers(1, 6), st.integers(1, 2**63 - 1)), max_size=8), label="shape")
-    try:
-        layer = class_(**arguments)
-    except (ArchbudgetError, TypeError):
-        return
-    try:
-        if kind == "Input":
-            space = ab.Space([layer])
-        else:
-            source = layers.Input(shape)
-            space = ab.Space(inputs=source, outputs=layer([source] * data.draw(st.integers(1, 3), label="tensors")))
-        counts = space.evaluate(np.zeros((2, len(space.decisions)), dtype=np.uint8), per_layer=True)
+def test_whatever_a_layer_is_given_it_is_built_or_refused(kind: str) -> None:
+    known, known_shapes = usual(kind)
+    names = [each.name for each in fields(known) if each.name not in ("name", "trainable")]
+    ended: Counter[str] = Counter()
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        given_names = data.draw(st.lists(st.sampled_from(names), unique=True, max_size=3)) if names else []
+        arguments = {name: data.draw(odd_or(st.just(getattr(known, name))), label=name) for name in given_names}
+        shape = data.draw(st.lists(st.one_of(st.integers(1, 6), st.integers(1, 2**63 - 1)), max_size=8), label="shape")
+        changed = data.draw(st.booleans(), label="changed from what can be built")
+        try:
+            layer = replace(known, **arguments) if changed else type(known)(**arguments)
+        except (ArchbudgetError, TypeError):  # An argument that has no default may be missing.
+            ended["not made"] += 1
+            return
+        try:
+            if changed or kind == "Input":
+                space = applied(layer, known_shapes)
+            else:
+                source = layers.Input(shape)
+                space = ab.Space(inputs=source, outputs=layer([source] * data.draw(st.integers(1, 3), label="tensors")))
+            counts = space.evaluate(np.zeros((2, len(space.decisions)), dtype=np.uint8), per_layer=True)
+        except ArchbudgetError:
+            ended["refused"] += 1
+            return
         assert (counts["params"] >= 0).all()
         assert space.size >= 1
-    except ArchbudgetError:
-        pass
+        ended["counted"] += 1
+
+    check()
+    assert ended["counted"] >= 4, ended
 
 
-@given(bounds=st.dictionaries(st.sampled_from([*METRICS, "flops"]), ANYTHING, max_size=3))
-def test_whatever_a_budget_is_given_it_is_made_or_refused(bounds: dict[str, Any]) -> None:
+def test_whatever_a_budget_is_given_it_is_made_or_refused() -> None:
     space = wide()
-    try:
-        budget = ab.Budget(**bounds)
-    except (ArchbudgetError, TypeError):
-        return
-    assert 0 <= space.within(budget).count() <= space.size
+    ended: Counter[str] = Counter()
 
-
-@given(domains=st.one_of(ANYTHING, st.dictionaries(st.sampled_from(["op", "a", "c", "d"]), ANYTHING, max_size=3)))
-def test_whatever_domains_are_given_a_part_is_made_or_refused(domains: Any) -> None:
-    space = wide()
-    try:
-        part = space.with_domains(domains)
-    except ArchbudgetError:
-        return
-    assert 1 <= part.size <= space.size
-
-
-@given(name=ANYTHING, values=ANYTHING, low=ANYTHING, high=ANYTHING, step=ANYTHING)
-def test_whatever_a_decision_is_given_it_is_made_or_refused(
-    name: Any, values: Any, low: Any, high: Any, step: Any
-) -> None:
-    for build in (lambda: ab.Choice(name, values), lambda: ab.Int(name, low, high, step=step)):
+    @given(bounds=st.dictionaries(st.sampled_from([*METRICS, "flops"]), odd_or(st.integers(1, 10**5)), max_size=3))
+    def check(bounds: dict[str, Any]) -> None:
         try:
-            decision = build()
-        except (ArchbudgetError, TypeError):
-            continue
-        assert len(decision.values) >= 1
+            budget = ab.Budget(**bounds)
+        except (ArchbudgetError, TypeError):  # No argument is named "flops".
+            ended["refused"] += 1
+            return
+        assert 0 <= space.within(budget).count() <= space.size
+        ended["made"] += len(bounds) > 0
+
+    check()
+    assert ended["made"] >= 4, ended
+    assert ended["refused"] >= 10, ended
 
 
-@given(indices=ANYTHING, metrics=ANYTHING, threads=ANYTHING)
-def test_whatever_is_to_be_counted_it_is_counted_or_refused(indices: Any, metrics: Any, threads: Any) -> None:
+def test_whatever_domains_are_given_a_part_is_made_or_refused() -> None:
+    space = wide()
+    ended: Counter[str] = Counter()
+
+    meant = {
+        "op": st.sampled_from([["left"], ["right"], ["left", "right"]]),
+        "a": st.lists(st.integers(1, 2**11), min_size=1, unique=True),
+        "c": st.sampled_from([[1], [2], [1, 2]]),
+        "d": ANYTHING,
+    }
+    some = st.sets(st.sampled_from(list(meant)), max_size=3).flatmap(
+        lambda names: st.fixed_dictionaries({name: odd_or(meant[name]) for name in sorted(names)})
+    )
+
+    @given(domains=odd_or(some))
+    def check(domains: Any) -> None:
+        try:
+            part = space.with_domains(domains)
+        except ArchbudgetError:
+            ended["refused"] += 1
+            return
+        assert 1 <= part.size <= space.size
+        ended["made"] += bool(domains)
+
+    check()
+    assert ended["made"] >= 4, ended
+    assert ended["refused"] >= 10, ended
+
+
+def test_whatever_a_decision_is_given_it_is_made_or_refused() -> None:
+    ended: Counter[str] = Counter()
+
+    @given(
+        name=odd_or(st.just("x")),
+        values=odd_or(st.lists(st.integers(), min_size=1, unique=True)),
+        low=odd_or(st.integers(0, 5)),
+        high=odd_or(st.integers(5, 20)),
+        step=odd_or(st.integers(1, 3)),
+    )
+    def check(name: Any, values: Any, low: Any, high: Any, step: Any) -> None:
+        for build in (lambda: ab.Choice(name, values), lambda: ab.Int(name, low, high, step=step)):
+            try:
+                decision = build()
+            except ArchbudgetError:
+                ended["refused"] += 1
+                continue
+            assert len(decision.values) >= 1
+            ended[type(decision).__name__] += 1
+
+    check()
+    assert ended["Choice"] >= 3, ended
+    assert ended["Int"] >= 1, ended
+    assert ended["refused"] >= 20, ended
+
+
+def test_whatever_is_to_be_counted_it_is_counted_or_refused() -> None:
     space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("a", 1, 3)), layers.Dense(ab.Int("b", 1, 3))])
-    for candidates in (indices, {"a": indices, "b": indices}, {"a": [indices], "b": [indices]}):
-        for build in (
-            lambda: space.evaluate(candidates),  # noqa: B023
-            lambda: space.evaluate(space.sample(2, seed=0), metrics),
-            lambda: space.evaluate(
-                space.sample(2, seed=0), threads=threads if not isinstance(threads, int) else min(threads, 9)
-            ),
-            lambda: space.architecture(a=indices, b=metrics),
-            lambda: space.within(ab.Budget(params=20)).allowed([indices]),
-        ):
+    ended: dict[str, Counter[str]] = {}
+
+    rows = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1)
+    units = st.integers(1, 3)
+
+    @given(
+        rows=odd_or(rows),
+        column=odd_or(st.lists(units, min_size=1)),
+        a=odd_or(units),
+        b=odd_or(units),
+        metrics=ANYTHING,
+        threads=ANYTHING,
+    )
+    def check(rows: Any, column: Any, a: Any, b: Any, metrics: Any, threads: Any) -> None:
+        few = threads if not isinstance(threads, int) else min(threads, 9)
+        for name, build in {
+            "rows": lambda: space.evaluate(rows),
+            "columns": lambda: space.evaluate({"a": column, "b": column}),
+            "one candidate": lambda: space.evaluate({"a": [a], "b": [b]}),
+            "metrics": lambda: space.evaluate(space.sample(2, seed=0), metrics),
+            "threads": lambda: space.evaluate(space.sample(2, seed=0), threads=few),
+            "architecture": lambda: space.architecture(a=a, b=b),
+            "allowed": lambda: space.within(ab.Budget(params=20)).allowed([a]),
+        }.items():
+            count = ended.setdefault(name, Counter())
             try:
                 build()
-            except (ArchbudgetError, TypeError, ValueError, OverflowError):
-                continue
+                count["answered"] += 1
+            except ArchbudgetError:
+                count["refused"] += 1
+
+    check()
+    for name, count in ended.items():
+        assert count["answered"] >= 5, (name, count)
+        assert count["refused"] >= 5, (name, count)
 
 
 @pytest.mark.parametrize(
