@@ -1,12 +1,13 @@
-"""Prints `docs/layers.md`: every class of `keras.layers`, and whether archbudget knows it.
+"""Writes `docs/layers.md`: every class of `keras.layers`, and whether archbudget knows it.
 
-`python tests/layer_table.py > docs/layers.md`
+`make derived` runs it.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -16,6 +17,8 @@ import keras
 from archbudget import layers
 from archbudget.layers._base import ENGINE_PARAMETERS
 from layer_records import CELLS, CLASSES, KINDS, PYTORCH_KINDS
+
+PAGE = Path(__file__).parents[1] / "docs/layers.md"
 
 VOCABULARY = "learns a vocabulary from data before its output shape is known"
 TENSORFLOW = "needs TensorFlow to run"
@@ -133,8 +136,8 @@ def table() -> str:
         [
             "# The layers of Keras",
             "",
-            "Made by `python tests/layer_table.py > docs/layers.md`. Names, arguments, shapes, weights and refusals",
-            f"are those of Keras {keras.__version__}; the tests hold each layer against it.",
+            "Made by `make derived`. Names, arguments, shapes, weights and refusals are those of Keras",
+            f"{keras.__version__}; the tests hold each layer against it.",
             "",
             f"## Counted: {len(counted)}",
             "",
@@ -176,4 +179,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    PAGE.write_text(table(), encoding="utf-8")
