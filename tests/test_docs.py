@@ -63,7 +63,7 @@ def test_the_parts_of_archbudget_are_those_that_are_there() -> None:
     python, entry = others
     assert rust in (ROOT / "src/layers/reshaping.rs").read_text(encoding="utf-8")
     assert "Kind::of::<reshaping::RepeatVector>()," in (ROOT / "src/layers/mod.rs").read_text(encoding="utf-8")
-    assert python in (ROOT / "python/archbudget/layers/_layers.py").read_text(encoding="utf-8")
+    assert python in (ROOT / "python/archbudget/layers/_reshaping.py").read_text(encoding="utf-8")
     assert entry.strip("{}\n") in (ROOT / "tests/random_layers.py").read_text(encoding="utf-8")
     names: dict[str, Any] = {"dataclass": dataclass, "Layer": Layer, "IntLike": IntLike}
     exec(python, names)
