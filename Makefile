@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
-.PHONY: help demo test test-rust test-python fuzz sanitize lint format bench lock clean
+.PHONY: help demo test test-rust test-python derived fuzz sanitize lint format bench lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,14 @@ test-rust: ## Run the Rust tests, without Python
 
 test-python: $(VENV)/.installed ## Run the Python tests
 	$(BIN)/python -m pytest -q
+
+SCHEMA := python/archbudget/space.schema.json
+
+derived: $(VENV)/.installed ## Write what follows from the layers: the schema of space files, tables in docs
+	$(BIN)/archbudget schema > $(SCHEMA).new
+	mv $(SCHEMA).new $(SCHEMA)
+	$(BIN)/python tests/support/layer_table.py
+	$(BIN)/python tests/support/module_table.py
 
 # What cargo-fuzz would say, without a sanitizer: so it needs no nightly compiler, but a C++ one for libFuzzer.
 COVERAGE := -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \

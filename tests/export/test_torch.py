@@ -17,6 +17,7 @@ from archbudget import layers, spaces
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
 from support.layer_records import ALL_KINDS, KINDS, one_layer_network, used_twice
 from support.random_layers import other_shapes, random_case
+from support.random_pytorch_layers import random_any_case
 from support.random_spaces import SEEDS, random_space
 
 if TYPE_CHECKING:
@@ -41,10 +42,6 @@ UNLIKE = {
 """Arguments among the random ones that PyTorch has nothing for."""
 
 
-UNBUILT: set[str] = set()
-"""The layers that have no builder, beside those that prepare data."""
-
-
 def row(*blocks: Any) -> ab.Architecture:
     """The only network of a space of layers in a row."""
     return ab.Space(list(blocks)).architecture()
@@ -61,10 +58,25 @@ def macs(arch: ab.Architecture) -> int:
     return counter.get_total_flops() // 2
 
 
-def test_the_layers_without_a_builder_are_known() -> None:
+def test_every_builder_is_that_of_a_layer() -> None:
     assert {*BUILDERS, "Input"} <= set(ALL_KINDS)
-    unbuilt = {*ALL_KINDS} - {*BUILDERS, "Input"}
-    assert {kind for kind in unbuilt if not getattr(layers, kind).__module__.endswith("_preprocessing")} == UNBUILT
+
+
+@pytest.mark.parametrize("kind", sorted({*ALL_KINDS} - {*BUILDERS, "Input"}))
+def test_a_layer_without_a_builder_is_refused(kind: str) -> None:
+    rng = Random(f"unbuilt {kind}")
+    refused = 0
+    for _ in range(100):
+        try:
+            arch = one_layer_network(kind, *random_any_case(rng, kind))
+        except ArchbudgetError:
+            continue
+        with pytest.raises(SpaceError, match=r"is not built in PyTorch: .* built in Keras$"):
+            arch.to_torch()
+        refused += 1
+        if refused == 3:
+            break
+    assert refused > 0
 
 
 def inside(kind: str, arguments: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -15,7 +15,7 @@ from support.module_table import CHANNELS_FIRST, REASONS, ROWS_OF_MODULES, WORDS
 
 def test_the_table_of_modules_is_up_to_date() -> None:
     text = module_table.PAGE.read_text(encoding="utf-8")
-    assert text == module_table.page(text), "write it anew: python tests/support/module_table.py"
+    assert text == module_table.page(text), "write it anew: make derived"
 
 
 def test_no_module_is_both_here_and_left_out() -> None:

@@ -21,8 +21,8 @@ def pinned(package: str) -> str:
 
 @pytest.mark.skipif(keras.__version__ != pinned("keras"), reason="the table is that of the pinned Keras")
 def test_the_table_of_layers_is_up_to_date() -> None:
-    text = (ROOT / "docs/layers.md").read_text(encoding="utf-8")
-    assert text == layer_table.table(), "write it anew: python tests/support/layer_table.py > docs/layers.md"
+    text = layer_table.PAGE.read_text(encoding="utf-8")
+    assert text == layer_table.table(), "write it anew: make derived"
 
 
 def test_no_layer_is_both_counted_and_left_out() -> None:

@@ -7,35 +7,46 @@ from typing import Any
 
 import numpy as np
 
-MERGING = ("Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract")
+from archbudget import layers
+from archbudget.layers._attention import _Heads, _Scores
+from archbudget.layers._preprocessing import _Image
+from archbudget.layers._recurrent import WithStates
+
+CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
+"""The public classes, by name."""
+
+
+BASES = (layers.Layer, layers.Cell, layers.CustomLayer)
+"""The public classes that are no layer by themselves."""
+
+
+def _kinds(base: type) -> list[str]:
+    """The public layers of Keras that derive from this class."""
+    derived = (name for name, each in CLASSES.items() if issubclass(each, base) and each not in BASES)
+    return [name for name in derived if CLASSES[name].IN_KERAS]
+
+
+MERGING = [name for name in _kinds(layers.Layer) if CLASSES[name].MERGES]
 """The layers that are called on a list of tensors."""
-
-
-HEADS = ("GroupQueryAttention", "MultiHeadAttention")
+HEADS = _kinds(_Heads)
 """The layers that are called on a query, a value and a key."""
-SCORES = ("AdditiveAttention", "Attention")
+SCORES = _kinds(_Scores)
 """The layers that are called on a list of them."""
-
-
-WRAPPERS = ("Bidirectional", "Pipeline", "RNN", "SpectralNormalization", "TimeDistributed")
+CELLS = _kinds(layers.Cell)
+"""What is no layer, but one step of one."""
+WRAPPERS = [name for name in _kinds(layers.Layer) if CLASSES[name].LAYERS and name not in CELLS]
 """The layers around others."""
-IMAGES: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "CutMix"), ()),
-    **dict.fromkeys(("MaxNumBoundingBoxes", "MixUp", "RandomBrightness", "RandomColorJitter"), ()),
-    **dict.fromkeys(("RandomContrast", "RandomElasticTransform", "RandomErasing", "RandomFlip"), ()),
-    **dict.fromkeys(("RandomGaussianBlur", "RandomInvert", "RandomPerspective", "RandomPosterization"), ()),
-    **dict.fromkeys(("RandomRotation", "RandomSharpness", "RandomShear", "RandomTranslation", "RandomZoom"), ()),
-    **dict.fromkeys(("Solarization", "CenterCrop", "Resizing"), ()),
+RECURRENT = _kinds(WithStates)
+"""The layers that may be given states behind their sequence, and hand their own on."""
+CHANNELS = {
     **dict.fromkeys(("AugMix", "RandAugment", "RandomGrayscale"), (1, 3)),
     **dict.fromkeys(("RandomColorDegeneration", "RandomHue", "RandomSaturation"), (3,)),
 }
-"""The layers of images, and the numbers of channels that they take where not all will do; some fail while training."""
+"""The numbers of channels that layers of images take, where not all will do; some fail while training."""
+IMAGES = {name: CHANNELS.get(name, ()) for name in (*_kinds(_Image), "CenterCrop", "Resizing")}
+"""The layers of images, and the numbers of channels that they take where not all will do."""
 FED = ("CategoryEncoding", "Discretization", "EinsumDense", "MelSpectrogram", "STFTSpectrogram")
 """The layers that describe tensors which they do not make."""
-RECURRENT = ("Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN")
-"""The layers that may be given states behind their sequence, and hand their own on."""
-CELLS = ("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells")
-"""What is no layer, but one step of one."""
 
 
 def make(namespace: Any, kind: str, arguments: dict[str, Any]) -> Any:

@@ -9,15 +9,10 @@ from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from archbudget.layers._base import leaves, nest
 from archbudget.layers._recurrent import WithStates
-from support.keras_layers import MERGING, make
+from support.keras_layers import BASES, CELLS, CLASSES, MERGING, make
 
-CLASSES = {name: getattr(layers, name) for name in layers.__all__ if isinstance(getattr(layers, name), type)}
-CELLS = sorted(name for name, each in CLASSES.items() if issubclass(each, layers.Cell) and name != "Cell")
-"""The public cells, by name."""
 ALL_KINDS = sorted(
-    name
-    for name, each in CLASSES.items()
-    if issubclass(each, layers.Layer) and name not in ("Layer", "Cell", "CustomLayer", *CELLS)
+    name for name, each in CLASSES.items() if issubclass(each, layers.Layer) and each not in BASES and name not in CELLS
 )
 """The public layers, by name."""
 KINDS = [name for name in ALL_KINDS if CLASSES[name].IN_KERAS]

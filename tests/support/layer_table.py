@@ -1,6 +1,6 @@
-"""Prints `docs/layers.md`: every class of `keras.layers`, and whether archbudget knows it.
+"""Writes `docs/layers.md`: every class of `keras.layers`, and whether archbudget knows it.
 
-`python tests/support/layer_table.py > docs/layers.md`
+`make derived` runs it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import keras
 from archbudget import layers
 from archbudget.layers._base import ENGINE_PARAMETERS
 from support.layer_records import CELLS, CLASSES, KINDS, PYTORCH_KINDS
+
+PAGE = Path(__file__).parents[2] / "docs/layers.md"
 
 VOCABULARY = "learns a vocabulary from data before its output shape is known"
 TENSORFLOW = "needs TensorFlow to run"
@@ -136,8 +138,8 @@ def table() -> str:
         [
             "# The layers of Keras",
             "",
-            "Made by `python tests/support/layer_table.py > docs/layers.md`. Names, arguments, shapes, weights and",
-            f"refusals are those of Keras {keras.__version__}; the tests hold each layer against it.",
+            "Made by `make derived`. Names, arguments, shapes, weights and refusals are those of Keras",
+            f"{keras.__version__}; the tests hold each layer against it.",
             "",
             f"## Counted: {len(counted)}",
             "",
@@ -179,4 +181,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    PAGE.write_text(table(), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Prints the part of `docs/pytorch.md` that says what every module of `torch.nn` is here, or why it is not.
+"""Writes the part of `docs/pytorch.md` that says what every module of `torch.nn` is here, or why it is not.
 
-`python tests/support/module_table.py` writes it anew; PyTorch need not be installed.
+`make derived` runs it; PyTorch need not be installed.
 """
 
 from __future__ import annotations

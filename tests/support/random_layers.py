@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
+from functools import cache
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from support.keras_layers import IMAGES
+from archbudget.layers._base import ENGINE_PARAMETERS
+from support.keras_layers import CELLS, CLASSES, IMAGES
+from support.layer_records import KINDS, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from random import Random
+
+    from archbudget._core import Parameter
 
 Arguments = dict[str, Any]
 Shapes = list[list[int]]
@@ -19,12 +25,69 @@ Case = tuple[Arguments, Shapes]
 
 def random_case(rng: Random, kind: str) -> Case:
     """Arguments of a layer and the shapes of its inputs, the batch not counted."""
-    arguments, shapes = DRAWS[kind](rng)
+    arguments, shapes = draw(rng, kind)
     if rng.random() < 0.1:
         _spoil(rng, arguments)
     if shapes and rng.random() < 0.05:
         shapes[0] = shapes[0][:-1] if rng.random() < 0.5 else [*shapes[0], 2]
     return arguments, shapes
+
+
+def draw(rng: Random, kind: str) -> Case:
+    """The same, by the entry of the layer in `DRAWS`; without one, by its parameters."""
+    return DRAWS[kind](rng) if kind in DRAWS else draw_by_parameters(rng, kind)
+
+
+def draw_by_parameters(rng: Random, kind: str) -> Case:
+    """Arguments in the domains that the engine knows, and inputs of as many axes as it takes with some of them."""
+    inputs, rank = rng.choice(taken_inputs(kind) or [(1, 2)])
+    return _by_parameters(rng, kind, inputs, rank)
+
+
+@cache
+def taken_inputs(kind: str) -> list[tuple[int, int]]:
+    """How many inputs a layer takes, and of how many axes: what the engine accepted with some arguments."""
+    rng = Random(f"inputs {kind}")
+    tried = [(inputs, rank) for inputs in range(1, 4) for rank in range(6)]
+    return [each for each in tried if any(count(kind, *_by_parameters(rng, kind, *each)) for _ in range(60))]
+
+
+def _by_parameters(rng: Random, kind: str, inputs: int, rank: int) -> Case:
+    known = ENGINE_PARAMETERS[kind]
+    arguments: Arguments = {}
+    for each in fields(CLASSES[kind]):
+        required = each.default is MISSING
+        of_keras = each.name in known and each.name not in CLASSES[kind].PYTORCH
+        if required or (of_keras and rng.random() < 0.5):
+            # What the engine does not know is a number or a word that does not matter for a count.
+            other = rng.choice([0.5, 1, "relu"])
+            arguments[each.name] = value_of(rng, known[each.name], rank) if each.name in known else other
+    shape = [rng.randint(1, 8) for _ in range(rank)]
+    return arguments, [list(shape) for _ in range(inputs)]
+
+
+def value_of(rng: Random, parameter: Parameter, rank: int) -> Any:
+    """A value of a parameter of the engine, for an input of this many axes; rarely one below the least."""
+    if parameter.domain.startswith("optional") and rng.random() < 0.3:
+        return None
+    is_axis = parameter.domain.endswith("int") and (parameter.least is None or parameter.least < -rank)
+    several = rank if parameter.arity is None else parameter.arity
+    if several < 2 or rng.random() < 0.5:
+        return rng.randint(-rank - 1, rank + 1) if is_axis else _number(rng, parameter)
+    if is_axis:
+        return rng.sample(range(1, rank + 1), min(rng.randint(1, several), rank))
+    return [_number(rng, parameter) for _ in range(several)]
+
+
+def _number(rng: Random, parameter: Parameter) -> Any:
+    """What a parameter holds once, or several times."""
+    if parameter.domain == "flag":
+        return rng.random() < 0.5
+    if parameter.domain.endswith("keyword"):
+        return rng.choice(parameter.words)
+    if parameter.domain.endswith("factor"):
+        return rng.choice([0.3, 0.5, 1.5, 2.0])
+    return (parameter.least or 0) + (rng.randint(0, 4) if rng.random() < 0.97 else -1)
 
 
 def other_shapes(rng: Random, shapes: Shapes) -> Shapes:
@@ -548,7 +611,7 @@ def _einsum(rng: Random) -> Case:
 
 def _inside(rng: Random, kind: str) -> tuple[Arguments, list[int]]:
     """A layer to stand inside of another one, sometimes frozen, and the shape of its input."""
-    arguments, shapes = DRAWS[kind](rng)
+    arguments, shapes = draw(rng, kind)
     if kind in ("BatchNormalization", "Dense", "Embedding", "LSTM", "GRUCell", "LSTMCell"):
         # Elsewhere Keras does not freeze what is inside.
         arguments |= _take(rng, 0.1, trainable=lambda: False)
@@ -558,7 +621,8 @@ def _inside(rng: Random, kind: str) -> tuple[Arguments, list[int]]:
 def _time_distributed(rng: Random) -> Case:
     # Keras does not run them here though it describes them, or the other way round.
     left_out = ("CategoryEncoding", "Input", "RMSNormalization", "StackedRNNCells", *IMAGES)
-    kind = rng.choice([kind for kind in DRAWS if kind not in left_out])
+    others = [kind for kind in (*KINDS, *CELLS) if kind not in DRAWS]
+    kind = rng.choice([kind for kind in (*DRAWS, *others) if kind not in left_out])
     layer, shape = _inside(rng, kind)
     return {"layer": layer}, [[rng.randint(1, 3), *shape]]
 
@@ -804,4 +868,5 @@ DRAWS: dict[str, Callable[[Random], Case]] = {
     "Permute": _permute,
     "RepeatVector": lambda rng: ({"n": rng.randint(0, 5)}, [_shape(rng, 1, 2)]),
 }
-"""For each layer a function that draws arguments and input shapes; a new layer needs an entry here."""
+"""For layers a function that draws arguments and input shapes: closer to what they take and refuse than what
+`draw_by_parameters` draws."""

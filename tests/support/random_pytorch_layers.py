@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from support.random_layers import DRAWS, random_case
+from archbudget.layers._base import ENGINE_PARAMETERS
+from support.keras_layers import CLASSES
+from support.layer_records import ALL_KINDS
+from support.random_layers import draw, draw_by_parameters, random_case, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,14 +37,23 @@ def random_pytorch_case(rng: Random, kind: str) -> Case:
     """Arguments of a layer, most often with options of PyTorch, and the shapes of its inputs, the batch not counted."""
     if kind in OWN:
         return OWN[kind](rng)
-    arguments, shapes = DRAWS[kind](rng)
+    if not CLASSES[kind].IN_KERAS:
+        return draw_by_parameters(rng, kind)
+    arguments, shapes = draw(rng, kind)
     arguments = {name: value for name, value in arguments.items() if name in SAME_MEANING}
-    return arguments | OPTIONS[kind](rng), shapes
+    options = OPTIONS[kind](rng) if kind in OPTIONS else _options(rng, kind, len(shapes[0]))
+    return arguments | options, shapes
+
+
+def _options(rng: Random, kind: str, rank: int) -> Arguments:
+    """Options of PyTorch in the domains that the engine knows."""
+    known = ENGINE_PARAMETERS[kind]
+    return _some(rng, **{name: value_of(rng, known[name], rank) for name in CLASSES[kind].PYTORCH if name in known})
 
 
 def random_any_case(rng: Random, kind: str) -> Case:
     """Arguments of a layer of Keras, or of one that only PyTorch has, and the shapes of its inputs."""
-    return random_case(rng, kind) if kind in DRAWS else OWN[kind](rng)
+    return random_case(rng, kind) if CLASSES[kind].IN_KERAS else random_pytorch_case(rng, kind)
 
 
 def _some(rng: Random, **options: Any) -> Arguments:
@@ -315,7 +327,11 @@ OWN: dict[str, Callable[[Random], Case]] = {
     "RMSNormalization": _rms_normalization,
     "Unfold": _unfold,
 }
-"""For each other layer a function that draws all of its arguments and its inputs."""
+"""For other layers a function that draws all of their arguments and their inputs."""
 
-DRAWN = (*OPTIONS, *OWN)
+DRAWN = list(
+    dict.fromkeys(
+        [*OPTIONS, *OWN, *(kind for kind in ALL_KINDS if CLASSES[kind].PYTORCH or not CLASSES[kind].IN_KERAS)]
+    )
+)
 """The layers that are held against PyTorch."""

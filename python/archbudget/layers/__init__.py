@@ -2,6 +2,10 @@
 
 They have names, arguments and defaults, and decisions wherever an argument is. A layer here holds no weights and
 computes nothing. Used in a list or called on a tensor it becomes part of a [`Space`][archbudget.Space].
+
+Where an argument is an integer, a number, a flag or a word, it may be a decision; an integer may be an expression over
+decisions, too. Shapes are written without the batch. An argument that is *kept for Keras* touches neither shape nor
+cost: `to_keras` hands it on, and `to_torch` where PyTorch has it. MACs are multiply-accumulates for one input.
 """
 
 from archbudget.layers import (

@@ -63,9 +63,48 @@ class _Heads(Layer):
 class MultiHeadAttention(_Heads):
     """Attention by several heads: projections of query, key and value to all heads, and one back.
 
+    Input shape: `(..., positions, features)` for query, value and key; a missing key is the value, a missing value the
+    query.
+    Output shape: that of the query, with the sides of `output_shape` in place of its features.
+    Weights: with `K = num_heads * key_dim` and `V = num_heads * value_dim`,
+    `(query + bias) * K + (key + bias) * K + (value + bias) * V + (V + bias) * output`, and `(query + bias) * V` for a
+    gate.
+    MACs: the products of the projections at each position, and `(K + V) * query positions * value positions` for the
+    scores and the weighted values.
+    After Vaswani et al. (2017).
+
     Args:
-        add_bias_kv: PyTorch's: a key and a value behind those of the input, which are weights.
-        add_zero_attn: PyTorch's: a key and a value of zeros behind them.
+        num_heads: The number of heads, at least 1.
+        key_dim: The size of query and key in each head, at least 1.
+        value_dim: The size of the value in each head; `None` for `key_dim`. Default: `None`.
+        dropout: The share of the scores that is dropped while training, from 0 to 1. It changes no count, but given
+            `attention_axes` are looked at where it is above 0. Default: `0.0`.
+        use_bias: Whether each projection has a bias, which costs weights and no multiply-accumulates. Default: `True`.
+        output_shape: The sides of the output behind the positions: an integer, or at most 7 of them; `None` for the
+            features of the query. Default: `None`.
+        attention_axes: The axes that are attended along, the batch being axis 0: an integer or several; `None` for all
+            but the batch and the features. Default: `None`.
+        sliding_window: How many positions each one sees around itself, at least 1; `None` for all. It changes no count:
+            all scores are counted. Default: `None`.
+        flash_attention: Whether the fused kernel is used; it cannot be combined with `dropout`. Kept for Keras.
+            Default: `None`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        use_gate: Whether a further projection of the query multiplies what the heads give. Default: `False`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        add_bias_kv: As in PyTorch: a key and a value behind those of the input, which are weights; one more position in
+            the scores. Default: `False`.
+        add_zero_attn: As in PyTorch: a key and a value of zeros behind them; one more position in the scores.
+            Default: `False`.
     """
 
     num_heads: IntLike
@@ -126,7 +165,43 @@ class MultiHeadAttention(_Heads):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GroupQueryAttention(_Heads):
-    """Attention by several heads, some of which share their keys and values."""
+    """Attention by several heads, some of which share their keys and values.
+
+    Input shape: `(positions, features)` for query, value and key; a missing key is the value, a missing value the
+    query.
+    Output shape: that of the query.
+    Weights: with `Q = num_query_heads * head_dim` and `S = num_key_value_heads * head_dim`,
+    `(query + bias) * Q + (key + bias) * S + (value + bias) * S + (Q + bias) * query`, and `(query + bias) * Q` for a
+    gate.
+    MACs: the products of the projections at each position, and `2 * Q * query positions * value positions` for the
+    scores and the weighted values.
+    After Ainslie et al. (2023).
+
+    Args:
+        head_dim: The size of a head, at least 1.
+        num_query_heads: The number of heads of the query, a multiple of `num_key_value_heads`.
+        num_key_value_heads: The number of heads that key and value have, at least 1.
+        dropout: The share of the scores that is dropped while training, from 0 to 1. It changes no count.
+            Default: `0.0`.
+        use_bias: Whether each projection has a bias, which costs weights and no multiply-accumulates. Default: `True`.
+        sliding_window: How many positions each one sees around itself, at least 1; `None` for all. It changes no count:
+            all scores are counted. Default: `None`.
+        flash_attention: Whether the fused kernel is used; it cannot be combined with `dropout`. Kept for Keras.
+            Default: `None`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        use_gate: Whether a further projection of the query multiplies what the heads give. Default: `False`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     head_dim: IntLike
     num_query_heads: IntLike
@@ -164,7 +239,26 @@ class _Scores(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Attention(_Scores):
-    """Values, weighted by the products of query and key."""
+    """Values, weighted by the products of query and key.
+
+    Input shape: `(..., positions, features)` for query and value, and for a key if there is one.
+    Output shape: `(..., query positions, value features)`.
+    Weights: 1 with `use_scale`, and 1 with `score_mode="concat"`.
+    MACs: `query positions * value positions` times the features of the value, and times those of the query where the
+    scores are products.
+    After Luong et al. (2015). It is called on a list of two or three tensors.
+
+    Args:
+        use_scale: Whether the scores are multiplied by a weight. Default: `False`.
+        score_mode: How query and key are compared: `"dot"`, by products, or `"concat"`, by sums. Default: `"dot"`.
+        dropout: The share of the scores that is dropped while training, from 0 to 1. It changes no count.
+            Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     use_scale: Flag = False
     score_mode: Text = "dot"
@@ -174,7 +268,23 @@ class Attention(_Scores):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdditiveAttention(_Scores):
-    """Values, weighted by the sums of query and key: a weight for each feature, if `use_scale`."""
+    """Values, weighted by the sums of query and key: a weight for each feature, if `use_scale`.
+
+    Input shape: `(..., positions, features)` for query and value, and for a key if there is one.
+    Output shape: `(..., query positions, value features)`.
+    Weights: `features` with `use_scale`.
+    MACs: `query positions * value positions * value features`; sums are no multiplications.
+    After Bahdanau et al. (2015). It is called on a list of two or three tensors.
+
+    Args:
+        use_scale: Whether each feature has a weight in the scores. Default: `True`.
+        dropout: The share of the scores that is dropped while training, from 0 to 1. It changes no count.
+            Default: `0.0`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     use_scale: Flag = True
     dropout: Any = 0.0

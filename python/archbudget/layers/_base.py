@@ -122,7 +122,7 @@ class Block(SetOnce):
     """Something that turns tensors into tensors, mostly one: a layer, or layers put together."""
 
     steps: int = 1
-    """How many layers it comes to when it is written out, each use counted; at least so many, where a function gives
+    """How many layers it comes to when it is written out, each use counted; at least this many, where a function gives
     them."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
@@ -202,10 +202,10 @@ class Layer(Block):
     Frozen; the same object used twice is one layer with shared weights.
 
     Args:
-        name: Its name; by default Keras' own, such as `conv2d_1`.
-        trainable: Whether training changes its weights; if not, all of them count as non-trainable.
-        weight_bits: What one of its weights takes in `weight_bytes`, by default that of the space; it may be a decision
-            (mixed precision). The bytes of a layer are rounded up. It changes no number of weights, and no real model.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            The bytes of a layer are rounded up. It changes no number of weights, and no real model. Default: `None`.
     """
 
     name: str | None = field(default=None, kw_only=True)

@@ -64,9 +64,47 @@ class _Conv(Padded):
 class Conv1D(_Conv):
     """A convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
-    strides and dilation may both be larger than 1. `padding_mode` is what stands in these margins: `"zeros"`,
-    `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, filters)`.
+    Weights: `(k * channels / groups + bias) * filters`.
+    MACs: `k * channels / groups * filters` at each output position.
+    A side of the output is `(side + margins - dilation * (kernel - 1) - 1) // stride + 1` (Dumoulin and Visin, 2016);
+    `"same"` gives `side / stride`, rounded up.
+    With `lora_rank` the two matrices are trained and the kernel is not (Hu et al., 2022); their product is multiplied
+    out in each call.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, at least 1.
+        strides: The distance between positions of the kernel: an integer, at least 1. Default: `1`.
+        padding: What is put around the input: `"valid"`, `"same"` or `"causal"` as in Keras; or integers as in PyTorch:
+            one, or for each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, at least 1. Default: `1`.
+        groups: The groups of channels that are convolved by themselves, a divisor of the channels and of `filters`.
+            Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        lora_rank: The rank of two low-rank matrices that are trained in place of the kernel, which is frozen then;
+            `None` or 0 for none. Default: `None`.
+        lora_alpha: The scale of their product. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """
 
 
@@ -74,9 +112,49 @@ class Conv1D(_Conv):
 class Conv2D(_Conv):
     """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
-    strides and dilation may both be larger than 1. `padding_mode` is what stands in these margins: `"zeros"`,
-    `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, filters)`.
+    Weights: `(k_h * k_w * channels / groups + bias) * filters`.
+    MACs: `k_h * k_w * channels / groups * filters` at each output position.
+    A side of the output is `(side + margins - dilation * (kernel - 1) - 1) // stride + 1` (Dumoulin and Visin, 2016);
+    `"same"` gives `side / stride`, rounded up.
+    With `lora_rank` the two matrices are trained and the kernel is not (Hu et al., 2022); their product is multiplied
+    out in each call.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, or one for each of two axes, at least 1.
+        strides: The distance between positions of the kernel: an integer, or one for each of two axes, at least 1.
+            Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or for
+            each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of two axes,
+            at least 1. Default: `1`.
+        groups: The groups of channels that are convolved by themselves, a divisor of the channels and of `filters`.
+            Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        lora_rank: The rank of two low-rank matrices that are trained in place of the kernel, which is frozen then;
+            `None` or 0 for none. Default: `None`.
+        lora_alpha: The scale of their product. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """
 
 
@@ -84,9 +162,49 @@ class Conv2D(_Conv):
 class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). Then, as in PyTorch,
-    strides and dilation may both be larger than 1. `padding_mode` is what stands in these margins: `"zeros"`,
-    `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, filters)`.
+    Weights: `(k_d * k_h * k_w * channels / groups + bias) * filters`.
+    MACs: `k_d * k_h * k_w * channels / groups * filters` at each output position.
+    A side of the output is `(side + margins - dilation * (kernel - 1) - 1) // stride + 1` (Dumoulin and Visin, 2016);
+    `"same"` gives `side / stride`, rounded up.
+    With `lora_rank` the two matrices are trained and the kernel is not (Hu et al., 2022); their product is multiplied
+    out in each call.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, or one for each of three axes, at least 1.
+        strides: The distance between positions of the kernel: an integer, or one for each of three axes, at least 1.
+            Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or for
+            each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of three axes,
+            at least 1. Default: `1`.
+        groups: The groups of channels that are convolved by themselves, a divisor of the channels and of `filters`.
+            Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        lora_rank: The rank of two low-rank matrices that are trained in place of the kernel, which is frozen then;
+            `None` or 0 for none. Default: `None`.
+        lora_alpha: The scale of their product. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """
 
 
@@ -132,10 +250,41 @@ class _ConvTranspose(_Transposed):
 class Conv1DTranspose(_ConvTranspose):
     """A transposed convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
-    `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
-    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
-    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them. `groups` is
-    PyTorch's, too, and goes with any padding.
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, filters)`.
+    Weights: `(k * channels / groups + bias) * filters`.
+    MACs: `k * channels / groups * filters` at each input position.
+    With integers as `padding` a side of the output is
+    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, as in PyTorch.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, at least 1.
+        strides: The distance between positions of the kernel: an integer, at least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis. With integers strides and dilation may both exceed 1. Default: `"valid"`.
+        output_padding: What is added to each side of the output: an integer; `None` lets Keras find it. With integers
+            as `padding` it is smaller than the stride or the dilation. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        groups: As in PyTorch: the groups of channels that are convolved by themselves, a divisor of the channels and of
+            `filters`. Default: `1`.
     """
 
 
@@ -143,10 +292,43 @@ class Conv1DTranspose(_ConvTranspose):
 class Conv2DTranspose(_ConvTranspose):
     """A transposed convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
-    `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
-    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
-    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them. `groups` is
-    PyTorch's, too, and goes with any padding.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, filters)`.
+    Weights: `(k_h * k_w * channels / groups + bias) * filters`.
+    MACs: `k_h * k_w * channels / groups * filters` at each input position.
+    With integers as `padding` a side of the output is
+    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, as in PyTorch.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, or one for each of two axes, at least 1.
+        strides: The distance between positions of the kernel: an integer, or one for each of two axes, at least 1.
+            Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis. With integers strides and dilation may both exceed 1. Default: `"valid"`.
+        output_padding: What is added to each side of the output: an integer, or one for each of two axes; `None` lets
+            Keras find it. With integers as `padding` it is smaller than the stride or the dilation. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of two axes,
+            at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        groups: As in PyTorch: the groups of channels that are convolved by themselves, a divisor of the channels and of
+            `filters`. Default: `1`.
     """
 
 
@@ -154,10 +336,43 @@ class Conv2DTranspose(_ConvTranspose):
 class Conv3DTranspose(_Transposed):
     """A transposed convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
-    `padding` may be integers, as in PyTorch: one, or one for each axis. Then a side of the output is
-    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, and PyTorch's rules bind:
-    strides and dilation may both be larger than 1, and `output_padding` must be smaller than one of them. `groups` is
-    PyTorch's, too, and goes with any padding.
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, filters)`.
+    Weights: `(k_d * k_h * k_w * channels / groups + bias) * filters`.
+    MACs: `k_d * k_h * k_w * channels / groups * filters` at each input position.
+    With integers as `padding` a side of the output is
+    `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1`, as in PyTorch.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, or one for each of three axes, at least 1.
+        strides: The distance between positions of the kernel: an integer, or one for each of three axes, at least 1.
+            Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis. With integers strides and dilation may both exceed 1. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        output_padding: What is added to each side of the output: an integer, or one for each of three axes; `None` lets
+            Keras find it. With integers as `padding` it is smaller than the stride or the dilation. Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of three axes,
+            at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        groups: As in PyTorch: the groups of channels that are convolved by themselves, a divisor of the channels and of
+            `filters`. Default: `1`.
     """
 
     filters: IntLike
@@ -209,8 +424,38 @@ class _DepthwiseConv(Padded):
 class DepthwiseConv1D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
-    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels * depth_multiplier)`.
+    Weights: `(k + bias) * channels * depth_multiplier`.
+    MACs: `k * channels * depth_multiplier` at each output position.
+
+    Args:
+        kernel_size: The size of the kernel: an integer, at least 1.
+        strides: The distance between positions of the kernel: an integer, at least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or for
+            each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        depth_multiplier: How many outputs each channel has, at least 1. Default: `1`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        depthwise_constraint: What the depthwise kernel is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """
 
 
@@ -218,8 +463,40 @@ class DepthwiseConv1D(_DepthwiseConv):
 class DepthwiseConv2D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
-    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels * depth_multiplier)`.
+    Weights: `(k_h * k_w + bias) * channels * depth_multiplier`.
+    MACs: `k_h * k_w * channels * depth_multiplier` at each output position.
+
+    Args:
+        kernel_size: The size of the kernel: an integer, or one for each of two axes, at least 1.
+        strides: The distance between positions of the kernel: an integer, or one for each of two axes, at least 1.
+            Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or for
+            each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        depth_multiplier: How many outputs each channel has, at least 1. Default: `1`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of two axes,
+            at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        depthwise_constraint: What the depthwise kernel is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """
 
 
@@ -257,8 +534,45 @@ class _SeparableConv(Padded):
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
-    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, filters)`.
+    Weights: `k * channels * depth_multiplier + (channels * depth_multiplier + bias) * filters`.
+    MACs: `(k + filters) * channels * depth_multiplier` at each output position.
+    After Chollet (2017).
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, at least 1.
+        strides: The distance between positions of the depthwise kernel: an integer, at least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or for
+            each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the depthwise kernel reads: an integer, at least 1.
+            Default: `1`.
+        depth_multiplier: How many outputs each channel has, at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        pointwise_initializer: How the pointwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
+        pointwise_regularizer: The penalty on the pointwise kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        depthwise_constraint: What the depthwise kernel is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        pointwise_constraint: What the pointwise kernel is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """
 
 
@@ -266,6 +580,44 @@ class SeparableConv1D(_SeparableConv):
 class SeparableConv2D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 
-    `padding` may be integers, as in PyTorch: one, or for each axis one or a pair (before, after). `padding_mode` is
-    what stands in these margins: `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, filters)`.
+    Weights: `k_h * k_w * channels * depth_multiplier + (channels * depth_multiplier + bias) * filters`.
+    MACs: `(k_h * k_w + filters) * channels * depth_multiplier` at each output position.
+    After Chollet (2017).
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of the kernel: an integer, or one for each of two axes, at least 1.
+        strides: The distance between positions of the depthwise kernel: an integer, or one for each of two axes, at
+            least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or for
+            each axis one or a pair (before, after). With integers strides and dilation may both exceed 1.
+            Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the depthwise kernel reads: an integer, or one for each of
+            two axes, at least 1. Default: `1`.
+        depth_multiplier: How many outputs each channel has, at least 1. Default: `1`.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        pointwise_initializer: How the pointwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
+        pointwise_regularizer: The penalty on the pointwise kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        depthwise_constraint: What the depthwise kernel is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        pointwise_constraint: What the pointwise kernel is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        padding_mode: What stands in margins of integers, or of `"same"`, as in PyTorch: `"zeros"`, `"reflect"`,
+            `"replicate"` or `"circular"`. Default: `"zeros"`.
     """

@@ -1,4 +1,4 @@
-"""Layers of one's own: a Python function is the rule."""
+"""Custom layers: a Python function is the rule."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Counts:
 
     Args:
         output_shape: The sides of the output, the batch not counted.
-        trainable_params: The weights that training changes.
-        non_trainable_params: The weights that it does not change, such as moving statistics.
-        macs: The multiply-accumulates for one input.
+        trainable_params: The weights that training changes. Default: `0`.
+        non_trainable_params: The weights that it does not change, such as moving statistics. Default: `0`.
+        macs: The multiply-accumulates for one input. Default: `0`.
         weight_shapes: The shape of each weight, trained or not, if they are stated: together they hold as many numbers
             as are counted. A layer that is used again shares its weights, so it takes only inputs for which they have
             the same shapes. Where they are not stated, a layer with weights takes only inputs of the shapes that it
-            was used on first.
+            was used on first. Default: `None`.
     """
 
     output_shape: Sequence[int]
@@ -55,7 +55,7 @@ Counted = tuple["list[int]", int, int, int, "list[list[int]] | None"]
 """Counts as the engine takes them: the output shape, trained and other weights, multiply-accumulates, weight shapes."""
 
 MOST_SIDES = 100_000
-"""So many sides of a shape are looked at, and so many shapes."""
+"""The most sides of a shape that are looked at, and the most shapes."""
 RESERVED = ("name", "trainable", "weight_bits")
 SHAPES = ("input_shape", "input_shapes")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -248,13 +248,15 @@ def custom(
     must always give the same for the same arguments.
 
     Args:
-        rule: The function; its name is the type of the layer.
+        rule: The function; its name is the type of the layer. Without one a decorator is made. Default: `None`.
         in_place: Whether the layer only works element by element, so that it writes over one of its inputs that is
-            large enough and that nothing needs afterwards, and adds nothing to the peak of the activations.
-        keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`.
+            large enough and that nothing needs afterwards, and adds nothing to the peak of the activations. Default:
+            `False`.
+        keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`. Default: `None`.
         torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
             shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module
-            takes tensors in the layout of the space, the batch first: one, or as many as there are inputs.
+            takes tensors in the layout of the space, the batch first: one, or as many as there are inputs. Default:
+            `None`.
 
     Raises:
         SpaceError: If the function has no such first parameter, or a parameter of a reserved name.

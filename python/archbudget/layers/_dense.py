@@ -19,7 +19,36 @@ __all__ = ["Dense", "EinsumDense"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dense(Layer):
-    """A matrix on the last axis of a tensor of any rank: `(features + bias) * units` weights."""
+    """A matrix on the last axis of a tensor of any rank: `(features + bias) * units` weights.
+
+    Input shape: `(..., features)`.
+    Output shape: `(..., units)`.
+    Weights: `(features + bias) * units`.
+    MACs: `features * units` at each position.
+    With `lora_rank` the two matrices are trained and the kernel is not (Hu et al., 2022); their product is multiplied
+    out in each call.
+
+    Args:
+        units: The size of the last axis of the output, at least 1.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        lora_rank: The rank of two low-rank matrices that are trained in place of the kernel, which is frozen then;
+            `None` or 0 for none. Default: `None`.
+        lora_alpha: The scale of their product. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     units: IntLike
     activation: Any = None
@@ -45,6 +74,33 @@ class EinsumDense(Layer):
 
     Each side of the output shape must be known, as `None` would leave it open in Keras too. Axes of the input that
     stand neither in the kernel nor in the output are summed up before they are multiplied.
+    Input shape: as the first term of `equation` says.
+    Output shape: as its last term says, with the sides of `output_shape`.
+    Weights: the product of the sides of the second term, and of the sides in `bias_axes`.
+    MACs: the weights of the kernel at each position of the axes of the input that it lacks and the output has.
+    With `lora_rank` the two matrices are trained and the kernel is not (Hu et al., 2022); their product is multiplied
+    out in each call.
+
+    Args:
+        equation: The axes of input, kernel and output, the batch first or within `...`: each axis once in a term.
+        output_shape: The sides of the output that the equation names, without the batch: an integer or several.
+        activation: The function of each output value, by its name or as a function; `None` for none. It changes no
+            count. Default: `None`.
+        bias_axes: The axes of the output that the bias has; `None` for no bias. Default: `None`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.
+            Kept for Keras. Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        lora_rank: The rank of two low-rank matrices that are trained in place of the kernel, which is frozen then;
+            `None` or 0 for none. Default: `None`.
+        lora_alpha: The scale of their product. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     equation: str

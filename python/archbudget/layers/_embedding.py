@@ -16,7 +16,30 @@ __all__ = ["Embedding", "EmbeddingBag", "ReversibleEmbedding"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Embedding(Layer):
-    """A row of a table for each integer of the input: `input_dim * output_dim` weights."""
+    """A row of a table for each integer of the input: `input_dim * output_dim` weights.
+
+    Input shape: any, `(...)`, of integers.
+    Output shape: `(..., output_dim)`.
+    Weights: `input_dim * output_dim`.
+    MACs: none, as a row is looked up; with `lora_rank` the product of its two matrices.
+
+    Args:
+        input_dim: The number of rows, which the integers of the input are below; at least 1.
+        output_dim: The length of a row, at least 1.
+        embeddings_initializer: How the table is initialized. Kept for Keras. Default: `"uniform"`.
+        embeddings_regularizer: The penalty on the table while training. Kept for Keras. Default: `None`.
+        embeddings_constraint: What the table is projected to after each step of training; not together with
+            `lora_rank`. Kept for Keras. Default: `None`.
+        mask_zero: Whether 0 marks the steps that later layers skip, which changes no count. Default: `False`.
+        weights: The table to begin with. Kept for Keras. Default: `None`.
+        lora_rank: The rank of two low-rank matrices that are trained in place of the table, which is frozen then;
+            `None` or 0 for none. Default: `None`.
+        lora_alpha: The scale of their product. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     input_dim: IntLike
     output_dim: IntLike
@@ -37,11 +60,21 @@ class Embedding(Layer):
 class EmbeddingBag(Layer):
     """The rows of a table for all integers of a sequence, as one row: `input_dim * output_dim` weights.
 
+    Input shape: `(steps)`, of integers.
+    Output shape: `(output_dim)`.
+    Weights: `input_dim * output_dim`.
+    MACs: none, as rows are looked up.
+    `torch.nn.EmbeddingBag`.
+
     Args:
-        input_dim: The rows of the table, `num_embeddings` of PyTorch.
-        output_dim: Its columns, `embedding_dim`.
-        mode: What becomes of the rows: `"mean"`, `"sum"` or `"max"`.
-        embeddings_initializer: Where its values begin.
+        input_dim: The number of rows, `num_embeddings` in PyTorch; at least 1.
+        output_dim: The length of a row, `embedding_dim` in PyTorch; at least 1.
+        mode: What the rows are joined to: `"mean"`, `"sum"` or `"max"`. It changes no count. Default: `"mean"`.
+        embeddings_initializer: How the table is initialized. Kept for Keras. Default: `"uniform"`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     input_dim: IntLike
@@ -58,7 +91,29 @@ class EmbeddingBag(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReversibleEmbedding(Layer):
-    """An `Embedding`, called forward; with weights of its own for the way back, unless they are tied."""
+    """An `Embedding`, called forward; with weights of its own for the way back, unless they are tied.
+
+    Input shape: any, `(...)`, of integers.
+    Output shape: `(..., output_dim)`.
+    Weights: `input_dim * output_dim`, twice if they are not tied.
+    MACs: none, as a row is looked up.
+
+    Args:
+        input_dim: The number of rows, which the integers of the input are below; at least 1.
+        output_dim: The length of a row, at least 1.
+        tie_weights: Whether the way back uses the same table, or one of its own. Default: `True`.
+        embeddings_initializer: How the table is initialized. Kept for Keras. Default: `"uniform"`.
+        embeddings_regularizer: The penalty on the table while training. Kept for Keras. Default: `None`.
+        embeddings_constraint: What the table is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        mask_zero: Whether 0 marks the steps that later layers skip, which changes no count. Default: `False`.
+        reverse_dtype: The type of the values on the way back. Kept for Keras. Default: `None`.
+        logit_soft_cap: The bound of what the way back gives. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     input_dim: IntLike
     output_dim: IntLike

@@ -23,10 +23,18 @@ __all__ = ["Input"]
 class Input(Layer):
     """Where a network starts.
 
+    Output shape: `shape`.
+    It has no weights and no MACs.
+
     Args:
-        shape: The sides of the tensor, the batch not counted.
-        batch_size: Kept for Keras.
-        dtype: Kept for Keras.
+        shape: The sides of the tensor, the batch not counted: at most 7 integers, decisions or expressions.
+        batch_size: The size of a batch, which layers with `stateful=True` need. No count depends on it.
+            Default: `None`.
+        dtype: The type of the values. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     shape: Sequence[IntLike]

@@ -79,9 +79,25 @@ class _MaxPooling(_Pooling):
 class MaxPooling1D(_MaxPooling):
     """The largest value of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it; and
-    `dilation` is the distance of the values that a window takes.
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`.
+    It has no weights and no MACs.
+
+    Args:
+        pool_size: The size of the window: an integer, at least 1. Default: `2`.
+        strides: The distance between windows: an integer, at least 1; `None` for `pool_size`. Default: `None`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis, of at most half of the window. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        dilation: As in PyTorch: the distance between the values that a window takes: an integer, at least 1.
+            Default: `1`.
     """
 
 
@@ -89,9 +105,26 @@ class MaxPooling1D(_MaxPooling):
 class MaxPooling2D(_MaxPooling):
     """The largest value of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it; and
-    `dilation` is the distance of the values that a window takes.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`.
+    It has no weights and no MACs.
+
+    Args:
+        pool_size: The size of the window: an integer, or one for each of two axes, at least 1. Default: `2`.
+        strides: The distance between windows: an integer, or one for each of two axes, at least 1; `None` for
+            `pool_size`. Default: `None`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis, of at most half of the window. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        dilation: As in PyTorch: the distance between the values that a window takes: an integer, or one for each of two
+            axes, at least 1. Default: `1`.
     """
 
 
@@ -99,9 +132,26 @@ class MaxPooling2D(_MaxPooling):
 class MaxPooling3D(_MaxPooling):
     """The largest value of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it; and
-    `dilation` is the distance of the values that a window takes.
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`.
+    It has no weights and no MACs.
+
+    Args:
+        pool_size: The size of the window: an integer, or one for each of three axes, at least 1. Default: `2`.
+        strides: The distance between windows: an integer, or one for each of three axes, at least 1; `None` for
+            `pool_size`. Default: `None`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis, of at most half of the window. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        dilation: As in PyTorch: the distance between the values that a window takes: an integer, or one for each of
+            three axes, at least 1. Default: `1`.
     """
 
 
@@ -109,9 +159,25 @@ class MaxPooling3D(_MaxPooling):
 class AveragePooling1D(_AveragePooling):
     """The mean of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
-    `count_include_pad` touches neither shape nor cost, and counts only where `padding` is integers.
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`.
+    It has no weights and no MACs.
+
+    Args:
+        pool_size: The size of the window: an integer, at least 1.
+        strides: The distance between windows: an integer, at least 1; `None` for `pool_size`. Default: `None`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis, of at most half of the window. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        count_include_pad: As in PyTorch: whether zeros that are put around the input count in the mean. It touches
+            neither shape nor cost. Default: `True`.
     """
 
 
@@ -119,9 +185,26 @@ class AveragePooling1D(_AveragePooling):
 class AveragePooling2D(_AveragePooling):
     """The mean of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
-    `count_include_pad` touches neither shape nor cost, and counts only where `padding` is integers.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`.
+    It has no weights and no MACs.
+
+    Args:
+        pool_size: The size of the window: an integer, or one for each of two axes, at least 1.
+        strides: The distance between windows: an integer, or one for each of two axes, at least 1; `None` for
+            `pool_size`. Default: `None`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis, of at most half of the window. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        count_include_pad: As in PyTorch: whether zeros that are put around the input count in the mean. It touches
+            neither shape nor cost. Default: `True`.
     """
 
 
@@ -129,9 +212,26 @@ class AveragePooling2D(_AveragePooling):
 class AveragePooling3D(_AveragePooling):
     """The mean of each window.
 
-    As in PyTorch, `padding` may be integers: one, or one for each axis, of at most half of the window; and with
-    `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it.
-    `count_include_pad` touches neither shape nor cost, and counts only where `padding` is integers.
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`.
+    It has no weights and no MACs.
+
+    Args:
+        pool_size: The size of the window: an integer, or one for each of three axes, at least 1.
+        strides: The distance between windows: an integer, or one for each of three axes, at least 1; `None` for
+            `pool_size`. Default: `None`.
+        padding: What is put around the input: `"valid"` or `"same"` as in Keras; or integers as in PyTorch: one, or one
+            for each axis, of at most half of the window. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        count_include_pad: As in PyTorch: whether zeros that are put around the input count in the mean. It touches
+            neither shape nor cost. Default: `True`.
     """
 
 
@@ -143,32 +243,116 @@ class _GlobalPooling(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling1D(_GlobalPooling):
-    """The largest value of each channel."""
+    """The largest value of each channel.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        keepdims: Whether the axes of the positions stay, with sides of 1. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling2D(_GlobalPooling):
-    """The largest value of each channel."""
+    """The largest value of each channel.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        keepdims: Whether the axes of the positions stay, with sides of 1. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling3D(_GlobalPooling):
-    """The largest value of each channel."""
+    """The largest value of each channel.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        keepdims: Whether the axes of the positions stay, with sides of 1. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean of each channel."""
+    """The mean of each channel.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        keepdims: Whether the axes of the positions stay, with sides of 1. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling2D(_GlobalPooling):
-    """The mean of each channel."""
+    """The mean of each channel.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        keepdims: Whether the axes of the positions stay, with sides of 1. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling3D(_GlobalPooling):
-    """The mean of each channel."""
+    """The mean of each channel.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        keepdims: Whether the axes of the positions stay, with sides of 1. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,32 +363,116 @@ class _AdaptivePooling(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPooling1D(_AdaptivePooling):
-    """The largest value of each part, in as many parts as the output has positions."""
+    """The largest value of each part, in as many parts as the output has positions.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, and the channels.
+    It has no weights and no MACs.
+
+    Args:
+        output_size: The sides of the output: an integer, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPooling2D(_AdaptivePooling):
-    """The largest value of each part, in as many parts as the output has positions."""
+    """The largest value of each part, in as many parts as the output has positions.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, and the channels.
+    It has no weights and no MACs.
+
+    Args:
+        output_size: The sides of the output: an integer, or one for each of two axes, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPooling3D(_AdaptivePooling):
-    """The largest value of each part, in as many parts as the output has positions."""
+    """The largest value of each part, in as many parts as the output has positions.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, and the channels.
+    It has no weights and no MACs.
+
+    Args:
+        output_size: The sides of the output: an integer, or one for each of three axes, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAveragePooling1D(_AdaptivePooling):
-    """The mean of each part, in as many parts as the output has positions."""
+    """The mean of each part, in as many parts as the output has positions.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, and the channels.
+    It has no weights and no MACs.
+
+    Args:
+        output_size: The sides of the output: an integer, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAveragePooling2D(_AdaptivePooling):
-    """The mean of each part, in as many parts as the output has positions."""
+    """The mean of each part, in as many parts as the output has positions.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, and the channels.
+    It has no weights and no MACs.
+
+    Args:
+        output_size: The sides of the output: an integer, or one for each of two axes, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAveragePooling3D(_AdaptivePooling):
-    """The mean of each part, in as many parts as the output has positions."""
+    """The mean of each part, in as many parts as the output has positions.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, and the channels.
+    It has no weights and no MACs.
+
+    Args:
+        output_size: The sides of the output: an integer, or one for each of three axes, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -224,17 +492,76 @@ class _LPPooling(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LPPooling1D(_LPPooling):
-    """The `norm_type`-th root of the sum of the powers of each window."""
+    """The `norm_type`-th root of the sum of the powers of each window.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`.
+    It has no weights and no MACs.
+    `torch.nn.LPPool1d`.
+
+    Args:
+        norm_type: The exponent, a number other than 0. It changes no count.
+        pool_size: The size of the window: an integer, at least 1.
+        strides: The distance between windows: an integer, at least 1; `None` for `pool_size`. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LPPooling2D(_LPPooling):
-    """The `norm_type`-th root of the sum of the powers of each window."""
+    """The `norm_type`-th root of the sum of the powers of each window.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`.
+    It has no weights and no MACs.
+    `torch.nn.LPPool2d`.
+
+    Args:
+        norm_type: The exponent, a number other than 0. It changes no count.
+        pool_size: The size of the window: an integer, or one for each of two axes, at least 1.
+        strides: The distance between windows: an integer, or one for each of two axes, at least 1; `None` for
+            `pool_size`. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LPPooling3D(_LPPooling):
-    """The `norm_type`-th root of the sum of the powers of each window."""
+    """The `norm_type`-th root of the sum of the powers of each window.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`.
+    It has no weights and no MACs.
+    `torch.nn.LPPool3d`.
+
+    Args:
+        norm_type: The exponent, a number other than 0. It changes no count.
+        pool_size: The size of the window: an integer, or one for each of three axes, at least 1.
+        strides: The distance between windows: an integer, or one for each of three axes, at least 1; `None` for
+            `pool_size`. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        ceil_mode: As in PyTorch: whether a last window may reach beyond the end, if it starts inside the input or the
+            padding before it. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -249,9 +576,47 @@ class _FractionalMaxPooling(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FractionalMaxPooling2D(_FractionalMaxPooling):
-    """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1."""
+    """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, or of `output_ratio` times the input, rounded down, and the channels.
+    It has no weights and no MACs.
+    `torch.nn.FractionalMaxPool2d`, after Graham (2014).
+
+    Args:
+        pool_size: The size of a window: an integer, or one for each of two axes, at least 1.
+        output_size: The sides of the output: an integer, or one for each of two axes, at least 1; either this or
+            `output_ratio` is given. Default: `None`.
+        output_ratio: The share of each side that is left, above 0 and below 1: a number, or one for each axis.
+            Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FractionalMaxPooling3D(_FractionalMaxPooling):
-    """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1."""
+    """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the positions of `output_size`, or of `output_ratio` times the input, rounded down, and the channels.
+    It has no weights and no MACs.
+    `torch.nn.FractionalMaxPool3d`, after Graham (2014).
+
+    Args:
+        pool_size: The size of a window: an integer, or one for each of three axes, at least 1.
+        output_size: The sides of the output: an integer, or one for each of three axes, at least 1; either this or
+            `output_ratio` is given. Default: `None`.
+        output_ratio: The share of each side that is left, above 0 and below 1: a number, or one for each axis.
+            Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """

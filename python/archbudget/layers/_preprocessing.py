@@ -97,7 +97,30 @@ def _is_one_of(words: Sequence[str | None], value: Any) -> bool:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AugMix(_Image):
-    """Chains of random changes, mixed with the image."""
+    """Chains of random changes, mixed with the image.
+
+    Input shape: `(height, width, channels)`, of 1 or 3 channels, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Hendrycks et al. (2020).
+
+    Args:
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        num_chains: How many chains are mixed. Kept for Keras. Default: `3`.
+        chain_depth: How many changes a chain has. Kept for Keras. Default: `3`.
+        factor: How strong the changes are: a number from 0 to 1, or the least and the largest one. It changes no count.
+            Default: `0.3`.
+        alpha: How evenly the chains are mixed. Kept for Keras. Default: `1.0`.
+        all_ops: Whether changes of brightness, contrast and colour are among them. Kept for Keras. Default: `True`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     value_range: Any = (0, 255)
     num_chains: Any = 3
@@ -114,14 +137,43 @@ class AugMix(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AutoContrast(_Image):
-    """An image with its values spread over the whole range."""
+    """An image with its values spread over the whole range.
+
+    Input shape: `(height, width, channels)`.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     value_range: Any = (0, 255)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContrastLimitedAdaptiveHistogramEqualization(_Image):
-    """An image with the contrast of each of its tiles spread."""
+    """An image with the contrast of each of its tiles spread.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Zuiderveld (1994).
+
+    Args:
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        clip_limit: The bound of the contrast. Kept for Keras. Default: `4.0`.
+        tile_grid_size: How many tiles there are along each side. Kept for Keras. Default: `(8, 8)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     value_range: Any = (0, 255)
     clip_limit: Any = 4.0
@@ -131,7 +183,24 @@ class ContrastLimitedAdaptiveHistogramEqualization(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CutMix(_Image):
-    """Images with patches of others, while training."""
+    """Images with patches of others, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Yun et al. (2019).
+
+    Args:
+        factor: How large a patch is: a number from 0 to 1, or the least and the largest one. It changes no count.
+            Default: `1.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 1.0
     seed: int | None = None
@@ -142,7 +211,20 @@ class CutMix(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MaxNumBoundingBoxes(_Image):
-    """An image as it is; bounding boxes beside it are cut or padded to a number."""
+    """An image as it is; bounding boxes beside it are cut or padded to a number.
+
+    Input shape: `(height, width, channels)`.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        max_number: How many boxes there are. Kept for Keras.
+        fill_value: What stands for boxes that are missing. Kept for Keras. Default: `-1`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     max_number: Any
     fill_value: Any = -1
@@ -150,7 +232,23 @@ class MaxNumBoundingBoxes(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MixUp(_Image):
-    """Weighted sums of images, while training."""
+    """Weighted sums of images, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Zhang et al. (2018).
+
+    Args:
+        alpha: How evenly two images are mixed. Kept for Keras. Default: `0.2`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     alpha: Any = 0.2
     data_format: Text | None = None
@@ -159,7 +257,27 @@ class MixUp(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandAugment(_Image):
-    """Random changes of random strength, while training."""
+    """Random changes of random strength, while training.
+
+    Input shape: `(height, width, channels)`, of 1 or 3 channels, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Cubuk et al. (2020).
+
+    Args:
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        num_ops: How many changes are made. Kept for Keras. Default: `2`.
+        factor: How strong the changes are: a number from 0 to 1, or the least and the largest one. It changes no count.
+            Default: `0.5`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     value_range: Any = (0, 255)
     num_ops: Any = 2
@@ -173,7 +291,22 @@ class RandAugment(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomBrightness(_Image):
-    """Brighter or darker images, while training."""
+    """Brighter or darker images, while training.
+
+    Input shape: `(height, width, channels)`.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How much brighter an image becomes: a number from -1 to 1, or the least and the largest one. It changes
+            no count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -184,7 +317,24 @@ class RandomBrightness(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomColorDegeneration(_Image):
-    """Images with weaker colours, while training."""
+    """Images with weaker colours, while training.
+
+    Input shape: `(height, width, 3)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How much of the colour is lost: a number from -1 to 1, or the least and the largest one. It changes no
+            count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -196,7 +346,30 @@ class RandomColorDegeneration(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomColorJitter(_Image):
-    """Images of other brightness, contrast, saturation and hue, while training."""
+    """Images of other brightness, contrast, saturation and hue, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        brightness_factor: How much brighter an image becomes; `None` for no change: a number from -1 to 1, or the least
+            and the largest one. It changes no count. Default: `None`.
+        contrast_factor: How much the contrast changes; `None` for no change: a number from 0 to 1, or the least and the
+            largest one. It changes no count. Default: `None`.
+        saturation_factor: How much the saturation changes; `None` for no change: a number from -1 to 1, or the least
+            and the largest one. It changes no count. Default: `None`.
+        hue_factor: How much the hue changes; `None` for no change: a number from 0 to 1, or the least and the largest
+            one. It changes no count. Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     value_range: Any = (0, 255)
     brightness_factor: Any = None
@@ -216,7 +389,22 @@ class RandomColorJitter(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomContrast(_Image):
-    """Images of other contrast, while training."""
+    """Images of other contrast, while training.
+
+    Input shape: `(height, width, channels)`.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How much the contrast changes: a number from 0 to 1, or the least and the largest one. It changes no
+            count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -227,7 +415,29 @@ class RandomContrast(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomElasticTransform(_Image):
-    """Images bent at random, while training."""
+    """Images bent at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How likely an image is bent: a number from 0 to 1, or the least and the largest one. It changes no
+            count. Default: `1.0`.
+        scale: How much it is bent: a number from 0 to 1, or the least and the largest one. It changes no count.
+            Default: `1.0`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 1.0
     scale: Any = 1.0
@@ -244,7 +454,28 @@ class RandomElasticTransform(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomErasing(_Image):
-    """Images with a patch erased, while training."""
+    """Images with a patch erased, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Zhong et al. (2020).
+
+    Args:
+        factor: How likely an image has a patch erased: a number from 0 to 1, or the least and the largest one. It
+            changes no count. Default: `1.0`.
+        scale: How large the patch is: a number from 0 to 1, or the least and the largest one. It changes no count.
+            Default: `(0.02, 0.33)`.
+        fill_value: The value of the patch; `None` for noise. Kept for Keras. Default: `None`.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 1.0
     scale: Any = (0.02, 0.33)
@@ -258,7 +489,23 @@ class RandomErasing(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomFlip(_Image):
-    """Images flipped at random, while training."""
+    """Images flipped at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        mode: `"horizontal"`, `"vertical"` or `"horizontal_and_vertical"`. It changes no count.
+            Default: `"horizontal_and_vertical"`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     mode: Any = "horizontal_and_vertical"
     seed: int | None = None
@@ -267,7 +514,27 @@ class RandomFlip(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomGaussianBlur(_Image):
-    """Images blurred at random, while training."""
+    """Images blurred at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How likely an image is blurred: a number from 0 to 1, or the least and the largest one. It changes no
+            count. Default: `1.0`.
+        kernel_size: The size of the blur. It changes no count. Default: `3`.
+        sigma: How strong the blur is: a number from 0 to 1, or the least and the largest one. It changes no count.
+            Default: `1.0`.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 1.0
     kernel_size: Any = 3
@@ -281,7 +548,23 @@ class RandomGaussianBlur(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomGrayscale(_Image):
-    """Images turned grey at random, while training."""
+    """Images turned grey at random, while training.
+
+    Input shape: `(height, width, channels)`, of 1 or 3 channels, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How likely an image turns grey: a number from 0 to 1, or the least and the largest one. It changes no
+            count. Default: `0.5`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 0.5
     data_format: Text | None = None
@@ -292,7 +575,23 @@ class RandomGrayscale(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomHue(_Image):
-    """Images of other hue, while training."""
+    """Images of other hue, while training.
+
+    Input shape: `(height, width, 3)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How much the hue changes: a number from 0 to 1, or the least and the largest one. It changes no count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -304,7 +603,24 @@ class RandomHue(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomInvert(_Image):
-    """Images inverted at random, while training."""
+    """Images inverted at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How likely an image is inverted: a number from 0 to 1, or the least and the largest one. It changes no
+            count. Default: `1.0`.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 1.0
     value_range: Any = (0, 255)
@@ -316,7 +632,26 @@ class RandomInvert(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomPerspective(_Image):
-    """Images seen from elsewhere, while training."""
+    """Images seen from elsewhere, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How likely an image is seen from elsewhere: a number from 0 to 1, or the least and the largest one. It
+            changes no count. Default: `1.0`.
+        scale: How far away that is. Kept for Keras. Default: `1.0`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any = 1.0
     scale: Any = 1.0
@@ -331,7 +666,24 @@ class RandomPerspective(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomPosterization(_Image):
-    """Images of fewer bits, while training."""
+    """Images of fewer bits, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How many bits a value keeps: a number from 1 to 8, or the least and the largest one. It changes no
+            count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -343,7 +695,26 @@ class RandomPosterization(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomRotation(_Image):
-    """Images turned at random, while training."""
+    """Images turned at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How far an image is turned, as a share of a full turn: a number from -1 to 1, or the least and the
+            largest one. It changes no count.
+        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     fill_mode: Any = "reflect"
@@ -358,7 +729,24 @@ class RandomRotation(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomSaturation(_Image):
-    """Images of other saturation, while training."""
+    """Images of other saturation, while training.
+
+    Input shape: `(height, width, 3)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How much the saturation changes: a number from -1 to 1, or the least and the largest one. It changes no
+            count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -370,7 +758,24 @@ class RandomSaturation(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomSharpness(_Image):
-    """Images of other sharpness, while training."""
+    """Images of other sharpness, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        factor: How much the sharpness changes: a number from 0 to 1, or the least and the largest one. It changes no
+            count.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     factor: Any
     value_range: Any = (0, 255)
@@ -382,7 +787,28 @@ class RandomSharpness(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomShear(_Image):
-    """Images sheared at random, while training."""
+    """Images sheared at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        x_factor: How far an image is sheared sideways: a number from 0 to 1, or the least and the largest one. It
+            changes no count. Default: `0.0`.
+        y_factor: How far an image is sheared up and down: a number from 0 to 1, or the least and the largest one. It
+            changes no count. Default: `0.0`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     x_factor: Any = 0.0
     y_factor: Any = 0.0
@@ -398,7 +824,28 @@ class RandomShear(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomTranslation(_Image):
-    """Images moved at random, while training."""
+    """Images moved at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        height_factor: How far an image is moved up or down, as a share of its height: a number from -1 to 1, or the
+            least and the largest one. It changes no count.
+        width_factor: How far an image is moved sideways, as a share of its width: a number from -1 to 1, or the least
+            and the largest one. It changes no count.
+        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     height_factor: Any
     width_factor: Any
@@ -414,7 +861,28 @@ class RandomTranslation(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RandomZoom(_Image):
-    """Images zoomed at random, while training."""
+    """Images zoomed at random, while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        height_factor: How far an image is zoomed up and down: a number from -1 to 1, or the least and the largest one.
+            It changes no count.
+        width_factor: How far an image is zoomed sideways; `None` for the same as `height_factor`: a number from -1 to
+            1, or the least and the largest one. It changes no count. Default: `None`.
+        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     height_factor: Any
     width_factor: Any = None
@@ -430,7 +898,24 @@ class RandomZoom(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solarization(_Image):
-    """Images with their bright values inverted."""
+    """Images with their bright values inverted.
+
+    Input shape: `(height, width, channels)`.
+    Output shape: the same.
+    It has no weights and no MACs.
+
+    Args:
+        addition_factor: What is added first: a number from 0 to 1, or the least and the largest one. It changes no
+            count. Default: `0.0`.
+        threshold_factor: From where on values are inverted: a number from 0 to 1, or the least and the largest one. It
+            changes no count. Default: `0.0`.
+        value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     addition_factor: Any = 0.0
     threshold_factor: Any = 0.0
@@ -442,7 +927,22 @@ class Solarization(_Image):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CenterCrop(Layer):
-    """The middle of an image; a smaller image is enlarged."""
+    """The middle of an image; a smaller image is enlarged.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(height, width, channels)`, of the given sides.
+    It has no weights and no MACs.
+
+    Args:
+        height: The height of the output, at least 1.
+        width: The width of the output, at least 1.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     height: IntLike
     width: IntLike
@@ -451,7 +951,28 @@ class CenterCrop(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resizing(Layer):
-    """An image in another size."""
+    """An image in another size.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(height, width, channels)`, of the given sides.
+    It has no weights and no MACs.
+
+    Args:
+        height: The height of the output, at least 1.
+        width: The width of the output, at least 1.
+        interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
+        crop_to_aspect_ratio: Whether an image is cropped rather than stretched. It changes no count. Default: `False`.
+        pad_to_aspect_ratio: Whether an image is padded rather than stretched. It changes no count. Default: `False`.
+        fill_mode: What stands outside of the image, which changes no count. Default: `"constant"`.
+        fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
+        antialias: Whether smaller images are smoothed first. Kept for Keras. Default: `False`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     height: IntLike
     width: IntLike
@@ -466,7 +987,33 @@ class Resizing(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class STFTSpectrogram(Layer):
-    """A spectrogram by two convolutions, whose kernels may be trained."""
+    """A spectrogram by two convolutions, whose kernels may be trained.
+
+    Input shape: `(samples, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(frames, frequencies * channels)`, where `frequencies` is `fft_length // 2 + 1`, twice that for two
+    values of each; `(frames, frequencies, channels)` with `expand_dims`.
+    Weights: `kernels * frame_length * (fft_length // 2 + 1)`, with 2 kernels, or 1 for `"real"` and `"imag"`.
+    MACs: the weights, for each frame and channel.
+
+    Args:
+        mode: What is given of each frequency: `"log"`, `"magnitude"`, `"psd"`, `"real"`, `"imag"`, `"angle"` or
+            `"stft"`, which has two values. Default: `"log"`.
+        frame_length: The samples of a frame, at least 1. Default: `256`.
+        frame_step: The distance between frames, from 1 to `frame_length`; `None` for half of it. Default: `None`.
+        fft_length: The length of the transform, at least `frame_length`; `None` for the next power of two.
+            Default: `None`.
+        window: The window, by its name. Kept for Keras. Default: `"hann"`.
+        periodic: Whether the window is periodic. Kept for Keras. Default: `False`.
+        scaling: `"density"`, `"spectrum"` or `None`. It changes no count. Default: `"density"`.
+        padding: What is put around the samples: `"valid"` or `"same"`. Default: `"valid"`.
+        expand_dims: Whether the frequencies have an axis of their own. Default: `False`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     mode: Text = "log"
     frame_length: IntLike = 256
@@ -489,7 +1036,31 @@ class STFTSpectrogram(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MelSpectrogram(Layer):
-    """A spectrogram in mel bins, by a Fourier transform and a fixed matrix; only the matrix counts as MACs."""
+    """A spectrogram in mel bins, by a Fourier transform and a fixed matrix; only the matrix counts as MACs.
+
+    Input shape: `(samples)`.
+    Output shape: `(num_mel_bins, steps)`.
+    MACs: `steps * (fft_length // 2 + 1) * num_mel_bins`.
+
+    Args:
+        fft_length: The length of the transform, at least 1. Default: `2048`.
+        sequence_stride: The distance between steps, at least 1. Default: `512`.
+        sequence_length: The samples of a step, at most `fft_length`; `None` for `fft_length`. Default: `None`.
+        window: The window, by its name. Kept for Keras. Default: `"hann"`.
+        sampling_rate: The samples of a second. Kept for Keras. Default: `16000`.
+        num_mel_bins: The number of bins, at least 1. Default: `128`.
+        min_freq: The lowest frequency. Kept for Keras. Default: `20.0`.
+        max_freq: The highest frequency; `None` for half of `sampling_rate`. Kept for Keras. Default: `None`.
+        power_to_db: Whether the result is in decibels. Kept for Keras. Default: `True`.
+        top_db: The range of decibels. Kept for Keras. Default: `80.0`.
+        mag_exp: The exponent of the magnitudes. Kept for Keras. Default: `2.0`.
+        min_power: The least power. Kept for Keras. Default: `1e-10`.
+        ref_power: The power of 0 decibels. Kept for Keras. Default: `1.0`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     fft_length: IntLike = 2048
     sequence_stride: IntLike = 512
@@ -508,7 +1079,20 @@ class MelSpectrogram(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CategoryEncoding(Layer):
-    """Integers as vectors of as many values as there are categories."""
+    """Integers as vectors of as many values as there are categories.
+
+    Input shape: `(n)`; with `"one_hot"` any, `(...)`.
+    Output shape: `(num_tokens)`; with `"one_hot"` `(..., num_tokens)`, without a last axis of 1 before it.
+    It has no weights and no MACs.
+
+    Args:
+        num_tokens: The number of categories, which must be given; at least 1. Default: `None`.
+        output_mode: `"multi_hot"`, `"one_hot"` or `"count"`. Default: `"multi_hot"`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     num_tokens: IntLike | None = None
     output_mode: Text = "multi_hot"
@@ -523,7 +1107,24 @@ class CategoryEncoding(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Discretization(Layer):
-    """Numbers as the bins that they fall into, as integers or as vectors."""
+    """Numbers as the bins that they fall into, as integers or as vectors.
+
+    Input shape: any, `(...)`.
+    Output shape: the same with `"int"`; `(..., bins)` with `"one_hot"`; otherwise `(bins, ...)`, the bins in place of
+    its first side.
+    It has no weights and no MACs.
+
+    Args:
+        bin_boundaries: The numbers between the bins; either these or `num_bins` are given. Default: `None`.
+        num_bins: The number of bins, where Keras finds the boundaries in data; at least 1. Default: `None`.
+        epsilon: How exactly it finds them. Kept for Keras. Default: `0.01`.
+        output_mode: `"int"`, `"one_hot"`, `"multi_hot"` or `"count"`. Default: `"int"`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Must be `True`: Keras takes no such argument here. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        dtype: The type of its values. Kept for Keras. Default: `None`.
+    """
 
     bin_boundaries: Sequence[float] | None = None
     num_bins: IntLike | None = None

@@ -143,14 +143,48 @@ class _LongShortTerm(Recurrent):
 class SimpleRNN(Recurrent):
     """A dense layer at each step, on the step and the output before it: `(features + units + bias) * units` weights.
 
+    Input shape: `(steps, features)`, and states to begin with as `initial_state`.
+    Output shape: `(units)`, or `(steps, units)` with `return_sequences`; with `return_state` the last states behind it.
+    Weights: `(features + units + bias) * units`.
+    MACs: `(features + units) * units` at each step.
+    Steps that are masked are counted, too.
+
     Args:
-        num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
-            `return_sequences` the output is the last one of the last layer. `dropout` is then between them.
-        bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
-            both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
-            all that the backward direction has seen by then.
-        two_biases: Whether there are two bias vectors where Keras has one: `bias_ih` and `bias_hh` of PyTorch, whose
-            `bias=True` is `use_bias=True, two_biases=True`.
+        units: The size of the output and of each state, at least 1.
+        activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        recurrent_constraint: What the matrix on the state is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        dropout: The share of the input that is dropped while training, or with `num_layers` of what stands between the
+            layers. Kept for Keras. Default: `0.0`.
+        recurrent_dropout: The share of the state that is dropped while training. Kept for Keras. Default: `0.0`.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        unroll: Whether the steps are written out one by one. Kept for Keras. Default: `False`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        num_layers: As in PyTorch: how many layers stand on top of each other, each of `units`. Without
+            `return_sequences` the output is the last one of the last layer. Default: `1`.
+        bidirectional: As in PyTorch: whether each layer walks in both directions, with weights for each, and joins both
+            outputs. Without `return_sequences` the output is still that of the last step, which is all that the
+            backward direction has seen by then. Default: `False`.
+        two_biases: As in PyTorch: whether there are two bias vectors, `bias_ih` and `bias_hh`, where Keras has one;
+            `bias=True` there is `use_bias=True, two_biases=True` here. Default: `False`.
     """
 
     units: IntLike
@@ -185,16 +219,54 @@ class SimpleRNN(Recurrent):
 class LSTM(_LongShortTerm):
     """A long short-term memory: `(features + units + bias) * 4 * units` weights.
 
+    Input shape: `(steps, features)`, and states to begin with as `initial_state`.
+    Output shape: `(units)`, or `(steps, units)` with `return_sequences`; with `return_state` the last states behind it.
+    Weights: `(features + units + bias) * 4 * units`.
+    MACs: `(features + units) * 4 * units` at each step.
+    After Hochreiter and Schmidhuber (1997). Steps that are masked are counted, too.
+
     Args:
-        num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
-            `return_sequences` the output is the last one of the last layer. `dropout` is then between them.
-        bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
-            both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
-            all that the backward direction has seen by then.
-        two_biases: Whether there are two bias vectors where Keras has one: `bias_ih` and `bias_hh` of PyTorch, whose
-            `bias=True` is `use_bias=True, two_biases=True`.
-        proj_size: PyTorch's: outputs and states are projected to this size by `units * proj_size` weights more in each
-            layer and direction; less than `units`, and 0 for no projection.
+        units: The size of the output and of each state, at least 1.
+        activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
+        recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
+            Default: `"sigmoid"`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        recurrent_constraint: What the matrix on the state is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        dropout: The share of the input that is dropped while training, or with `num_layers` of what stands between the
+            layers. Kept for Keras. Default: `0.0`.
+        recurrent_dropout: The share of the state that is dropped while training. Kept for Keras. Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        unroll: Whether the steps are written out one by one. Kept for Keras. Default: `False`.
+        use_cudnn: Whether cuDNN is used. Kept for Keras. Default: `"auto"`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        num_layers: As in PyTorch: how many layers stand on top of each other, each of `units`. Without
+            `return_sequences` the output is the last one of the last layer. Default: `1`.
+        bidirectional: As in PyTorch: whether each layer walks in both directions, with weights for each, and joins both
+            outputs. Without `return_sequences` the output is still that of the last step, which is all that the
+            backward direction has seen by then. Default: `False`.
+        two_biases: As in PyTorch: whether there are two bias vectors, `bias_ih` and `bias_hh`, where Keras has one;
+            `bias=True` there is `use_bias=True, two_biases=True` here. Default: `False`.
+        proj_size: As in PyTorch: the size that outputs and states are projected to, by `units * proj_size` weights more
+            in each layer and direction; less than `units`, and 0 for no projection. Default: `0`.
     """
 
     units: IntLike
@@ -238,13 +310,51 @@ class LSTM(_LongShortTerm):
 class GRU(Recurrent):
     """A gated recurrent unit: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`.
 
+    Input shape: `(steps, features)`, and states to begin with as `initial_state`.
+    Output shape: `(units)`, or `(steps, units)` with `return_sequences`; with `return_state` the last states behind it.
+    Weights: `(features + units + bias) * 3 * units`, where `bias` counts 2 with `reset_after`.
+    MACs: `(features + units) * 3 * units` at each step.
+    After Cho et al. (2014). Steps that are masked are counted, too.
+
     Args:
-        num_layers: PyTorch's: so many layers, one on top of the other, of as many units each. Without
-            `return_sequences` the output is the last one of the last layer. `dropout` is then between them.
-        bidirectional: PyTorch's: each layer goes through the steps in both directions, with weights for each, and puts
-            both outputs side by side. Without `return_sequences` the output is still that of the last step, which is
-            all that the backward direction has seen by then.
-        reset_after: Keras' own default, with which the layer is PyTorch's: two bias vectors, as PyTorch's `bias=True`.
+        units: The size of the output and of each state, at least 1.
+        activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
+        recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
+            Default: `"sigmoid"`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        recurrent_constraint: What the matrix on the state is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        dropout: The share of the input that is dropped while training, or with `num_layers` of what stands between the
+            layers. Kept for Keras. Default: `0.0`.
+        recurrent_dropout: The share of the state that is dropped while training. Kept for Keras. Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        unroll: Whether the steps are written out one by one. Kept for Keras. Default: `False`.
+        reset_after: Whether the reset gate acts behind the product with the state, which gives a second bias; with it
+            the layer is PyTorch's. Default: `True`.
+        use_cudnn: Whether cuDNN is used. Kept for Keras. Default: `"auto"`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        num_layers: As in PyTorch: how many layers stand on top of each other, each of `units`. Without
+            `return_sequences` the output is the last one of the last layer. Default: `1`.
+        bidirectional: As in PyTorch: whether each layer walks in both directions, with weights for each, and joins both
+            outputs. Without `return_sequences` the output is still that of the last step, which is all that the
+            backward direction has seen by then. Default: `False`.
     """
 
     units: IntLike
@@ -314,14 +424,156 @@ class _ConvLSTM(_LongShortTerm):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConvLSTM1D(_ConvLSTM):
-    """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights."""
+    """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
+
+    Input shape: `(steps, steps, channels)`, with the channels first if `data_format` says so; states to begin with as
+    `initial_state`.
+    Output shape: `(new_steps, filters)`, with the steps before it with `return_sequences`; with `return_state` the last
+    states behind it.
+    Weights: `(k * (channels + filters) + bias) * 4 * filters`.
+    MACs: `k * (channels + filters) * 4 * filters` at each output position of each step.
+    After Shi et al. (2015). Steps that are masked are counted, too.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of both kernels: an integer, at least 1.
+        strides: The distance between positions of the kernel on the input: an integer, at least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"`. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, at least 1. Default: `1`.
+        activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
+        recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
+            Default: `"sigmoid"`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        recurrent_constraint: What the matrix on the state is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        dropout: The share of the input that is dropped while training. Kept for Keras. Default: `0.0`.
+        recurrent_dropout: The share of the state that is dropped while training. Kept for Keras. Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConvLSTM2D(_ConvLSTM):
-    """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights."""
+    """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
+
+    Input shape: `(steps, height, width, channels)`, with the channels first if `data_format` says so; states to begin
+    with as `initial_state`.
+    Output shape: `(new_height, new_width, filters)`, with the steps before it with `return_sequences`; with
+    `return_state` the last states behind it.
+    Weights: `(k_h * k_w * (channels + filters) + bias) * 4 * filters`.
+    MACs: `k_h * k_w * (channels + filters) * 4 * filters` at each output position of each step.
+    After Shi et al. (2015). Steps that are masked are counted, too.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of both kernels: an integer, or one for each of two axes, at least 1.
+        strides: The distance between positions of the kernel on the input: an integer, or one for each of two axes, at
+            least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"`. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of two axes,
+            at least 1. Default: `1`.
+        activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
+        recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
+            Default: `"sigmoid"`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        recurrent_constraint: What the matrix on the state is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        dropout: The share of the input that is dropped while training. Kept for Keras. Default: `0.0`.
+        recurrent_dropout: The share of the state that is dropped while training. Kept for Keras. Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConvLSTM3D(_ConvLSTM):
-    """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights."""
+    """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
+
+    Input shape: `(steps, depth, height, width, channels)`, with the channels first if `data_format` says so; states to
+    begin with as `initial_state`.
+    Output shape: `(new_depth, new_height, new_width, filters)`, with the steps before it with `return_sequences`; with
+    `return_state` the last states behind it.
+    Weights: `(k_d * k_h * k_w * (channels + filters) + bias) * 4 * filters`.
+    MACs: `k_d * k_h * k_w * (channels + filters) * 4 * filters` at each output position of each step.
+    After Shi et al. (2015). Steps that are masked are counted, too.
+
+    Args:
+        filters: The number of output channels, at least 1.
+        kernel_size: The size of both kernels: an integer, or one for each of three axes, at least 1.
+        strides: The distance between positions of the kernel on the input: an integer, or one for each of three axes,
+            at least 1. Default: `1`.
+        padding: What is put around the input: `"valid"` or `"same"`. Default: `"valid"`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values that the kernel reads: an integer, or one for each of three axes,
+            at least 1. Default: `1`.
+        activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
+        recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
+            Default: `"sigmoid"`.
+        use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
+        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
+        kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
+        recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
+        bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
+        activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
+        kernel_constraint: What the kernel is projected to after each step of training. Kept for Keras. Default: `None`.
+        recurrent_constraint: What the matrix on the state is projected to after each step of training. Kept for Keras.
+            Default: `None`.
+        bias_constraint: What the bias is projected to after each step of training. Kept for Keras. Default: `None`.
+        dropout: The share of the input that is dropped while training. Kept for Keras. Default: `0.0`.
+        recurrent_dropout: The share of the state that is dropped while training. Kept for Keras. Default: `0.0`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """

@@ -23,7 +23,22 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dropout(Layer):
-    """Removes activations while training, not weights; so it costs nothing."""
+    """Removes activations while training, not weights; so it costs nothing.
+
+    Input shape: any, `(...)`.
+    Output shape: the same.
+    It has no weights and no MACs.
+    After Srivastava et al. (2014).
+
+    Args:
+        rate: The share of the values that is dropped, from 0 to 1. It changes no count.
+        noise_shape: The shape of the mask, where several values share one. Kept for Keras. Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     rate: Any
     noise_shape: Any = None
@@ -47,7 +62,22 @@ class _SpatialDropout(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SpatialDropout1D(_SpatialDropout):
-    """Removes whole channels while training."""
+    """Removes whole channels while training.
+
+    Input shape: `(steps, channels)`.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+    After Tompson et al. (2015).
+
+    Args:
+        rate: The share of the channels that is dropped, from 0 to 1. It changes no count.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        dtype: The type of its values. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Must be `True`: Keras takes no such argument here. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     seed: int | None = None
     dtype: Any = None
@@ -55,7 +85,24 @@ class SpatialDropout1D(_SpatialDropout):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SpatialDropout2D(_SpatialDropout):
-    """Removes whole channels while training."""
+    """Removes whole channels while training.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+    After Tompson et al. (2015).
+
+    Args:
+        rate: The share of the channels that is dropped, from 0 to 1. It changes no count.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        dtype: The type of its values. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Must be `True`: Keras takes no such argument here. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     data_format: Text | None = None
     seed: int | None = None
@@ -64,7 +111,24 @@ class SpatialDropout2D(_SpatialDropout):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SpatialDropout3D(_SpatialDropout):
-    """Removes whole channels while training."""
+    """Removes whole channels while training.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+    After Tompson et al. (2015).
+
+    Args:
+        rate: The share of the channels that is dropped, from 0 to 1. It changes no count.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        dtype: The type of its values. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Must be `True`: Keras takes no such argument here. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     data_format: Text | None = None
     seed: int | None = None
@@ -73,7 +137,22 @@ class SpatialDropout3D(_SpatialDropout):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AlphaDropout(Layer):
-    """Replaces activations while training, keeping mean and variance."""
+    """Replaces activations while training, keeping mean and variance.
+
+    Input shape: any, `(...)`.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+    After Klambauer et al. (2017).
+
+    Args:
+        rate: The share of the values that is dropped, from 0 to 1. It changes no count.
+        noise_shape: The shape of the mask, where several values share one. Kept for Keras. Default: `None`.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     rate: Any
     noise_shape: Any = None
@@ -86,7 +165,21 @@ class AlphaDropout(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GaussianDropout(Layer):
-    """Scales activations at random while training."""
+    """Scales activations at random while training.
+
+    Input shape: any, `(...)`.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+    After Srivastava et al. (2014).
+
+    Args:
+        rate: The share of the values that as much noise stands for, from 0 to 1. It changes no count.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     rate: Any
     seed: int | None = None
@@ -98,7 +191,20 @@ class GaussianDropout(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GaussianNoise(Layer):
-    """Shifts activations at random while training."""
+    """Shifts activations at random while training.
+
+    Input shape: any, `(...)`.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+
+    Args:
+        stddev: The standard deviation of the noise, from 0 to 1. It changes no count.
+        seed: The seed of the random numbers. Kept for Keras. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     stddev: Any
     seed: int | None = None
@@ -110,7 +216,20 @@ class GaussianNoise(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ActivityRegularization(Layer):
-    """Adds a term to the loss."""
+    """Adds a term to the loss.
+
+    Input shape: any, `(...)`.
+    Output shape: the same.
+    It acts while training only, and has no weights and no MACs.
+
+    Args:
+        l1: The factor of the sum of absolute values, at least 0; `None` for none. It changes no count. Default: `0.0`.
+        l2: The factor of the sum of squares, at least 0; `None` for none. It changes no count. Default: `0.0`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     l1: Any = 0.0
     l2: Any = 0.0

@@ -53,7 +53,20 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Flatten(Layer):
-    """All values in one row."""
+    """All values in one row.
+
+    Input shape: any, `(...)`.
+    Output shape: `(n)`, the product of all sides.
+    It has no weights and no MACs.
+
+    Args:
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     data_format: Text | None = None
 
@@ -91,7 +104,21 @@ class _Margins(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ZeroPadding1D(_Margins):
-    """Zeros before and after a sequence."""
+    """Zeros before and after a sequence.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`, each side with its margins.
+    It has no weights and no MACs.
+
+    Args:
+        padding: The zeros at both ends of each axis: an integer for both ends, or a pair (before, after). Default: `1`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     padding: Any = 1
     data_format: Text | None = None
@@ -105,6 +132,19 @@ class ZeroPadding2D(_Margins):
     """Zeros around an image.
 
     Negative numbers are refused: Keras describes what -1 would give, but most of its backends do not run it.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+
+    Args:
+        padding: The zeros at both ends of each axis: an integer, one for each axis, or a pair (before, after) for each
+            axis. Default: `(1, 1)`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     padding: Any = (1, 1)
@@ -119,6 +159,19 @@ class ZeroPadding3D(_Margins):
     """Zeros around a volume.
 
     Negative numbers are refused: Keras describes what -1 would give, but most of its backends do not run it.
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+
+    Args:
+        padding: The zeros at both ends of each axis: an integer, one for each axis, or a pair (before, after) for each
+            axis. Default: `((1, 1), (1, 1), (1, 1))`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     padding: Any = ((1, 1), (1, 1), (1, 1))
@@ -130,7 +183,20 @@ class ZeroPadding3D(_Margins):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cropping1D(_Margins):
-    """A sequence without its ends."""
+    """A sequence without its ends.
+
+    Input shape: `(steps, channels)`.
+    Output shape: `(new_steps, channels)`, each side without its margins.
+    It has no weights and no MACs.
+
+    Args:
+        cropping: What is cut off at both ends of each axis: an integer for both ends, or a pair (before, after).
+            Default: `(1, 1)`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     cropping: Any = (1, 1)
 
@@ -140,7 +206,22 @@ class Cropping1D(_Margins):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cropping2D(_Margins):
-    """An image without its margins."""
+    """An image without its margins.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side without its margins.
+    It has no weights and no MACs.
+
+    Args:
+        cropping: What is cut off at both ends of each axis: an integer, one for each axis, or a pair (before, after)
+            for each axis. Default: `((0, 0), (0, 0))`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     cropping: Any = ((0, 0), (0, 0))
     data_format: Text | None = None
@@ -151,7 +232,22 @@ class Cropping2D(_Margins):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cropping3D(_Margins):
-    """A volume without its margins."""
+    """A volume without its margins.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side without its margins.
+    It has no weights and no MACs.
+
+    Args:
+        cropping: What is cut off at both ends of each axis: an integer, one for each axis, or a pair (before, after)
+            for each axis. Default: `((1, 1), (1, 1), (1, 1))`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     cropping: Any = ((1, 1), (1, 1), (1, 1))
     data_format: Text | None = None
@@ -232,8 +328,20 @@ class _UpSampling(Layer):
 class UpSampling1D(_UpSampling):
     """Each step of a sequence, several times.
 
-    As in PyTorch, `size` may be a number that is no integer, whose product with the steps is rounded down;
-    `output_size` gives the steps themselves in place of it; and `interpolation` may be `"linear"`.
+    Input shape: `(steps, channels)`.
+    Output shape: `(new_steps, channels)`, each side times its `size`.
+    It has no weights and no MACs.
+
+    Args:
+        size: How many times as large a side becomes: an integer, at least 1. As in PyTorch it may be another number
+            above 0, whose product with the side is rounded down. Default: `2`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        output_size: As in PyTorch: the sides of the output in place of `size`: an integer; `None` if `size` is given.
+            Default: `None`.
+        interpolation: As in PyTorch: `"nearest"` or `"linear"`. It changes no count. Default: `"nearest"`.
     """
 
     size: IntLike | FactorLike = 2
@@ -247,8 +355,22 @@ class UpSampling1D(_UpSampling):
 class UpSampling2D(_UpSampling):
     """An image, enlarged.
 
-    As in PyTorch, `size` may be a number that is no integer, whose product with a side is rounded down; or
-    `output_size` gives the sides themselves in place of it.
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side times its `size`.
+    It has no weights and no MACs.
+
+    Args:
+        size: How many times as large a side becomes: an integer, or one for each of two axes, at least 1. As in PyTorch
+            it may be another number above 0, whose product with the side is rounded down. Default: `2`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        interpolation: `"nearest"`, `"bilinear"` or another word of Keras. It changes no count. Default: `"nearest"`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        output_size: As in PyTorch: the sides of the output in place of `size`: an integer, or one for each of two axes;
+            `None` if `size` is given. Default: `None`.
     """
 
     size: IntsLike | FactorsLike = 2
@@ -263,8 +385,22 @@ class UpSampling2D(_UpSampling):
 class UpSampling3D(_UpSampling):
     """A volume, enlarged.
 
-    As in PyTorch, `size` may be a number that is no integer, whose product with a side is rounded down;
-    `output_size` gives the sides themselves in place of it; and `interpolation` may be `"trilinear"`.
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side times its `size`.
+    It has no weights and no MACs.
+
+    Args:
+        size: How many times as large a side becomes: an integer, or one for each of three axes, at least 1. As in
+            PyTorch it may be another number above 0, whose product with the side is rounded down. Default: `2`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+        output_size: As in PyTorch: the sides of the output in place of `size`: an integer, or one for each of three
+            axes; `None` if `size` is given. Default: `None`.
+        interpolation: As in PyTorch: `"nearest"` or `"trilinear"`. It changes no count. Default: `"nearest"`.
     """
 
     size: IntsLike | FactorsLike = 2
@@ -277,21 +413,57 @@ class UpSampling3D(_UpSampling):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reshape(Layer):
-    """The same values in another shape; one side may be -1, which is what the others leave."""
+    """The same values in another shape; one side may be -1, which is what the others leave.
+
+    Input shape: any, `(...)`.
+    Output shape: `target_shape`.
+    It has no weights and no MACs.
+
+    Args:
+        target_shape: The sides of the output, the batch not counted; one of them may be -1.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     target_shape: Sequence[IntLike]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Permute(Layer):
-    """The axes in another order; the batch stays where it is, and the others are counted from 1."""
+    """The axes in another order; the batch stays where it is, and the others are counted from 1.
+
+    Input shape: any, `(...)`.
+    Output shape: its sides in the order of `dims`.
+    It has no weights and no MACs.
+
+    Args:
+        dims: The axes of the input in the order of the output, each once, counted from 1.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     dims: Sequence[IntLike]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RepeatVector(Layer):
-    """A vector, `n` times."""
+    """A vector, `n` times.
+
+    Input shape: `(features)`.
+    Output shape: `(n, features)`.
+    It has no weights and no MACs.
+
+    Args:
+        n: How often the vector is repeated, at least 1.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     n: IntLike
 
@@ -323,91 +495,300 @@ class _ConstantPadding(_Margins):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConstantPadding1D(_ConstantPadding):
-    """A value before and after a sequence; a negative margin cuts off."""
+    """A value before and after a sequence; a negative margin cuts off.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ConstantPad1d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer for both ends, or a pair (before, after).
+        value: The value of the margins, a number. It changes no count. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConstantPadding2D(_ConstantPadding):
-    """A value around an image; a negative margin cuts off."""
+    """A value around an image; a negative margin cuts off.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ConstantPad2d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis.
+        value: The value of the margins, a number. It changes no count. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ConstantPadding3D(_ConstantPadding):
-    """A value around a volume; a negative margin cuts off."""
+    """A value around a volume; a negative margin cuts off.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ConstantPad3d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis.
+        value: The value of the margins, a number. It changes no count. Default: `0.0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReflectionPadding1D(_Surrounded):
-    """A sequence and, before and after it, its mirror image without the value at the edge."""
+    """A sequence and, before and after it, its mirror image without the value at the edge.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ReflectionPad1d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer for both ends, or a pair (before, after); what is
+            negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReflectionPadding2D(_Surrounded):
-    """An image and, around it, its mirror image without the values at the edge."""
+    """An image and, around it, its mirror image without the values at the edge.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ReflectionPad2d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis; what is negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReflectionPadding3D(_Surrounded):
-    """A volume and, around it, its mirror image without the values at the edge."""
+    """A volume and, around it, its mirror image without the values at the edge.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ReflectionPad3d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis; what is negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReplicationPadding1D(_Surrounded):
-    """A sequence and, before and after it, the value at its edge."""
+    """A sequence and, before and after it, the value at its edge.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ReplicationPad1d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer for both ends, or a pair (before, after); what is
+            negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReplicationPadding2D(_Surrounded):
-    """An image and, around it, the values at its edge."""
+    """An image and, around it, the values at its edge.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ReplicationPad2d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis; what is negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReplicationPadding3D(_Surrounded):
-    """A volume and, around it, the values at its edge."""
+    """A volume and, around it, the values at its edge.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.ReplicationPad3d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis; what is negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CircularPadding1D(_Surrounded):
-    """A sequence and, before and after it, its other end."""
+    """A sequence and, before and after it, its other end.
+
+    Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_steps, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.CircularPad1d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer for both ends, or a pair (before, after); what is
+            negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CircularPadding2D(_Surrounded):
-    """An image and, around it, its other end."""
+    """An image and, around it, its other end.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.CircularPad2d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis; what is negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CircularPadding3D(_Surrounded):
-    """A volume and, around it, its other end."""
+    """A volume and, around it, its other end.
+
+    Input shape: `(depth, height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(new_depth, new_height, new_width, channels)`, each side with its margins.
+    It has no weights and no MACs.
+    `torch.nn.CircularPad3d`.
+
+    Args:
+        padding: What is added at both ends of each axis: an integer, one for each axis, or a pair (before, after) for
+            each axis; what is negative cuts off.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     AXES = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PixelShuffle(Layer):
-    """An image with a square of its channels at each position, as an image so many times as large."""
+    """Channels of an image as square patches of positions, so that it is larger.
+
+    Input shape: `(height, width, channels * r * r)`, with the channels first if `data_format` says so.
+    Output shape: `(height * r, width * r, channels)`, where `r` is `upscale_factor`.
+    It has no weights and no MACs.
+    `torch.nn.PixelShuffle`, after Shi et al. (2016).
+
+    Args:
+        upscale_factor: How many times as large each side becomes, at least 1; its square divides the channels.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     upscale_factor: IntLike
     data_format: Text | None = None
@@ -417,7 +798,22 @@ class PixelShuffle(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PixelUnshuffle(Layer):
-    """An image with squares of its positions as channels, the opposite of `PixelShuffle`."""
+    """Square patches of an image as channels of one position, the opposite of `PixelShuffle`.
+
+    Input shape: `(height * r, width * r, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(height, width, channels * r * r)`, where `r` is `downscale_factor`.
+    It has no weights and no MACs.
+    `torch.nn.PixelUnshuffle`.
+
+    Args:
+        downscale_factor: How many times as small each side becomes, at least 1, and a divisor of both.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     downscale_factor: IntLike
     data_format: Text | None = None
@@ -427,7 +823,21 @@ class PixelUnshuffle(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ChannelShuffle(Layer):
-    """The channels of all groups in turn."""
+    """The channels of all groups in turn.
+
+    Input shape: `(..., channels)`, with the channels along `axis`.
+    Output shape: the same.
+    It has no weights and no MACs.
+    `torch.nn.ChannelShuffle`, after Zhang et al. (2018).
+
+    Args:
+        groups: The number of groups, a divisor of the channels.
+        axis: The axis of the channels; the batch is axis 0, and -1 the last axis. Default: `-1`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     groups: IntLike
     axis: int = -1
@@ -437,7 +847,26 @@ class ChannelShuffle(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Unfold(Layer):
-    """What a window covers at each of its positions, as a sequence of `(positions, values * channels)`."""
+    """What a window covers at each of its positions, as a sequence of `(positions, values * channels)`.
+
+    Input shape: `(height, width, channels)`, with the channels first if `data_format` says so.
+    Output shape: `(positions, k_h * k_w * channels)`.
+    It has no weights and no MACs.
+    `torch.nn.Unfold`.
+
+    Args:
+        kernel_size: The size of the window: an integer, or one for each of two axes, at least 1.
+        strides: The distance between windows: an integer, or one for each of two axes, at least 1. Default: `1`.
+        padding: The zeros at both ends of each axis: an integer, or one for each of two axes. Default: `0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values of a window: an integer, or one for each of two axes, at least 1.
+            Default: `1`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     kernel_size: IntsLike
     strides: IntsLike = 1
@@ -450,7 +879,27 @@ class Unfold(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fold(Layer):
-    """An image of a size, the sum of windows that a sequence of `(positions, values * channels)` holds."""
+    """An image of a size, the sum of windows that a sequence of `(positions, values * channels)` holds.
+
+    Input shape: `(positions, k_h * k_w * channels)`, with the channels first if `data_format` says so.
+    Output shape: `(height, width, channels)`, of `output_size`.
+    It has no weights and no MACs.
+    `torch.nn.Fold`.
+
+    Args:
+        output_size: The sides of the image: an integer, or one for each of two axes, at least 1.
+        kernel_size: The size of the window: an integer, or one for each of two axes, at least 1.
+        strides: The distance between windows: an integer, or one for each of two axes, at least 1. Default: `1`.
+        padding: The zeros at both ends of each axis: an integer, or one for each of two axes. Default: `0`.
+        data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
+            Default: `None`.
+        dilation_rate: The distance between the values of a window: an integer, or one for each of two axes, at least 1.
+            Default: `1`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     output_size: IntsLike
     kernel_size: IntsLike

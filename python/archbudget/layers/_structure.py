@@ -62,7 +62,7 @@ class Sequential(Block):
 
     Args:
         blocks: The blocks, from input to output.
-        known: As of `as_block`.
+        known: The blocks of lists around it, as in `as_block`. Default: `None`.
     """
 
     def __init__(self, blocks: Sequence[BlockLike], known: dict[int, Block] | None = None) -> None:
@@ -101,8 +101,9 @@ class Residual(Block):
     """`x + body(x)`: the output of the body has the shape of its input, or one that broadcasts with it, as in `Add`.
 
     Args:
-        body: What is added to the input.
-        shortcut: What the input goes through instead of being added as it is, such as a 1x1 convolution.
+        body: What is added to the input: a block, or a list of blocks in a row.
+        shortcut: What the input goes through instead of being added as it is, such as a 1x1 convolution. Default:
+            `None`.
     """
 
     def __init__(self, body: BlockLike, shortcut: BlockLike | None = None) -> None:
@@ -190,11 +191,12 @@ class InputChoice(Block):
 
     Args:
         name: The name of the decision, or the decision itself, over exactly these values.
-        n_chosen: How many tensors are read: a number, or the least and the most, or `None` for any but none.
-        merge: The layer, or block, that makes one tensor of several; by default `Add`. A tensor that is chosen alone is
-            handed on as it is, so what is to come in any case stands behind the choice.
+        n_chosen: How many tensors are read: a number, or the least and the most, or `None` for any but none. Default:
+            `1`.
+        merge: The layer, or block, that makes one tensor of several; `None` for `Add`. A tensor that is chosen alone is
+            handed on as it is, so what is to come in any case stands behind the choice. Default: `None`.
         inputs: In a list of layers, the names of the layers before it in the same list whose tensors it chooses among.
-            Without them it is called on a list of tensors.
+            Without them it is called on a list of tensors. Default: `None`.
 
     Raises:
         SpaceError: If `n_chosen` or `inputs` is none of these; and when a space is made, if there are fewer tensors,
@@ -343,7 +345,7 @@ class Repeat(Block):
         block: The block; or a function from the number of the repetition, counted from 1, to a block, whose decisions
             are taken as they are.
         shared: Decisions, names of decisions, or layers, that all repetitions share. A shared layer has one name, one
-            set of weights, and shares the decisions that it reads.
+            set of weights, and shares the decisions that it reads. Default: `()`.
 
     Raises:
         SpaceError: If `times` is none of these, or below 0 for some values of its decisions, or more layers come of it

@@ -159,7 +159,20 @@ def _beyond(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> str | Non
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TimeDistributed(_Wrapper):
-    """A layer of one input, applied at each position of the first axis: its weights once, its MACs at each of them."""
+    """A layer of one input, applied at each position of the first axis: its weights once, its MACs at each of them.
+
+    Input shape: `(steps, ...)`.
+    Output shape: `(steps, ...)`, of what the layer makes of one position.
+    Weights: those of `layer`.
+    MACs: those of `layer`, times the steps.
+
+    Args:
+        layer: The layer, of one input and one output.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     layer: Layer
 
@@ -171,13 +184,22 @@ class Bidirectional(_Wrapper, WithStates):
     """A recurrent layer, once forward and once backward, with weights for each; their outputs are joined.
 
     If its layer hands its last states on, so does this one: those of the way forward, then those of the way backward.
+    Input shape: that of `layer`, and states to begin with as `initial_state`.
+    Output shape: that of `layer`, with twice the last side for `"concat"`.
+    Weights: those of both layers.
+    MACs: those of both layers.
 
     Args:
         layer: The layer: `SimpleRNN`, `LSTM`, `GRU`, `RNN` or a `ConvLSTM`.
-        merge_mode: How the outputs are joined: `"concat"` (on the last axis), `"sum"`, `"mul"` or `"ave"`; with `None`
-            there are two of them.
-        weights: Kept for Keras.
-        backward_layer: Another layer for the way backward, with `go_backwards=True` and the same output shape.
+        merge_mode: How the outputs are joined: `"concat"` (along the last axis), `"sum"`, `"mul"` or `"ave"`; with
+            `None` there are two of them. Default: `"concat"`.
+        weights: The weights to begin with. Kept for Keras. Default: `None`.
+        backward_layer: Another layer for the way backward, with `go_backwards=True` and the same output shape; `None`
+            for a copy of `layer`. Default: `None`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     layer: Layer
@@ -257,7 +279,24 @@ class Bidirectional(_Wrapper, WithStates):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SpectralNormalization(_Wrapper):
-    """A layer with a kernel whose spectral norm is kept at 1: its weights, and a vector that is not trained."""
+    """A layer with a kernel whose spectral norm is kept at 1: its weights, and a vector that is not trained.
+
+    Input shape: that of `layer`.
+    Output shape: that of `layer`.
+    Weights: those of `layer`, and a vector as long as the last side of its kernel, which is not trained.
+    MACs: those of `layer`; the iterations take place while training.
+    After Miyato et al. (2018).
+
+    Args:
+        layer: A layer with a kernel or a table: `Dense`, `EinsumDense`, `Embedding`, a plain, transposed or depthwise
+            convolution.
+        power_iterations: How often the norm is estimated anew at each step of training, at least 1. It changes no
+            count. Default: `1`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     layer: Layer
     power_iterations: IntLike = 1
@@ -267,7 +306,20 @@ class SpectralNormalization(_Wrapper):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pipeline(_Wrapper):
-    """Layers in a row, as one layer."""
+    """Layers in a row, as one layer.
+
+    Input shape: that of the first layer.
+    Output shape: that of the last layer.
+    Weights: those of all layers.
+    MACs: those of all layers.
+
+    Args:
+        layers: The layers, from input to output; at least one.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Must be `True`: Keras takes no such argument here. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     layers: Sequence[Layer]
 
@@ -298,7 +350,20 @@ def _check_list(layer: Layer, name: str, given: object, what: str) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class StackedRNNCells(_Wrapper, Cell):
-    """Cells on top of each other, as one cell."""
+    """Cells on top of each other, as one cell.
+
+    Input shape: `(features)` of a step.
+    Output shape: that of the last cell.
+    Weights: those of all cells.
+    MACs: those of all cells, at each step.
+
+    Args:
+        cells: The cells, from input to output; at least one.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
+    """
 
     cells: Sequence[Cell]
 
@@ -321,8 +386,25 @@ Cells = Union[Cell, Sequence[Cell]]
 class RNN(_Wrapper, Recurrent):
     """A cell that walks along a sequence: the weights of the cell, its MACs at each step.
 
+    Input shape: `(steps, features)`, and states to begin with as `initial_state`.
+    Output shape: that of the cell, with the steps before it with `return_sequences`; with `return_state` the last
+    states behind it.
+    Weights: those of the cell.
+    MACs: those of the cell, times the steps.
+
     Args:
         cell: `SimpleRNNCell`, `LSTMCell`, `GRUCell`, `StackedRNNCells`, or a list of them for a stack.
+        return_sequences: Whether the output has every step, or the last one alone. Default: `False`.
+        return_state: Whether the last states are outputs, too; `True` or `False`, and no decision. Default: `False`.
+        go_backwards: Whether it walks from the last step to the first, which changes no count. Default: `False`.
+        stateful: Whether the states are kept from batch to batch, which changes no count; each `Input` needs a
+            `batch_size` then. Default: `False`.
+        unroll: Whether the steps are written out one by one. Kept for Keras. Default: `False`.
+        zero_output_for_mask: Whether masked steps give zeros. Kept for Keras. Default: `False`.
+        name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
+        trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
+        weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
+            Default: `None`.
     """
 
     cell: Cells
