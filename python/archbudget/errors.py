@@ -39,9 +39,9 @@ class InvalidArchitectureError(ArchbudgetError):
     rule: str | None
     """The rule that is broken; of a `Require` or a constraint the condition as it is written."""
     arguments: dict[str, Any] | None
-    """The hyperparameters that touch shape or cost, by name: words, numbers, flags, tuples, `None` where one is not set;
-    a layer inside is a dict of its own, with its `type`. `None` where one of them cannot be computed, and for custom
-    layers."""
+    """The hyperparameters that touch shape or cost, by name: words, numbers, flags, tuples, `None` where one is not
+    set; a layer inside is a dict of its own, with its `type`. `None` where one of them cannot be computed, and for
+    custom layers."""
 
     def __init__(
         self,
