@@ -121,7 +121,7 @@ class PReLU(Axes):
     After He et al. (2015).
 
     Args:
-        alpha_initializer: How alpha is initialized. Kept for Keras. Default: `"Zeros"`.
+        alpha_initializer: How alpha is initialised. Kept for Keras. Default: `"Zeros"`.
         alpha_regularizer: The penalty on alpha while training. Kept for Keras. Default: `None`.
         alpha_constraint: What alpha is projected to after each step of training. Kept for Keras. Default: `None`.
         shared_axes: The axes along which one alpha is used, counted from 1, as an integer or several; `None` for an

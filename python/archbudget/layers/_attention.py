@@ -88,8 +88,8 @@ class MultiHeadAttention(_Heads):
             all scores are counted. Default: `None`.
         flash_attention: Whether the fused kernel is used; it cannot be combined with `dropout`. Kept for Keras.
             Default: `None`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -188,8 +188,8 @@ class GroupQueryAttention(_Heads):
             all scores are counted. Default: `None`.
         flash_attention: Whether the fused kernel is used; it cannot be combined with `dropout`. Kept for Keras.
             Default: `None`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.

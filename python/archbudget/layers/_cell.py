@@ -53,9 +53,9 @@ class SimpleRNNCell(Cell):
         units: The size of the output and of each state, at least 1.
         activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
@@ -105,9 +105,9 @@ class LSTMCell(Cell):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
@@ -165,9 +165,9 @@ class GRUCell(Cell):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.

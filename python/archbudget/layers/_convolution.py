@@ -88,8 +88,8 @@ class Conv1D(_Conv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -138,8 +138,8 @@ class Conv2D(_Conv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -188,8 +188,8 @@ class Conv3D(_Conv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -271,8 +271,8 @@ class Conv1DTranspose(_ConvTranspose):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -315,8 +315,8 @@ class Conv2DTranspose(_ConvTranspose):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -359,8 +359,8 @@ class Conv3DTranspose(_Transposed):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -442,8 +442,8 @@ class DepthwiseConv1D(_DepthwiseConv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_initializer: How the depthwise kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -483,8 +483,8 @@ class DepthwiseConv2D(_DepthwiseConv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_initializer: How the depthwise kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -555,9 +555,9 @@ class SeparableConv1D(_SeparableConv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        pointwise_initializer: How the pointwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_initializer: How the depthwise kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        pointwise_initializer: How the pointwise kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
         pointwise_regularizer: The penalty on the pointwise kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
@@ -602,9 +602,9 @@ class SeparableConv2D(_SeparableConv):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        depthwise_initializer: How the depthwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        pointwise_initializer: How the pointwise kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        depthwise_initializer: How the depthwise kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        pointwise_initializer: How the pointwise kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         depthwise_regularizer: The penalty on the depthwise kernel while training. Kept for Keras. Default: `None`.
         pointwise_regularizer: The penalty on the pointwise kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.

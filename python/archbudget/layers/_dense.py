@@ -33,8 +33,8 @@ class Dense(Layer):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         activity_regularizer: The penalty on the output while training. Kept for Keras. Default: `None`.
@@ -87,8 +87,8 @@ class EinsumDense(Layer):
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         bias_axes: The axes of the output that the bias has; `None` for no bias. Default: `None`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
         kernel_constraint: What the kernel is projected to after each step of training; not together with `lora_rank`.

@@ -26,7 +26,7 @@ class Embedding(Layer):
     Args:
         input_dim: The number of rows, which the integers of the input are below; at least 1.
         output_dim: The length of a row, at least 1.
-        embeddings_initializer: How the table is initialized. Kept for Keras. Default: `"uniform"`.
+        embeddings_initializer: How the table is initialised. Kept for Keras. Default: `"uniform"`.
         embeddings_regularizer: The penalty on the table while training. Kept for Keras. Default: `None`.
         embeddings_constraint: What the table is projected to after each step of training; not together with
             `lora_rank`. Kept for Keras. Default: `None`.
@@ -70,7 +70,7 @@ class EmbeddingBag(Layer):
         input_dim: The number of rows, `num_embeddings` in PyTorch; at least 1.
         output_dim: The length of a row, `embedding_dim` in PyTorch; at least 1.
         mode: What the rows are joined to: `"mean"`, `"sum"` or `"max"`. It changes no count. Default: `"mean"`.
-        embeddings_initializer: How the table is initialized. Kept for Keras. Default: `"uniform"`.
+        embeddings_initializer: How the table is initialised. Kept for Keras. Default: `"uniform"`.
         name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
@@ -102,7 +102,7 @@ class ReversibleEmbedding(Layer):
         input_dim: The number of rows, which the integers of the input are below; at least 1.
         output_dim: The length of a row, at least 1.
         tie_weights: Whether the way back uses the same table, or one of its own. Default: `True`.
-        embeddings_initializer: How the table is initialized. Kept for Keras. Default: `"uniform"`.
+        embeddings_initializer: How the table is initialised. Kept for Keras. Default: `"uniform"`.
         embeddings_regularizer: The penalty on the table while training. Kept for Keras. Default: `None`.
         embeddings_constraint: What the table is projected to after each step of training. Kept for Keras.
             Default: `None`.

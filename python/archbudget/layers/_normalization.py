@@ -45,15 +45,15 @@ class BatchNormalization(Layer):
         epsilon: What is added to a variance, so that nothing is divided by 0. It changes no count. Default: `0.001`.
         center: Whether there is a beta, which is added: a trained weight for each channel. Default: `True`.
         scale: Whether there is a gamma, which multiplies: a trained weight for each channel. Default: `True`.
-        beta_initializer: How beta is initialized. Kept for Keras. Default: `"zeros"`.
-        gamma_initializer: How gamma is initialized. Kept for Keras. Default: `"ones"`.
-        moving_mean_initializer: How the moving mean is initialized. Kept for Keras. Default: `"zeros"`.
-        moving_variance_initializer: How the moving variance is initialized. Kept for Keras. Default: `"ones"`.
+        beta_initializer: How beta is initialised. Kept for Keras. Default: `"zeros"`.
+        gamma_initializer: How gamma is initialised. Kept for Keras. Default: `"ones"`.
+        moving_mean_initializer: How the moving mean is initialised. Kept for Keras. Default: `"zeros"`.
+        moving_variance_initializer: How the moving variance is initialised. Kept for Keras. Default: `"ones"`.
         beta_regularizer: The penalty on beta while training. Kept for Keras. Default: `None`.
         gamma_regularizer: The penalty on gamma while training. Kept for Keras. Default: `None`.
         beta_constraint: What beta is projected to after each step of training. Kept for Keras. Default: `None`.
         gamma_constraint: What gamma is projected to after each step of training. Kept for Keras. Default: `None`.
-        renorm: Whether batch renormalization is used (Ioffe, 2017), with three more statistics for each channel, which
+        renorm: Whether batch renormalisation is used (Ioffe, 2017), with three more statistics for each channel, which
             are not trained. Default: `False`.
         renorm_clipping: The bounds of its corrections. Kept for Keras. Default: `None`.
         renorm_momentum: The momentum of its statistics. Kept for Keras. Default: `0.99`.
@@ -99,12 +99,12 @@ class LayerNormalization(Axes):
     After Ba et al. (2016).
 
     Args:
-        axis: The axis that is normalized along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
+        axis: The axis that is normalised along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
         epsilon: What is added to a variance, so that nothing is divided by 0. It changes no count. Default: `0.001`.
         center: Whether there is a beta, which is added: a trained weight for each place. Default: `True`.
         scale: Whether there is a gamma, which multiplies: a trained weight for each place. Default: `True`.
-        beta_initializer: How beta is initialized. Kept for Keras. Default: `"zeros"`.
-        gamma_initializer: How gamma is initialized. Kept for Keras. Default: `"ones"`.
+        beta_initializer: How beta is initialised. Kept for Keras. Default: `"zeros"`.
+        gamma_initializer: How gamma is initialised. Kept for Keras. Default: `"ones"`.
         beta_regularizer: The penalty on beta while training. Kept for Keras. Default: `None`.
         gamma_regularizer: The penalty on gamma while training. Kept for Keras. Default: `None`.
         beta_constraint: What beta is projected to after each step of training. Kept for Keras. Default: `None`.
@@ -138,7 +138,7 @@ class RMSNormalization(Axes):
     After Zhang and Sennrich (2019).
 
     Args:
-        axis: The axis that is normalized along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
+        axis: The axis that is normalised along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
         epsilon: What is added to a variance, so that nothing is divided by 0. It changes no count. Default: `1e-06`.
         name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
@@ -170,8 +170,8 @@ class GroupNormalization(Layer):
         epsilon: What is added to a variance, so that nothing is divided by 0. It changes no count. Default: `0.001`.
         center: Whether there is a beta, which is added: a trained weight for each place. Default: `True`.
         scale: Whether there is a gamma, which multiplies: a trained weight for each place. Default: `True`.
-        beta_initializer: How beta is initialized. Kept for Keras. Default: `"zeros"`.
-        gamma_initializer: How gamma is initialized. Kept for Keras. Default: `"ones"`.
+        beta_initializer: How beta is initialised. Kept for Keras. Default: `"zeros"`.
+        gamma_initializer: How gamma is initialised. Kept for Keras. Default: `"ones"`.
         beta_regularizer: The penalty on beta while training. Kept for Keras. Default: `None`.
         gamma_regularizer: The penalty on gamma while training. Kept for Keras. Default: `None`.
         beta_constraint: What beta is projected to after each step of training. Kept for Keras. Default: `None`.
@@ -204,7 +204,7 @@ class UnitNormalization(Axes):
     It has no weights and no MACs.
 
     Args:
-        axis: The axis that is normalized along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
+        axis: The axis that is normalised along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
         name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
@@ -229,7 +229,7 @@ class Normalization(Axes):
             variance of all values. Default: `-1`.
         mean: The mean, a number or nested numbers; given together with `variance`. Default: `None`.
         variance: The variance, of the shape of `mean`. It changes no count. Default: `None`.
-        invert: Whether it undoes a normalization. Kept for Keras. Default: `False`.
+        invert: Whether it undoes a normalisation. Kept for Keras. Default: `False`.
         name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.

@@ -153,9 +153,9 @@ class SimpleRNN(Recurrent):
         units: The size of the output and of each state, at least 1.
         activation: The function of the output, by its name or as a function. It changes no count. Default: `"tanh"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
@@ -231,9 +231,9 @@ class LSTM(_LongShortTerm):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
@@ -322,9 +322,9 @@ class GRU(Recurrent):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
         bias_regularizer: The penalty on the bias while training. Kept for Keras. Default: `None`.
@@ -426,9 +426,9 @@ class _ConvLSTM(_LongShortTerm):
 class ConvLSTM1D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 
-    Input shape: `(steps, steps, channels)`, with the channels first if `data_format` says so; states to begin with as
+    Input shape: `(steps, side, channels)`, with the channels first if `data_format` says so; states to begin with as
     `initial_state`.
-    Output shape: `(new_steps, filters)`, with the steps before it with `return_sequences`; with `return_state` the last
+    Output shape: `(new_side, filters)`, with the steps before it with `return_sequences`; with `return_state` the last
     states behind it.
     Weights: `(k * (channels + filters) + bias) * 4 * filters`.
     MACs: `k * (channels + filters) * 4 * filters` at each output position of each step.
@@ -446,9 +446,9 @@ class ConvLSTM1D(_ConvLSTM):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
@@ -499,9 +499,9 @@ class ConvLSTM2D(_ConvLSTM):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.
@@ -552,9 +552,9 @@ class ConvLSTM3D(_ConvLSTM):
         recurrent_activation: The function of the gates, by its name or as a function. It changes no count.
             Default: `"sigmoid"`.
         use_bias: Whether a bias is added, which costs weights and no multiply-accumulates. Default: `True`.
-        kernel_initializer: How the kernel is initialized. Kept for Keras. Default: `"glorot_uniform"`.
-        recurrent_initializer: How the matrix on the state is initialized. Kept for Keras. Default: `"orthogonal"`.
-        bias_initializer: How the bias is initialized. Kept for Keras. Default: `"zeros"`.
+        kernel_initializer: How the kernel is initialised. Kept for Keras. Default: `"glorot_uniform"`.
+        recurrent_initializer: How the matrix on the state is initialised. Kept for Keras. Default: `"orthogonal"`.
+        bias_initializer: How the bias is initialised. Kept for Keras. Default: `"zeros"`.
         unit_forget_bias: Whether the bias of the forget gate begins at 1. Kept for Keras. Default: `True`.
         kernel_regularizer: The penalty on the kernel while training. Kept for Keras. Default: `None`.
         recurrent_regularizer: The penalty on the matrix on the state while training. Kept for Keras. Default: `None`.

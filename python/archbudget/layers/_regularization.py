@@ -173,7 +173,7 @@ class GaussianDropout(Layer):
     After Srivastava et al. (2014).
 
     Args:
-        rate: The share of the values that as much noise stands for, from 0 to 1. It changes no count.
+        rate: The rate of a dropout that makes as much noise, from 0 to 1. It changes no count.
         seed: The seed of the random numbers. Kept for Keras. Default: `None`.
         name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
