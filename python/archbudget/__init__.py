@@ -6,10 +6,11 @@ fit a budget, and search under Optuna with every trial inside of it. Start with 
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archbudget import errors, layers, metrics, plot, spaces
+from archbudget import errors, layers, metrics
 from archbudget._budget import Budget
 from archbudget._core import VERSION
 from archbudget._expressions import (
@@ -40,6 +41,7 @@ from archbudget.space.space import Space, read_with
 __version__ = VERSION
 
 if TYPE_CHECKING:
+    from archbudget import plot, spaces
     from archbudget.search.sampler import BudgetSampler
 
 __all__ = [
@@ -97,7 +99,9 @@ read_with(_read)
 
 
 def __getattr__(name: str) -> object:
-    """A sampler is one of Optuna's, which is loaded when it is asked for."""
+    """What is loaded when it is first asked for: counting needs neither Optuna nor the shelf nor plots."""
+    if name in ("plot", "spaces"):
+        return import_module(f"archbudget.{name}")
     if name == "BudgetSampler":
         from archbudget.search.sampler import BudgetSampler
 

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
-import shutil
 import stat
 import sys
-import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +56,9 @@ def atomic(target: str | os.PathLike[str]) -> Iterator[Path]:
         if found is not None and not stat.S_ISREG(found.st_mode):
             raise FileError(f"{path} cannot be written: it is {kind_of(found.st_mode)}")
         if (descriptor := _open_already(path)) is not None:
+            import shutil
+            import tempfile
+
             with tempfile.TemporaryDirectory(prefix="archbudget-") as aside:
                 part = Path(aside) / "part"
                 yield part
@@ -132,7 +132,7 @@ def _begin(real: Path, found: os.stat_result | None) -> tuple[int, Path]:
     """A new part in the folder of a file, open and locked."""
     suffix = real.suffix if re.fullmatch(r"\.\w{1,16}", real.suffix) else ""
     while True:
-        part = real.with_name(f".archbudget-{secrets.token_hex(8)}.part{suffix}")
+        part = real.with_name(f".archbudget-{os.urandom(8).hex()}.part{suffix}")
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if found is None else 0o600)
         with suppress(OSError):  # Some file systems know no locks: parts stay there.
             if fcntl is not None:

@@ -9,7 +9,6 @@ import io
 import re
 import sys
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +19,7 @@ import archbudget as ab
 from archbudget import files
 from archbudget._expressions import IntLike
 from archbudget.layers import Layer
+from archbudget.layers._base import layer_class
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/custom.md").read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_the_parts_of_archbudget_are_those_that_are_there() -> None:
     assert "Kind::of::<reshaping::RepeatVector>()," in (ROOT / "src/layers/mod.rs").read_text(encoding="utf-8")
     assert python in (ROOT / "python/archbudget/layers/_reshaping.py").read_text(encoding="utf-8")
     assert entry.strip("{}\n") in (ROOT / "tests/support/random_layers.py").read_text(encoding="utf-8")
-    names: dict[str, Any] = {"dataclass": dataclass, "Layer": Layer, "IntLike": IntLike}
+    names: dict[str, Any] = {"layer_class": layer_class, "Layer": Layer, "IntLike": IntLike}
     exec(python, names)
     assert repr(names["RepeatVector"](3)) == "RepeatVector(n=3)"
 

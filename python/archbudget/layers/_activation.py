@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from archbudget.layers._arguments import Axes, IntsLike, check_numbers
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 __all__ = [
     "ELU",
@@ -19,7 +18,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Activation(Layer):
     """A fixed function of each value.
 
@@ -39,7 +38,7 @@ class Activation(Layer):
     activation: Any
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ReLU(Layer):
     """`max(x, 0)`, with Keras' variants.
 
@@ -67,7 +66,7 @@ class ReLU(Layer):
         check_numbers(self, "negative_slope", "threshold")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class LeakyReLU(Layer):
     """`max(x, negative_slope * x)`.
 
@@ -90,7 +89,7 @@ class LeakyReLU(Layer):
         check_numbers(self, "negative_slope")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ELU(Layer):
     """`x`, or `alpha * (exp(x) - 1)` below 0.
 
@@ -110,7 +109,7 @@ class ELU(Layer):
     alpha: Any = 1.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class PReLU(Axes):
     """`max(x, alpha * x)` with a weight `alpha` for each value, or for all along the shared axes.
 
@@ -140,7 +139,7 @@ class PReLU(Axes):
     AXES = "shared_axes"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Softmax(Axes):
     """`exp(x)`, divided by its sum along an axis.
 
@@ -159,7 +158,7 @@ class Softmax(Axes):
     axis: IntsLike = -1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GLU(Layer):
     """One half of the values along an axis, each times the sigmoid of one of the other half.
 

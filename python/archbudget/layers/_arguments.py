@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget._expressions import Decision, IntLike
@@ -44,7 +43,6 @@ def check_numbers(layer: Layer, *names: str, most: float | None = None, optional
                 raise SpaceError(f"{layer.kind}: {name} must be a number {what}, not {show(value)}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Axes(Layer):
     """A layer that takes one axis or several."""
 

@@ -6,14 +6,14 @@ Each takes a query, a value and a key. In a list of layers, or called on one ten
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES, Flag, IntsLike, Text, check_numbers
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class _Heads(Layer):
         return real(query, *(others or [query]))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class MultiHeadAttention(_Heads):
     """Attention by several heads: projections of query, key and value to all heads, and one back.
 
@@ -163,7 +163,7 @@ class MultiHeadAttention(_Heads):
         )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GroupQueryAttention(_Heads):
     """Attention by several heads, some of which share their keys and values.
 
@@ -237,7 +237,7 @@ class _Scores(Layer):
         return real(tensors)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Attention(_Scores):
     """Values, weighted by the products of query and key.
 
@@ -266,7 +266,7 @@ class Attention(_Scores):
     seed: int | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class AdditiveAttention(_Scores):
     """Values, weighted by the sums of query and key: a weight for each feature, if `use_scale`.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Union
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, Union
 
 from archbudget._core import Arguments, Parameter, Program, layer_parameters, layer_purpose
 from archbudget._expressions import Decision, Expression, Scope, Slots, decisions_in, lower, require_few, require_name
@@ -14,12 +14,22 @@ from archbudget._nested import SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from typing_extensions import dataclass_transform
+
     from archbudget._expressions import IntLike, Lowered, Scalar
+else:
+
+    def dataclass_transform(**_: object) -> Callable[[T], T]:
+        """Python 3.10 has none, and only type checkers look at it."""
+        return lambda made: made
+
 
 __all__ = ["Block", "Layer", "Tensor"]
+
+T = TypeVar("T")
 
 ENGINE_PARAMETERS: dict[str, dict[str, Parameter]] = {
     kind: {parameter.name: parameter for parameter in parameters} for kind, parameters in layer_parameters()
@@ -195,8 +205,32 @@ def made_of(block: Block, inputs: tuple[Tensor, ...]) -> Any:
     return nest(block.nested, chain([first], others))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Layer(Block):
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
+def layer_class(cls: type[T]) -> type[T]:
+    """Makes a dataclass of a class of layers.
+
+    A layer is frozen by `_Frozen`, not by the methods that `dataclass(frozen=True)` writes into each class: for more
+    than a hundred classes these would take a third of `import archbudget`.
+    """
+    return dataclass(eq=False, repr=False)(cls)
+
+
+class _Frozen:
+    """An object whose attributes are set while it is made, and never again."""
+
+    _made: bool
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_made" in self.__dict__:
+            raise FrozenInstanceError(f"cannot assign to field {name!r}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+@layer_class
+class Layer(_Frozen, Block):
     """A layer of Keras or of PyTorch, by its arguments.
 
     Frozen; the same object used twice is one layer with shared weights.
@@ -218,6 +252,7 @@ class Layer(Block):
             require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
             object.__setattr__(self, each.name, frozen(getattr(self, each.name)))
         self._told()
+        self._made = True
 
     def _told(self) -> tuple[Arguments, tuple[Decision, ...]]:
         """What the engine is told of the layer, lowered and checked once, and the decisions that take its slots."""

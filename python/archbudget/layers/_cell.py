@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Guard, Layer, Nested, Sink, Tensor, TensorLike
+from archbudget.layers._base import Guard, Layer, Nested, Sink, Tensor, TensorLike, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +38,7 @@ class Cell(Layer):
         raise SpaceError(f"{self.kind} is one step of a recurrent layer, and no layer by itself; put it into an RNN")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class SimpleRNNCell(Cell):
     """A step of a `SimpleRNN`: `(features + units + bias) * units` weights.
 
@@ -89,7 +88,7 @@ class SimpleRNNCell(Cell):
     seed: int | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class LSTMCell(Cell):
     """A step of an `LSTM`: `(features + units + bias) * 4 * units` weights.
 
@@ -149,7 +148,7 @@ class LSTMCell(Cell):
         return (None, None)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GRUCell(Cell):
     """A step of a `GRU`: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget.layers._arguments import Flag, IntsLike, Padding, Text, check_lora
+from archbudget.layers._base import layer_class
 from archbudget.layers._windows import Padded, lower_padding
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _Conv(Padded):
     filters: IntLike
     kernel_size: IntsLike
@@ -60,7 +61,6 @@ class _Conv(Padded):
         return lower_padding(super().normalized())
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Conv1D(_Conv):
     """A convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
@@ -108,7 +108,6 @@ class Conv1D(_Conv):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Conv2D(_Conv):
     """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -158,7 +157,6 @@ class Conv2D(_Conv):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -225,7 +223,7 @@ class _Transposed(Padded):
         return real
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _ConvTranspose(_Transposed):
     filters: IntLike
     kernel_size: IntsLike
@@ -246,7 +244,6 @@ class _ConvTranspose(_Transposed):
     groups: IntLike = field(default=1, kw_only=True)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Conv1DTranspose(_ConvTranspose):
     """A transposed convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
@@ -288,7 +285,6 @@ class Conv1DTranspose(_ConvTranspose):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Conv2DTranspose(_ConvTranspose):
     """A transposed convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -332,7 +328,7 @@ class Conv2DTranspose(_ConvTranspose):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Conv3DTranspose(_Transposed):
     """A transposed convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -394,7 +390,7 @@ class Conv3DTranspose(_Transposed):
     groups: IntLike = field(default=1, kw_only=True)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _DepthwiseConv(Padded):
     kernel_size: IntsLike
     strides: IntsLike = 1
@@ -420,7 +416,6 @@ class _DepthwiseConv(Padded):
         return lower_padding(super().normalized())
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConv1D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights.
 
@@ -459,7 +454,6 @@ class DepthwiseConv1D(_DepthwiseConv):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConv2D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights.
 
@@ -500,7 +494,7 @@ class DepthwiseConv2D(_DepthwiseConv):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _SeparableConv(Padded):
     filters: IntLike
     kernel_size: IntsLike
@@ -530,7 +524,6 @@ class _SeparableConv(Padded):
         return lower_padding(super().normalized())
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 
@@ -576,7 +569,6 @@ class SeparableConv1D(_SeparableConv):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class SeparableConv2D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 

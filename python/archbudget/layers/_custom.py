@@ -86,7 +86,7 @@ class CustomLayer(Layer):
         if not hasattr(type(self), "RULE"):
             raise SpaceError("a CustomLayer needs a rule; make its class with layers.custom")
         for own, value in zip(RESERVED, (name, trainable, weight_bits), strict=True):
-            object.__setattr__(self, own, value)
+            setattr(self, own, value)
         self._check()
         signature = _hyperparameters(type(self).RULE)
         try:
@@ -98,7 +98,8 @@ class CustomLayer(Layer):
             require_few(value, f"{self.kind}: {argument}")
         # A rule may tell lists from tuples, so they stay what they are; but these are not those of the caller.
         given = {name: mapped(frozen, value) for name, value in bound.arguments.items()}
-        object.__setattr__(self, "given", FrozenDict(given))
+        self.given = FrozenDict(given)
+        self._made = True
 
     def arguments(self) -> dict[str, Any]:
         """The hyperparameters as they were given."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES, Flag, check_lora
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from archbudget._expressions import IntLike
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Dense", "EinsumDense"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Dense(Layer):
     """A matrix on the last axis of a tensor of any rank: `(features + bias) * units` weights.
 
@@ -68,7 +67,7 @@ class Dense(Layer):
         check_lora(self)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class EinsumDense(Layer):
     """A kernel on some axes of a tensor, such as `abc,cd->abd` or `...x,xy->...y`.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archbudget.layers._arguments import Flag, Text, check_lora, check_words
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from archbudget._expressions import IntLike
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Embedding", "EmbeddingBag", "ReversibleEmbedding"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Embedding(Layer):
     """A row of a table for each integer of the input: `input_dim * output_dim` weights.
 
@@ -56,7 +55,7 @@ class Embedding(Layer):
         check_lora(self, "embeddings")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class EmbeddingBag(Layer):
     """The rows of a table for all integers of a sequence, as one row: `input_dim * output_dim` weights.
 
@@ -89,7 +88,7 @@ class EmbeddingBag(Layer):
         check_words(self, "mode", "mean", "sum", "max")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ReversibleEmbedding(Layer):
     """An `Embedding`, called forward; with weights of its own for the way back, unless they are tied.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 __all__ = ["Identity", "Masking", "Rescaling"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Identity(Layer):
     """Its input.
 
@@ -26,7 +24,7 @@ class Identity(Layer):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Masking(Layer):
     """Marks the steps that later layers skip; every step is counted all the same.
 
@@ -46,7 +44,7 @@ class Masking(Layer):
     mask_value: Any = 0.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Rescaling(Layer):
     """`x * scale + offset`, by fixed numbers.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Input"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Input(Layer):
     """Where a network starts.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from archbudget.layers._arguments import IntsLike
@@ -22,7 +21,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Add(Layer):
     """The sum of its inputs.
 
@@ -40,7 +38,6 @@ class Add(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Subtract(Layer):
     """Its first input less the second.
 
@@ -58,7 +55,6 @@ class Subtract(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Multiply(Layer):
     """The product of its inputs.
 
@@ -76,7 +72,6 @@ class Multiply(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Average(Layer):
     """The mean of its inputs, value by value.
 
@@ -94,7 +89,6 @@ class Average(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Maximum(Layer):
     """The largest of its inputs, value by value.
 
@@ -112,7 +106,6 @@ class Maximum(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Minimum(Layer):
     """The smallest of its inputs, value by value.
 
@@ -130,7 +123,7 @@ class Minimum(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Concatenate(Layer):
     """Its inputs side by side.
 
@@ -151,7 +144,7 @@ class Concatenate(Layer):
     MERGES = True
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Dot(Layer):
     """The product of two inputs along an axis of each.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES, Axes, Flag, IntsLike, check_number
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class BatchNormalization(Layer):
     """Gamma and beta, which are trained, and a moving mean and variance, which are not: 4 weights a channel.
 
@@ -88,7 +88,7 @@ class BatchNormalization(Layer):
     PYTORCH: ClassVar[Mapping[str, object]] = {"track_running_stats": True}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class LayerNormalization(Axes):
     """A gamma and a beta for each position of the axes that are normalised.
 
@@ -127,7 +127,7 @@ class LayerNormalization(Axes):
     gamma_constraint: Any = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RMSNormalization(Axes):
     """A scale for each position of the axes that are normalised; none with PyTorch's `elementwise_affine=False`.
 
@@ -154,7 +154,7 @@ class RMSNormalization(Axes):
     PYTORCH: ClassVar[Mapping[str, object]] = {"elementwise_affine": True}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GroupNormalization(Layer):
     """A gamma and a beta for each channel; the channels are normalised in groups.
 
@@ -195,7 +195,7 @@ class GroupNormalization(Layer):
     gamma_constraint: Any = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class UnitNormalization(Axes):
     """The input, divided by its length along an axis.
 
@@ -214,7 +214,7 @@ class UnitNormalization(Axes):
     axis: IntsLike = -1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Normalization(Axes):
     """The input, less a mean and divided by a deviation; both are given, or kept as weights that are not trained.
 
@@ -269,7 +269,7 @@ class Normalization(Axes):
         return super().keras_arguments({**counted, "mean": self.mean}, chosen)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class InstanceNormalization(Layer):
     """Each channel of each input, less its mean and divided by its deviation.
 
@@ -302,7 +302,7 @@ class InstanceNormalization(Layer):
     IN_KERAS = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class LocalResponseNormalization(Layer):
     """Each value, divided by a power of the mean square of the channels around it.
 

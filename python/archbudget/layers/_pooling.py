@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import FactorsLike, Flag, IntsLike, Padding, Text, check_number
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 from archbudget.layers._windows import Padded
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _Pooling(Padded):
     pool_size: IntsLike
     strides: IntsLike | None = None
@@ -53,7 +53,7 @@ class _Pooling(Padded):
     PYTORCH: ClassVar[Mapping[str, object]] = {"ceil_mode": False}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _AveragePooling(_Pooling):
     count_include_pad: Flag = field(default=True, kw_only=True)
 
@@ -67,7 +67,7 @@ class _AveragePooling(_Pooling):
                 raise SpaceError(f"{self.kind}: count_include_pad must be True or False, not {show(value)}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _MaxPooling(_Pooling):
     pool_size: IntsLike = 2
     dilation: IntsLike = field(default=1, kw_only=True)
@@ -75,7 +75,6 @@ class _MaxPooling(_Pooling):
     PYTORCH: ClassVar[Mapping[str, object]] = {"ceil_mode": False, "dilation": 1}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling1D(_MaxPooling):
     """The largest value of each window.
 
@@ -101,7 +100,6 @@ class MaxPooling1D(_MaxPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling2D(_MaxPooling):
     """The largest value of each window.
 
@@ -128,7 +126,6 @@ class MaxPooling2D(_MaxPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class MaxPooling3D(_MaxPooling):
     """The largest value of each window.
 
@@ -155,7 +152,6 @@ class MaxPooling3D(_MaxPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AveragePooling1D(_AveragePooling):
     """The mean of each window.
 
@@ -181,7 +177,6 @@ class AveragePooling1D(_AveragePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AveragePooling2D(_AveragePooling):
     """The mean of each window.
 
@@ -208,7 +203,6 @@ class AveragePooling2D(_AveragePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AveragePooling3D(_AveragePooling):
     """The mean of each window.
 
@@ -235,13 +229,12 @@ class AveragePooling3D(_AveragePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _GlobalPooling(Layer):
     data_format: Text | None = None
     keepdims: Flag = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest value of each channel.
 
@@ -260,7 +253,6 @@ class GlobalMaxPooling1D(_GlobalPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest value of each channel.
 
@@ -279,7 +271,6 @@ class GlobalMaxPooling2D(_GlobalPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GlobalMaxPooling3D(_GlobalPooling):
     """The largest value of each channel.
 
@@ -298,7 +289,6 @@ class GlobalMaxPooling3D(_GlobalPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of each channel.
 
@@ -317,7 +307,6 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each channel.
 
@@ -336,7 +325,6 @@ class GlobalAveragePooling2D(_GlobalPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class GlobalAveragePooling3D(_GlobalPooling):
     """The mean of each channel.
 
@@ -355,13 +343,12 @@ class GlobalAveragePooling3D(_GlobalPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _AdaptivePooling(Layer):
     output_size: IntsLike
     data_format: Text | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPooling1D(_AdaptivePooling):
     """The largest value of each part, in as many parts as the output has positions.
 
@@ -380,7 +367,6 @@ class AdaptiveMaxPooling1D(_AdaptivePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPooling2D(_AdaptivePooling):
     """The largest value of each part, in as many parts as the output has positions.
 
@@ -399,7 +385,6 @@ class AdaptiveMaxPooling2D(_AdaptivePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveMaxPooling3D(_AdaptivePooling):
     """The largest value of each part, in as many parts as the output has positions.
 
@@ -418,7 +403,6 @@ class AdaptiveMaxPooling3D(_AdaptivePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAveragePooling1D(_AdaptivePooling):
     """The mean of each part, in as many parts as the output has positions.
 
@@ -437,7 +421,6 @@ class AdaptiveAveragePooling1D(_AdaptivePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAveragePooling2D(_AdaptivePooling):
     """The mean of each part, in as many parts as the output has positions.
 
@@ -456,7 +439,6 @@ class AdaptiveAveragePooling2D(_AdaptivePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAveragePooling3D(_AdaptivePooling):
     """The mean of each part, in as many parts as the output has positions.
 
@@ -475,7 +457,7 @@ class AdaptiveAveragePooling3D(_AdaptivePooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _LPPooling(Layer):
     norm_type: Any
     pool_size: IntsLike
@@ -490,7 +472,6 @@ class _LPPooling(Layer):
         check_number(self, "norm_type", zero=False)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class LPPooling1D(_LPPooling):
     """The `norm_type`-th root of the sum of the powers of each window.
 
@@ -514,7 +495,6 @@ class LPPooling1D(_LPPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class LPPooling2D(_LPPooling):
     """The `norm_type`-th root of the sum of the powers of each window.
 
@@ -539,7 +519,6 @@ class LPPooling2D(_LPPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class LPPooling3D(_LPPooling):
     """The `norm_type`-th root of the sum of the powers of each window.
 
@@ -564,7 +543,7 @@ class LPPooling3D(_LPPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _FractionalMaxPooling(Layer):
     pool_size: IntsLike
     output_size: IntsLike | None = None
@@ -574,7 +553,6 @@ class _FractionalMaxPooling(Layer):
     IN_KERAS = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class FractionalMaxPooling2D(_FractionalMaxPooling):
     """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1.
 
@@ -598,7 +576,6 @@ class FractionalMaxPooling2D(_FractionalMaxPooling):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class FractionalMaxPooling3D(_FractionalMaxPooling):
     """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1.
 

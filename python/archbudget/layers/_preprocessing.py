@@ -6,13 +6,13 @@ TensorFlow to run, are left out. What they do to images at random they do while 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def _is_one_of(words: Sequence[str | None], value: Any) -> bool:
     return (value is None or isinstance(value, str)) and value in words
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class AugMix(_Image):
     """Chains of random changes, mixed with the image.
 
@@ -135,7 +135,7 @@ class AugMix(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class AutoContrast(_Image):
     """An image with its values spread over the whole range.
 
@@ -154,7 +154,7 @@ class AutoContrast(_Image):
     value_range: Any = (0, 255)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ContrastLimitedAdaptiveHistogramEqualization(_Image):
     """An image with the contrast of each of its tiles spread.
 
@@ -181,7 +181,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(_Image):
     data_format: Text | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class CutMix(_Image):
     """Images with patches of others, while training.
 
@@ -209,7 +209,7 @@ class CutMix(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class MaxNumBoundingBoxes(_Image):
     """An image as it is; bounding boxes beside it are cut or padded to a number.
 
@@ -230,7 +230,7 @@ class MaxNumBoundingBoxes(_Image):
     fill_value: Any = -1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class MixUp(_Image):
     """Weighted sums of images, while training.
 
@@ -255,7 +255,7 @@ class MixUp(_Image):
     seed: int | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandAugment(_Image):
     """Random changes of random strength, while training.
 
@@ -289,7 +289,7 @@ class RandAugment(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomBrightness(_Image):
     """Brighter or darker images, while training.
 
@@ -315,7 +315,7 @@ class RandomBrightness(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (-1, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomColorDegeneration(_Image):
     """Images with weaker colours, while training.
 
@@ -344,7 +344,7 @@ class RandomColorDegeneration(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (-1, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomColorJitter(_Image):
     """Images of other brightness, contrast, saturation and hue, while training.
 
@@ -387,7 +387,7 @@ class RandomColorJitter(_Image):
     }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomContrast(_Image):
     """Images of other contrast, while training.
 
@@ -413,7 +413,7 @@ class RandomContrast(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomElasticTransform(_Image):
     """Images bent at random, while training.
 
@@ -452,7 +452,7 @@ class RandomElasticTransform(_Image):
     WORDS: ClassVar[Words] = {**MOVED, "fill_mode": ("wrap", "reflect", "constant", "mirror", "nearest")}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomErasing(_Image):
     """Images with a patch erased, while training.
 
@@ -487,7 +487,7 @@ class RandomErasing(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1), "scale": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomFlip(_Image):
     """Images flipped at random, while training.
 
@@ -512,7 +512,7 @@ class RandomFlip(_Image):
     data_format: Text | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomGaussianBlur(_Image):
     """Images blurred at random, while training.
 
@@ -546,7 +546,7 @@ class RandomGaussianBlur(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1), "sigma": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomGrayscale(_Image):
     """Images turned grey at random, while training.
 
@@ -573,7 +573,7 @@ class RandomGrayscale(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomHue(_Image):
     """Images of other hue, while training.
 
@@ -601,7 +601,7 @@ class RandomHue(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomInvert(_Image):
     """Images inverted at random, while training.
 
@@ -630,7 +630,7 @@ class RandomInvert(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomPerspective(_Image):
     """Images seen from elsewhere, while training.
 
@@ -664,7 +664,7 @@ class RandomPerspective(_Image):
     WORDS: ClassVar[Words] = INTERPOLATED
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomPosterization(_Image):
     """Images of fewer bits, while training.
 
@@ -693,7 +693,7 @@ class RandomPosterization(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (1, 8)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomRotation(_Image):
     """Images turned at random, while training.
 
@@ -727,7 +727,7 @@ class RandomRotation(_Image):
     WORDS: ClassVar[Words] = {**INTERPOLATED, "fill_mode": ("wrap", "reflect", "constant", "mirror", "nearest")}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomSaturation(_Image):
     """Images of other saturation, while training.
 
@@ -756,7 +756,7 @@ class RandomSaturation(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (-1, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomSharpness(_Image):
     """Images of other sharpness, while training.
 
@@ -785,7 +785,7 @@ class RandomSharpness(_Image):
     FACTORS: ClassVar[Factors] = {"factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomShear(_Image):
     """Images sheared at random, while training.
 
@@ -822,7 +822,7 @@ class RandomShear(_Image):
     WORDS: ClassVar[Words] = {**INTERPOLATED, "fill_mode": ("wrap", "reflect", "constant", "mirror", "nearest")}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomTranslation(_Image):
     """Images moved at random, while training.
 
@@ -859,7 +859,7 @@ class RandomTranslation(_Image):
     WORDS: ClassVar[Words] = {**INTERPOLATED, "fill_mode": ("wrap", "reflect", "constant", "mirror", "nearest")}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RandomZoom(_Image):
     """Images zoomed at random, while training.
 
@@ -896,7 +896,7 @@ class RandomZoom(_Image):
     WORDS: ClassVar[Words] = {**INTERPOLATED, "fill_mode": ("wrap", "reflect", "constant", "mirror", "nearest")}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Solarization(_Image):
     """Images with their bright values inverted.
 
@@ -925,7 +925,7 @@ class Solarization(_Image):
     FACTORS: ClassVar[Factors] = {"addition_factor": (0, 1), "threshold_factor": (0, 1)}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class CenterCrop(Layer):
     """The middle of an image; a smaller image is enlarged.
 
@@ -949,7 +949,7 @@ class CenterCrop(Layer):
     data_format: Text | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Resizing(Layer):
     """An image in another size.
 
@@ -985,7 +985,7 @@ class Resizing(Layer):
     data_format: Text | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class STFTSpectrogram(Layer):
     """A spectrogram by two convolutions, whose kernels may be trained.
 
@@ -1034,7 +1034,7 @@ class STFTSpectrogram(Layer):
             )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class MelSpectrogram(Layer):
     """A spectrogram in mel bins, by a Fourier transform and a fixed matrix; only the matrix counts as MACs.
 
@@ -1077,7 +1077,7 @@ class MelSpectrogram(Layer):
     ref_power: Any = 1.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class CategoryEncoding(Layer):
     """Integers as vectors of as many values as there are categories.
 
@@ -1105,7 +1105,7 @@ class CategoryEncoding(Layer):
         return given
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Discretization(Layer):
     """Numbers as the bins that they fall into, as integers or as vectors.
 

@@ -9,12 +9,12 @@ What they cost is counted for the number of steps in the shape of their input, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer, nest
+from archbudget.layers._base import Layer, layer_class, nest
 from archbudget.layers._windows import lower_padding
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class _LongShortTerm(Recurrent):
         return (None, None)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class SimpleRNN(Recurrent):
     """A dense layer at each step, on the step and the output before it: `(features + units + bias) * units` weights.
 
@@ -215,7 +215,7 @@ class SimpleRNN(Recurrent):
     PYTORCH: ClassVar[Mapping[str, object]] = {"num_layers": 1, "bidirectional": False, "two_biases": False}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class LSTM(_LongShortTerm):
     """A long short-term memory: `(features + units + bias) * 4 * units` weights.
 
@@ -306,7 +306,7 @@ class LSTM(_LongShortTerm):
     }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GRU(Recurrent):
     """A gated recurrent unit: `(features + units + bias) * 3 * units` weights, with two biases if `reset_after`.
 
@@ -387,7 +387,7 @@ class GRU(Recurrent):
     PYTORCH: ClassVar[Mapping[str, object]] = {"num_layers": 1, "bidirectional": False}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _ConvLSTM(_LongShortTerm):
     filters: IntLike
     kernel_size: IntsLike
@@ -422,7 +422,6 @@ class _ConvLSTM(_LongShortTerm):
         return lower_padding(super().normalized())
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConvLSTM1D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 
@@ -473,7 +472,6 @@ class ConvLSTM1D(_ConvLSTM):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConvLSTM2D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 
@@ -526,7 +524,6 @@ class ConvLSTM2D(_ConvLSTM):
     """
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConvLSTM3D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 

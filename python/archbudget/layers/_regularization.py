@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import Text, check_numbers
-from archbudget.layers._base import Layer
+from archbudget.layers._base import Layer, layer_class
 
 __all__ = [
     "ActivityRegularization",
@@ -21,7 +20,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Dropout(Layer):
     """Removes activations while training, not weights; so it costs nothing.
 
@@ -49,7 +48,7 @@ class Dropout(Layer):
         check_numbers(self, "rate", most=1)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _SpatialDropout(Layer):
     rate: Any
 
@@ -60,7 +59,7 @@ class _SpatialDropout(Layer):
             raise SpaceError(f"{self.kind}: Keras takes no argument trainable here")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class SpatialDropout1D(_SpatialDropout):
     """Removes whole channels while training.
 
@@ -83,7 +82,7 @@ class SpatialDropout1D(_SpatialDropout):
     dtype: Any = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class SpatialDropout2D(_SpatialDropout):
     """Removes whole channels while training.
 
@@ -109,7 +108,7 @@ class SpatialDropout2D(_SpatialDropout):
     dtype: Any = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class SpatialDropout3D(_SpatialDropout):
     """Removes whole channels while training.
 
@@ -135,7 +134,7 @@ class SpatialDropout3D(_SpatialDropout):
     dtype: Any = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class AlphaDropout(Layer):
     """Replaces activations while training, keeping mean and variance.
 
@@ -163,7 +162,7 @@ class AlphaDropout(Layer):
         check_numbers(self, "rate", most=1)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GaussianDropout(Layer):
     """Scales activations at random while training.
 
@@ -189,7 +188,7 @@ class GaussianDropout(Layer):
         check_numbers(self, "rate", most=1)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class GaussianNoise(Layer):
     """Shifts activations at random while training.
 
@@ -214,7 +213,7 @@ class GaussianNoise(Layer):
         check_numbers(self, "stddev", most=1)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ActivityRegularization(Layer):
     """Adds a term to the loss.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from archbudget._expressions import Decision, Expression, IntLike, Scalar
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import FactorLike, FactorsLike, IntsLike, Text, check_number
-from archbudget.layers._base import ENGINE_PARAMETERS, Layer, resolve
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, layer_class, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Flatten(Layer):
     """All values in one row.
 
@@ -102,7 +102,7 @@ class _Margins(Layer):
         return super().keras_arguments({**counted, self.ARGUMENT: margins}, chosen)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ZeroPadding1D(_Margins):
     """Zeros before and after a sequence.
 
@@ -127,7 +127,7 @@ class ZeroPadding1D(_Margins):
     ARGUMENT = "padding"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ZeroPadding2D(_Margins):
     """Zeros around an image.
 
@@ -154,7 +154,7 @@ class ZeroPadding2D(_Margins):
     ARGUMENT = "padding"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ZeroPadding3D(_Margins):
     """Zeros around a volume.
 
@@ -181,7 +181,7 @@ class ZeroPadding3D(_Margins):
     ARGUMENT = "padding"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Cropping1D(_Margins):
     """A sequence without its ends.
 
@@ -204,7 +204,7 @@ class Cropping1D(_Margins):
     ARGUMENT = "cropping"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Cropping2D(_Margins):
     """An image without its margins.
 
@@ -230,7 +230,7 @@ class Cropping2D(_Margins):
     ARGUMENT = "cropping"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Cropping3D(_Margins):
     """A volume without its margins.
 
@@ -324,7 +324,7 @@ class _UpSampling(Layer):
         return None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class UpSampling1D(_UpSampling):
     """Each step of a sequence, several times.
 
@@ -351,7 +351,7 @@ class UpSampling1D(_UpSampling):
     PYTORCH: ClassVar[Mapping[str, object]] = {"output_size": None, "interpolation": "nearest"}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class UpSampling2D(_UpSampling):
     """An image, enlarged.
 
@@ -381,7 +381,7 @@ class UpSampling2D(_UpSampling):
     PYTORCH: ClassVar[Mapping[str, object]] = {"output_size": None}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class UpSampling3D(_UpSampling):
     """A volume, enlarged.
 
@@ -411,7 +411,7 @@ class UpSampling3D(_UpSampling):
     PYTORCH: ClassVar[Mapping[str, object]] = {"output_size": None, "interpolation": "nearest"}
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Reshape(Layer):
     """The same values in another shape; one side may be -1, which is what the others leave.
 
@@ -430,7 +430,7 @@ class Reshape(Layer):
     target_shape: Sequence[IntLike]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Permute(Layer):
     """The axes in another order; the batch stays where it is, and the others are counted from 1.
 
@@ -449,7 +449,7 @@ class Permute(Layer):
     dims: Sequence[IntLike]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RepeatVector(Layer):
     """A vector, `n` times.
 
@@ -468,7 +468,7 @@ class RepeatVector(Layer):
     n: IntLike
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _Surrounded(_Margins):
     """Margins; what is negative cuts off."""
 
@@ -479,7 +479,7 @@ class _Surrounded(_Margins):
     ARGUMENT = "padding"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class _ConstantPadding(_Margins):
     padding: Any
     value: Any = 0.0
@@ -493,7 +493,6 @@ class _ConstantPadding(_Margins):
         check_number(self, "value")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConstantPadding1D(_ConstantPadding):
     """A value before and after a sequence; a negative margin cuts off.
 
@@ -516,7 +515,6 @@ class ConstantPadding1D(_ConstantPadding):
     AXES = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConstantPadding2D(_ConstantPadding):
     """A value around an image; a negative margin cuts off.
 
@@ -540,7 +538,6 @@ class ConstantPadding2D(_ConstantPadding):
     AXES = 2
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConstantPadding3D(_ConstantPadding):
     """A value around a volume; a negative margin cuts off.
 
@@ -564,7 +561,6 @@ class ConstantPadding3D(_ConstantPadding):
     AXES = 3
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ReflectionPadding1D(_Surrounded):
     """A sequence and, before and after it, its mirror image without the value at the edge.
 
@@ -587,7 +583,6 @@ class ReflectionPadding1D(_Surrounded):
     AXES = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ReflectionPadding2D(_Surrounded):
     """An image and, around it, its mirror image without the values at the edge.
 
@@ -610,7 +605,6 @@ class ReflectionPadding2D(_Surrounded):
     AXES = 2
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ReflectionPadding3D(_Surrounded):
     """A volume and, around it, its mirror image without the values at the edge.
 
@@ -633,7 +627,6 @@ class ReflectionPadding3D(_Surrounded):
     AXES = 3
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ReplicationPadding1D(_Surrounded):
     """A sequence and, before and after it, the value at its edge.
 
@@ -656,7 +649,6 @@ class ReplicationPadding1D(_Surrounded):
     AXES = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ReplicationPadding2D(_Surrounded):
     """An image and, around it, the values at its edge.
 
@@ -679,7 +671,6 @@ class ReplicationPadding2D(_Surrounded):
     AXES = 2
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ReplicationPadding3D(_Surrounded):
     """A volume and, around it, the values at its edge.
 
@@ -702,7 +693,6 @@ class ReplicationPadding3D(_Surrounded):
     AXES = 3
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class CircularPadding1D(_Surrounded):
     """A sequence and, before and after it, its other end.
 
@@ -725,7 +715,6 @@ class CircularPadding1D(_Surrounded):
     AXES = 1
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class CircularPadding2D(_Surrounded):
     """An image and, around it, its other end.
 
@@ -748,7 +737,6 @@ class CircularPadding2D(_Surrounded):
     AXES = 2
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class CircularPadding3D(_Surrounded):
     """A volume and, around it, its other end.
 
@@ -771,7 +759,7 @@ class CircularPadding3D(_Surrounded):
     AXES = 3
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class PixelShuffle(Layer):
     """Channels of an image as square patches of positions, so that it is larger.
 
@@ -796,7 +784,7 @@ class PixelShuffle(Layer):
     IN_KERAS = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class PixelUnshuffle(Layer):
     """Square patches of an image as channels of one position, the opposite of `PixelShuffle`.
 
@@ -821,7 +809,7 @@ class PixelUnshuffle(Layer):
     IN_KERAS = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class ChannelShuffle(Layer):
     """The channels of all groups in turn.
 
@@ -845,7 +833,7 @@ class ChannelShuffle(Layer):
     IN_KERAS = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Unfold(Layer):
     """What a window covers at each of its positions, as a sequence of `(positions, values * channels)`.
 
@@ -877,7 +865,7 @@ class Unfold(Layer):
     IN_KERAS = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Fold(Layer):
     """An image of a size, the sum of windows that a sequence of `(positions, values * channels)` holds.
 

@@ -7,14 +7,13 @@ what flows into it. Inside of another layer it is one layer, counted with it: th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
 from archbudget._expressions import Decision
 from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, leaves, require_steps
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, layer_class, leaves, require_steps
 from archbudget.layers._cell import Cell
 from archbudget.layers._recurrent import Recurrent, WithStates, said
 
@@ -157,7 +156,7 @@ def _beyond(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> str | Non
     return next((found for layer, own in pairs if (found := layer.beyond_keras(own, chosen)) is not None), None)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class TimeDistributed(_Wrapper):
     """A layer of one input, applied at each position of the first axis: its weights once, its MACs at each of them.
 
@@ -179,7 +178,7 @@ class TimeDistributed(_Wrapper):
     LAYERS = ("layer",)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Bidirectional(_Wrapper, WithStates):
     """A recurrent layer, once forward and once backward, with weights for each; their outputs are joined.
 
@@ -277,7 +276,7 @@ class Bidirectional(_Wrapper, WithStates):
         return super()._begun(given)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class SpectralNormalization(_Wrapper):
     """A layer with a kernel whose spectral norm is kept at 1: its weights, and a vector that is not trained.
 
@@ -304,7 +303,7 @@ class SpectralNormalization(_Wrapper):
     LAYERS = ("layer",)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class Pipeline(_Wrapper):
     """Layers in a row, as one layer.
 
@@ -348,7 +347,7 @@ def _check_list(layer: Layer, name: str, given: object, what: str) -> None:
         raise SpaceError(f"{layer.kind}: {name} must be a list of {what}, not {show(given)}")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class StackedRNNCells(_Wrapper, Cell):
     """Cells on top of each other, as one cell.
 
@@ -382,7 +381,7 @@ Cells = Union[Cell, Sequence[Cell]]
 """A cell, or cells on top of each other."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@layer_class
 class RNN(_Wrapper, Recurrent):
     """A cell that walks along a sequence: the weights of the cell, its MACs at each step.
 

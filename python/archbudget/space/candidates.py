@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -22,6 +21,7 @@ from archbudget.space.family import require_family
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
+    from zipfile import ZipFile
 
     from archbudget._expressions import Decision
     from archbudget.space.family import Family
@@ -141,11 +141,13 @@ class Candidates:
             FileNotFoundError: If there is no such file.
         """
         require_family(space, "Candidates.load")
+        from zipfile import ZipFile
+
         path = path_of(file)
         names, values = list(space.decisions), [_shown(decision) for decision in space.decisions.values()]
         most = max(MOST_TEXT, 4 * len(values) * max(map(len, values), default=0))
         try:
-            with reading(path) as stream, zipfile.ZipFile(stream) as archive:
+            with reading(path) as stream, ZipFile(stream) as archive:
                 stored = [_text(archive, member, most) for member in ("decisions", "values")]
                 if stored != [names, values]:
                     raise SpaceError(
@@ -183,7 +185,7 @@ LARGE, RATIO = 1 << 28, 250
 """Arrays of more bytes are not taken that are so many times as large as in the file."""
 
 
-def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(archive: ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """The shape and the type of an array in a file, which has just the bytes that these say.
 
     Raises:
@@ -205,7 +207,7 @@ def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dt
     return shape, dtype
 
 
-def _text(archive: zipfile.ZipFile, name: str, most: int) -> list[str]:
+def _text(archive: ZipFile, name: str, most: int) -> list[str]:
     """A row of text in a file; what is no such row, or too long to be that of a space, is none."""
     shape, dtype = _header(archive, name)
     if len(shape) != 1 or (dtype.kind != "U" and shape != (0,)):
@@ -215,7 +217,7 @@ def _text(archive: zipfile.ZipFile, name: str, most: int) -> list[str]:
     return [str(each) for each in _array(archive, name)]
 
 
-def _indices(archive: zipfile.ZipFile, columns: int) -> Indices:
+def _indices(archive: ZipFile, columns: int) -> Indices:
     """The indices in a file."""
     shape, dtype = _header(archive, "indices")
     if dtype.kind not in "iu" or len(shape) != 2 or shape[1] != columns:
@@ -223,7 +225,7 @@ def _indices(archive: zipfile.ZipFile, columns: int) -> Indices:
     return _array(archive, "indices")
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+def _array(archive: ZipFile, name: str) -> npt.NDArray[Any]:
     with archive.open(f"{name}.npy") as member:
         found: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return found
