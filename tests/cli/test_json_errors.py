@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from archbudget._budget import BUILT_IN
 from archbudget.cli import main
 
 SPACE = """
@@ -64,3 +65,13 @@ def test_an_error_that_is_a_message_alone(capsys: pytest.CaptureFixture[str]) ->
 def test_without_json_there_is_one_line(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prune", file, "--params", "100"]) == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("metric", BUILT_IN)
+@pytest.mark.parametrize("command", ["count", "check", "sample", "prune", "search"])
+def test_each_metric_has_an_option_of_its_own(
+    command: str, metric: str, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = {"check": ["--set", "filters=4"], "search": ["--objective", "nothing:here"]}.get(command, [])
+    error = failed(capsys, command, file, *arguments, f"--{metric.replace('_', '-')}", "9:3")
+    assert (error["metric"], error["bound"]) == (metric, [9, 3])

@@ -14,6 +14,7 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
+from archbudget.metrics._latency import described
 from support.peaks import activation_bytes
 from support.random_spaces import METRICS, enumerate_networks
 from support.state_graphs import Graph
@@ -124,7 +125,7 @@ def test_metrics_see_all_that_a_layer_makes() -> None:
     assert space.architecture(units=4).costs["output_size"] == 12
     assert space.range("made") == (1 + 3, 1 + 3)
     (record, *_) = ab.metrics.distinct_layers(space)
-    assert ab.metrics.described(record)["output_shape"] == "2;2;2"
+    assert described(record)["output_shape"] == "2;2;2"
 
 
 def test_spaces_with_states_are_pickled() -> None:

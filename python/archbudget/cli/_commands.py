@@ -13,18 +13,15 @@ from archbudget._message import grouped, listed, show
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     MEMORY,
-    Custom,
+    NO_BOUNDS,
+    BudgetOptions,
     Json,
-    Macs,
     Memory,
     NoCode,
-    Params,
-    PeakActivationBytes,
     PlotFile,
     Settings,
     SpaceReference,
-    TrainableParams,
-    WeightBytes,
+    takes_budget,
 )
 from archbudget.errors import ArchbudgetError
 from archbudget.files import candidates
@@ -135,14 +132,10 @@ def _network(space: Space, settings: list[str], seed: int | None) -> Architectur
     return space.architecture({**{name: column[0] for name, column in drawn.values().items()}, **given})
 
 
+@takes_budget
 def count(
     space: SpaceReference,
-    params: Params = None,
-    trainable_params: TrainableParams = None,
-    macs: Macs = None,
-    weight_bytes: WeightBytes = None,
-    peak_activation_bytes: PeakActivationBytes = None,
-    custom: Custom = None,
+    bounds: BudgetOptions = NO_BOUNDS,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
     no_code: NoCode = False,
@@ -154,8 +147,7 @@ def count(
     the first metric of the budget, or params, is distributed over the space.
     """
     loaded = files.load(space, code=not no_code)
-    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.budget(loaded.budget, *given, custom=custom)
+    budget = bounds.within(loaded.budget)
     limit = _options.memory(memory)
     _options.check_plot(picture)
     found = loaded.space
@@ -196,22 +188,17 @@ def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = Fal
     _tables.plain(found.totals)
 
 
+@takes_budget
 def check(
     space: SpaceReference,
     settings: Settings = None,
-    params: Params = None,
-    trainable_params: TrainableParams = None,
-    macs: Macs = None,
-    weight_bytes: WeightBytes = None,
-    peak_activation_bytes: PeakActivationBytes = None,
-    custom: Custom = None,
+    bounds: BudgetOptions = NO_BOUNDS,
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
     """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
     loaded = files.load(space, code=not no_code)
-    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    found = _options.budget(loaded.budget, *given, custom=custom)
+    found = bounds.within(loaded.budget)
     budget = _options.require_budget(found, "check")
     require_metrics(loaded.space.metrics, budget)
     arch = loaded.space.architecture(_options.values(loaded.space, settings or []))
@@ -239,6 +226,7 @@ def check(
         raise typer.Exit(OUTSIDE)
 
 
+@takes_budget
 def sample(
     space: SpaceReference,
     number: Annotated[str, typer.Option("-n", "--number", metavar="N", help="How many; 10k and 1M work.")] = "10",
@@ -249,12 +237,7 @@ def sample(
     whole: Annotated[
         bool, typer.Option("--all", help="Ignore the budget of the space file.", rich_help_panel="Budget")
     ] = False,
-    params: Params = None,
-    trainable_params: TrainableParams = None,
-    macs: Macs = None,
-    weight_bytes: WeightBytes = None,
-    peak_activation_bytes: PeakActivationBytes = None,
-    custom: Custom = None,
+    bounds: BudgetOptions = NO_BOUNDS,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
     no_code: NoCode = False,
@@ -266,8 +249,7 @@ def sample(
     or params, is distributed over what was drawn.
     """
     loaded = files.load(space, code=not no_code)
-    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.budget(None if whole else loaded.budget, *given, custom=custom)
+    budget = bounds.within(None if whole else loaded.budget)
     candidates.kind_of(target)
     _options.check_plot(picture)
     number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
@@ -302,18 +284,14 @@ def sample(
         _tables.console().print(table)
 
 
+@takes_budget
 def prune(
     space: SpaceReference,
     target: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The space file to write; standard output by default."),
     ] = None,
-    params: Params = None,
-    trainable_params: TrainableParams = None,
-    macs: Macs = None,
-    weight_bytes: WeightBytes = None,
-    peak_activation_bytes: PeakActivationBytes = None,
-    custom: Custom = None,
+    bounds: BudgetOptions = NO_BOUNDS,
     memory: Memory = MEMORY,
     picture: PlotFile = None,
     no_code: NoCode = False,
@@ -325,8 +303,7 @@ def prune(
     inside the budget.
     """
     loaded = files.load(space, code=not no_code)
-    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "prune")
+    budget = _options.require_budget(bounds.within(loaded.budget), "prune")
     if target is not None and not files.is_file(str(target)):
         raise ArchbudgetError(f"{target}: the name of a space file must end in .yaml or .yml")
     limit = _options.memory(memory)

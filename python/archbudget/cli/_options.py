@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from dataclasses import dataclass
 from decimal import Decimal, DecimalException
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,23 +21,12 @@ from archbudget.files.values import Texts
 from archbudget.space.description import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from archbudget._expressions import Scalar
     from archbudget.space.space import Space
 
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-
-
-def _bound(metric: str, what: str) -> typer.models.OptionInfo:
-    flag = f"--{metric.replace('_', '-')}"
-    option: typer.models.OptionInfo = typer.Option(
-        flag,
-        metavar="N|LOW:HIGH",
-        help=f"Bounds the {what}; 5k, 1.5M, 1_000 and LOW:HIGH work.",
-        rich_help_panel="Budget",
-    )
-    return option
 
 
 SpaceReference = Annotated[
@@ -48,21 +40,6 @@ SpaceReference = Annotated[
 NoCode = Annotated[
     bool,
     typer.Option("--no-code", help="Run no Python that the space names: refuse [bold]module:attribute[/bold]."),
-]
-Params = Annotated[str | None, _bound("params", "weights")]
-TrainableParams = Annotated[str | None, _bound("trainable_params", "trained weights")]
-Macs = Annotated[str | None, _bound("macs", "multiply-accumulates for one input")]
-WeightBytes = Annotated[str | None, _bound("weight_bytes", "bytes of the weights")]
-PeakActivationBytes = Annotated[str | None, _bound("peak_activation_bytes", "bytes of activations alive at once")]
-Custom = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--custom",
-        metavar="NAME=N|NAME=LOW:HIGH",
-        help="Bounds a metric of the space's own; once for each.",
-        show_default=False,
-        rich_help_panel="Budget",
-    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -96,40 +73,105 @@ def number(text: str, what: str) -> int:
     return int(value)
 
 
-def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | None) -> Budget | None:
-    """The budget of a space file with the bounds of the command line, which come first; `None` where there is none.
+WHAT = {
+    "params": "weights",
+    "trainable_params": "trained weights",
+    "macs": "multiply-accumulates for one input",
+    "weight_bytes": "bytes of the weights",
+    "peak_activation_bytes": "bytes of activations alive at once",
+}
+"""What the options of the built-in metrics bound, in words; of a metric that is not here, its name."""
 
-    Args:
-        of_file: The budget of the space file.
-        given: The option of each built-in metric, in their order.
-        custom: Bounds of metrics of the space's own, each as `name=bound`.
 
-    Raises:
-        ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
-    """
-    bounds = dict(of_file or {})
-    asked = [
-        (metric, text, f"--{metric.replace('_', '-')}")
-        for metric, text in zip(BUILT_IN, given, strict=True)
-        if text is not None
-    ]
-    for option in custom or ():
-        metric, equals, text = option.partition("=")
-        if not equals or metric in BUILT_IN:
-            raise ArchbudgetError(
-                f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {show(option)}"
-            )
-        if any(metric == earlier for earlier, _, _ in asked):
-            raise ArchbudgetError(f"--custom bounds {show(metric)} twice")
-        asked.append((metric, text, f"--custom {metric}"))
-    for metric, text, what in asked:
-        low, colon, high = text.partition(":")
-        ends = [number(end, what) if end.strip() else None for end in (low, high)]
-        if not colon:
-            ends = [0, number(text, what)]
-        # Budget looks at both ends, so that one parse serves numbers and ranges.
-        bounds[metric] = Budget.of({metric: (ends[0], ends[1])})[metric]
-    return Budget.of(bounds) if bounds else None
+@dataclass(frozen=True)
+class BudgetOptions:
+    """The options that bound metrics, as they are typed: one for each built-in metric, and `--custom`."""
+
+    built_in: Mapping[str, str | None]
+    """The text of each option by its metric, in the order of the metrics."""
+    custom: Sequence[str]
+    """Bounds of custom metrics, each as `name=bound`."""
+
+    def within(self, of_file: Budget | None) -> Budget | None:
+        """The budget of a space file with these bounds, which come first; `None` where there is none.
+
+        Raises:
+            ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
+        """
+        bounds = dict(of_file or {})
+        asked = [(metric, text, flag_of(metric)) for metric, text in self.built_in.items() if text is not None]
+        for option in self.custom:
+            metric, equals, text = option.partition("=")
+            if not equals or metric in BUILT_IN:
+                raise ArchbudgetError(
+                    f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {show(option)}"
+                )
+            if any(metric == earlier for earlier, _, _ in asked):
+                raise ArchbudgetError(f"--custom bounds {show(metric)} twice")
+            asked.append((metric, text, f"--custom {metric}"))
+        for metric, text, what in asked:
+            low, colon, high = text.partition(":")
+            ends = [number(end, what) if end.strip() else None for end in (low, high)]
+            if not colon:
+                ends = [0, number(text, what)]
+            # Budget looks at both ends, so that one parse serves numbers and ranges.
+            bounds[metric] = Budget.of({metric: (ends[0], ends[1])})[metric]
+        return Budget.of(bounds) if bounds else None
+
+
+NO_BOUNDS = BudgetOptions({}, ())
+"""No option is given."""
+
+
+def flag_of(metric: str) -> str:
+    """The option that bounds a built-in metric."""
+    return f"--{metric.replace('_', '-')}"
+
+
+def takes_budget(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `bounds`, the `BudgetOptions`, is an option for each metric on the command line."""
+    signature = inspect.signature(command)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        built_in = {metric: given.pop(metric) for metric in BUILT_IN}
+        command(bounds=BudgetOptions(built_in, given.pop("custom") or ()), **given)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name != "bounds":
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        options = {metric: Annotated[str | None, _bound(metric)] for metric in BUILT_IN} | {"custom": Custom}
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in options.items()
+        ]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters} | {"return": None}
+    return run
+
+
+def _bound(metric: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        flag_of(metric),
+        metavar="N|LOW:HIGH",
+        help=f"Bounds the {WHAT.get(metric, metric)}; 5k, 1.5M, 1_000 and LOW:HIGH work.",
+        rich_help_panel="Budget",
+    )
+    return option
+
+
+Custom = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--custom",
+        metavar="NAME=N|NAME=LOW:HIGH",
+        help="Bounds a metric of the space's own; once for each.",
+        show_default=False,
+        rich_help_panel="Budget",
+    ),
+]
 
 
 def require_budget(found: Budget | None, command: str) -> Budget:

@@ -23,15 +23,12 @@ from archbudget._atomic import atomic
 from archbudget._machine import cores
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
-    Custom,
+    NO_BOUNDS,
+    BudgetOptions,
     Json,
-    Macs,
     NoCode,
-    Params,
-    PeakActivationBytes,
     PlotFile,
-    TrainableParams,
-    WeightBytes,
+    takes_budget,
 )
 from archbudget.digits import EPOCHS_KEY
 from archbudget.errors import ArchbudgetError, SearchError
@@ -70,6 +67,7 @@ def register(app: typer.Typer) -> None:
     )
 
 
+@takes_budget
 def search(
     space: Annotated[
         str | None,
@@ -104,12 +102,7 @@ def search(
     study_name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its name there; the name of the space by default.")
     ] = None,
-    params: Params = None,
-    trainable_params: TrainableParams = None,
-    macs: Macs = None,
-    weight_bytes: WeightBytes = None,
-    peak_activation_bytes: PeakActivationBytes = None,
-    custom: Custom = None,
+    bounds: BudgetOptions = NO_BOUNDS,
     trial_timeout: Annotated[
         float | None,
         typer.Option(
@@ -167,8 +160,7 @@ def search(
 
         space = str(digits.SPACE_FILE)
     loaded = files.load(space, code=not no_code)
-    given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
-    budget = _options.require_budget(_options.budget(loaded.budget, *given, custom=custom), "search")
+    budget = _options.require_budget(bounds.within(loaded.budget), "search")
     _options.check_plot(picture)
     fits = loaded.space.within(budget)
     fits.require_some()
