@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archbudget import _core
+from archbudget.program import writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,9 @@ class SmallProgram:
     """A program whose diagrams soon become implicit, or open."""
 
     limits: dict[str, int]
-    made = _core.Program
+    compiled = 0
+    """How many were."""
+    made = writer.Program
 
     def __init__(self, **settings: Any) -> None:
         self._program = self.made(**settings)
@@ -27,6 +29,7 @@ class SmallProgram:
         return getattr(self._program, name)
 
     def compile(self) -> Any:
+        SmallProgram.compiled += 1
         return self._program.compile(**self.limits)
 
 
@@ -34,5 +37,8 @@ def little(make: Callable[[], ab.Space], monkeypatch: pytest.MonkeyPatch, **limi
     """A space whose diagram may keep, or look at, little."""
     monkeypatch.setattr(SmallProgram, "limits", limits, raising=False)
     with monkeypatch.context() as context:
-        context.setattr(_core, "Program", SmallProgram)
-        return make()
+        context.setattr(writer, "Program", SmallProgram)
+        before = SmallProgram.compiled
+        space = make()
+    assert SmallProgram.compiled > before, "it was compiled by another program"
+    return space
