@@ -18,6 +18,8 @@ class SmallProgram:
     """A program whose diagrams soon become implicit, or open."""
 
     limits: dict[str, int]
+    compiled = 0
+    """How many were."""
     made = writer.Program
 
     def __init__(self, **settings: Any) -> None:
@@ -27,6 +29,7 @@ class SmallProgram:
         return getattr(self._program, name)
 
     def compile(self) -> Any:
+        SmallProgram.compiled += 1
         return self._program.compile(**self.limits)
 
 
@@ -35,4 +38,7 @@ def little(make: Callable[[], ab.Space], monkeypatch: pytest.MonkeyPatch, **limi
     monkeypatch.setattr(SmallProgram, "limits", limits, raising=False)
     with monkeypatch.context() as context:
         context.setattr(writer, "Program", SmallProgram)
-        return make()
+        before = SmallProgram.compiled
+        space = make()
+    assert SmallProgram.compiled > before, "it was compiled by another program"
+    return space

@@ -1,0 +1,1 @@
+"""A search in processes of its own: what each of them does, and who looks after them."""
