@@ -18,6 +18,7 @@ $(BIN)/python:
 $(VENV)/.installed: $(BIN)/python requirements.txt $(SOURCES)
 	$(PIP) install -r requirements.txt
 	$(BIN)/maturin develop --release --locked --quiet > /dev/null
+	$(BIN)/python -m compileall -q python
 	@touch $@
 
 demo: $(VENV)/.installed ## Search for the best digit classifier of at most 5,000 parameters
