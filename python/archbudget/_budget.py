@@ -7,12 +7,12 @@ from typing import Union
 
 import numpy as np
 
-from archbudget import _core
+from archbudget._core import metrics as built_in_metrics
 from archbudget._guard import guards
 from archbudget._message import listed, show
 from archbudget.errors import BudgetError, UnknownNameError
 
-BUILT_IN: tuple[str, ...] = tuple(name for name, _ in _core.metrics())
+BUILT_IN: tuple[str, ...] = tuple(name for name, _ in built_in_metrics())
 """The metrics that are counted for every network."""
 
 MOST = 2**63 - 1

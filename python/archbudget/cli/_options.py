@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archbudget import _core, plot
+from archbudget import plot
 from archbudget._budget import BUILT_IN, Budget
+from archbudget._core import MEMORY as BYTES
 from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
@@ -48,7 +49,7 @@ Settings = Annotated[
 Memory = Annotated[
     str, typer.Option(metavar="BYTES", help="What a count may take; 512M and 4G work. With too little it has bounds.")
 ]
-MEMORY = str(_core.MEMORY)
+MEMORY = str(BYTES)
 """The memory of a count by default, as it is written."""
 PlotFile = Annotated[
     Path | None,
