@@ -260,6 +260,10 @@ class Family:
         return self is other or (hash(self) == hash(other) and self._written == other._written)
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash((self.layer_names, self.metrics, *((name, each.values) for name, each in self.decisions.items())))
 
     @cached_property
