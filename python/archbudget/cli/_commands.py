@@ -84,7 +84,7 @@ def evaluate(
     unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
         raise ArchbudgetError(f"--metrics: unknown {listed(map(show, unknown))}; there are {listed(loaded.metrics)}")
-    candidates.kind_of(source)
+    candidates.format_of(source)
     rows = valid = 0
     with candidates.writing(target, [*wanted, "valid"], lines=as_json) as write:
         for batch in candidates.read(loaded, source):
@@ -268,7 +268,7 @@ def sample(
     loaded = files.load(space, code=not no_code)
     given = (params, trainable_params, macs, weight_bytes, peak_activation_bytes)
     budget = _options.budget(None if whole else loaded.budget, *given, custom=custom)
-    candidates.kind_of(target)
+    candidates.format_of(target)
     _options.check_plot(picture)
     number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
     data: dict[str, Any] = {"output": target}
