@@ -1,4 +1,4 @@
-"""The options that commands share, and how their values are read."""
+"""The options that commands share, and the readers of their values."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Custom = Annotated[
     typer.Option(
         "--custom",
         metavar="NAME=N|NAME=LOW:HIGH",
-        help="Bounds a metric of the space's own; once for each.",
+        help="Bounds a custom metric; once for each.",
         show_default=False,
         rich_help_panel="Budget",
     ),
@@ -69,13 +69,13 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
 ]
 Memory = Annotated[
-    str, typer.Option(metavar="BYTES", help="What a count may take; 512M and 4G work. With too little it has bounds.")
+    str, typer.Option(metavar="BYTES", help="The memory of a count; 512M and 4G work. With too little it has bounds.")
 ]
 MEMORY = str(_core.MEMORY)
-"""The memory of a count by default, as it is written."""
+"""The default memory of a count, as text."""
 PlotFile = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="FILE", help=f"Draw it too: {', '.join(f'.{kind}' for kind in plot.FORMATS)}."),
+    typer.Option("--plot", metavar="FILE", help=f"Draw a plot, too: {', '.join(f'.{form}' for form in plot.FORMATS)}."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -97,15 +97,15 @@ def number(text: str, what: str) -> int:
 
 
 def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | None) -> Budget | None:
-    """The budget of a space file with the bounds of the command line, which come first; `None` where there is none.
+    """The budget of a space file, with the bounds of the command line replacing its own; `None` if there is none.
 
     Args:
         of_file: The budget of the space file.
         given: The option of each built-in metric, in their order.
-        custom: Bounds of metrics of the space's own, each as `name=bound`.
+        custom: The bounds of custom metrics, each as `name=bound`.
 
     Raises:
-        ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
+        ArchbudgetError: If a bound is not a number or range, or the budget is not sensible.
     """
     bounds = dict(of_file or {})
     asked = [
@@ -116,9 +116,7 @@ def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | N
     for option in custom or ():
         metric, equals, text = option.partition("=")
         if not equals or metric in BUILT_IN:
-            raise ArchbudgetError(
-                f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {show(option)}"
-            )
+            raise ArchbudgetError(f"--custom bounds a custom metric, as NAME=N or NAME=LOW:HIGH, not {show(option)}")
         if any(metric == earlier for earlier, _, _ in asked):
             raise ArchbudgetError(f"--custom bounds {show(metric)} twice")
         asked.append((metric, text, f"--custom {metric}"))
@@ -127,13 +125,13 @@ def budget(of_file: Budget | None, *given: str | None, custom: Iterable[str] | N
         ends = [number(end, what) if end.strip() else None for end in (low, high)]
         if not colon:
             ends = [0, number(text, what)]
-        # Budget looks at both ends, so that one parse serves numbers and ranges.
+        # Budget checks both ends, so that one parser serves numbers and ranges.
         bounds[metric] = Budget.of({metric: (ends[0], ends[1])})[metric]
     return Budget.of(bounds) if bounds else None
 
 
 def require_budget(found: Budget | None, command: str) -> Budget:
-    """The budget.
+    """The budget that a command needs.
 
     Raises:
         BudgetError: If there is none.
@@ -156,19 +154,19 @@ def memory(text: str) -> int:
 
 
 def check_plot(file: Path | None) -> None:
-    """Refuses a plot that could not be written, before the work that it is of.
+    """Refuses a plot that could not be written, before the work for it begins.
 
     Raises:
-        ArchbudgetError: If its name does not say its format.
-        FileNotFoundError: If its folder does not exist.
-        MissingPackageError: If what draws it is not installed.
+        ArchbudgetError: If the name of the file has another ending.
+        FileNotFoundError: If the folder does not exist.
+        MissingPackageError: If a package that draws it is not installed.
     """
     if file is None:
         return
-    kind = plot.kind_of(file)
+    form = plot.kind_of(file)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
-    for module in ("plotly", *(["kaleido"] if kind not in plot.ALONE else [])):
+    for module in ("plotly", *(["kaleido"] if form not in plot.ALONE else [])):
         imported(module, "a plot")
 
 
