@@ -1,8 +1,8 @@
 """Files that appear whole or not at all.
 
-What is written goes into a *part*, a file of its own in the folder of the target. Once it is complete and on the disk,
-the part takes the place of the target. A process that is killed leaves its part behind; it is named
-`.archbudget-*.part*`, and the next write into the folder removes it: a part is locked for as long as its process lives.
+Data is written to a *part*, a separate file in the folder of the target. Once the part is complete and on the disk, it
+replaces the target. A process that is killed leaves its part behind, named `.archbudget-*.part*`, and the next write to
+the folder removes it: a part is locked as long as its process lives.
 """
 
 from __future__ import annotations
@@ -32,20 +32,19 @@ PART = re.compile(r"\.archbudget-[0-9a-f]{16}\.part(\.\w+)?")
 
 @contextmanager
 def atomic(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path to write to; what is written there takes the place of the target at the end.
+    """A path to write to; the file there replaces the target at the end.
 
-    After an error it is removed, and the target is as it was.
+    After an error it is removed, and the target is unchanged.
 
-    Where the target is a link, the link stays, and what it leads to is replaced. A file that is there keeps its mode,
-    and where that is allowed its owner; one that must not be written to is not replaced either. A named pipe or a
-    character device such as `/dev/null` is no file to be replaced: the path is its own, and what is written goes there
-    at once. A file that the process has open already, such as `/dev/stdout` where it leads to a file, is written to
-    where the process stands in it.
+    If the target is a link, the link stays, and its destination is replaced. An existing file keeps its mode, and its
+    owner where that is allowed; a read-only file is not replaced. A named pipe or a character device such as
+    `/dev/null` cannot be replaced: the path is that of the target, and data goes there at once. A file that the process
+    has already open, such as `/dev/stdout` if it leads to a file, is written at the current position.
 
     Raises:
         MissingFileError: If the folder of the target does not exist.
-        FolderError: If the target is a folder itself.
-        FileError: If it cannot be written.
+        FolderError: If the target is a folder.
+        FileError: If the target cannot be written.
     """
     path = path_of(target)
     found = _look_at(path)
@@ -78,7 +77,7 @@ def atomic(target: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _look_at(path: str) -> os.stat_result | None:
-    """What there is."""
+    """The status of a file; `None` if there is none."""
     try:
         found = Path(path).stat()
     except FileNotFoundError:
@@ -92,14 +91,14 @@ def _look_at(path: str) -> os.stat_result | None:
 
 @contextmanager
 def _naming(path: str) -> Iterator[None]:
-    """Says of which file it is that it cannot be written; errors about other files are left as they are."""
+    """Adds the name of the target to errors about it; errors about other files stay as they are."""
     try:
         yield
     except ArchbudgetError:
         raise
     except OSError as error:
-        known = error.filename
-        if known is None or PART.fullmatch(Path(os.fsdecode(known)).name) or os.fsdecode(known) == path:
+        name = error.filename
+        if name is None or PART.fullmatch(Path(os.fsdecode(name)).name) or os.fsdecode(name) == path:
             raise _unwritable(path, error) from error
         raise
 
@@ -110,10 +109,10 @@ def _unwritable(path: str, error: Exception) -> FileError:
 
 @contextmanager
 def _part(real: Path, found: os.stat_result | None) -> Iterator[Path]:
-    """A part that takes the place of a file."""
+    """A part that replaces a file at the end."""
     descriptor, part = _begin(real, found)
     try:
-        # A new file has the mode that the process gives to its files; until it is complete nobody else reads it.
+        # A new file gets the default mode of the process; until it is complete, no other user can read it.
         made = os.fstat(descriptor) if found is None else found
         _set_mode(descriptor, part, 0o600)
         yield part
@@ -134,12 +133,12 @@ def _begin(real: Path, found: os.stat_result | None) -> tuple[int, Path]:
     while True:
         part = real.with_name(f".archbudget-{os.urandom(8).hex()}.part{suffix}")
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if found is None else 0o600)
-        with suppress(OSError):  # Some file systems know no locks: parts stay there.
+        with suppress(OSError):  # Some file systems have no locks: parts stay there.
             if fcntl is not None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor, part
-        os.close(descriptor)  # It was cleaned away before it was locked.
+        os.close(descriptor)  # Another process removed it before it was locked.
 
 
 def _clean(folder: Path) -> None:
@@ -174,7 +173,7 @@ def _keep_owner(descriptor: int, found: os.stat_result) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Puts the names in a folder on the disk; not every system can."""
+    """Writes the names in a folder to the disk, where the system can do that."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -184,11 +183,11 @@ def _sync(folder: Path) -> None:
 
 
 def _open_already(path: str) -> int | None:
-    """The number of the open file that a path such as `/dev/stdout` stands for, itself or through links."""
+    """The descriptor of the open file that a path such as `/dev/stdout` names, directly or through links."""
     for _ in range(40):
-        known = re.fullmatch(rf"(?:/dev/fd|/proc/(?:self|thread-self|{os.getpid()})/fd)/(\d{{1,9}})", path)
-        if known is not None:
-            return int(known[1])
+        descriptor = re.fullmatch(rf"(?:/dev/fd|/proc/(?:self|thread-self|{os.getpid()})/fd)/(\d{{1,9}})", path)
+        if descriptor is not None:
+            return int(descriptor[1])
         if not Path(path).is_symlink():
             return None
         path = os.path.normpath(Path(path).parent / Path(path).readlink())

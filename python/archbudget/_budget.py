@@ -1,4 +1,4 @@
-"""Budgets: what each metric may come to."""
+"""Budgets: the range of values that each metric may have."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ BoundLike = Union[int, "tuple[int | None, int | None]"]
 
 @guards()
 class Budget(Mapping[str, "tuple[int, int]"]):
-    """What metrics may come to; a mapping from each bounded metric to its range, both ends included.
+    """The bounds of metrics: a mapping from each bounded metric to its range (low, high), both ends included.
+
+    A budget never changes, so it is safe to use from several threads; its methods take O(bounds). Each bound is an
+    integer, the upper bound, or a range (low, high) in which `None` leaves an end open.
 
     Args:
-        params: The most weights, or a range.
-        trainable_params: The most trained weights, or a range.
-        macs: The most multiply-accumulates for one input, or a range.
-        weight_bytes: The most bytes of weights, or a range.
-        peak_activation_bytes: The most bytes of activations alive at once, or a range.
-        custom: The same for metrics of the space's own, by their names. A space without them refuses the budget.
+        params: The bound of the number of weights.
+        trainable_params: The bound of the number of trained weights.
+        macs: The bound of the multiply-accumulates for one input.
+        weight_bytes: The bound of the bytes of weights.
+        peak_activation_bytes: The bound of the most bytes of activations alive at once.
+        custom: The bounds of custom metrics, by their names. A space without these metrics refuses the budget.
 
     Raises:
         BudgetError: If nothing is bounded, an upper bound is not positive, or a range is empty.
@@ -62,8 +65,8 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             raise BudgetError(f"custom must be a mapping from names of metrics to bounds, not {show(custom)}")
         for metric in custom or {}:
             if not isinstance(metric, str) or metric in given:
-                raise BudgetError(f"custom bounds metrics of the space's own by their names, not {show(metric)}")
-        # In one order, so that equal budgets hash and print alike.
+                raise BudgetError(f"custom bounds custom metrics by their names, not {show(metric)}")
+        # In a fixed order, so that equal budgets hash and print alike.
         given |= dict(sorted((custom or {}).items()))
         self._bounds = {metric: _range(metric, bound) for metric, bound in given.items() if bound is not None}
         if not self._bounds:
@@ -71,7 +74,11 @@ class Budget(Mapping[str, "tuple[int, int]"]):
 
     @classmethod
     def of(cls, bounds: Mapping[str, BoundLike | None]) -> Budget:
-        """The budget of these bounds, by the names of metrics, whether built in or a space's own."""
+        """The budget with these bounds, by the names of built-in or custom metrics.
+
+        Raises:
+            BudgetError: As for `Budget(...)`.
+        """
         if not isinstance(bounds, Mapping):
             raise BudgetError(f"a budget is made of a mapping from metrics to bounds, not of {show(bounds)}")
         built_in = {metric: bound for metric, bound in bounds.items() if metric in BUILT_IN}
@@ -103,7 +110,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         return f"({low}, {'None' if high == MOST else high})"
 
     def describe(self) -> str:
-        """The budget as it is read aloud: `params <= 60,000, macs 1,000,000 to 5,000,000`."""
+        """The budget as text: `params <= 60,000, macs 1,000,000 to 5,000,000`."""
         texts = []
         for metric, (low, high) in self.items():
             if low == 0:
@@ -115,23 +122,30 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         return ", ".join(texts)
 
     def violations(self, cost: Mapping[str, int]) -> dict[str, int]:
-        """The metrics whose value is outside of its range, with the value."""
+        """The metrics whose value is outside its range, with that value; empty where the costs fit.
+
+        Args:
+            cost: The value of each metric, such as `arch.costs`.
+
+        Raises:
+            BudgetError: If `cost` is not a mapping, or lacks a bounded metric.
+        """
         if not isinstance(cost, Mapping):
             raise BudgetError(f"costs are a mapping from metrics to values, not {show(cost)}")
         require_metrics(list(cost), self)
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
 
 
-def require_metrics(known: Sequence[str], asked: Iterable[object]) -> None:
-    """Refuses what is not the name of a metric of a space.
+def require_metrics(metrics: Sequence[str], names: Iterable[object]) -> None:
+    """Refuses a name that is not that of a metric of a space.
 
     Raises:
-        BudgetError: With the metrics that there are.
+        BudgetError: With the metrics of the space.
     """
-    for metric in asked:
-        if metric not in known:
+    for metric in names:
+        if metric not in metrics:
             name = metric if isinstance(metric, str) else None
-            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(known)}", metric=name)
+            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(metrics)}", metric=name)
 
 
 def _range(metric: str, bound: object) -> tuple[int, int]:
@@ -157,7 +171,7 @@ def _range(metric: str, bound: object) -> tuple[int, int]:
 
 
 def _whole(metric: str, end: object, bound: object) -> int:
-    if isinstance(end, float) and end.is_integer():  # 5e6 is how people write five million.
+    if isinstance(end, float) and end.is_integer():  # People write five million as 5e6.
         end = int(end)
     if isinstance(end, bool) or not isinstance(end, (int, np.integer)):
         raise BudgetError(f"{metric}: a bound must be an integer, not {show(end)}", metric=metric, bound=bound)

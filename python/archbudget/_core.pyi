@@ -181,7 +181,7 @@ class Feasible:
 
 @final
 class Diagram:
-    """The decision diagram of a space. Frozen; its methods release the GIL."""
+    """The decision diagram of a space. It is frozen, and its long methods release the GIL."""
 
     def size(self) -> int: ...
     def range(self, metric: str) -> tuple[int, int]: ...
@@ -189,7 +189,7 @@ class Diagram:
     def memory(self) -> int: ...
     def work(self) -> int: ...
     def arcs(self, most: int) -> list[tuple[int, int | None, int, list[int]]]:
-        """All arcs, at most so many, ascending: from which node, to which, the index of the value, and the costs.
+        """All arcs, at most `most`, ascending: the node that each leaves, the next node, the index, and the costs.
 
         The complete network has the next number after the last node; the next node is `None` where the arc is dead.
         """

@@ -1,4 +1,8 @@
-"""Hyperparameters as expressions over decisions and tensors."""
+"""Hyperparameters as expressions over decisions and tensors.
+
+Decisions and expressions never change, so they are safe to use from several threads. An operation on an expression
+makes a new one in constant time, and holds the GIL.
+"""
 
 from __future__ import annotations
 
@@ -22,53 +26,57 @@ Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
 
 Lowered = Union[int, float, str, bool, None, list[Any], tuple[Any, ...]]
-"""A hyperparameter as the engine takes it."""
+"""A hyperparameter in the form that the engine takes."""
 
 
 class Scope(Protocol):
-    """What an expression needs to know of the program that it becomes part of."""
+    """The decisions of the program that an expression becomes part of."""
 
     def position(self, decision: Decision) -> int:
         """The position of a decision in the program."""
         ...
 
     def values(self, decision: Decision) -> tuple[Scalar, ...]:
-        """The values of a decision that the program keeps."""
+        """The values of a decision in the program."""
         ...
 
 
 DEPTH, TERMS = 200, 10_000
-"""How deep expressions may stand inside of each other, and how many may make up one, each use counted."""
+"""The most levels of nested expressions, and the most terms of an expression, where each use counts."""
 
 
 class Expression:
-    """An integer that is known once the decisions are: `+`, `-`, `*`, `//` and comparisons build new ones."""
+    """An integer that depends on decisions: `+`, `-`, `*`, `//` and comparisons make new expressions."""
 
     depth: int = 1
-    """How many expressions stand inside of each other, this one among them."""
+    """The levels of nested expressions, including this one."""
     terms: int = 1
-    """How many expressions make it up, each use counted."""
+    """The number of expressions in it, including itself, where each use counts."""
 
-    __array_ufunc__ = None  # An array beside an operator is refused, not gone through.
+    __array_ufunc__ = None  # So numpy refuses an array beside an operator, instead of going through it.
 
     def lower(self, scope: Scope) -> Lowered:
-        """The expression as the engine takes it."""
+        """The expression in the form that the engine takes. O(terms)."""
         raise NotImplementedError
 
     def decisions(self) -> Iterator[Decision]:
-        """Each decision that it reads."""
+        """The decisions that the expression reads, once for each use. O(terms)."""
         raise NotImplementedError
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
-        """What it comes to, by the values of its decisions by their names.
+        """The value of the expression, given the values of its decisions by name. O(terms).
 
         Raises:
-            SpaceError: If it reads a tensor, or divides by what is not positive.
+            SpaceError: If it reads a tensor, or divides by a number that is not positive.
         """
         raise NotImplementedError
 
     def text(self, names: Mapping[str, str]) -> str:
-        """The expression as it is read, its decisions by their names in a space."""
+        """The expression as text. O(terms).
+
+        Args:
+            names: The names of its decisions in a space, by their own names.
+        """
         del names
         return repr(self)
 
@@ -125,7 +133,7 @@ IntLike = Union[int, Expression]
 @guards(only=METHODS)
 @dataclass(frozen=True, eq=False, repr=False)
 class Binary(Expression):
-    """Two expressions, joined by an operator of the engine."""
+    """Two expressions joined by an operator of the engine."""
 
     operator: str
     left: IntLike
@@ -151,27 +159,27 @@ class Binary(Expression):
             if isinstance(side, Expression):
                 continue
             if isinstance(side, bool) or not isinstance(side, (int, np.integer)):
-                raise SpaceError(f"an expression is built of integers and decisions, not {show(side)}")
+                raise SpaceError(f"an expression is made of integers and decisions, not {show(side)}")
 
     def lower(self, scope: Scope) -> Lowered:
-        """The expression as the engine takes it."""
+        """The expression in the form that the engine takes."""
         return (self.operator, lower(self.left, scope), lower(self.right, scope))
 
     def decisions(self) -> Iterator[Decision]:
-        """Each decision that it reads."""
+        """The decisions that the expression reads, once for each use."""
         for side in (self.left, self.right):
             if isinstance(side, Expression):
                 yield from side.decisions()
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
-        """What it comes to."""
+        """The value of the expression."""
         left, right = (side.at(taken) if isinstance(side, Expression) else int(side) for side in self._sides)
         if self.operator in ("floor_divide", "round_to") and right <= 0:
             raise SpaceError(f"{show(self)} divides {show(left)} by {show(right)}, which is not positive")
         return OPERATORS[self.operator](left, right)
 
     def text(self, names: Mapping[str, str]) -> str:
-        """The expression as it is read, its decisions by their names in a space."""
+        """The expression as text, with the names of its decisions in a space."""
         return self._joined(*(side.text(names) if isinstance(side, Expression) else show(side) for side in self._sides))
 
     def __repr__(self) -> str:
@@ -210,18 +218,18 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
     "both": lambda left, right: int(left != 0 and right != 0),
     "either": lambda left, right: int(left != 0 or right != 0),
 }
-"""What the operators of the engine compute."""
+"""The functions of the engine's operators."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Mapped(Expression):
-    """A number for each value of a decision, or a hyperparameter of another kind."""
+    """A number, or another hyperparameter, for each value of a decision."""
 
     decision: Decision
     table: Mapping[object, Scalar]
 
     def lower(self, scope: Scope) -> Lowered:
-        """The expression as the engine takes it."""
+        """The expression in the form that the engine takes."""
         position = scope.position(self.decision)
         return ("decision", position, [self.table[_key(value)] for value in scope.values(self.decision)])
 
@@ -230,11 +238,11 @@ class Mapped(Expression):
         yield self.decision
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
-        """What it comes to."""
+        """The value of the expression."""
         return self.table[_key(self.decision.at(taken))]  # type: ignore[return-value]
 
     def text(self, names: Mapping[str, str]) -> str:
-        """The expression as it is read, its decision by its name in a space."""
+        """The expression as text, with the name of its decision in a space."""
         return f"map({self.decision.text(names)})"
 
     def __repr__(self) -> str:
@@ -244,13 +252,13 @@ class Mapped(Expression):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Takes(Mapped):
-    """1 for one value of a decision and 0 for all others, or the other way round."""
+    """1 for one value of a decision and 0 for all others, or the reverse."""
 
     operator: str
     value: Scalar
 
     def text(self, names: Mapping[str, str]) -> str:
-        """The condition as it is read, its decision by its name in a space."""
+        """The condition as text, with the name of its decision in a space."""
         return f"{self.operator}({self.decision.text(names)}, {self.value!r})"
 
     def __repr__(self) -> str:
@@ -259,21 +267,21 @@ class Takes(Mapped):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Incoming(Expression):
-    """A side of the tensor that flows into the layer where it is used."""
+    """A side of the input of the layer that uses it."""
 
     axis: int
 
     def lower(self, scope: Scope) -> Lowered:
-        """The expression as the engine takes it."""
+        """The expression in the form that the engine takes."""
         del scope
         return ("incoming", self.axis, None)
 
     def decisions(self) -> Iterator[Decision]:
-        """None."""
+        """No decisions."""
         return iter(())
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
-        """Nothing: no tensor is known.
+        """Refuses, as there is no tensor.
 
         Raises:
             SpaceError: Always.
@@ -287,11 +295,14 @@ class Incoming(Expression):
 
 @guarded
 def channels(axis: int = -1) -> Expression:
-    """The channels of the tensor that flows into the layer where the expression is used.
+    """The channels of the input of the layer that uses the expression.
 
     Args:
-        axis: Which side it is, the batch not counted; -1, the last, is right for `channels_last`, 0 for
+        axis: The axis of the channels, without the batch axis: -1, the last one, for `channels_last`, and 0 for
             `channels_first`.
+
+    Raises:
+        SpaceError: If `axis` is not an integer below 2^63.
     """
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise SpaceError(f"channels: axis must be an integer, not {show(axis)}")
@@ -302,13 +313,21 @@ def channels(axis: int = -1) -> Expression:
 
 @guarded
 def minimum(left: IntLike, right: IntLike) -> Expression:
-    """The smaller of two expressions."""
+    """The smaller of two expressions.
+
+    Raises:
+        SpaceError: If a side is not an integer or an expression.
+    """
     return Binary("minimum", left, right)
 
 
 @guarded
 def maximum(left: IntLike, right: IntLike) -> Expression:
-    """The larger of two expressions."""
+    """The larger of two expressions.
+
+    Raises:
+        SpaceError: If a side is not an integer or an expression.
+    """
     return Binary("maximum", left, right)
 
 
@@ -318,10 +337,10 @@ def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
 
     Args:
         left: An integer, an expression, or a decision.
-        right: The same; or, beside a decision, one of its values, which may then be anything.
+        right: The same; or, if `left` is a decision, one of its values, of any type.
 
     Raises:
-        SpaceError: If a side is not an integer, and not one of the values of the decision on the left either.
+        SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the left.
     """
     return _compared("equal", left, right)
 
@@ -332,10 +351,10 @@ def different(left: IntLike, right: IntLike | Scalar) -> Expression:
 
     Args:
         left: An integer, an expression, or a decision.
-        right: The same; or, beside a decision, one of its values, which may then be anything.
+        right: The same; or, if `left` is a decision, one of its values, of any type.
 
     Raises:
-        SpaceError: If a side is not an integer, and not one of the values of the decision on the left either.
+        SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the left.
     """
     return _compared("different", left, right)
 
@@ -351,18 +370,26 @@ def _compared(operator: str, left: IntLike, right: IntLike | Scalar) -> Expressi
 
 @guarded
 def both(left: IntLike, right: IntLike) -> Expression:
-    """1 where two conditions hold, otherwise 0; a condition holds where it is not 0."""
+    """1 where both conditions hold, otherwise 0; a condition holds where it is not 0.
+
+    Raises:
+        SpaceError: If a side is not an integer or an expression.
+    """
     return Binary("both", left, right)
 
 
 @guarded
 def either(left: IntLike, right: IntLike) -> Expression:
-    """1 where at least one of two conditions holds, otherwise 0; a condition holds where it is not 0."""
+    """1 where at least one of two conditions holds, otherwise 0; a condition holds where it is not 0.
+
+    Raises:
+        SpaceError: If a side is not an integer or an expression.
+    """
     return Binary("either", left, right)
 
 
 def as_condition(value: object) -> Expression:
-    """A condition that a network may have to meet.
+    """The condition of a constraint.
 
     Raises:
         SpaceError: If it is not an expression, or reads no decision.
@@ -381,7 +408,7 @@ def as_condition(value: object) -> Expression:
 
 
 def as_written(condition: Expression, names: Mapping[str, str]) -> str:
-    """A condition as it was written, its decisions by their names in a space."""
+    """A condition as text without outer parentheses, with the names of its decisions in a space."""
     text = condition.text(names)
     return text[1:-1] if text.startswith("(") else text
 
@@ -391,47 +418,53 @@ def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
     """The multiple of `divisor` nearest to `value`, at least `divisor`, and never below nine tenths of `value`.
 
     This is `make_divisible` of the MobileNet papers.
+
+    Raises:
+        SpaceError: If a side is not an integer or an expression.
     """
     return Binary("round_to", value, divisor)
 
 
 @guards(only=(*METHODS, "map"))
 class Decision(Expression):
-    """An open choice. Using the same object twice, or the same name with the same values, ties the uses."""
+    """An open choice. Using the same object twice, or the same name with the same values, ties the uses.
+
+    A decision never changes, so it is safe to use from several threads.
+    """
 
     name: str
 
     @property
     def values(self) -> tuple[Scalar, ...]:
-        """Its values; an index counts into them."""
+        """The values, in the order of their indices."""
         raise NotImplementedError
 
     def index(self, value: object) -> int:
-        """The index of a value.
+        """The index of a value. O(1).
 
         Raises:
             SpaceError: If it is not one of the values.
         """
         try:
             return self._indices[_key(value)]
-        except Exception:  # A value may do anything where it is compared.
+        except Exception:  # A value may raise anything when it is compared.
             raise SpaceError(f"{show(value)} is not a value of decision '{self.name}', which is {show(self)}") from None
 
     @property
     def keys(self) -> Set[object]:
-        """What tells its values apart: 1, 1.0 and True are three."""
+        """The keys that distinguish its values: 1, 1.0 and True are three."""
         return self._indices.keys()
 
     _indices: dict[object, int]
 
     def map(self, function: Callable[[Any], int]) -> Expression:
-        """The integer that a function gives for the value that is taken, for any use in shapes.
+        """The integer that a function returns for the taken value, for any use in shapes. O(values).
 
         Args:
-            function: It is asked once for each value, and not kept.
+            function: A function of a value; it is called once for each value, and not kept.
 
         Raises:
-            SpaceError: If it gives anything but an integer, or fails.
+            SpaceError: If it returns anything but an integer, or fails.
 
         Example:
             >>> import archbudget as ab
@@ -453,13 +486,13 @@ class Decision(Expression):
                 ) from error
             if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
                 raise SpaceError(
-                    f"decision '{self.name}': map must give integers, not {show(number)} for {show(value)}"
+                    f"decision '{self.name}': map must return integers, not {show(number)} for {show(value)}"
                 )
             table[_key(value)] = int(number)
         return Mapped(self, table)
 
     def replaced(self, function: Callable[[Scalar], Scalar]) -> Expression:
-        """The hyperparameter that a function gives for the value that is taken, such as a word or `None`."""
+        """The hyperparameter that a function returns for the taken value, such as a word or `None`."""
         return Mapped(self, {_key(value): function(value) for value in self.values})
 
     def require_integers(self, because: str) -> None:
@@ -479,7 +512,7 @@ class Decision(Expression):
 
     @property
     def step(self) -> int | None:
-        """The distance between its values where they are integers in an ascending arithmetic progression."""
+        """The distance of its values, if they are integers in an ascending arithmetic progression; otherwise `None`."""
         values = self.values
         if len(values) < 2 or not self.is_integer:
             return None
@@ -489,9 +522,9 @@ class Decision(Expression):
         return None
 
     def narrowed(self, name: str, values: Iterable[object] | None = None) -> Choice:
-        """The decision under a name, with at least one of its values, in their order; with all of them by default.
+        """The decision with another name, and with some of its values, in their order; with all of them by default.
 
-        It stays an `Int` where the values do: from one of them on, in the same steps.
+        An `Int` stays one if the remaining values are consecutive.
 
         Raises:
             SpaceError: If a value is not among those of the decision.
@@ -505,28 +538,28 @@ class Decision(Expression):
         return Choice(name, left)
 
     def lower(self, scope: Scope) -> Lowered:
-        """The decision as the engine takes it."""
+        """The decision in the form that the engine takes."""
         return ("decision", scope.position(self), scope.values(self))
 
     def decisions(self) -> Iterator[Decision]:
-        """Itself."""
+        """The decision itself."""
         yield self
 
     def at(self, taken: Mapping[str, Scalar]) -> int:
-        """The value that is taken."""
+        """The taken value."""
         try:
             return taken[self.name]  # type: ignore[return-value]
-        except Exception:  # It may be anything.
+        except Exception:  # A mapping may raise anything.
             raise SpaceError(f"no value is given for decision '{self.name}'") from None
 
     def text(self, names: Mapping[str, str]) -> str:
-        """Its name in a space."""
+        """The name of the decision in a space."""
         return names.get(self.name, self.name)
 
     def _set(self, name: str, values: Iterable[object]) -> None:
         try:
             given = tuple(islice(values, MOST_VALUES + 1))
-        except Exception as error:  # They may do anything where they are gone through.
+        except Exception as error:  # An iterable may raise anything.
             raise SpaceError(
                 f"decision '{name}': its values cannot be read: {type(error).__name__}: {one_line(error)}"
             ) from error
@@ -557,11 +590,11 @@ MOST_NAME = 256
 
 
 def require_name(name: object, start: str) -> str:
-    """A name that every file, and every message, can hold.
+    """The name, if every file and every message can hold it.
 
     Args:
         name: The name.
-        start: How a message begins.
+        start: The start of the message.
 
     Raises:
         SpaceError: If it is not a str, or empty, too long, or of characters that cannot be written.
@@ -576,7 +609,7 @@ def require_name(name: object, start: str) -> str:
 
 
 def _key(value: object) -> object:
-    """What makes a value the same as another: 1, 1.0 and True are three values; numpy's numbers are Python's."""
+    """The key of a value, equal for the same values: 1, 1.0 and True are three; a number of numpy is one of Python."""
     if isinstance(value, np.generic):
         value = value.item()
     return (type(value), value)
@@ -606,21 +639,23 @@ def _plain(name: str, value: object) -> Scalar:
 
 @guards(only=METHODS)
 class Choice(Decision):
-    """One of several values.
+    """A decision for one of several values.
 
     Args:
-        name: Its name; unique in a space, unless the values are the same too.
-        values: Its values, at least one, all different. Integers wherever the choice touches a shape or a cost.
+        name: The name, unique in a space among decisions with other values.
+        values: The values, at least one, all different. Wherever the choice touches a shape or a cost, they must be
+            integers, or arguments that the layer knows.
 
     Raises:
-        SpaceError: If there is no value, one comes twice, or one is not an int, float, str, bool or None.
+        SpaceError: If there are no values, two are equal, or one is not an int, float, str, bool or None.
+        CountOverflowError: If an integer does not fit into 63 bits.
     """
 
     def __init__(self, name: str, values: Iterable[object]) -> None:
         require_name(name, "a decision needs a name,")
         try:
             iterator = iter(() if isinstance(values, (str, bytes)) else values)
-        except Exception:  # It may do anything.
+        except Exception:  # An iterable may raise anything.
             iterator = None
         if iterator is None or isinstance(values, (str, bytes)):
             raise SpaceError(f"decision '{name}' needs a sequence of values, not {show(values)}")
@@ -630,7 +665,7 @@ class Choice(Decision):
 
     @property
     def values(self) -> tuple[Scalar, ...]:
-        """Its values; an index counts into them."""
+        """The values, in the order of their indices."""
         return self._values
 
     _values: tuple[Scalar, ...]
@@ -642,16 +677,17 @@ class Choice(Decision):
 
 @guards(only=METHODS)
 class Int(Choice):
-    """An integer from `low` to `high`, both included.
+    """A decision for an integer from `low` to `high`, both included.
 
     Args:
-        name: Its name; unique in a space, unless the values are the same too.
-        low: The least value.
-        high: The most it may be; the largest value is the last one reached by steps.
+        name: The name, unique in a space among decisions with other values.
+        low: The smallest value.
+        high: The upper end; the largest value is the last one that steps from `low` reach.
         step: The distance between values.
 
     Raises:
         SpaceError: If `low` exceeds `high`, `step` is not positive, or an argument is not an integer.
+        CountOverflowError: If a value does not fit into 63 bits.
     """
 
     def __init__(self, name: str, low: int, high: int, *, step: int = 1) -> None:
@@ -675,7 +711,7 @@ class Int(Choice):
 
 
 def _size(values: range) -> int:
-    """How many there are; `len` fails beyond 2^63."""
+    """The number of values; `len` fails beyond 2^63."""
     return max(0, (values.stop - values.start + values.step + (-1 if values.step > 0 else 1)) // values.step)
 
 
@@ -684,7 +720,7 @@ def _int(name: str, low: int, high: int, step: int) -> Int:
 
 
 def lower(value: object, scope: Scope) -> Lowered:
-    """A hyperparameter as the engine takes it."""
+    """A hyperparameter in the form that the engine takes."""
     if isinstance(value, Expression):
         return value.lower(scope)
     if isinstance(value, (list, tuple)):
@@ -693,11 +729,11 @@ def lower(value: object, scope: Scope) -> Lowered:
 
 
 MOST_ITEMS = 100_000
-"""The most items of a hyperparameter, those of the lists within it included."""
+"""The most items of a hyperparameter, including those of nested lists."""
 
 
 def require_few(value: object, what: str) -> None:
-    """Refuses a hyperparameter of lists without end, or of more items than can be gone through.
+    """Refuses a hyperparameter of endless lists, or of more items than can be processed.
 
     Raises:
         SpaceError: If it is one.
@@ -713,18 +749,18 @@ def require_few(value: object, what: str) -> None:
 
 
 def decisions_in(value: object) -> Iterator[Decision]:
-    """Each decision that a hyperparameter reads."""
+    """The decisions that a hyperparameter reads, once for each use."""
     for leaf in nested.leaves(value):
         if isinstance(leaf, Expression):
             yield from leaf.decisions()
 
 
 class Slots:
-    """A scope before there is a program: decisions are numbered as they are met, and have all of their values."""
+    """A scope without a program: decisions are numbered by their first use, and have all of their values."""
 
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
-        """The decisions that were met, by their numbers."""
+        """The decisions, by their numbers."""
         self._numbers: dict[int, int] = {}
 
     def position(self, decision: Decision) -> int:

@@ -1,4 +1,4 @@
-"""Packages that a plain installation lacks: each is imported where it is used, and says what to install."""
+"""Optional packages: each is imported where it is used, and an error says what to install."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from archbudget.errors import MissingPackageError
 
 
 class Extra(NamedTuple):
-    """A package that need not be there."""
+    """An optional package."""
 
     title: str
-    """What it is called in a message."""
+    """Its name in a message."""
     install: str
-    """What pip is asked for."""
+    """The arguments of `pip install`."""
 
 
 EXTRAS = {
@@ -28,18 +28,18 @@ EXTRAS = {
     "sklearn": Extra("scikit-learn", "archbudget[digits]"),
     "torch": Extra("PyTorch", "archbudget[torch]"),
 }
-"""What to install for a package, by the name with which it is imported."""
+"""The optional packages, by the names with which they are imported."""
 
 
 def imported(module: str, what: str) -> Any:
-    """A module that need not be there.
+    """A module of an optional package.
 
     Args:
         module: Its name, such as `plotly.graph_objects`.
-        what: What needs it, as a message begins.
+        what: What needs it, at the start of the message.
 
     Raises:
-        MissingPackageError: If it, or something that it needs, is not installed; the message says what to install.
+        MissingPackageError: If it, or a package that it needs, is not installed; the message says what to install.
     """
     package = module.partition(".")[0]
     try:
@@ -52,5 +52,5 @@ def imported(module: str, what: str) -> Any:
 
 
 def installed_by(package: str) -> str:
-    """What pip is asked for to have a package; for one that is not known here, its name."""
+    """The arguments of `pip install` for a package; for one that is not listed here, its name."""
     return EXTRAS[package].install if package in EXTRAS else package

@@ -1,7 +1,7 @@
-"""Whatever a public function is given, it is taken or refused in one line.
+"""Public functions accept any argument, or refuse it in one line.
 
-Functions look at their arguments themselves, and say what is wrong. This is for what they cannot foresee: an object may
-do anything where it is compared, hashed, gone through or turned into a number.
+Functions check their arguments themselves, and say what is wrong. The guard is for what they cannot foresee: an object
+may raise anything when it is compared, hashed, iterated or converted to a number.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ METHODS = (*CONSTRUCTORS, "__call__", "__getitem__", "__contains__")
 
 
 def guarded(function: Callable[P, T]) -> Callable[P, T]:
-    """A function whose foreign exceptions are errors of ours; a call with other arguments than it has is Python's."""
+    """A function that raises errors of archbudget instead of foreign exceptions; a wrong call stays Python's error."""
 
     @wraps(function)
     def guard(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -40,7 +40,7 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
             raise OutOfMemoryError(f"{_name(function, args)}: there is not enough memory: {one_line(error)}") from error
         except Exception as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is None:
-                raise  # The function has not begun.
+                raise  # The arguments do not match the signature, so the function has not begun.
             what = f"{type(error).__name__}: {one_line(error)}"
             raise SpaceError(f"{_name(function, args)} cannot take what it was given: {what}") from error
 
@@ -48,7 +48,7 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def guards(*, only: Collection[str] | None = None, but: Collection[str] = ()) -> Callable[[C], C]:
-    """Guards the public methods of a class: some only, or all but for those that are to hand on what others raise."""
+    """Guards the public methods of a class: only some, or all but those that pass on the exceptions of others."""
 
     def made(cls: C) -> C:
         for name, given in list(vars(cls).items()):
@@ -65,14 +65,14 @@ def guards(*, only: Collection[str] | None = None, but: Collection[str] = ()) ->
 
 
 def reworded(error: Error, message: str) -> Error:
-    """The same error, with its data, and another message."""
+    """The same error with its data and another message."""
     made = type(error)(message)
     vars(made).update(vars(error))
     return made
 
 
 def has(value: object, name: str) -> bool:
-    """Whether something has an attribute, whatever it does when it is asked."""
+    """Whether a value has an attribute; one that raises has none."""
     try:
         return hasattr(value, name)
     except Exception:
@@ -80,5 +80,5 @@ def has(value: object, name: str) -> bool:
 
 
 def _name(function: Callable[..., object], args: tuple[object, ...]) -> str:
-    """What a function is called by its users."""
+    """The name of a function for its users."""
     return type(args[0]).__name__ if function.__name__ in CONSTRUCTORS else function.__qualname__

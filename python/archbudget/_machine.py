@@ -1,4 +1,4 @@
-"""The machine at hand, as far as every system tells of it."""
+"""The cores and the processor of this machine, on every system."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def cores() -> int:
 
 
 def cpu() -> str:
-    """What the processor is called."""
+    """The name of the processor."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
             return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):  # Only Linux has the file, and not for every processor the name.
+    except (OSError, StopIteration):  # Only Linux has the file, and some processors have no name there.
         return platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""How messages show what was given: on one line and short, whatever it is."""
+"""Values in messages: short and on one line, for any value."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ VALUE, NAMES = 200, 400
 """The most characters of one value, and of names in a row."""
 
 ITEMS, DEPTH = 12, 3
-"""The most items of a list that are shown, and how deep lists are shown within each other."""
+"""The most items of a list that are shown, and the most levels of nested lists."""
 
 BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", dict: "{}"}
 
 BITS = 400
-"""Integers of so many bits are written out; others have more digits than anybody reads."""
+"""Integers of at most this many bits are written out; others have more digits than anybody reads."""
 
 
 def show(value: object) -> str:
-    """A value as Python writes it; what is long is cut, and what cannot be written goes by its type."""
+    """A value as Python prints it; a long one is shortened, and one that cannot be printed is shown by its type."""
     return line(cut(_text(value, DEPTH), VALUE))
 
 
 MOST_BITS = 1_000
-"""So many bits are some 300 digits: all of them are written. Python refuses more than 4,300 digits."""
+"""Integers of at most this many bits have some 300 digits, which are all written. Python refuses more than 4,300."""
 
 
 def grouped(count: float) -> str:
-    """A number with its thousands apart; of what has hundreds of digits only how large it is."""
+    """A number with commas between thousands; for one with hundreds of digits only its magnitude."""
     bits = count.bit_length() if isinstance(count, int) else 0
     return f"{count:,}" if bits <= MOST_BITS else f"{'-' if count < 0 else ''}(2^{bits - 1} to 2^{bits})"
 
 
 def listed(names: Iterable[object]) -> str:
-    """Names in a row, as many as there is room for."""
+    """Names separated by commas, as many as there is room for."""
     shown: list[str] = []
     rest, room = 0, NAMES
     for name in names:
@@ -53,7 +53,7 @@ def listed(names: Iterable[object]) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """A text without its middle, if it is longer than so many characters."""
+    """A text, without its middle if it has more than `most` characters."""
     if len(text) <= most:
         return text
     gap = f" ... ({len(text):,} characters) ... "
@@ -62,7 +62,7 @@ def cut(text: str, most: int) -> str:
 
 
 def line(text: str) -> str:
-    """A text on one line, without what a terminal would not print."""
+    """A text on one line, with escapes for characters that a terminal does not print."""
     if text.isascii() and text.isprintable():
         return text
     text = re.sub(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*", " ", text).strip()
@@ -70,25 +70,25 @@ def line(text: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an exception that comes from elsewhere, for one line."""
+    """The message of a foreign exception, on one line."""
     try:
         text = str(error)
-    except Exception:  # It may do anything.
+    except Exception:  # A value may raise anything.
         text = "its message cannot be shown"
     return " ".join(line(cut(text, LONGEST // 2)).split())
 
 
 def _text(value: object, depth: int) -> str:
-    kind = type(value)
-    if kind is int:
+    of = type(value)
+    if of is int:
         return _integer(value)  # type: ignore[arg-type]
-    if kind in (str, bytes):
+    if of in (str, bytes):
         return _string(value)
-    brackets = BRACKETS.get(kind)
+    brackets = BRACKETS.get(of)
     try:
-        return repr(value) if brackets is None or not value else _items(value, kind, brackets, depth)
-    except Exception:  # It may do anything.
-        return f"<{kind.__name__}>"
+        return repr(value) if brackets is None or not value else _items(value, of, brackets, depth)
+    except Exception:  # A value may raise anything.
+        return f"<{of.__name__}>"
 
 
 def _integer(value: int) -> str:
@@ -98,22 +98,22 @@ def _integer(value: int) -> str:
 
 
 def _string(value: Any) -> str:
-    """The text of a string, the ends of which alone are looked at where it is long."""
+    """The text of a string; of a long one only the ends are read."""
     if len(value) <= VALUE:
         return repr(value)
     ends = repr(value[: VALUE // 2])[:-1], repr(value[-VALUE // 4 :]).lstrip("b")[1:]
     return f" ... ({len(value):,} characters) ... ".join(ends)
 
 
-def _items(value: Any, kind: type, brackets: str, depth: int) -> str:
+def _items(value: Any, of: type, brackets: str, depth: int) -> str:
     if not depth:
         return f"{brackets[0]}...{brackets[1]}"
     shown: list[str] = []
-    for item in value.items() if kind is dict else value:
+    for item in value.items() if of is dict else value:
         if len(shown) == ITEMS:
             shown.append(f"... ({len(value) - ITEMS:,} more)")
             break
-        parts = item if kind is dict else (item,)
+        parts = item if of is dict else (item,)
         shown.append(": ".join(cut(_text(part, depth - 1), VALUE // 2) for part in parts))
-    comma = "," if kind is tuple and len(shown) == 1 else ""
+    comma = "," if of is tuple and len(shown) == 1 else ""
     return f"{brackets[0]}{', '.join(shown)}{comma}{brackets[1]}"

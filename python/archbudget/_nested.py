@@ -1,4 +1,4 @@
-"""The one walk over what is nested: lists, tuples and dicts, and anything within them."""
+"""The one walk over nested lists, tuples and dicts, and frozen copies of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def items(value: object) -> Collection[Any] | None:
-    """What stands in a list, a tuple or a dict; `None` for anything else."""
+    """The items of a list or a tuple, or the values of a dict; `None` for anything else."""
     if isinstance(value, (list, tuple)):
         return value
     return value.values() if isinstance(value, dict) else None
 
 
 def leaves(value: object) -> Iterator[Any]:
-    """What is neither a list nor a tuple nor a dict, in order."""
+    """The values that are neither lists nor tuples nor dicts, in order."""
     inside = items(value)
     if inside is None:
         yield value
@@ -28,7 +28,7 @@ def leaves(value: object) -> Iterator[Any]:
 
 
 def mapped(change: Callable[[Any], Any], value: Any) -> Any:
-    """New lists, tuples and dicts, with each leaf changed, in order."""
+    """New lists, tuples and dicts with each leaf changed, in order."""
     if isinstance(value, list):
         return [mapped(change, item) for item in value]
     if isinstance(value, tuple):
@@ -39,7 +39,7 @@ def mapped(change: Callable[[Any], Any], value: Any) -> Any:
 
 
 class SetOnce:
-    """What an object is made of does not change: each attribute is set once."""
+    """An object whose attributes are set once and never change."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__:
@@ -51,7 +51,7 @@ class SetOnce:
 
 
 class FrozenDict(dict[Any, Any]):
-    """A dict that does not change."""
+    """A dict that never changes."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("it is part of a layer, a block or a record, and cannot be changed: make a new one")
@@ -64,12 +64,12 @@ class FrozenDict(dict[Any, Any]):
 
 
 def fixed(value: dict[str, Any]) -> FrozenDict:
-    """A dict that does not change, nor do the dicts within it."""
+    """A copy of a dict that never changes, nor do the dicts in it."""
     return FrozenDict({key: fixed(item) if isinstance(item, dict) else item for key, item in value.items()})
 
 
 def frozen(value: Any) -> Any:
-    """The same value, which does not change with lists, dicts and arrays that it was given; lists become tuples."""
+    """An equal value that never changes: lists become tuples, and dicts and arrays read-only copies."""
     if isinstance(value, (list, tuple)):
         return tuple(frozen(item) for item in value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What is said of one layer of a network: the record that users read, and that metrics are asked about."""
+"""The record of one layer of a network, which users read, and with which metrics are called."""
 
 from __future__ import annotations
 
@@ -25,67 +25,77 @@ class Use:
     layer: Layer
     name: str
     names: dict[str, str]
-    """The name in the space of each decision that the layer reads, by its own name."""
+    """The name in the space of each decision that the layer reads, by its name in the layer."""
     values: tuple[tuple[Scalar, ...], ...] = ()
-    """What the layer needs to know of the values of its decisions to be recorded."""
+    """The values of decisions that the layer needs for its record."""
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A count and where it comes from."""
+    """A count, and the formula behind it. It never changes."""
 
     text: str
     """The formula, such as `(5*5*32 + 1) * 64`."""
     value: int
-    """What it comes to."""
+    """The value of the formula."""
     numbers: tuple[tuple[int, str], ...]
-    """Each number in it, with what it stands for."""
+    """Each number in the formula, with its meaning."""
 
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """One layer of a network: what flows in and out, and what it costs."""
+    """One layer of a network: its arguments, its shapes and its costs. A record never changes: any thread may read it.
+
+    Shapes do not have the batch axis.
+    """
 
     name: str
+    """The name of the layer in the space."""
     type: str
-    """The name of the layer in `keras.layers`."""
+    """The name of the layer in `keras.layers` or `archbudget.layers`, or that of the function of a custom layer."""
     arguments: dict[str, Any]
-    """The hyperparameters that touch shape or cost, by value. A layer inside of another one is a dict of its own, with
-    its `type`."""
+    """The hyperparameters that touch shape or cost, by name. An inner layer is a nested dict with its `type`."""
     input_shapes: tuple[Shape, ...]
-    """The batch axis is not counted."""
+    """The shape of each input."""
     output_shape: Shape
-    """The batch axis is not counted. Of several outputs that of the first."""
+    """The shape of the output; with several outputs, of the first."""
     output_shapes: tuple[Shape, ...]
-    """Those of all outputs: a layer with `return_state=True` has its states behind its output."""
+    """The shape of each output: a layer with `return_state=True` has its states after its output."""
     other_arguments: dict[str, Any]
-    """The arguments that touch neither shape nor cost, by value, without those at their default: an activation, say."""
+    """The arguments that touch neither shape nor cost, such as an activation, by name, without defaults."""
     weight_bits: int
-    """What one of its weights takes."""
+    """The bits of each of its weights."""
     params: int
+    """The number of its weights; 0 if `reused`."""
     trainable_params: int
+    """The number of its trained weights; 0 if `reused`."""
     macs: int
+    """Its multiply-accumulates for one input."""
     weight_bytes: int
+    """The bytes of its weights; 0 if `reused`."""
     peak_activation_bytes: int
-    """The bytes of the activations alive while it runs: what it reads and makes, what later layers read, and the
-    outputs made so far."""
+    """The bytes of the activations alive while it runs: its inputs and outputs, the tensors that later layers read, and
+    the outputs of the network made so far."""
     custom: dict[str, int]
-    """The value of each metric of the space's own."""
+    """The value of each custom metric of the space, by name."""
     reused: bool
     """Whether an earlier use of the same layer counted its weights."""
     trainable_formula: Formula
+    """The formula of `trainable_params`."""
     non_trainable_formula: Formula
+    """The formula of `non_trainable_params`."""
     macs_formula: Formula
+    """The formula of `macs`."""
     inputs: tuple[int, ...]
-    """The tensors it reads, by their number in the program."""
+    """The tensors that it reads, by their numbers in the program."""
     output: int
-    """The tensor it writes, by its number in the program; the first of several."""
+    """The tensor that it writes, by its number in the program; the first of several."""
     outputs: tuple[int, ...]
-    """All tensors it writes."""
+    """All tensors that it writes."""
 
     @property
     def non_trainable_params(self) -> int:
-        """The weights that training does not change."""
+        """The number of weights that training does not change."""
         return self.params - self.trainable_params
 
 
@@ -96,10 +106,10 @@ def layer_record(
 
     Args:
         use: The layer.
-        trace: What the engine says of it.
-        metrics: The metrics that it has values of.
-        chosen: The values of the decisions that it reads, by the names that they have inside of it.
-        connected: Whether the record says which tensors it reads and writes.
+        trace: The layer as the engine traced it.
+        metrics: The metrics whose values the trace has.
+        chosen: The values of the decisions that the layer reads, by their names in the layer.
+        connected: Whether the record has the tensors that the layer reads and writes.
     """
 
     def formula(parts: tuple[str, int, list[tuple[int, str]]]) -> Formula:
@@ -128,7 +138,7 @@ def layer_record(
 
 
 def _set(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as the layer takes them: `None` where nothing is set, integers where `padding` is so."""
+    """Hyperparameters as the layer takes them: `None` where nothing is set, integers where `padding` has integers."""
 
     def one(value: Any) -> Any:
         if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""Files that are read: regular ones, of a size that is read at once.
+"""Reading regular files of limited size.
 
-A pipe or a device may have no end and no beginning, so it is refused before anything is read of it.
+A pipe or a device may never end or never begin, so it is refused before anything is read from it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def path_of(file: object) -> str:
     """A path as text.
 
     Raises:
-        SpaceError: If it is none.
+        SpaceError: If it is not a path.
     """
     try:
         return os.fsdecode(file)  # type: ignore[arg-type]
-    except Exception:  # It may do anything.
+    except Exception:  # A value may raise anything.
         raise SpaceError(f"a file is given by its path, not by {show(file)}") from None
 
 
 def kind_of(mode: int) -> str:
-    """What a mode says that is no regular file and no folder."""
+    """The kind of a file that is neither a regular file nor a folder, by its mode."""
     return next((name for test, name in KINDS if test(mode)), "no regular file")
 
 
@@ -60,7 +60,7 @@ def reading(file: str | os.PathLike[str], most: int | None = None) -> Iterator[B
     """
     path = path_of(file)
     try:
-        # Opening a device may do something; looking at it does nothing.
+        # Opening a device may have an effect; reading its status has none.
         _require_regular(path, Path(path).stat())
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
@@ -86,20 +86,20 @@ def read_text(file: str | os.PathLike[str], most: int) -> str:
     """The text of a regular file in UTF-8.
 
     Raises:
-        FileError: As of `reading`, and if it is no such text.
+        FileError: As in `reading`, and if the file is not such text.
     """
     with reading(file, most) as stream:
-        content = stream.read(most + 1)  # A file may grow, and some say that they have no bytes.
+        content = stream.read(most + 1)  # A file may grow, and some report a size of 0.
         if len(content) > most:
-            raise FileError(f"{path_of(file)} has more than {most:,} bytes; at most so many are read")
+            raise FileError(f"{path_of(file)} has more than {most:,} bytes, the most that are read")
         return content.decode("utf-8-sig")
 
 
 def lines(stream: TextIO, name: str) -> Iterator[str]:
-    """The lines of a table, one at a time; none is too long to be held.
+    """The lines of a table, one at a time.
 
     Raises:
-        SpaceError: If one is.
+        SpaceError: If a line is too long for memory.
     """
     number = 0
     while line := stream.readline(LONGEST_LINE + 1):

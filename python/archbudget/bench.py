@@ -1,8 +1,8 @@
-"""Counting throughput against what people write by hand, in one run.
+"""Counting throughput compared with handwritten code, in one run.
 
-Everyone counts the weights of the same candidates of the LeNet family: 2 convolutions and 2 dense layers on 28x28x1,
-73,728 networks, from the same columns of 8-bit indices into fresh int64 totals. Peers that are not installed are left
-out. Builders of real networks are given fewer candidates, as they need seconds for a thousand.
+All peers count the weights of the same candidates of the LeNet family: 2 convolutions and 2 dense layers on 28x28x1,
+73,728 networks, from the same columns of 8-bit indices into new int64 totals. Peers that are not installed are
+omitted. Builders of real networks get fewer candidates, as they need seconds for a thousand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_REPEATS = 10_000
 
 PEERS = ("archbudget", "numpy", "numba", "floor", "torch", "keras")
-"""Who can be measured; `floor` reads the same columns and writes the same output, and does nothing else."""
+"""The peers to measure; `floor` reads the same columns and writes the same output, and does nothing else."""
 
 WIDTHS = np.arange(8, 129, 8)
 KERNELS = np.array([3, 5, 7])
@@ -46,9 +46,9 @@ def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = 
     """Measures each peer `repeats` times, in turns.
 
     Args:
-        rows: How many candidates the fast ones count; builders get a few of the same.
-        repeats: How often each is measured.
-        peers: Which of `PEERS`; all that are installed by default.
+        rows: The number of candidates that fast peers count; builders get the first few of them.
+        repeats: How often each peer is measured.
+        peers: Some of `PEERS`; all that are installed by default.
 
     Returns:
         For each peer `name`, `rows`, `median_seconds`, `fastest_seconds`, `per_second` (by the median) and `ratio`
@@ -88,7 +88,7 @@ def run(rows: int = 10_000_000, repeats: int = 7, peers: Sequence[str] | None = 
             contestant = make(part)
         except MissingPackageError:
             continue
-        totals = contestant()  # Compiles, warms up, and shows that all count the same.
+        totals = contestant()  # Compiles, warms up, and proves that all count the same.
         if name != "floor" and not np.array_equal(totals, truth[:count]):
             raise AssertionError(f"{name} counts other totals")
         contestants[name] = (count, contestant)
@@ -117,7 +117,7 @@ def constraint_call(repeats: int = 200) -> dict[str, float]:
     """Measures the constraint function of the LeNet family, as Optuna calls it: median seconds of one call.
 
     Returns:
-        `frozen_trial`: the numbers of a finished trial; `live_trial`: those of a running one, set on it, in memory.
+        `frozen_trial`: for a finished trial; `live_trial`: for a running one in memory, where it sets the numbers.
     """
     import optuna
 
@@ -137,7 +137,7 @@ def constraint_call(repeats: int = 200) -> dict[str, float]:
 
 
 def environment() -> dict[str, str]:
-    """What the numbers of a run depend on: the machine and the versions."""
+    """The machine and the versions, on which the numbers of a run depend."""
     versions = {"python": platform.python_version()}
     for package in ("archbudget", "numpy", "numba", "torch", "keras", "jax"):
         try:

@@ -1,4 +1,7 @@
-"""The exceptions of archbudget. Each message is one line: what, where, which rule, what was given."""
+"""The exceptions of archbudget. Each message is one line: the problem, its position, the rule, the given value.
+
+Errors are made in microseconds; they are safe to pass between threads and processes.
+"""
 
 from __future__ import annotations
 
@@ -16,37 +19,37 @@ class ArchbudgetError(ValueError):
 
     @property
     def data(self) -> dict[str, object]:
-        """What the error says beside its message, by name; empty where it is a message alone."""
+        """The data of the error beside its message, by name; empty where it has a message alone."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 class SpaceError(ArchbudgetError):
-    """A space, or something asked of it, is not well formed: an unknown name, a wrong type, a value out of range."""
+    """A space, or a question to it, is not well formed: an unknown name, a wrong type, a value out of range."""
 
 
 class MissingEntryError(SpaceError):
-    """A latency table has no entry for a layer of a space; the message names what is missing."""
+    """A latency table has no entry for a layer of a space; the message names the layer."""
 
 
 class InvalidArchitectureError(ArchbudgetError):
     """A network cannot be built: a layer refuses its input, or a condition of the space is not met.
 
-    What the message says is there as data, too, where it is known. An error that a custom layer raises has a message
-    only; the one that comes out of the space for it has the name, the kind and the input shapes of the layer.
+    The error has the content of its message as data, too, where it is known. An error that a custom layer raises has a
+    message only; the space raises it again with the name, the kind and the input shapes of the layer.
     """
 
     layer: str | None
     """The name of the layer; `None` where a condition is not met."""
     kind: str | None
-    """What the layer is: its name in `archbudget.layers`, or that of the function of a custom layer."""
+    """The kind of the layer: its name in `archbudget.layers`, or that of the function of a custom layer."""
     input_shapes: tuple[tuple[int, ...], ...] | None
     """The shapes of its inputs, without the batch axis; `None` where one of them is not known."""
     rule: str | None
-    """The rule that is broken; of a `Require` or a constraint the condition as it is written."""
+    """The broken rule; for a `Require` or a constraint the text of the condition."""
     arguments: dict[str, Any] | None
     """The hyperparameters that touch shape or cost, by name: words, numbers, flags, tuples, `None` where one is not
-    set; a layer inside is a dict of its own, with its `type`. `None` where one of them cannot be computed, and for
-    custom layers."""
+    set; an inner layer is a nested dict with its `type`. `None` where one of them cannot be computed, and for custom
+    layers."""
 
     def __init__(
         self,
@@ -67,7 +70,7 @@ class InvalidArchitectureError(ArchbudgetError):
 
 
 class CountOverflowError(ArchbudgetError, OverflowError):
-    """A number would leave the range that is counted exactly, which ends at 2^63 - 1."""
+    """A number would exceed the range that is counted exactly, which ends at 2^63 - 1."""
 
 
 class LimitError(ArchbudgetError):
@@ -75,25 +78,25 @@ class LimitError(ArchbudgetError):
 
 
 class OutOfMemoryError(LimitError, MemoryError):
-    """There is not as much memory as what is asked for takes."""
+    """There is not enough memory for the result."""
 
 
 class BudgetError(ArchbudgetError):
-    """A budget is not sane: nothing is bounded, a bound is not positive, or a range is empty.
+    """A budget is not sensible: nothing is bounded, a bound is not positive, or a range is empty.
 
     Args:
-        message: What is wrong.
-        metric: The metric whose bound it is.
+        message: The message.
+        metric: The metric of the wrong bound.
         bound: The bound as it was given; where no network fits, its range (low, high).
-        smallest: The smallest value that a network of the space has of the metric.
+        smallest: The smallest value of the metric in the space.
     """
 
     metric: str | None
-    """The metric whose bound is wrong, or cannot be kept; `None` where it is not about one metric."""
+    """The metric whose bound is wrong, or cannot be met; `None` where the error is not about one metric."""
     bound: object
     """The bound as it was given; where no network fits, its range (low, high)."""
     smallest: int | None
-    """The smallest value that a network of the space has of the metric; `None` where no space is asked."""
+    """The smallest value of the metric in the space; `None` where no space is involved."""
 
     def __init__(
         self, message: object = "", *, metric: str | None = None, bound: object = None, smallest: int | None = None
@@ -105,29 +108,29 @@ class BudgetError(ArchbudgetError):
 
 
 class InfeasibleBudgetError(BudgetError):
-    """No candidate of a space fits a budget; the message says what the smallest one needs.
+    """No candidate of a space fits a budget; the message has the range of each bounded metric in the space.
 
-    `metric` is the first one whose range lies outside of all that the space reaches; where each can be kept by itself,
-    but not all of them together, the first one of the budget.
+    `metric` is the first metric whose bound no network meets; where each bound can be met alone, but not all of them
+    together, it is the first metric of the budget.
     """
 
 
 class SearchError(ArchbudgetError):
-    """A search cannot go on: its objective, its storage or its processes fail, as the message says."""
+    """A search cannot continue: its objective, its storage or its processes failed, as the message says."""
 
 
 class UnknownNameError(SpaceError, KeyError):
-    """A mapping is asked for a name that it does not have."""
+    """A mapping does not have a name."""
 
     __str__ = ArchbudgetError.__str__
 
 
 class OutOfRangeError(SpaceError, IndexError):
-    """A sequence is asked for a position beyond its end."""
+    """A sequence does not have a position."""
 
 
 class MissingPackageError(ArchbudgetError, ModuleNotFoundError):
-    """A package that a plain installation lacks is needed; the message says what to install, `name` what is missing."""
+    """An optional package is missing; the message says what to install, and `name` is the missing package."""
 
     def __init__(self, message: object = "", *, name: str | None = None) -> None:
         super().__init__(message)
@@ -139,8 +142,8 @@ class FileError(SpaceError, OSError):
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """There is no such file, or no folder for it."""
+    """A file, or the folder for it, does not exist."""
 
 
 class FolderError(FileError, IsADirectoryError):
-    """A folder stands where a file is needed."""
+    """The path of a file is that of a folder."""

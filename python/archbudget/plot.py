@@ -1,7 +1,8 @@
-"""Plots: what a space costs, what fits a budget, how a search went, how a small space is compiled.
+"""Plots of the costs of a space, of the networks that fit a budget, of a search, and of the diagram of a small space.
 
-Each function returns a `plotly.graph_objects.Figure`; `save` writes one. plotly is loaded when a plot is made:
-`pip install archbudget[plot]`.
+Each function returns a `plotly.graph_objects.Figure`; `save` writes one. plotly is loaded when a plot is made, and a
+`MissingPackageError` says where it is not installed: `pip install archbudget[plot]`. The functions share no state, so
+they are safe to call from several threads. Questions to a space release the GIL; making a figure holds it.
 """
 
 from __future__ import annotations
@@ -41,35 +42,35 @@ if TYPE_CHECKING:
     from archbudget.space.feasible import Marginals
 
 BARS = 120
-"""How many bars a histogram has, but for one or two that a budget adds."""
+"""The number of bars of a histogram, beside one or two that a budget adds."""
 CELLS = 64
-"""The most cells in a row of a heat map; neighbouring values share one where there are more."""
+"""The most cells in a row of a heat map; neighbouring values share a cell where there are more."""
 ALONE = ("html", "json")
-"""The formats that plotly writes by itself."""
+"""The formats that plotly writes without another package."""
 FORMATS = (*ALONE, "png", "svg", "pdf")
 
 MOST_NODES, MOST_ARCS = 200, 2000
 """The largest diagram that is drawn."""
 LABELS = 60
-"""The most lines of a diagram that are labelled; beyond it their values are shown under the pointer only."""
+"""The most lines of a diagram that are labelled; otherwise their values are only shown under the pointer."""
 LABELS_AT = (0.25, 0.5)
-"""How far along the lines of a node their labels stand: from the first to the last, so that they do not meet."""
+"""The positions along the lines of a node of the first and the last label, which differ so that labels do not meet."""
 SHOWN = 12
-"""The most choices of a line that are written out under the pointer."""
+"""The most choices of a line that are listed under the pointer."""
 CURVE = 24
-"""The pieces of a line that is bent."""
+"""The number of pieces of a curved line."""
 TALLEST = 1500
 """The most pixels that the nodes of a column take."""
 
 INSIDE, OUTSIDE, LINE = "#2563a8", "#c3c9d1", "#c0392b"
 ARC, TEXT = "#8a949f", "#444444"
 NEVER, RARE, FREQUENT = "#e6e8eb", (219, 232, 246), (23, 74, 128)
-"""What never occurs is grey; all else is of a blue between these two."""
+"""A value that never occurs is grey; any other one has a blue between these two."""
 
 
-def _require(source: object, kinds: tuple[type, ...], what: str, takes: str) -> None:
-    """Refuses what cannot be drawn."""
-    if not isinstance(source, kinds):
+def _require(source: object, types: tuple[type, ...], what: str, takes: str) -> None:
+    """Refuses a value that cannot be drawn."""
+    if not isinstance(source, types):
         raise SpaceError(f"{what} can be drawn of {takes}, not of {show(source)}")
 
 
@@ -77,24 +78,28 @@ def _require(source: object, kinds: tuple[type, ...], what: str, takes: str) -> 
 def distribution(
     source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
 ) -> Figure:
-    """How a metric is distributed over the networks of a space, or over some of them.
+    """A histogram of a metric over the networks of a space, or over candidates.
+
+    It costs as much as `Space.distribution` for a space, and O(N * D) for N candidates.
 
     Args:
         source: A space, a distribution of it, or candidates.
-        budget: Bars within its bounds stand out.
-        metric: Which metric it is; by default the first one of the budget, or params.
+        budget: A budget; bars within its bounds are highlighted.
+        metric: The name of the metric; by default the first one of the budget, or params.
 
     Raises:
-        SpaceError: If there are no candidates, or the metric is unknown.
+        SpaceError: If the source is something else, or has no candidates, or the metric is unknown.
+        LimitError: If the space is too wide to be counted.
+        MissingPackageError: If plotly is not installed.
     """
     _require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
     go = imported("plotly.graph_objects", "a plot")
 
     metric = metric or next(iter(budget or ()), "params")
     if not isinstance(source, Distribution):
-        known = source.metrics if isinstance(source, Space) else source.space.metrics
-        if metric not in known:
-            raise SpaceError(f"unknown metric {show(metric)}; there are {listed(known)}")
+        metrics = source.metrics if isinstance(source, Space) else source.space.metrics
+        if metric not in metrics:
+            raise SpaceError(f"unknown metric {show(metric)}; there are {listed(metrics)}")
     title = _title(metric)
     exact, what = True, "networks"
     if isinstance(source, Candidates):
@@ -138,16 +143,19 @@ def distribution(
 
 @guarded
 def marginals(source: FeasibleSet | Marginals) -> Figure:
-    """How often each value of each decision occurs among the networks that fit a budget, as a heat map.
+    """A heat map of how often each value of each decision occurs among the networks that fit a budget.
 
-    A row is a decision, its cells are its values in their order. A cell is as dark as its value is frequent, compared
-    with the most frequent value of the decision; what never occurs is grey.
+    A row is a decision, its cells are its values in their order. A cell is the darker, the more frequent its value is,
+    compared with the most frequent value of the decision; a value that never occurs is grey. It costs as much as
+    `FeasibleSet.marginals`.
 
     Args:
         source: A feasible set, or the marginals of one.
 
     Raises:
-        SpaceError: If it is something else.
+        SpaceError: If the source is something else.
+        InfeasibleBudgetError: If nothing fits.
+        MissingPackageError: If plotly is not installed.
     """
     _require(source, (FeasibleSet, Mapping), "marginals", "a FeasibleSet or its Marginals")
     go = imported("plotly.graph_objects", "a plot")
@@ -191,14 +199,15 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
 
 @guarded
 def history(study: optuna.Study, budget: Budget) -> Figure:
-    """The finished trials of a search: what the objective came to, over the first metric of the budget.
+    """The completed trials of a search: the value of the objective over the first metric of the budget. O(trials).
 
     Args:
-        study: A study of `archbudget.search`, which keeps the costs of each trial as user attributes.
-        budget: Its budget.
+        study: A study of `archbudget.search`, which stores the costs of each trial as user attributes.
+        budget: The budget of the search.
 
     Raises:
-        SpaceError: If the study has several objectives, or its trials do not say what they cost.
+        SpaceError: If the study has several objectives, or its trials do not have their costs.
+        MissingPackageError: If plotly is not installed.
     """
     go = imported("plotly.graph_objects", "a plot")
     from optuna.study import StudyDirection
@@ -270,15 +279,16 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
 def diagram(space: Space) -> Figure:
     """The decision diagram of a small space: a column for each stage, a point for each node, a line for each choice.
 
-    Choices that lead from one node to the same next one share a line; what each of them costs is shown under the
-    pointer. A path from the left to the right is a network. Choices that cannot be built are dotted and end in a cross.
+    Choices that lead from one node to the same next one share a line; their costs are shown under the pointer. A path
+    from left to right is a network. Choices that cannot be built are dotted and end in a cross. O(arcs).
 
     Args:
         space: A space whose diagram has at most 200 nodes and 2,000 arcs.
 
     Raises:
-        LimitError: If the diagram is too large to be looked at.
-        SpaceError: If it is no space.
+        LimitError: If the diagram is larger.
+        SpaceError: If it is not a space.
+        MissingPackageError: If plotly is not installed.
     """
     _require(space, (Space,), "a diagram", "a Space")
     go = imported("plotly.graph_objects", "a plot")
@@ -323,8 +333,8 @@ def diagram(space: Space) -> Figure:
         )
     figure.add_trace(
         go.Scatter(
-            x=[x for x, _ in drawing.places],
-            y=[y for _, y in drawing.places],
+            x=[x for x, _ in drawing.positions],
+            y=[y for _, y in drawing.positions],
             mode="markers",
             marker={
                 "size": 14,
@@ -362,28 +372,33 @@ def diagram(space: Space) -> Figure:
 
 @guarded
 def save(figure: Figure, file: str | os.PathLike[str]) -> None:
-    """Writes a figure, whole or not at all; its format goes by the name of the file.
+    """Writes a figure, whole or not at all, in the format that the name of the file gives.
 
-    `.html` needs nothing else, not even a network, to be looked at; `.json` is plotly's own; `.png`, `.svg` and `.pdf`
-    need kaleido and a Chrome browser.
+    `.html` can be viewed without an internet connection; `.json` is plotly's own format; `.png`, `.svg` and `.pdf` need
+    kaleido and a Chrome browser, and take seconds.
+
+    Args:
+        figure: The figure.
+        file: The file; its name ends in `.html`, `.json`, `.png`, `.svg` or `.pdf`.
 
     Raises:
-        ArchbudgetError: If the name says nothing, or there is no kaleido or no browser.
+        ArchbudgetError: If the name has another ending, or kaleido or the browser is missing.
+        FileError: If the file cannot be written.
     """
     target = path_of(file)
-    kind = kind_of(target)
+    form = kind_of(target)
     with atomic(target) as part:
-        if kind == "html":
+        if form == "html":
             part.write_text(figure.to_html(include_plotlyjs=True), encoding="utf-8")
-        elif kind == "json":
+        elif form == "json":
             part.write_text(figure.to_json(), encoding="utf-8")
         else:
             try:
-                image = figure.to_image(format=kind, scale=2)
-            except Exception as error:  # It has several ways to say that something is missing.
+                image = figure.to_image(format=form, scale=2)
+            except Exception as error:  # It raises various types when something is missing.
                 reason = str(error).strip().partition("\n")[0]
                 raise ArchbudgetError(
-                    f"{target}: a .{kind} needs kaleido (pip install kaleido) and a Chrome browser, a .html needs "
+                    f"{target}: a .{form} needs kaleido (pip install kaleido) and a Chrome browser, a .html needs "
                     f"neither: {type(error).__name__}: {reason}"
                 ) from error
             part.write_bytes(image)
@@ -391,20 +406,20 @@ def save(figure: Figure, file: str | os.PathLike[str]) -> None:
 
 @guarded
 def kind_of(file: str | os.PathLike[str]) -> str:
-    """The format of a plot by the name of its file.
+    """The format of a plot, from the name of its file.
 
     Raises:
-        ArchbudgetError: If it is none of `FORMATS`.
+        ArchbudgetError: If it is not one of `FORMATS`.
     """
-    kind = Path(file).suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
-        known = ", ".join(f".{each}" for each in FORMATS)
-        raise ArchbudgetError(f"{Path(file)}: the name of a plot must end in one of {known}")
-    return kind
+    ending = Path(file).suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        endings = ", ".join(f".{each}" for each in FORMATS)
+        raise ArchbudgetError(f"{Path(file)}: the name of a plot must end in one of {endings}")
+    return ending
 
 
 class _Line(NamedTuple):
-    """The choices of a node that lead to the same next node, or to none."""
+    """The choices of a node that lead to the same next node, or that cannot be built."""
 
     points: list[tuple[float, float]]
     label: str
@@ -414,14 +429,14 @@ class _Line(NamedTuple):
 
 
 class _Drawing:
-    """Where the nodes and arcs of a diagram are drawn. The last node is the complete network."""
+    """The positions of the nodes and arcs of a diagram. The last node is the complete network."""
 
     def __init__(self, space: Space, stages: Sequence[Stage]) -> None:
         arcs = compiled(space).diagram.arcs(MOST_ARCS)
         columns = [column for column, stage in enumerate(stages) for _ in range(stage.nodes)] + [len(stages)]
         self.tallest = max((stage.nodes for stage in stages), default=1)
         self.networks = [0] * (len(columns) - 1) + [1]
-        """In how many ways each node is completed to a network."""
+        """The number of completions of each node."""
         for start, end, _, _ in reversed(arcs):
             self.networks[start] += 0 if end is None else self.networks[end]
         before: list[list[int]] = [[] for _ in columns]
@@ -431,13 +446,13 @@ class _Drawing:
         heights: list[float] = []
         first = 0
         for size in [*(stage.nodes for stage in stages), 1]:
-            # Each node stands near those that lead to it.
+            # Each node is placed near those that lead to it.
             nodes = range(first, first + size)
             wanted = {node: sum(heights[each] for each in before[node]) / max(len(before[node]), 1) for node in nodes}
-            order = {node: place for place, node in enumerate(sorted(nodes, key=lambda node: (-wanted[node], node)))}
+            order = {node: rank for rank, node in enumerate(sorted(nodes, key=lambda node: (-wanted[node], node)))}
             heights += [(size - 1) / 2 - order[node] for node in nodes]
             first += size
-        self.places = [(float(column), height) for column, height in zip(columns, heights, strict=True)]
+        self.positions = [(float(column), height) for column, height in zip(columns, heights, strict=True)]
         decisions = [space.decisions[stage.decision] for stage in stages]
         self.hovers = [
             f"node {node}: {stages[columns[node]].decision}<br>{self.networks[node]:,} ways on"
@@ -470,20 +485,20 @@ class _Drawing:
             )
 
     def _points(self, start: int, end: int | None) -> list[tuple[float, float]]:
-        x, y = self.places[start]
+        x, y = self.positions[start]
         if end is None:
             return [(x, y), (x + 0.25, y - 0.4)]
-        to_x, to_y = self.places[end]
+        to_x, to_y = self.positions[end]
         if to_x - x <= 1:
             return [(x, y), (to_x, to_y)]
-        # It passes other columns: bent, so that it does not run through their nodes.
+        # It passes other columns, so it is curved to avoid their nodes.
         bend = 0.5 + 0.5 * self.tallest * (to_x - x - 1) / (to_x - x)
         steps = [step / CURVE for step in range(CURVE + 1)]
         return [(x + t * (to_x - x), y + t * (to_y - y) + 4 * t * (1 - t) * bend) for t in steps]
 
 
 def _along(points: Sequence[tuple[float, float]], share: float) -> tuple[float, float]:
-    """Where the label of a line stands, by its share of the lines of its node that come before."""
+    """The position of the label of a line, by the share of the lines of its node that come before it."""
     low, high = LABELS_AT
     part = low + share * (high - low)
     if len(points) > 2:
@@ -493,7 +508,7 @@ def _along(points: Sequence[tuple[float, float]], share: float) -> tuple[float, 
 
 
 def _values(indices: Sequence[int], values: Sequence[Any]) -> str:
-    """Values by their indices, ascending, as short as they can be read."""
+    """Values by their ascending indices, as a short text."""
     runs: list[list[int]] = []
     for index in indices:
         if runs and runs[-1][-1] == index - 1:
@@ -512,16 +527,16 @@ def _costs(space: Space, cost: Sequence[int]) -> str:
 
 
 class _Bar(NamedTuple):
-    """How many networks there are from one cost to another."""
+    """The number of networks in an interval of costs."""
 
     low: int
     high: int
-    """The first cost beyond it."""
+    """The first cost after the interval."""
     networks: int
 
 
 def _bars(values: npt.NDArray[np.int64], counts: Sequence[int], low: int, high: int) -> list[_Bar]:
-    """The bars of a histogram that are not empty; each lies inside of the bounds or outside."""
+    """The bars of a histogram that are not empty; each is completely inside or outside the bounds."""
     first, end = int(values[0]), int(values[-1]) + 1
     scale = math.log if _is_wide(values) else float
     edges = {end}
@@ -536,17 +551,17 @@ def _bars(values: npt.NDArray[np.int64], counts: Sequence[int], low: int, high: 
             )
             edges.add(min(start + round(ahead), stop - 1))
     ordered = sorted(edges)
-    places = np.searchsorted(values, np.array(ordered[:-1], dtype=np.int64)).tolist()
+    starts = np.searchsorted(values, np.array(ordered[:-1], dtype=np.int64)).tolist()
     exact = np.array(counts, dtype=object)  # They may have any number of digits.
     return [
         _Bar(left, right, int(exact[begin:stop].sum()))
-        for (left, right), (begin, stop) in zip(pairwise(ordered), pairwise([*places, len(values)]), strict=True)
+        for (left, right), (begin, stop) in zip(pairwise(ordered), pairwise([*starts, len(values)]), strict=True)
         if stop > begin
     ]
 
 
 def _is_wide(values: npt.NDArray[np.int64]) -> bool:
-    """Whether costs are better shown on a logarithmic axis."""
+    """Whether a logarithmic axis shows costs better."""
     return bool(values[0] > 0 and values[-1] // values[0] >= 50)
 
 
@@ -588,10 +603,8 @@ def _mark(figure: Figure, low: int, high: int, text: str) -> None:
     ends = [end for end, left_open in ((low, 0), (high, MOST)) if end != left_open]
     for end in ends:
         figure.add_vline(x=end, line={"color": LINE, "width": 1.5, "dash": "dash"})
-    place = math.log10(ends[-1]) if figure.layout.xaxis.type == "log" else ends[-1]
-    figure.add_annotation(
-        x=place, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"color": LINE}
-    )
+    x = math.log10(ends[-1]) if figure.layout.xaxis.type == "log" else ends[-1]
+    figure.add_annotation(x=x, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"color": LINE})
 
 
 def _layout(title: str, subtitle: str = "") -> dict[str, Any]:

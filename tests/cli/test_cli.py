@@ -1235,9 +1235,9 @@ def test_a_search_inside_a_budget_of_own_metrics(own: ab.Space, capsys: pytest.C
     [
         (
             ["--custom", "latency_us"],
-            "--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not 'lat",
+            "--custom bounds a custom metric, as NAME=N or NAME=LOW:HIGH, not 'lat",
         ),
-        (["--custom", "params=3"], "--custom bounds a metric of the space's own, as NAME=N"),
+        (["--custom", "params=3"], "--custom bounds a custom metric, as NAME=N"),
         (["--custom", "latency_us=x"], "--custom latency_us: 'x' is not a whole number"),
         (["--custom", "latency_us=0"], "latency_us: the upper bound must be at least 1, not 0"),
         (["--custom", "latency=3"], "unknown metric 'latency'; the metrics are params, "),

@@ -165,7 +165,7 @@ def test_a_file_that_names_another_may_add_constraints(tmp_path: Path) -> None:
     [
         (f"{ONE}constraints: $u <= 2", "constraints: "),
         (f"{ONE}constraints: [$v <= 2]", ":5: constraints[0]: unknown decision $v"),
-        (f"{ONE}constraints: [$u <= 2, $u < 2.5]", "constraints[1]: an expression is built of integers"),
+        (f"{ONE}constraints: [$u <= 2, $u < 2.5]", "constraints[1]: an expression is made of integers"),
         (f"{ONE}constraints: [3 <= 2]", "constraints[0]: a constraint is a condition over decisions"),
         (f"{ONE}constraints: [not $u]", "constraints[0]: 'not $u' uses more than"),
         (f"{ONE}constraints: [$u in 3]", "constraints[0]: '$u in 3' uses more than"),

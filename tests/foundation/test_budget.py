@@ -138,8 +138,8 @@ def test_own_metrics_are_bounded_by_name() -> None:
 @pytest.mark.parametrize(
     ("custom", "message"),
     [
-        ({"params": 3}, "custom bounds metrics of the space's own by their names, not 'params'"),
-        ({3: 3}, "custom bounds metrics of the space's own by their names, not 3"),
+        ({"params": 3}, "custom bounds custom metrics by their names, not 'params'"),
+        ({3: 3}, "custom bounds custom metrics by their names, not 3"),
         ([("m", 3)], r"custom must be a mapping from names of metrics to bounds, not \[\('m', 3\)\]"),
         ({"m": 0}, "^m: the upper bound must be at least 1, not 0"),
         ({"m": 1.5}, "^m: a bound must be an integer, not 1.5"),

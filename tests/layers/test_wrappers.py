@@ -266,7 +266,7 @@ def test_a_layer_inside_stands_nowhere_else() -> None:
         [layers.TimeDistributed(dense), layers.SpectralNormalization(dense)],
         [layers.RNN([cell, cell])],
     ):
-        with pytest.raises(SpaceError, match="a layer inside of another one shares no weights"):
+        with pytest.raises(SpaceError, match="a layer inside another layer cannot share its weights"):
             ab.Space([layers.Input((5, 4)), *network])
 
 

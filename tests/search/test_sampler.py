@@ -539,9 +539,9 @@ def test_nobody_is_warned(base: str, space: ab.Space, caplog: pytest.LogCaptureF
 def test_an_unknown_tpe_is_asked_on_narrowed_distributions(
     base: str, space: ab.Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert tpe.is_known(BASES[base](0))
+    assert tpe.is_supported(BASES[base](0))
     monkeypatch.delattr(optuna.samplers._tpe.sampler, "default_gamma_multiobjective")
-    assert not tpe.is_known(BASES[base](0))
+    assert not tpe.is_supported(BASES[base](0))
     monkeypatch.setattr(tpe, "_best", None)
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
     study.optimize(lambda trial: score(space.suggest(trial)) + trial.suggest_float("own", 0, 1), n_trials=40)

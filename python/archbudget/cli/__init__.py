@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback of an error.
 
     Returns:
-        The exit code: 0, 1 where `check` finds a network outside of its budget, 2 for an error, 130 for Ctrl-C.
+        The exit code: 0, 1 if `check` finds a network outside the budget, 2 for an error, 130 for Ctrl-C.
     """
     _fill_closed_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -63,12 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(args=words, prog_name="archbudget", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read us has gone; the interpreter shall not stumble over it when it flushes.
+        # The reader has gone, so the flush of the interpreter at the end must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except Exception as error:  # One line is the promise for every error.
+    except Exception as error:  # Every error is one line, as promised.
         if len(words) < len(given):
             traceback.print_exc()
         if "--json" in words:
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fill_closed_streams() -> None:
-    """Opens what the shell has closed (`>&-`): otherwise the next file that is opened would get what is printed."""
+    """Opens streams that the shell has closed (`>&-`); otherwise the next open file would get the printed text."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115

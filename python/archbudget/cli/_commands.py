@@ -1,4 +1,4 @@
-"""The commands that answer at once."""
+"""All commands but `search`."""
 
 import sys
 import time
@@ -31,7 +31,7 @@ from archbudget.space.space import Space
 from archbudget.spaces import SHELF
 
 OUTSIDE = 1
-"""The exit code of `check` for a network outside of its budget."""
+"""The exit code of `check` for a network outside the budget."""
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +64,7 @@ def evaluate(
     metrics: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or the space's own; all by default."
+            metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or custom ones; all by default."
         ),
     ] = None,
     no_code: NoCode = False,
@@ -81,7 +81,7 @@ def evaluate(
     unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
         raise ArchbudgetError(f"--metrics: unknown {listed(map(show, unknown))}; there are {listed(loaded.metrics)}")
-    candidates.kind_of(source)
+    candidates.format_of(source)
     rows = valid = 0
     with candidates.writing(target, [*wanted, "valid"], lines=as_json) as write:
         for batch in candidates.read(loaded, source):
@@ -107,7 +107,7 @@ def explain(
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
-    """Show one network, and where the weights of its layers come from.
+    """Show one network, and how the weights and MACs of its layers are counted.
 
     Without [bold]--set[/bold] and [bold]--sample[/bold] it is the random network of seed 0.
     """
@@ -143,8 +143,8 @@ def count(
 ) -> None:
     """Count the networks of a space, and how many of them fit a budget; exactly, not by sampling.
 
-    Where an exact count needs more than [bold]--memory[/bold], certified bounds are given instead. The plot shows how
-    the first metric of the budget, or params, is distributed over the space.
+    If an exact count needs more than [bold]--memory[/bold], it prints certified bounds instead. The plot shows how the
+    first metric of the budget, or params, is distributed over the space.
     """
     loaded = files.load(space, code=not no_code)
     budget = bounds.within(loaded.budget)
@@ -173,10 +173,10 @@ def count(
 
 
 def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = False) -> None:
-    """Show the decision diagram of a space: what it takes to answer all other questions.
+    """Show the decision diagram of a space, whose size tells how long all other questions take.
 
-    A stage is a decision where the networks meet it, a node a state that the rest of a network can tell from others, an
-    arc a choice. Wide stages explain a slow or a large space: what comes between two tied decisions is told apart.
+    A stage is a decision at the point where networks reach it, a node a state that the rest of a network can tell from
+    others, an arc a choice. Wide stages explain a slow or a large space, such as those between two tied decisions.
     """
     loaded = files.load(space, code=not no_code)
     found = loaded.space.describe()
@@ -243,14 +243,14 @@ def sample(
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
-    """Draw candidates uniformly: among the networks that fit a budget, or without one among all that can be built.
+    """Draw candidates uniformly among the networks that fit a budget, or without one among all that can be built.
 
     However few networks fit, each of them is as likely as any other. The plot shows how the first metric of the budget,
-    or params, is distributed over what was drawn.
+    or params, is distributed over the drawn candidates.
     """
     loaded = files.load(space, code=not no_code)
     budget = bounds.within(None if whole else loaded.budget)
-    candidates.kind_of(target)
+    candidates.format_of(target)
     _options.check_plot(picture)
     number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
     data: dict[str, Any] = {"output": target}
@@ -297,10 +297,10 @@ def prune(
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
-    """Strike the values that no network inside a budget has from a space; no network that fits is lost.
+    """Remove the values that no network inside a budget has from a space; no network that fits is lost.
 
-    What is written is a space file with the budget, for every other command. The plot shows how often each value occurs
-    inside the budget.
+    It writes a space file with the budget, for every other command. The plot shows how often each value occurs inside
+    the budget.
     """
     loaded = files.load(space, code=not no_code)
     budget = _options.require_budget(bounds.within(loaded.budget), "prune")
@@ -349,10 +349,10 @@ def template(
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
-    """Write the table of a latency metric with an empty column: a row for each distinct layer that is to be measured.
+    """Write the table of a latency metric with an empty column: a row for each distinct layer to measure.
 
-    The filled table is a metric of a space file: [bold]metrics: {latency: {table: latency.csv}}[/bold]. Metrics that
-    the space file has already are not looked at.
+    The filled table is a metric of a space file: [bold]metrics: {latency: {table: latency.csv}}[/bold]. The command
+    ignores the metrics that the space file has already.
     """
     rows = LatencyTable.write_template(files.load(space, measured=False, code=not no_code).space, target, column=column)
     if as_json:
@@ -365,9 +365,9 @@ def spaces(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the published spaces on the shelf; each is compiled, and its range is that of all of its networks.
+    """List the published spaces on the shelf; each is compiled, and its ranges are those of all its networks.
 
-    Every other command takes one by its name, such as [bold]archbudget.spaces:nas_bench_201[/bold].
+    Every other command accepts one by name, such as [bold]archbudget.spaces:nas_bench_201[/bold].
     """
     rows = []
     for name, shelved in SHELF.items():
@@ -405,7 +405,7 @@ def bench(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how fast networks are counted, beside what people write by hand.
+    """Measure how fast networks are counted, compared with handwritten code.
 
     The memory floor reads the same columns, writes the same output, and does nothing else.
     """
@@ -429,5 +429,5 @@ def bench(
 
 
 def schema() -> None:
-    """Print the JSON schema of space files; editors complete and check them by it."""
+    """Print the JSON schema of space files, with which editors complete and check them."""
     _tables.print_json(files.schema())

@@ -1,4 +1,4 @@
-"""The options that commands share, and how their values are read."""
+"""The options that commands share, and the readers of their values."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
 ]
 Memory = Annotated[
-    str, typer.Option(metavar="BYTES", help="What a count may take; 512M and 4G work. With too little it has bounds.")
+    str, typer.Option(metavar="BYTES", help="The memory of a count; 512M and 4G work. With too little it has bounds.")
 ]
 MEMORY = str(BYTES)
-"""The memory of a count by default, as it is written."""
+"""The default memory of a count, as text."""
 PlotFile = Annotated[
     Path | None,
-    typer.Option("--plot", metavar="FILE", help=f"Draw it too: {', '.join(f'.{kind}' for kind in plot.FORMATS)}."),
+    typer.Option("--plot", metavar="FILE", help=f"Draw a plot, too: {', '.join(f'.{form}' for form in plot.FORMATS)}."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
@@ -97,7 +97,7 @@ class BudgetOptions:
         """The budget of a space file with these bounds, which come first; `None` where there is none.
 
         Raises:
-            ArchbudgetError: If a bound is not a number or range, or the budget is not sane.
+            ArchbudgetError: If a bound is not a number or range, or the budget is not sensible.
         """
         bounds = dict(of_file or {})
         asked = [(metric, text, flag_of(metric)) for metric, text in self.built_in.items() if text is not None]
@@ -105,7 +105,7 @@ class BudgetOptions:
             metric, equals, text = option.partition("=")
             if not equals or metric in BUILT_IN:
                 raise ArchbudgetError(
-                    f"--custom bounds a metric of the space's own, as NAME=N or NAME=LOW:HIGH, not {show(option)}"
+                    f"--custom bounds a custom metric, as NAME=N or NAME=LOW:HIGH, not {show(option)}"
                 )
             if any(metric == earlier for earlier, _, _ in asked):
                 raise ArchbudgetError(f"--custom bounds {show(metric)} twice")
@@ -168,7 +168,7 @@ Custom = Annotated[
     typer.Option(
         "--custom",
         metavar="NAME=N|NAME=LOW:HIGH",
-        help="Bounds a metric of the space's own; once for each.",
+        help="Bounds a custom metric; once for each.",
         show_default=False,
         rich_help_panel="Budget",
     ),
@@ -176,7 +176,7 @@ Custom = Annotated[
 
 
 def require_budget(found: Budget | None, command: str) -> Budget:
-    """The budget.
+    """The budget that a command needs.
 
     Raises:
         BudgetError: If there is none.
@@ -199,19 +199,19 @@ def memory(text: str) -> int:
 
 
 def check_plot(file: Path | None) -> None:
-    """Refuses a plot that could not be written, before the work that it is of.
+    """Refuses a plot that could not be written, before the work for it begins.
 
     Raises:
-        ArchbudgetError: If its name does not say its format.
-        FileNotFoundError: If its folder does not exist.
-        MissingPackageError: If what draws it is not installed.
+        ArchbudgetError: If the name of the file has another ending.
+        FileNotFoundError: If the folder does not exist.
+        MissingPackageError: If a package that draws it is not installed.
     """
     if file is None:
         return
-    kind = plot.kind_of(file)
+    form = plot.kind_of(file)
     if not file.parent.is_dir():
         raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
-    for module in ("plotly", *(["kaleido"] if kind not in plot.ALONE else [])):
+    for module in ("plotly", *(["kaleido"] if form not in plot.ALONE else [])):
         imported(module, "a plot")
 
 

@@ -44,10 +44,10 @@ from archbudget.workers.job import Job, function, quiet
 from archbudget.workers.pool import Pool
 
 BEST = 5
-"""How many networks the table shows, and whose models are kept."""
+"""The table shows this many networks, whose models are kept."""
 
 TOLD = 3
-"""Of how many trials that failed the end says why."""
+"""The end of a search has the reasons of at most this many failed trials."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -79,21 +79,24 @@ def search(
     objective: Annotated[
         str | None,
         typer.Option(
-            metavar="MODULE:FUNCTION", help="What to maximise: takes the Architecture, and the trial if it asks for it."
+            metavar="MODULE:FUNCTION", help="The function to optimize, of the Architecture and, if named, the trial."
         ),
     ] = None,
-    trials: Annotated[int, typer.Option(min=1, metavar="N", help="Finished trials, earlier ones included.")] = 40,
-    timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Start no trial after it.")] = None,
+    trials: Annotated[int, typer.Option(min=1, metavar="N", help="Finished trials, including earlier ones.")] = 40,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Start no trial after this time.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed of the sampler.")] = None,
     sampler: Annotated[
-        str, typer.Option(metavar="NAME", help=f"Who proposes: {', '.join(SAMPLERS)}.", autocompletion=lambda: SAMPLERS)
+        str,
+        typer.Option(metavar="NAME", help=f"The base sampler: {', '.join(SAMPLERS)}.", autocompletion=lambda: SAMPLERS),
     ] = "tpe",
     goal: Annotated[Goal, typer.Option("--direction", help="Which values are better.")] = Goal.maximize,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes; 2 by default, if there are 2 cores.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="For objectives that read it, as the default one does.")
+        int | None, typer.Option(min=1, metavar="N", help="Epochs of training, for objectives that read it.")
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")] = Path("out"),
     storage: Annotated[
@@ -115,19 +118,19 @@ def search(
         int,
         typer.Option(
             metavar="N",
-            help="How often a trial is tried in all that takes its worker down with it.",
+            help="How often in total to try a trial that kills its worker.",
             rich_help_panel="Failures",
         ),
     ] = Limits.max_tries,
     max_consecutive_failures: Annotated[
         int,
-        typer.Option(metavar="N", help="Give up after so many failures in a row.", rich_help_panel="Failures"),
+        typer.Option(metavar="N", help="Give up after this many failures in a row.", rich_help_panel="Failures"),
     ] = Limits.max_consecutive_failures,
     grace_period: Annotated[
         float,
         typer.Option(
             metavar="SECONDS",
-            help="Try a trial of another machine again if it gives no sign of life for so long.",
+            help="Try a trial of another machine again after this time without a sign of life.",
             rich_help_panel="Failures",
         ),
     ] = Limits.grace_period,
@@ -135,16 +138,16 @@ def search(
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
-    """Search a space for the best network inside a budget; every trial is inside of it.
+    """Search a space for the best network inside a budget; every trial is inside the budget.
 
-    Stop it as you like, with Ctrl-C or by a power cut: the same command goes on where it was, and no finished trial is
-    lost. Several machines may share a study by its --storage URL. The plot shows the value of each trial over the first
+    Stop it at any moment, with Ctrl-C or by a power cut: the same command continues, and no finished trial is lost.
+    Several machines may share a study by its --storage URL. The plot shows the value of each trial over the first
     metric of the budget.
 
     The objective runs in worker processes, which read no input and print to DIR/worker-N.log. A worker that crashes is
     replaced; its trial is tried again, and fails for good the second time. An exception ends the search.
 
-    With --no-code the objective is that of --objective alone, as a space file is not to name any Python.
+    With --no-code only --objective gives the objective, as a space file may not name Python then.
     """
     if storage is not None and is_in_memory(storage):
         raise ArchbudgetError(
@@ -173,7 +176,7 @@ def search(
             "search needs an objective: give --objective module:function, or put one into the space file"
         )
     function(objective)
-    base_sampler(sampler, seed)  # An unknown name is refused before anything is begun.
+    base_sampler(sampler, seed)  # Refuses an unknown name before anything begins.
     quiet()
     out.mkdir(parents=True, exist_ok=True)
     study_name = study_name or loaded.name
@@ -223,7 +226,7 @@ class _Run:
             self._study.set_user_attr(EPOCHS_KEY, epochs)
 
     def work(self, workers: int | None, trial_timeout: float | None) -> bool:
-        """Runs the trials that are missing; returns whether it was interrupted."""
+        """Runs the missing trials; returns whether it was interrupted."""
         job, study = self._job, self._study
         _tables.plain(self._share_text)
         done = finished(study)
@@ -250,10 +253,10 @@ class _Run:
         return False
 
     def require_trials(self) -> None:
-        """Refuses to call a search done that is not.
+        """Refuses a search that is not complete.
 
         Raises:
-            SearchError: If trials are missing whose time is not up, or all of them failed.
+            SearchError: If trials are missing although there is no time limit, or all of them failed.
         """
         study, job = self._study, self._job
         done = finished(study)
@@ -271,7 +274,7 @@ class _Run:
         self._models.clean(self._study)
 
     def conclude(self, interrupted: bool, picture: Path | None) -> dict[str, Any]:
-        """Prints what was found, and draws it; returns it for machines."""
+        """Prints and draws the result; returns it for machines."""
         study, job = self._study, self._job
         self._models.clean(study)
         ranked = best(study)
@@ -357,7 +360,7 @@ class _Run:
 
 
 def best(study: optuna.Study, count: int = BEST, among: Container[int] | None = None) -> list[optuna.trial.FrozenTrial]:
-    """The best completed trials of a study, or of some of them, the best first."""
+    """The best completed trials of a study, or among some trials, the best first."""
     from optuna.study import StudyDirection
 
     sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
@@ -367,7 +370,7 @@ def best(study: optuna.Study, count: int = BEST, among: Container[int] | None = 
 
 
 class _Progress:
-    """A bar where there is a terminal; a line for each finished trial anywhere."""
+    """A line for each finished trial, and in a terminal a bar."""
 
     def __init__(self, console: Console, study: optuna.Study, total: int) -> None:
         self._console = console
@@ -396,7 +399,7 @@ class _Progress:
         self._bar.stop()
 
     def update(self) -> None:
-        """Reports the trials that finished since."""
+        """Reports the trials that have finished since the last report."""
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state.is_finished() and trial.number not in self._seen:
                 self._seen.add(trial.number)
@@ -420,7 +423,7 @@ class _Progress:
 
 
 def _outcome(trial: optuna.trial.FrozenTrial) -> str:
-    """What became of a trial without a value."""
+    """The outcome of a trial without a value."""
     if FAILED in trial.user_attrs:
         return f"failed: {trial.user_attrs[FAILED]}"
     if LOST in trial.user_attrs:
@@ -440,8 +443,8 @@ class _Models:
         return self.folder / f"trial_{trial}.keras"
 
     def clean(self, study: optuna.Study) -> None:
-        """Deletes the models of finished trials that are not among the best, and those of no trial of this study."""
-        # In this order: a trial whose file is there is still running when that is asked, or finished when the best are.
+        """Deletes the models of finished trials that are not among the best, and models without a trial."""
+        # In this order: a trial with a file here is still running in the next line, or finished in the one after.
         files = list(self.folder.glob("trial_*.keras"))
         keep = {trial.number for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
         keep |= {trial.number for trial in best(study)}
@@ -453,7 +456,7 @@ class _Models:
     def publish(self, trial: optuna.trial.FrozenTrial, target: Path) -> Path | None:
         """Copies the model of a trial to the target; `None` if there is none.
 
-        A trial of another search on this study has its model in the folder of that one.
+        The model of a trial of another search on this study is in the folder of that search.
         """
         file = Path(trial.user_attrs.get(MODELS, self.folder)) / self.file(trial.number).name
         if not file.exists():

@@ -1,4 +1,4 @@
-"""What commands print."""
+"""The output of commands: text, tables and JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from archbudget.space.space import Space
 
 SHOWN = 8
-"""How many values of a decision are written out."""
+"""At most this many values of a decision are printed."""
 
 TITLES = {
     "params": "params",
@@ -36,16 +36,16 @@ TITLES = {
     "weight_bytes": "weight bytes",
     "peak_activation_bytes": "peak activation bytes",
 }
-"""The built-in metrics as they are written; those of a space's own go by their names."""
+"""The titles of the built-in metrics; the title of a custom metric is its name."""
 
 
 WIDTH = 160
-"""The most characters in a line of a table, where there is no terminal."""
+"""The most characters in a line of a table without a terminal."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for results, or for what goes beside them."""
-    # In a file or a pipe no number is cut to the width of a terminal that is not there.
+    """A console for results, or for notes beside them."""
+    # In a file or a pipe, no number is cut to the width of a terminal.
     stream = sys.stderr if stderr else sys.stdout
     return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDTH)
 
@@ -64,7 +64,7 @@ def print_json(data: Any) -> None:
 
 
 def plain(text: str = "") -> None:
-    """Prints text as it is."""
+    """Prints text unchanged."""
     print(text, flush=True)
 
 
@@ -77,17 +77,17 @@ def table(*columns: str, left: int = 1) -> Table:
 
 
 def title(metric: str) -> str:
-    """A metric as it is written."""
+    """The title of a metric."""
     return TITLES.get(metric, metric)
 
 
 def percent(part: float, total: float) -> str:
-    """A share, with three digits that say something."""
+    """A share with three significant digits."""
     return f"{100 * part / total:.3g} %" if total else "0 %"
 
 
 def share(space: Space, fits: FeasibleSet) -> tuple[str, dict[str, Any]]:
-    """How many networks of a space fit a budget, in words and for machines."""
+    """How many networks of a space fit a budget, as text and for machines."""
     described = fits.budget.describe()
     try:
         size, count = space.size, fits.count()
@@ -123,7 +123,7 @@ def ranges(space: Space, fits: FeasibleSet | None = None) -> tuple[Table, dict[s
 
 
 def _extreme(choose: Callable[[str], Architecture], metric: str) -> int | None:
-    """What a metric comes to in the network that is chosen by it; `None` if that needs too much memory."""
+    """The value of a metric in the network that `choose` returns for it; `None` if that needs too much memory."""
     try:
         return choose(metric).costs[metric]
     except LimitError:
@@ -157,7 +157,7 @@ def pruned(space: Space, part: Space) -> tuple[Table, dict[str, dict[str, list[A
 
 
 def domain(decision: Decision) -> str:
-    """The values of a decision, as short as they can be read."""
+    """The values of a decision, as a short text."""
     values = [str(value) for value in decision.values]
     if decision.step is not None and len(values) > 3:
         return f"{values[0]}..{values[-1]}" + (f" step {decision.step}" if decision.step > 1 else "")
@@ -247,13 +247,13 @@ def bench_markdown(results: Sequence[dict[str, Any]]) -> str:
 
 
 def constraint_text(seconds: dict[str, float]) -> str:
-    """What one call of the constraint function takes, in one line."""
+    """The time of one call of the constraint function, in one line."""
     frozen, live = (f"{1e6 * seconds[name]:.1f} microseconds" for name in ("frozen_trial", "live_trial"))
     return f"one call of the constraint function: {frozen} on a finished trial, {live} on a live one (set on it too)"
 
 
 def environment_text(environment: dict[str, str]) -> str:
-    """What the numbers of a benchmark depend on, in one line."""
+    """The machine and the versions of a benchmark, in one line."""
     rest = {name: version for name, version in environment.items() if name not in ("cpu", "cores")}
     versions = ", ".join(f"{name} {version}" for name, version in rest.items())
     return f"{environment.get('cpu', 'unknown processor')}, {environment.get('cores', '?')} cores; {versions}"

@@ -1,8 +1,8 @@
 """The search that `archbudget search` runs by default: classifiers of handwritten digits inside 5,000 parameters.
 
 The data are the 1,797 real 8x8 images that ship with scikit-learn (E. Alpaydin and C. Kaynak, "Optical Recognition of
-Handwritten Digits", UCI Machine Learning Repository, 1998): 1,078 to train, 359 to choose by (validation), 360 that the
-search never sees (test); the split is fixed and stratified.
+Handwritten Digits", UCI Machine Learning Repository, 1998): 1,078 to train, 359 to choose by (validation), and 360 that
+the search never sees (test); the split is fixed and stratified.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ BATCH = 16
 LEARNING_RATE = 5e-3
 
 EPOCHS_KEY = "archbudget:epochs"
-"""The user attribute of a study that says for how many epochs a network is trained."""
+"""The user attribute of a study with the number of epochs for which a network is trained."""
 MODELS_KEY = MODELS
-"""The user attribute of a study that names the directory of the trained models; of a trial, that of its own model."""
+"""The user attribute of a study with the directory of the trained models, and of a trial with that of its model."""
 
 
 class Part(NamedTuple):
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
 @cache
 def data() -> tuple[Part, Part, Part]:
-    """The data to train, to validate and to test with.
+    """The data for training, validation and testing.
 
     Raises:
         MissingPackageError: If scikit-learn is not installed.
@@ -64,14 +64,14 @@ def data() -> tuple[Part, Part, Part]:
 def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
     """Trains a network and returns its accuracy on the validation data, from 0 to 1.
 
-    The accuracy on the test data and the seconds that it took become user attributes of the trial. Where the study
-    names a directory for models, the trained model is written there as `trial_<number>.keras`, whole or not at all.
+    The accuracy on the test data and the seconds of training become user attributes of the trial. If the study names a
+    directory for models, the trained model is written there as `trial_<number>.keras`, whole or not at all.
 
     Raises:
         MissingPackageError: If Keras, JAX or scikit-learn is not installed.
     """
     os.environ.setdefault("KERAS_BACKEND", "jax")
-    # Small networks gain nothing from more threads, and other trials may want the other cores.
+    # Small networks gain nothing from more threads, and other trials may need the other cores.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     start = time.monotonic()
@@ -94,7 +94,7 @@ def accuracy(arch: Architecture, trial: optuna.trial.Trial) -> float:
 
 
 def fit(model: Any, train: Part, epochs: int) -> None:
-    """Trains a model with Adam, the learning rate falling along a cosine."""
+    """Trains a model with Adam; the learning rate follows a cosine."""
     keras = imported("keras", "the search of the digits")
     steps = -(-len(train.images) // BATCH)
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * steps)

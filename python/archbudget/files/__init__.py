@@ -1,4 +1,4 @@
-"""Space files and files of candidates: what a space, or a batch, is in a file, and the way in and out."""
+"""Space files and files of candidates: how a space, or a batch, is read and written."""
 
 from archbudget.files.reader import load, read
 from archbudget.files.reference import is_file, load_attribute, refused

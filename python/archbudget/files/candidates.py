@@ -36,36 +36,36 @@ if TYPE_CHECKING:
     Write = Callable[[Columns], None]
 
 CHUNK = 100_000
-"""The most candidates that are held at once."""
+"""The most candidates that are in memory at once."""
 
 GAP = -1
 """The index of an empty cell."""
 
 
-def kind_of(target: str) -> str:
+def format_of(target: str) -> str:
     """The format of a file by its name: `csv`, `npz` or `parquet`; `-` is CSV.
 
     Raises:
-        ArchbudgetError: If the name says nothing.
+        ArchbudgetError: If the name has another ending.
     """
-    kind = "csv" if target == "-" else Path(target).suffix.lower().removeprefix(".")
-    if kind not in ("csv", "npz", "parquet"):
+    ending = "csv" if target == "-" else Path(target).suffix.lower().removeprefix(".")
+    if ending not in ("csv", "npz", "parquet"):
         raise ArchbudgetError(f"{target}: the name must end in .csv, .npz or .parquet, or be - for CSV")
-    return kind
+    return ending
 
 
 def read(space: Space, source: str) -> Iterator[Candidates]:
     """The candidates of a file, in batches of at most `CHUNK`; at least one batch, which may be empty.
 
     Raises:
-        ArchbudgetError: If the file is not what it should be; the message names the line.
+        ArchbudgetError: If the file is not valid; the message names the line.
     """
-    kind = kind_of(source)
-    if kind == "npz":
+    form = format_of(source)
+    if form == "npz":
         stored = Candidates.load(source, space)
         for start in range(0, max(len(stored), 1), CHUNK):
             yield stored[start : start + CHUNK]
-    elif kind == "parquet":
+    elif form == "parquet":
         yield from _read_parquet(space, source)
     elif source == "-":
         yield from _read_csv(space, sys.stdin, "stdin")
@@ -80,8 +80,8 @@ def _read_csv(space: Space, stream: TextIO, name: str) -> Iterator[Candidates]:
         header = [title.strip() for title in next(reader, [])]
         _check_header(space, header, f"{name}:1")
         texts = {title: Texts(space.decisions[title]) for title in header}
-        for known in texts.values():
-            known.setdefault("", GAP)
+        for indices_by_text in texts.values():
+            indices_by_text.setdefault("", GAP)
         order = [header.index(decision) for decision in space.decisions]
         numbered = ((reader.line_num, row) for row in reader if row)
         first = True
@@ -92,29 +92,29 @@ def _read_csv(space: Space, stream: TextIO, name: str) -> Iterator[Candidates]:
                 if len(row) != len(header):
                     raise SpaceError(f"{name}:{line}: {len(row)} cells, where the header has {len(header)}")
             for column, position in enumerate(order):
-                known = texts[header[position]]
+                indices_by_text = texts[header[position]]
                 try:
-                    indices[:, column] = [known[row[position]] for _, row in rows]
+                    indices[:, column] = [indices_by_text[row[position]] for _, row in rows]
                 except SpaceError:
-                    _find_fault(known, position, rows, name)
+                    _raise_first_fault(indices_by_text, position, rows, name)
                     raise
-            places = [line for line, _ in rows]
-            yield _close(space, indices, lambda row, places=places: f"{name}:{places[row]}")  # type: ignore[misc]
+            numbers = [line for line, _ in rows]
+            yield _close(space, indices, lambda row, numbers=numbers: f"{name}:{numbers[row]}")  # type: ignore[misc]
     except UnicodeDecodeError as error:
         raise SpaceError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     except csv.Error as error:
         raise SpaceError(f"{name}:{reader.line_num}: not valid CSV: {error}") from None
 
 
-def _check_header(space: Space, header: list[str], place: str) -> None:
+def _check_header(space: Space, header: list[str], where: str) -> None:
     """Refuses columns that are not those of the decisions.
 
     Raises:
-        SpaceError: With what is wrong.
+        SpaceError: With the wrong columns.
     """
     expected = f"the columns are the decisions: {listed(space.decisions)}"
     if not header:
-        raise SpaceError(f"{place}: there is no header; {expected}")
+        raise SpaceError(f"{where}: there is no header; {expected}")
     times = Counter(header)
     for problem, names in (
         ("unknown columns", [title for title in header if title not in space.decisions]),
@@ -122,27 +122,27 @@ def _check_header(space: Space, header: list[str], place: str) -> None:
         ("repeated columns", [title for title, number in times.items() if number > 1]),
     ):
         if names:
-            raise SpaceError(f"{place}: {problem} {listed(map(show, names))}; {expected}")
+            raise SpaceError(f"{where}: {problem} {listed(map(show, names))}; {expected}")
 
 
-def _find_fault(known: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:
-    """Says in which line the first wrong value of a column is.
+def _raise_first_fault(indices_by_text: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:
+    """Finds the line of the first wrong value of a column.
 
     Raises:
-        SpaceError: That.
+        SpaceError: With that line.
     """
     for line, row in rows:
         try:
-            known[row[position]]
+            indices_by_text[row[position]]
         except SpaceError as error:
             raise SpaceError(f"{name}:{line}: {error}") from None
 
 
-def _close(space: Space, indices: npt.NDArray[np.int64], place: Callable[[int], str]) -> Candidates:
-    """Candidates of indices in which a decision that its network does not read may be a gap.
+def _close(space: Space, indices: npt.NDArray[np.int64], where: Callable[[int], str]) -> Candidates:
+    """Candidates from indices with gaps, which inactive decisions may have.
 
     Raises:
-        SpaceError: If a network does read it.
+        SpaceError: If an active decision has a gap.
     """
     gaps = indices == GAP
     indices[gaps] = 0
@@ -151,7 +151,7 @@ def _close(space: Space, indices: npt.NDArray[np.int64], place: Callable[[int], 
         walk = compiled(space).diagram.walk()
         while (position := walk.open) is not None:
             if gaps[row, position]:
-                raise SpaceError(f"{place(row)}: decision '{names[position]}' has no value, but this network reads it")
+                raise SpaceError(f"{where(row)}: decision '{names[position]}' has no value, but this network reads it")
             walk.choose(int(indices[row, position]))
     return Candidates(space, indices.astype(index_dtype(space.decisions)))
 
@@ -178,12 +178,12 @@ def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
 
 
 def _encode(decision: Decision, column: Any, source: str, start: int) -> npt.NDArray[np.int64]:
-    """The indices of a column of values; each different value is looked up once."""
+    """The indices of a column of values; each distinct value is looked up once."""
     pa = imported("pyarrow", "a Parquet file")
 
     coded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
     codes = coded.indices.fill_null(GAP).to_numpy(zero_copy_only=False).astype(np.int64)
-    lookup = np.full(len(coded.dictionary) + 1, GAP, np.int64)  # The last one is what code -1 reads.
+    lookup = np.full(len(coded.dictionary) + 1, GAP, np.int64)  # Code -1 reads the last one.
     for code, value in enumerate(coded.dictionary.to_pylist()):
         try:
             lookup[code] = GAP if value is None else _index(decision, value)
@@ -207,22 +207,22 @@ def _index(decision: Decision, value: object) -> int:
 
 @contextmanager
 def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterator[Write]:
-    """Somewhere to write columns to, chunk by chunk; a file appears when all is written.
+    """A function that writes columns to a target, chunk by chunk; a file appears when everything is written.
 
     Args:
-        target: The file, its format by its name; `-` is standard output.
+        target: The file, whose name gives its format; `-` is standard output.
         names: The columns.
         lines: Whether standard output gets a line of JSON for each row, instead of CSV.
     """
-    kind = kind_of(target)
+    form = format_of(target)
     if target == "-":
         yield _json_lines(sys.stdout, names) if lines else _csv(sys.stdout, names)
         return
     with atomic(target) as part:
-        if kind == "csv":
+        if form == "csv":
             with part.open("w", encoding="utf-8", newline="") as stream:
                 yield _csv(stream, names)
-        elif kind == "npz":
+        elif form == "npz":
             chunks: list[Columns] = []
             yield chunks.append
             arrays: dict[str, Any] = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
@@ -235,7 +235,7 @@ def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterat
 
 def _csv(stream: TextIO, names: Sequence[str]) -> Write:
     writer = csv.writer(stream, lineterminator="\n")
-    header = [names]  # Written with the first chunk: a refused input prints nothing.
+    header = [names]  # Written with the first chunk, so that a refused input prints nothing.
 
     def write(columns: Columns) -> None:
         if header:
@@ -284,11 +284,11 @@ def _parquet(stream: BinaryIO) -> Iterator[Write]:
 
 def write_candidates(candidates: Candidates, target: str, *, lines: bool = False) -> None:
     """Writes the values of candidates to a file, or to standard output."""
-    if kind_of(target) == "npz":
+    if format_of(target) == "npz":
         candidates.save(target)
         return
     decisions = candidates.space.decisions
-    as_text = kind_of(target) == "csv" and not lines
+    as_text = format_of(target) == "csv" and not lines
     written = {name: np.array(Texts(decision).written, object) for name, decision in decisions.items()}
     with writing(target, list(decisions), lines=lines) as write:
         for start in range(0, max(len(candidates), 1), CHUNK):

@@ -1,4 +1,4 @@
-"""Expressions over decisions, as space files write them: `$width * 8`, `$padding != 'same' or $kernel < 5`."""
+"""Expressions over decisions in space files: `$width * 8`, `$padding != 'same' or $kernel < 5`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from archbudget._expressions import Expression
-    from archbudget.files.places import Place
+    from archbudget.files.places import KeyPath
 
 MOST_CHARACTERS = 10_000
 """The most characters of an expression."""
@@ -39,25 +39,25 @@ class Names:
 
     decisions: Mapping[str, Decision] = field(default_factory=dict)
     unused: dict[str, Decision] = field(default_factory=dict)
-    """Those of them that none has read."""
+    """Those that no expression has read."""
 
 
-def read_expression(text: str, place: Place, names: Names) -> Any:
-    """The expression that a text stands for.
+def read_expression(text: str, at: KeyPath, names: Names) -> Any:
+    """The expression of a text.
 
     Raises:
-        MisplacedError: If it is none, or reads what is not a decision.
+        MisplacedError: If the text is not an expression, or reads anything but decisions.
     """
     if len(text) > MOST_CHARACTERS:
-        raise MisplacedError(place, f"an expression has at most {MOST_CHARACTERS:,} characters, not {len(text):,}")
+        raise MisplacedError(at, f"an expression has at most {MOST_CHARACTERS:,} characters, not {len(text):,}")
     try:
         tree = ast.parse(re.sub(r"\$(\w+)", r"_decision_\1", text.strip()), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise MisplacedError(place, f"{show(text)} is not an expression over decisions") from None
-    return made_at(place, lambda: _evaluate(tree.body, text, place, names))
+        raise MisplacedError(at, f"{show(text)} is not an expression over decisions") from None
+    return made_at(at, lambda: _evaluate(tree.body, text, at, names))
 
 
-def _evaluate(node: ast.expr, text: str, place: Place, names: Names) -> Any:
+def _evaluate(node: ast.expr, text: str, at: KeyPath, names: Names) -> Any:
     operators: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
         ast.Add: lambda a, b: a + b,
         ast.Sub: lambda a, b: a - b,
@@ -76,7 +76,7 @@ def _evaluate(node: ast.expr, text: str, place: Place, names: Names) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        return -_evaluate(node.operand, text, place, names)
+        return -_evaluate(node.operand, text, at, names)
     if isinstance(node, ast.Name) and node.id.startswith("_decision_"):
         name = node.id.removeprefix("_decision_")
         if name in names.decisions:
@@ -84,29 +84,29 @@ def _evaluate(node: ast.expr, text: str, place: Place, names: Names) -> Any:
             return names.decisions[name]
         if name == "channels":
             return channels()
-        raise MisplacedError(place, f"unknown decision ${name}{hint(name, names.decisions)}")
+        raise MisplacedError(at, f"unknown decision ${name}{hint(name, names.decisions)}")
     if isinstance(node, ast.Compare) and all(type(each) in comparisons for each in node.ops):
-        # Beside a decision a value may be anything, such as 'same'.
+        # A decision may be compared with any value, such as 'same'.
         sides = [
-            side.value if isinstance(side, ast.Constant) else _evaluate(side, text, place, names)
+            side.value if isinstance(side, ast.Constant) else _evaluate(side, text, at, names)
             for side in (node.left, *node.comparators)
         ]
         pairs = zip(node.ops, pairwise(sides), strict=True)
         return reduce(both, [comparisons[type(each)](*pair) for each, pair in pairs])
     if isinstance(node, ast.BoolOp):
         join = both if isinstance(node.op, ast.And) else either
-        return reduce(join, [_evaluate(value, text, place, names) for value in node.values])
+        return reduce(join, [_evaluate(value, text, at, names) for value in node.values])
     if isinstance(node, ast.BinOp) and type(node.op) in operators:
-        left, right = (_evaluate(side, text, place, names) for side in (node.left, node.right))
+        left, right = (_evaluate(side, text, at, names) for side in (node.left, node.right))
         return operators[type(node.op)](left, right)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
-        return functions[node.func.id](*(_evaluate(arg, text, place, names) for arg in node.args))
+        return functions[node.func.id](*(_evaluate(arg, text, at, names) for arg in node.args))
     raise MisplacedError(
-        place,
+        at,
         f"{show(text)} uses more than + - * //, min, max, round_to and conditions over decisions and integers",
     )
 
 
 def _either_way(compare: Callable[[Any, Any], Expression], left: Any, right: Any) -> Expression:
-    """A comparison, its decision on the left."""
+    """A comparison with the decision on the left."""
     return compare(left, right) if isinstance(left, Decision) else compare(right, left)

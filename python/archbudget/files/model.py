@@ -1,4 +1,4 @@
-"""What a space file may hold, and which layers it may name."""
+"""The content that a space file may have, and the layers that it may name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archbudget.layers import Cell, CustomLayer, Layer
 Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 
 STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual")
-"""The blocks that are no layers."""
+"""The blocks that are not layers."""
 
 
 class Range(BaseModel):
@@ -31,7 +31,7 @@ Bound = Union[Number, Annotated[list[Union[Number, None]], Field(min_length=2, m
 
 
 class Bounds(BaseModel):
-    """What metrics may come to: an upper bound, or [low, high] with null for an open end."""
+    """The bounds of metrics: an upper bound, or [low, high] with null for an open end."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Bound | None]
@@ -49,24 +49,24 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     table: StrictStr = Field(description="The CSV file, relative to this one.")
-    column: StrictStr | None = Field(None, description="The column of the values; by default named like the metric.")
-    decimals: StrictInt = Field(0, description="By how many digits the decimal point is moved to the right.")
-    combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers join.")
+    column: StrictStr | None = Field(None, description="The column of the values; by default the name of the metric.")
+    decimals: StrictInt = Field(0, description="The decimal point is moved to the right by this many digits.")
+    combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers are combined.")
 
 
 class SpaceFile(BaseModel):
-    """A space of networks, and what is searched in it; it may name Python that is imported and called."""
+    """A space of networks, and the search in it; it may name Python that is imported and called."""
 
     model_config = ConfigDict(extra="forbid", title="archbudget space")
 
-    name: StrictStr | None = Field(None, description="What the space is called; by default the name of the file.")
+    name: StrictStr | None = Field(None, description="The name of the space; by default that of the file.")
     objective: StrictStr | None = Field(
         None,
-        description="What a search maximises, as module:function, which the search imports and calls.",
+        description="The function that a search optimizes, as module:function, which the search imports and calls.",
     )
     budget: Bounds | None = Field(None, description="The budget of a search.")
-    bytes_per_weight: StrictInt = Field(4, description="What a weight takes in weight_bytes.")
-    bytes_per_activation: StrictInt = Field(4, description="What a value takes in peak_activation_bytes.")
+    bytes_per_weight: StrictInt = Field(4, description="The bytes of a weight in weight_bytes.")
+    bytes_per_activation: StrictInt = Field(4, description="The bytes of a value in peak_activation_bytes.")
     space: StrictStr | None = Field(
         None,
         description="Another space instead of layers: a file, relative to this one; or module:attribute, which is "
@@ -81,11 +81,11 @@ class SpaceFile(BaseModel):
     )
     metrics: dict[str, Union[Table, StrictStr]] = Field(
         default_factory=dict,
-        description="Further metrics by name: a latency table; or a Metric as module:attribute, which is imported and "
+        description="Custom metrics by name: a latency table; or a Metric as module:attribute, which is imported and "
         "called, and refused with --no-code.",
     )
     domains: dict[str, Union[Range, list[Value]]] = Field(
-        default_factory=dict, description="The only values to keep of some decisions, by their names in the space."
+        default_factory=dict, description="The only values of some decisions to keep, by their names in the space."
     )
 
 
@@ -100,5 +100,5 @@ def layer_classes() -> dict[str, type[Layer]]:
 
 
 def required(layer: type[Layer]) -> list[str]:
-    """The arguments of a layer that must be given."""
+    """The required arguments of a layer."""
     return [each.name for each in fields(layer) if each.default is MISSING]

@@ -1,4 +1,4 @@
-"""Where something stands in a file, and what is wrong there."""
+"""Positions in a space file, and errors at them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
-Place = tuple[Union[str, int], ...]
-"""Where something stands in a file: keys and positions, from the top."""
+KeyPath = tuple[Union[str, int], ...]
+"""A position in a space file: keys of mappings and positions in lists, from the top."""
 
 
 class MisplacedError(Exception):
-    """Something is wrong at a place in a file."""
+    """Something is wrong at a position in a file."""
 
-    def __init__(self, place: Place, message: str) -> None:
+    def __init__(self, at: KeyPath, message: str) -> None:
         super().__init__(message)
-        self.place = place
+        self.at = at
 
 
-def made_at(place: Place, make: Callable[[], T]) -> T:
-    """What a function makes of what stands at a place.
+def made_at(at: KeyPath, make: Callable[[], T]) -> T:
+    """The result of a function that reads a position in a file.
 
     Raises:
-        MisplacedError: If it cannot.
+        MisplacedError: If the function fails.
     """
     try:
         return make()
     except (ArchbudgetError, TypeError, ArithmeticError) as error:
-        raise MisplacedError(place, str(error)) from error
+        raise MisplacedError(at, str(error)) from error
 
 
-def hint(name: object, known: Iterable[object], *, listed: bool = True) -> str:
-    """What may be meant by a name that is unknown: the nearest of those that are known, or all of them."""
-    names = [str(each) for each in known]
+def hint(name: object, valid: Iterable[object], *, listed: bool = True) -> str:
+    """A hint for an unknown name: the nearest valid name, or all of them."""
+    names = [str(each) for each in valid]
     near = difflib.get_close_matches(str(name), names, n=1) if len(str(name)) <= MOST_NAME else []
     if near:
         return f"; did you mean {near[0]}?"

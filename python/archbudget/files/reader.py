@@ -1,6 +1,6 @@
 """Space files: spaces in YAML.
 
-A space file has the layers as a list; each is a name, or a name and its arguments:
+A space file lists the layers; each is a name, or a name and its arguments:
 
 ```yaml
 name: example
@@ -18,11 +18,12 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
-A layer around another one holds it as it would stand in the list: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
+A wrapper has its inner layer as an argument, in the same form: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
 {GRUCell: 16}]`, `Bidirectional: {layer: {LSTM: $units}, merge_mode: sum}`.
 
-A list is a row of layers, but `InputChoice` reads whichever of the named layers before it in its list a decision says;
-`n_chosen`, `merge` and the values of the decision are those of [`layers.InputChoice`][archbudget.layers.InputChoice]:
+A list is a row of layers, but `InputChoice` reads one or more of the named layers before it in its list, as a decision
+says; `n_chosen`, `merge` and the values of the decision are as in
+[`layers.InputChoice`][archbudget.layers.InputChoice]:
 
 ```yaml
   - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: first}
@@ -30,14 +31,14 @@ A list is a row of layers, but `InputChoice` reads whichever of the named layers
   - InputChoice: {name: source, inputs: [first, second], n_chosen: [1, 2], merge: [Concatenate]}
 ```
 
-Other graphs, such as a recurrent layer that hands its states to another one, are written in Python and named by
+Other graphs, such as a recurrent layer that passes its states to another one, are written in Python and named as
 `module:attribute`.
 
 `$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
 the conditions `<= < == != >= > and or`.
 
-Decisions may have to meet conditions, by their names in the space. A condition binds where all of its decisions are
-active; `- Require: $a <= $b` among the layers takes them where it stands:
+Constraints are conditions between decisions, by their names in the space. A constraint binds where all of its decisions
+are active; `- Require: $a <= $b` among the layers takes these decisions at its position:
 
 ```yaml
 constraints:
@@ -45,8 +46,8 @@ constraints:
   - $padding != 'same' or $kernel_1 < 5
 ```
 
-Metrics of its own are latency tables, or a `Metric` by `module:attribute`; a budget may bound them. A layer of one's
-own goes by `module:attribute` too, which names what `layers.custom` made:
+Custom metrics are latency tables, or a `Metric` as `module:attribute`; a budget may bound them. Custom layers are named
+as `module:attribute`, too, the class that `layers.custom` made:
 
 ```yaml
 budget: {latency_us: 5000}
@@ -57,22 +58,21 @@ layers:
   - my_layers:SqueezeExcite: {ratio: $ratio}
 ```
 
-Instead of its own layers a file may name another space, as `module:attribute` or as a file; it may add constraints, and
-keep only some values of some decisions, by their names in the space. Such files are what `archbudget prune` writes:
+Instead of layers a file may name another space, as `module:attribute` or as a file; it may add constraints, and keep
+only some values of some decisions, by their names in the space. `archbudget prune` writes such files:
 
 ```yaml
-space: example.yaml               # next to this file; its budget and objective count here too, unless there are others
+space: example.yaml               # next to this file; its budget and objective apply, unless this file has its own
 domains:
   depth: [1, 2]
   kernel_2: [1, 3]                # the kernel of the second repetition
 ```
 
 A space file may run Python: what it names as `module:attribute` (a layer, a metric, another space, an objective) is
-imported, with the current directory among the places where modules are looked for, and called. So a file is to be
-trusted as a program is. `--no-code`, and `Space.load(..., code=False)`, refuse what would be imported; then a file only
-describes.
+imported, also from the current directory, and called. So trust a file as you trust a program. `--no-code`, and
+`Space.load(..., code=False)`, refuse what would be imported; then a file only describes.
 
-A file has at most 1 MiB, 100,000 values (aliases written out) and 100 levels, a space at most 65,536 layers.
+A file has at most 1 MiB, 100,000 values (with aliases expanded) and 100 levels, a space at most 65,536 layers.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ if TYPE_CHECKING:
 
     from archbudget._expressions import Expression, Scalar
     from archbudget.files.model import Bounds, Value
-    from archbudget.files.places import Place
+    from archbudget.files.places import KeyPath
 
 MOST_FILES = 16
 """The most space files that name one another in a row."""
@@ -118,11 +118,11 @@ def load(reference: str, *, measured: bool = True, code: bool = True) -> Loaded:
     Args:
         reference: The path of a YAML file, or `module:attribute`, where the attribute is a `Space` or a function that
             makes one; modules of the current directory are found.
-        measured: Whether a file's own metrics belong to the space. Without them it has no budget either.
-        code: Whether Python may be imported and called; without it `module:attribute` is refused, here and in files.
+        measured: Whether the space has the custom metrics of the file. Without them it has no budget either.
+        code: Whether Python may be imported and called; if not, `module:attribute` is refused, here and in files.
 
     Raises:
-        ArchbudgetError: In one line, if it is not there or not well formed.
+        ArchbudgetError: In one line, if the space does not exist or is not well formed.
     """
     if is_file(reference):
         return read(Path(reference), measured=measured, code=code)
@@ -137,23 +137,23 @@ def read(file: Path, within: tuple[str, ...] = (), *, measured: bool = True, cod
     """Reads a space file.
 
     Args:
-        file: Its path.
-        within: The files that led to it by their `space`.
-        measured: As of `load`.
-        code: As of `load`.
+        file: The path of the file.
+        within: The files whose `space` led to this file.
+        measured: As in `load`.
+        code: As in `load`.
 
     Raises:
-        SpaceError: In one line with the file, the line and the place in it.
+        SpaceError: In one line, with the file, the line and the path of keys.
     """
     try:
         text = read_text(file, MOST_BYTES)
     except MissingFileError:
         raise MissingFileError(f"there is no file {file}") from None
-    if (place := os.path.realpath(file)) in within:
+    if (real := os.path.realpath(file)) in within:
         raise SpaceError(f"{file} leads to itself")
     if len(within) >= MOST_FILES:
         raise SpaceError(f"{file}: more than {MOST_FILES} space files name one another")
-    return _Reader(file, text, (*within, place), measured=measured, code=code).loaded()
+    return _Reader(file, text, (*within, real), measured=measured, code=code).loaded()
 
 
 class _Reader:
@@ -172,8 +172,8 @@ class _Reader:
         try:
             return self._loaded()
         except MisplacedError as error:
-            line = self.document.line(error.place)
-            where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.place).lstrip(".")
+            line = self.document.line(error.at)
+            where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.at).lstrip(".")
             raise SpaceError(f"{self.file}:{line}: {cut(where, VALUE)}: {error}") from error.__cause__
         except RecursionError:
             raise SpaceError(f"{self.file}: it is nested too deeply, or within itself") from None
@@ -187,14 +187,14 @@ class _Reader:
             spec = SpaceFile.model_validate(data)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            # Behind the name that the file gives stands which of several forms was tried.
+            # pydantic appends the form that it tried to the name in the file.
             forms = ("Range", "Table", "str", "int", "float")
-            place = tuple(
+            at = tuple(
                 part
                 for position, part in enumerate(first["loc"])
                 if not (position > 1 and part in forms) and not str(part).startswith("list[")
             )
-            raise MisplacedError(place, _explain(first, place)) from None
+            raise MisplacedError(at, _explain(first, at)) from None
         if (spec.space is None) == (spec.layers is None):
             given = "gives neither" if spec.space is None else "gives both"
             raise SpaceError(f"{self.file}: a space file gives its layers, or another space; this one {given}")
@@ -219,10 +219,10 @@ class _Reader:
         constraints = []
         if spec.constraints:
             try:
-                known = described(blocks)
+                decisions = described(blocks)
             except ArchbudgetError as error:
                 raise reworded(error, f"{self.file}: {error}") from error
-            constraints = self._constraints(spec, known)
+            constraints = self._constraints(spec, decisions)
         try:
             space = Space(
                 blocks,
@@ -240,8 +240,8 @@ class _Reader:
         """The metrics of the file."""
         made: list[Metric] = []
         for name, given in spec.metrics.items() if self.measured else ():
-            place = ("metrics", name)
-            metric = made_at(place, lambda name=name, given=given: self._metric(name, given))  # type: ignore[misc]
+            at = ("metrics", name)
+            metric = made_at(at, lambda name=name, given=given: self._metric(name, given))  # type: ignore[misc]
             made.append(metric)
         return made
 
@@ -265,15 +265,15 @@ class _Reader:
         self.names = Names(decisions)
         made = []
         for position, text in enumerate(spec.constraints):
-            place = ("constraints", position)
-            found = read_expression(text, place, self.names)
-            made.append(made_at(place, lambda found=found: as_condition(found)))  # type: ignore[misc]
+            at = ("constraints", position)
+            found = read_expression(text, at, self.names)
+            made.append(made_at(at, lambda found=found: as_condition(found)))  # type: ignore[misc]
         return made
 
     def _other(
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
-        """The space that the file names, and what belongs to it."""
+        """The space that the file names, with its budget and its objective."""
         for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
             if key in spec.model_fields_set:
                 raise MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
@@ -292,9 +292,9 @@ class _Reader:
         if domains:
             wider = space
             space = made_at(("domains",), lambda: wider.with_domains(domains))
-        if own := self._metrics(spec):
-            known = space
-            space = made_at(("metrics",), lambda: known.with_metrics(own))
+        if metrics := self._metrics(spec):
+            unmeasured = space
+            space = made_at(("metrics",), lambda: unmeasured.with_metrics(metrics))
         return space, loaded.budget, loaded.objective
 
     def _budget(self, bounds: Bounds | None, space: Space) -> Budget | None:
@@ -307,148 +307,148 @@ class _Reader:
         ranges = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
         return made_at(("budget",), lambda: Budget.of(ranges))
 
-    def _decision(self, place: Place, name: str, given: Range | list[Value]) -> Decision:
+    def _decision(self, at: KeyPath, name: str, given: Range | list[Value]) -> Decision:
         def make() -> Decision:
             if isinstance(given, Range):
                 return Int(name, given.low, given.high, step=given.step)
             return Choice(name, given)
 
-        return made_at(place, make)
+        return made_at(at, make)
 
-    def _block(self, place: Place, entry: object) -> Block:
+    def _block(self, at: KeyPath, entry: object) -> Block:
         if isinstance(entry, str):
             kind, given = entry, None
         elif isinstance(entry, dict) and len(entry) == 1:
             ((kind, given),) = entry.items()
-            place = (*place, kind)
+            at = (*at, kind)
         else:
             raise MisplacedError(
-                place, f"a layer is a name, or a name and its arguments ('- Dense: {{units: 10}}'), not {show(entry)}"
+                at, f"a layer is a name, or a name and its arguments ('- Dense: {{units: 10}}'), not {show(entry)}"
             )
         if kind == "Repeat":
-            args = self._arguments(place, given, {"times", "block"}, {"shared"})
+            args = self._arguments(at, given, {"times", "block"}, {"shared"})
             shared = args.get("shared", [])
             if not isinstance(shared, list) or not all(isinstance(name, str) for name in shared):
-                raise MisplacedError((*place, "shared"), f"must be a list of decisions, not {show(shared)}")
-            shared = [read_expression(f"${name.removeprefix('$')}", (*place, "shared"), self.names) for name in shared]
-            times = self._value((*place, "times"), args["times"])
-            block = self._row((*place, "block"), args["block"])
-            return made_at(place, lambda: Repeat(times, block, shared=shared))
+                raise MisplacedError((*at, "shared"), f"must be a list of decisions, not {show(shared)}")
+            shared = [read_expression(f"${name.removeprefix('$')}", (*at, "shared"), self.names) for name in shared]
+            times = self._value((*at, "times"), args["times"])
+            block = self._row((*at, "block"), args["block"])
+            return made_at(at, lambda: Repeat(times, block, shared=shared))
         if kind == "OneOf":
-            args = self._arguments(place, given, {"name", "blocks"}, set())
+            args = self._arguments(at, given, {"name", "blocks"}, set())
             blocks = args["blocks"]
             if not isinstance(blocks, dict):
-                raise MisplacedError((*place, "blocks"), f"must be a mapping from names to lists, not {show(blocks)}")
-            rows = {label: self._row((*place, "blocks", label), row) for label, row in blocks.items()}
-            name = self._value((*place, "name"), args["name"])
-            return made_at(place, lambda: OneOf(name, rows))
+                raise MisplacedError((*at, "blocks"), f"must be a mapping from names to lists, not {show(blocks)}")
+            rows = {label: self._row((*at, "blocks", label), row) for label, row in blocks.items()}
+            name = self._value((*at, "name"), args["name"])
+            return made_at(at, lambda: OneOf(name, rows))
         if kind == "InputChoice":
-            args = dict(self._arguments(place, given, {"name", "inputs"}, {"n_chosen", "merge"}))
-            args["name"] = self._value((*place, "name"), args["name"])
+            args = dict(self._arguments(at, given, {"name", "inputs"}, {"n_chosen", "merge"}))
+            args["name"] = self._value((*at, "name"), args["name"])
             if "merge" in args:
-                args["merge"] = self._row((*place, "merge"), args["merge"])
+                args["merge"] = self._row((*at, "merge"), args["merge"])
             if args["inputs"] is None:
-                raise MisplacedError((*place, "inputs"), "must be a list of names of layers, not None")
-            return made_at(place, lambda: InputChoice(**args))
+                raise MisplacedError((*at, "inputs"), "must be a list of names of layers, not None")
+            return made_at(at, lambda: InputChoice(**args))
         if kind == "Residual":
             if isinstance(given, list):
-                return Residual(self._row(place, given))
-            args = self._arguments(place, given, {"body"}, {"shortcut"})
-            shortcut = self._row((*place, "shortcut"), args["shortcut"]) if "shortcut" in args else None
-            return Residual(self._row((*place, "body"), args["body"]), shortcut)
+                return Residual(self._row(at, given))
+            args = self._arguments(at, given, {"body"}, {"shortcut"})
+            shortcut = self._row((*at, "shortcut"), args["shortcut"]) if "shortcut" in args else None
+            return Residual(self._row((*at, "body"), args["body"]), shortcut)
         if kind == "Require":
-            condition = self._value(place, given)
-            return made_at(place, lambda: Require(condition))
-        return self._layer(place, kind, given)
+            condition = self._value(at, given)
+            return made_at(at, lambda: Require(condition))
+        return self._layer(at, kind, given)
 
-    def _layer(self, place: Place, kind: object, given: object) -> Layer:
+    def _layer(self, at: KeyPath, kind: object, given: object) -> Layer:
         if isinstance(kind, str) and ":" in kind:
-            return self._custom_layer(place, kind, given)
-        known = layer_classes()
-        if kind not in known:
-            raise MisplacedError(place, f"unknown layer {show(kind)}{hint(kind, [*known, *STRUCTURES])}")
-        layer = known[str(kind)]
+            return self._custom_layer(at, kind, given)
+        classes = layer_classes()
+        if kind not in classes:
+            raise MisplacedError(at, f"unknown layer {show(kind)}{hint(kind, [*classes, *STRUCTURES])}")
+        layer = classes[str(kind)]
         names = [each.name for each in fields(layer)]
         positional = [each.name for each in fields(layer) if not each.kw_only]
         named = True
         if given is None:
             given = {}
-        elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in known):
+        elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in classes):
             if not positional:
-                raise MisplacedError(place, f"it takes no arguments, not {show(given)}")
+                raise MisplacedError(at, f"it takes no arguments, not {show(given)}")
             given, named = {positional[0]: given}, False
         values: dict[str, Any] = {}
         for name, value in given.items():
             if name not in names:
-                raise MisplacedError((*place, name), f"unknown argument{hint(name, names)}")
+                raise MisplacedError((*at, name), f"unknown argument{hint(name, names)}")
             if name in layer.LAYERS:
-                values[name] = self._held((*place, name) if named else place, value)
+                values[name] = self._held((*at, name) if named else at, value)
             else:
-                values[name] = self._value((*place, name), value)
+                values[name] = self._value((*at, name), value)
         for name in required(layer):
             if name not in values:
-                raise MisplacedError(place, f"the argument {name} is missing")
-        return made_at(place, lambda: layer(**values))
+                raise MisplacedError(at, f"the argument {name} is missing")
+        return made_at(at, lambda: layer(**values))
 
-    def _held(self, place: Place, given: object) -> Any:
-        """A layer that another one holds, or a list of them."""
+    def _held(self, at: KeyPath, given: object) -> Any:
+        """An inner layer, or a list of them."""
         if isinstance(given, list):
-            return [self._held((*place, position), each) for position, each in enumerate(given)]
+            return [self._held((*at, position), each) for position, each in enumerate(given)]
         if isinstance(given, str):
-            return self._layer(place, given, None)
+            return self._layer(at, given, None)
         if isinstance(given, dict) and len(given) == 1:
             ((kind, arguments),) = given.items()
-            return self._layer((*place, kind), kind, arguments)
+            return self._layer((*at, kind), kind, arguments)
         if given is None:
             return None
         raise MisplacedError(
-            place, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {show(given)}"
+            at, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {show(given)}"
         )
 
-    def _custom_layer(self, place: Place, kind: str, given: object) -> Layer:
+    def _custom_layer(self, at: KeyPath, kind: str, given: object) -> Layer:
         """A layer that `layers.custom` made."""
         if not self.code:
-            raise MisplacedError(place, refused(kind))
-        made = made_at(place, lambda: load_attribute(kind))
+            raise MisplacedError(at, refused(kind))
+        made = made_at(at, lambda: load_attribute(kind))
         if not (isinstance(made, type) and issubclass(made, CustomLayer)):
-            raise MisplacedError(place, f"{kind} is not a layer made by layers.custom")
+            raise MisplacedError(at, f"{kind} is not a layer made by layers.custom")
         if not isinstance(given, dict):
-            args = [] if given is None else [self._value(place, given)]
-            return made_at(place, lambda: made(*args))
-        values = {str(name): self._value((*place, name), value) for name, value in given.items()}
-        return made_at(place, lambda: made(**values))
+            args = [] if given is None else [self._value(at, given)]
+            return made_at(at, lambda: made(*args))
+        values = {str(name): self._value((*at, name), value) for name, value in given.items()}
+        return made_at(at, lambda: made(**values))
 
-    def _row(self, place: Place, entries: object) -> list[Block]:
+    def _row(self, at: KeyPath, entries: object) -> list[Block]:
         if not isinstance(entries, list):
-            raise MisplacedError(place, f"must be a list of layers, not {show(entries)}")
-        return [self._block((*place, position), entry) for position, entry in enumerate(entries)]
+            raise MisplacedError(at, f"must be a list of layers, not {show(entries)}")
+        return [self._block((*at, position), entry) for position, entry in enumerate(entries)]
 
-    def _arguments(self, place: Place, given: object, needed: set[str], other: set[str]) -> dict[str, Any]:
+    def _arguments(self, at: KeyPath, given: object, needed: set[str], other: set[str]) -> dict[str, Any]:
         if not isinstance(given, dict):
-            raise MisplacedError(place, f"needs the keys {', '.join(sorted(needed))}, not {show(given)}")
+            raise MisplacedError(at, f"needs the keys {', '.join(sorted(needed))}, not {show(given)}")
         for name in given:
             if name not in needed | other:
-                raise MisplacedError((*place, name), f"unknown argument{hint(name, sorted(needed | other))}")
+                raise MisplacedError((*at, name), f"unknown argument{hint(name, sorted(needed | other))}")
         for name in sorted(needed - set(given)):
-            raise MisplacedError(place, f"the argument {name} is missing")
+            raise MisplacedError(at, f"the argument {name} is missing")
         return given
 
-    def _value(self, place: Place, value: object) -> Any:
+    def _value(self, at: KeyPath, value: object) -> Any:
         if isinstance(value, str) and "$" in value:
-            return read_expression(value, place, self.names)
+            return read_expression(value, at, self.names)
         if isinstance(value, list):
-            return [self._value((*place, position), item) for position, item in enumerate(value)]
+            return [self._value((*at, position), item) for position, item in enumerate(value)]
         if isinstance(value, dict):
-            return {key: self._value((*place, key), item) for key, item in value.items()}
+            return {key: self._value((*at, key), item) for key, item in value.items()}
         return value
 
 
-def _explain(error: Any, place: Place) -> str:
+def _explain(error: Any, at: KeyPath) -> str:
     if error["type"] == "extra_forbidden":
-        known = (Table if place and place[0] == "metrics" else Range).model_fields
-        return f"unknown key{hint(place[-1], known)}"
+        valid = (Table if at and at[0] == "metrics" else Range).model_fields
+        return f"unknown key{hint(at[-1], valid)}"
     if error["type"] == "missing":
         return "it is missing"
-    if place and place[0] in ("decisions", "domains") and len(place) == 2:
+    if at and at[0] in ("decisions", "domains") and len(at) == 2:
         return f"a decision is a list of values or a range ({{low: 1, high: 3}}), not {show(error['input'])}"
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {show(error['input'])}"

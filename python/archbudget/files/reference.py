@@ -21,7 +21,7 @@ def is_file(reference: str) -> bool:
 
 
 def load_attribute(reference: str) -> Any:
-    """What `module:attribute` stands for; modules of the current directory are found.
+    """The object that `module:attribute` names; modules in the current directory are found, too.
 
     Raises:
         SpaceError: If there is no such module or attribute, or the module cannot be imported.
@@ -51,15 +51,15 @@ def load_attribute(reference: str) -> Any:
 
 
 def refused(reference: str) -> str:
-    """Why a reference to Python is not followed."""
+    """The reason why a reference to Python is refused."""
     return f"{show(reference)} would be imported and called, which --no-code (code=False) refuses"
 
 
 def load_space(reference: str) -> Space:
-    """The space that `module:attribute` stands for: a `Space`, or what a function makes.
+    """The space that `module:attribute` names: a `Space`, or the result of a function.
 
     Raises:
-        SpaceError: If there is none.
+        SpaceError: If it is not a space.
     """
     found = load_attribute(reference)
     space = found() if inspect.isfunction(found) else found

@@ -31,7 +31,7 @@ def schema() -> dict[str, Any]:
     pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
     chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
     residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
-    kinds: dict[str, Any] = {
+    blocks_by_name: dict[str, Any] = {
         "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
         "InputChoice": mapping(
@@ -42,12 +42,12 @@ def schema() -> dict[str, Any]:
     }
     inside = {"$ref": "#/$defs/Layer"}
     held = {"anyOf": [inside, {"type": "array", "items": inside}]}
-    layer_kinds: dict[str, Any] = {}
+    layers_by_name: dict[str, Any] = {}
     for name, layer in layer_classes().items():
         given = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
         arguments = mapping(given, required(layer))
         first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
-        layer_kinds[name] = {
+        layers_by_name[name] = {
             "description": (inspect.getdoc(layer) or "").partition("\n")[0],
             "anyOf": [arguments, first_argument, {"type": "null"}],
         }
@@ -61,12 +61,12 @@ def schema() -> dict[str, Any]:
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
-    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(kinds, []), **one}]}
+    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(blocks_by_name, []), **one}]}
     made["$defs"]["Layer"] = {
         "anyOf": [
             {"enum": [name for name, layer in layer_classes().items() if not required(layer)]},
             own,
-            {**mapping(layer_kinds, []), "patternProperties": {own["pattern"]: {}}, **one},
+            {**mapping(layers_by_name, []), "patternProperties": {own["pattern"]: {}}, **one},
         ]
     }
     return made

@@ -1,4 +1,4 @@
-"""The values of decisions as text: on the command line and in CSV files."""
+"""The values of decisions as text, on the command line and in CSV files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Texts(dict[str, int]):
-    """For each text that means a value of a decision, the index of the value.
+    """The index of the value that a text means, for one decision.
 
-    Text is read as a number, truth value or null before it is read as a string; a string that looks like one of them is
-    written in double quotes, as in JSON.
+    A text is read as a number, truth value or null before it is read as a string; a string that looks like one of these
+    is written in double quotes, as in JSON.
 
     Args:
         decision: The decision.
@@ -51,7 +51,7 @@ class Texts(dict[str, int]):
 
 
 def whole(value: object) -> int:
-    """A float without a fraction as an integer: tables with gaps hold 16.0 for 16.
+    """The integer of a float without a fraction, as tables with gaps have 16.0 for 16.
 
     Raises:
         ValueError: If it is anything else.
@@ -65,6 +65,6 @@ _READERS: tuple[Callable[[str], Scalar], ...] = (int, float, lambda text: whole(
 
 
 def _spellings(value: Scalar) -> Iterator[str]:
-    """The ways to write a value; the first that is its own is used."""
+    """The spellings of a value; the first one that no other value has is used."""
     yield str(value)
     yield json.dumps(value)

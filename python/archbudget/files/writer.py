@@ -1,4 +1,4 @@
-"""Space files as they are written: what was loaded, and parts of it."""
+"""Writing space files: loaded spaces, and parts of them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A space, and what its file says beside it."""
+    """A space, and the other content of its file."""
 
     name: str
     space: Space
     description: dict[str, Any]
-    """What its file holds; for `module:attribute` what a file of it would hold."""
+    """The content of its file; for `module:attribute` the content that a file would have."""
     folder: Path
-    """Where the files are looked for that it names."""
+    """The folder of the files that it names."""
     budget: Budget | None = None
     objective: str | None = None
     """The objective that belongs to it, as `module:function`."""
 
     def narrowed(self, space: Space, budget: Budget | None) -> Loaded:
-        """The same with a part of its space, and another budget."""
+        """A copy with a part of the space, and another budget."""
         description = {key: value for key, value in self.description.items() if key != "domains"}
         if budget is not None and budget != self.budget:
             description["budget"] = {metric: _bound(*ends) for metric, ends in budget.items()}
@@ -51,7 +51,7 @@ class Loaded:
         return dump(described)
 
     def _moved(self, metric: Any, folder: Path) -> Any:
-        """A metric as a file in another folder has it."""
+        """The entry of a metric in a file in another folder."""
         if not isinstance(metric, dict):
             return metric
         return {**metric, "table": Path(os.path.relpath(self.folder / metric["table"], folder)).as_posix()}
@@ -64,12 +64,12 @@ class Loaded:
 
 
 def _bound(low: int, high: int) -> int | list[int | None]:
-    """A range of a budget as a file has it."""
+    """A range of a budget in a file."""
     return high if low == 0 else [low, None if high == MOST else high]
 
 
 def _domain(decision: Decision) -> Any:
-    """The values of a decision as a file has them."""
+    """The values of a decision in a file."""
     values = list(decision.values)
     if decision.step is None or len(values) <= 3:
         return values

@@ -16,22 +16,22 @@ from archbudget.errors import ArchbudgetError, SpaceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from archbudget.files.places import Place
+    from archbudget.files.places import KeyPath
 
 MOST_BYTES = 1 << 20
 """The most bytes of a space file."""
 MOST_VALUES, MOST_CHARACTERS, MOST_LEVELS = 100_000, 1 << 20, 100
-"""The most values and keys of a space file, the most characters of them all, where aliases are written out, and how
-deep they are nested."""
+"""The most values and keys of a space file and the most characters in them, with aliases expanded, and the most levels
+of nesting."""
 MOST_DIGITS = 100
 """The most digits of an integer in a file."""
 
 _BaseLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""That of libyaml where PyYAML has it: it is many times as fast."""
+"""The loader of libyaml where PyYAML has it, as it is many times as fast."""
 
 
 class _Yaml12(_BaseLoader):  # type: ignore[misc]
-    """YAML as people mean it, and as version 1.2 has it: `yes` and `off` are words, and `1:30` is no number."""
+    """YAML as people mean it, and as version 1.2 defines it: `yes` and `off` are words, and `1:30` is not a number."""
 
 
 _Yaml12.yaml_implicit_resolvers = {
@@ -61,7 +61,7 @@ _Yaml12.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 class Dumper(yaml.SafeDumper):
-    """Puts quotes around text that either version of YAML would take for something else."""
+    """Puts quotes around text that either version of YAML would read as something else."""
 
 
 for _tag, _pattern, _first in (
@@ -74,7 +74,7 @@ for _tag, _pattern, _first in (
 
 @dataclass
 class _Size:
-    """How much stands in a list or a mapping, or is one value, with its aliases written out."""
+    """The size of a value, a list or a mapping, with its aliases expanded."""
 
     anchor: str = ""
     values: int = 0
@@ -94,10 +94,10 @@ class Document:
         self.text = text
 
     def data(self) -> dict[Any, Any]:
-        """What the text holds.
+        """The content of the text.
 
         Raises:
-            SpaceError: If it is not valid YAML, stands for too much, or is no mapping; with the line.
+            SpaceError: If it is not valid YAML, or too large, or not a mapping; with the line.
         """
         with self._valid():
             try:
@@ -105,7 +105,7 @@ class Document:
                 data = self._loader.construct_document(self._tree)
             except (yaml.YAMLError, ArchbudgetError):
                 raise
-            except Exception as error:  # What a tag stands for that its text is not.
+            except Exception as error:  # The text of a tagged value does not have the type of the tag.
                 raise SpaceError(f"{self.file}: not valid YAML: {type(error).__name__}: {one_line(error)}") from None
         if not isinstance(data, dict):
             raise SpaceError(
@@ -128,20 +128,20 @@ class Document:
 
     @contextmanager
     def _valid(self) -> Iterator[None]:
-        """Says in one line, with the place, what is not valid YAML."""
+        """Turns an error of YAML into one line with its position."""
         try:
             yield
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             parts = [getattr(error, part, None) for part in ("context", "problem")]
             problem = ", ".join(part for part in parts if part) or one_line(error)
-            position = getattr(error, "position", None)  # Of a character that a text must not have.
+            position = getattr(error, "position", None)  # The position of a character that a text must not have.
             line = mark.line + 1 if mark else self.text.count("\n", 0, position) + 1 if position else None
             where = f"{self.file}:{line}" if line else self.file
             raise SpaceError(f"{where}: not valid YAML: {cut(problem, LONGEST // 2)}") from None
 
     def _measure(self) -> None:
-        """Refuses a text that stands for too much, before anything is made of it.
+        """Refuses a text that expands to too much, before anything is made of it.
 
         Raises:
             SpaceError: With the limit and the line.
@@ -182,7 +182,7 @@ class Document:
             seen = set()
             for key, value in node.value:
                 if isinstance(key, yaml.ScalarNode):
-                    # 1, 1.0 and true are one key; `<<` is none, and = is what is written.
+                    # 1, 1.0 and true are the same key; << and = are compared as they are written.
                     special = key.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
                     name = key.value if special else self._loader.construct_object(key)
                     if name in seen:
@@ -194,11 +194,11 @@ class Document:
             for value in node.value:
                 self._refuse_repeated_keys(value)
 
-    def line(self, place: Place) -> int:
-        """The line of a place, or of the last part of it that the file has."""
+    def line(self, at: KeyPath) -> int:
+        """The line of a position, or of the last part of its path that the file has."""
         node = self._tree
         line = node.start_mark.line
-        for part in place:
+        for part in at:
             if isinstance(node, yaml.MappingNode):
                 found = next(((key, value) for key, value in node.value if key.value == part), None)
                 if found is None:

@@ -1,7 +1,9 @@
-"""Metrics of one's own: functions of a layer, and tables of measurements.
+"""Custom metrics: functions of a layer, and tables of measurements.
 
-A metric is asked once for each distinct layer that a space meets (by all that the record of it says), while the space
-is compiled, so that it may be slow: candidates are then counted as fast as by the built-in metrics.
+The function of a metric is called once for each distinct layer of a space (as its record tells layers apart) while the
+space is compiled, so it may be slow: candidates are then counted as fast as with the built-in metrics. Where the
+diagram of a space is too wide to be compiled completely, the threads that count call it for new layers, too, while they
+hold the GIL.
 """
 
 from archbudget.metrics._distinct import distinct_layers

@@ -1,4 +1,4 @@
-"""The distinct layers of a space: what a table of measurements must hold."""
+"""The distinct layers of a space, which a table of measurements must hold."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 class Layered(Protocol):
-    """What has distinct layers: a space."""
+    """A space, which has distinct layers."""
 
     def distinct_layers(self) -> list[LayerRecord]:
-        """Each distinct layer, once; inputs are left out."""
+        """Each distinct layer once, without inputs."""
         ...
 
 
 @guarded
 def distinct_layers(space: Layered) -> list[LayerRecord]:
-    """Each distinct layer of a space, once: what a table of measurements must hold. Inputs are left out.
+    """Each distinct layer of a space once, without inputs: the layers that a table of measurements must hold.
 
-    Two layers are distinct if they differ in type, hyperparameters, bits, or the shapes of inputs or output; where they
-    stand does not matter. Layers of networks that a later layer refuses are among them: metrics are asked for these
-    too. The space is compiled anew for it.
+    Two layers are distinct if they differ in type, hyperparameters, bits, or the shapes of inputs or outputs; their
+    position in the network does not matter. Layers of networks that a later layer refuses are included, as metrics are
+    asked for them, too. It compiles the space once more, which releases the GIL except while it collects layers.
 
     Raises:
-        SpaceError: If it is no space.
+        SpaceError: If it is not a space.
         LimitError: If the space is too wide to look at every arc.
     """
     if not has(space, "distinct_layers"):
@@ -38,7 +38,7 @@ def distinct_layers(space: Layered) -> list[LayerRecord]:
 
 
 class Collector:
-    """A metric that only remembers the layers that it is asked for."""
+    """A function of a metric that only remembers the layers it is called with."""
 
     def __init__(self) -> None:
         self.found: dict[object, LayerRecord] = {}
@@ -52,15 +52,15 @@ class Collector:
 
 
 def arguments_of(counted: Any, others: Any) -> Any:
-    """The arguments of a layer, and of those inside of it, of both kinds; without what a table cannot hold.
+    """All arguments of a layer and of its inner layers, without those that a table cannot hold.
 
     Args:
-        counted: Those that touch shape or cost; or a tuple of the same, of several layers.
-        others: Those that touch neither.
+        counted: The arguments that touch shape or cost; or a tuple of such dicts, for several layers.
+        others: The arguments that touch neither.
     """
     if isinstance(counted, tuple):
         return tuple(arguments_of(*each) for each in zip(counted, others, strict=True)) if others else counted
-    if isinstance(others, tuple):  # Cells that were given as a list are counted as one.
+    if isinstance(others, tuple):  # Cells given as a list are counted as one cell.
         others = {"cells": others}
     plain = (bool, int, float, str, type(None))
     inside = {name: arguments_of(counted[name], value) for name, value in others.items() if name in counted}

@@ -29,31 +29,35 @@ MOST_BYTES = 1 << 26
 """The most bytes of a table."""
 
 CELLS = (str, bool, int, float, np.generic, type(None))
-"""What an entry may say of a layer, by itself or several in a row; text in the first place."""
+"""The types of the values of an entry, alone or in a sequence; usually text."""
 
 DIGITS = 20
-"""No number of so many digits is below 2^63."""
+"""No number of this many digits is below 2^63."""
 
 
-@guards(but=("write_template",))  # What the function that measures raises is the caller's.
+@guards(but=("write_template",))  # The exceptions of the function that measures are the caller's.
 class LatencyTable(Metric):
-    """A metric from measurements: a value for each distinct layer.
+    """A custom metric from measurements: a value for each distinct layer.
+
+    Making one takes O(entries). A table never changes, so it is safe to use from several threads; it is asked while a
+    space is compiled, and holds the GIL.
 
     Args:
         name: The name of the metric.
-        entries: For each entry what it says of a layer, and the value. A layer is described by `type`, `input_shape`
-            (`28x28x1`, the batch not counted; several are joined by `;`), `output_shape` (likewise), `weight_bits`, and
-            the names of its hyperparameters, all as text (`3x3`, `same`, `True`; a layer inside of another one is
-            `Dense(units=3,use_bias=True)`, several are joined by `;`). What an entry leaves out does not matter to it.
-            Where several fit a layer, the one that says most counts.
-        combine: As of [`Metric`][archbudget.Metric]. Layers that run one after the other add up.
+        entries: Pairs of a description of layers, a mapping, and their value. The keys of a description are `type`,
+            `input_shape` (`28x28x1`, without the batch axis; several are joined by `;`), `output_shape` (in the same
+            form), `weight_bits`, and the names of hyperparameters. All values are text: `3x3`, `same`, `True`, or
+            `Dense(units=3,use_bias=True)` for an inner layer, where several are joined by `;`. An entry fits layers
+            with any value of the keys that it omits. Where several entries fit a layer, the one with most keys counts.
+        combine: As in [`Metric`][archbudget.Metric]. `"sum"` is right for layers that run one after the other.
 
     Raises:
-        SpaceError: If an entry has no type, two entries say the same but differ in value, or a value is not an integer
+        SpaceError: If an entry has no type, two equal descriptions have different values, or a value is not an integer
             from 0 to 2^63 - 2.
 
-    Inputs need no entry. A layer that costs nothing needs one that says so, such as `Dropout,,,0`; a space with layers
-    that no entry fits is refused with a [`MissingEntryError`][archbudget.errors.MissingEntryError] that names them.
+    Inputs need no entry. A layer that costs nothing needs an entry with the value 0, such as `Dropout,,,0`; a space
+    with layers that no entry fits is refused with a [`MissingEntryError`][archbudget.errors.MissingEntryError] that
+    names the layer.
     """
 
     def __init__(
@@ -72,31 +76,31 @@ class LatencyTable(Metric):
         )
 
     def _build(self, entries: Iterable[tuple[str, Mapping[str, str], int]]) -> None:
-        """Takes the entries, each with its place for errors."""
-        self._known: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
-        """The values by what entries say of a layer, for each set of things that entries say."""
-        for place, given, value in entries:
+        """Sets the entries, each with its position for errors."""
+        self._values: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
+        """For each set of keys that some entries have, their values by the values of these keys."""
+        for position, given, value in entries:
             said = {column: _cell(text) for column, text in given.items() if _cell(text)}
             if "type" not in said:
-                raise SpaceError(f"{place} does not say which type of layer it is for")
+                raise SpaceError(f"{position} does not say which type of layer it is for")
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
-                raise SpaceError(f"{place} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}")
+                raise SpaceError(f"{position} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}")
             columns = tuple(sorted(said))
             row = tuple(said[column] for column in columns)
-            before = self._known.setdefault(columns, {}).setdefault(row, int(value))
+            before = self._values.setdefault(columns, {}).setdefault(row, int(value))
             if before != value:
-                raise SpaceError(f"{place} contradicts an earlier one: {value} and {before} for {_said(said)}")
-        self._patterns = sorted(self._known, key=len, reverse=True)
+                raise SpaceError(f"{position} contradicts an earlier one: {value} and {before} for {_shown(said)}")
+        self._patterns = sorted(self._values, key=len, reverse=True)
 
     def _parts(self) -> tuple[object, ...]:
-        return (self.name, self.combine, self._known)
+        return (self.name, self.combine, self._values)
 
     def look_up(self, layer: LayerRecord) -> int:
-        """The value of a layer.
+        """The value of a layer, in O(sets of keys that entries have).
 
         Raises:
-            MissingEntryError: If no entry fits it.
-            SpaceError: If several that say equally much fit it, and do not agree.
+            MissingEntryError: If no entry fits the layer.
+            SpaceError: If several entries with equally many keys fit the layer, but differ in value.
         """
         if layer.type == "Input":
             return 0
@@ -105,29 +109,29 @@ class LatencyTable(Metric):
         for columns in self._patterns:
             if found and len(columns) < len(next(iter(found.values()))):
                 break
-            value = self._known[columns].get(tuple(facts.get(column, "") for column in columns))
+            value = self._values[columns].get(tuple(facts.get(column, "") for column in columns))
             if value is not None:
                 found[value] = columns
         if len(found) > 1:
-            ways = " and ".join(f"{value} by its {', '.join(columns)}" for value, columns in found.items())
-            raise SpaceError(f"several entries of the latency table fit: {ways}")
+            values = " and ".join(f"{value} by its {', '.join(columns)}" for value, columns in found.items())
+            raise SpaceError(f"several entries of the latency table fit: {values}")
         if not found:
-            told = {column for columns in self._known for column in columns} | {"type", "input_shape", "output_shape"}
+            told = {column for columns in self._values for column in columns} | {"type", "input_shape", "output_shape"}
             shown = {column: text for column, text in facts.items() if column in told}
             raise MissingEntryError(
-                f"the latency table '{self.name}' has no entry for {_said(shown)}{self._nearest(facts)}"
+                f"the latency table '{self.name}' has no entry for {_shown(shown)}{self._nearest(facts)}"
             )
         return next(iter(found))
 
     def _nearest(self, facts: Mapping[str, str]) -> str:
-        """What the entry says, in a few words, that is off by the least."""
+        """The differences of the entry that differs least, as text."""
         off = [
             {column: text for column, text in zip(columns, row, strict=True) if facts.get(column, "") != text}
-            for columns, rows in self._known.items()
+            for columns, rows in self._values.items()
             for row in rows
         ]
         near = min((each for each in off if "type" not in each), key=len, default=None)
-        return "" if near is None else f" (the nearest says {_said(near)})"
+        return "" if near is None else f" (the nearest says {_shown(near)})"
 
     @classmethod
     def read_csv(
@@ -139,16 +143,16 @@ class LatencyTable(Metric):
         decimals: int = 0,
         combine: Literal["sum", "max"] = "sum",
     ) -> LatencyTable:
-        """Reads a table: a heading, and a row for each entry; an empty cell does not matter to its entry.
+        """Reads a table from a file: a heading, and a row for each entry, which fits any value where a cell is empty.
 
         Args:
             file: A CSV file in UTF-8, such as [`write_template`][archbudget.LatencyTable.write_template] makes; at most
                 64 MiB.
             name: The name of the metric.
-            column: The column of the values; by default the one that is named like the metric.
-            decimals: By how many digits the decimal point is moved to the right, so that values become integers: 3 for
+            column: The column of the values; by default the column with the name of the metric.
+            decimals: The decimal point is moved to the right by this many digits, so that values become integers: 3 for
                 a column in milliseconds and a metric in microseconds.
-            combine: As of [`Metric`][archbudget.Metric].
+            combine: As in [`Metric`][archbudget.Metric].
 
         Raises:
             SpaceError: If the file cannot be read, is too large, or is not such a table; with the line.
@@ -171,8 +175,8 @@ class LatencyTable(Metric):
                         f"{file}:1: a latency table has one column {show(needed)}; its columns are {show(heading)}"
                     )
             for row in rows:
-                place = f"{file}:{rows.line_num}"
-                entries.append((f"{place}: the row", *_entry(row, column, decimals, place)))
+                line = f"{file}:{rows.line_num}"
+                entries.append((f"{line}: the row", *_entry(row, column, decimals, line)))
         except csv.Error as error:
             raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
         table = cls.__new__(cls)
@@ -184,22 +188,22 @@ class LatencyTable(Metric):
     def write_template(
         space: Layered, file: str | Path, *, column: str, measure: Callable[[LayerRecord], object] | None = None
     ) -> int:
-        """Writes a table for a space: a row for each distinct layer to be measured.
+        """Writes a table for a space: a row for each distinct layer. As slow as `distinct_layers` and the measurements.
 
         Args:
             space: The space.
             file: The CSV file to write, whole or not at all.
             column: The name of the column of the values.
-            measure: What fills this column: a function from a [`LayerRecord`][archbudget.LayerRecord] to the number to
-                write. Without it the cells are empty, to be filled where the layers are measured.
+            measure: A function from a [`LayerRecord`][archbudget.LayerRecord] to the number to write. By default the
+                column is empty, to be filled where the layers are measured.
 
         Returns:
             The number of rows.
 
         Raises:
             LimitError: If the space is too wide to look at every arc.
-            SpaceError: If the column has no name, or is named like one that describes layers. What `measure` raises
-                comes out as it is.
+            SpaceError: If the column has no name, or the name of one that describes layers. Exceptions of `measure` are
+                raised unchanged.
         """
         found, names = _template(space, column)
         if measure is not None and not callable(measure):
@@ -213,7 +217,7 @@ class LatencyTable(Metric):
 
 @guarded
 def _template(space: Layered, column: str) -> tuple[dict[tuple[tuple[str, str], ...], LayerRecord], list[str]]:
-    """The distinct layers of a space by what a table says of them, and the columns that say it."""
+    """The distinct layers of a space by their descriptions in a table, and the columns of these descriptions."""
     if not isinstance(column, str) or not column.strip():
         raise SpaceError(f"the column of the values needs a name, not {show(column)}")
     found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
@@ -235,7 +239,7 @@ def _write_rows(file: str | Path, names: list[str], rows: list[dict[str, object]
 
 
 def _pair(entry: object) -> tuple[Mapping[str, str], int]:
-    """An entry: what it says, and its value."""
+    """An entry: its description of layers, and its value."""
     if isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping):
         said, value = entry
         cells = [each for text in said.values() for each in (text if isinstance(text, (tuple, list)) else [text])]
@@ -244,36 +248,36 @@ def _pair(entry: object) -> tuple[Mapping[str, str], int]:
     raise SpaceError(f"an entry of a latency table is a mapping of what it says, and a value; not {show(entry)}")
 
 
-def _entry(row: dict[str | None, Any], column: str, decimals: int, place: str) -> tuple[dict[str, str], int]:
-    """An entry from a row of a file."""
+def _entry(row: dict[str | None, Any], column: str, decimals: int, line: str) -> tuple[dict[str, str], int]:
+    """An entry from a row of a file; `line` is the file and the line for errors."""
     if None in row or any(cell is None for cell in row.values()):
-        raise SpaceError(f"{place}: the row has not as many cells as the heading")
+        raise SpaceError(f"{line}: the row has not as many cells as the heading")
     given = row[column].strip()
     if not given:
-        raise SpaceError(f"{place}: the {column} is missing; a layer that costs nothing has 0")
+        raise SpaceError(f"{line}: the {column} is missing; a layer that costs nothing has 0")
     try:
         value = Decimal(given)
     except InvalidOperation:
         value = Decimal("nan")
     if not value.is_finite():
-        raise SpaceError(f"{place}: the {column} must be a number, not {show(given)}")
+        raise SpaceError(f"{line}: the {column} must be a number, not {show(given)}")
     try:
         whole = int(value.scaleb(decimals)) if value.adjusted() + decimals < DIGITS else MOST
         exact = Decimal(whole).scaleb(-decimals) == value
     except InvalidOperation:  # The decimals are far beyond what a number has.
         whole, exact = MOST, True
     if not 0 <= whole < MOST or value < 0:
-        raise SpaceError(f"{place}: the {column} must be at least 0 and below 2^63 - 1, not {given}")
+        raise SpaceError(f"{line}: the {column} must be at least 0 and below 2^63 - 1, not {given}")
     if not exact:
         raise SpaceError(
-            f"{place}: the {column} must be an integer after moving the decimal point by decimals={decimals}, not "
+            f"{line}: the {column} must be an integer after moving the decimal point by decimals={decimals}, not "
             f"{given}"
         )
     return {str(name): cell for name, cell in row.items() if name != column}, whole
 
 
 def described(layer: LayerRecord) -> dict[str, str]:
-    """A layer as a table says it: its type, its shapes and its hyperparameters, by their names."""
+    """The description of a layer in a table: its type, its shapes and its hyperparameters, by their names."""
     facts = {
         "type": layer.type,
         "input_shape": ";".join(_text(shape) for shape in layer.input_shapes),
@@ -286,7 +290,7 @@ def described(layer: LayerRecord) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    """A value as a cell has it: `3x3` for several numbers, `Dense(units=3);ReLU()` for layers."""
+    """A value as the text of a cell: `3x3` for several numbers, `Dense(units=3);ReLU()` for layers."""
     if isinstance(value, (tuple, list)):
         return (";" if any(isinstance(item, dict) for item in value) else "x").join(_text(item) for item in value)
     if isinstance(value, dict) and "type" in value:
@@ -296,10 +300,10 @@ def _text(value: object) -> str:
 
 
 def _cell(text: object) -> str:
-    """A cell as layers are described: a spreadsheet writes TRUE for True."""
+    """A cell as the text of a description; a spreadsheet writes TRUE for True."""
     return {"TRUE": "True", "FALSE": "False"}.get(made := _text(text), made)
 
 
-def _said(said: Mapping[str, str]) -> str:
-    """What is said of a layer, for errors."""
-    return ", ".join(f"{column}={text}" for column, text in said.items())
+def _shown(described: Mapping[str, str]) -> str:
+    """A description of a layer, for errors."""
+    return ", ".join(f"{column}={text}" for column, text in described.items())

@@ -1,4 +1,4 @@
-"""Metrics that a function of a layer counts."""
+"""Metrics that are functions of a layer."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 
 @guards()
 class Metric(SetOnce):
-    """A quantity that is counted for every network beside the built-in ones.
+    """A custom metric: a quantity that is counted for every network beside the built-in ones.
+
+    Making one costs nothing, and a metric never changes. The threads that compile and count may call its function at
+    the same time; each call holds the GIL.
 
     Args:
-        name: Its name, an identifier; budgets and arrays call it so.
-        function: What one layer has of it: a function from a [`LayerRecord`][archbudget.LayerRecord] to an integer of
-            at least 0. It must always give the same for the same record. The record does not tell which tensors the
-            layer is connected to, and its `custom` is empty. Where the number is not whole, choose a smaller unit:
+        name: The name of the metric in budgets and results, an identifier.
+        function: The value of one layer: a function from a [`LayerRecord`][archbudget.LayerRecord] to an integer of at
+            least 0. It must always return the same for the same record. The record does not say which tensors the layer
+            is connected to, and its `custom` is empty. Where the value is not an integer, choose a smaller unit:
             microseconds rather than milliseconds.
-        combine: Whether the values of the layers of a network add up (`"sum"`), or the largest counts (`"max"`).
+        combine: Whether the value of a network is the sum of its layers (`"sum"`), or the largest (`"max"`).
 
     Raises:
-        SpaceError: If the name is not an identifier or one of a built-in metric, or the function cannot be called.
+        SpaceError: If the name is not an identifier or that of a built-in metric, or the function cannot be called.
 
     Example:
         >>> import archbudget as ab
@@ -63,11 +66,11 @@ class Metric(SetOnce):
         self.combine = combine
 
     def check(self, uses: Sequence[Use], *, whole: bool) -> None:
-        """Looks at the layers of a space before they are counted.
+        """Checks the layers of a space before they are counted; this class accepts all.
 
         Args:
             uses: The layers.
-            whole: Whether all values of all decisions are left; if not, layers may be gone.
+            whole: Whether the decisions have all of their values; if not, layers may be missing.
         """
 
     def __eq__(self, other: object) -> bool:
@@ -80,7 +83,7 @@ class Metric(SetOnce):
         return hash((type(self), self.name))
 
     def _parts(self) -> tuple[object, ...]:
-        """What makes it the same as another one."""
+        """The parts that equal metrics have in common."""
         return (self.name, self.combine, self.function)
 
     def __repr__(self) -> str:
@@ -88,7 +91,11 @@ class Metric(SetOnce):
 
 
 def weighted_layers(name: str = "weighted_layers") -> Metric:
-    """The number of layers with weights; one that is used several times is one."""
+    """The metric that counts the layers with weights; a layer that is used several times counts once.
+
+    Args:
+        name: The name of the metric.
+    """
     return Metric(name, _has_weights)
 
 
@@ -97,14 +104,14 @@ def _has_weights(layer: LayerRecord) -> int:
 
 
 def output_size(layer: str, axis: int | None = None, *, name: str | None = None) -> Metric:
-    """The size of the output of a layer: the number of its elements, or one of its sides; 0 where it is left out.
+    """The metric of the size of a layer's output: its number of elements, or one side; 0 in networks without the layer.
 
-    Of several outputs the elements add up, and a side is that of the first.
+    With several outputs, their elements are added up, and a side is that of the first output.
 
     Args:
-        layer: The name of the layer in the space: one that it was given, such as `features`, or `features_2` in the
-            second repetition of a `Repeat`. Automatic names change when a part of the space is gone.
-        axis: The side that is meant, the batch not counted; `None` for the number of elements.
+        layer: The name of the layer in the space, as the description gives it: `features`, or `features_2` in the
+            second repetition of a `Repeat`. Automatic names are refused, as they change with the parts of the space.
+        axis: The axis of the side, without the batch axis; `None` for the number of elements.
         name: The name of the metric; by default `output_size`.
 
     A space without such a layer is refused with a [`SpaceError`][archbudget.errors.SpaceError].
@@ -127,11 +134,11 @@ class _OutputSize(Metric):
         return (self.name, self.layer, self.axis)
 
     def check(self, uses: Sequence[Use], *, whole: bool) -> None:
-        """Refuses a space without the layer, and one that names it by itself."""
+        """Refuses a space without the layer, or in which the layer has an automatic name."""
         found = next((use for use in uses if use.name == self.layer), None)
         if found is None and whole:
-            known = listed(use.name for use in uses)
-            raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {known}")
+            names = listed(use.name for use in uses)
+            raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {names}")
         if found is not None and found.layer.name is None:
             raise SpaceError(
                 f"metric '{self.name}': the name '{self.layer}' is automatic, and may be another layer's in a part of "
@@ -139,7 +146,7 @@ class _OutputSize(Metric):
             )
 
     def size_of(self, layer: LayerRecord) -> int:
-        """What it is of one layer."""
+        """The value of one layer."""
         if layer.name != self.layer:
             return 0
         if self.axis is not None:

@@ -1,4 +1,4 @@
-"""One network: its calls in order, and what is said of them in words."""
+"""One network: its calls in order, and texts about them."""
 
 from archbudget.network.explain import explain
 from archbudget.network.network import Call, Network

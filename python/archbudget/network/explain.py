@@ -1,4 +1,4 @@
-"""Where the weights of a layer come from, in words."""
+"""The explanation of the counts of a layer, as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def explain(network: Network, call: Call) -> str:
-    """Where the weights of one layer come from: formulas, their numbers, and the layers that these come from."""
+    """The explanation of one layer: formulas, the meaning of their numbers, and the layers that these come from."""
     record, layer = call.record, call.layer
     inputs = ", ".join(show_shape(shape) for shape in record.input_shapes)
     output = show_shapes(record.output_shapes)
@@ -56,7 +56,7 @@ def _formula(network: Network, call: Call, what: str, formula: Formula) -> list[
 
 
 def _given(call: Call, name: str) -> str:
-    """A hyperparameter of a layer of the user's own, and the decisions that set it."""
+    """A hyperparameter of a custom layer, and the decisions that set it."""
     names = call.use.names
     deciding = dict.fromkeys(names[decision.name] for decision in decisions_in(call.layer.arguments()[name]))
     setting = call.setting(name) or ", ".join(deciding)
@@ -64,29 +64,29 @@ def _given(call: Call, name: str) -> str:
 
 
 def _equation(formula: Formula) -> str:
-    """What a formula comes to; a number by itself is its own result."""
+    """A formula and its value; a formula that is a number is its own value."""
     return f"{formula.value:,}" if formula.text == str(formula.value) else f"{formula.text} = {formula.value:,}"
 
 
 def _meaning(network: Network, call: Call, meaning: str) -> str:
-    """What a number stands for; of a layer inside its place stands before it, as in `cell.cells[1].units`."""
-    place, _, what = meaning.rpartition(".")
-    shown = re.sub(r"\b(layer|cell)\b\.?", "", place)
+    """The meaning of a number; that of an inner layer begins with a path, as in `cell.cells[1].units`."""
+    path, _, what = meaning.rpartition(".")
+    shown = re.sub(r"\b(layer|cell)\b\.?", "", path)
     text = f"{what} of {shown}" if shown else what
     record = call.record
     found: Any = record.arguments
-    for part in re.findall(r"\w+", place):
+    for part in re.findall(r"\w+", path):
         found = found[int(part)] if part.isdigit() else found[part]
     if what in found:
         setting = call.setting(meaning)
         return f"{text}, set by {setting}" if setting else text
-    if "of the input" in what and record.inputs and not re.search(r"\[[1-9]", place):
+    if "of the input" in what and record.inputs and not re.search(r"\[[1-9]", path):
         return f"{text}, {_origin(network, call)}"
     return text
 
 
 def _origin(network: Network, call: Call) -> str:
-    """Which layer made the channels that flow into this one, and through which layers they came."""
+    """The layer that made the input channels of this one, and the layers that they passed through."""
     through: list[str] = []
     tensor, shape = call.inputs[0], call.record.input_shapes[0]
     channels = shape[_channel_axis(call.record)]
@@ -95,19 +95,19 @@ def _origin(network: Network, call: Call) -> str:
         if source is None:
             return f"which come from {through[-1]}" if through else "which come from elsewhere"
         made = source.record
-        way = f" through {', '.join(reversed(through))}" if through else ""
+        passed = f" through {', '.join(reversed(through))}" if through else ""
         if made.type == "Input":
-            return f"which come from {made.name} {show_shape(shape)}{way}"
+            return f"which come from {made.name} {show_shape(shape)}{passed}"
         for argument in ("filters", "units"):
             if argument in made.arguments:
                 setting = source.setting(argument)
                 by = f"{argument}={made.arguments[argument]}" + (f", set by {setting}" if setting else "")
-                return f"which come from {made.name} ({by}){way}"
+                return f"which come from {made.name} ({by}){passed}"
         if made.type == "Flatten":
             sides = "*".join(str(side) for side in made.input_shapes[0])
-            return f"which are the {sides} values that {made.name} puts in one row{way}"
+            return f"which are the {sides} values that {made.name} puts in one row{passed}"
         if len(source.inputs) != 1 or len(source.outputs) != 1 or not _keeps_channels(made, channels):
-            return f"which come from {made.name} {show_shape(shape)}{way}"
+            return f"which come from {made.name} {show_shape(shape)}{passed}"
         through.append(made.name)
         tensor, shape = source.inputs[0], made.input_shapes[0]
 

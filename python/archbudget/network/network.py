@@ -1,4 +1,4 @@
-"""A network as exporters and texts read it: its layers at work, with every second name of a tensor resolved."""
+"""A network in the form that exporters and texts read: its calls of layers, with all aliases of tensors resolved."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """One layer at work."""
+    """One call of a layer."""
 
     use: Use
     """The layer as a part of its space."""
     record: LayerRecord
-    """What flows in and out, and what it costs."""
+    """The arguments, shapes and costs of the call."""
     args: Mapping[str, Any]
-    """The hyperparameters that touch shape or cost, as the engine gives them."""
+    """The hyperparameters that touch shape or cost, in the form that the engine returns."""
     chosen: Mapping[str, Scalar]
-    """The values of the decisions that the layer reads, by the names that they have inside of it."""
+    """The values of the decisions that the layer reads, by their names in the layer."""
     inputs: tuple[int, ...]
-    """The tensors that it reads, each by the number with which a call wrote it."""
+    """The tensors that the call reads, each by the number with which a call wrote it."""
     outputs: tuple[int, ...]
-    """The tensors that it writes."""
+    """The tensors that the call writes."""
 
     @property
     def layer(self) -> Layer:
-        """The layer; calls with one layer share its weights."""
+        """The layer; calls of one layer share its weights."""
         return self.use.layer
 
     @property
@@ -51,17 +51,17 @@ class Call:
 
     @cached_property
     def counted(self) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost, as the layer records them."""
+        """The hyperparameters that touch shape or cost, in the form of the record."""
         return self.layer.recorded(self.args, self.use.values)
 
     def text(self, expression: Expression) -> str:
-        """An expression of the layer, with decisions named as in the space."""
+        """The text of an expression of the layer, with decisions named as in the space."""
         return expression.text(self.use.names)
 
     def setting(self, argument: str) -> str | None:
         """The decision, or the expression over decisions, that sets an argument; `None` for a constant.
 
-        Decisions are named as in the space. An argument of a layer inside stands behind its place, as `layer.units`.
+        Decisions are named as in the space. An argument of an inner layer has a path, such as `layer.units`.
         """
         given: Any = self.layer
         for part in re.findall(r"\w+", argument):
@@ -76,10 +76,10 @@ class Network:
     """One network of a space.
 
     Args:
-        trace: What the engine says of it.
+        trace: The network as the engine traced it.
         uses: The layers of the space, by their positions.
-        outputs: The tensors that the space returns.
-        metrics: What is counted, in the order of the costs.
+        outputs: The output tensors of the space.
+        metrics: The names of the metrics, in the order of the costs.
         values: The values of the active decisions, by their names in the space.
     """
 
@@ -105,24 +105,24 @@ class Network:
         self.calls = tuple(made)
         """The layers in the order in which they are applied."""
         self.inputs = tuple(call.outputs[0] for call in made if call.layer.kind == "Input")
-        """The tensors with which the network begins."""
+        """The input tensors."""
         self.outputs = tuple(self.source(tensor) for tensor in outputs)
-        """The tensors that it returns."""
+        """The output tensors."""
         self._writers = {tensor: call for call in made for tensor in call.outputs}
 
     @property
     def custom(self) -> tuple[str, ...]:
-        """The metrics beside the built-in ones."""
+        """The custom metrics."""
         return tuple(metric for metric in self.metrics if metric not in BUILT_IN)
 
     def source(self, tensor: int) -> int:
-        """The number with which a tensor was written, however often it was handed on under other ones."""
+        """The number with which a tensor was written, through all of its aliases."""
         while tensor in self._sources:
             tensor = self._sources[tensor]
         return tensor
 
     def producer(self, tensor: int) -> Call | None:
-        """The call that wrote a tensor."""
+        """The call that wrote a tensor; `None` for an unknown number."""
         return self._writers.get(self.source(tensor))
 
     def call(self, name: str) -> Call:
@@ -134,5 +134,5 @@ class Network:
         for call in self.calls:
             if call.name == name:
                 return call
-        known = listed(call.name for call in self.calls)
-        raise SpaceError(f"no layer of this network is named {show(name)}; the layers are {known}")
+        names = listed(call.name for call in self.calls)
+        raise SpaceError(f"no layer of this network is named {show(name)}; the layers are {names}")

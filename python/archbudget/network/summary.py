@@ -1,4 +1,4 @@
-"""The summary of a network, as Keras users know it."""
+"""The summary of a network, in the form that Keras users know."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def show_shape(shape: tuple[int, ...]) -> str:
 
 
 def show_shapes(shapes: tuple[tuple[int, ...], ...]) -> str:
-    """The shapes of the outputs of a layer, several of them in a list, as Keras prints them."""
+    """The shapes of the outputs of a layer, as a list if there are several, as Keras prints them."""
     shown = ", ".join(map(show_shape, shapes))
     return shown if len(shapes) == 1 else f"[{shown}]"
 

@@ -1,4 +1,4 @@
-"""Asking metrics for the layers of a program."""
+"""The values of custom metrics for the layers of a program."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN = 20
 
 
 class Measure:
-    """Asks metrics for the layers of a program, and looks at what they give.
+    """Calls metrics for the layers of a program, and checks their values. Threads may call it at the same time.
 
     Args:
         metrics: The metrics.
@@ -37,7 +37,7 @@ class Measure:
         self._uses = uses
         self._decisions = decisions
         self.missing: list[str] | None = []
-        """What entries tables had no value for, so far; `None` to raise at once."""
+        """The messages about missing entries of tables, so far; `None` to raise each at once."""
 
     def __call__(self, trace: LayerTrace) -> list[int]:
         """The value of each metric for a layer."""
@@ -73,10 +73,10 @@ class Measure:
         return whole
 
     def settle(self) -> None:
-        """Refuses a program for which tables have no value somewhere; from now on they are refused at once.
+        """Refuses a program with layers that tables have no entry for; later missing entries are raised at once.
 
         Raises:
-            MissingEntryError: With all that is missing.
+            MissingEntryError: With all missing entries.
         """
         missing, self.missing = list(dict.fromkeys(self.missing or ())), None
         if len(missing) == 1:

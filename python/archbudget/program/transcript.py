@@ -1,4 +1,4 @@
-"""What a description writes, line by line, so that two descriptions can be compared."""
+"""The lines that a description writes, so that two descriptions can be compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Transcript:
         """The name of each call, and its arguments."""
 
     def of(self, program: Program) -> Any:
-        """The program, whose calls are written down."""
+        """The program, with its calls recorded."""
         return _Written(program, self.lines)
 
 
@@ -36,7 +36,7 @@ class _Written:
         method = getattr(self._program, name)
 
         def call(*args: Any, **named: Any) -> Any:
-            # The layers are compared by themselves: what the engine is told of one, and its function, are objects.
+            # Layers are compared separately, as their arguments and functions are objects of the engine.
             shown = [
                 value for value in (*args, *named.values()) if not (isinstance(value, Arguments) or callable(value))
             ]
@@ -47,7 +47,7 @@ class _Written:
 
 
 def comparable(value: Any) -> object:
-    """A layer, a decision or an argument in a form that is equal to that of what is described alike."""
+    """A layer, a decision or an argument in a form that is equal for equal descriptions."""
     if isinstance(value, Layer):
         rule = type(value).RULE if isinstance(value, CustomLayer) else None
         given = {**value.arguments(), "weight_bits": value.weight_bits}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archbudget.metrics import Metric
     from archbudget.program.transcript import Transcript
 
-_HELD_TWICE = "{0!r} stands inside of {1} and elsewhere, too; a layer inside of another one shares no weights"
+_HELD_TWICE = "{0!r} is used inside {1} and elsewhere, too; a layer inside another layer cannot share its weights"
 
 
 def snake_case(kind: str) -> str:
@@ -36,12 +36,12 @@ class Writer:
     """Writes blocks into a program, and remembers what the engine does not need: layers, names and values.
 
     Args:
-        bytes_per_weight: What a weight takes.
-        bytes_per_activation: What a value takes.
+        bytes_per_weight: The bytes of a weight.
+        bytes_per_activation: The bytes of a value of an activation.
         domains: For some decisions, by their names in the space, the only values to keep.
-        constraints: What a network must meet in which all decisions that it reads are active.
-        metrics: What is counted beside the built-in metrics.
-        transcript: Where all that is written is written down too.
+        constraints: The constraints; each binds where all decisions that it reads are active.
+        metrics: The custom metrics.
+        transcript: The transcript that also gets everything that is written.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class Writer:
         """The position of each decision in the program."""
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
-        """For each name that was given to layers, how many have it."""
+        """For each stem of an automatic name, how many layers have it."""
         self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
         self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
-        """For each layer that another one holds, that one."""
+        """For each inner layer the layer around it."""
         self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
@@ -84,26 +84,26 @@ class Writer:
                 self._constraints.setdefault(name, []).append(constraint)
         self._steps = 0
         self._taken: dict[str, list[Guard]] = {}
-        """For each of these decisions the guards of the steps that may be the first to take it."""
+        """For each constrained decision the guards of the steps that may be the first to take it."""
 
     def name_of(self, decision: Decision) -> str:
-        """The name of a decision in the space: each repetition around it adds its number, unless it is shared."""
+        """The name of a decision in the space: each repetition around it appends its number, unless it shares it."""
         return decision.name + self._suffix(decision.name)
 
     def _own(self, what: str | Layer) -> list[Repetition]:
-        """The repetitions around it that do not share a decision, or a layer."""
+        """The current repetitions that do not share a decision, given by name, or a layer."""
         return [repetition for repetition in self._repetitions if what not in repetition.shared]
 
     def _suffix(self, what: str | Layer) -> str:
         return "".join(repetition.suffix for repetition in self._own(what))
 
     def position(self, decision: Decision) -> int:
-        """The position of a decision in the program; it is added when it is met first."""
+        """The position of a decision in the program; the first use adds it."""
         name = self.name_of(decision)
-        known = self.described.get(name)
-        if known is not None:
-            if known is not decision and (known.keys, known.values) != (decision.keys, decision.values):
-                raise _different(name, known, decision)
+        first = self.described.get(name)
+        if first is not None:
+            if first is not decision and (first.keys, first.values) != (decision.keys, decision.values):
+                raise _different(name, first, decision)
             return self.positions[name]
         kept = self._domains.get(name)
         left = decision if kept is None and decision.name == name else decision.narrowed(name, kept)
@@ -113,12 +113,12 @@ class Writer:
         return self.positions[name]
 
     def values(self, decision: Decision) -> tuple[Scalar, ...]:
-        """The values of a decision that are kept; indices count into them."""
+        """The kept values of a decision, in the order of their indices."""
         self.position(decision)
         return self.decisions[self.name_of(decision)].values
 
     def kept(self, decision: Decision) -> tuple[int, ...] | None:
-        """The indices of the values of a decision that are kept; `None` if all are."""
+        """The indices of the kept values of a decision; `None` if all are kept."""
         left = self.values(decision)
         return None if len(left) == len(decision.values) else tuple(map(decision.index, left))
 
@@ -127,19 +127,19 @@ class Writer:
         return (self.position(decision), allowed)
 
     def read(self, decision: Decision, guard: Guard) -> None:
-        """Takes a decision where it stands, even if no shape or cost depends on it."""
+        """Takes a decision at this step, even if no shape or cost depends on it."""
         self.program.read(guard, self.position(decision))
         self._constrain([decision], guard)
 
     def require(self, condition: Expression, guard: Guard) -> None:
-        """Takes the decisions of a condition where it stands, and refuses the networks that do not meet it."""
+        """Takes the decisions of a condition at this step, and refuses the networks that do not meet it."""
         lowered = condition.lower(self)
         names = {decision.name: self.name_of(decision) for decision in condition.decisions()}
         self.program.require(guard, lowered, as_written(condition, names), asks=True)
         self._constrain(condition.decisions(), guard)
 
     def _constrain(self, taken: Iterable[Decision], guard: Guard) -> None:
-        """Writes the constraints that may be decided by a step that takes decisions behind a guard."""
+        """Writes the constraints that a step may decide which takes decisions behind a guard."""
         due: dict[int, Expression] = {}
         for decision in taken:
             name = self.name_of(decision)
@@ -147,7 +147,7 @@ class Writer:
                 continue
             before = self._taken.setdefault(name, [])
             if any(all(atom in guard for atom in earlier) for earlier in before):
-                continue  # It was taken before whenever this step is.
+                continue  # An earlier step takes it whenever this one is reached.
             before.append(guard)
             due |= {id(constraint): constraint for constraint in self._constraints[name]}
         if not due:
@@ -168,7 +168,7 @@ class Writer:
 
     @contextmanager
     def repetition(self, repetition: Repetition) -> Iterator[None]:
-        """Layers and decisions within it are its own, unless it shares them."""
+        """In its context, layers and decisions belong to the repetition, unless it shares them."""
         self._repetitions.append(repetition)
         try:
             yield
@@ -185,7 +185,7 @@ class Writer:
             self._hold(*key)
             name = self._layer_name(layer)
             position, values = layer.declare(self, name)
-            # A metric may look at what touches neither shape nor cost; otherwise it is enough that it is decided.
+            # A metric may read arguments that touch neither shape nor cost; otherwise their decisions are only taken.
             notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
             if layer.weight_bits is not None or notes:
                 self.program.annotate(position, lower(layer.weight_bits, self), notes)
@@ -201,7 +201,7 @@ class Writer:
         return tuple(made)
 
     def _hold(self, layer: Layer, repetitions: tuple[tuple[Block, int], ...]) -> None:
-        """Remembers what a layer holds: it takes names as in Keras, and stands nowhere else."""
+        """Registers the inner layers of a layer: they get names as in Keras, and may not be used elsewhere."""
         if (layer, repetitions) in self._inside:
             raise SpaceError(_HELD_TWICE.format(layer, self._inside[layer, repetitions]))
         for each in layer.inside():
@@ -227,7 +227,7 @@ class Writer:
         return name
 
     def write_graph(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[int]:
-        """Writes all that leads from the inputs to the outputs, and returns the tensors of the outputs.
+        """Writes everything between the inputs and the outputs, and returns the tensors of the outputs.
 
         Tensors are written in the order in which they were made.
         """
@@ -256,7 +256,7 @@ class Writer:
         return returned
 
     def _check_batches(self) -> None:
-        """Refuses a layer that needs to know the size of a batch, if an input does not say it."""
+        """Refuses a layer that needs the size of a batch, if an input does not have it."""
         sizes = {use.layer.arguments()["batch_size"] for use in self.uses if use.layer.kind == "Input"}
         for use in self.uses:
             if use.layer.needs_batch_size and (None in sizes or len(sizes) > 1):
@@ -267,25 +267,25 @@ class Writer:
 
 
 class _Outermost:
-    """The scope of the constraints of a space: decisions go by their names in it, with at least the values kept."""
+    """The scope of constraints: decisions have their names in the space, and at least the kept values."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     def position(self, decision: Decision) -> int:
-        """The position of a decision that was met before."""
-        known = self._writer.described[decision.name]
-        if not self._writer.decisions[decision.name].keys <= decision.keys <= known.keys:
-            raise _different(decision.name, known, decision)
+        """The position of a decision that the program has."""
+        first = self._writer.described[decision.name]
+        if not self._writer.decisions[decision.name].keys <= decision.keys <= first.keys:
+            raise _different(decision.name, first, decision)
         return self._writer.positions[decision.name]
 
     def values(self, decision: Decision) -> tuple[Scalar, ...]:
-        """The values of a decision that are kept."""
+        """The kept values of a decision."""
         return self._writer.decisions[decision.name].values
 
 
-def _different(name: str, known: Decision, decision: Decision) -> SpaceError:
+def _different(name: str, first: Decision, second: Decision) -> SpaceError:
     return SpaceError(
-        f"two decisions are named '{name}', with different values: {show(known)} and {show(decision)}; rename one, or "
+        f"two decisions are named '{name}', with different values: {show(first)} and {show(second)}; rename one, or "
         "give both the same values to tie them"
     )

@@ -1,4 +1,4 @@
-"""Searching a space under Optuna. Nothing of Optuna is loaded before it is used."""
+"""The search of a space under Optuna, which is loaded when a search begins."""
 
 from __future__ import annotations
 
@@ -40,54 +40,58 @@ def search(
     max_consecutive_failures: int = 20,
     grace_period: float = 60.0,
 ) -> optuna.Study:
-    """Searches a space for the best network inside a budget; every trial is inside of it.
+    """Searches a space for the best network inside a budget; every trial is inside the budget.
 
-    With a storage the search can be stopped at any moment, even killed, and is taken up by the same call: finished
-    trials are kept, and a trial that was running is tried again. Several processes may work on one study, on several
-    hosts too. A finished trial is one that was completed or pruned, or that failed and is not tried again: it returned
-    nan, raised what `catch` names, or was lost with its process `max_tries` times.
+    With a storage the search can be stopped at any moment, even killed, and the same call resumes it: finished trials
+    are kept, and a trial that was running is tried again. Several processes may work on one study, also on several
+    hosts. A finished trial is one that was completed or pruned, or that failed and is not tried again: it returned nan,
+    raised an exception that `catch` names, or was lost with its process `max_tries` times.
 
     A trial whose process is gone, or gives no sign of life for the grace period, is failed and tried again, in any
-    storage. Only of running trials that Optuna makes beside a search (`study.optimize`) it is not known whether they
-    live: they are left alone, and after the grace period no longer waited for.
+    storage. Running trials that Optuna makes beside a search (`study.optimize`) give no signs of life: they are left
+    alone, and the search stops waiting for them after the grace period.
 
     An objective that hangs cannot be ended from within its own process: `archbudget search --trial-timeout` does that.
 
+    A search costs one count of the feasible set, and for each trial what the objective, the sampler and the storage
+    take, beside about a millisecond. It may be called from several threads, with a storage even for one study. With
+    `n_jobs` above 1 the objective is called from several threads; Ctrl-C ends a search in the main thread.
+
     Args:
         space: The space.
-        objective: What is maximised: a function of the `Architecture`. A parameter named `trial` gets the Optuna trial,
-            so `objective(arch)`, `objective(arch, trial)` and `objective(trial)` all work. It returns a number, or with
-            `directions` one for each.
+        objective: The function to optimize, of the `Architecture`. A parameter named `trial` gets the Optuna trial, so
+            `objective(arch)`, `objective(arch, trial)` and `objective(trial)` all work. It returns a number, or with
+            `directions` one number for each direction.
         budget: The budget.
-        n_trials: The number of finished trials that the study shall have, those that it has already included; `None`
-            for no limit but `timeout`.
-        timeout: The most seconds; no trial is begun after them.
+        n_trials: The number of finished trials that the study has at the end, including those that it has already;
+            `None` for no limit but `timeout`.
+        timeout: The time limit in seconds; no trial begins after it.
         sampler: The sampler that proposes values: a name (tpe, random, nsgaii, nsgaiii, cmaes, gp, qmc) or an Optuna
             sampler; TPE by default. It is wrapped in a [`BudgetSampler`][archbudget.BudgetSampler].
         seed: The seed of a sampler that is given by name.
         storage: Where Optuna keeps the study, such as `sqlite:///search.db`; in memory by default.
-        study_name: Its name in the storage; needed to take it up again.
+        study_name: The name of the study in the storage; needed to resume it.
         direction: `"maximize"` or `"minimize"`.
-        directions: One for each of several objectives, instead of `direction`.
+        directions: One direction for each of several objectives, instead of `direction`.
         pruner: The pruner of the study.
-        n_jobs: The number of threads that work at once.
-        catch: Exceptions of the objective that fail the trial and not the search.
-        callbacks: Called with the study and each finished trial; `study.stop()` in one ends the search.
+        n_jobs: The number of threads that run trials; -1 for as many as there are processors.
+        catch: Exceptions of the objective that fail the trial, but not the search.
+        callbacks: Functions that are called with the study and each ended trial; `study.stop()` ends the search.
         show_progress_bar: Whether Optuna shows its progress.
-        max_tries: How often a trial is tried in all whose process is lost each time.
-        max_consecutive_failures: After how many failed trials in a row the search gives up.
-        grace_period: After how many seconds without a sign of life a running trial counts as lost; the same in all
+        max_tries: How often the same values are tried in total, if the process of the trial is lost each time.
+        max_consecutive_failures: The search gives up after this many failed trials in a row.
+        grace_period: A running trial counts as lost after this many seconds without a sign of life; the same in all
             processes that share a study.
 
     Returns:
-        The study. The parameters of `study.best_trial` give the network: `space.architecture(...)`; its totals are the
-        user attributes `params`, `macs`, ... of each trial.
+        The study. `space.architecture(study.best_params)` is the best network; the totals of each network are the user
+        attributes `params`, `macs`, ... of its trial.
 
     Raises:
         InfeasibleBudgetError: At once, if no network of the space fits.
-        SpaceError: If the study in the storage is of another space or budget, or an argument is not one.
-        SearchError: If the objective returns no such number, or calls `sys.exit`; if too many trials in a row fail; if
-            the database of the storage fails.
+        SpaceError: If the study in the storage belongs to another space or budget, or an argument is invalid.
+        SearchError: If the objective does not return such numbers, or calls `sys.exit`; if too many trials in a row
+            fail; if the database of the storage fails.
     """
     from archbudget.search import run
 

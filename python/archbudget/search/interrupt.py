@@ -1,8 +1,8 @@
-"""Interrupts that wait until a storage has done what it does, and a trial is begun or told.
+"""Interrupts that wait until a storage has finished its transaction, and a trial has begun or been told.
 
-An exception in the middle of a transaction would keep it open, as it refers to where it was raised: the database stays
-locked for everybody, this process included, which is about to put its trials in order. A trial that is just being begun
-would be unknown there.
+An exception in the middle of a transaction would keep it open, as the traceback refers to it: the database would stay
+locked for everybody, also for this process, which is about to put its trials in order. A trial that is just beginning
+would be unknown to the storage.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ PAUSE = 0.05
 """Seconds until an interrupt is tried again."""
 
 STORAGES = str(Path(optuna.storages.__file__).parent)
-"""Where the code of storages is."""
+"""The folder of the code of storages."""
 
 TELL = str(Path(optuna.study.__file__).parent / "_tell.py")
-"""Where a trial is told."""
+"""The file of the code that tells a trial."""
 
 
 class Interrupts:
-    """What is known of the interrupts of this process: there is one main thread, and one of these."""
+    """The state of the interrupts of this process, which has one main thread and one instance of this class."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -39,10 +39,10 @@ class Interrupts:
 
     @contextlib.contextmanager
     def patient(self) -> Iterator[None]:
-        """Has Ctrl-C wait for storages, where it does what it does by default.
+        """Makes Ctrl-C wait for storages, unless the program has a handler of its own.
 
         Raises:
-            KeyboardInterrupt: If one still waits at the end.
+            KeyboardInterrupt: If an interrupt still waits at the end.
         """
         is_main = threading.current_thread() is threading.main_thread()
         if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -59,10 +59,10 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """A handler of signals that interrupts this process, a little later where that would do harm.
+        """Handles a signal: interrupts this process, a little later where that would do harm.
 
         Raises:
-            KeyboardInterrupt: Where it does not.
+            KeyboardInterrupt: Where it does no harm.
         """
         is_again, self._is_again = self._is_again, False
         if is_again and not self._waits:
@@ -76,10 +76,10 @@ class Interrupts:
         again.start()
 
     def check(self) -> None:
-        """Interrupts the main thread if that was asked for.
+        """Interrupts the main thread if an interrupt is pending.
 
         Raises:
-            KeyboardInterrupt: If it was.
+            KeyboardInterrupt: If it is.
         """
         if self._asked and threading.current_thread() is threading.main_thread():
             self._waits = False

@@ -1,4 +1,4 @@
-"""The objective of a search: how it is asked, and what it may return."""
+"""The objective of a search: how it is called, and what it may return."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class Objective:
-    """What a search asks about a network.
+    """The function that a search optimizes.
 
     Args:
         function: A function of the `Architecture`. A parameter named `trial` gets the Optuna trial, so
             `objective(arch)`, `objective(arch, trial)` and `objective(trial)` all work.
-        name: What messages call it.
+        name: Its name in messages.
 
     Raises:
         SpaceError: If it is not a function.
@@ -40,11 +40,11 @@ class Objective:
     def __call__(self, arch: Architecture, trial: optuna.Trial) -> list[float]:
         """The values of a network, one for each direction of the study.
 
-        A process that the objective has forked ends where it would leave the objective, as it would otherwise go on
-        with the search beside its parent.
+        A process that the objective has forked ends where it leaves the objective; otherwise it would continue the
+        search beside its parent.
 
         Raises:
-            SearchError: If the objective ends the process by `sys.exit`, or returns what is no such numbers.
+            SearchError: If the objective calls `sys.exit`, or does not return such numbers.
         """
         process = os.getpid()
         try:
@@ -67,10 +67,10 @@ class Objective:
 
 
 def numbers(returned: object, count: int) -> list[float]:
-    """What an objective returned as floats: Python's numbers, those of arrays with one element, and rows of these.
+    """The result of an objective as floats, from numbers, arrays with one element, and rows of these.
 
     Raises:
-        ValueError: If they are not so many, or not numbers that a float can hold; in a clause.
+        ValueError: If there are not `count` numbers, or a float cannot hold one; the message is a clause.
     """
     is_row = isinstance(returned, (list, tuple)) or getattr(returned, "ndim", None) == 1
     row: list[Any] = list(returned) if is_row else [returned]  # type: ignore[call-overload]
@@ -78,7 +78,7 @@ def numbers(returned: object, count: int) -> list[float]:
     if len(row) == count:
         try:
             return [_number(value) for value in row]
-        except Exception as error:  # Whatever the type of a value does.
+        except Exception as error:  # The type of a value may raise anything.
             cause = error
     which = "which is not a number" if count == 1 else f"which are not {count} numbers"
     if isinstance(cause, OverflowError):
@@ -111,7 +111,7 @@ def _caller(
 
 
 def _end_child(error: BaseException | None) -> None:
-    """Ends a forked process as the interpreter would."""
+    """Ends a forked process as the interpreter would end it."""
     code: object = 0
     if isinstance(error, SystemExit):
         code = error.code

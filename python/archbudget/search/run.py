@@ -1,4 +1,4 @@
-"""A whole search: trials until a study has enough, by threads and processes that may be stopped at any moment."""
+"""A whole search: threads and processes, which may be stopped at any moment, run trials until a study has enough."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "cmaes", "gp", "qmc")
 Direction = Literal["minimize", "maximize"]
 
 PAUSE = 1.0
-"""Seconds between two looks at trials that others work on."""
+"""Seconds between two looks at trials of other processes."""
 
 _logger = optuna.logging.get_logger(__name__)
 
@@ -77,7 +77,7 @@ def search(
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:
         raise SpaceError("study_name needs a storage to keep the study in")
-    asked = Objective(objective)
+    called = Objective(objective)
     patience = limits(grace_period, max_tries, max_consecutive_failures)
     with interrupts.patient():
         study = open_study(
@@ -88,13 +88,13 @@ def search(
             directions=[direction] if directions is None else directions,
             pruner=pruner,
         )
-        # A study that is taken up again goes on with other random numbers.
+        # A resumed study continues with other random numbers.
         begun = len(study.get_trials(deepcopy=False))
         run = Run(
             study,
             space,
             budget,
-            asked,
+            called,
             n_trials=n_trials,
             timeout=timeout,
             base=base_sampler(sampler, None if seed is None else seed + begun),
@@ -109,10 +109,10 @@ def search(
 
 
 def limits(grace_period: float, max_tries: int, max_consecutive_failures: int) -> Limits:
-    """When a search gives something up.
+    """The limits at which a search gives up.
 
     Raises:
-        SpaceError: If one of them is not a sane number.
+        SpaceError: If one of them is not a sensible number.
     """
     _require_integer("max_tries", max_tries, 1)
     _require_integer("max_consecutive_failures", max_consecutive_failures, 1)
@@ -135,7 +135,7 @@ def open_study(
 
     Raises:
         InfeasibleBudgetError: If no network of the space fits.
-        SpaceError: If it is of another space or budget.
+        SpaceError: If it belongs to another space or budget.
         SearchError: If the database of the storage fails.
     """
     space.within(budget).require_some()
@@ -152,19 +152,19 @@ def open_study(
 
 
 class Run:
-    """What one process does for a study until that has its trials.
+    """The work of one process for a study, until the study has its trials.
 
     Args:
         study: The study.
         space: The space.
         budget: The budget.
-        objective: What is asked about each network.
-        n_trials: How many finished trials the study shall have; `None` for no limit.
-        timeout: The most seconds; `None` for no limit.
+        objective: The objective.
+        n_trials: How many finished trials the study has at the end; `None` for no limit.
+        timeout: The time limit in seconds; `None` for no limit.
         base: The sampler that proposes values.
-        limits: When it gives something up.
-        catch: Exceptions of the objective that fail the trial and not the search.
-        mends: Whether it fails trials that are lost; if not, someone else does.
+        limits: The limits at which it gives up.
+        catch: Exceptions of the objective that fail the trial, but not the search.
+        mends: Whether it fails lost trials; if not, another process does.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Run:
     def work(self, *, n_jobs: int = 1, callbacks: Sequence[Callback] = (), show_progress_bar: bool = False) -> None:
         """Runs trials until the study has enough, the time is up, or a callback stops it.
 
-        What the objective raised is in `failure` afterwards.
+        Afterwards, `failure` is the exception of the objective, if there was one.
         """
         options: dict[str, Any] = {"n_jobs": n_jobs, "show_progress_bar": show_progress_bar}
         options["callbacks"] = [self._told, *callbacks, self._stop_if_enough]
@@ -215,7 +215,7 @@ class Run:
                 raise WithdrawnError
             propose(study, trial)
 
-        # The sampler keeps its type: what it can do beside proposing values is asked of that.
+        # The sampler keeps its type, as Optuna looks there for what it can do beside proposing values.
         self._sampler.before_trial = signed  # type: ignore[method-assign]
         with self._heart:
             try:
@@ -226,7 +226,7 @@ class Run:
                 self._leave_nothing_running()
 
     def _goes_on(self, options: dict[str, Any]) -> bool:
-        """Runs the trials that are missing, or waits a little for those that others run; whether there may be more."""
+        """Runs the missing trials, or waits a little for those of other processes; whether there may be more."""
         left = self._missing()
         rest = None if self._end is None else self._end - time.monotonic()
         if rest is not None and rest <= 0:
@@ -249,7 +249,7 @@ class Run:
             error = _behind(raised)
         if self._interrupted:
             raise KeyboardInterrupt from error
-        if self.failure is not None:  # With threads, Optuna forgets what the last of them raised.
+        if self.failure is not None:  # With threads, Optuna forgets the exception of the last one.
             return False
         if error is not None:
             if self._was_taken(error):
@@ -303,10 +303,10 @@ class Run:
             study.stop()
 
     def _missing(self, begun: optuna.trial.FrozenTrial | None = None) -> int | None:
-        """How many trials are to be begun, those left out that are running, here or elsewhere; fails those lost.
+        """The number of trials still to begin, without those that run here or elsewhere; fails lost trials.
 
-        For a trial that has just begun, those that go on anyway: earlier ones, and later ones that have values already.
-        So of several processes that begin the last trial at once, one goes on.
+        For a trial that has just begun, only trials that continue anyway count as running: earlier ones, and later ones
+        that have values already. So if several processes begin the last trial at once, one of them continues.
         """
         interrupts.check()
         with self._lock:
@@ -327,9 +327,9 @@ class Run:
             return None if self._n_trials is None else self._n_trials - finished(self._study) - alive
 
     def _was_taken(self, error: BaseException) -> bool:
-        """Whether an error says that trials could not be told which others have failed meanwhile.
+        """Whether an error means that other processes have failed trials of this one, which can no longer be told.
 
-        That happens to a process that was stopped or suspended for longer than the grace period.
+        This happens to a process that was stopped or suspended for longer than the grace period.
         """
         if not isinstance(error, (ValueError, UpdateFinishedTrialError)):
             return False
@@ -343,7 +343,7 @@ class Run:
         return self._study._storage.get_trial(trial_id).state.is_finished()
 
     def _leave_nothing_running(self) -> None:
-        """Tells what is known of the trials that this process has begun, and puts the others back into the queue."""
+        """Tells the values of the trials that this process has begun, and puts the others back into the queue."""
         for trial_id, work in self._heart.open.items():
             try:
                 trial = self._study._storage.get_trial(trial_id)
@@ -353,21 +353,21 @@ class Run:
                     release(self._study, trial)
                 elif trial.state == TrialState.FAIL and work.stopped and LOST not in trial.user_attrs:
                     put_back(self._study, trial)
-            except Exception as error:  # What ended the search is told, not this.
+            except Exception as error:  # The exception that ended the search matters more than this one.
                 _logger.warning(f"Trial {work.number} is left running: {error}")
 
 
 def _is_ahead(running: optuna.trial.FrozenTrial, begun: optuna.trial.FrozenTrial) -> bool:
-    """Whether a running trial goes on, whatever becomes of one that has just begun."""
+    """Whether a running trial continues in any case, compared with one that has just begun."""
     return running.number < begun.number or (running.number > begun.number and bool(running.params))
 
 
 class WithdrawnError(Exception):
-    """A trial was begun that is one more than asked; it waits for the next search that needs one."""
+    """A trial has begun that is one too many; it waits for the next search that needs one."""
 
 
 def _behind(error: Exception) -> BaseException:
-    """What went wrong; Optuna stumbles where it reports on a trial that it could not tell."""
+    """The original error, as Optuna itself fails when it reports on a trial that it could not tell."""
     stumbled = isinstance(error, UnboundLocalError) or error.args == ("Should not reach.",)
     return error.__context__ if stumbled and error.__context__ is not None else error
 
@@ -414,7 +414,7 @@ def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Se
             f"study '{study.study_name}' belongs to another direction: it has {', '.join(theirs)}, not "
             f"{', '.join(ours)}; take another study_name or storage"
         )
-    own = {
+    ours_by_key = {
         SPACE: json.dumps(
             {
                 "decisions": {name: list(decision.values) for name, decision in space.decisions.items()},
@@ -424,15 +424,15 @@ def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Se
         ),
         BUDGET: budget.describe(),
     }
-    for key, value in own.items():
-        known = study.user_attrs.get(key)
-        if known is None:
+    for key, value in ours_by_key.items():
+        stored = study.user_attrs.get(key)
+        if stored is None:
             if any(map(is_finished, study.get_trials(deepcopy=False))):
                 raise SpaceError(f"study '{study.study_name}' was not made by a search; take another study_name")
             study.set_user_attr(key, value)
-        elif known != value:
+        elif stored != value:
             what = key.removeprefix(PREFIX)
-            shown = f": it has {known}, not {value}" if what == "budget" else ""
+            shown = f": it has {stored}, not {value}" if what == "budget" else ""
             raise SpaceError(
                 f"study '{study.study_name}' belongs to another {what}{shown}; take another study_name or storage"
             )

@@ -1,9 +1,9 @@
-"""Running trials: which process works on each, whether it still does, and what becomes of those that are lost.
+"""Running trials: which process works on each, whether it is alive, and what happens to lost trials.
 
-All of it is in the user attributes of the trials, which every storage has. A process of this host can be looked at: its
-trial is lost when it is gone. Apart from that, processes count a number up in each of their trials, and a trial is lost
-when nothing in it has changed for a *grace period*. That is measured by whoever looks on, so that the clocks of hosts
-and databases do not matter.
+All of this is stored in the user attributes of the trials, which every storage has. A process of this host can be
+inspected: its trial is lost when the process is gone. Besides, each process increments a number in each of its trials,
+and a trial is lost when nothing in it has changed for a *grace period*. The observer measures that period, so that the
+clocks of hosts and databases do not matter.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ GONE, ALIVE = "gone", "alive"
 """States of processes of this host."""
 
 PATIENCE = 10
-"""How many grace periods a process of this host has that is there, and not stopped.
+"""A process of this host that exists and is not stopped has this many grace periods.
 
-Code that holds the lock of the interpreter keeps it from giving signs of life.
+Code that holds the GIL keeps it from giving signs of life.
 """
 
 STEP = 2.0
-"""Seconds that may always lie between two looks at the trials, without it looking as if this process were stopped."""
+"""Up to this many seconds between two looks at the trials do not mean that this process was stopped."""
 
 BEATS = 4
-"""How many signs of life of a process fit into a grace period."""
+"""A process gives this many signs of life in a grace period."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When a search gives something up."""
+    """The limits at which a search gives up a trial, or itself."""
 
     grace_period: float = 60.0
     max_tries: int = 2
@@ -59,12 +59,12 @@ def is_finished(trial: optuna.trial.FrozenTrial) -> bool:
 
 
 def finished(study: optuna.Study) -> int:
-    """How many trials of a study count."""
+    """The number of trials of a study that count."""
     return sum(map(is_finished, study.get_trials(deepcopy=False)))
 
 
 def running(study: optuna.Study, *processes: str) -> list[optuna.trial.FrozenTrial]:
-    """The running trials of a study, or of some processes."""
+    """The running trials of a study; with `processes` only theirs."""
     trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     return [trial for trial in trials if not processes or trial.user_attrs.get(PROCESS) in processes]
 
@@ -83,7 +83,7 @@ class Heart:
 
     Args:
         study: The study.
-        grace_period: After how many seconds without one a trial counts as lost.
+        grace_period: A trial counts as lost after this many seconds without a sign of life.
     """
 
     def __init__(self, study: optuna.Study, grace_period: float) -> None:
@@ -107,7 +107,7 @@ class Heart:
         self._study._storage.set_trial_user_attr(trial._trial_id, PROCESS, process())
 
     def withdraw(self, trial: optuna.trial.FrozenTrial) -> None:
-        """Puts a trial that has no values yet back, to be begun by whoever needs one next."""
+        """Puts a trial without values back in the queue, for the next process that needs one."""
         storage = self._study._storage
         storage.set_trial_user_attr(trial._trial_id, PROCESS, None)
         storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
@@ -118,17 +118,17 @@ class Heart:
         while not self._end.wait(self._interval):
             beat += 1
             for trial_id in list(self.open):
-                # A storage that cannot be reached now may be there for the next one.
+                # A storage that cannot be reached now may be there for the next beat.
                 with contextlib.suppress(Exception):
                     storage.set_trial_user_attr(trial_id, BEAT, beat)
         storage.remove_session()
 
 
 class Clock:
-    """Seconds, without those through which this process was itself stopped or suspended.
+    """A clock that counts seconds, except those during which this process was stopped or suspended.
 
     Args:
-        step: The most that may lie between two looks at it.
+        step: The most seconds that it counts between two readings.
     """
 
     def __init__(self, step: float) -> None:
@@ -137,7 +137,7 @@ class Clock:
         self._seconds = 0.0
 
     def read(self) -> float:
-        """How many have passed."""
+        """The seconds that have passed."""
         now = time.monotonic()
         self._seconds += min(now - self._last, self._step)
         self._last = now
@@ -145,10 +145,10 @@ class Clock:
 
 
 class Watch:
-    """Looks on at the running trials of a study.
+    """Watches the running trials of a study.
 
     Args:
-        grace_period: After how many seconds without a sign of life a trial counts as lost.
+        grace_period: A trial counts as lost after this many seconds without a sign of life.
     """
 
     def __init__(self, grace_period: float) -> None:
@@ -160,32 +160,32 @@ class Watch:
     def look(
         self, study: optuna.Study, children: Collection[str] = ()
     ) -> Iterator[tuple[optuna.trial.FrozenTrial, str | None]]:
-        """Each running trial, and why it is lost if it is.
+        """Each running trial, with the reason if it is lost and `None` otherwise.
 
         Args:
             study: The study.
-            children: Processes whose end the caller notices by itself.
+            children: Processes whose end the caller notices itself.
         """
         now = self._clock.read()
         for trial in running(study):
             sizes = len(trial.user_attrs), len(trial.params), len(trial.intermediate_values)
             sign = (trial.user_attrs.get(BEAT), sizes)
-            known = self._seen.get(trial.number)
-            if known is None or known[0] != sign:
-                known = self._seen[trial.number] = (sign, now)
+            last = self._seen.get(trial.number)
+            if last is None or last[0] != sign:
+                last = self._seen[trial.number] = (sign, now)
             worker = trial.user_attrs.get(PROCESS)
             state = "" if worker is None else state_of(worker)
             patience = self._grace_period * (PATIENCE if state == ALIVE and worker != self._me else 1)
             reason = None
             if state == GONE and worker not in children:
                 reason = "its process ended"
-            elif state != GONE and now - known[1] > patience:
+            elif state != GONE and now - last[1] > patience:
                 reason = f"its process gave no sign of life for {patience:g} s"
             yield trial, reason
 
 
 def is_own(trial: optuna.trial.FrozenTrial) -> bool:
-    """Whether a search has made a trial, and not a call of Optuna beside it, which gives no signs of life."""
+    """Whether a search has made a trial; those that Optuna makes beside a search give no signs of life."""
     return PROCESS in trial.user_attrs or RETRY_OF in trial.user_attrs
 
 
@@ -197,17 +197,17 @@ def lose(
     Args:
         study: The study.
         trial: The trial.
-        reason: Why it is lost, in a clause.
-        max_tries: How often the same values are tried in all.
-        again: Whether they may be tried again at all.
+        reason: Why it is lost, as a clause.
+        max_tries: How often the same values are tried in total.
+        again: Whether they may be tried again.
 
     Returns:
-        What became of it, in a clause; `None` if it has finished meanwhile, or someone else was faster.
+        What happened to it, as a clause; `None` if it has finished meanwhile, or another process was faster.
     """
     params = _values(trial)
     lost = [t for t in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if LOST in t.user_attrs]
     tries = 1 + sum(_values(earlier) == params for earlier in lost)
-    # Without any value nothing is known of it but that its process was lost while it proposed them.
+    # A trial without values was lost while its process proposed them: it says nothing against any values.
     ends = bool(params) and (not again or tries >= max_tries)
     said = reason if tries == 1 else f"{reason}, {tries} times in all"
     try:
@@ -234,7 +234,7 @@ def release(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
 
 
 def put_back(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-    """Puts the values of a trial that has ended back into the queue, unless that was done."""
+    """Puts the values of a trial that has ended back into the queue, unless that was done before."""
     params = _values(trial)
     retries = (other.user_attrs.get(RETRY_OF) for other in study.get_trials(deepcopy=False))
     if params and trial.number not in retries:
@@ -243,27 +243,27 @@ def put_back(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
 
 
 def _values(trial: optuna.trial.FrozenTrial) -> dict[str, object]:
-    """The values of a trial, those too that it was to take."""
+    """The values of a trial, including those enqueued for it that it has not taken."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def process(pid: int | None = None) -> str:
-    """A process of this host, this one by default, as long as it lives."""
+    """The identity of a process of this host, this one by default; no later process has the same one."""
     pid = os.getpid() if pid is None else pid
-    return f"{_place()}/{pid}/{_look(pid)[1]}"
+    return f"{_host()}/{pid}/{_look(pid)[1]}"
 
 
 def state_of(process: str) -> str:
-    """Whether a process is gone or alive; empty if it is stopped, of another host, or cannot be looked at."""
-    place, pid, birth = process.rsplit("/", 2)
-    if place != _place():
+    """Whether a process is gone or alive; empty if it is stopped, on another host, or cannot be inspected."""
+    host, pid, birth = process.rsplit("/", 2)
+    if host != _host():
         return ""
     state, found = _look(int(pid))
     return GONE if state == ALIVE and found != birth else state
 
 
-def _place() -> str:
-    """Where process numbers count: a host since it was started, and there its containers."""
+def _host() -> str:
+    """The scope of process numbers: a host since its last boot, and a container there."""
     boot = namespace = ""
     with contextlib.suppress(OSError):
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
@@ -272,7 +272,7 @@ def _place() -> str:
 
 
 def _look(pid: int) -> tuple[str, str]:
-    """The state of a process of this host, and when it began, as numbers are given again."""
+    """The state of a process of this host, and its start time, as process numbers are reused."""
     if os.name != "posix":
         return "", ""
     try:

@@ -27,37 +27,41 @@ if TYPE_CHECKING:
     from archbudget.space.space import Space
 
 MOST_PARTS = 4
-"""For how many sets of fixed values the candidates that have them are kept at hand."""
+"""The candidates with fixed values are cached for this many sets of values."""
 
 _logger = optuna.logging.get_logger(__name__)
 
 
-@guards(only=["__init__"])  # Its other methods raise what storages do.
+@guards(only=["__init__"])  # Its other methods raise the exceptions of storages.
 class BudgetSampler(BaseSampler):
-    """Keeps every trial of a study inside a budget, whatever sampler proposes the values.
+    """Keeps every trial of a study inside a budget, with any sampler that proposes the values.
 
     Each trial gets a whole candidate that fits. Random ones, and those with which a base sampler starts, are exactly
-    uniform draws of all that fit; then the base sampler learns, and proposes among those that fit:
+    uniform draws of the candidates that fit; then the base sampler learns, and proposes among them:
 
-    - TPE draws from its density of the good trials, given that a candidate fits, and takes the best by its ratio;
-    - NSGA-II and NSGA-III have their children mended;
-    - CMA-ES and QMC walk a cube each point of which is a candidate that fits;
-    - GP maximises its acquisition over candidates that fit;
-    - any other sampler is asked decision by decision, on the values that can still be completed.
+    - TPE draws from its density of the good trials, given that a candidate fits, and takes the one with the best ratio;
+    - NSGA-II and NSGA-III have their children repaired;
+    - CMA-ES and QMC move in a cube in which each point is a candidate that fits;
+    - GP maximizes its acquisition function over candidates that fit;
+    - any other sampler is asked decision by decision, with only the values that still have a completion.
 
-    The distributions stored in the study stay full and static, and parameters that are not in the space go to the base
-    sampler as they are. Values that were enqueued, or fixed by a `PartialFixedSampler`, are kept; if they cannot fit,
-    the trial is pruned by `Space.suggest` before anything is trained, and a warning says why.
+    The distributions stored in the study stay complete and static, and parameters that are not in the space go to the
+    base sampler unchanged. Values that were enqueued, or fixed by a `PartialFixedSampler`, are kept; if they cannot
+    fit, `Space.suggest` prunes the trial before anything is trained, and a warning says why.
 
-    The sampler keeps no state of a trial: threads and processes may share a study.
+    Making a sampler asks whether the feasible set is empty; the first trial counts it; each further one takes about as
+    long as a proposal of the base sampler. The sampler keeps no state of a trial: threads and processes may share a
+    study. Its methods hold the GIL, except while they count, draw and evaluate.
 
     Args:
         space: The space.
         budget: The budget.
-        base: The sampler that proposes values; `TPESampler()` by default. Where it has a seed, all is reproducible.
+        base: The sampler that proposes values; `TPESampler()` by default. If it has a seed, all is reproducible.
 
     Raises:
+        BudgetError: If it is not a budget, or bounds a metric that the space does not have.
         InfeasibleBudgetError: If no network of the space fits.
+        SpaceError: If `space` is not a space, or `base` not an Optuna sampler.
     """
 
     def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
@@ -82,12 +86,12 @@ class BudgetSampler(BaseSampler):
         return (type(self), (self.space, self.budget, self.base))
 
     def reseed_rng(self) -> None:
-        """Takes fresh random numbers, for another thread or process."""
+        """Makes the random numbers of another thread or process differ; called by Optuna."""
         self.base.reseed_rng()
         self._random.reseed()
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Checks the values that are fixed for the trial."""
+        """Checks the values that are fixed for the trial; called by Optuna."""
         fixed = self._fixed(study, trial)
         if fixed:
             try:
@@ -101,7 +105,7 @@ class BudgetSampler(BaseSampler):
         self.base.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All decisions of the space, and what the base sampler draws together with them."""
+        """All decisions of the space, and the parameters that the base sampler draws with them; called by Optuna."""
         decisions = self._inside.distributions
         if self._proposer is None or REFUSED in trial.user_attrs:
             joint = self.base.infer_relative_search_space(study, trial)
@@ -114,10 +118,10 @@ class BudgetSampler(BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A whole candidate that fits, and what the base sampler draws together with it."""
+        """A whole candidate that fits, and the parameters that the base sampler draws with it; called by Optuna."""
         decisions = self._inside.distributions
         own = {name: each for name, each in search_space.items() if decisions.get(name) != each}
-        # Where a name means something else than in the space, no network is asked for.
+        # Where a name has another meaning than in the space, the trial asks for no network.
         is_other = len(own) == len(search_space) or not own.keys().isdisjoint(decisions)
         if self._proposer is None or REFUSED in trial.user_attrs or is_other:
             return self.base.sample_relative(study, trial, own)
@@ -128,7 +132,7 @@ class BudgetSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """One value; of a decision of the space, one that can still be completed."""
+        """One value; for a decision of the space one that has a completion that fits. Called by Optuna."""
         is_decision = self._inside.distributions.get(param_name) == param_distribution
         if not is_decision or REFUSED in trial.user_attrs:
             return self.base.sample_independent(study, trial, param_name, param_distribution)
@@ -136,11 +140,11 @@ class BudgetSampler(BaseSampler):
         return ask_narrowed(self.base, study, trial, param_name, param_distribution, allowed)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Tells the base sampler that a trial has ended."""
+        """Tells the base sampler that a trial has ended; called by Optuna."""
         self.base.after_trial(study, trial, state, values)
 
     def _fixed(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        """The decisions of the space that the trial is not free to take."""
+        """The values of the decisions of the space that are fixed for the trial."""
         _, outer = _unwrapped(study.sampler)
         _, inner = _unwrapped(self.base)
         fixed = {**inner, **outer, **trial.system_attrs.get("fixed_params", {})}
@@ -172,7 +176,7 @@ class BudgetSampler(BaseSampler):
         return f"the network with {given} has {found}; the budget is {self.budget.describe()}"
 
     def _allowed(self, study: Study, trial: FrozenTrial, name: str) -> list[Any]:
-        """The values of a decision that can still be completed, given the values that the trial has taken."""
+        """The values of a decision that have a completion, given the values that the trial has taken."""
         taken = self.space.indices_of(
             {taken: value for taken, value in trial.params.items() if taken in self._inside.positions}
         )
@@ -203,14 +207,14 @@ class _Random:
 
     def __init__(self, base: BaseSampler) -> None:
         self._lock = threading.Lock()
-        # What a base sampler would draw next from its seed; without one it has no generator yet.
-        known = getattr(base, "_rng", None) or getattr(base, "_cma_rng", None)
-        state = getattr(known, "_rng", None)
+        # The next number that a base sampler would draw from its seed; without a seed it has no generator yet.
+        rng = getattr(base, "_rng", None) or getattr(base, "_cma_rng", None)
+        state = getattr(rng, "_rng", None)
         seed = base.__dict__.get("_seed") if state is None else int(state.randint(2**31 - 1))
         self._sequence = np.random.SeedSequence(seed)
 
     def of(self, trial: FrozenTrial) -> np.random.Generator:
-        """Fresh random numbers; the number of the trial keeps workers apart that begin with one seed."""
+        """Fresh random numbers; the number of the trial makes workers with the same seed differ."""
         with self._lock:
             (child,) = self._sequence.spawn(1)
         return np.random.default_rng([*child.generate_state(4).tolist(), trial.number])

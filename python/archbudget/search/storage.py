@@ -1,4 +1,4 @@
-"""Where studies are kept: storages by their URLs, and what goes wrong in them in one line."""
+"""Storages of studies by their URLs, and their errors in one line."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ LOCKED = 60
 """Seconds that SQLite waits for a database that another process writes to."""
 
 ATTEMPTS = 10
-"""How often a new database is opened whose tables another process makes."""
+"""How often to try to open a new database while another process makes its tables."""
 
 
 def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.storages.BaseStorage | None:
-    """A storage of Optuna; a database in memory, which threads could not share, becomes Optuna's storage in memory.
+    """The storage of Optuna for a URL.
 
-    The file of an SQLite database stays the same where the process changes its working directory.
+    A database in memory, which threads could not share, becomes Optuna's storage in memory. The file of an SQLite
+    database stays the same if the process changes its working directory.
     """
     if not isinstance(storage, str):
         return storage
@@ -44,7 +45,7 @@ def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.st
 
 
 def _is_being_made(error: Exception) -> bool:
-    """Whether another process makes the tables of a new database just now; Optuna does not keep them apart."""
+    """Whether another process is making the tables of a new database; Optuna does not synchronize that."""
     from sqlalchemy.exc import DBAPIError, IntegrityError
 
     return isinstance(error, IntegrityError) or (isinstance(error, DBAPIError) and "already exists" in str(error.orig))
@@ -75,10 +76,10 @@ def is_in_memory(url: str) -> bool:
 
 
 def sqlite_url(file: Path) -> str:
-    """The URL of a database file, whatever characters its path has.
+    """The URL of a database file, with any characters in its path.
 
     Raises:
-        SearchError: If this version of SQLAlchemy has no way to write it.
+        SearchError: If this version of SQLAlchemy cannot express it.
     """
     from sqlalchemy.engine import URL, make_url
 
@@ -89,7 +90,7 @@ def sqlite_url(file: Path) -> str:
 
 
 def without_password(storage: str | optuna.storages.BaseStorage | None) -> str:
-    """What messages call a storage."""
+    """The name of a storage in messages, without the password of its URL."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -103,10 +104,10 @@ def without_password(storage: str | optuna.storages.BaseStorage | None) -> str:
 
 @contextlib.contextmanager
 def storage_errors(storage: str | optuna.storages.BaseStorage | None) -> Iterator[None]:
-    """Errors of a database, in one line that names it and the cause.
+    """Turns an error of a database into one line that names it and the cause.
 
     Raises:
-        SearchError: Instead of what SQLAlchemy or Optuna raised.
+        SearchError: Instead of the error of SQLAlchemy or Optuna.
     """
     try:
         yield
@@ -118,7 +119,7 @@ def storage_errors(storage: str | optuna.storages.BaseStorage | None) -> Iterato
 
 
 def _database_error(error: BaseException) -> str | None:
-    """What the database said, if it is behind an error."""
+    """The message of the database, if it caused an error."""
     from sqlalchemy.exc import SQLAlchemyError
 
     behind: BaseException | None = error

@@ -1,1 +1,1 @@
-"""Spaces: a family of networks, one network, batches of them, and the questions that are asked about all of them."""
+"""Spaces: families of networks, single networks, batches of candidates, and the questions about all of them."""

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 class Architecture(Mapping[str, "Scalar"]):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
-    Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`.
+    Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`, which run the
+    space once for this network, in O(layers). Its values and totals are known from then on; the records of its layers
+    are made the first time they are needed. An architecture never changes, so it is safe to use from several threads.
+    Its methods hold the GIL.
     """
 
     def __init__(self, space: Family, indices: tuple[int, ...], trace: Trace) -> None:
         self.space = space
-        """The space that it is a network of."""
+        """The space that the network belongs to."""
         self.indices = tuple(index if active else 0 for index, active in zip(indices, trace.active, strict=True))
-        """For each decision of the space the index of its value; 0 where the decision is inactive."""
+        """The index of the value of each decision of the space; 0 where the decision is inactive."""
         self._trace = trace
         decisions = zip(space.decisions.values(), self.indices, trace.active, strict=True)
         names = iter(space.decisions)
@@ -50,7 +53,7 @@ class Architecture(Mapping[str, "Scalar"]):
 
     def __getitem__(self, name: str) -> Scalar:
         if name not in self._values:
-            raise UnknownNameError(f"{show(name)} is no active decision; there are {listed(self) or 'none'}")
+            raise UnknownNameError(f"{show(name)} is not an active decision; there are {listed(self) or 'none'}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -85,32 +88,32 @@ class Architecture(Mapping[str, "Scalar"]):
 
     @property
     def params(self) -> int:
-        """The weights: what `keras.Model.count_params()` returns."""
+        """The number of weights: what `keras.Model.count_params()` returns."""
         return self._costs["params"]
 
     @property
     def trainable_params(self) -> int:
-        """The trained weights: what `sum(p.numel() for p in torch_model.parameters())` returns."""
+        """The number of trained weights: what `sum(p.numel() for p in torch_model.parameters())` returns."""
         return self._costs["trainable_params"]
 
     @property
     def macs(self) -> int:
-        """The multiply-accumulates for one input."""
+        """The number of multiply-accumulates for one input."""
         return self._costs["macs"]
 
     @property
     def weight_bytes(self) -> int:
-        """The bytes of the weights."""
+        """The bytes that the weights take."""
         return self._costs["weight_bytes"]
 
     @property
     def peak_activation_bytes(self) -> int:
-        """The bytes of the activations alive at once, at their most."""
+        """The most bytes of activations that are alive at once."""
         return self._costs["peak_activation_bytes"]
 
     @cached_property
     def layers(self) -> tuple[LayerRecord, ...]:
-        """One record for each layer, in the order in which they are applied."""
+        """One record for each layer, in the order in which the layers are applied. O(layers) the first time."""
         return tuple(call.record for call in self.network.calls)
 
     def layer(self, name: str) -> LayerRecord:
@@ -122,14 +125,14 @@ class Architecture(Mapping[str, "Scalar"]):
         return self.network.call(name).record
 
     def summary(self) -> str:
-        """The table that Keras users know: each layer with its output shape, its weights and its MACs."""
+        """The table that Keras users know: each layer with its output shape, its weights and its MACs. O(layers)."""
         return summary(self.network)
 
     def explain(self, layer: str | None = None) -> str:
-        """Where the weights of a layer come from, or of every layer.
+        """How the weights and MACs of one layer, or of every layer, are counted, as text. O(layers).
 
         Args:
-            layer: The name of a layer; without it each layer is explained.
+            layer: The name of a layer; by default every layer is explained.
 
         Raises:
             SpaceError: If no layer of this network has the name.
@@ -138,27 +141,29 @@ class Architecture(Mapping[str, "Scalar"]):
         return "\n\n".join(explain(self.network, call) for call in calls)
 
     def producer(self, tensor: int) -> LayerRecord | None:
-        """The layer that wrote a tensor, however often it was handed on."""
+        """The layer that wrote a tensor, through all of its aliases; `None` for an unknown number."""
         call = self.network.producer(tensor)
         return None if call is None else call.record
 
     def setting(self, record: LayerRecord, argument: str) -> str | None:
         """The decision, or the expression over decisions, that sets an argument of a layer; `None` for a constant.
 
-        Decisions are named as in the space. An argument of a layer inside stands behind its place, as `layer.units`.
+        Decisions are named as in the space. An argument of an inner layer has a path, such as `layer.units`.
         """
         return self.network.call(record.name).setting(argument)
 
     def text(self, record: LayerRecord, expression: Expression) -> str:
-        """An expression of a layer, with decisions named as in the space."""
+        """The text of an expression of a layer, with decisions named as in the space."""
         return self.network.call(record.name).text(expression)
 
     def use_of(self, record: LayerRecord) -> Use:
-        """The layer that a record is of, as a part of its space."""
+        """The layer of a record, as a part of its space."""
         return self.network.call(record.name).use
 
     def to_keras(self) -> Any:
         """The real, trainable model: a functional `keras.Model`, built and uncompiled.
+
+        As slow as building the model by hand: Keras makes every weight.
 
         Raises:
             MissingPackageError: If Keras is not installed (`pip install archbudget[keras]`).
@@ -175,7 +180,8 @@ class Architecture(Mapping[str, "Scalar"]):
         the space describes (channels last, unless `data_format` says otherwise), and returns the output, or a tuple of
         the outputs. `sum(p.numel() for p in model.parameters() if p.requires_grad)` is `trainable_params`; weights that
         are not trained are parameters that need no gradient, or buffers. Weights start as the initializers of the
-        layers say. Seeds are those of PyTorch: `torch.manual_seed`.
+        layers say. Seeds are those of PyTorch: `torch.manual_seed`. As slow as building the module by hand: PyTorch
+        makes every weight.
 
         Raises:
             MissingPackageError: If PyTorch is not installed (`pip install archbudget[torch]`).
@@ -187,23 +193,23 @@ class Architecture(Mapping[str, "Scalar"]):
         return build(self.network)
 
     def chosen_in(self, layer: int) -> dict[str, Scalar]:
-        """The values of the decisions that a layer reads, by the names that they have inside of it."""
+        """The values of the decisions that a layer reads, by their names in the layer."""
         names = compiled(self.space).uses[layer].names
         return {own: self._values[name] for own, name in names.items() if name in self._values}
 
 
 def architecture_at(space: Family, indices: Iterable[int]) -> Architecture:
-    """The network of these indices, one for each decision of the space.
+    """The network with these indices, one for each decision of the space.
 
     Raises:
-        InvalidArchitectureError: If it cannot be built.
+        InvalidArchitectureError: If the network cannot be built.
     """
     chosen = tuple(indices)
     return Architecture(space, chosen, compiled(space).diagram.trace(list(chosen)))
 
 
 def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture:
-    """The network of these values, by the names of their decisions; see `Space.architecture`."""
+    """The network with these values, by the names of their decisions; see `Space.architecture`."""
     parts = compiled(space)
     check_names(space.decisions, values, "architecture")
     walk = parts.diagram.walk()

@@ -1,4 +1,4 @@
-"""Batches of candidates, and what they cost."""
+"""Batches of candidates."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 class Candidates:
     """A batch of candidates: an (N, D) array of indices into the domains of a space.
 
+    To make one takes O(N * D), as every index is checked, and copies only where the type of the array must change. A
+    batch is read-only: it is safe to use from several threads, as long as nobody writes to the array behind it. Its
+    methods hold the GIL, except where numpy or a file releases it.
+
     Args:
         space: The space.
         indices: An (N, D) array of unsigned or signed integers, columns in the order of `space.decisions`. Arrays of
@@ -43,7 +47,7 @@ class Candidates:
     def __init__(self, space: Family, indices: npt.ArrayLike) -> None:
         require_family(space, "Candidates")
         self.space = space
-        """The space that the indices count in."""
+        """The space whose domains the indices refer to."""
         array = check_indices(space.decisions, indices)
         sizes = [len(decision.values) for decision in space.decisions.values()]
         for column, (name, size) in enumerate(zip(space.decisions, sizes, strict=True)):
@@ -59,7 +63,7 @@ class Candidates:
 
     @property
     def indices(self) -> Indices:
-        """(N, D) indices, read-only; 0 where a decision that was drawn here is inactive."""
+        """(N, D) indices, read-only. In a batch that archbudget drew, they are 0 where a decision is inactive."""
         return self._indices
 
     def __len__(self) -> int:
@@ -72,7 +76,13 @@ class Candidates:
     def __getitem__(self, key: slice | npt.NDArray[Any] | list[int] | list[bool]) -> Candidates: ...
 
     def __getitem__(self, key: Any) -> Architecture | Candidates:
-        """One candidate as an `Architecture`, or some of them as `Candidates`."""
+        """One candidate as an `Architecture`, in O(layers), or some of them as `Candidates`; a slice is a view.
+
+        Raises:
+            OutOfRangeError: If there is no such candidate.
+            SpaceError: If the key is neither an integer, nor a slice, nor 1-D integers or flags.
+            InvalidArchitectureError: If the one candidate cannot be built.
+        """
         if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
             if not -len(self) <= key < len(self):
                 raise OutOfRangeError(f"there is no candidate {show(key)} in a batch of {len(self):,}")
@@ -105,21 +115,31 @@ class Candidates:
         return f"<{len(self):,} Candidates of {len(self.space.decisions)} decisions>"
 
     def values(self) -> dict[str, npt.NDArray[Any]]:
-        """The values: a column of N for each decision, also where it is inactive. O(N * D)."""
+        """The values: for each decision a column of N, with a value also where the decision is inactive. O(N * D).
+
+        Columns are int64, float64 or bool where all values of a decision have that type, and of objects otherwise.
+        """
         return {
             name: value_array(decision.values)[self._indices[:, column]]
             for column, (name, decision) in enumerate(self.space.decisions.items())
         }
 
     def to_pandas(self) -> Any:
-        """The values as a `pandas.DataFrame`."""
+        """The values as a `pandas.DataFrame` with a column for each decision. O(N * D).
+
+        Raises:
+            MissingPackageError: If pandas is not installed (`pip install archbudget[pandas]`).
+        """
         pd = imported("pandas", "to_pandas")
         return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})
 
     def save(self, file: str | os.PathLike[str]) -> None:
-        """Writes the batch to an NPZ file, with the names and values of the decisions.
+        """Writes the batch to a compressed NPZ file, with the names and values of the decisions. O(N * D).
 
         The file is written whole or not at all.
+
+        Raises:
+            FileError: If the file cannot be written.
         """
         with atomic(file) as part, part.open("wb") as stream:
             np.savez_compressed(
@@ -131,13 +151,13 @@ class Candidates:
 
     @classmethod
     def load(cls, file: str | os.PathLike[str], space: Family) -> Candidates:
-        """Reads a batch that `save` wrote.
+        """Reads a batch that `save` wrote. O(N * D).
 
-        Nothing but numbers and text is read of the file, and no more than it says that it holds.
+        Only numbers and text are read from the file, and no more bytes than its headers state: no code is run.
 
         Raises:
-            SpaceError: If the file holds no candidates, or those of a space with other decisions; or if the indices
-                take more than 256 MiB, and 250 times as much as in the file.
+            SpaceError: If the file holds no candidates, or candidates of a space with other decisions; or if the
+                indices take more than 256 MiB, and more than 250 times as much as in the file.
             FileNotFoundError: If there is no such file.
         """
         require_family(space, "Candidates.load")
@@ -166,7 +186,7 @@ class Candidates:
 
 
 def unchecked(space: Family, indices: Indices) -> Candidates:
-    """A batch of indices that are known to be good."""
+    """A batch of indices that are known to be valid."""
     candidates = object.__new__(Candidates)
     candidates.space = space
     candidates._indices = indices.view()
@@ -175,21 +195,21 @@ def unchecked(space: Family, indices: Indices) -> Candidates:
 
 
 def _shown(decision: Decision) -> str:
-    """The values of a decision as a file keeps them."""
+    """The values of a decision as text, as a file stores them."""
     return repr(list(decision.values))
 
 
 MOST_TEXT = 1 << 24
-"""The most bytes of the names and values of decisions in a file, unless those of the space take more."""
+"""The names and values of decisions in a file take at most this many bytes, unless those of the space take more."""
 LARGE, RATIO = 1 << 28, 250
-"""Arrays of more bytes are not taken that are so many times as large as in the file."""
+"""An array of more than `LARGE` bytes is refused if it is more than `RATIO` times as large as in the file."""
 
 
 def _header(archive: ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """The shape and the type of an array in a file, which has just the bytes that these say.
+    """The shape and the type of an array in a file, checked against the number of bytes there.
 
     Raises:
-        ValueError: If it has not.
+        ValueError: If these differ, or the array holds Python objects, or is much larger than in the file.
     """
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as member:
@@ -208,7 +228,11 @@ def _header(archive: ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]
 
 
 def _text(archive: ZipFile, name: str, most: int) -> list[str]:
-    """A row of text in a file; what is no such row, or too long to be that of a space, is none."""
+    """A row of text in a file.
+
+    Raises:
+        ValueError: If it is no such row, or too long to belong to a space.
+    """
     shape, dtype = _header(archive, name)
     if len(shape) != 1 or (dtype.kind != "U" and shape != (0,)):
         raise ValueError(f"{name} are no row of text")
@@ -218,7 +242,11 @@ def _text(archive: ZipFile, name: str, most: int) -> list[str]:
 
 
 def _indices(archive: ZipFile, columns: int) -> Indices:
-    """The indices in a file."""
+    """The indices in a file.
+
+    Raises:
+        ValueError: If they are not integers of the right shape.
+    """
     shape, dtype = _header(archive, "indices")
     if dtype.kind not in "iu" or len(shape) != 2 or shape[1] != columns:
         raise ValueError(f"the indices are not integers of the shape (N, {columns}) but {dtype} of {show(shape)}")

@@ -20,7 +20,7 @@ Indices = npt.NDArray[Any]
 
 
 def index_dtype(decisions: Mapping[str, Decision]) -> np.dtype[Any]:
-    """The narrowest unsigned integers that hold the indices of a space."""
+    """The narrowest unsigned integer type that holds the indices of a space."""
     largest = max((len(decision.values) for decision in decisions.values()), default=1) - 1
     return np.min_scalar_type(largest)
 
@@ -34,16 +34,16 @@ def empty_columns(decisions: Mapping[str, Decision], n: int) -> Indices:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise SpaceError(f"n must be an integer of at least 0, not {show(n)}")
     try:
-        # Not zeros: numpy backs what is empty with huge pages, and who fills it writes every index.
+        # Not zeros: numpy backs an empty array with huge pages, and every index is written afterwards.
         return np.empty((len(decisions), n), index_dtype(decisions))
     except (ValueError, OverflowError):
         raise SpaceError(f"n={n} candidates are more than an array can hold") from None
 
 
 def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:
-    """Values as an array of their own type; of objects where they are mixed."""
-    kinds = {type(value) for value in values}
-    if len(kinds) == 1 and kinds <= {int, float, bool}:
+    """Values as an array of their common type; of objects where the types differ."""
+    types = {type(value) for value in values}
+    if len(types) == 1 and types <= {int, float, bool}:
         return np.array(values)
     array = np.empty(len(values), dtype=object)
     array[:] = values
@@ -51,32 +51,35 @@ def value_array(values: tuple[object, ...]) -> npt.NDArray[Any]:
 
 
 def as_array(values: Any, what: str, axes: int) -> npt.NDArray[Any]:
-    """Values as an array, not copied if they are one.
+    """Values as an array; an array is not copied.
 
     Raises:
-        SpaceError: If they are rows of unlike lengths, or lists that are nested more deeply than there are axes.
+        SpaceError: If they are rows of different lengths, or lists nested more deeply than there are axes.
     """
     if _depth(values, axes + 1) > axes and _items(values, FEW) > FEW:
         raise SpaceError(f"{what} must be an array; the lists are nested more deeply")
     try:
         return np.asarray(values)
-    except Exception as error:  # An object may do anything where it is made an array.
+    except Exception as error:  # An object may do anything when it is converted.
         raise SpaceError(f"{what} must be an array: {one_line(error)}") from None
 
 
 FEW = 500
-"""The most items of lists that numpy may go through to say which shape they have."""
+"""The most items of lists that numpy may go through to find their shape."""
 
 
 def _depth(values: object, most: int) -> int:
-    """How deeply lists are nested, as far as it matters."""
+    """How deeply lists are nested, at most `most`."""
     if not most or not isinstance(values, (list, tuple)):
         return 0
     return 1 + max((_depth(each, most - 1) for each in values), default=0)
 
 
 def _items(values: object, most: int) -> int:
-    """How many items lists come to, as far as it matters: numpy goes through a list as often as it stands there."""
+    """The number of items in nested lists, counted until there are more than `most`.
+
+    A list that occurs several times counts each time, as numpy goes through it each time.
+    """
     if not isinstance(values, (list, tuple)):
         return 1
     number = 1
@@ -88,10 +91,10 @@ def _items(values: object, most: int) -> int:
 
 
 def check_indices(decisions: Mapping[str, Decision], indices: npt.ArrayLike) -> Indices:
-    """Indices as an (N, D) array of uint8, uint16 or uint32, not copied if it is one; ranges are not checked.
+    """Indices as an (N, D) array of uint8, uint16 or uint32; such an array is not copied, and no range is checked.
 
     Raises:
-        SpaceError: If the shape or the type is another, or an index is negative.
+        SpaceError: If the shape or the type is wrong, or an index is negative.
     """
     array = as_array(indices, "indices", 2)
     columns = len(decisions)
@@ -124,10 +127,10 @@ def check_indices(decisions: Mapping[str, Decision], indices: npt.ArrayLike) -> 
 
 
 def value_column(decision: Decision, column: npt.ArrayLike) -> Any:
-    """A column of values as the engine takes it: int64 values with their domain, or indices."""
+    """A column of values in the form that the engine takes: int64 values with their domain, or indices."""
     what = f"the column of decision '{decision.name}'"
     if not decision.is_integer and isinstance(column, (list, tuple)):
-        # numpy would make text of True beside "yes".
+        # numpy would turn True beside "yes" into text.
         array = np.empty(len(column), dtype=object)
         array[:] = column
     else:
@@ -162,10 +165,10 @@ def value_column(decision: Decision, column: npt.ArrayLike) -> Any:
 
 
 def value_columns(decisions: Mapping[str, Decision], columns: Mapping[str, npt.ArrayLike]) -> tuple[list[Any], int]:
-    """A column of values for each decision as the engine takes it, and the number of rows.
+    """For each decision a column of values in the form that the engine takes, and the number of rows.
 
     Raises:
-        SpaceError: If a column is missing, unknown, of another length than the others, or not of values.
+        SpaceError: If a column is missing, unknown, of a different length than the others, or holds no values.
     """
     check_names(decisions, columns, "columns")
     missing = [name for name in decisions if name not in columns]
@@ -185,7 +188,7 @@ def index_columns(indices: Indices) -> tuple[list[Any], int]:
 
 
 def fresh_seed(seed: int | None) -> int:
-    """A seed of 64 bits.
+    """The given seed, or a fresh one of 64 bits.
 
     Raises:
         SpaceError: If it is not an integer from 0 to 2^64 - 1.

@@ -28,27 +28,31 @@ if TYPE_CHECKING:
 
 
 JUST_OUTSIDE = sys.float_info.min
-"""The number of a candidate that is outside by less than a logarithm can tell."""
+"""The number of a candidate that is outside by less than the logarithm resolves."""
 
 
 def _settle(number: float, outside: bool) -> float:
-    """The number with the right sign: the costs are compared exactly, the logarithms are rounded."""
+    """The number with the right sign: the costs are compared exactly, whereas the logarithms are rounded."""
     return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
 
 
 @guards(but=["__call__"])  # A trial raises what its storage does.
 class Constraint:
-    """How far candidates are from a budget: `log(cost / bound)` for each bound, so feasible when at most 0.
+    """How far candidates are from a budget: `log(cost / bound)` for each bound, which is at most 0 inside the budget.
 
-    A range gives two numbers, the second `log(low / cost)`. A candidate that cannot be built is infinitely far.
+    A range has two numbers, the second of which is `log(low / cost)`. A candidate that cannot be built is infinitely
+    far away.
 
     Called with
 
     - a live Optuna trial whose decisions are taken, it sets each number on the trial (`trial.set_constraint`)
-      and returns them;
-    - a `FrozenTrial`, it returns them, so that it also works as `constraints_func=` of a sampler;
-    - an `Architecture`, it returns them;
+      and returns the numbers;
+    - a `FrozenTrial`, it returns the numbers, so that it also works as `constraints_func=` of a sampler;
+    - an `Architecture`, it returns the numbers;
     - `Candidates`, it returns an (N, M) float64 array.
+
+    One candidate takes O(D) and holds the GIL; a batch takes O(N * D) and releases it, as `Space.evaluate` does. A
+    constraint never changes, so it is safe to call from several threads.
 
     Args:
         space: The space.
@@ -78,7 +82,7 @@ class Constraint:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The key of each number: the metric, with `_low` for the lower end of a range."""
+        """The key of each of the M numbers: the metric, with `_low` for the lower end of a range."""
         return self._names
 
     def __repr__(self) -> str:
@@ -93,7 +97,11 @@ class Constraint:
     ) -> tuple[float, ...]: ...
 
     def __call__(self, candidate: Any) -> tuple[float, ...] | npt.NDArray[np.float64]:
-        """The numbers of one candidate, or of each of a batch."""
+        """The numbers of one candidate, or of each candidate of a batch.
+
+        Raises:
+            SpaceError: If it is called with anything else, or a value is not in the domain of its decision.
+        """
         if isinstance(candidate, Candidates):
             return self._batch(candidate)
         if isinstance(candidate, Architecture):
@@ -115,7 +123,7 @@ class Constraint:
         try:
             return [domain[params[name]] if name in params else None for name, domain in self._domains]
         except (KeyError, TypeError):
-            # Let the decision say what is wrong.
+            # The decision raises the error that names the value.
             return self.space.indices_of(params)
 
     def _numbers(self, indices: Sequence[int | None]) -> tuple[float, ...]:

@@ -14,32 +14,35 @@ if TYPE_CHECKING:
 
 
 TEXTS = 3
-"""The columns of the table that are aligned to the left; all others hold numbers that are compared."""
+"""This many columns of the table are aligned to the left; the others hold numbers."""
 
 
 class Stage(NamedTuple):
-    """A decision where the networks of a space meet it; one decision may have several stages on different paths."""
+    """A decision at the point where networks reach it; one decision may have several stages on different paths."""
 
     decision: str
     """The name of the decision."""
     values: int
     """How many values it has."""
     nodes: int
-    """How many states there are that the rest of a network can tell apart."""
+    """How many states the rest of a network can tell apart."""
     arcs: int
-    """One for each node and value, those included that lead to no network."""
+    """One for each node and value, including those that lead to no network."""
     stored: bool
-    """Whether the arcs are kept; if not, they are found again each time that they are asked for."""
+    """Whether the arcs are stored; if not, they are computed each time they are needed."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the decision diagram of a space looks like; as text it is a table of the stages and their totals."""
+    """What the decision diagram of a space looks like; printed, it is a table of the stages and their totals.
+
+    It holds numbers only and never changes; its methods take O(stages).
+    """
 
     decisions: int
     """How many decisions the space has."""
     layers: int
-    """How many layers its networks are made of."""
+    """How many layers the description has."""
     combinations: int
     """How many combinations of values there are."""
     size: int | None
@@ -91,7 +94,7 @@ class Description:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, for machines."""
+        """The whole description as a dict of numbers, texts and lists, ready for JSON."""
         return {
             "size": self.size,
             "combinations": self.combinations,

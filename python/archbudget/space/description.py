@@ -1,4 +1,4 @@
-"""The description of a space, as it is checked and kept."""
+"""The description of a space: it is checked here, and brought into the form in which a space keeps it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def graph(
     inputs: TensorLike | Sequence[TensorLike] | None,
     outputs: Tensor | Sequence[Tensor] | None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The inputs and outputs of a description; a list of layers makes its tensor of nothing."""
+    """The inputs and outputs of a description; a list of layers is one block, whose tensor has no inputs."""
     if layers is not None:
         if isinstance(layers, (str, bytes)) or not isinstance(layers, Sequence) or not layers:
             raise SpaceError(f"a space needs a list of layers, the first an Input, not {show(layers)}")
@@ -61,10 +61,10 @@ def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:
 
 
 def check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: str) -> None:
-    """Refuses names that are not those of decisions.
+    """Refuses names that no decision has.
 
     Raises:
-        SpaceError: With those that are unknown, and those that there are.
+        SpaceError: With the unknown names, and those of the decisions.
     """
     unknown = [name for name in given if name not in decisions]
     if unknown:
@@ -75,32 +75,32 @@ def check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: s
 
 
 def custom_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
-    """Metrics of a space's own.
+    """The custom metrics of a space.
 
     Raises:
-        SpaceError: If they are not, or two have one name.
+        SpaceError: If one is not a `Metric`, or two have one name.
     """
     if isinstance(metrics, (str, bytes)) or not isinstance(metrics, Iterable):
         raise SpaceError(f"metrics must be a sequence of Metric, not {show(metrics)}")
-    own: dict[str, Metric] = {}
+    custom: dict[str, Metric] = {}
     for metric in metrics:
         if not isinstance(metric, Metric):
             raise SpaceError(f"metrics must be a sequence of Metric; one is {show(metric)}")
-        if metric.name in own:
+        if metric.name in custom:
             raise SpaceError(f"two metrics are named '{metric.name}'")
-        own[metric.name] = metric
-    return tuple(own.values())
+        custom[metric.name] = metric
+    return tuple(custom.values())
 
 
 def kept_domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tuple[Scalar, ...]]:
-    """Domains as they are kept."""
+    """Domains in the form in which a space keeps them."""
     if domains is not None and not isinstance(domains, Mapping):
         raise SpaceError(f"domains must be a mapping from names of decisions to values, not {show(domains)}")
     kept = {}
     for name, values in (domains or {}).items():
         try:
             kept[name] = () if isinstance(values, (str, bytes)) else tuple(islice(values, MOST_VALUES + 1))
-        except Exception:  # It may do anything where it is gone through.
+        except Exception:  # An iterable may do anything.
             kept[name] = ()
         if not kept[name]:
             raise SpaceError(
@@ -110,10 +110,10 @@ def kept_domains(domains: Mapping[str, Iterable[Scalar]] | None) -> dict[str, tu
 
 
 def check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Iterable[Scalar]]) -> None:
-    """Refuses domains that are not parts of those of some decisions.
+    """Refuses domains that are not subsets of the domains of decisions.
 
     Raises:
-        SpaceError: With the first that is wrong.
+        SpaceError: With the first wrong one.
     """
     check_names(decisions, domains, "domains")
     for name, values in domains.items():
@@ -121,17 +121,17 @@ def check_domains(decisions: Mapping[str, Decision], domains: Mapping[str, Itera
 
 
 def conditions(constraints: Iterable[Expression]) -> tuple[Expression, ...]:
-    """Constraints as they are kept."""
+    """Constraints in the form in which a space keeps them."""
     if not isinstance(constraints, Iterable):
         raise SpaceError(f"constraints must be a sequence of conditions, not {show(constraints)}")
     return tuple(as_condition(constraint) for constraint in constraints)
 
 
 def check_constraint(decisions: Mapping[str, Decision], constraint: Expression) -> None:
-    """Refuses a constraint over what is not a decision of a space.
+    """Refuses a constraint that reads anything but decisions of the space.
 
     Raises:
-        SpaceError: With the first that is none.
+        SpaceError: With the first that is not one.
     """
     for decision in constraint.decisions():
         if decision.name not in decisions:

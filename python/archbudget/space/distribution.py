@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 
 @guards()
 class Distribution:
-    """How many networks of a space have each value of a metric; so which budget keeps five per cent of them.
+    """How many networks of a space have each value of a metric, and so which budget keeps five per cent of them.
 
-    Exact wherever the values can be told apart in some seconds. Where they are too many, neighbouring values are
-    counted together under the smallest of them, and `error` says by how much a value may be too small.
+    It is exact wherever the values can be told apart in some seconds. Where there are too many of them, neighbouring
+    values are counted together under the smallest one, and `error` says by how much a value may be too small. Made by
+    [`Space.distribution`][archbudget.Space.distribution]; it never changes, so it is safe to use from several threads.
     """
 
     def __init__(self, metric: str, values: list[int], counts: list[int], error: int) -> None:
         self.metric = metric
         """The metric."""
         self.values: npt.NDArray[np.int64] = np.array(values, dtype=np.int64)
-        """(M,) the values that occur, ascending."""
+        """The values that occur: (M,) int64, ascending."""
         self.counts = counts
-        """For each value the number of networks that have it: M integers of any size."""
+        """The number of networks that have each value: M Python integers, of any size."""
         self.error = error
         """A network counted under a value has that value or one larger by at most this; 0 where `exact`."""
 
@@ -53,7 +54,9 @@ class Distribution:
         return self._sums[-1]
 
     def quantile(self, q: float) -> int:
-        """The least bound that at least the share `q` of all networks keeps: for certain, if the values are not exact.
+        """The smallest upper bound that keeps at least the share `q` of all networks. O(log M).
+
+        If the values are not exact, the bound keeps that share for certain, but a smaller one might do.
 
         Raises:
             SpaceError: If `q` is not a number from 0 to 1.
@@ -65,7 +68,9 @@ class Distribution:
         return int(self.values[min(bisect_left(self._sums, wanted), len(self._sums) - 1)]) + self.error
 
     def cdf(self, value: float) -> float:
-        """The share of the networks whose value is at most this; at least that share, if the values are not exact.
+        """The share of the networks whose value is at most `value`. O(log M).
+
+        If the values are not exact, it is a lower bound of that share.
 
         Raises:
             SpaceError: If `value` is not a number.
@@ -85,7 +90,11 @@ class Distribution:
         )
 
     def to_pandas(self) -> Any:
-        """A `pandas.DataFrame` with a row for each value: the value, `count` (Python integers) and `share`."""
+        """A `pandas.DataFrame` with a row for each value: the value, `count` (Python integers) and `share`. O(M).
+
+        Raises:
+            MissingPackageError: If pandas is not installed (`pip install archbudget[pandas]`).
+        """
         shares = [count / self.total for count in self.counts]
         counts = np.empty(len(self.counts), dtype=object)
         counts[:] = self.counts

@@ -30,15 +30,18 @@ MOST_THREADS = 1024
 @guards()
 @dataclass(frozen=True)
 class LayerEvaluation:
-    """What each layer of each candidate costs, and its output shape; nothing but 0 where it cannot be built."""
+    """The costs and the output shape of each layer of each candidate; all are 0 where a candidate cannot be built.
+
+    A record of arrays that archbudget writes no more: safe to read from several threads.
+    """
 
     names: tuple[str, ...]
     """The L layers of the space, by name."""
     costs: dict[str, npt.NDArray[np.int64]]
-    """For each metric (N, L) costs; 0 where a layer is not in the network."""
+    """For each metric its (N, L) int64 costs; 0 where a layer is not in the network."""
     shapes: npt.NDArray[np.int64]
-    """(N, L, rank) sides of the output of each layer, of the first one where it has several, the batch not counted; 0
-    where a layer is not in the network, and behind the last axis."""
+    """(N, L, rank) int64 sides of the output of each layer, without the batch axis; of the first output where a layer
+    has several. They are 0 where a layer is not in the network, and after the last axis."""
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
         if metric not in self.costs:
@@ -48,9 +51,10 @@ class LayerEvaluation:
 
 @guards()
 class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
-    """What N candidates cost: a mapping from each metric to (N,) int64 totals.
+    """The costs of N candidates: a mapping from each metric to its (N,) int64 totals.
 
-    A candidate that cannot be built has `valid` False and the total 2^63 - 1, which no budget allows.
+    A candidate that cannot be built has `valid` False and the total 2^63 - 1, which no budget allows. archbudget never
+    changes an evaluation that it returned: safe to read from several threads.
     """
 
     def __init__(
@@ -61,9 +65,9 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
     ) -> None:
         self._totals = totals
         self.valid = valid
-        """(N,) whether each candidate can be built."""
+        """(N,) bool: whether each candidate can be built."""
         self.layers = layers
-        """What each layer costs, if it was asked for (`per_layer=True`)."""
+        """The costs of each layer, with `per_layer=True`; otherwise `None`."""
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
         try:
@@ -81,7 +85,11 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
         return f"<Evaluation of {len(self.valid):,} candidates: {', '.join(self)}>"
 
     def to_pandas(self) -> Any:
-        """The totals and `valid` as a `pandas.DataFrame`."""
+        """The totals and `valid` as a `pandas.DataFrame` with N rows.
+
+        Raises:
+            MissingPackageError: If pandas is not installed (`pip install archbudget[pandas]`).
+        """
         pd = imported("pandas", "to_pandas")
         return pd.DataFrame({**self._totals, "valid": self.valid})
 
@@ -119,7 +127,7 @@ def evaluate(
 
 
 def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
-    """The metrics that are asked for."""
+    """The names of the requested metrics."""
     if metrics is None:
         return list(space.metrics)
     names = []
@@ -131,7 +139,7 @@ def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
 
 
 def _columns(space: Family, candidates: CandidatesLike) -> tuple[list[Any], int]:
-    """A column for each decision, as the engine takes it, and the number of rows."""
+    """For each decision a column in the form that the engine takes, and the number of rows."""
     if isinstance(candidates, Candidates):
         if candidates.space is not space and _domains(candidates.space) != _domains(space):
             raise SpaceError("these candidates belong to a space with other decisions")
@@ -144,5 +152,5 @@ def _columns(space: Family, candidates: CandidatesLike) -> tuple[list[Any], int]
 
 
 def _domains(space: Family) -> list[tuple[str, tuple[Scalar, ...]]]:
-    """What the columns of a batch mean: the decisions in their order, each with its values."""
+    """The meaning of the columns of a batch: the decisions in their order, each with its values."""
     return [(name, decision.values) for name, decision in space.decisions.items()]

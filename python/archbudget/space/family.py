@@ -1,4 +1,4 @@
-"""A family of networks: its description, the diagram that it is compiled to, and what both say without candidates."""
+"""A family of networks: its description, the diagram compiled from it, and what both say without candidates."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compiled:
-    """What a family is compiled to."""
+    """The result of compiling a family."""
 
     diagram: Diagram
-    """The decision diagram, or as much of it as the limits of the engine allow."""
+    """The decision diagram, as far as the limits of the engine allow."""
     uses: tuple[Use, ...]
     """The layers, by their positions in the program."""
     outputs: tuple[int, ...]
-    """The tensors that are returned."""
+    """The output tensors."""
     positions: Mapping[str, int]
     """The position of each decision, by its name."""
     names: tuple[str, ...]
@@ -92,7 +92,7 @@ class Family:
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
         if gone or unread:
-            # Their decisions went with the structure around them, or have never been there.
+            # Their decisions disappeared with the structure around them, or never existed.
             whole = write(domains={})
             whole.write_graph(sources, targets)
             description.check_domains(whole.decisions, gone)
@@ -121,7 +121,7 @@ class Family:
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
-        """The open decisions by name, in the order in which the description meets them.
+        """The open decisions by name, in the order in which the description reaches them; a read-only mapping.
 
         In a graph that is the order in which its tensors were made.
         """
@@ -129,18 +129,18 @@ class Family:
 
     @property
     def domains(self) -> Mapping[str, tuple[Scalar, ...]]:
-        """The values of the decisions of which only some are kept, by name; see `with_domains`."""
+        """The values of the restricted decisions, by name; see `with_domains`."""
         return self._domains
 
     def with_domains(self, domains: Mapping[str, Iterable[Scalar]]) -> Self:
-        """The space with only some values of some decisions; what is restricted already stays so.
+        """A space with only some values of some decisions; earlier restrictions stay. It is compiled anew.
 
         Args:
             domains: The values to keep, by the name of the decision; other decisions keep all of theirs.
 
         Raises:
-            SpaceError: If it names what is not a decision of this space or not a value of it, or leaves a decision
-                without values.
+            SpaceError: If a name is not that of a decision of this space, or a value is not in its domain, or a
+                decision has no value left.
             InvalidArchitectureError: If no network is left that can be built.
 
         Example:
@@ -156,17 +156,17 @@ class Family:
 
     @property
     def constraints(self) -> tuple[Expression, ...]:
-        """The conditions between decisions that every network meets in which these are active."""
+        """The conditions that hold in every network in which their decisions are active."""
         return self._constraints
 
     def with_constraints(self, constraints: Iterable[Expression]) -> Self:
-        """The space with further conditions between decisions; those there already stay.
+        """A space with further conditions between decisions, beside the present ones. It is compiled anew.
 
         Args:
-            constraints: The conditions, as those of `Space(constraints=...)`; `decisions` has what they may read.
+            constraints: The conditions, as in `Space(constraints=...)`; they read the decisions in `decisions`.
 
         Raises:
-            SpaceError: If one is not a condition, or reads what is not a decision of this space.
+            SpaceError: If one is not a condition, or reads anything but decisions of this space.
             InvalidArchitectureError: If no network is left that can be built.
 
         Example:
@@ -186,14 +186,17 @@ class Family:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What is counted: the built-in metrics, and those of the space's own."""
+        """The names of what is counted: the built-in metrics, and the custom metrics of the space."""
         return self._metrics
 
     def with_metrics(self, metrics: Iterable[Metric]) -> Self:
-        """The space with further metrics.
+        """A space with further metrics. It is compiled anew; each metric is asked once for each distinct layer.
+
+        Args:
+            metrics: The custom metrics.
 
         Raises:
-            SpaceError: If two metrics have one name, or one fails.
+            SpaceError: If two metrics have one name, or the function of one fails.
             MissingEntryError: If a latency table has no entry for a layer.
 
         Example:
@@ -208,6 +211,8 @@ class Family:
     def distinct_layers(self) -> list[LayerRecord]:
         """Each distinct layer of the space, once; see [`metrics.distinct_layers`][archbudget.metrics.distinct_layers].
 
+        It compiles the space once more.
+
         Raises:
             LimitError: If the space is too wide to look at every arc.
         """
@@ -221,9 +226,9 @@ class Family:
 
     @property
     def size(self) -> int:
-        """The exact number of distinct networks that can be built.
+        """The exact number of distinct networks that can be built. O(arcs) the first time.
 
-        Inactive decisions do not multiply it, and candidates that cannot be built are not in it.
+        Candidates that differ in inactive decisions only are one network, and candidates that cannot be built are none.
 
         Raises:
             LimitError: If the space is too wide to be counted.
@@ -232,7 +237,7 @@ class Family:
 
     @property
     def combinations(self) -> int:
-        """The number of combinations of values: what `size` would be if every one were a network of its own."""
+        """The number of combinations of values: the product of the sizes of all domains. O(D)."""
         product = 1
         for decision in self.decisions.values():
             product *= len(decision.values)
@@ -240,20 +245,26 @@ class Family:
 
     @property
     def layer_names(self) -> tuple[str, ...]:
-        """The layers by name, each once, in the order of the description."""
+        """The names of the layers, each once, in the order of the description."""
         return tuple(use.name for use in self._compiled.uses)
 
     def range(self, metric: str) -> tuple[int, int]:
-        """The smallest and the largest value of a metric over all networks. O(arcs) the first time."""
+        """The smallest and the largest value of a metric over all networks. O(arcs) the first time.
+
+        Raises:
+            SpaceError: If there is no such metric.
+            LimitError: If the space is too wide to look at every arc.
+        """
         return self._compiled.diagram.range(metric)
 
     def __repr__(self) -> str:
         return f"<Space of {len(self.decisions)} decisions and {len(self._compiled.uses)} layers>"
 
     def __eq__(self, other: object) -> bool:
-        """Whether another space is described alike: the same layers, decisions, constraints and metrics, in one order.
+        """Whether another space has the same description: equal layers, decisions, constraints and metrics, in order.
 
-        The functions of custom layers and metrics, and arguments that Keras or PyTorch alone look at, must be equal.
+        The functions of custom layers and metrics must be equal, too, and the arguments that only Keras or PyTorch
+        read.
         """
         if not isinstance(other, Family):
             return NotImplemented
@@ -268,7 +279,7 @@ class Family:
 
     @cached_property
     def _written(self) -> tuple[object, ...]:
-        """All that the description writes, in a form that is compared."""
+        """Everything that the description writes into a program, in a form that can be compared."""
         definition = self._definition
         sources, targets = description.graph(*(definition[part] for part in ("layers", "inputs", "outputs")))
         sizes = {name: definition[name] for name in ("bytes_per_weight", "bytes_per_activation")}
@@ -295,7 +306,7 @@ class Family:
 
 
 def compiled(family: Family) -> Compiled:
-    """What a family is compiled to, for what stands above it in this room and beyond."""
+    """The result of compiling a family, for the modules above this one."""
     return family._compiled
 
 
@@ -304,10 +315,10 @@ def _restore(kind: type[Family], definition: dict[str, Any]) -> Family:
 
 
 def require_family(value: object, what: str) -> None:
-    """Refuses what is not a space.
+    """Refuses a value that is not a space.
 
     Raises:
-        SpaceError: Naming what needs one.
+        SpaceError: With the name of what needs one.
     """
     if not isinstance(value, Family):
         raise SpaceError(f"{what} needs a Space, not {show(value)}")

@@ -35,17 +35,17 @@ Answer = TypeVar("Answer")
 Number = TypeVar("Number", int, float)
 
 CHUNK = 1 << 20
-"""How many candidates are made at once where a set is gone through."""
+"""The number of candidates that a chunk has by default."""
 
 
 @dataclass(frozen=True)
 class Bounds(Generic[Number]):
-    """A number that is not known exactly, but for certain lies between two others, both included."""
+    """A number that is not known exactly, but certainly lies between two others, both included."""
 
     lower: Number
-    """It is not smaller."""
+    """The number is at least this."""
     upper: Number
-    """It is not larger."""
+    """The number is at most this."""
 
     @property
     def ratio(self) -> float:
@@ -67,25 +67,27 @@ class Marginals(dict[str, "dict[Scalar, float]"]):
     def __init__(self, shares: Mapping[str, dict[Scalar, float]], *, exact: bool) -> None:
         super().__init__(shares)
         self.exact = exact
-        """Whether the shares are those of the feasible networks; if not, those of a superset of which all but a few
-        networks fit, see [`FeasibleSet.count`][archbudget.FeasibleSet.count]."""
+        """Whether the shares are those of the feasible networks. If not, they are those of a superset, of which all but
+        a few networks fit; see [`FeasibleSet.count`][archbudget.FeasibleSet.count]."""
 
 
 @guards()
 class FeasibleSet(Generic[S_co]):
     """The candidates of a space that fit a budget; it may be empty.
 
-    What is asked first takes the time of a count; the answers after it are made from the same table. Every method
-    releases the GIL and stops on Ctrl-C.
+    The first question costs one count; later ones reuse its table, which has a cell for each node of the diagram and
+    each partial sum that matters. Making a set takes no time. Where a method computes, it releases the GIL and stops on
+    Ctrl-C. A set is safe to use from several threads, which share the table.
 
     Args:
         space: The space.
         budget: The budget.
-        memory: The bytes that the table may take. Where an exact one would take more, or minutes of work, costs are
+        memory: The bytes that the table may take. Where an exact table would take more, or minutes of work, costs are
             rounded: counts are then certified bounds, and samples are still exactly uniform.
 
     Raises:
-        BudgetError: If it is no budget, or `memory` no positive number.
+        BudgetError: If it is not a budget, or bounds a metric that the space does not have, or `memory` is not a
+            positive number.
         LimitError: If the space is too wide to be counted.
     """
 
@@ -108,22 +110,27 @@ class FeasibleSet(Generic[S_co]):
 
     @property
     def exact(self) -> bool:
-        """Whether the set is counted exactly, and its members have ranks."""
+        """Whether the set is counted exactly, and its members have ranks. It costs one count."""
         return self._core.is_exact()
 
     def count(self) -> int | Bounds[int]:
         """The number of distinct networks that fit: an integer where it is exact, otherwise certified bounds.
 
-        Only a count in which no cost was rounded is exact: bounds that happen to be equal are still `Bounds`.
+        Only a count in which no cost was rounded is exact: bounds that happen to be equal are still `Bounds`. The first
+        call builds the table: O(arcs of the diagram * partial sums that matter).
 
         Raises:
-            LimitError: If what the budget leaves of the space does not fit into memory at all.
+            LimitError: If the part of the space within the budget does not fit into memory at all.
         """
         lower, upper = self._core.count()
         return lower if upper is None else Bounds(lower, upper)
 
     def fraction(self) -> float | Bounds[float]:
-        """The share of the space that fits, from 0 to 1; as bounds where the count is."""
+        """The share of the space that fits, from 0 to 1; as `Bounds` where the count is not exact. It costs one count.
+
+        Raises:
+            LimitError: As for `count`.
+        """
         count, size = self.count(), self.space.size
         if isinstance(count, Bounds):
             return Bounds(count.lower / size, count.upper / size)
@@ -132,14 +139,16 @@ class FeasibleSet(Generic[S_co]):
     def sample(self, n: int, seed: int | None = None) -> Candidates:
         """Draws networks uniformly and independently among those that fit, however rare they are.
 
+        O(n * D) after the count, on all cores. Where costs are rounded, draws come from a superset (the rounded one, or
+        what one of several bounds allows), and those that do not fit are rejected; `acceptance` is the share that was
+        kept.
+
         Args:
-            n: How many.
-            seed: The same seed gives the same draw, on any number of threads; `None` takes a fresh one.
+            n: The number of candidates.
+            seed: The same seed draws the same candidates, on any number of threads; `None` takes a fresh one.
 
         Returns:
-            `n` candidates, index 0 where a decision is inactive. O(n * D). Where costs are rounded, draws come from a
-            superset (the rounded one, or what one of several bounds allows) and those that do not fit are rejected;
-            `acceptance` says how many were kept.
+            `n` candidates, with index 0 where a decision is inactive.
 
         Raises:
             SpaceError: If `n` is not an integer of at least 0.
@@ -154,17 +163,18 @@ class FeasibleSet(Generic[S_co]):
 
     @property
     def acceptance(self) -> float:
-        """The share of the draws so far that were kept; 1 where the set is counted exactly."""
+        """The share of all draws so far that were kept; 1 where the set is counted exactly. It costs nothing."""
         drawn, accepted = self._core.drawn()
         return accepted / drawn if drawn else 1.0
 
     def candidates(self, start: int = 0, stop: int | None = None) -> Candidates:
-        """Networks by their rank: those of rank `start` up to, and without, `stop`; all the rest by default.
+        """The networks of the ranks from `start` to `stop`, without `stop`; by default up to the last.
 
-        Networks are ordered by their choices, taken one after the other as the space asks for them. O(number * D).
+        Networks are ordered by their choices, in the order in which the space asks for them. O(number * D) after the
+        count, on all cores.
 
         Raises:
-            SpaceError: If the ranks are no range within the number of networks that fit.
+            SpaceError: If the ranks are not a range within the number of networks that fit.
             LimitError: If the count is not exact.
         """
         total = self._exact_count("a candidate of a rank")
@@ -181,7 +191,12 @@ class FeasibleSet(Generic[S_co]):
         return unchecked(self.space, columns.T)
 
     def chunks(self, size: int = CHUNK) -> Iterator[Candidates]:
-        """All networks that fit, in the order of their ranks, so many at a time.
+        """All networks that fit, in the order of their ranks, in batches of at most `size`.
+
+        Each step of the iterator makes one batch, as `candidates` does. Each thread needs an iterator of its own.
+
+        Args:
+            size: The number of candidates in a batch.
 
         Raises:
             SpaceError: If `size` is not positive.
@@ -203,7 +218,7 @@ class FeasibleSet(Generic[S_co]):
         return count
 
     def rank(self, arch: Architecture | Mapping[str, Scalar]) -> int:
-        """The rank of a network: how many that fit come before it. O(D * values).
+        """The rank of a network: how many networks that fit come before it. O(D * values) after the count.
 
         Raises:
             SpaceError: If it is not a network of the space, or does not fit.
@@ -236,6 +251,8 @@ class FeasibleSet(Generic[S_co]):
     def marginals(self) -> Marginals:
         """For each decision and each of its values, the share of the feasible networks that take it.
 
+        The first time it passes over the table once; afterwards it is O(values).
+
         Raises:
             InfeasibleBudgetError: If nothing fits.
         """
@@ -248,10 +265,11 @@ class FeasibleSet(Generic[S_co]):
         return Marginals(shares, exact=exact)
 
     def prune(self) -> S_co:
-        """The space without the values, and without the structure, that occur in no network that fits.
+        """The space without the values and the structure that occur in no network that fits.
 
-        Every network that fits is still in it, and each value of it occurs in one that fits. (A decision that only
-        networks beyond the budget ask for, because of choices that are tied, is left with one value.)
+        It still has every network that fits, and each of its values occurs in one that fits. (A decision that only
+        networks beyond the budget ask for, because choices are tied, keeps one value.) It costs one count and compiles
+        a space.
 
         Raises:
             InfeasibleBudgetError: If nothing fits.
@@ -260,12 +278,14 @@ class FeasibleSet(Generic[S_co]):
         kept: dict[str, list[Scalar]] = {}
         for (name, decision), occurs in zip(self.space.decisions.items(), self._core.occurring(), strict=True):
             values = [value for value, occur in zip(decision.values, occurs, strict=True) if occur]
-            # Where the structure asks for a decision in networks that do not fit only, one value of it is enough.
+            # Where only networks that do not fit ask for a decision, one of its values is enough.
             kept[name] = values or list(decision.values[:1])
         return self.space.with_domains(kept)
 
     def largest(self, metric: str) -> Architecture:
-        """The network that fits with the most of a metric; the first of them, where there are several.
+        """The network that fits with the largest value of a metric; the one of the lowest rank, if there are several.
+
+        It passes over the table once. Where the count is not exact, it searches for the network instead.
 
         Raises:
             BudgetError: If there is no such metric.
@@ -275,7 +295,7 @@ class FeasibleSet(Generic[S_co]):
         return self._extreme(metric, largest=True)
 
     def smallest(self, metric: str) -> Architecture:
-        """The network that fits with the least of a metric; as `largest`."""
+        """The network that fits with the smallest value of a metric; otherwise as `largest`."""
         return self._extreme(metric, largest=False)
 
     def _extreme(self, metric: str, *, largest: bool) -> Architecture:
@@ -287,10 +307,12 @@ class FeasibleSet(Generic[S_co]):
         return architecture_at(self.space, found)
 
     def closest(self, metric: str, value: float) -> Architecture:
-        """The network that fits whose value of a metric is nearest to a number; the smaller one of two equally near.
+        """The network that fits whose value of a metric is nearest to `value`; of two equally near ones the smaller.
+
+        It costs two counts, as it asks two narrower sets, one for each side of `value`.
 
         Raises:
-            BudgetError: If there is no such metric, or the value is no number.
+            BudgetError: If there is no such metric, or `value` is not a number.
             InfeasibleBudgetError: If nothing fits.
             LimitError: As for `largest`.
         """
@@ -312,21 +334,24 @@ class FeasibleSet(Generic[S_co]):
         return min(found, key=lambda arch: (abs(arch.costs[metric] - value), arch.costs[metric]))
 
     def _bounded(self, metric: str, low: int, high: int) -> FeasibleSet[S_co]:
-        """Those of them within a range of a metric."""
+        """The part of the set within a range of a metric."""
         return self._part(
             compiled(self.space).diagram.within(_bounds({**self.budget, metric: (low, high)}), self.memory)
         )
 
     def _part(self, core: Feasible) -> FeasibleSet[S_co]:
-        """A part of the set."""
+        """A part of the set, as the engine returned it."""
         part: FeasibleSet[S_co] = object.__new__(FeasibleSet)
         part.space, part.budget, part.memory, part._core = self.space, self.budget, self.memory, core
         return part
 
     def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet[S_co]:
-        """Those of them in which some decisions have given values; that of an inactive decision does not matter.
+        """The part of the set in which some decisions have fixed values; values of inactive decisions do not matter.
 
-        O(arcs of the diagram).
+        O(D); the first question to the part costs a count of its own.
+
+        Args:
+            values: The values by the names of their decisions.
 
         Raises:
             SpaceError: If a decision is unknown or a value is not in its domain.
@@ -337,7 +362,7 @@ class FeasibleSet(Generic[S_co]):
         return self._part(self._core.fix(self.space.indices_of(values)))
 
     def is_empty(self) -> bool:
-        """Whether nothing fits; for one upper bound much faster than counting."""
+        """Whether nothing fits. With one upper bound it takes O(arcs), much less than a count; otherwise a count."""
         return self._core.is_empty()
 
     def allowed(
@@ -345,16 +370,19 @@ class FeasibleSet(Generic[S_co]):
     ) -> tuple[str, list[bool]] | None:
         """The decision that follows some taken ones, and for each of its values whether a completion fits.
 
+        O(D + values) after the first question: microseconds. Where a set with several bounds, or a lower one, is not
+        counted exactly, it searches for a completion.
+
         Args:
-            prefix: The indices of the values taken so far, in the order in which the decisions are asked for; or the
-                values by the names of their decisions.
-            decision: The decision that is asked about. Only needed with names, to stop before others that have values.
+            prefix: The indices of the values taken so far, in the order in which the space asks for the decisions; or
+                the values by the names of their decisions.
+            decision: The decision in question. It is only needed with names, to stop before others that have values.
 
         Returns:
-            `None` when the candidate is complete. Once the set was counted, microseconds.
+            The name of the decision, and a flag for each of its values; `None` when the candidate is complete.
 
         Raises:
-            SpaceError: If an index is outside of its domain, or another decision has to be taken first.
+            SpaceError: If an index is outside its domain, or another decision has to be taken first.
         """
         if isinstance(prefix, Mapping):
             given = prefix if decision is None else {**prefix, decision: None}
@@ -371,37 +399,39 @@ class FeasibleSet(Generic[S_co]):
         return name, found[1]
 
     def shares(self, prefix: Sequence[int]) -> tuple[str, list[float]] | None:
-        """The decision that follows some taken ones, and for each of its values the share of the completions that fit.
+        """The decision that follows some taken ones, and the share of the completions that fit for each of its values.
+
+        O(D + values) after the count.
 
         Args:
-            prefix: The indices of the values taken so far, in the order in which the decisions are asked for.
+            prefix: The indices of the values taken so far, in the order in which the space asks for the decisions.
 
         Returns:
-            `None` when the candidate is complete. The shares are exact where the count is; otherwise the values that
-            can be completed share evenly.
+            The name of the decision, and a share for each of its values; `None` when the candidate is complete. The
+            shares are exact where the count is; otherwise values that have a completion share evenly.
 
         Raises:
-            SpaceError: If an index is outside of its domain.
+            SpaceError: If an index is outside its domain.
         """
         found = self._ask(self._core.shares, prefix)
         return None if found is None else (compiled(self.space).names[found[0]], found[1])
 
     def _ask(self, question: Callable[[list[int]], Answer], prefix: Sequence[int]) -> Answer:
-        """Asks the engine about indices.
+        """Asks the engine a question about indices.
 
         Raises:
-            SpaceError: If these are no indices.
+            SpaceError: If they are not indices.
         """
         try:
             return question(list(islice(prefix, len(self.space.decisions) + 1)))
-        except (TypeError, OverflowError):  # What Python says of an item that is no index, or of no items.
+        except (TypeError, OverflowError):  # An item is not an index, or there are no items.
             raise SpaceError(f"a prefix is a sequence of indices, integers of at least 0, not {show(prefix)}") from None
 
     def require_some(self) -> None:
-        """Refuses a budget that nothing fits.
+        """Refuses a budget that nothing fits; costs as much as `is_empty`.
 
         Raises:
-            InfeasibleBudgetError: With the smallest and largest value that each bounded metric can take.
+            InfeasibleBudgetError: If nothing fits, with the range of each bounded metric in the space.
         """
         if self.is_empty():
             raise self._nothing()
@@ -420,7 +450,7 @@ class FeasibleSet(Generic[S_co]):
 
 
 def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:
-    """Ranges as the engine takes them."""
+    """Ranges in the form that the engine takes."""
     return [(metric, low, high) for metric, (low, high) in ranges.items()]
 
 

@@ -1,4 +1,4 @@
-"""Spaces: a family of networks, and the questions that are asked about it."""
+"""Spaces: a family of networks, and the questions about it."""
 
 from __future__ import annotations
 
@@ -36,25 +36,29 @@ if TYPE_CHECKING:
 class Space(Family):
     """A family of networks: layers whose hyperparameters may be open decisions.
 
-    It is compiled into a decision diagram at once; a space that exists is valid.
+    Making a space compiles it into a decision diagram, in time proportional to the arcs of the diagram; a space that
+    exists is valid. It never changes afterwards, so it is safe to use from several threads: what a method computes once
+    for the whole space is kept for all of them. Compiling, `size`, `range`, `distribution`, `sample` and `evaluate`
+    release the GIL and stop on Ctrl-C; the functions of custom layers and metrics take it, and may be called from any
+    thread.
 
     Args:
         layers: The layers in a row, an `Input` first; blocks such as `Repeat` and `OneOf` count as layers.
         inputs: The input of a graph, or its inputs, if `layers` is not given.
-        outputs: The tensor that the graph makes, or tensors, nested or not.
-        bytes_per_weight: What a weight takes in `weight_bytes`: 4 for float32, 1 for int8.
-        bytes_per_activation: What a value takes in `peak_activation_bytes`.
-        domains: For some decisions, by their names in the space, the only values to keep. The space is the one that
-            would have been described with these values: layers and decisions that no network reaches any more are gone.
+        outputs: The output of a graph, or its outputs, nested or not.
+        bytes_per_weight: The bytes of a weight in `weight_bytes`: 4 for float32, 1 for int8.
+        bytes_per_activation: The bytes of a value in `peak_activation_bytes`.
+        domains: For some decisions, by their names in the space, the only values to keep. The result is the space that
+            would have been described with these values: layers and decisions that no network reaches are gone.
         constraints: Conditions between decisions, such as `width1 <= width2`, `equal(a, b)`, `either(a <= 3, b > 1)`.
             Only networks that meet them can be built. A constraint binds where all decisions that it reads are active;
             it is checked as soon as the last of them is taken, and until then the diagram tells their values apart.
-            Decisions go by their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
-        metrics: What is counted beside the built-in metrics: each a [`Metric`][archbudget.Metric].
+            Decisions have their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
+        metrics: The custom metrics, counted beside the built-in ones: each a [`Metric`][archbudget.Metric].
 
     Raises:
-        SpaceError: If the description is not well formed, or `domains` names what is not a decision or not a value of
-            it, or leaves a decision without values, or a constraint reads what is not a decision.
+        SpaceError: If the description is not well formed, or `domains` has an unknown decision or value, or leaves a
+            decision without values, or a constraint reads anything but decisions of the space.
         InvalidArchitectureError: If no network of the space can be built; the message has the reason.
         CountOverflowError: If a count of some network would reach 2^63.
 
@@ -74,23 +78,23 @@ class Space(Family):
     """
 
     _reader: ClassVar[Callable[[str, bool], Space]]
-    """What reads a space file; see `read_with`."""
+    """The function that reads a space file; see `read_with`."""
 
     @classmethod
     def load(cls, file: str | os.PathLike[str], *, code: bool = True) -> Space:
-        """Reads a space file, as the command line does: YAML that describes layers and decisions, with its metrics.
+        """Reads a space file, as the command line does: YAML that describes layers, decisions and metrics.
 
         A space file may name Python (layers, metrics and other spaces as `module:attribute`), which is imported and
-        called: a file is to be trusted as a program is.
+        called: trust a file as you trust a program. The space is compiled, as in `Space(...)`.
 
         Args:
             file: The file, at most 1 MiB of UTF-8.
-            code: Whether what the file names as `module:attribute` may be imported and called. Without it such a file
-                is refused, and reading runs nothing but archbudget.
+            code: Whether what the file names as `module:attribute` may be imported and called. If not, such a file is
+                refused, and reading runs no code but archbudget's.
 
         Raises:
-            SpaceError: If there is no such file, or it is not well formed, or names Python where it must not; with the
-                line and the place in it.
+            SpaceError: If there is no such file, or it is not well formed, or names Python although `code` is False;
+                with the line and the path in it.
             InvalidArchitectureError: If no network of the space can be built.
         """
         if not isinstance(code, bool):
@@ -98,10 +102,10 @@ class Space(Family):
         return Space._reader(path_of(file), code)
 
     def describe(self) -> Description:
-        """What the decision diagram of the space looks like: its stages, nodes and arcs, and what they take.
+        """What the decision diagram of the space looks like: its stages, nodes and arcs, and their memory.
 
-        The diagram is compiled when the space is made, so this only looks at it; the first time it counts the networks
-        too, in O(arcs).
+        The diagram was compiled when the space was made, so this takes O(stages); the first time it also counts the
+        networks, in O(arcs).
 
         Example:
             >>> import archbudget as ab
@@ -120,15 +124,18 @@ class Space(Family):
     def sample(self, n: int, seed: int | None = None) -> Candidates:
         """Draws candidates uniformly and independently among the distinct networks that can be built.
 
+        O(n * D) after one count of the space, on all cores; releases the GIL.
+
         Args:
-            n: How many.
-            seed: The same seed gives the same draw, on any number of threads; `None` takes a fresh one.
+            n: The number of candidates.
+            seed: The same seed draws the same candidates, on any number of threads; `None` takes a fresh one.
 
         Returns:
-            `n` candidates; each column of their indices is contiguous. O(n * D).
+            `n` candidates; each column of their (n, D) indices is contiguous.
 
         Raises:
             SpaceError: If `n` is negative.
+            LimitError: If the space is too wide to be counted.
             OutOfMemoryError: If there is not enough memory.
         """
         columns = empty_columns(self.decisions, n)
@@ -143,34 +150,34 @@ class Space(Family):
         per_layer: bool = False,
         threads: int | None = None,
     ) -> Evaluation:
-        """Counts candidates, all of them exactly.
+        """Counts a batch of candidates exactly.
+
+        O(N * D) time, and a few blocks of memory beside input and output; releases the GIL.
 
         Args:
             candidates: `Candidates`; or a dict with a column of N values for each decision; or an (N, D) array of
-                indices. uint8, uint16 and uint32 indices and int64 values are read where they are, in any layout,
-                without a copy. What stands in the column of a decision that is inactive is not looked at beyond its
-                range.
-            metrics: Which metrics; all by default. Fewer are faster.
-            per_layer: Whether to give what each layer costs too, and the shape of its output, the first one where it
-                has several. Much slower: each candidate is then counted by itself.
-            threads: How many threads work, at most 1,024; as many as the process has cores, by default.
+                indices. uint8, uint16 and uint32 indices and int64 values are read in place, in any layout, without a
+                copy. An index or value of an inactive decision only has to be in its domain.
+            metrics: The names of the metrics; all by default. Fewer are faster.
+            per_layer: Whether to return the costs of each layer, too, and the shape of its first output. Much slower:
+                each candidate is then run by itself, in O(layers).
+            threads: The number of threads, at most 1,024; by default as many as the process has cores.
 
         Returns:
-            For each metric (N,) int64 totals, and whether each candidate is valid. O(N * D), and beside input and
-            output a few blocks of memory.
+            For each metric (N,) int64 totals, and whether each candidate is valid.
 
         Raises:
-            SpaceError: If a column is missing, of the wrong length or type, or a value is outside its domain; the
-                message names the first such row.
+            SpaceError: If there is no such metric, or a column is missing or of the wrong length or type, or a value is
+                outside its domain; the message names the first such row.
         """
         return evaluate(self, candidates, metrics, per_layer=per_layer, threads=threads)
 
     def architecture(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> Architecture:
-        """One network, by the values of its decisions.
+        """One network, by the values of its decisions. O(layers); holds the GIL.
 
         Args:
-            values: The value of each decision by name, if it is not given by keyword.
-            **named: The value of each decision. Inactive decisions may be left out.
+            values: The values of decisions by name.
+            **named: The values of decisions by keyword. Inactive decisions may be omitted.
 
         Raises:
             SpaceError: If a decision is unknown, or an active one is missing, or a value is not in its domain.
@@ -182,24 +189,36 @@ class Space(Family):
         return architecture_of(self, {**(values or {}), **named})
 
     def constraint(self, budget: Budget) -> Constraint:
-        """The constraint function of a budget, for Optuna and for batches: a [`Constraint`][archbudget.Constraint]."""
+        """The constraint function of a budget, for Optuna and for batches: a [`Constraint`][archbudget.Constraint].
+
+        Raises:
+            BudgetError: If it is not a budget, or bounds a metric that the space does not have.
+        """
         return Constraint(self, budget)
 
     def within(self, budget: Budget, *, memory: int = MEMORY) -> FeasibleSet[Space]:
-        """The candidates that fit a budget, as a set to ask about; see [`FeasibleSet`][archbudget.FeasibleSet].
+        """The set of candidates that fit a budget; see [`FeasibleSet`][archbudget.FeasibleSet].
+
+        It computes nothing yet: the first question to the set builds its table.
 
         Args:
             budget: The budget.
-            memory: The bytes that the answers may take before they are rounded to certified bounds.
+            memory: The bytes that the table of the set may take before counts are rounded to certified bounds.
+
+        Raises:
+            BudgetError: If it is not a budget, or bounds a metric that the space does not have.
+            LimitError: If the space is too wide to be counted.
         """
         return FeasibleSet(self, budget, memory=memory)
 
     def distribution(self, metric: str, *, memory: int = MEMORY) -> Distribution:
-        """How many networks have each value of a metric; exact where they can be told apart in some seconds.
+        """How many networks have each value of a metric; exact where the values can be told apart in some seconds.
+
+        As slow as counting a feasible set, each time; releases the GIL.
 
         Args:
-            metric: The metric.
-            memory: The bytes that the choices of the space may take.
+            metric: The name of the metric.
+            memory: The bytes that the computation may take.
 
         Example:
             The budget that 5 % of the space keeps is `space.distribution("params").quantile(0.05)`.
@@ -215,13 +234,13 @@ class Space(Family):
         """Lets an Optuna trial take each active decision, in the order of the description.
 
         Decisions over integers that form an ascending arithmetic progression are suggested as int parameters, all
-        others as categorical ones; the distributions are always the same, so that every sampler can learn from every
-        trial.
+        others as categorical ones. The distributions are always the same, so that every sampler can learn from every
+        trial. O(layers), beside what the sampler and the storage of the study take; safe for trials in several threads.
 
         Raises:
-            InvalidArchitectureError: If the network cannot be built; under a `BudgetSampler` that does not happen.
-            SpaceError: If it is no trial.
-            optuna.TrialPruned: If a `BudgetSampler` found that values which were enqueued cannot fit its budget.
+            InvalidArchitectureError: If the network cannot be built; this cannot happen under a `BudgetSampler`.
+            SpaceError: If `trial` is not a trial.
+            optuna.TrialPruned: If a `BudgetSampler` found that enqueued values cannot fit its budget.
         """
         if not has(trial, "suggest_categorical"):
             raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
@@ -237,19 +256,19 @@ class Space(Family):
 
 
 def require_space(value: object, what: str) -> None:
-    """Refuses what is not a space.
+    """Refuses a value that is not a space.
 
     Raises:
-        SpaceError: Naming what needs one.
+        SpaceError: With the name of what needs one.
     """
     if not isinstance(value, Space):
         raise SpaceError(f"{what} needs a Space, not {show(value)}")
 
 
 def read_with(reader: Callable[[str, bool], Space]) -> None:
-    """Says what `Space.load` reads a file with: files stand above spaces.
+    """Sets the function with which `Space.load` reads a file, as the reader of files stands above spaces.
 
     Args:
-        reader: A function of the path of a space file, and of whether what it names as Python may be run.
+        reader: A function of the path of a space file, and of whether the Python that it names may be run.
     """
     Space._reader = staticmethod(reader)

@@ -1,4 +1,4 @@
-"""What a trial of Optuna says of a network: the names of attributes, the distributions of decisions, what is asked."""
+"""Spaces in Optuna's terms: the names of attributes, the distributions of decisions, the suggestions of a trial."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from archbudget._expressions import Decision
 
 PREFIX = "archbudget:"
-"""What the names of our own attributes begin with."""
+"""The names of archbudget's own attributes begin with this."""
 
 PROCESS = "archbudget:process"
 """The user attribute of a trial that says which process works on it."""
@@ -20,26 +20,26 @@ BEAT = "archbudget:beat"
 """The user attribute of a running trial that counts up as long as its process lives."""
 
 RETRY_OF = "archbudget:retry_of"
-"""The user attribute of a trial that is an earlier one again: the number of that one."""
+"""The user attribute of a trial that tries an earlier one again: the number of that trial."""
 
 LOST = "archbudget:lost"
-"""The user attribute of a trial whose process was lost: why. Each of them was a try."""
+"""The user attribute of a trial whose process was lost: the reason. Each such trial counts as one try."""
 
 FAILED = "archbudget:failed"
-"""The user attribute of a trial that failed and is not tried again, as it says; such a trial is finished."""
+"""The user attribute of a trial that failed and is not tried again: the reason. Such a trial is finished."""
 
 REFUSED = "archbudget:refused"
-"""The user attribute of a trial whose fixed values cannot fit the budget: why."""
+"""The user attribute of a trial whose fixed values cannot fit the budget: the reason."""
 
 SPACE, BUDGET = "archbudget:space", "archbudget:budget"
-"""The user attributes of a study that say which space and budget it is of."""
+"""The user attributes of a study that say which space and budget it has."""
 
 MODELS = "archbudget:models"
 """The user attribute of a study, and of a trial, that says where its models are kept."""
 
 
 def distribution_of(decision: Decision) -> IntDistribution | CategoricalDistribution:
-    """The distribution with which a trial is asked for a decision; it never changes."""
+    """The distribution of the parameter that stands for a decision; it never changes."""
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
     if decision.step is not None:

@@ -1,4 +1,4 @@
-"""How a process says what ended it."""
+"""Reports of the error that ended a process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archbudget.errors import ArchbudgetError
 
 
 def describe(error: Exception) -> str:
-    """An error in one line, and how to mend it where that is known."""
+    """An error in one line, with the remedy where it is known."""
     usage = getattr(error, "format_message", None)
     if usage is not None:
         return cut(" ".join(line(usage()).split()), LONGEST)
@@ -28,7 +28,7 @@ def describe(error: Exception) -> str:
 
 
 def report(error: Exception) -> dict[str, object]:
-    """An error for machines: its type, its message, and what it or what it came from says beside that."""
+    """An error for machines: its type, its message, and its data and those of its causes."""
     data: dict[str, object] = {}
     cause: BaseException | None = error
     while cause is not None:
@@ -39,7 +39,7 @@ def report(error: Exception) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    """A value as JSON can hold it."""
+    """A value in a form that JSON has."""
     if isinstance(value, float) and not math.isfinite(value):
         return show(value)
     return value if isinstance(value, (str, int, float, type(None))) else show(value)

@@ -1,4 +1,4 @@
-"""What the processes of a search do: propose a network, train it, store what came of it."""
+"""The work of the processes of a search: propose a network, train it, store the result."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from archbudget.space.space import Space
 
 GRACE = 5.0
-"""Seconds that a process gets to leave its trial in order."""
+"""Seconds that a process has to put its trial in order."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A search, in words that can be sent to another process."""
+    """A search, in a form that can be sent to another process."""
 
     space: str
     code: bool
@@ -53,7 +53,7 @@ class Job:
 
     @property
     def limits(self) -> Limits:
-        """When it gives something up."""
+        """The limits at which the search gives up."""
         return Limits(self.grace_period, self.max_tries, self.max_consecutive_failures)
 
     def open(self, space: Space) -> optuna.Study:
@@ -71,14 +71,14 @@ class Job:
         )
 
     def run(self) -> None:
-        """Works on the study until it has its trials; whoever started this process looks after lost trials.
+        """Works on the study until it has its trials; the parent process handles lost trials.
 
         Raises:
-            SearchError: If the objective raises anything, or returns anything but a number; if the storage fails.
+            SearchError: If the objective raises an exception, or returns anything but a number; if the storage fails.
         """
         space = files.load(self.space, code=self.code).space
-        known = self.open(space)
-        study = _Seen(known.study_name, known._storage)
+        opened = self.open(space)
+        study = _Seen(opened.study_name, opened._storage)
         study.models = self.models
         run = Run(
             study,
@@ -98,21 +98,21 @@ class Job:
 
 
 class _Seen(optuna.Study):
-    """A study as an objective sees it: with the folder for models of the search that asks it.
+    """A study as an objective sees it: with the folder for the models of its search.
 
-    Several searches may work on one study, each with a folder of its own.
+    Several searches may work on one study, each with another folder.
     """
 
     models = ""
 
     @property
     def user_attrs(self) -> dict[str, Any]:
-        """What belongs to the study, and where its models go."""
+        """The attributes of the study, with the folder for models."""
         return {**super().user_attrs, MODELS: self.models}
 
 
 class _Trained(Objective):
-    """The objective of a job; what it raises ends the search in one line, what diverges is pruned."""
+    """The objective of a job; an exception ends the search in one line, and a trial that diverges is pruned."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(function(job.objective), f"the objective {job.objective}")
@@ -132,7 +132,7 @@ class _Trained(Objective):
 
 
 def seed_of(seed: int | None, worker: int, begun: int) -> int | None:
-    """The seed of one process: workers draw other numbers than each other, and than before an interruption."""
+    """The seed of one process: workers draw different numbers, also after an interruption."""
     if seed is None or worker == begun == 0:
         return seed
     return int(np.random.SeedSequence([seed, worker, begun]).generate_state(1)[0])
@@ -151,7 +151,7 @@ def function(reference: str) -> Callable[..., Any]:
 
 
 def quiet() -> None:
-    """Leaves Optuna to say what is wrong, and not what goes well; failed trials are reported by the search itself."""
+    """Makes Optuna print problems only, except failed trials, which the search itself reports."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -32,14 +32,14 @@ PAUSE = 0.3
 
 
 class Pool:
-    """Processes that work on one study until it has its trials; those that are lost are replaced.
+    """Processes that work on one study until it has its trials; lost processes are replaced.
 
     Args:
-        job: What they do.
+        job: The job of the processes.
         study: The study that they work on.
-        count: How many there are at once.
-        logs: The folder for what they print.
-        trial_timeout: The most seconds for a trial, its proposal included; `None` for no limit.
+        count: The number of processes.
+        logs: The folder for their output.
+        trial_timeout: The time limit of a trial in seconds, including its proposal; `None` for no limit.
     """
 
     def __init__(self, job: Job, study: optuna.Study, count: int, logs: Path, trial_timeout: float | None) -> None:
@@ -63,7 +63,7 @@ class Pool:
         self.stop()
 
     def run(self) -> Iterator[None]:
-        """Yields now and then, until the study has its trials or the time is up.
+        """Yields several times a second, until the study has its trials or the time is up.
 
         Raises:
             SearchError: If a worker reports an error, or too many are lost in a row.
@@ -84,14 +84,14 @@ class Pool:
             yield
             now = self._clock.read()
             if finished(self._study) >= self._job.trials:
-                # A worker that was stopped, say, does not notice.
+                # A stopped worker, for example, does not notice this.
                 enough = now if enough is None else enough
                 if now - enough > GRACE:
                     return
             time.sleep(PAUSE)
 
     def stop(self) -> None:
-        """Ends all workers, at once if this is interrupted; puts the trials that they leave back into the queue."""
+        """Ends all workers, at once if this is interrupted, and puts their trials back into the queue."""
         with contextlib.suppress(KeyboardInterrupt):
             for worker in self._workers:
                 worker.ask_to_end()
@@ -101,7 +101,7 @@ class Pool:
         for worker in self._workers:
             worker.kill()
         if self._workers:
-            with contextlib.suppress(Exception):  # Of a storage that fails, what ended the search has told.
+            with contextlib.suppress(Exception):  # A failing storage is the error that ended the search.
                 for trial in running(self._study, *(worker.process for worker in self._workers)):
                     release(self._study, trial)
         self._workers.clear()
@@ -114,10 +114,10 @@ class Pool:
         self._workers.append(_Worker(job, number, self._logs[number], threads))
 
     def _replace(self, worker: _Worker, reason: str, *, again: bool = True) -> None:
-        """Fails the trial of a worker that was lost, and starts another one if trials are missing.
+        """Fails the trial of a lost worker, and starts another worker if trials are missing.
 
         Raises:
-            SearchError: If too many were lost since a trial was last completed or pruned.
+            SearchError: If too many workers were lost since a trial was last completed or pruned.
         """
         where = "before its first trial"
         for trial in running(self._study, worker.process):
@@ -149,18 +149,18 @@ class Pool:
                 self._workers.remove(worker)
                 for trial in running(self._study, worker.process):
                     if trial.number not in late:
-                        release(self._study, trial)  # It went on to another one in the last moment.
+                        release(self._study, trial)  # It began another one at the last moment.
                 self._replace(worker, f"it took longer than --trial-timeout {self._trial_timeout:g} s", again=False)
 
     def _mend(self) -> None:
-        """Fails the trials that are lost with other processes, or with a worker that gives no sign of life."""
+        """Fails the lost trials of other processes, and of workers that give no sign of life."""
         workers = {worker.process: worker for worker in self._workers}
         for trial, reason in self._watch.look(self._study, workers):
             worker = workers.get(trial.user_attrs.get(PROCESS, ""))
             if reason is None or not is_own(trial):
                 continue
             if worker is not None and state_of(worker.process) == ALIVE:
-                # It hangs in code that holds the lock of the interpreter. One that is stopped may go on some day.
+                # It hangs in code that holds the GIL. A stopped worker is left, as it may continue.
                 worker.say_where()
                 worker.kill()
                 self._workers.remove(worker)
@@ -174,7 +174,7 @@ class Pool:
 
 
 class _Worker:
-    """A process that does a job; a fresh interpreter, as JAX does not survive a fork."""
+    """A process that works on a job, in a new interpreter, as JAX does not survive a fork."""
 
     def __init__(self, job: Job, number: int, log: Path, threads: str) -> None:
         self.number = number
@@ -187,7 +187,7 @@ class _Worker:
                 stderr=stderr,
                 env={"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **os.environ},
                 bufsize=0,
-                start_new_session=True,  # Ctrl-C is for the parent, which stops them in order.
+                start_new_session=True,  # Ctrl-C goes to the parent, which ends its workers in order.
             )
         self.process = process(self._child.pid)
         self._heard = b""
@@ -196,16 +196,16 @@ class _Worker:
         assert self._child.stdout is not None
         self._orders, self._answers = self._child.stdin, self._child.stdout
         os.set_blocking(self._answers.fileno(), False)
-        with contextlib.suppress(BrokenPipeError):  # Its end is noticed, and said why.
+        with contextlib.suppress(BrokenPipeError):  # `has_ended` notices its end.
             self._orders.write(json.dumps(dataclasses.asdict(job)).encode() + b"\n")
 
     def has_ended(self) -> bool:
-        """Whether it has ended, or reported that it is done and only lingers.
+        """Whether it has ended; one that is done, but does not end in time, is killed.
 
         Raises:
             SearchError: If it reported an error.
         """
-        # In this order: what it reported before it ended is there. The pipe does not tell its end, as children have it.
+        # In this order, so that a report before its end is read. Its children may keep the pipe open after its end.
         has_ended = self._child.poll() is not None
         report = self._report()
         if "error" in report:
@@ -219,11 +219,11 @@ class _Worker:
         return self._child.returncode is not None
 
     def is_done(self) -> bool:
-        """Whether it reported that it is done, however it ended afterwards."""
+        """Whether it reported that it is done, even if it ended badly afterwards."""
         return "done" in self._report()
 
     def end(self) -> str:
-        """How it ended, in words."""
+        """How it ended, as a clause."""
         code = self._child.returncode
         if code >= 0:
             return f"ended with exit code {code}"
@@ -234,23 +234,23 @@ class _Worker:
         return f"was killed by {name}" + (", as if out of memory" if name == "SIGKILL" else "")
 
     def ask_to_end(self) -> None:
-        """Interrupts it; what it works on is put back into the queue."""
+        """Interrupts it; it puts its trial back into the queue."""
         if self._child.poll() is None:
             self._child.terminate()
 
     def wait(self, seconds: float) -> None:
-        """Waits for its end, for so long at the most."""
+        """Waits for its end, at most `seconds`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(max(0.0, seconds))
 
     def say_where(self) -> None:
-        """Has it write to the log where it is."""
+        """Makes it write its traceback to the log."""
         if hasattr(signal, "SIGUSR1"):
             self._child.send_signal(signal.SIGUSR1)
             time.sleep(PAUSE)
 
     def kill(self) -> None:
-        """Ends it, and what it has started and left behind."""
+        """Kills it, and the processes that it has started."""
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
@@ -263,7 +263,7 @@ class _Worker:
             pipe.close()
 
     def _report(self) -> dict[str, Any]:
-        """What it has reported: nothing, that it is done, or an error. Whatever else is in the pipe is left out."""
+        """Its report so far: nothing, that it is done, or an error. Other lines in the pipe are ignored."""
         with contextlib.suppress(BlockingIOError, ValueError):
             while heard := os.read(self._answers.fileno(), 2**16):
                 self._heard += heard

@@ -1,11 +1,11 @@
 """A process that works on a search: `python -m archbudget.workers.worker`.
 
-The first line that it reads from the pipe at file descriptor 0 is its job as JSON; the end of that pipe says that
-whoever started it is gone. The last line that it writes to the pipe at file descriptor 1 is its report as JSON: `done`,
-or the `error` in one line. A process that ends without a report was lost.
+The first line that it reads from the pipe at file descriptor 0 is its job as JSON; the end of that pipe means that its
+parent is gone. The last line that it writes to the pipe at file descriptor 1 is its report as JSON: `done`, or the
+`error` in one line. A process that ends without a report was lost.
 
-Both pipes are moved away at once, to where an objective and its children do not find them: these read nothing, and
-whatever they write goes to the log.
+Both pipes are moved at once to descriptors that an objective and its children do not use: these read nothing, and all
+that they write goes to the log.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from archbudget.workers.job import GRACE, Job, quiet
 def main() -> int:
     """Runs the job; the exit code is 0 when it is done."""
     orders, report = _pipes()
-    sys.stdout = sys.stderr  # So that all of the log is in order.
-    faulthandler.enable()  # The log shall say where a process was when it crashed,
+    sys.stdout = sys.stderr  # So that the log is in order.
+    faulthandler.enable()  # The log gets the traceback of a process that crashed,
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1)  # or ran out of time.
     job = json.loads(_line(orders))
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _pipes() -> tuple[int, int]:
-    """The two pipes, at file descriptors that no child inherits by a new program."""
+    """The two pipes, at file descriptors that no child process with another program inherits."""
     orders, report = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -72,7 +72,7 @@ def _line(pipe: int) -> bytes:
 
 
 def _tell(report: int, **what: Any) -> None:
-    with contextlib.suppress(OSError):  # Nobody may be there to be told.
+    with contextlib.suppress(OSError):  # The parent may be gone.
         os.write(report, f"\n{json.dumps(what)}\n".encode())
 
 

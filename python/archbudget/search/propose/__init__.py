@@ -1,4 +1,4 @@
-"""How each of Optuna's samplers is made to propose candidates of a feasible set."""
+"""How each of Optuna's samplers proposes candidates of a feasible set."""
 
 from __future__ import annotations
 

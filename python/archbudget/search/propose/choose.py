@@ -1,4 +1,4 @@
-"""Which proposer stands for which sampler."""
+"""The proposer of each sampler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archbudget.search.propose.tpe import Tpe
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
-_KINDS: tuple[tuple[type[BaseSampler], type[Proposer]], ...] = (
+_PROPOSERS: tuple[tuple[type[BaseSampler], type[Proposer]], ...] = (
     (samplers.RandomSampler, Proposer),
     (samplers.TPESampler, Tpe),
     (samplers.NSGAIISampler, Genetic),
@@ -27,5 +27,5 @@ _KINDS: tuple[tuple[type[BaseSampler], type[Proposer]], ...] = (
 
 
 def proposer_for(base: BaseSampler) -> Proposer | None:
-    """The proposer of a sampler; `None` for one that is only known by its public interface."""
-    return next((proposer(base) for kind, proposer in _KINDS if isinstance(base, kind)), None)
+    """The proposer of a sampler; `None` for a sampler with no more than the public interface."""
+    return next((proposer(base) for sampler, proposer in _PROPOSERS if isinstance(base, sampler)), None)

@@ -1,4 +1,4 @@
-"""CMA-ES and quasi Monte Carlo on a feasible set: they search a cube, each point of which is a candidate."""
+"""CMA-ES and quasi-Monte Carlo on a feasible set: they search a cube in which each point is a candidate."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from archbudget.search.propose.proposer import Question
 
 POINT = "archbudget:point"
-"""What the system attributes of a trial begin with that hold the point of the cube that its candidate was read from."""
+"""The prefix of the system attributes of a trial that hold its point of the cube."""
 PIECE = 128
-"""How many coordinates an attribute holds: some storages keep only short ones."""
+"""An attribute holds this many coordinates, as some storages keep only short attributes."""
 AXIS = "archbudget:"
-"""What the name of an axis begins with; the name of its decision follows."""
+"""The prefix of the name of an axis; the name of its decision follows."""
 
 
 def read(inside: Inside, point: Mapping[str, float]) -> Rows:
     """The candidate at a point of the unit cube.
 
-    Each decision takes the value at a quantile, its values weighted by how many candidates each can be completed to:
-    equal volumes of the cube hold equally many candidates.
+    Each decision takes the value at a quantile, where the weight of a value is the number of its completions: equal
+    volumes of the cube hold equally many candidates.
 
     Args:
         inside: The candidates.
-        point: For each decision, by the name of its axis, a number from 0 to 1; where there is none, 0.5.
+        point: For each decision, by the name of its axis, a number from 0 to 1; by default 0.5.
     """
     row = np.zeros(len(inside.names), np.uint32)
     prefix: list[int] = []
@@ -52,17 +52,17 @@ def read(inside: Inside, point: Mapping[str, float]) -> Rows:
 
 
 class Cube(Proposer):
-    """A sampler that proposes points of the unit cube with an axis for each decision, whatever its kind.
+    """A sampler that proposes points of the unit cube with an axis for each decision, ordered or not.
 
-    The point is kept with the trial. The base sampler sees the axes beside the decisions, so that what it learns of a
-    trial is what it proposed. Until a trial has ended, all are uniform.
+    The point is stored with the trial. The base sampler sees the axes beside the decisions, so that it learns from what
+    it proposed. Until the first trial has ended, candidates are uniform.
     """
 
     def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
         inside, study = question.inside, question.study
         if not study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True):
-            # CMA-ES says here that it does not take several objectives.
+            # CMA-ES raises here if there are several objectives, which it does not support.
             self.base.sample_relative(study, question.trial, {})
             return question.uniform()
         axes: dict[str, BaseDistribution] = {
@@ -100,7 +100,7 @@ def _kept(trial: FrozenTrial) -> list[float]:
 
 
 class CmaEs(Cube):
-    """CMA-ES. Where it is told to start at values of parameters, it walks these parameters and has its steps mended."""
+    """CMA-ES. If it starts at given values of parameters, it moves in these parameters, and its steps are repaired."""
 
     def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
@@ -115,7 +115,7 @@ class CmaEs(Cube):
 
 
 class Qmc(Cube):
-    """Quasi Monte Carlo. That decisions are conditional is no concern here, and no reason for it to warn."""
+    """Quasi-Monte Carlo. Conditional decisions do no harm here, so it has no reason to warn of them."""
 
     def own(self, study: Study, trial: FrozenTrial, inside: Inside) -> dict[str, BaseDistribution]:
         """See `Proposer`."""

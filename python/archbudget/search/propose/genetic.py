@@ -1,4 +1,4 @@
-"""NSGA-II and NSGA-III on a feasible set: their children, mended where they do not fit."""
+"""NSGA-II and NSGA-III on a feasible set: children that do not fit are repaired."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Genetic(Proposer):
-    """A genetic sampler. The first generation is uniform; a child is mended decision by decision.
+    """A genetic sampler. The first generation is uniform; a child is repaired decision by decision.
 
-    A decision that is inactive in a parent still has a gene, as good as any, so that conditional decisions are
-    inherited like all others.
+    A decision that is inactive in a parent still has a random gene, so that conditional decisions are inherited like
+    all others.
     """
 
     def propose(self, question: Question) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Genetic(Proposer):
 
 
 def genes(inside: Inside, trial: FrozenTrial) -> dict[str, Any]:
-    """A value of each decision, always the same ones for a trial."""
+    """A random value of each decision, always the same for a trial."""
     rng = np.random.default_rng(trial.number)
     return {
         name: values[int(level * len(values))]

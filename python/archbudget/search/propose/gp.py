@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-KNOWN = ("_n_startup_trials", "_optimize_acqf", "_gprs_cache_list", "_constraints_gprs_cache_list")
-"""What is used of the inside of Optuna's sampler; one without it is asked through its public interface."""
+PRIVATE = ("_n_startup_trials", "_optimize_acqf", "_gprs_cache_list", "_constraints_gprs_cache_list")
+"""The private attributes of Optuna's sampler that are used here; one without them is asked by its public interface."""
 
 POOL = 2048
-"""How many candidates are drawn uniformly."""
+"""The number of candidates that are drawn uniformly."""
 STARTS = 8
-"""How many of the best candidates have their neighbours looked at, in turn until none is better."""
+"""The search climbs from this many of the best candidates, from neighbour to neighbour until none is better."""
 MOST_ROUNDS = 32
 MOST_VALUES = 128
-"""How many values of a decision are looked at in each round."""
+"""At most this many values of a decision are tried in each round."""
 
 
 class Gp(Proposer):
     """A Gaussian process over all decisions.
 
-    An inactive decision has its middle value in the model (a categorical one its first), so that networks that are
-    equal are equal to the process, and conditional decisions take part in it. The process and its acquisition function
-    are Optuna's own; only its maximum is sought elsewhere.
+    An inactive decision has its middle value in the model (a categorical one its first), so that equal networks are
+    equal points of the process, and conditional decisions take part in it. The process and its acquisition function
+    are Optuna's own; only the maximum is searched for here.
     """
 
     def propose(self, question: Question) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class Gp(Proposer):
         completed = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
         if len(completed) < getattr(base, "_n_startup_trials", 10):
             return question.uniform()
-        if not all(hasattr(base, name) for name in KNOWN):
+        if not all(hasattr(base, name) for name in PRIVATE):
             return dict(base.sample_relative(study, question.trial, question.own))
         space = {name: each for name, each in inside.distributions.items() if not each.single()} | question.own
         middle = neutral(inside)
@@ -55,7 +55,7 @@ class Gp(Proposer):
         def complete(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, BaseDistribution]] | None:
             if not trial.state.is_finished():
                 return trial.params, trial.distributions
-            # A trial that took no decision, or lacks a parameter that is drawn with them, says nothing here.
+            # A trial without decisions, or without a parameter that is drawn with them, is no point of the process.
             if not space.keys() & trial.params.keys() & middle.keys() or not question.own.keys() <= trial.params.keys():
                 return None
             return {**middle, **trial.params}, {**space, **trial.distributions}
@@ -63,11 +63,11 @@ class Gp(Proposer):
         seen: Any = View(study, complete)
         if not seen._get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             return question.uniform()
-        # A sampler of this trial alone: other threads ask for other trials.
+        # A sampler for this trial alone, as other threads ask for other trials.
         sampler: Any = copy.copy(base)
         sampler._optimize_acqf = lambda acqf, best: maximize(acqf, best, question, space)
         proposed = sampler.sample_relative(seen, question.trial, space)
-        # Where the fit of the kernel begins the next time.
+        # The next fit of the kernel begins here.
         base._gprs_cache_list = sampler._gprs_cache_list
         base._constraints_gprs_cache_list = sampler._constraints_gprs_cache_list
         if not proposed:
@@ -78,7 +78,7 @@ class Gp(Proposer):
 
 
 def neutral(inside: Inside) -> dict[str, Any]:
-    """What stands for each decision where it is inactive."""
+    """The value that each decision has in the model where it is inactive."""
     return {
         name: values[0 if isinstance(inside.distributions[name], CategoricalDistribution) else len(values) // 2]
         for name, values in zip(inside.names, inside.values, strict=True)
@@ -86,16 +86,16 @@ def neutral(inside: Inside) -> dict[str, Any]:
 
 
 def maximize(acqf: Any, best: Floats | None, question: Question, space: dict[str, BaseDistribution]) -> Floats:
-    """The point with the greatest acquisition among uniform draws, what is known as best, and their neighbours."""
+    """The point with the greatest acquisition among uniform draws, the best known points, and their neighbours."""
     inside, rng = question.inside, question.rng
     encode = _Encoding(inside, space)
     rows = inside.draw(POOL, rng)
     own = encode.draw_own(acqf, len(rows), rng)
     if best is not None:
-        known = encode.rows(best)
-        inside.impose(known)
-        good = inside.holds(known)
-        rows = np.concatenate([rows, known[good]])
+        best_rows = encode.rows(best)
+        inside.impose(best_rows)
+        good = inside.holds(best_rows)
+        rows = np.concatenate([rows, best_rows[good]])
         own = np.concatenate([own, best[good][:, encode.own_columns]])
     encode.neutralize(rows)
     values = acqf.eval_acqf_no_grad(encode.points(rows, own))
@@ -165,7 +165,7 @@ class _Encoding:
         return np.asarray(acqf.search_space.sample_normalized_params(n, random)[:, self.own_columns])
 
     def neighbours(self, row: Rows, own: Floats, rng: np.random.Generator) -> tuple[Rows, Floats]:
-        """The candidates that fit and differ in one decision; and the candidate with other parameters of its own."""
+        """The candidates that fit and differ in one decision; and the candidate itself with other own parameters."""
         near = []
         for position, values in enumerate(self._inside.values):
             others = np.arange(len(values))
@@ -186,7 +186,7 @@ class _Encoding:
         return rows, owns
 
     def _near_own(self, own: Floats, rng: np.random.Generator, n: int = 64) -> Floats:
-        """Parameters beside the space near some; continuous ones only, as the others are in the uniform draws."""
+        """Own parameters near given ones; continuous ones only, as the uniform draws have the others."""
         moved = np.repeat(own[None], n, axis=0)
         for column, distribution in enumerate(self._own):
             if getattr(distribution, "step", 1) is None:

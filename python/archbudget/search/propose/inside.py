@@ -1,4 +1,4 @@
-"""A feasible set as samplers deal with it: rows of indices, and parameters of Optuna."""
+"""A feasible set as samplers use it: rows of indices, and parameters of Optuna."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class Inside:
-    """The candidates that fit, or those of them that have some fixed values.
+    """The candidates that fit, possibly with some fixed values.
 
-    A candidate is a row of indices, one for each decision of the space; those of inactive decisions do not matter.
+    A candidate is a row of indices, one for each decision of the space; indices of inactive decisions do not matter.
 
     Args:
         fits: The feasible set; it must not be empty.
@@ -43,7 +43,7 @@ class Inside:
         self._fixed: list[tuple[int, int]] = []
 
     def fix(self, values: Mapping[str, Any]) -> Inside:
-        """Those with the given values of some decisions. O(arcs of the diagram)."""
+        """The candidates with the given values of some decisions. O(arcs of the diagram)."""
         part: Inside = object.__new__(Inside)
         part.__dict__.update(self.__dict__)
         part.fits = self.fits.fix(values)
@@ -53,14 +53,14 @@ class Inside:
         return part
 
     def impose(self, rows: Rows) -> None:
-        """Gives rows the fixed values, in place."""
+        """Sets the fixed values in rows, in place."""
         for position, index in self._fixed:
             rows[:, position] = index
 
     def holds(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """For each row whether it fits. The fixed values are taken for granted."""
+        """Whether each row fits, assuming that it has the fixed values."""
         budget = self.fits.budget
-        # Few rows at a time: other threads would only be in the way.
+        # One thread is enough for so few rows.
         counts = evaluate(self.space, rows, list(budget), threads=1)
         fits = counts.valid.copy()
         for metric, (low, high) in budget.items():
@@ -70,7 +70,8 @@ class Inside:
     def draw(self, n: int, rng: np.random.Generator) -> Rows:
         """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit.
 
-        Where the set is beyond exact sampling, decision by decision among the values that can be completed.
+        If the set is too large for exact sampling, they are drawn decision by decision among the values that have a
+        completion.
         """
         try:
             return np.asarray(self.fits.sample(n, seed=int(rng.integers(2**63))).indices, np.uint32)
@@ -79,12 +80,12 @@ class Inside:
             return np.stack([self.nearest(nothing, rng) for _ in range(n)])
 
     def walk(self, choose: Callable[[int, list[bool]], int], onto: Rows | None = None) -> Rows:
-        """One row, whose decisions are taken in the order in which they are asked for.
+        """One row, whose decisions are taken in the order in which the space asks for them.
 
         Args:
-            choose: Called with the position of each active decision and which of its values can be completed to a
-                candidate that fits; returns the index of one of those.
-            onto: The row to write to; inactive decisions keep what it has. A row of zeros by default.
+            choose: A function of the position of each active decision and a flag for each of its values, whether it has
+                a completion that fits; it returns the index of one of these values.
+            onto: The row to write to; inactive decisions keep their indices there. A row of zeros by default.
         """
         row = np.zeros(len(self.names), np.uint32) if onto is None else onto
         prefix: list[int] = []
@@ -97,12 +98,12 @@ class Inside:
         return row
 
     def nearest(self, wanted: Sequence[float | None], rng: np.random.Generator) -> Rows:
-        """The row that follows wishes as far as they can be completed, decision by decision.
+        """The row that follows preferences as far as they have a completion, decision by decision.
 
         Args:
-            wanted: For each decision the index that is wished for, or `None`: then any is as good. Where an index is
-                not allowed, numbers take the nearest one that is, and other decisions any.
-            rng: What decides where there is no wish.
+            wanted: The preferred index of each decision, or `None` for no preference. Where an index is not allowed, a
+                decision over numbers takes the nearest allowed one, and any other decision a random one.
+            rng: The random numbers that decide where there is no preference.
         """
 
         def choose(position: int, allowed: list[bool]) -> int:
@@ -122,7 +123,7 @@ class Inside:
         return all(type(value) in (int, float) for value in values) and list(values) == sorted(values)  # type: ignore[type-var]
 
     def active(self, row: Sequence[int] | Rows) -> Iterator[int]:
-        """The positions of the active decisions of a candidate, in the order in which they are asked for."""
+        """The positions of the active decisions of a candidate, in the order in which the space asks for them."""
         walk = compiled(self.space).diagram.walk()
         while (position := walk.open) is not None:
             yield position

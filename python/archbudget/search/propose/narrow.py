@@ -1,4 +1,4 @@
-"""Any sampler on a feasible set, through its public interface: asked decision by decision, on what still fits."""
+"""Any sampler on a feasible set, through its public interface: it is asked decision by decision for values that fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def ask_narrowed(
     base: BaseSampler, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution, allowed: list[Any]
 ) -> Any:
-    """The value that a sampler gives for a decision of which only some values are allowed.
+    """The value that a sampler proposes for a decision of which only some values are allowed.
 
     Args:
         base: The sampler.
@@ -25,7 +25,7 @@ def ask_narrowed(
         trial: The trial.
         name: The decision.
         distribution: Its full distribution.
-        allowed: The values that are allowed, at least one.
+        allowed: The allowed values, at least one.
     """
     if len(allowed) == 1:
         return allowed[0]
@@ -39,10 +39,10 @@ def ask_narrowed(
 
     else:
         narrowed = CategoricalDistribution(allowed)
-        known = {(type(value), value) for value in allowed}
+        typed = {(type(value), value) for value in allowed}
 
         def keep(value: Any) -> bool:
-            return (type(value), value) in known
+            return (type(value), value) in typed
 
     def within(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, BaseDistribution]] | None:
         if name in trial.params and not keep(trial.params[name]):
@@ -52,5 +52,5 @@ def ask_narrowed(
     value = base.sample_independent(View(study, within), trial, name, narrowed)  # type: ignore[arg-type]
     if value in allowed:
         return value
-    # A hull has holes: take the nearest value that is allowed.
+    # The range from low to high may have holes: take the nearest allowed value.
     return min(allowed, key=lambda other: abs(other - value))

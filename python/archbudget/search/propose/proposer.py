@@ -1,4 +1,4 @@
-"""What a proposer is asked, and what it answers."""
+"""Proposers of candidates, and the question that they answer."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """Which candidate shall a trial try?"""
+    """The question which candidate a trial should try."""
 
     study: Study
     trial: FrozenTrial
     inside: Inside
-    """The candidates there are: those that fit and have the values that are fixed for the trial."""
+    """The candidates to choose from: those that fit and have the values that are fixed for the trial."""
     own: dict[str, BaseDistribution]
-    """The parameters beside the space that the base sampler wants to draw together with the decisions."""
+    """The own parameters: those outside the space that the base sampler draws together with the decisions."""
     rng: np.random.Generator
     """Random numbers of this trial alone."""
 
@@ -39,7 +39,7 @@ class Question:
         return self.inside.params(self.inside.draw(1, self.rng)[0])
 
     def mend(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """The candidate nearest to values that need not fit, decision by decision, and the own parameters drawn."""
+        """The candidate nearest to values that may not fit, decision by decision, and the own parameters drawn."""
         inside, decisions = self.inside, self.inside.space.decisions
         wanted = [decisions[name].index(drawn[name]) if name in drawn else None for name in inside.names]
         params = inside.params(inside.nearest(wanted, self.rng))
@@ -47,7 +47,7 @@ class Question:
 
 
 class Proposer:
-    """Proposes candidates as a base sampler would that knew only those that fit. This one: uniformly.
+    """Proposes candidates as the base sampler would if only those that fit existed. This class draws uniformly.
 
     Args:
         base: The base sampler.
@@ -58,17 +58,17 @@ class Proposer:
         self._shown: WeakKeyDictionary[Any, dict[int, FrozenTrial]] = WeakKeyDictionary()
 
     def view(self, study: Study, translate: Translate) -> Any:
-        """The study with trials that are translated, each once; so the translation must always be the same."""
+        """The study with translated trials. Each is translated once, so the translation must always be the same."""
         return View(study, translate, self._shown.setdefault(study._storage, {}))
 
     def own(self, study: Study, trial: FrozenTrial, inside: Inside) -> dict[str, BaseDistribution]:
-        """The parameters beside the space that the base sampler draws together."""
+        """The own parameters, which the base sampler draws together with the decisions."""
         joint = self.base.infer_relative_search_space(study, trial)
         return {name: distribution for name, distribution in joint.items() if name not in inside.distributions}
 
     def propose(self, question: Question) -> dict[str, Any]:
-        """Values of the active decisions of a candidate that fits, and of own parameters as far as they are drawn.
+        """Values of the active decisions of a candidate that fits, and of the own parameters that are drawn with them.
 
-        A decision that is missing is asked of the base sampler on its own, narrowed to what still fits.
+        A missing decision is drawn by the base sampler alone, from the values that still fit.
         """
         return question.uniform()

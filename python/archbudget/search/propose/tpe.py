@@ -31,22 +31,22 @@ except ImportError:
     _tpe = None  # type: ignore[assignment]
 
 BATCH = 128
-"""How many candidates are drawn at least, before those that do not fit are left out."""
+"""At least this many candidates are drawn, before those that do not fit are dropped."""
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Tpe(Proposer):
-    """TPE, whose proposals are drawn from the density of the good trials given that they fit.
+    """TPE, whose proposals are drawn from the density of the good trials, given that they fit.
 
-    The estimators are those that TPE builds on the full distributions. Each block of parameters that it models jointly
-    is drawn and scored as TPE does it; whole candidates are drawn until enough of them fit.
+    TPE builds its estimators on the full distributions. Each block of parameters that it models jointly is drawn and
+    scored as in TPE; whole candidates are drawn until enough of them fit.
     """
 
     def __init__(self, base: BaseSampler) -> None:
         super().__init__(base)
-        self.is_known = is_known(base)
-        """Whether it is understood how this TPE works; otherwise it is asked through its public interface."""
+        self.is_supported = is_supported(base)
+        """Whether this TPE has the private interface used here; otherwise it is asked through its public one."""
 
     def propose(self, question: Question) -> dict[str, Any]:
         """See `Proposer`."""
@@ -54,7 +54,7 @@ class Tpe(Proposer):
         finished = study._get_trials(deepcopy=False, states=FINISHED, use_cache=True)
         if len(finished) < getattr(base, "_n_startup_trials", 10):
             return question.uniform()
-        if not self.is_known:
+        if not self.is_supported:
             return dict(base.sample_relative(study, trial, question.own))
         blocks = self._blocks(question)
         row, own = _best(question.inside, blocks, base._n_ei_candidates, question.rng)
@@ -63,9 +63,9 @@ class Tpe(Proposer):
         return params
 
     def _blocks(self, question: Question) -> list[_Block]:
-        """What TPE models: jointly drawn parameters, and each further decision by itself."""
+        """The blocks of TPE's model: jointly drawn parameters, and each further decision by itself."""
         base, study, inside = self.base, question.study, question.inside
-        known = {**question.own, **inside.distributions}
+        distributions = {**question.own, **inside.distributions}
         joint: list[dict[str, BaseDistribution]] = []
         if base._is_multivariate(study):
             joint = (
@@ -76,9 +76,11 @@ class Tpe(Proposer):
         below, above = self._split(study, question.trial)
         blocks, rest = [], dict(inside.distributions)
         for space in joint:
-            names = sorted(name for name, each in space.items() if known.get(name) == each and not each.single())
+            names = sorted(
+                name for name, each in space.items() if distributions.get(name) == each and not each.single()
+            )
             if names:
-                blocks.append(self._block(study, inside, {name: known[name] for name in names}, below, above))
+                blocks.append(self._block(study, inside, {name: distributions[name] for name in names}, below, above))
             for name in names:
                 rest.pop(name, None)
         for name, distribution in rest.items():
@@ -103,7 +105,7 @@ class Tpe(Proposer):
         )
 
     def _split(self, study: Study, trial: FrozenTrial) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
-        """The good trials and the others, as TPE takes them."""
+        """The good trials and the others, as TPE splits them."""
         base = self.base
         states = (*FINISHED, TrialState.RUNNING) if base._constant_liar else FINISHED
         trials = study._get_trials(deepcopy=False, states=states, use_cache=not base._constant_liar)
@@ -115,7 +117,7 @@ class Tpe(Proposer):
         return _tpe._split_trials(study, trials, gamma(done))
 
     def _share(self, study: Study, trial: FrozenTrial, params: dict[str, Any]) -> None:
-        """Tells other workers what is being tried, as TPE does it."""
+        """Tells other workers what this trial tries, as TPE does."""
         if not self.base._constant_liar or not self.base._is_multivariate(study):
             return
         text, most = json.dumps(params), _tpe._SYSTEM_ATTR_MAX_LENGTH
@@ -124,8 +126,8 @@ class Tpe(Proposer):
             study._storage.set_trial_system_attr(trial._trial_id, key, text[start : start + most])
 
 
-def is_known(base: Any) -> bool:
-    """Whether a TPE has inside what is used here, as that of Optuna 5.0 has it."""
+def is_supported(base: Any) -> bool:
+    """Whether a TPE has the private interface that is used here, that of Optuna 5.0."""
     functions = ("_split_trials", "default_gamma", "default_gamma_multiobjective")
     names = ("_RELATIVE_PARAMS_KEY", "_SYSTEM_ATTR_MAX_LENGTH")
     if not all(hasattr(_tpe, name) for name in (*functions, *names)):
@@ -141,12 +143,12 @@ def is_known(base: Any) -> bool:
         shapes = {array.shape for array in (estimator._mixture_distribution.weights, kernels.mu, kernels.sigma)}
         ends = (kernels.low, kernels.high, kernels.step, kernels.adapted_low, kernels.adapted_high, kernels.is_log)
         return shapes == {(1,)} and ends == (0, 3, 1, -0.5, 3.5, False)
-    except Exception:  # Whatever it is that another version does.
+    except Exception:  # Another version may raise anything.
         return False
 
 
 class _Block:
-    """Parameters that are modelled jointly: decisions, and perhaps parameters beside the space."""
+    """Parameters that are modelled jointly: decisions, and possibly own parameters."""
 
     def __init__(
         self, inside: Inside, space: dict[str, BaseDistribution], below: Any, above: Callable[[], Any]
@@ -157,15 +159,15 @@ class _Block:
         mixture = below._mixture_distribution
         self._weights: Floats = mixture.weights
         self._kernels = dict(zip(space, mixture.distributions, strict=True))
-        # For each decision a row of chances for each kernel, and the same cumulated.
-        self._chances = {
+        # For each decision a row of probabilities for each kernel, and their cumulative sums.
+        self._probabilities = {
             position: _densities(self._kernels[name], len(inside.values[position]))
             for position, name in self.positions.items()
         }
-        self._levels = {position: chances.cumsum(axis=1) for position, chances in self._chances.items()}
+        self._levels = {position: each.cumsum(axis=1) for position, each in self._probabilities.items()}
 
     def pick(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-        """Kernels, by their weights."""
+        """Draws kernels by their weights."""
         level = np.cumsum(self._weights)
         return np.asarray((level[:-1] <= rng.random((n, 1)) * level[-1]).sum(axis=1), np.intp)
 
@@ -176,16 +178,16 @@ class _Block:
             rows[:, position] = (levels[:, :-1] < rng.random((len(rows), 1)) * levels[:, -1:]).sum(axis=1)
 
     def choose(self, position: int, kernel: int, allowed: list[bool], rng: np.random.Generator) -> int:
-        """Draws one decision from a kernel among the values that are allowed."""
-        level = (self._chances[position][kernel] * allowed).cumsum()
+        """Draws one decision from a kernel among the allowed values."""
+        level = (self._probabilities[position][kernel] * allowed).cumsum()
         if level[-1] <= 0:
-            # All of them are too far away to have a chance in floating-point numbers: the nearest one.
+            # All of them are so far away that their probabilities round to 0: take the nearest one.
             good, middle = np.flatnonzero(allowed), self._levels[position][kernel].searchsorted(0.5)
             return int(good[np.argmin(np.abs(good - middle))])
         return int(level[:-1].searchsorted(rng.random() * level[-1], side="right"))
 
     def draw_own(self, kernels: npt.NDArray[np.intp], rng: np.random.Generator) -> dict[str, Floats]:
-        """Draws the parameters beside the space from kernels, as Optuna represents them inside."""
+        """Draws the own parameters from kernels, in Optuna's internal representation."""
         return {
             name: _draw_own(self._kernels[name], kernels, rng)
             for name in self.space
@@ -193,23 +195,23 @@ class _Block:
         }
 
     def scores(self, rows: Rows, own: dict[str, Floats]) -> Floats:
-        """How much better each row is than the others were: the logarithm of the ratio of the densities."""
+        """The score of each row: the logarithm of the ratio of the densities of the good trials and the others."""
         samples = dict(own)
         for position, name in self.positions.items():
             samples[name] = _internal(self.space[name], rows[:, position])
-        # The estimator of the others is only made for the blocks that are scored: many are inactive.
+        # The estimator of the others is made only for blocks that are scored, as many are inactive.
         return self._below.log_pdf(samples) - self._above().log_pdf(samples)  # type: ignore[no-any-return]
 
 
 def _internal(distribution: Any, indices: npt.NDArray[np.uint32]) -> Floats:
-    """Indices as Optuna represents the values inside."""
+    """Indices in Optuna's internal representation of the values."""
     if isinstance(distribution, CategoricalDistribution):
         return indices.astype(np.float64)
     return distribution.low + distribution.step * indices.astype(np.float64)  # type: ignore[no-any-return]
 
 
 def _densities(kernels: Any, size: int) -> Floats:
-    """For each kernel the chance of each value."""
+    """For each kernel the probability of each value."""
     if hasattr(kernels, "weights"):
         return np.asarray(kernels.weights, np.float64)
     values = kernels.low + kernels.step * np.arange(size)
@@ -218,13 +220,13 @@ def _densities(kernels: Any, size: int) -> Floats:
 
 
 def _draw_own(kernels: Any, picked: npt.NDArray[np.intp], rng: np.random.Generator) -> Floats:
-    """Values of a parameter beside the space, from the kernels that were picked."""
+    """Values of an own parameter, from the kernels that were picked."""
     if hasattr(kernels, "weights"):
         levels = np.cumsum(kernels.weights[picked], axis=1)
         return np.asarray((levels[:, :-1] < rng.random((len(picked), 1)) * levels[:, -1:]).sum(axis=1), np.float64)
     low, high = kernels.adapted_low, kernels.adapted_high
     mu, sigma = kernels.mu[picked], kernels.sigma[picked]
-    # Each kernel has its middle inside of the range, so that at least about a sixth of the draws are kept.
+    # The middle of each kernel is inside the range, so that at least about a sixth of the draws are kept.
     values = np.clip(mu, low, high)
     open_ = np.ones(len(picked), bool)
     for _ in range(64):
@@ -242,7 +244,7 @@ def _draw_own(kernels: Any, picked: npt.NDArray[np.intp], rng: np.random.Generat
 
 
 def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator) -> tuple[Rows, dict[str, Any]]:
-    """The best of `n` candidates in the first block; then the best of `n` moves in each further one."""
+    """The best of `n` candidates by the first block; then the best of `n` moves in each further block."""
     if not blocks:
         return inside.draw(1, rng)[0], {}
     rows, kernels = _candidates(inside, blocks, n, rng)
@@ -273,7 +275,7 @@ def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
 def _candidates(
     inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
 ) -> tuple[Rows, npt.NDArray[np.intp]]:
-    """`n` candidates that fit, and the kernels of the first block that they were drawn from."""
+    """`n` candidates that fit, and for each the kernel of the first block from which it was drawn."""
     size = max(BATCH, 2 * n)
     rows = np.zeros((size, len(inside.names)), np.uint32)
     picked = [block.pick(size, rng) for block in blocks]
@@ -283,8 +285,8 @@ def _candidates(
     good = np.flatnonzero(inside.holds(rows))[:n]
     if len(good) == n:
         return rows[good], picked[0][good]
-    # Few fit: the others are drawn decision by decision, each onto a row that did not fit: inactive decisions have
-    # values, too, in case that a later move makes them active.
+    # Few fit: the others are drawn decision by decision, each onto a row that did not fit. So inactive decisions have
+    # values, too, in case a later move makes them active.
     of = {position: block for block in blocks for position in block.positions}
     others = np.setdiff1d(np.arange(size), good)[: n - len(good)]
     for other in others:

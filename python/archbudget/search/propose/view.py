@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class View:
-    """A study whose trials are shown with other parameters, or not at all; all else is the study's.
+    """A study that shows its trials with other parameters, or hides them; everything else is the study's.
 
     Args:
         study: The study.
-        translate: The parameters and distributions of a trial as they are shown; `None` hides the trial.
-        shown: The trials as they were shown before, by their ids in the storage; a trial that has ended is translated
-            once for all views that share it.
+        translate: A function of a trial that returns the parameters and distributions to show; `None` hides the trial.
+        shown: The trials shown before, by their ids in the storage; all views that share it translate a trial that has
+            ended only once.
     """
 
     def __init__(self, study: Study, translate: Translate, shown: dict[int, FrozenTrial] | None = None) -> None:
@@ -46,10 +46,10 @@ class View:
         return self._show(self._study.trials)
 
     def _show(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        known = self._shown
+        cache = self._shown
         shown = []
         for trial in trials:
-            seen = known.get(trial._trial_id)
+            seen = cache.get(trial._trial_id)
             if seen is None:
                 found = self._translate(trial)
                 if found is None:
@@ -59,6 +59,6 @@ class View:
                     seen = copy.copy(trial)
                     seen._params, seen._distributions = found
                 if trial.state.is_finished():
-                    known[trial._trial_id] = seen
+                    cache[trial._trial_id] = seen
             shown.append(seen)
         return shown
