@@ -407,7 +407,11 @@ def public() -> list[str]:
             found.append(name)
     for module in (metrics, plot):
         names = (each for each, value in vars(module).items() if inspect.isfunction(value))
-        own = (each for each in names if not each.startswith("_") and vars(module)[each].__module__ == module.__name__)
+        own = (
+            each
+            for each in names
+            if not each.startswith("_") and vars(module)[each].__module__.startswith(module.__name__)
+        )
         found += [f"{module.__name__.rpartition('.')[2]}.{each}" for each in own]
     inherited = set(dir(dict)) | set(dir(Mapping)) | set(dir(tuple)) | set(dir(ab.BudgetSampler.__base__))
     return [each for each in found if each.rpartition(".")[2] not in inherited or each.rpartition(".")[0] == "plot"]

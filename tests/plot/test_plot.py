@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import archbudget as ab
 from archbudget import layers, plot
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
+from archbudget.plot import _diagram, _distribution
 
 MOST = 2**63 - 1
 
@@ -47,7 +48,7 @@ def test_plotly_is_loaded_with_the_first_plot_only() -> None:
 @given(numbers=st.dictionaries(costs, st.integers(1, 10**40), min_size=1, max_size=40), ends=st.tuples(costs, costs))
 def test_bars_share_out_all_networks_and_lie_inside_or_outside(numbers: dict[int, int], ends: tuple[int, int]) -> None:
     values, (low, high) = np.array(sorted(numbers), dtype=np.int64), sorted(ends)
-    bars = plot._bars(values, [numbers[value] for value in sorted(numbers)], low, high)
+    bars = _distribution._bars(values, [numbers[value] for value in sorted(numbers)], low, high)
     assert sum(bar.networks for bar in bars) == sum(numbers.values())
     assert len(bars) <= plot.BARS + 3
     assert all(bar.low < bar.high for bar in bars)
@@ -59,7 +60,7 @@ def test_bars_share_out_all_networks_and_lie_inside_or_outside(numbers: dict[int
 
 def test_millions_of_values_are_a_few_bars() -> None:
     values = np.arange(1, 2_000_001)
-    bars = plot._bars(values, [1] * len(values), 0, 1_000_000)
+    bars = _distribution._bars(values, [1] * len(values), 0, 1_000_000)
     assert len(bars) <= plot.BARS + 3
     assert sum(bar.networks for bar in bars) == 2_000_000
     assert sum(bar.networks for bar in bars if bar.low <= 1_000_000) == 1_000_000
@@ -252,9 +253,9 @@ def test_a_diagram_has_a_line_for_each_choice_with_its_costs() -> None:
 
 def test_the_values_of_a_line_are_short() -> None:
     values = [*range(10), "a", "b"]
-    assert plot._values([0, 1, 2], values) == "0, 1, 2"
-    assert plot._values([0, 1, 2, 3, 5, 11], values) == "0..3, 5, b"
-    assert plot._values(range(0, 12, 2), values) == "0, 2, 4, ..."
+    assert _diagram._values([0, 1, 2], values) == "0, 1, 2"
+    assert _diagram._values([0, 1, 2, 3, 5, 11], values) == "0..3, 5, b"
+    assert _diagram._values(range(0, 12, 2), values) == "0, 2, 4, ..."
 
 
 def test_a_line_over_other_columns_is_bent() -> None:

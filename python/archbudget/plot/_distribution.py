@@ -1,0 +1,135 @@
+"""How a metric is distributed, as a histogram."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from archbudget._budget import MOST, Budget
+from archbudget._extras import imported
+from archbudget._guard import guarded
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError
+from archbudget.plot._style import INSIDE, OUTSIDE, layout, mark, percent, range_text, require, short, title_of
+from archbudget.space.candidates import Candidates
+from archbudget.space.distribution import Distribution
+from archbudget.space.evaluation import evaluate
+from archbudget.space.space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from plotly.graph_objects import Figure
+
+BARS = 120
+"""The number of bars of a histogram, beside one or two that a budget adds."""
+
+
+@guarded
+def distribution(
+    source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
+) -> Figure:
+    """A histogram of a metric over the networks of a space, or over candidates.
+
+    It costs as much as `Space.distribution` for a space, and O(N * D) for N candidates.
+
+    Args:
+        source: A space, a distribution of it, or candidates.
+        budget: A budget; bars within its bounds are highlighted.
+        metric: The name of the metric; by default the first one of the budget, or params.
+
+    Raises:
+        SpaceError: If the source is something else, or has no candidates, or the metric is unknown.
+        LimitError: If the space is too wide to be counted.
+        MissingPackageError: If plotly is not installed.
+    """
+    require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
+    go = imported("plotly.graph_objects", "a plot")
+
+    metric = metric or next(iter(budget or ()), "params")
+    if not isinstance(source, Distribution):
+        metrics = source.metrics if isinstance(source, Space) else source.space.metrics
+        if metric not in metrics:
+            raise SpaceError(f"unknown metric {show(metric)}; there are {listed(metrics)}")
+    title = title_of(metric)
+    exact, what = True, "networks"
+    if isinstance(source, Candidates):
+        costs = evaluate(source.space, source, [metric])
+        values, numbers = np.unique(costs[metric][costs.valid], return_counts=True)
+        counts, what = numbers.tolist(), "candidates"
+    else:
+        found = source.distribution(metric) if isinstance(source, Space) else source
+        values, counts, exact = found.values, found.counts, found.exact
+    if len(values) == 0:
+        raise SpaceError("there are no networks to show the distribution of")
+    total = sum(counts)
+    low, high = (0, MOST) if budget is None or metric not in budget else budget[metric]
+    bars = _bars(values, counts, low, high)
+    figure = go.Figure(
+        go.Bar(
+            x=[bar.low for bar in bars],
+            y=[100 * bar.networks / total for bar in bars],
+            width=[bar.high - bar.low for bar in bars],
+            offset=0,
+            marker={"color": [INSIDE if low <= bar.low <= high else OUTSIDE for bar in bars], "line": {"width": 0}},
+            customdata=[
+                (f"{bar.low:,}" if bar.high - bar.low == 1 else f"{bar.low:,} to {bar.high - 1:,}", f"{bar.networks:,}")
+                for bar in bars
+            ],
+            hovertemplate=f"{title} %{{customdata[0]}}<br>%{{customdata[1]}} {what}<br>%{{y:.3g}} %<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        **layout(f"{title} of {short(total)} {what}{'' if exact else ', rounded'}"),
+        xaxis_title=title,
+        yaxis_title=f"% of the {what}",
+        bargap=0,
+    )
+    figure.update_xaxes(type="log" if _is_wide(values) else "linear", exponentformat="SI")
+    if (low, high) != (0, MOST):
+        inside = sum(bar.networks for bar in bars if low <= bar.low <= high)
+        mark(figure, low, high, f"{range_text(low, high)}: {percent(inside / total)}")
+    return figure
+
+
+class _Bar(NamedTuple):
+    """The number of networks in an interval of costs."""
+
+    low: int
+    high: int
+    """The first cost after the interval."""
+    networks: int
+
+
+def _bars(values: npt.NDArray[np.int64], counts: Sequence[int], low: int, high: int) -> list[_Bar]:
+    """The bars of a histogram that are not empty; each is completely inside or outside the bounds."""
+    first, end = int(values[0]), int(values[-1]) + 1
+    scale = math.log if _is_wide(values) else float
+    edges = {end}
+    parts = [first, *(bound for bound in (low, high + 1) if first < bound < end), end]
+    for start, stop in pairwise(parts):
+        number = max(1, round(BARS * (scale(stop) - scale(start)) / (scale(end) - scale(first))))
+        for step in range(number):
+            ahead = (
+                start * (stop / start) ** (step / number) - start
+                if scale is math.log
+                else (stop - start) * step // number
+            )
+            edges.add(min(start + round(ahead), stop - 1))
+    ordered = sorted(edges)
+    starts = np.searchsorted(values, np.array(ordered[:-1], dtype=np.int64)).tolist()
+    exact = np.array(counts, dtype=object)  # They may have any number of digits.
+    return [
+        _Bar(left, right, int(exact[begin:stop].sum()))
+        for (left, right), (begin, stop) in zip(pairwise(ordered), pairwise([*starts, len(values)]), strict=True)
+        if stop > begin
+    ]
+
+
+def _is_wide(values: npt.NDArray[np.int64]) -> bool:
+    """Whether a logarithmic axis shows costs better."""
+    return bool(values[0] > 0 and values[-1] // values[0] >= 50)
