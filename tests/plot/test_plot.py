@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import archbudget as ab
 from archbudget import layers, plot
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
-from archbudget.plot import _diagram, _distribution
+from archbudget.plot import _diagram, _distribution, _marginals, _style
 
 MOST = 2**63 - 1
 
@@ -50,7 +50,7 @@ def test_bars_share_out_all_networks_and_lie_inside_or_outside(numbers: dict[int
     values, (low, high) = np.array(sorted(numbers), dtype=np.int64), sorted(ends)
     bars = _distribution._bars(values, [numbers[value] for value in sorted(numbers)], low, high)
     assert sum(bar.networks for bar in bars) == sum(numbers.values())
-    assert len(bars) <= plot.BARS + 3
+    assert len(bars) <= _distribution.BARS + 3
     assert all(bar.low < bar.high for bar in bars)
     assert all(left.high <= right.low for left, right in pairwise(bars))
     for bar in bars:
@@ -61,7 +61,7 @@ def test_bars_share_out_all_networks_and_lie_inside_or_outside(numbers: dict[int
 def test_millions_of_values_are_a_few_bars() -> None:
     values = np.arange(1, 2_000_001)
     bars = _distribution._bars(values, [1] * len(values), 0, 1_000_000)
-    assert len(bars) <= plot.BARS + 3
+    assert len(bars) <= _distribution.BARS + 3
     assert sum(bar.networks for bar in bars) == 2_000_000
     assert sum(bar.networks for bar in bars if bar.low <= 1_000_000) == 1_000_000
 
@@ -71,7 +71,7 @@ def test_a_distribution_of_candidates_shows_them(lenet: ab.Space) -> None:
     budget = ab.Budget(macs=5_000_000)
     figure = plot.distribution(drawn, budget)
     (bars,) = figure.data
-    inside = [color == plot.INSIDE for color in bars.marker.color]
+    inside = [color == _style.INSIDE for color in bars.marker.color]
     counts = [int(count.replace(",", "")) for _, count in bars.customdata]
     expected = lenet.evaluate(drawn)["macs"]
     assert sum(counts) == 3000
@@ -92,7 +92,7 @@ def test_a_distribution_of_a_space_shows_every_network() -> None:
         (bars,) = plot.distribution(source, budget).data
         counts = [int(count.replace(",", "")) for _, count in bars.customdata]
         assert sum(counts) == space.size
-        inside = sum(n for n, color in zip(counts, bars.marker.color, strict=True) if color == plot.INSIDE)
+        inside = sum(n for n, color in zip(counts, bars.marker.color, strict=True) if color == _style.INSIDE)
         assert inside == space.within(ab.Budget(params=(20, 60))).count()
     assert [shape.x0 for shape in plot.distribution(space, budget).layout.shapes] == [20, 60]
 
@@ -128,7 +128,7 @@ def cells(figure: Any) -> dict[str, list[tuple[str, str, str]]]:
 def test_marginals_are_shown_as_they_are() -> None:
     rows = cells(plot.marginals({"op": {"a": 0.75, "b": 0.25, "c": 0.0}, "last": {1: 0.5}}))
     assert [(label, share) for label, share, _ in rows["op"]] == [("a", "75 %"), ("b", "25 %"), ("c", "0 %")]
-    assert rows["op"][2][2] == plot.NEVER
+    assert rows["op"][2][2] == _style.NEVER
     assert rows["op"][0][2] == rows["last"][0][2] == f"rgb{plot.FREQUENT}"
     assert len({color for _, _, color in rows["op"]}) == 3
 
@@ -140,7 +140,7 @@ def test_the_rows_of_a_heat_map_are_equally_wide_and_never_too_fine() -> None:
         ends = [(base, base + x) for base, x, y in zip(bars.base, bars.x, bars.y, strict=True) if y == name]
         assert ends[0][0] == 0
         assert ends[-1][1] == pytest.approx(1)
-        assert len(ends) <= plot.CELLS
+        assert len(ends) <= _marginals.CELLS
     assert bars.text[0] == "0..15"
     assert bars.customdata[0] == "1.6 %"
 
@@ -150,8 +150,8 @@ def test_the_marginals_of_a_feasible_set_have_a_row_for_each_decision() -> None:
     rows = cells(plot.marginals(space.within(ab.Budget(params=5))))
     assert list(rows) == list(space.decisions)
     assert [share for _, share, _ in rows["op"]] == ["0 %", "100 %"]
-    assert {color for _, _, color in rows["units"]} == {plot.NEVER}
-    assert [label for label, _, color in rows["last"] if color != plot.NEVER] == ["1"]
+    assert {color for _, _, color in rows["units"]} == {_style.NEVER}
+    assert [label for label, _, color in rows["last"] if color != _style.NEVER] == ["1"]
 
 
 # The history of a search
