@@ -129,7 +129,7 @@ def test_marginals_are_shown_as_they_are() -> None:
     rows = cells(plot.marginals({"op": {"a": 0.75, "b": 0.25, "c": 0.0}, "last": {1: 0.5}}))
     assert [(label, share) for label, share, _ in rows["op"]] == [("a", "75 %"), ("b", "25 %"), ("c", "0 %")]
     assert rows["op"][2][2] == _style.NEVER
-    assert rows["op"][0][2] == rows["last"][0][2] == f"rgb{plot.FREQUENT}"
+    assert rows["op"][0][2] == rows["last"][0][2] == f"rgb{_style.FREQUENT}"
     assert len({color for _, _, color in rows["op"]}) == 3
 
 
