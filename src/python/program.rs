@@ -6,7 +6,7 @@ use super::raise::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
 use crate::layers::Kind;
-use crate::space::{self, Atom, Combine, Expr, Metric, Settings, Slot, Tensor, Values};
+use crate::space::{self, Atom, Combine, Metric, Settings, Slot, Tensor, Values};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::needs::Needs;
 use super::shapes::{Beside, looks};
 use super::skip::Skips;
 use super::step::{Action, Step};
-use crate::layers::{Kind, MAX_RANK, Role};
+use crate::layers::{Kind, Role};
 use crate::{Error, Result};
 use rustc_hash::FxHashSet;
 use std::sync::{Arc, OnceLock};

@@ -61,6 +61,7 @@ class _Conv(Padded):
         return lower_padding(super().normalized())
 
 
+@layer_class
 class Conv1D(_Conv):
     """A convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
@@ -108,6 +109,7 @@ class Conv1D(_Conv):
     """
 
 
+@layer_class
 class Conv2D(_Conv):
     """A convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -157,6 +159,7 @@ class Conv2D(_Conv):
     """
 
 
+@layer_class
 class Conv3D(_Conv):
     """A convolution over volumes: `(k_d * k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -244,6 +247,7 @@ class _ConvTranspose(_Transposed):
     groups: IntLike = field(default=1, kw_only=True)
 
 
+@layer_class
 class Conv1DTranspose(_ConvTranspose):
     """A transposed convolution over sequences: `(k * channels / groups + bias) * filters` weights.
 
@@ -285,6 +289,7 @@ class Conv1DTranspose(_ConvTranspose):
     """
 
 
+@layer_class
 class Conv2DTranspose(_ConvTranspose):
     """A transposed convolution over images: `(k_h * k_w * channels / groups + bias) * filters` weights.
 
@@ -416,6 +421,7 @@ class _DepthwiseConv(Padded):
         return lower_padding(super().normalized())
 
 
+@layer_class
 class DepthwiseConv1D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k + bias) * channels * depth_multiplier` weights.
 
@@ -454,6 +460,7 @@ class DepthwiseConv1D(_DepthwiseConv):
     """
 
 
+@layer_class
 class DepthwiseConv2D(_DepthwiseConv):
     """A convolution of each channel by itself: `(k_h * k_w + bias) * channels * depth_multiplier` weights.
 
@@ -524,6 +531,7 @@ class _SeparableConv(Padded):
         return lower_padding(super().normalized())
 
 
+@layer_class
 class SeparableConv1D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 
@@ -569,6 +577,7 @@ class SeparableConv1D(_SeparableConv):
     """
 
 
+@layer_class
 class SeparableConv2D(_SeparableConv):
     """A depthwise convolution and a pointwise one, with one bias at the end.
 

@@ -9,6 +9,7 @@ from archbudget.layers._base import Layer, layer_class
 __all__ = ["Identity", "Masking", "Rescaling"]
 
 
+@layer_class
 class Identity(Layer):
     """Its input.
 

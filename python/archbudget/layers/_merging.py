@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 
+@layer_class
 class Add(Layer):
     """The sum of its inputs.
 
@@ -38,6 +39,7 @@ class Add(Layer):
     MERGES = True
 
 
+@layer_class
 class Subtract(Layer):
     """Its first input less the second.
 
@@ -55,6 +57,7 @@ class Subtract(Layer):
     MERGES = True
 
 
+@layer_class
 class Multiply(Layer):
     """The product of its inputs.
 
@@ -72,6 +75,7 @@ class Multiply(Layer):
     MERGES = True
 
 
+@layer_class
 class Average(Layer):
     """The mean of its inputs, value by value.
 
@@ -89,6 +93,7 @@ class Average(Layer):
     MERGES = True
 
 
+@layer_class
 class Maximum(Layer):
     """The largest of its inputs, value by value.
 
@@ -106,6 +111,7 @@ class Maximum(Layer):
     MERGES = True
 
 
+@layer_class
 class Minimum(Layer):
     """The smallest of its inputs, value by value.
 

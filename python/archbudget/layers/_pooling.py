@@ -75,6 +75,7 @@ class _MaxPooling(_Pooling):
     PYTORCH: ClassVar[Mapping[str, object]] = {"ceil_mode": False, "dilation": 1}
 
 
+@layer_class
 class MaxPooling1D(_MaxPooling):
     """The largest value of each window.
 
@@ -100,6 +101,7 @@ class MaxPooling1D(_MaxPooling):
     """
 
 
+@layer_class
 class MaxPooling2D(_MaxPooling):
     """The largest value of each window.
 
@@ -126,6 +128,7 @@ class MaxPooling2D(_MaxPooling):
     """
 
 
+@layer_class
 class MaxPooling3D(_MaxPooling):
     """The largest value of each window.
 
@@ -152,6 +155,7 @@ class MaxPooling3D(_MaxPooling):
     """
 
 
+@layer_class
 class AveragePooling1D(_AveragePooling):
     """The mean of each window.
 
@@ -177,6 +181,7 @@ class AveragePooling1D(_AveragePooling):
     """
 
 
+@layer_class
 class AveragePooling2D(_AveragePooling):
     """The mean of each window.
 
@@ -203,6 +208,7 @@ class AveragePooling2D(_AveragePooling):
     """
 
 
+@layer_class
 class AveragePooling3D(_AveragePooling):
     """The mean of each window.
 
@@ -235,6 +241,7 @@ class _GlobalPooling(Layer):
     keepdims: Flag = False
 
 
+@layer_class
 class GlobalMaxPooling1D(_GlobalPooling):
     """The largest value of each channel.
 
@@ -253,6 +260,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     """
 
 
+@layer_class
 class GlobalMaxPooling2D(_GlobalPooling):
     """The largest value of each channel.
 
@@ -271,6 +279,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
     """
 
 
+@layer_class
 class GlobalMaxPooling3D(_GlobalPooling):
     """The largest value of each channel.
 
@@ -289,6 +298,7 @@ class GlobalMaxPooling3D(_GlobalPooling):
     """
 
 
+@layer_class
 class GlobalAveragePooling1D(_GlobalPooling):
     """The mean of each channel.
 
@@ -307,6 +317,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     """
 
 
+@layer_class
 class GlobalAveragePooling2D(_GlobalPooling):
     """The mean of each channel.
 
@@ -325,6 +336,7 @@ class GlobalAveragePooling2D(_GlobalPooling):
     """
 
 
+@layer_class
 class GlobalAveragePooling3D(_GlobalPooling):
     """The mean of each channel.
 
@@ -349,6 +361,7 @@ class _AdaptivePooling(Layer):
     data_format: Text | None = None
 
 
+@layer_class
 class AdaptiveMaxPooling1D(_AdaptivePooling):
     """The largest value of each part, in as many parts as the output has positions.
 
@@ -367,6 +380,7 @@ class AdaptiveMaxPooling1D(_AdaptivePooling):
     """
 
 
+@layer_class
 class AdaptiveMaxPooling2D(_AdaptivePooling):
     """The largest value of each part, in as many parts as the output has positions.
 
@@ -385,6 +399,7 @@ class AdaptiveMaxPooling2D(_AdaptivePooling):
     """
 
 
+@layer_class
 class AdaptiveMaxPooling3D(_AdaptivePooling):
     """The largest value of each part, in as many parts as the output has positions.
 
@@ -403,6 +418,7 @@ class AdaptiveMaxPooling3D(_AdaptivePooling):
     """
 
 
+@layer_class
 class AdaptiveAveragePooling1D(_AdaptivePooling):
     """The mean of each part, in as many parts as the output has positions.
 
@@ -421,6 +437,7 @@ class AdaptiveAveragePooling1D(_AdaptivePooling):
     """
 
 
+@layer_class
 class AdaptiveAveragePooling2D(_AdaptivePooling):
     """The mean of each part, in as many parts as the output has positions.
 
@@ -439,6 +456,7 @@ class AdaptiveAveragePooling2D(_AdaptivePooling):
     """
 
 
+@layer_class
 class AdaptiveAveragePooling3D(_AdaptivePooling):
     """The mean of each part, in as many parts as the output has positions.
 
@@ -472,6 +490,7 @@ class _LPPooling(Layer):
         check_number(self, "norm_type", zero=False)
 
 
+@layer_class
 class LPPooling1D(_LPPooling):
     """The `norm_type`-th root of the sum of the powers of each window.
 
@@ -495,6 +514,7 @@ class LPPooling1D(_LPPooling):
     """
 
 
+@layer_class
 class LPPooling2D(_LPPooling):
     """The `norm_type`-th root of the sum of the powers of each window.
 
@@ -519,6 +539,7 @@ class LPPooling2D(_LPPooling):
     """
 
 
+@layer_class
 class LPPooling3D(_LPPooling):
     """The `norm_type`-th root of the sum of the powers of each window.
 
@@ -553,6 +574,7 @@ class _FractionalMaxPooling(Layer):
     IN_KERAS = False
 
 
+@layer_class
 class FractionalMaxPooling2D(_FractionalMaxPooling):
     """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1.
 
@@ -576,6 +598,7 @@ class FractionalMaxPooling2D(_FractionalMaxPooling):
     """
 
 
+@layer_class
 class FractionalMaxPooling3D(_FractionalMaxPooling):
     """The largest value of windows at random positions, as many as make an output of a size, or of a share below 1.
 

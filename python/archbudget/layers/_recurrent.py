@@ -422,6 +422,7 @@ class _ConvLSTM(_LongShortTerm):
         return lower_padding(super().normalized())
 
 
+@layer_class
 class ConvLSTM1D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 
@@ -472,6 +473,7 @@ class ConvLSTM1D(_ConvLSTM):
     """
 
 
+@layer_class
 class ConvLSTM2D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 
@@ -524,6 +526,7 @@ class ConvLSTM2D(_ConvLSTM):
     """
 
 
+@layer_class
 class ConvLSTM3D(_ConvLSTM):
     """An LSTM whose matrices are convolutions: `(kernel * (channels + filters) + bias) * 4 * filters` weights.
 

@@ -493,6 +493,7 @@ class _ConstantPadding(_Margins):
         check_number(self, "value")
 
 
+@layer_class
 class ConstantPadding1D(_ConstantPadding):
     """A value before and after a sequence; a negative margin cuts off.
 
@@ -515,6 +516,7 @@ class ConstantPadding1D(_ConstantPadding):
     AXES = 1
 
 
+@layer_class
 class ConstantPadding2D(_ConstantPadding):
     """A value around an image; a negative margin cuts off.
 
@@ -538,6 +540,7 @@ class ConstantPadding2D(_ConstantPadding):
     AXES = 2
 
 
+@layer_class
 class ConstantPadding3D(_ConstantPadding):
     """A value around a volume; a negative margin cuts off.
 
@@ -561,6 +564,7 @@ class ConstantPadding3D(_ConstantPadding):
     AXES = 3
 
 
+@layer_class
 class ReflectionPadding1D(_Surrounded):
     """A sequence and, before and after it, its mirror image without the value at the edge.
 
@@ -583,6 +587,7 @@ class ReflectionPadding1D(_Surrounded):
     AXES = 1
 
 
+@layer_class
 class ReflectionPadding2D(_Surrounded):
     """An image and, around it, its mirror image without the values at the edge.
 
@@ -605,6 +610,7 @@ class ReflectionPadding2D(_Surrounded):
     AXES = 2
 
 
+@layer_class
 class ReflectionPadding3D(_Surrounded):
     """A volume and, around it, its mirror image without the values at the edge.
 
@@ -627,6 +633,7 @@ class ReflectionPadding3D(_Surrounded):
     AXES = 3
 
 
+@layer_class
 class ReplicationPadding1D(_Surrounded):
     """A sequence and, before and after it, the value at its edge.
 
@@ -649,6 +656,7 @@ class ReplicationPadding1D(_Surrounded):
     AXES = 1
 
 
+@layer_class
 class ReplicationPadding2D(_Surrounded):
     """An image and, around it, the values at its edge.
 
@@ -671,6 +679,7 @@ class ReplicationPadding2D(_Surrounded):
     AXES = 2
 
 
+@layer_class
 class ReplicationPadding3D(_Surrounded):
     """A volume and, around it, the values at its edge.
 
@@ -693,6 +702,7 @@ class ReplicationPadding3D(_Surrounded):
     AXES = 3
 
 
+@layer_class
 class CircularPadding1D(_Surrounded):
     """A sequence and, before and after it, its other end.
 
@@ -715,6 +725,7 @@ class CircularPadding1D(_Surrounded):
     AXES = 1
 
 
+@layer_class
 class CircularPadding2D(_Surrounded):
     """An image and, around it, its other end.
 
@@ -737,6 +748,7 @@ class CircularPadding2D(_Surrounded):
     AXES = 2
 
 
+@layer_class
 class CircularPadding3D(_Surrounded):
     """A volume and, around it, its other end.
 
