@@ -20,7 +20,7 @@ class Extra(NamedTuple):
 EXTRAS = {
     "jax": Extra("JAX", "archbudget[digits]"),
     "kaleido": Extra("kaleido", "kaleido"),
-    "keras": Extra("Keras and the backend that KERAS_BACKEND names", "archbudget[keras] jax"),
+    "keras": Extra("Keras", "archbudget[keras]"),
     "numba": Extra("numba", "numba"),
     "pandas": Extra("pandas", "archbudget[pandas]"),
     "plotly": Extra("plotly", "archbudget[plot]"),
@@ -47,6 +47,10 @@ def imported(module: str, what: str) -> Any:
     except ImportError as error:
         title, install = EXTRAS.get(package, Extra(package, package))
         missing = (error.name or package).partition(".")[0]
+        if package == "keras" and missing != "keras":
+            # Keras is there. Its backend is TensorFlow, unless this variable, or its configuration, names another one.
+            hint = f"pip install {missing}, or set KERAS_BACKEND to jax, torch or numpy, whichever is installed"
+            raise MissingPackageError(f"{what} needs Keras' backend {missing}: {hint}", name=missing) from error
         because = "" if missing == package and isinstance(error, ModuleNotFoundError) else f" ({error})"
         raise MissingPackageError(f"{what} needs {title}: pip install {install}{because}", name=missing) from error
 

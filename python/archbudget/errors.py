@@ -136,6 +136,11 @@ class MissingPackageError(ArchbudgetError, ModuleNotFoundError):
         super().__init__(message)
         self.name = name
 
+    @property
+    def data(self) -> dict[str, object]:
+        """The data of the error beside its message, by name."""
+        return {**super().data, "name": self.name}
+
 
 class FileError(SpaceError, OSError):
     """A file cannot be read or written; the message names it."""

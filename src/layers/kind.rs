@@ -1,4 +1,5 @@
-/// A layer as data: its name, its parameters and its rule.
+//! A layer as data: its name, its parameters and its rule.
+
 use super::built::Built;
 use super::cost::Cost;
 use super::parameter::{Arity, Domain, Parameter};

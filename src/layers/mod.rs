@@ -1,7 +1,8 @@
 //! The layers: one file a family, one `Rule` a layer.
 //!
 //! A rule is scalar: the hyperparameters and the input shapes of *one* layer in, its output shape and its costs out, or
-//! a [`Refusal`]. Nothing outside this module knows any layer; nothing in it knows of decisions, graphs or batches.
+//! a [`Refusal`]. Nothing outside this module knows a layer but `Input`, where every network begins; nothing in it knows of
+//! decisions, graphs or batches.
 //!
 //! Shapes, argument names, defaults and refusals are those of Keras 3 (`keras.layers`).
 

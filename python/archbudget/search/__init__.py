@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +11,10 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from archbudget._budget import Budget
+    from archbudget.search.objective import Direction
     from archbudget.space.space import Space
 
     Callback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
-
-Direction = Literal["minimize", "maximize"]
 
 
 def search(

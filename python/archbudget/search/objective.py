@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import optuna
 
     from archbudget.space.architecture import Architecture
+
+
+Direction = Literal["minimize", "maximize"]
 
 
 class Objective:

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -18,7 +18,7 @@ from archbudget._expressions import as_written
 from archbudget._message import show
 from archbudget.errors import BudgetError, SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
-from archbudget.search.objective import Objective
+from archbudget.search.objective import Direction, Objective
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
 from archbudget.search.sampler import BudgetSampler
 from archbudget.search.storage import open_storage, storage_errors
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "cmaes", "gp", "qmc")
 """The base samplers that a search knows by name."""
-
-Direction = Literal["minimize", "maximize"]
 
 PAUSE = 1.0
 """Seconds between two looks at trials of other processes."""
@@ -73,6 +71,15 @@ def search(
         _require_integer("n_trials", n_trials, 0, "None or an integer")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
         raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {show(n_jobs)}")
+    if timeout is not None and (
+        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout
+    ):
+        raise SpaceError(f"timeout must be None or a number of seconds, not {show(timeout)}")
+    if seed is not None:
+        _require_integer("seed", seed, 0, "None or an integer")
+    for each in [direction] if directions is None else directions:
+        if each not in ("minimize", "maximize"):
+            raise SpaceError(f"a direction is 'minimize' or 'maximize', not {show(each)}")
     if n_trials is None and timeout is None:
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:
