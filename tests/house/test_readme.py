@@ -5,9 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shlex
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import archbudget as ab
+from archbudget.cli import main
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -49,3 +54,27 @@ def test_the_answers_about_what_fits_are_those_that_are_returned() -> None:
             assert answer.strip().startswith(repr(value)), line
             shown += 1
     assert shown == 6
+
+
+def test_the_commands_run_on_the_file_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (file,) = re.findall(r"```yaml\n(decisions:.*?)```", README, flags=re.DOTALL)
+    Path("space.yaml").write_text(file)
+    names: dict[str, Any] = {"ab": ab, "layers": ab.layers}
+    exec(BLOCKS[1].split("budget =")[0], names)
+    assert ab.Space.load("space.yaml").size == names["space"].size
+    (commands,) = re.findall(r"```sh\n(archbudget count.*?)```", README, flags=re.DOTALL)
+    ran = []
+    for line in commands.splitlines():
+        program, command, *arguments = shlex.split(line, comments=True)
+        assert program == "archbudget"
+        if command == "search":  # It trains.
+            continue
+        # The network of the example has 184,586 params.
+        assert main([command, *arguments]) == (1 if command == "check" else 0), (line, capsys.readouterr().err)
+        ran.append(command)
+    assert len(ran) == 8
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made >= {"sizes.html", "fits.csv", "pruned.yaml", "costs.parquet", "latency.csv"}

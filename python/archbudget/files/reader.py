@@ -90,7 +90,7 @@ from archbudget._expressions import Choice, Decision, Int, as_condition
 from archbudget._guard import reworded
 from archbudget._message import VALUE, cut, line, show
 from archbudget._regular import read_text
-from archbudget.errors import ArchbudgetError, InvalidArchitectureError, MissingFileError, SpaceError
+from archbudget.errors import ArchbudgetError, MissingFileError, SpaceError
 from archbudget.files.expression import Names, read_expression
 from archbudget.files.model import STRUCTURES, Range, SpaceFile, Table, layer_classes, required
 from archbudget.files.places import MisplacedError, hint, made_at
@@ -175,10 +175,7 @@ class _Reader:
         except MisplacedError as error:
             line = self.document.line(error.at)
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.at).lstrip(".")
-            message, cause = f"{self.file}:{line}: {cut(where, VALUE)}: {error}", error.__cause__
-            raise (
-                reworded(cause, message) if isinstance(cause, InvalidArchitectureError) else SpaceError(message)
-            ) from cause
+            raise SpaceError(f"{self.file}:{line}: {cut(where, VALUE)}: {error}") from error.__cause__
         except RecursionError:
             raise SpaceError(f"{self.file}: it is nested too deeply, or within itself") from None
 

@@ -71,9 +71,8 @@ def search(
         _require_integer("n_trials", n_trials, 0, "None or an integer")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
         raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {show(n_jobs)}")
-    if timeout is not None and (
-        isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout != timeout
-    ):
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and timeout == timeout
+    if not (timeout is None or is_number):
         raise SpaceError(f"timeout must be None or a number of seconds, not {show(timeout)}")
     if seed is not None:
         _require_integer("seed", seed, 0, "None or an integer")

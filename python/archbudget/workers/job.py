@@ -23,7 +23,7 @@ from archbudget.space.trials import MODELS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from archbudget.search.run import Direction
+    from archbudget.search.objective import Direction
     from archbudget.space.architecture import Architecture
     from archbudget.space.space import Space
 
