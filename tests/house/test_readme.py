@@ -7,12 +7,13 @@ import io
 import re
 import shlex
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 import archbudget as ab
 from archbudget.cli import main
+
+if TYPE_CHECKING:
+    import pytest
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
