@@ -50,7 +50,7 @@ Study = tuple[str, list[str], list[list[str]], dict[str, list[Result]]]
 """A title, the head and the rows of a table, and the result of each seed of each method."""
 
 INSIDE, CONSTRAINED, PRUNED = "inside", "set_constraint", "pruning"
-"""What a method does with networks outside of the budget; the first never meets one."""
+"""What a method does with networks outside the budget; the first never meets one."""
 
 
 QUIET = {"warn_independent_sampling": False}
@@ -69,7 +69,7 @@ BASES: dict[str, Callable[[int], BaseSampler]] = {
 
 
 def sampler_of(method: str, space: ab.Space, budget: ab.Budget, seed: int) -> tuple[BaseSampler, str]:
-    """The sampler of a method, and what it does with networks outside of the budget."""
+    """The sampler of a method, and what it does with networks outside the budget."""
     base, _, way = method.partition(" + ")
     if base.startswith("BudgetSampler"):
         name = base.removeprefix("BudgetSampler(").removesuffix(")")
