@@ -471,7 +471,7 @@ def dense(*widths: int) -> ab.Space:
 def test_indices_that_another_thread_changes_are_used_as_they_were_checked(
     widths: tuple[int, ...], dtype: type[np.unsignedinteger[Any]]
 ) -> None:
-    """A call gives totals of some mixture of the candidates, or names an index outside of its domain."""
+    """A call gives totals of some mixture of the candidates, or names an index outside its domain."""
     space = dense(*widths)
     rows = np.zeros((3000, len(widths)), dtype=dtype)
     outside = np.iinfo(dtype).max
