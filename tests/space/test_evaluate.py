@@ -285,7 +285,7 @@ def test_nothing_can_be_given_as_empty_lists(lenet: ab.Space) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
-def test_a_space_without_decisions_has_one_candidate_however_often(rows: int) -> None:
+def test_a_space_without_decisions_draws_its_one_candidate(rows: int) -> None:
     space = ab.Space([layers.Input((4,)), layers.Dense(3)])
     assert space.size == 1
     counts = space.evaluate(space.sample(rows, seed=0), per_layer=True)

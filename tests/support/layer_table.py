@@ -41,8 +41,8 @@ REASONS = {
 
 PYTORCH_NOTES = """\
 - Poolings accept integers as `padding`, and so do convolutions, including depthwise, separable and transposed ones:
-  one integer, or one for each axis; convolutions that are not transposed also accept a pair (before, after) for an axis.
-  Words and integers may be values of one decision.
+  one integer, or one for each axis; convolutions that are not transposed also accept a pair (before, after) for an
+  axis. Words and integers may be values of one decision.
 - With integers PyTorch's rules apply: a pooling pads at most half of its window, strides and dilation may both
   exceed 1, and a transposed convolution has
   `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1` positions, even if the stride
@@ -94,9 +94,9 @@ are written in Python. With options of PyTorch a state has an axis for the layer
 
 Wrappers accept any layer that Keras lets them wrap, including other wrappers (at most 32 levels); but `TimeDistributed`
 accepts no `Pipeline`, and cells can only be in an `RNN` or `StackedRNNCells`. A layer inside another layer is counted
-with it and shares no weights with any other; `trainable=False` freezes it in any position, and `to_keras` makes Keras do
-so, too. In `LayerRecord.arguments` it is a nested dict with its `type`. Layers that change images at random do so in
-training only. `ReversibleEmbedding` is called forward."""
+with it and shares no weights with any other; `trainable=False` freezes it in any position, and `to_keras` makes Keras
+do so, too. In `LayerRecord.arguments` it is a nested dict with its `type`. Layers that change images at random do so
+in training only. `ReversibleEmbedding` is called forward."""
 """The arguments and uses of counted layers that are refused."""
 
 
