@@ -1,4 +1,4 @@
-"""What is asked of feasible sets, how long it takes, and what comes out: `python benches/feasible.py [--markdown]`.
+"""The questions to feasible sets, their times and answers: `python benches/feasible.py [--markdown]`.
 
 Each time is the median of some runs on a new set, so that nothing is remembered from the run before.
 """
@@ -59,7 +59,7 @@ def mobilenet_v3_like() -> ab.Space:
 
 
 def convolutions(number: int, widths: Any) -> ab.Space:
-    """So many 3x3 convolutions, each with one of these widths, and a dense head."""
+    """This many 3x3 convolutions, each with one of these widths, and a dense head."""
     body = [layers.Conv2D(ab.Choice(f"w{i}", widths), 3, padding="same") for i in range(number)]
     return ab.Space([layers.Input((32, 32, 3)), *body, layers.GlobalAveragePooling2D(), layers.Dense(10)])
 
@@ -178,13 +178,13 @@ def members() -> list[list[str]]:
 
 
 def mobilenet_smallest(number: int) -> int:
-    """The bound on params that about so many networks keep."""
+    """The bound on params that about this many networks meet."""
     space = mobilenet_v3_like()
     return space.distribution("params").quantile(number / space.size)
 
 
 def allowed() -> list[list[str]]:
-    """What asking for the choices of a partial candidate takes."""
+    """The time to ask for the allowed values of a partial candidate."""
     rows = []
     for name, space, budget in (
         ("LeNet family", ab.spaces.lenet(), ab.Budget(params=60_000, macs=5_000_000)),

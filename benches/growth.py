@@ -1,6 +1,6 @@
 """How diagrams grow where many widths are alive at once: `python benches/growth.py`.
 
-Each row compiles a space in a process of its own, and counts 100,000 random networks of it. `arcs` says how the arcs of
+Each row compiles a space in a separate process, and counts 100,000 random networks of it. `arcs` says how the arcs of
 the widest stage are kept: `stored`; `implicit`, which runs the rules again whenever an arc is asked for; or `open`,
 where candidates are counted one by one from there on, and nothing is counted over the whole space.
 """
@@ -30,7 +30,7 @@ ROWS = {
 
 
 def densenet(growths: int, blocks: int, *, joined: bool) -> ab.Space:
-    """Convolutions that each read all before them, with a growth rate of its own for each (arXiv 1608.06993).
+    """Convolutions that each read all before them, each with its own growth rate (arXiv 1608.06993).
 
     Args:
         growths: How many growth rates a layer can have.
@@ -49,7 +49,7 @@ def densenet(growths: int, blocks: int, *, joined: bool) -> ab.Space:
 
 
 def measure(family: str, choices: int, deep: int) -> dict[str, object]:
-    """What a space takes."""
+    """The time and memory of a space."""
     start = time.perf_counter()
     if family == "unet":
         space = ab.spaces.unet(widths=choices, most_depth=deep)

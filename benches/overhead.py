@@ -1,4 +1,4 @@
-"""What a trial of BudgetSampler costs beside one of its base sampler alone: `python benches/overhead.py`.
+"""The cost of a trial of BudgetSampler compared with one of its base sampler alone: `python benches/overhead.py`.
 
 For each base sampler two studies of the same space take 200 trials each; then both go on, in turn, and the medians of
 the further trials are compared. The objective takes next to no time.

@@ -1,4 +1,4 @@
-"""How good the searches are that stay inside a budget: `python benches/search_quality.py [--part 1|2|3]`.
+"""The quality of searches that stay inside a budget: `python benches/search_quality.py [--part 1|2|3]`.
 
 1. A synthetic score on a space of 4.7 million networks of which 1 % fit, its optimum known by evaluating every one.
 2. The study of optuna/optuna issue 2969: does the suggested depth collapse?
@@ -50,7 +50,7 @@ Study = tuple[str, list[str], list[list[str]], dict[str, list[Result]]]
 """A title, the head and the rows of a table, and the result of each seed of each method."""
 
 INSIDE, CONSTRAINED, PRUNED = "inside", "set_constraint", "pruning"
-"""What a method does with networks outside of the budget; the first never meets one."""
+"""What a method does with networks outside the budget; the first never meets one."""
 
 
 QUIET = {"warn_independent_sampling": False}
@@ -69,7 +69,7 @@ BASES: dict[str, Callable[[int], BaseSampler]] = {
 
 
 def sampler_of(method: str, space: ab.Space, budget: ab.Budget, seed: int) -> tuple[BaseSampler, str]:
-    """The sampler of a method, and what it does with networks outside of the budget."""
+    """The sampler of a method, and what it does with networks outside the budget."""
     base, _, way = method.partition(" + ")
     if base.startswith("BudgetSampler"):
         name = base.removeprefix("BudgetSampler(").removesuffix(")")
@@ -117,7 +117,7 @@ def synthetic_space() -> ab.Space:
 
 
 def synthetic_score(values: dict[str, Any]) -> Any:
-    """From 0 to 1: capacity is better with less and less return; the best kernel, pooling and head depend on it."""
+    """From 0 to 1: capacity has diminishing returns; the best kernel, pooling and head depend on it."""
     depth, width, units = values["depth"], np.log2(values["width"] / 8) / 6, np.log2(values["units"] / 16) / 7
     reach = 1 + depth * (values["kernel"] - 1)
     features = 1 - np.exp(-3 * (0.15 + width) * (depth / 12) ** 0.6)
@@ -206,7 +206,7 @@ def synthetic(seeds: int, trials: int) -> Study:
 
 @functools.cache
 def layered_space() -> ab.Space:
-    """1 to 10 dense layers, each of a width of its own."""
+    """1 to 10 dense layers, each with its own width."""
     return ab.Space(
         [
             layers.Input((64,)),
@@ -279,11 +279,11 @@ TRAINED_BUDGET = 3_000
 TRAINED = ("BudgetSampler(TPE)", "BudgetSampler(uniform)", "TPE + set_constraint", "TPE + pruning")
 EPOCHS = 10
 MOST_ASKED = 50
-"""For each network that is to be trained a method may ask for so many."""
+"""A method may propose this many networks for each one to train."""
 
 
 def run_trained(networks: int, method: str, seed: int) -> Result:
-    """Trains so many networks inside the budget; what does not fit is never trained."""
+    """Trains this many networks inside the budget; networks that do not fit are never trained."""
     quieten()
     from archbudget import digits, files
 
@@ -370,7 +370,7 @@ def show(study: Study, *, markdown: bool) -> None:
 
 
 def machine() -> str:
-    """What the numbers were measured on."""
+    """The machine and the versions of the measurements."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("optuna", "numpy"))
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
 

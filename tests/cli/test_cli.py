@@ -306,7 +306,7 @@ def test_count(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     assert data["ranges"]["macs"] == {"smallest": low, "largest": high}
 
 
-def test_count_says_what_the_metrics_come_to_inside_the_budget(
+def test_count_prints_the_ranges_of_the_metrics_inside_the_budget(
     space: ab.Space, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = enumerate_networks(space)
@@ -386,9 +386,9 @@ def test_the_command_line_overrides_the_bounds_of_the_file(folder: Path, capsys:
     ("bounds", "code", "line"),
     [
         (["--params", "2k"], 0, "inside the budget: params 750; params <= 2,000\n"),
-        (["--params", "700"], 1, "outside of the budget: params 750 > 700\n"),
-        (["--params", "2k:3k"], 1, "outside of the budget: params 750 < 2,000\n"),
-        (["--params", "700", "--macs", "1k"], 1, "outside of the budget: params 750 > 700, macs 1,368 > 1,000\n"),
+        (["--params", "700"], 1, "outside the budget: params 750 > 700\n"),
+        (["--params", "2k:3k"], 1, "outside the budget: params 750 < 2,000\n"),
+        (["--params", "700", "--macs", "1k"], 1, "outside the budget: params 750 > 700, macs 1,368 > 1,000\n"),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -596,7 +596,7 @@ def test_a_plot_of_a_search(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("name", "remedy"), [("plotly", "archbudget[plot]"), ("kaleido", "kaleido")])
 @pytest.mark.usefixtures("folder")
-def test_what_a_plot_needs_is_named_before_the_work(
+def test_a_missing_package_of_a_plot_is_named_before_the_work(
     name: str, remedy: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
@@ -722,7 +722,7 @@ def test_evaluate_in_a_pipe(space: ab.Space) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
-def test_no_candidates_are_no_error(kind: str, folder: Path) -> None:
+def test_no_candidates_are_not_an_error(kind: str, folder: Path) -> None:
     assert main(["sample", "toy:space", "-n", "0", "-o", f"in.{kind}"]) == 0
     assert main(["evaluate", "toy:space", "-i", f"in.{kind}", "-o", f"out.{kind}"]) == 0
     assert (folder / f"out.{kind}").exists()
@@ -860,7 +860,7 @@ ODD_TABLES: dict[str, tuple[str, Callable[[str], bytes], str]] = {
 
 @pytest.mark.parametrize("what", ODD_TABLES)
 @pytest.mark.usefixtures("hang_guard")
-def test_a_table_that_is_none_is_one_line(
+def test_anything_but_a_table_is_one_line(
     what: str, space: ab.Space, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, content, message = ODD_TABLES[what]
@@ -923,7 +923,7 @@ def test_an_endless_standard_input_is_one_line() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX closes them")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.usefixtures("space")
-def test_a_closed_stream_is_as_if_nobody_looked(closed: str, folder: Path) -> None:
+def test_a_closed_stream_discards_its_output(closed: str, folder: Path) -> None:
     words = shlex.join([sys.executable, "-m", "archbudget", *WRITERS["sampled.csv"], "sampled.csv"])
     found = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stderr) == (0, "")
@@ -989,7 +989,7 @@ def test_every_output_goes_where_it_is_led(name: str, folder: Path, capsys: pyte
 
 @pytest.mark.parametrize("name", ["in.parquet", "in.npz"])
 @pytest.mark.usefixtures("folder")
-def test_a_file_that_is_none_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_files_of_candidates_are_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(name).write_text("nonsense")
     assert main(["evaluate", "toy:space", "-i", name]) == 2
     error = capsys.readouterr().err
@@ -1127,7 +1127,7 @@ def test_timeout_ends_a_search() -> None:
     assert shown.returncode == 0
 
 
-# Metrics of a space's own
+# Custom metrics
 
 OWN = """
 import archbudget as ab
@@ -1159,7 +1159,7 @@ def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_own_metrics_are_counted_and_bounded(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+def test_custom_metrics_are_counted_and_bounded(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     bounds = ["--custom", "latency_us=2k", "--custom", "convolutions=2:"]
     data = answer(capsys, "count", "own.yaml", *bounds)
     assert (data["size"], data["count"]) == (6, 3)
@@ -1173,10 +1173,10 @@ def test_own_metrics_are_counted_and_bounded(own: ab.Space, capsys: pytest.Captu
     assert answer(capsys, "describe", "own.yaml")["size"] == own.size
 
 
-def test_own_metrics_of_one_network(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+def test_custom_metrics_of_one_network(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
     settings = ["--set", "filters=4", "--set", "depth=2"]
     assert main(["check", "own.yaml", *settings, "--custom", "latency_us=1999"]) == 1
-    assert capsys.readouterr().out == "outside of the budget: latency_us 2,000 > 1,999\n"
+    assert capsys.readouterr().out == "outside the budget: latency_us 2,000 > 1,999\n"
     assert main(["check", "own.yaml", *settings, "--custom", "latency_us=2000"]) == 0
     assert capsys.readouterr().out == "inside the budget: latency_us 2,000; latency_us <= 2,000\n"
     data = answer(capsys, "check", "own.yaml", *settings, "--custom", "convolutions=2")
@@ -1191,7 +1191,7 @@ def test_own_metrics_of_one_network(own: ab.Space, capsys: pytest.CaptureFixture
     assert data["layers"][0]["weight_bits"] == 32
 
 
-def test_own_metrics_of_many_networks(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+def test_custom_metrics_of_many_networks(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sample", "own.yaml", "-n", "50", "--custom", "latency_us=500", "-o", "fits.csv"]) == 0
     text = capsys.readouterr().out
     assert "50 candidates that fit latency_us <= 500" in text
@@ -1208,7 +1208,7 @@ def test_own_metrics_of_many_networks(own: ab.Space, capsys: pytest.CaptureFixtu
     assert "unknown 'latency'; there are params, " in capsys.readouterr().err
 
 
-def test_own_metrics_bound_a_part(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+def test_custom_metrics_bound_a_part(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
     data = answer(capsys, "prune", "own.yaml", "--custom", "latency_us=300", "-o", "part.yaml")
     assert data["decisions"]["filters"] == {"before": [2, 4], "after": [2]}
     again = files.load("part.yaml")
@@ -1216,7 +1216,7 @@ def test_own_metrics_bound_a_part(own: ab.Space, capsys: pytest.CaptureFixture[s
     assert answer(capsys, "count", "part.yaml")["count"] == 3
 
 
-def test_a_search_inside_a_budget_of_own_metrics(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_inside_a_budget_of_custom_metrics(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["search", "own.yaml", "--objective", "toy:accuracy", "--trials", "6", "--workers", "1"]
     bounds = ["--custom", "latency_us=2000", "--custom", "convolutions=2:3"]
     assert main([*command, *bounds, "--plot", "trials.html"]) == 0
@@ -1244,7 +1244,7 @@ def test_a_search_inside_a_budget_of_own_metrics(own: ab.Space, capsys: pytest.C
     ],
 )
 @pytest.mark.parametrize("command", ["count", "check", "sample", "prune"])
-def test_bad_bounds_of_own_metrics(
+def test_bad_bounds_of_custom_metrics(
     own: ab.Space,  # noqa: ARG001
     command: str,
     bounds: list[str],

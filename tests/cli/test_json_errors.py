@@ -1,4 +1,4 @@
-"""With `--json` an error is an object, too: what it says beside its message is there by name."""
+"""With `--json` an error is an object, too, with its data beside its message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_budget_that_nothing_fits(file: str, capsys: pytest.CaptureFixture[str
     assert (error["metric"], error["bound"], error["smallest"]) == ("params", [0, 100], 1562)
 
 
-def test_a_bound_that_is_none(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bound_that_is_an_empty_range(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     error = failed(capsys, "count", file, "--macs", "9:3")
     assert error["type"] == "BudgetError"
     assert (error["metric"], error["bound"], error["smallest"]) == ("macs", [9, 3], None)
@@ -58,7 +58,7 @@ def test_a_bound_in_a_file(file: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert (error["metric"], error["bound"]) == ("params", ["nan", 5])
 
 
-def test_an_error_that_is_a_message_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_with_a_message_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert failed(capsys, "count", "nowhere.yaml").keys() == {"type", "message"}
 
 

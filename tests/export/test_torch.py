@@ -1,4 +1,4 @@
-"""Real PyTorch modules, held against real Keras models with the same weights."""
+"""Real PyTorch modules, compared with real Keras models with the same weights."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_layer_without_a_builder_is_refused_in_one_line(layer: layers.Layer) -
         (layers.Dense(3, activation=eval("lambda x: x", {})), r"Dense\): activation=.* has no equivalent in PyTorch"),
     ],
 )
-def test_what_is_no_argument_is_refused_in_one_line(layer: layers.Layer, message: str) -> None:
+def test_anything_but_an_argument_is_refused_in_one_line(layer: layers.Layer, message: str) -> None:
     with pytest.raises(SpaceError, match=f"^layer '.*' \\({message}[^\n]*$"):
         row(layers.Input((4, 3)), layer).to_torch()
 
@@ -326,7 +326,7 @@ def test_an_output_may_be_an_input() -> None:
     assert_same(arch)
 
 
-def test_structure_is_followed() -> None:
+def test_the_structure_of_a_space_file_is_read() -> None:
     space = ab.Space(
         [
             layers.Input((8, 8, 3)),
@@ -391,7 +391,7 @@ def test_attention_sees_what_is_not_masked(layer: Any, several: int) -> None:
     assert_same(ab.Space(inputs=inputs, outputs=outputs).architecture(), seed=several)
 
 
-def test_attention_between_what_is_masked_and_what_is_not_is_refused() -> None:
+def test_attention_between_masked_and_unmasked_inputs_is_refused() -> None:
     first, second = layers.Input((5,)), layers.Input((7, 4))
     both = layers.Attention()([layers.Embedding(3, 4, mask_zero=True)(first), second])
     with pytest.raises(SpaceError, match=r"\(Attention\) gets a mask, which to_torch follows only into Bidirect"):
@@ -403,7 +403,7 @@ def test_a_mask_ends_at_a_layer_that_forgets_it() -> None:
 
 
 @pytest.mark.parametrize("layer", [layers.BatchNormalization(), layers.Softmax(), layers.Concatenate()])
-def test_a_mask_that_is_not_followed_is_refused(layer: layers.Layer) -> None:
+def test_an_unsupported_mask_is_refused(layer: layers.Layer) -> None:
     steps = layers.Input((5,))
     embedded = layers.Embedding(3, 4, mask_zero=True)(steps)
     arch = ab.Space(inputs=steps, outputs=layer([embedded] * (2 if layer.MERGES else 1))).architecture()
@@ -442,7 +442,7 @@ def excite(input_shape: tuple[int, ...], ratio: int = 4) -> layers.Counts:
     )
 
 
-def test_a_layer_of_ones_own_is_the_module_that_its_function_makes() -> None:
+def test_a_custom_layer_becomes_the_module_that_its_function_makes() -> None:
     excitation = layers.custom(torch=lambda input_shape, ratio: Excitation(input_shape[-1], ratio))(excite)
     space = ab.Space(
         [
@@ -462,7 +462,7 @@ def test_a_layer_of_ones_own_is_the_module_that_its_function_makes() -> None:
         assert macs(arch) == arch.macs
 
 
-def test_a_layer_of_ones_own_may_take_several_tensors_and_any_hyperparameters() -> None:
+def test_a_custom_layer_may_take_several_tensors_and_any_hyperparameters() -> None:
     seen = []
 
     class Weighted(nn.Module):
@@ -489,7 +489,7 @@ def test_a_layer_of_ones_own_may_take_several_tensors_and_any_hyperparameters() 
     assert network(torch.ones(1, 3)).tolist() == [[43.0] * 3]
 
 
-def test_a_layer_of_ones_own_forgets_a_mask() -> None:
+def test_a_custom_layer_drops_a_mask() -> None:
     @layers.custom(torch=lambda _: nn.Identity())
     def BatchNormalization(input_shape: tuple[int, ...]) -> layers.Counts:  # noqa: N802
         return layers.Counts(input_shape)
@@ -498,7 +498,7 @@ def test_a_layer_of_ones_own_forgets_a_mask() -> None:
     assert type(network.lstm.rnn) is nn.LSTM
 
 
-def test_a_layer_of_ones_own_without_a_module_is_refused() -> None:
+def test_a_custom_layer_without_a_module_is_refused() -> None:
     arch = row(layers.Input((4, 4, 8)), layers.custom(excite)())
     with pytest.raises(
         SpaceError, match=r"^layer 'excite' \(excite\) does not know its real module; give @layers.custom\(torch=...\)$"
@@ -509,7 +509,7 @@ def test_a_layer_of_ones_own_without_a_module_is_refused() -> None:
         arch.to_torch()
 
 
-def test_what_nobody_reads_is_there_and_does_not_run() -> None:
+def test_unread_layers_exist_and_do_not_run() -> None:
     image = layers.Input((4,))
     left, right = layers.Dense(4)(image), layers.Dense(4)(layers.Dense(7)(image))
     space = ab.Space(inputs=image, outputs=layers.InputChoice("source")([left, right, image]))
@@ -734,7 +734,7 @@ def test_weights_begin_as_a_function_says() -> None:
     assert network.dense.linear.weight.T.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_the_gate_that_forgets_begins_open() -> None:
+def test_the_forget_gate_begins_open() -> None:
     network = row(layers.Input((2, 2)), layers.LSTM(2)).to_torch()
     assert network.lstm.rnn.bias_ih_l0.tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
 
@@ -758,13 +758,13 @@ def test_the_gate_that_forgets_begins_open() -> None:
         (layers.SpatialDropout1D(0.5, dtype="float16"), "dtype='float16' has no equivalent"),
     ],
 )
-def test_what_pytorch_has_nothing_for_is_refused(layer: layers.Layer, message: str) -> None:
+def test_layers_without_an_equivalent_in_pytorch_are_refused(layer: layers.Layer, message: str) -> None:
     with pytest.raises(SpaceError, match=message) as caught:
         row(layers.Input((4, 3)), layer).to_torch()
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_refused_is_refused_before_anything_is_built() -> None:
+def test_refusals_come_before_anything_is_built() -> None:
     called = []
 
     def initializer(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
@@ -778,7 +778,7 @@ def test_what_is_refused_is_refused_before_anything_is_built() -> None:
     assert not called
 
 
-def test_an_interpolation_that_pytorch_has_not_is_refused() -> None:
+def test_an_interpolation_that_pytorch_lacks_is_refused() -> None:
     with pytest.raises(SpaceError, match="interpolation='lanczos3' has no equivalent in PyTorch"):
         row(layers.Input((4, 4, 3)), layers.UpSampling2D(2, interpolation="lanczos3")).to_torch()
 

@@ -202,7 +202,7 @@ def test_one_bias_is_two_of_which_one_is_0(kind: str) -> None:
         lambda options: layers.LSTM(5, recurrent_dropout=0.3, dropout=0.2, num_layers=2, **options),
     ],
 )
-def test_options_go_with_what_only_keras_has(layer: Any, options: dict[str, Any]) -> None:
+def test_options_of_pytorch_work_with_options_that_only_keras_has(layer: Any, options: dict[str, Any]) -> None:
     for sequences in (False, True):
         arch = row(SEQUENCE, layer({**options, "return_sequences": sequences}))
         own = arch.to_torch()
@@ -302,7 +302,7 @@ def test_words_and_integers_are_values_of_one_decision() -> None:
         assert arch.to_torch()(torch.zeros(2, 9, 12, 4)).shape == (2, *arch.layers[-1].output_shape)
 
 
-def test_masked_steps_are_not_attended_to_but_what_stands_behind_the_input_is() -> None:
+def test_masked_steps_are_not_attended_to_but_added_keys_are() -> None:
     torch.manual_seed(0)
     layer = layers.MultiHeadAttention(2, 2, add_bias_kv=True, add_zero_attn=True)
     own = row(layers.Input((6, 4)), layers.Masking(9.0), layer).to_torch()

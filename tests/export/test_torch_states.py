@@ -89,7 +89,7 @@ def test_random_graphs_with_states_compute_what_those_of_keras_do(seed: int) -> 
 @pytest.mark.parametrize("merge_mode", ["concat", None])
 @pytest.mark.parametrize("layer", [layers.LSTM(4), layers.RNN(layers.GRUCell(4), zero_output_for_mask=True)])
 @pytest.mark.parametrize("whole", [False, True])
-def test_both_ways_give_zeros_where_a_sequence_is_masked(
+def test_bidirectional_makes_zeros_where_a_sequence_is_masked(
     layer: Any, whole: bool, merge_mode: str | None, masked: bool
 ) -> None:
     inner = type(layer)(**{**{name: getattr(layer, name) for name in _given(layer)}, "return_sequences": whole})

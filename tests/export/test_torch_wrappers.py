@@ -147,7 +147,7 @@ def test_options_of_pytorch_are_taken_inside() -> None:
     assert network(torch.zeros(2, 3, 9, 8, 2)).shape == (2, *arch.layers[-1].output_shape)
 
 
-def test_what_is_not_trained_inside_needs_no_gradient() -> None:
+def test_frozen_inner_layers_need_no_gradient() -> None:
     arch = row(
         layers.Input((5, 4)),
         layers.TimeDistributed(layers.Dense(3, trainable=False)),
@@ -171,7 +171,7 @@ def test_what_is_not_trained_inside_needs_no_gradient() -> None:
         (layers.SpectralNormalization(layers.Embedding(3, 4, mask_zero=True)), "follow the mask that begins with Emb"),
     ],
 )
-def test_what_pytorch_has_nothing_for_is_refused_inside(layer: Any, message: str) -> None:
+def test_inner_layers_without_an_equivalent_in_pytorch_are_refused(layer: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         row(layers.Input((5, 4)), layer).to_torch()
 
@@ -179,7 +179,7 @@ def test_what_pytorch_has_nothing_for_is_refused_inside(layer: Any, message: str
 @pytest.mark.parametrize(
     "layer", [layers.TimeDistributed(layers.Dense(3)), layers.Bidirectional(layers.ConvLSTM1D(2, 2))]
 )
-def test_a_mask_that_is_not_followed_inside_is_refused(layer: Any) -> None:
+def test_an_unsupported_mask_of_an_inner_layer_is_refused(layer: Any) -> None:
     with pytest.raises(SpaceError, match="gets a mask, which to_torch follows only into Bidirectional, "):
         row(layers.Input((5, 4, 3)), layers.Masking(), layer).to_torch()
 
@@ -200,7 +200,7 @@ def test_a_mask_that_is_not_followed_inside_is_refused(layer: Any) -> None:
     ],
     ids=repr,
 )
-def test_layers_of_pytorch_stand_inside_of_others(shape: tuple[int, ...], layer: layers.Layer) -> None:
+def test_layers_of_pytorch_can_be_inside_other_layers(shape: tuple[int, ...], layer: layers.Layer) -> None:
     arch = row(layers.Input(shape), layer)
     made = arch.to_torch()
     assert counts(made) == {"params": arch.params, "trainable_params": arch.trainable_params}

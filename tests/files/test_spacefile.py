@@ -208,7 +208,7 @@ def test_a_file_that_names_another_may_add_constraints(tmp_path: Path) -> None:
         (f"{ONE}domains: {{u: {{low: 1}}}}", ":5: domains.u.high: it is missing"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+def test_errors_are_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ArchbudgetError) as caught:
         read(tmp_path, text)
     assert message in str(caught.value)
@@ -374,7 +374,7 @@ def test_the_published_schema_is_the_one_that_the_code_makes() -> None:
     assert published.read_text() == json.dumps(files.schema(), indent=2) + "\n", "write it anew: make derived"
 
 
-# Metrics and layers of one's own.
+# Custom metrics and layers
 
 OWN = """
 import archbudget as ab
@@ -410,7 +410,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_file_has_metrics_and_layers_of_its_own(own: Path) -> None:
+def test_a_file_has_custom_metrics_and_layers(own: Path) -> None:
     loaded = read(own, MEASURED)
     space, budget = loaded.space, loaded.budget
     assert space.metrics[5:] == ("latency_us", "convolutions")
@@ -510,7 +510,7 @@ def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_own_metrics_and_layers_is_said(own: Path, before: str, after: str, message: str) -> None:
+def test_errors_of_custom_metrics_and_layers_are_one_line(own: Path, before: str, after: str, message: str) -> None:
     table = own / "tables/latency.csv"
     table.write_text(table.read_text().replace(before, after))
     with pytest.raises(ArchbudgetError, match=message) as caught:
@@ -518,7 +518,7 @@ def test_what_is_wrong_with_own_metrics_and_layers_is_said(own: Path, before: st
     assert "\n" not in str(caught.value)
 
 
-def test_the_schema_knows_metrics_and_layers_of_ones_own() -> None:
+def test_the_schema_has_custom_metrics_and_layers() -> None:
     schema = files.schema()
     assert {"table", "column", "decimals", "combine"} == set(schema["$defs"]["Table"]["properties"])
     name, block = schema["$defs"]["Layer"]["anyOf"][1:]
@@ -545,7 +545,7 @@ layers:
 """
 
 
-def test_layers_stand_inside_of_others(tmp_path: Path) -> None:
+def test_layers_can_be_inside_other_layers(tmp_path: Path) -> None:
     text = AROUND.replace("  - TimeDistributed: Flatten\n", "")
     space = read(tmp_path, text).space
     assert list(space.decisions) == ["merge", "units"]
@@ -577,7 +577,7 @@ def test_layers_stand_inside_of_others(tmp_path: Path) -> None:
         ("LSTMCell: 3", "LSTMCell is one step of a recurrent layer"),
     ],
 )
-def test_what_is_wrong_inside_is_told_with_its_place(tmp_path: Path, layer: str, message: str) -> None:
+def test_errors_of_inner_layers_have_their_position(tmp_path: Path, layer: str, message: str) -> None:
     head = "layers:\n  - Input: [6, 5]\n" + "  - ReLU\n" * 6
     with pytest.raises(ArchbudgetError, match=message):
         read(tmp_path, f"{head}  - {layer}\n")
@@ -696,7 +696,7 @@ LARGE: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("what", LARGE)
 @pytest.mark.usefixtures("hang_guard")
-def test_what_is_too_much_is_refused_at_once(tmp_path: Path, what: str) -> None:
+def test_files_beyond_the_limits_are_refused_at_once(tmp_path: Path, what: str) -> None:
     text, message = LARGE[what]
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(ArchbudgetError) as caught:
@@ -809,7 +809,7 @@ def test_a_file_that_only_describes_is_read_where_nothing_may_run(tmp_path: Path
     assert "code_that_runs" not in sys.modules
 
 
-def test_python_runs_where_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs_where_it_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "code_of_mine.py").write_text(
         "from archbudget import layers\n"
         "@layers.custom\n"

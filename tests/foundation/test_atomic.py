@@ -112,7 +112,7 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path, exists: b
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_what_goes_wrong_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+def test_an_error_leaves_the_file_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("old")
     for error in (ZeroDivisionError, KeyboardInterrupt):
@@ -136,7 +136,7 @@ def test_a_named_pipe_is_written_to(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["pipe.csv"]
 
 
-def test_a_pipe_that_nobody_reads_any_more_is_one_line(tmp_path: Path) -> None:
+def test_a_pipe_without_a_reader_is_one_line(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: os.close(os.open(pipe, os.O_RDONLY)))
@@ -181,7 +181,7 @@ print("after")
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="there is no /dev/stdout")
 @pytest.mark.parametrize("into", ["file", "appended", "pipe"])
-def test_standard_output_is_written_to_where_it_stands(tmp_path: Path, into: str) -> None:
+def test_standard_output_is_written_at_its_current_position(tmp_path: Path, into: str) -> None:
     link = tmp_path / "link.csv"
     link.symlink_to("/dev/stdout")
     for target in ("/dev/stdout", str(link)):
@@ -197,7 +197,7 @@ def test_standard_output_is_written_to_where_it_stands(tmp_path: Path, into: str
         assert file.read_text() == ("old\n" if into == "appended" else "") + "before\nwithin\nafter\n"
 
 
-def test_what_is_no_file_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_anything_but_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
@@ -328,7 +328,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(small_disk: Path) -> None:
     assert parts(small_disk) == []
 
 
-def test_errors_about_other_files_are_left_as_they_are(tmp_path: Path) -> None:
+def test_errors_about_other_files_are_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught, atomic(tmp_path / "a.txt"):
         (tmp_path / "other").read_text()
     assert caught.value.errno == errno.ENOENT

@@ -111,17 +111,17 @@ def test_a_budget_is_shown_as_it_was_given() -> None:
     assert budget.describe() == "params <= 60,000, macs 1,000,000 to 5,000,000, weight_bytes >= 3"
 
 
-def test_violations_are_the_metrics_outside_of_their_ranges() -> None:
+def test_violations_are_the_metrics_outside_their_ranges() -> None:
     budget = ab.Budget(params=60_000, macs=(1_000_000, 5_000_000))
     assert budget.violations({"params": 60_000, "macs": 1_000_000}) == {}
     assert budget.violations({"params": 60_001, "macs": 999_999}) == {"params": 60_001, "macs": 999_999}
     assert budget.violations({"params": 1, "macs": 5_000_001, "weight_bytes": 4}) == {"macs": 5_000_001}
 
 
-# Metrics of a space's own.
+# Custom metrics.
 
 
-def test_own_metrics_are_bounded_by_name() -> None:
+def test_custom_metrics_are_bounded_by_name() -> None:
     budget = ab.Budget(params=60_000, custom={"latency_us": (None, 5e3), "convolutions": (2, None), "left_out": None})
     assert dict(budget) == {"params": (0, 60_000), "latency_us": (0, 5000), "convolutions": (2, MOST)}
     assert repr(budget) == "Budget(params=60000, custom={'convolutions': (2, None), 'latency_us': 5000})"
@@ -147,6 +147,6 @@ def test_own_metrics_are_bounded_by_name() -> None:
         ({"m": None}, "at least one metric"),
     ],
 )
-def test_bad_bounds_of_own_metrics_are_refused(custom: Any, message: str) -> None:
+def test_bad_bounds_of_custom_metrics_are_refused(custom: Any, message: str) -> None:
     with pytest.raises(BudgetError, match=message):
         ab.Budget(custom=custom)

@@ -29,14 +29,14 @@ SMALL = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
         ({"params": (True, 5)}, "params"),
     ],
 )
-def test_a_bound_that_is_not_sane(given: dict[str, Any], metric: str) -> None:
+def test_a_bound_that_is_not_sensible_is_refused(given: dict[str, Any], metric: str) -> None:
     with pytest.raises(BudgetError) as caught:
         ab.Budget(**given)
     bounds = {**given, **given.get("custom", {})}
     assert caught.value.data == {"metric": metric, "bound": bounds[metric], "smallest": None}
 
 
-def test_a_metric_that_is_unknown() -> None:
+def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(BudgetError) as caught:
         SMALL.within(ab.Budget(custom={"latency": 5}))
     assert caught.value.metric == "latency"

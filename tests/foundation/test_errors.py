@@ -1,4 +1,4 @@
-"""What errors say as data."""
+"""The data of errors."""
 
 import copy
 import pickle
@@ -19,7 +19,7 @@ def refused(*blocks: layers.Block, **chosen: object) -> InvalidArchitectureError
     return caught.value
 
 
-def test_a_layer_that_refuses_its_input_is_there_as_data() -> None:
+def test_an_error_has_the_refusing_layer_as_data() -> None:
     size = ab.Choice("size", [1, 5])
     words = ab.Choice("words", ["valid", "same"])
     conv = layers.Conv2D(8, size, padding=words, use_bias=False, name="conv")
@@ -101,7 +101,7 @@ def test_a_custom_layer_has_no_arguments_of_the_engine() -> None:
     assert error.arguments is None
 
 
-def test_an_error_of_a_message_alone_has_no_data() -> None:
+def test_an_error_with_a_message_alone_has_no_data() -> None:
     error = InvalidArchitectureError("too wide")
     assert str(error) == "too wide"
     assert [getattr(error, name) for name in FIELDS] == [None] * len(FIELDS)

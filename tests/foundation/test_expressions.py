@@ -176,7 +176,7 @@ def test_channels_of_a_missing_axis_cannot_be_built(axis: int) -> None:
 
 
 @pytest.mark.parametrize("axis", ["last", None, 1.0, True, 2**80])
-def test_axes_that_are_no_integers_are_refused(axis: Any) -> None:
+def test_axes_that_are_not_integers_are_refused(axis: Any) -> None:
     with pytest.raises(SpaceError, match="axis"):
         layers.Dense(ab.channels(axis))
 
@@ -298,7 +298,7 @@ def test_the_largest_domain_is_a_decision() -> None:
 @pytest.mark.parametrize(
     "other", [1.5, "2", None, True, [1], ab.Choice("y", [1.5]), ab.Choice("y", ["a"]), ab.Choice("y", [True])]
 )
-def test_expressions_are_built_of_integers(other: Any) -> None:
+def test_expressions_are_made_of_integers(other: Any) -> None:
     for build in (lambda: ab.Int("x", 1, 2) + other, lambda: other * ab.Int("x", 1, 2), lambda: ab.minimum(other, 3)):
         with pytest.raises((SpaceError, TypeError)):
             build()
@@ -331,7 +331,7 @@ def test_reprs_are_expressions() -> None:
     assert repr(pickle.loads(pickle.dumps(width))) == repr(width)
 
 
-def test_decisions_may_stand_in_every_argument() -> None:
+def test_every_argument_may_be_a_decision() -> None:
     space = ab.Space(
         [
             layers.Input((ab.Choice("side", [8, 9]), 8, 1)),
@@ -392,7 +392,7 @@ def test_a_decision_over_anything_is_mapped_to_integers() -> None:
         )
 
 
-def test_what_is_mapped_stays_tied_and_survives_restriction_and_pickling() -> None:
+def test_mapped_decisions_stay_tied_and_survive_restriction_and_pickling() -> None:
     share = ab.Choice("share", [0.25, 0.5, 1.0])
     body = [layers.Dense(share.map(lambda value: round(8 * value))), layers.Dropout(share)]
     space = ab.Space([layers.Input((6,)), layers.Repeat(2, body)])
@@ -414,7 +414,7 @@ def test_a_mapped_decision_says_what_it_is() -> None:
     assert repr(ab.Choice("share", [0.5, 1.0]).map(lambda value: round(4 * value))) == "map(share, {0.5: 2, 1.0: 4})"
 
 
-def test_expressions_are_nested_only_so_deep() -> None:
+def test_expressions_are_nested_at_most_200_levels_deep() -> None:
     choice = ab.Choice("size", [1, 2])
     deep = choice + 0
     while deep.depth < 198:

@@ -1,4 +1,4 @@
-"""A package that is not there is named with what to install, whatever needs it."""
+"""Each use of a missing package names it and what to install."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ USES = {
 
 
 @pytest.mark.parametrize("package", USES)
-def test_what_needs_a_package_says_what_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_says_which_package_to_install(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
@@ -50,7 +50,7 @@ def test_what_needs_a_package_says_what_to_install(package: str, monkeypatch: py
         assert caught.value.name == package
 
 
-def test_what_a_package_lacks_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_dependency_of_a_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "half_installed.py").write_text("import something_else")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Nothing that a space, a budget or a metric was made of changes it afterwards."""
+"""The arguments of a space, a budget or a metric cannot change it afterwards."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ GIVEN: dict[str, tuple[Callable[[], Any], Callable[[Any], ab.Space]]] = {
 
 
 @pytest.mark.parametrize("what", GIVEN)
-def test_a_space_does_not_change_with_what_it_was_made_of(what: str) -> None:
+def test_a_space_does_not_change_with_its_arguments(what: str) -> None:
     given, make = GIVEN[what]
     mine = given()
     space = make(mine)

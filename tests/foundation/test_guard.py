@@ -1,4 +1,4 @@
-"""Whatever a public function is given for any of its arguments, it is taken or refused in one line."""
+"""Public functions accept any value of any argument, or refuse it in one line."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.usefixtures("folder", "hang_guard")
-def test_whatever_is_given_is_taken_or_refused_in_one_line(name: str) -> None:
+def test_any_argument_is_accepted_or_refused_in_one_line(name: str) -> None:
     refused = 0
     for number, call in enumerate(CALLS[name]):
         answered = 0
@@ -443,7 +443,7 @@ def test_a_guarded_function_is_what_it_was() -> None:
 
 
 @pytest.mark.parametrize("error", [LimitError("ours"), ImportError("keras"), KeyboardInterrupt()])
-def test_errors_of_ours_and_missing_packages_pass(error: BaseException) -> None:
+def test_errors_of_archbudget_and_missing_packages_pass(error: BaseException) -> None:
     def function() -> None:
         raise error
 
@@ -452,7 +452,7 @@ def test_errors_of_ours_and_missing_packages_pass(error: BaseException) -> None:
     assert caught.value is error
 
 
-def test_a_lack_of_memory_is_one_of_ours_too() -> None:
+def test_a_lack_of_memory_is_an_error_of_archbudget_too() -> None:
     def function() -> None:
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""How messages show what was given."""
+"""The values in messages."""
 
 import pickle
 
@@ -47,7 +47,7 @@ def test_a_short_value_is_shown_as_python_writes_it(value: object) -> None:
     assert show(value) == repr(value)
 
 
-def test_what_is_long_is_cut_in_its_middle_and_says_how_long_it_is() -> None:
+def test_a_long_text_is_cut_in_its_middle_with_its_length() -> None:
     shown = show("start" + "x" * 10**6 + "end")
     assert shown.startswith("'startx")
     assert shown.endswith("xend'")
@@ -70,7 +70,7 @@ def test_lists_that_double_or_do_not_end_are_shown() -> None:
     assert len(show(doubling)) <= VALUE
 
 
-def test_a_value_that_cannot_be_shown_goes_by_its_type() -> None:
+def test_a_value_that_cannot_be_shown_is_shown_by_its_type() -> None:
     assert show(Raises()) == "<Raises>"
     assert show([Raises(), 1]) == "[<Raises>, 1]"
     assert show({"a": Raises()}) == "{'a': <Raises>}"

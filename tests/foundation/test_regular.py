@@ -1,4 +1,4 @@
-"""Files that are read."""
+"""Reading regular files."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_no_more_is_read_than_a_file_may_have(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no file that does not say how long it is")
-def test_a_file_that_says_it_is_empty_is_not_read_on_and_on() -> None:
+def test_a_file_that_claims_to_be_empty_is_not_read_endlessly() -> None:
     assert Path("/proc/self/maps").stat().st_size == 0
     with pytest.raises(FileError, match="/proc/self/maps has more than 100 bytes"):
         read_text("/proc/self/maps", 100)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes and devices are those of POSIX")
-def test_what_has_no_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_endless_files_are_refused_before_they_are_read(tmp_path: Path) -> None:
     pipe, link, folder = tmp_path / "pipe", tmp_path / "link", tmp_path / "folder"
     os.mkfifo(pipe)
     link.symlink_to("/dev/zero")
@@ -66,7 +66,7 @@ def test_what_has_no_end_is_refused_before_it_is_read(tmp_path: Path) -> None:
             read_text(path, 100)
 
 
-def test_what_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+def test_anything_but_utf_8_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     for content in ("café".encode("latin-1"), "word".encode("utf-16"), b"\xed\xa0\x80"):
         file.write_bytes(content)
@@ -75,7 +75,7 @@ def test_what_is_not_utf_8_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [None, 3, 1.5, object(), [], float("nan")])
-def test_what_is_no_path_is_refused(path: object) -> None:
+def test_anything_but_a_path_is_refused(path: object) -> None:
     with pytest.raises(SpaceError, match="^a file is given by its path, not by "):
         path_of(path)
 

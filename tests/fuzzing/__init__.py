@@ -1,1 +1,1 @@
-"""What `make fuzz` runs: random spaces, budgets, layers and files, as many as there is time for."""
+"""The cases of `make fuzz`: random spaces, budgets, layers and files, for a bounded time."""

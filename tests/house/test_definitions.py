@@ -30,7 +30,7 @@ DIFFERENCES = [
 """Where `macs` and what PyTorch counts differ, by the first column of the table."""
 
 
-def test_the_example_prints_what_stands_below_it() -> None:
+def test_the_example_prints_the_output_below_it() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
     (expected,) = re.findall(r"```text\n(.*?)```", TEXT, flags=re.DOTALL)
     with contextlib.redirect_stdout(io.StringIO()) as out:

@@ -31,7 +31,7 @@ INSIDE = re.compile(r"class RepeatVector|_shape\(rng")
 """The parts of archbudget that the page shows."""
 
 
-def test_the_blocks_print_what_stands_below_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_blocks_print_the_output_below_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("keras")
     monkeypatch.chdir(tmp_path)
     modules = {"my_layers": ModuleType("my_layers"), "my_space": ModuleType("my_space")}
@@ -57,7 +57,7 @@ def test_the_blocks_print_what_stands_below_them(tmp_path: Path, monkeypatch: py
     assert shown == 4
 
 
-def test_the_parts_of_archbudget_are_those_that_are_there() -> None:
+def test_the_quoted_parts_of_archbudget_are_up_to_date() -> None:
     """The rule, the dataclass and the entry of the tests."""
     rust, *others = [code for language, code in BLOCKS if language == "rust" or INSIDE.search(code)]
     python, entry = others

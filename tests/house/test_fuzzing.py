@@ -151,6 +151,6 @@ def share_some() -> None:
         frameworks.check_shared(Random(number))
 
 
-def test_what_is_raised_names_the_case() -> None:
+def test_an_error_names_the_case() -> None:
     with pytest.raises(AssertionError, match=r"ZeroDivisionError: .*\n.*\n.*the case"), noted("the case"):
         Counter(a=1 // 0)

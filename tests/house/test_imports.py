@@ -45,7 +45,7 @@ def half(request: pytest.FixtureRequest) -> House:
     return House(rust_imports(ROOT / "src"), RUST, 300)
 
 
-def test_every_room_stands_on_a_floor(half: House) -> None:
+def test_every_room_is_on_a_floor(half: House) -> None:
     rooms = {file.partition("/")[0] for file in half.arrows}
     assert sorted(room.name for row in half.floors for room in row) == sorted(rooms)
 

@@ -106,7 +106,7 @@ def test_a_macro_without_a_path_leads_to_the_file_around_that_defines_it(tmp_pat
     assert found["low/deep.rs"] == {"low/mod.rs"}
 
 
-def test_what_a_macro_makes_is_in_the_file_that_calls_it(tmp_path: Path) -> None:
+def test_the_expansion_of_a_macro_belongs_to_the_calling_file(tmp_path: Path) -> None:
     deep = "macro_rules! make { () => {}; }\nmake!();"
     assert crate(tmp_path, "use crate::low::deep::Made;", low__deep=deep)["high.rs"] == {"low/deep.rs"}
 

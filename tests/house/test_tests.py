@@ -51,7 +51,7 @@ def passes_over(node: ast.AST) -> bool:
     )
 
 
-def test_every_test_stands_in_the_folder_of_its_room() -> None:
+def test_every_test_is_in_the_folder_of_its_room() -> None:
     assert len(FILES) > 60
     for path in FILES:
         assert path.parent.parent == TESTS, path
@@ -81,7 +81,7 @@ def test_no_test_ends_without_an_assertion(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_what_passes_over_errors_asserts_what_is_left(path: Path) -> None:
+def test_tests_that_ignore_errors_assert_the_rest(path: Path) -> None:
     """Behind the loops and the handlers: that a loop was not empty, that enough was built."""
     for test in functions_of(path):
         if any(passes_over(node) for node in ast.walk(test)):

@@ -186,7 +186,7 @@ def test_random_spaces_of_restated_layers(seed: int) -> None:
     assert own.within(budget).count() == built_in.within(budget).count()
 
 
-def test_squeeze_and_excite_is_the_layers_that_it_is_made_of() -> None:
+def test_squeeze_and_excite_counts_as_the_layers_that_it_consists_of() -> None:
     channels, ratio = ab.Choice("channels", [4, 8]), ab.Choice("ratio", [2, 4])
     whole = ab.Space([layers.Input((5, 5, 1)), layers.Dense(channels), Squeeze(ratio)])
     squeezed = channels // ratio
@@ -245,7 +245,7 @@ def test_functions_are_asked_once_for_each_distinct_layer() -> None:
     assert len(seen) == 4
 
 
-def test_what_is_frozen_does_not_change_with_what_it_was_given() -> None:
+def test_frozen_values_do_not_change_with_their_sources() -> None:
     seen: list[Any] = []
     sizes = [1, [2]]
     layer = recording(seen)(sizes)
@@ -255,7 +255,7 @@ def test_what_is_frozen_does_not_change_with_what_it_was_given() -> None:
     assert seen == [((4,), [1, [2]], None)]
 
 
-def test_domains_and_pruning_leave_values_out() -> None:
+def test_domains_and_pruning_remove_values() -> None:
     seen: list[Any] = []
     noted = recording(seen)
     value, units = ab.Choice("value", ["a", "b", "c"]), ab.Choice("units", [2, 50])
@@ -270,7 +270,7 @@ def test_domains_and_pruning_leave_values_out() -> None:
     assert small.size == space.within(ab.Budget(params=40)).count()
 
 
-def test_repetitions_and_branches_have_decisions_of_their_own() -> None:
+def test_repetitions_and_branches_have_separate_decisions() -> None:
     space = ab.Space(
         [
             layers.Input((4,)),
@@ -403,7 +403,7 @@ def test_numbers_too_large_are_refused(large: int) -> None:
             ab.Space([layers.Input((4,)), Large()])
 
 
-def test_what_a_function_raises_is_told_with_the_layer() -> None:
+def test_an_error_of_a_function_names_the_layer() -> None:
     @layers.custom
     def Broken(input_shape: tuple[int, ...], how: str) -> layers.Counts:  # noqa: ARG001
         raise {
@@ -449,13 +449,13 @@ def test_what_a_function_raises_is_told_with_the_layer() -> None:
         (lambda input_shape, size, /: None, "each hyperparameter has a name of its own"),  # noqa: ARG005
     ],
 )
-def test_what_makes_no_layer_is_refused(rule: Any, message: str) -> None:
+def test_functions_that_make_no_layer_are_refused(rule: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         layers.custom(rule)
 
 
 @pytest.mark.parametrize("argument", ["keras", "torch"])
-def test_what_makes_no_real_layer_is_refused(argument: str) -> None:
+def test_functions_that_make_no_real_layer_are_refused(argument: str) -> None:
     with pytest.raises(SpaceError, match=rf"^square: {argument}= must be a function that makes the real layer, not 3$"):
         layers.custom(**{argument: 3})(square)  # type: ignore[call-overload]
 

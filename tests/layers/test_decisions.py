@@ -112,7 +112,7 @@ def is_active(name: str, values: dict[str, object]) -> bool:
         layers.UnitNormalization(),
     ],
 )
-def test_what_rearranges_or_works_element_by_element_works_in_place(layer: layers.Layer) -> None:
+def test_layers_that_rearrange_or_work_element_by_element_work_in_place(layer: layers.Layer) -> None:
     arch = ab.Space([layers.Input((4, 6)), layer]).architecture()
     assert arch.peak_activation_bytes == 4 * 4 * 6
 

@@ -77,7 +77,7 @@ def test_every_layer_says_its_shapes_and_costs(name: str) -> None:
     assert begun[2:] in (["Weights", "MACs"], ["MACs"]) or "no MACs" in " ".join(lines)
 
 
-def test_what_is_the_same_in_all_layers_is_described_in_the_same_words() -> None:
+def test_arguments_common_to_all_layers_are_described_alike() -> None:
     said: dict[str, set[str]] = {}
     for name in REAL:
         for argument, text in arguments(name).items():
@@ -88,7 +88,7 @@ def test_what_is_the_same_in_all_layers_is_described_in_the_same_words() -> None
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_what_touches_no_count_says_so(name: str) -> None:
+def test_layers_that_change_no_count_say_so(name: str) -> None:
     layer = getattr(layers, name)
     counted = {*ENGINE_PARAMETERS[name], *layer.LAYERS, *COUNTED, "name", "trainable", "weight_bits"}
     for argument, text in arguments(name).items():

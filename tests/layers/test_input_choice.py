@@ -107,7 +107,7 @@ def test_chosen_tensors_are_merged(n_chosen: Any, merge: Any) -> None:
     check(space, lambda values: build(lambda name, tensors: wire(values[name], tensors, fresh), values["third"]))
 
 
-def test_the_values_of_a_choice_stand_in_order() -> None:
+def test_the_values_of_a_choice_are_in_order() -> None:
     def values(**arguments: Any) -> tuple[Any, ...]:
         image = layers.Input((4,))
         return (
@@ -278,7 +278,7 @@ def test_choices_that_do_not_match_their_tensors_are_refused() -> None:
             call()
 
 
-def test_thousands_of_ways_to_choose_are_told_apart() -> None:
+def test_thousands_of_combinations_of_inputs_are_distinct() -> None:
     image = layers.Input((1,))
     tensors = [layers.Dense(1)(image) for _ in range(11)]
     merge = [layers.Concatenate(), layers.Dense(1)]
@@ -291,7 +291,7 @@ def test_thousands_of_ways_to_choose_are_told_apart() -> None:
     assert space.evaluate({"in": labels})["params"].tolist() == expected
 
 
-def test_too_many_ways_to_choose_are_refused() -> None:
+def test_too_many_combinations_of_inputs_are_refused() -> None:
     image = layers.Input((1,))
     with pytest.raises(SpaceError, match=r"'in' can choose among 17 tensors in 131,071 ways; at most 8,192"):
         ab.Space(inputs=image, outputs=layers.InputChoice("in", None)([image] * 17))

@@ -18,7 +18,7 @@ def test_the_table_of_modules_is_up_to_date() -> None:
     assert text == module_table.page(text), "write it anew: make derived"
 
 
-def test_no_module_is_both_here_and_left_out() -> None:
+def test_no_module_has_both_an_equivalent_and_a_reason_for_none() -> None:
     assert not set(REASONS) & {module_table.named(row) for row in ROWS_OF_MODULES if "Sequential" not in row.theirs}
 
 
@@ -29,7 +29,7 @@ def network(row: Row) -> ab.Architecture:
 
 
 @pytest.mark.torch
-def test_every_module_is_here_or_left_out_for_a_reason() -> None:
+def test_every_module_has_an_equivalent_or_a_reason_for_none() -> None:
     nn = pytest.importorskip("torch.nn")
     modules = {name for name, each in vars(nn).items() if inspect.isclass(each) and issubclass(each, nn.Module)} | {
         "ParameterDict",
@@ -87,7 +87,7 @@ def test_a_module_is_what_its_row_says(row: Row) -> None:
 
 
 @pytest.mark.torch
-def test_the_layer_of_a_decoder_is_put_together() -> None:
+def test_a_decoder_layer_of_pytorch_is_made_of_other_layers() -> None:
     nn = pytest.importorskip("torch.nn")
     module = nn.TransformerDecoderLayer(6, 2, 16, batch_first=True)
     target, memory = layers.Input((5, 6)), layers.Input((9, 6))

@@ -268,7 +268,7 @@ def test_no_padding_is_valid_but_not_where_a_transposed_stride_exceeds_the_kerne
         (lambda: layers.LocalResponseNormalization(0), "size must be an integer >= 1, not 0"),
     ],
 )
-def test_what_is_no_option_is_refused_by_itself(make: Callable[[], layers.Layer], message: str) -> None:
+def test_invalid_options_are_refused(make: Callable[[], layers.Layer], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         make()
 
@@ -341,7 +341,7 @@ def test_what_is_no_option_is_refused_by_itself(make: Callable[[], layers.Layer]
         (layers.Input((2, 7)), layers.Fold((3, 4), 3), "the values that its window covers; given 7 and 9"),
     ],
 )
-def test_what_pytorch_refuses_says_why(first: layers.Layer, layer: layers.Layer, message: str) -> None:
+def test_an_error_has_the_reason_of_pytorch(first: layers.Layer, layer: layers.Layer, message: str) -> None:
     with pytest.raises(ArchbudgetError, match=message):  # noqa: PT012
         space = ab.Space([first, layer])
         space.architecture(dict.fromkeys(space.decisions, 5))

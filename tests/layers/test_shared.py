@@ -255,7 +255,7 @@ def scale(input_shape: tuple[int, ...], stated: bool) -> layers.Counts:
     return layers.Counts(input_shape, rows, columns, weight_shapes=weights)
 
 
-def test_a_layer_of_ones_own_is_compared_by_the_shapes_of_weights_that_it_states() -> None:
+def test_a_custom_layer_is_compared_by_its_stated_weight_shapes() -> None:
     own = layers.custom(scale)
 
     def space(stated: bool, *shapes: tuple[int, ...]) -> ab.Space:
@@ -278,7 +278,7 @@ def test_a_layer_of_ones_own_is_compared_by_the_shapes_of_weights_that_it_states
         space(False, (3, 5), (7, 3, 5))
 
 
-def test_a_layer_of_ones_own_without_weights_is_used_on_anything() -> None:
+def test_a_custom_layer_without_weights_accepts_any_input_again() -> None:
     @layers.custom
     def same(input_shape: tuple[int, ...]) -> layers.Counts:
         return layers.Counts(input_shape)
@@ -298,7 +298,7 @@ def test_a_layer_of_ones_own_without_weights_is_used_on_anything() -> None:
         ([(2.0, 4)], "a shape and costs are integers"),
     ],
 )
-def test_weights_that_are_no_shapes_are_refused(weights: Any, message: str) -> None:
+def test_weight_shapes_that_are_not_shapes_are_refused(weights: Any, message: str) -> None:
     @layers.custom
     def odd(input_shape: tuple[int, ...]) -> layers.Counts:
         return layers.Counts(input_shape, 3, 5, weight_shapes=weights)

@@ -94,7 +94,7 @@ def test_each_tensor_is_alive_as_long_as_it_is_read() -> None:
     assert alone.peak_activation_bytes == 4 * (100 + 30)
 
 
-def test_a_record_lists_all_that_a_layer_makes() -> None:
+def test_a_record_lists_all_outputs_of_a_layer() -> None:
     units = ab.Choice("units", [4, 8])
     arch = seq2seq(units, units).architecture(units=8)
     record = arch.layer("lstm")
@@ -116,7 +116,7 @@ def test_channels_that_come_from_a_state_are_explained() -> None:
     assert "  3: features of the input, which come from bidirectional (None, 3) through re_lu" in arch.explain("dense")
 
 
-def test_metrics_see_all_that_a_layer_makes() -> None:
+def test_metrics_see_all_outputs_of_a_layer() -> None:
     space = ab.Space(
         inputs=SEQUENCE,
         outputs=layers.LSTM(ab.Choice("units", [2, 4]), return_state=True, name="encoder")(SEQUENCE),
@@ -262,7 +262,7 @@ STACK = [layers.LSTMCell(4), layers.GRUCell(6)]
         (lambda: layers.Dense(4)(layers.LSTM(4, return_state=True)(SEQUENCE)).block, ""),
     ],
 )
-def test_what_takes_one_tensor_is_refused_several(make: Any, message: str) -> None:
+def test_layers_for_one_tensor_refuse_several(make: Any, message: str) -> None:
     if not message:
         # The engine says how many a layer takes.
         with pytest.raises(SpaceError, match=r"layer 'dense' \(Dense\) takes one input; given 3"):

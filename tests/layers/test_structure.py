@@ -62,7 +62,7 @@ def test_branches_that_do_not_match_their_decision_are_refused(blocks: Any) -> N
 
 
 @pytest.mark.parametrize("block", [None, 3, "Dense", layers.Dense])
-def test_what_is_no_block_is_refused(block: Any) -> None:
+def test_anything_but_a_block_is_refused(block: Any) -> None:
     for build in (
         lambda: layers.OneOf("op", {"a": block, "b": []}),
         lambda: layers.Residual(block),
@@ -82,7 +82,7 @@ def test_repeat_takes_new_layers_and_decisions_each_time() -> None:
     assert params(space, depth=3, width_1=1, width_2=2, width_3=1) == 5 + 4 + 3
 
 
-def test_repeat_shares_the_decisions_that_are_to_be_shared() -> None:
+def test_repeat_shares_the_decisions_in_shared() -> None:
     width, bias = ab.Choice("width", [1, 2]), ab.Choice("bias", [True, False])
     for shared in ([width], ["width"]):
         space = ab.Space([layers.Input((4,)), layers.Repeat(2, layers.Dense(width, use_bias=bias), shared=shared)])
@@ -210,7 +210,7 @@ def test_a_number_of_repetitions_follows_from_decisions(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_expressions_come_to_what_the_engine_makes_of_them(seed: int) -> None:
+def test_expressions_have_the_values_that_the_engine_computes(seed: int) -> None:
     decisions = [ab.Int(f"d{number}", -4, 4, step=2) for number in range(2)]
     rng = Random(seed)
     pool: list[Any] = [*decisions, 1, 3, 35]
@@ -242,7 +242,7 @@ def test_the_scales_of_efficientnet_repeat_blocks() -> None:
     assert space.layer_names[1:] == ("dense", *(f"dense_{number}" for number in range(1, 9)))
 
 
-def test_the_number_of_repetitions_is_taken_outside_of_them() -> None:
+def test_the_number_of_repetitions_is_taken_outside_them() -> None:
     times = ab.Int("a", 0, 1) + ab.Int("b", 0, 1)
     inner = layers.Repeat(times, layers.Dense(ab.Choice("width", [1, 2])))
     space = ab.Space([layers.Input((4,)), layers.Repeat(2, inner, shared=["b"])])
@@ -286,7 +286,7 @@ def test_a_layer_may_be_shared_by_all_repetitions() -> None:
         assert space.size == 7
 
 
-def test_a_block_at_two_places_of_a_graph_has_its_weights_once() -> None:
+def test_a_block_used_twice_in_a_graph_counts_its_weights_once() -> None:
     block = layers.Residual([layers.Dense(ab.Choice("width", [2, 4]), name="in"), layers.Dense(4, name="out")])
     left, right = layers.Input((4,)), layers.Input((4,))
     joint = layers.Concatenate()([block(left), block(right)])
@@ -370,7 +370,7 @@ def test_a_graph_is_counted_as_its_parts() -> None:
     assert space.architecture(width=3).layer("concatenate").output_shape == (7,)
 
 
-def test_decisions_of_a_graph_stand_in_the_order_of_its_description() -> None:
+def test_decisions_of_a_graph_are_in_the_order_of_its_description() -> None:
     source = layers.Input((6,))
     names = ["first", "second", "unused", "third", "fourth"]
     first, second, _, third = (layers.Dense(ab.Int(name, 1, 2))(source) for name in names[:4])
@@ -388,7 +388,7 @@ def test_decisions_of_a_graph_stand_in_the_order_of_its_description() -> None:
     assert list(ab.Space(inputs=inputs, outputs=last).decisions) == ["first", "third", "fourth", "last"]
 
 
-def test_what_does_not_lead_to_an_output_is_not_counted() -> None:
+def test_layers_that_lead_to_no_output_are_not_counted() -> None:
     source = layers.Input((6,))
     layers.Dense(100)(source)
     space = ab.Space(inputs=source, outputs=layers.Dense(1)(source))
@@ -426,7 +426,7 @@ def test_a_list_of_layers_is_a_block_everywhere() -> None:
     assert params(ab.Space([layers.Input((3,)), *rows])) == 4 * 12
 
 
-def test_every_combination_of_nested_blocks_is_a_network_of_its_own() -> None:
+def test_every_combination_of_nested_blocks_is_a_distinct_network() -> None:
     space = ab.Space(
         [
             layers.Input((2,)),

@@ -25,5 +25,5 @@ def test_the_table_of_layers_is_up_to_date() -> None:
     assert text == layer_table.table(), "write it anew: make derived"
 
 
-def test_no_layer_is_both_counted_and_left_out() -> None:
+def test_no_layer_is_both_counted_and_refused() -> None:
     assert not set(layer_table.REASONS) & set(layer_table.KINDS)

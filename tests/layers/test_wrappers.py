@@ -99,7 +99,7 @@ def test_a_name_inside_is_kept() -> None:
     assert model.get_layer("outside").layer.name == "inside"
 
 
-def test_repetitions_have_layers_and_decisions_of_their_own() -> None:
+def test_repetitions_have_separate_layers_and_decisions() -> None:
     block = layers.TimeDistributed(layers.Dense(ab.Choice("units", [2, 3])))
     space = ab.Space([layers.Input((5, 4)), layers.Repeat(ab.Int("times", 1, 2), block)])
     assert list(space.decisions) == ["times", "units_1", "units_2"]
@@ -165,7 +165,7 @@ def test_records_hold_the_arguments_of_the_layers_inside() -> None:
     assert arch.layer("rnn").other_arguments == {}
 
 
-def test_what_is_frozen_inside_is_frozen_in_keras() -> None:
+def test_frozen_inner_layers_are_frozen_in_keras() -> None:
     """Keras itself freezes what is inside of a frozen layer only where it is set afterwards."""
     for layer in (
         layers.TimeDistributed(layers.Dense(3), trainable=False),
@@ -191,7 +191,7 @@ def nested(depth: int) -> layers.Layer:
     return layer
 
 
-def test_layers_stand_inside_of_each_other() -> None:
+def test_layers_are_nested() -> None:
     arch = ab.Space([layers.Input((4,)), nested(32)]).architecture()
     assert arch.params == 15
     assert arch.to_keras().count_params() == 15
@@ -232,7 +232,7 @@ def test_layers_stand_inside_of_each_other() -> None:
         (lambda: ab.Space([layers.Input((4,)), layers.GRUCell(3)]), "GRUCell is one step of a recurrent layer"),
     ],
 )
-def test_what_cannot_stand_inside_is_refused(make: Any, message: str) -> None:
+def test_layers_that_cannot_be_inside_others_are_refused(make: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         make()
 
@@ -258,7 +258,7 @@ def test_channels_inside_are_those_that_the_layer_inside_sees() -> None:
         ab.Space([layers.Input((7, 2)), beyond])
 
 
-def test_a_layer_inside_stands_nowhere_else() -> None:
+def test_an_inner_layer_cannot_be_used_elsewhere() -> None:
     dense, cell = layers.Dense(4), layers.LSTMCell(4)
     for network in (
         [layers.TimeDistributed(dense), dense],

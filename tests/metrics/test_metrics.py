@@ -180,7 +180,7 @@ def test_metrics_change_nothing_else(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_budgets_of_own_metrics_hold_the_networks_that_fit(seed: int) -> None:
+def test_budgets_of_custom_metrics_hold_the_networks_that_fit(seed: int) -> None:
     known = measured(seed)
     space, rng = known.space, Random(seed)
     for _ in range(4):
@@ -215,7 +215,7 @@ def test_most_random_budgets_keep_some_networks() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_extremes_and_distributions_of_own_metrics(seed: int) -> None:
+def test_extremes_and_distributions_of_custom_metrics(seed: int) -> None:
     known = measured(seed)
     space, rng = known.space, Random(seed)
     budget = random_budget(rng, known)
@@ -343,7 +343,7 @@ def test_bits_are_whole(bits: Any) -> None:
         layers.Dense(3, weight_bits=bits)
 
 
-def test_expressions_that_leave_no_bit_are_refused_where_they_do() -> None:
+def test_expressions_that_leave_no_bit_make_a_network_invalid() -> None:
     bits = ab.Int("bits", 1, 3)
     space = ab.Space([layers.Input((4,)), layers.Dense(2, weight_bits=bits - 1)])
     assert space.size == 2
@@ -392,7 +392,7 @@ def test_functions_are_asked_once_for_each_distinct_layer() -> None:
     assert len(asked) == 21
 
 
-def test_a_record_tells_what_touches_no_shape() -> None:
+def test_a_record_has_the_arguments_that_touch_no_shape() -> None:
     seen: set[str] = set()
 
     def look(layer: ab.LayerRecord) -> int:
@@ -450,7 +450,7 @@ def test_numbers_too_large_are_refused(value: int, combine: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, SpaceError])
-def test_what_a_metric_raises_is_told_in_one_line(error: type[Exception]) -> None:
+def test_an_error_of_a_metric_is_one_line(error: type[Exception]) -> None:
     def broken(_: ab.LayerRecord) -> int:
         raise error("one\ntwo")
 
@@ -464,7 +464,7 @@ def test_sums_too_large_are_refused() -> None:
     assert dense_space(metrics=[ab.Metric("m", lambda _: 2**62, combine="max")]).range("m") == (2**62, 2**62)
 
 
-def test_what_a_function_raises_is_told_with_the_layer() -> None:
+def test_an_error_of_a_function_names_the_layer() -> None:
     def fail(layer: ab.LayerRecord) -> int:
         return {}[layer.type]  # type: ignore[no-any-return]
 
@@ -521,12 +521,12 @@ def test_a_function_that_fails_later_fails_the_call(monkeypatch: pytest.MonkeyPa
         (lambda: dense_space(metrics=own_metrics()).with_metrics(own_metrics()), "two metrics are named 'price'"),
     ],
 )
-def test_what_is_no_metric_is_refused(make: Callable[[], Any], message: str) -> None:
+def test_anything_but_a_metric_is_refused(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         make()
 
 
-def test_unknown_metrics_are_named_with_those_that_there_are() -> None:
+def test_an_error_names_the_unknown_metric_and_all_metrics() -> None:
     space = dense_space(metrics=[ab.Metric("price", price)])
     budget = ab.Budget(custom={"latency": 3})
     for call in (
@@ -700,7 +700,7 @@ def test_ctrl_c_ends_threads_that_ask_a_slow_function(work: str) -> None:
 # Optuna.
 
 
-def test_every_trial_is_inside_a_budget_of_an_own_metric() -> None:
+def test_every_trial_is_inside_a_budget_of_a_custom_metric() -> None:
     convolutions = ab.Metric("convolutions", lambda layer: int(layer.type == "Conv2D"))
     space = ab.Space(
         [
@@ -729,7 +729,7 @@ def test_every_trial_is_inside_a_budget_of_an_own_metric() -> None:
 # What is shown.
 
 
-def test_own_metrics_are_shown_with_a_network() -> None:
+def test_custom_metrics_are_shown_with_a_network() -> None:
     space = dense_space(metrics=[ab.Metric("latency_us", lambda layer: 1500 * (layer.type == "Dense"))])
     arch = space.architecture(units=2, activation="tanh")
     summary = arch.summary()
@@ -741,7 +741,7 @@ def test_own_metrics_are_shown_with_a_network() -> None:
     assert arch.costs["latency_us"] == 1500
 
 
-def test_plots_take_own_metrics() -> None:
+def test_plots_show_custom_metrics() -> None:
     space = dense_space(metrics=[ab.Metric("outputs", widest, combine="max")])
     budget = ab.Budget(custom={"outputs": 26})
     assert ab.plot.distribution(space, budget).layout.xaxis.title.text == "outputs"
@@ -859,7 +859,7 @@ ENTRIES: list[tuple[dict[str, str], int]] = [
 ]
 
 
-def test_the_entry_that_says_most_counts() -> None:
+def test_the_entry_with_the_most_cells_counts() -> None:
     space = convolutions(metrics=[ab.LatencyTable("us", ENTRIES)])
     for arch in space.within(ab.Budget(params=10**6)).candidates():
         conv = {(2, 1): 10, (4, 1): 10, (2, 3): 30, (4, 3): 50}[arch["filters"], arch["kernel"]]  # type: ignore[index]
@@ -942,12 +942,12 @@ def test_entries_that_fit_equally_well_must_agree() -> None:
         ),
     ],
 )
-def test_tables_that_say_too_little_or_too_much_are_refused(entries: Any, message: str) -> None:
+def test_tables_with_missing_or_contradicting_cells_are_refused(entries: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         ab.LatencyTable("us", entries)
 
 
-def test_layers_of_ones_own_have_entries() -> None:
+def test_custom_layers_have_entries() -> None:
     @layers.custom
     def Scale(input_shape: tuple[int, ...], by: Any, type: str = "a") -> layers.Counts:  # noqa: A002, ARG001, N802
         return layers.Counts(input_shape)
@@ -1092,7 +1092,7 @@ def test_a_table_tells_what_stands_inside_of_layers(tmp_path: Path) -> None:
         ('type,us\nDense,3\n"Den', ":3: not valid CSV"),
     ],
 )
-def test_files_that_are_no_tables_are_refused_by_line(tmp_path: Path, text: str, message: str) -> None:
+def test_files_that_are_not_tables_are_refused_with_the_line(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "latency.csv"
     file.write_text(text)
     with pytest.raises(SpaceError, match=re.escape(str(file)) + message):
@@ -1110,7 +1110,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
             ab.LatencyTable.read_csv(tmp_path / "latin.csv", "us", decimals=decimals)  # type: ignore[arg-type]
 
 
-def test_rows_that_say_the_same_twice_are_one(tmp_path: Path) -> None:
+def test_equal_rows_count_once(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("type,us\nDense,3\nDense,3.0\n")
     assert dense_space(metrics=[ab.LatencyTable.read_csv(tmp_path / "t.csv", "us")]).range("us") == (3, 3)
 

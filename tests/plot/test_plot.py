@@ -125,7 +125,7 @@ def cells(figure: Any) -> dict[str, list[tuple[str, str, str]]]:
     return rows
 
 
-def test_marginals_are_shown_as_they_are() -> None:
+def test_marginals_are_plotted_unchanged() -> None:
     rows = cells(plot.marginals({"op": {"a": 0.75, "b": 0.25, "c": 0.0}, "last": {1: 0.5}}))
     assert [(label, share) for label, share, _ in rows["op"]] == [("a", "75 %"), ("b", "25 %"), ("c", "0 %")]
     assert rows["op"][2][2] == _style.NEVER
@@ -284,7 +284,7 @@ def test_a_diagram_that_is_too_large_is_refused(lenet: ab.Space) -> None:
 # Files
 
 
-def test_a_figure_is_saved_as_a_page_that_needs_nothing_else(tmp_path: Path) -> None:
+def test_a_figure_is_saved_as_a_self_contained_page(tmp_path: Path) -> None:
     figure = plot.marginals({"a": {1: 1.0}})
     plot.save(figure, tmp_path / "a.HTML")
     text = (tmp_path / "a.HTML").read_text()
@@ -296,7 +296,7 @@ def test_a_figure_is_saved_as_a_page_that_needs_nothing_else(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("draw", [plot.distribution, plot.marginals, plot.diagram])
-def test_what_cannot_be_drawn_is_refused(draw: Any) -> None:
+def test_values_that_cannot_be_drawn_are_refused(draw: Any) -> None:
     with pytest.raises(SpaceError, match="can be drawn of .*, not of 3"):
         draw(3)
 

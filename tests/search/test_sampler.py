@@ -392,7 +392,7 @@ def test_enqueued_values_that_cannot_fit_are_pruned_with_a_reason(
 
 @each_base()
 @pytest.mark.parametrize("place", ["around", "within"])
-def test_partly_fixed_samplers_are_looked_through(base: str, place: str, space: ab.Space) -> None:
+def test_partial_fixed_samplers_are_unwrapped(base: str, place: str, space: ab.Space) -> None:
     # Without knowing of the wide last layer a sampler would take first layers that leave no room for it.
     fixed = {"hidden": "dense", "units": 256, "decay": 0.5}
 
@@ -422,7 +422,7 @@ def test_a_study_goes_on_with_other_samplers(space: ab.Space) -> None:
 
 
 @each_base()
-def test_trials_made_outside_of_the_budget_can_be_learned_from(base: str, space: ab.Space) -> None:
+def test_samplers_learn_from_trials_outside_the_budget(base: str, space: ab.Space) -> None:
     study = quiet_study(optuna.samplers.RandomSampler(seed=0))
     study.optimize(lambda trial: score(space.suggest(trial)), n_trials=20)
     study.sampler = ab.BudgetSampler(space, BUDGET, BASES[base](0))
@@ -499,7 +499,7 @@ def test_a_seed_gives_the_same_study_again(base: str, space: ab.Space) -> None:
     assert runs[0] == runs[1]
 
 
-def test_reseeded_samplers_go_their_own_ways(space: ab.Space) -> None:
+def test_reseeded_samplers_draw_different_numbers(space: ab.Space) -> None:
     runs = []
     for _ in range(2):
         sampler = ab.BudgetSampler(space, BUDGET, BASES["random"](5))
@@ -573,12 +573,12 @@ def test_sets_beyond_exact_sampling_are_drawn_from_decision_by_decision(
     check_inside(study, space, BUDGET, 6)
 
 
-def test_samplers_that_nobody_knows_have_no_proposer() -> None:
+def test_unknown_samplers_have_no_proposer() -> None:
     assert proposer_for(Stubborn()) is None
     assert proposer_for(BASES["tpe"](0)) is not None
 
 
-def test_cmaes_that_starts_at_values_has_them_mended(space: ab.Space) -> None:
+def test_cmaes_that_starts_at_values_has_them_repaired(space: ab.Space) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         base = optuna.samplers.CmaEsSampler(
@@ -641,7 +641,7 @@ def test_decisions_out_of_order_are_refused_where_they_are_asked_one_by_one(spac
         study.ask().suggest_int("width1", 4, 32, step=4)
 
 
-def test_a_whole_candidate_is_drawn_in_whatever_order_it_is_asked_for(space: ab.Space) -> None:
+def test_a_whole_candidate_is_drawn_in_any_order_of_its_decisions(space: ab.Space) -> None:
     study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES["tpe"](0)))
     for _ in range(12):
         trial = study.ask()
@@ -656,7 +656,7 @@ def test_a_budget_that_nothing_fits_is_refused(space: ab.Space) -> None:
 
 
 @pytest.mark.parametrize("base", ["tpe", optuna.samplers.TPESampler, 0])
-def test_what_is_no_sampler_is_refused(base: Any, space: ab.Space) -> None:
+def test_anything_but_a_sampler_is_refused(base: Any, space: ab.Space) -> None:
     with pytest.raises(SpaceError, match="base must be an Optuna sampler"):
         ab.BudgetSampler(space, BUDGET, base)
 
@@ -666,6 +666,6 @@ def test_the_repr_says_the_budget_and_the_base(space: ab.Space) -> None:
 
 
 @pytest.mark.parametrize("n_jobs", [0, -2, 1.5, True, None, "2"])
-def test_a_number_of_threads_is_one(space: ab.Space, n_jobs: Any) -> None:
+def test_a_bad_number_of_threads_is_refused(space: ab.Space, n_jobs: Any) -> None:
     with pytest.raises(SpaceError, match=r"^n_jobs must be an integer of at least 1, or -1 for all processors, not "):
         ab.search(space, lambda _: 1.0, BUDGET, n_trials=1, n_jobs=n_jobs)

@@ -135,7 +135,7 @@ def test_numbers_are_taken(
         (object, "<class 'object'>, which is not a number"),
     ],
 )
-def test_what_is_no_number_is_one_line(returned: object, said: str, space: ab.Space) -> None:
+def test_anything_but_a_number_is_one_line(returned: object, said: str, space: ab.Space) -> None:
     message, study = failing_search(space, lambda _: returned)
     assert message.startswith("the objective failed in trial 0: it returned ")
     assert said in message
@@ -189,7 +189,7 @@ def test_a_success_ends_a_row_of_failures(space: ab.Space) -> None:
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 4])
 @pytest.mark.parametrize("n_trials", [1, 2, 3])
-def test_what_the_objective_raises_ends_the_search(n_jobs: int, n_trials: int, space: ab.Space) -> None:
+def test_an_error_of_the_objective_ends_the_search(n_jobs: int, n_trials: int, space: ab.Space) -> None:
     def objective(_: ab.Architecture) -> float:
         raise ZeroDivisionError("of its own")
 
@@ -345,7 +345,7 @@ def test_an_objective_that_ends_at_ctrl_c_is_told_and_the_search_ends(space: ab.
     assert len(search(space, objective, 4, storage=storage, study_name="x").trials) == 4
 
 
-def test_a_value_that_could_not_be_told_at_once_is_told(space: ab.Space, tmp_path: Path) -> None:
+def test_a_value_that_could_not_be_told_at_once_is_told_later(space: ab.Space, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'x.db'}"
 
     interrupted = threading.Event()
@@ -390,7 +390,7 @@ def begin(study: optuna.Study, process: str | None, **params: int) -> int:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal", "memory"])
-def test_trials_left_running_are_made_up_for(kind: str, space: ab.Space, tmp_path: Path) -> None:
+def test_trials_left_running_are_replaced(kind: str, space: ab.Space, tmp_path: Path) -> None:
     memory = InMemoryStorage()
     storage = {**storages(tmp_path), "memory": lambda: memory}[kind]
     options = {"study_name": "x", "grace_period": 2}
@@ -464,7 +464,7 @@ def study_of_script() -> optuna.Study:
     return optuna.load_study(study_name="x", storage="sqlite:///x.db")
 
 
-def test_a_clock_leaves_out_what_was_slept_through() -> None:
+def test_a_clock_ignores_the_time_of_a_pause() -> None:
     clock = Clock(0.05)
     time.sleep(0.5)
     assert clock.read() == 0.05
@@ -491,7 +491,7 @@ def test_a_process_of_this_host_has_more_patience(space: ab.Space, tmp_path: Pat
 
 @POSIX
 @pytest.mark.parametrize("max_tries", [1, 2])
-def test_a_network_that_ends_the_process_is_tried_so_often(
+def test_a_network_that_ends_the_process_is_tried_max_tries_times(
     max_tries: int, script: Callable[..., subprocess.Popen[str]]
 ) -> None:
     codes = []
@@ -541,7 +541,7 @@ def test_a_forked_child_does_not_go_on_with_the_search(script: Callable[..., sub
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
 @pytest.mark.parametrize("where", ["returns", "raises", "reports", "interrupted"])
-def test_a_trial_that_someone_else_failed_ends_nothing(where: str, n_jobs: int, space: ab.Space) -> None:
+def test_a_trial_that_another_process_failed_does_not_end_the_search(where: str, n_jobs: int, space: ab.Space) -> None:
     storage = InMemoryStorage()
 
     def objective(_: ab.Architecture, trial: optuna.Trial) -> float:

@@ -200,7 +200,7 @@ def test_an_output_stays_alive_to_the_end() -> None:
     assert peaks(x, [x, d]) == {**own, "dense_1": 5020, "dense_2": 5020, "dense_3": 5011}
 
 
-def test_what_somebody_still_needs_is_not_written_over() -> None:
+def test_tensors_that_are_still_needed_are_not_overwritten() -> None:
     x = layers.Input((10,))
     h = layers.Dense(100)(x)
     r = layers.ReLU()(h)
@@ -231,7 +231,7 @@ def test_an_output_by_a_second_name_is_the_tensor_itself(op: str) -> None:
         assert peaks(x, picked, **{"in": which})["re_lu"] == kept
 
 
-def test_a_layer_of_ones_own_writes_over_an_input_that_is_large_enough() -> None:
+def test_a_custom_layer_overwrites_an_input_that_is_large_enough() -> None:
     @layers.custom(in_place=True)
     def joined(input_shapes: tuple[tuple[int, ...], ...], size: int) -> layers.Counts:
         del input_shapes
@@ -274,7 +274,7 @@ def test_the_real_model_gets_the_arguments_that_cost_nothing() -> None:
     assert model.get_layer("dropout").rate == 0.2
 
 
-def test_the_real_model_takes_each_repetition_s_own_decisions() -> None:
+def test_the_real_model_takes_the_decisions_of_each_repetition() -> None:
     activation = ab.Choice("activation", ["relu", "tanh"])
     block = layers.OneOf(
         activation, {"relu": layers.Dense(4, activation=activation), "tanh": layers.Dense(5, activation=activation)}

@@ -86,7 +86,7 @@ def test_some_candidates_are_a_batch(space: ab.Space, key: Any) -> None:
 
 
 @pytest.mark.parametrize("key", [(0, 1), None, "units", 1.5, True])
-def test_what_is_no_row_is_refused(space: ab.Space, key: Any) -> None:
+def test_a_batch_refuses_other_keys(space: ab.Space, key: Any) -> None:
     with pytest.raises((IndexError, SpaceError, TypeError)):
         space.sample(5, seed=1)[key]
 
@@ -288,7 +288,7 @@ def test_a_file_without_candidates_is_refused(space: ab.Space, what: str, tmp_pa
 
 
 @pytest.mark.usefixtures("hang_guard")
-def test_what_is_no_regular_file_holds_no_candidates(space: ab.Space, tmp_path: Path) -> None:
+def test_only_regular_files_hold_candidates(space: ab.Space, tmp_path: Path) -> None:
     pipe = tmp_path / "batch.npz"
     os.mkfifo(pipe)
     for path, message in (

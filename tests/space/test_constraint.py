@@ -162,7 +162,7 @@ def test_no_candidates_give_no_numbers(lenet: ab.Space) -> None:
 
 
 @pytest.mark.parametrize("candidate", [None, 3, "trial", VALUES, np.zeros((1, 5), dtype=np.uint8)])
-def test_what_is_no_candidate_is_refused(lenet: ab.Space, candidate: Any) -> None:
+def test_anything_but_a_candidate_is_refused(lenet: ab.Space, candidate: Any) -> None:
     with pytest.raises(SpaceError, match="a trial, an Architecture or Candidates"):
         lenet.constraint(BUDGET)(candidate)
 
@@ -183,7 +183,7 @@ def test_a_trial_that_misses_a_decision_is_refused(lenet: ab.Space) -> None:
         lenet.constraint(BUDGET)(trial)
 
 
-def test_what_is_no_budget_is_refused(lenet: ab.Space) -> None:
+def test_anything_but_a_budget_is_refused(lenet: ab.Space) -> None:
     with pytest.raises(BudgetError, match="needs a Budget"):
         lenet.constraint(60_000)  # type: ignore[arg-type]
 

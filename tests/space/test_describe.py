@@ -45,7 +45,7 @@ def test_a_description_is_that_of_the_diagram(seed: int) -> None:
     assert len(str(found).splitlines()) == len(found.stages) + 3
 
 
-def test_constraints_make_no_more_of_a_diagram_than_they_remember() -> None:
+def test_constraints_add_only_the_states_that_they_remember() -> None:
     one, two = ab.Int("one", 1, 8), ab.Int("two", 1, 8)
     body = [layers.Input((4,)), layers.Dense(one), layers.Flatten(), layers.Dense(two)]
     free, tied = ab.Space(body).describe(), ab.Space(body, constraints=[one <= two]).describe()
@@ -62,7 +62,7 @@ def test_a_space_without_decisions_has_no_stages() -> None:
     )
 
 
-def test_what_is_not_stored_is_said() -> None:
+def test_stages_that_are_not_stored_say_so() -> None:
     space = wide(2100)
     assert [stage.stored for stage in space.describe().stages] == [True, False]
     assert "implicit" in str(describe(space))

@@ -142,7 +142,7 @@ def test_structure_without_networks_is_gone() -> None:
         part.architecture(op="none", depth=0, kernel=3)
 
 
-def test_an_int_stays_one_where_its_values_go_on_in_its_steps() -> None:
+def test_a_narrowed_int_with_consecutive_values_stays_an_int() -> None:
     decisions = {
         (16, 24, 32): "Int('width', 16, 32, step=8)",
         (64,): "Int('width', 64, 64)",
@@ -166,7 +166,7 @@ def test_tied_uses_and_expressions_follow() -> None:
         space.architecture(width=3)
 
 
-def test_what_overflows_may_be_left_out() -> None:
+def test_overflowing_values_may_be_removed() -> None:
     network = [layers.Input((2**31,)), layers.OneOf("op", {"small": layers.Dense(1), "large": layers.Dense(2**32)})]
     with pytest.raises(CountOverflowError):
         ab.Space(network)
@@ -223,14 +223,14 @@ def test_a_study_of_the_whole_is_not_that_of_a_part() -> None:
         ({"op": ["none"], "nothing": [2]}, "unknown decisions in the domains: 'nothing'"),
     ],
 )
-def test_what_is_no_part_is_refused(domains: Any, message: str) -> None:
+def test_invalid_domains_are_refused(domains: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         WHOLE.with_domains(domains)
     with pytest.raises(SpaceError, match=message):
         ab.Space(WHOLE._definition["layers"], domains=domains)
 
 
-def test_what_is_gone_from_a_part_is_not_in_it() -> None:
+def test_a_part_lacks_the_removed_layers_and_decisions() -> None:
     part = WHOLE.with_domains({"op": ["pool", "none"], "depth": [0, 1]})
     for domains, message in [({"kernel": [1]}, "'kernel'"), ({"op": ["conv"]}, "'conv'"), ({"depth": [2]}, "2")]:
         with pytest.raises(SpaceError, match=message):

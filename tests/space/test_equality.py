@@ -70,7 +70,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_equal_things_are_alike(make: Callable[[], Any]) -> None:
+def test_equal_values_compare_hash_and_pickle_alike(make: Callable[[], Any]) -> None:
     first, second = make(), make()
     copy = pickle.loads(pickle.dumps(first))
     for other in (second, copy, pickle.loads(pickle.dumps(copy))):
@@ -142,7 +142,7 @@ def test_graphs_that_differ_are_not_equal() -> None:
     assert graph(turned=True) != graph()
 
 
-def test_a_space_is_nothing_else() -> None:
+def test_a_space_equals_nothing_else() -> None:
     assert row() != "a space"
     assert row() != row().sample(1)
 
@@ -155,7 +155,7 @@ def test_networks_and_batches_of_other_spaces_are_others() -> None:
     assert narrow == ab.Candidates(row(), narrow.indices.astype(np.uint32))
 
 
-def test_a_study_is_taken_up_with_what_is_equal() -> None:
+def test_a_study_is_resumed_with_an_equal_space_and_budget() -> None:
     storage = optuna.storages.InMemoryStorage()
 
     def search(space: ab.Space, budget: ab.Budget, trials: int) -> optuna.Study:

@@ -285,7 +285,7 @@ def test_nothing_can_be_given_as_empty_lists(lenet: ab.Space) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5])
-def test_a_space_without_decisions_has_one_candidate_however_often(rows: int) -> None:
+def test_a_space_without_decisions_draws_its_one_candidate(rows: int) -> None:
     space = ab.Space([layers.Input((4,)), layers.Dense(3)])
     assert space.size == 1
     counts = space.evaluate(space.sample(rows, seed=0), per_layer=True)
@@ -471,7 +471,7 @@ def dense(*widths: int) -> ab.Space:
 def test_indices_that_another_thread_changes_are_used_as_they_were_checked(
     widths: tuple[int, ...], dtype: type[np.unsignedinteger[Any]]
 ) -> None:
-    """A call gives totals of some mixture of the candidates, or names an index outside of its domain."""
+    """A call gives totals of some mixture of the candidates, or names an index outside its domain."""
     space = dense(*widths)
     rows = np.zeros((3000, len(widths)), dtype=dtype)
     outside = np.iinfo(dtype).max

@@ -441,7 +441,7 @@ def convolutions(filters: range, number: int, kernels: list[int]) -> ab.Space:
     ],
     ids=["six", "twelve", "tc_resnet", "autoformer", "peak", "two_ranges"],
 )
-def test_large_sets_have_their_members_however_little_memory_there_is(
+def test_large_sets_have_their_members_with_any_memory(
     make: Callable[[], ab.Space], budget: dict[str, Any], memories: list[int], right: int | None
 ) -> None:
     space = make()
@@ -756,7 +756,7 @@ def test_bad_values_cannot_be_fixed(lenet: ab.Space, values: dict[str, Any], mes
 
 
 @pytest.mark.parametrize("budget", [None, 100_000, {"params": 100_000}, "params"])
-def test_what_is_no_budget_is_refused(lenet: ab.Space, budget: Any) -> None:
+def test_anything_but_a_budget_is_refused(lenet: ab.Space, budget: Any) -> None:
     with pytest.raises(BudgetError, match="needs a Budget"):
         lenet.within(budget)
 

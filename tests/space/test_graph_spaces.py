@@ -65,7 +65,7 @@ def test_each_candidate_of_a_graph_is_the_network_wired_by_hand(seed: int) -> No
         assert space.within(ab.Budget(peak_activation_bytes=(peak, None))).count() == (peaks >= peak).sum()
 
 
-def test_what_waits_is_asked_for_in_the_order_of_the_decisions() -> None:
+def test_waiting_tensors_are_asked_for_in_the_order_of_the_decisions() -> None:
     # Each node picks among all before it, so what waits depends on every later choice.
     image = layers.Input((4,))
     tensors: list[layers.Tensor] = [layers.Identity()(image)]

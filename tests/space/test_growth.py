@@ -136,7 +136,7 @@ LARGE: list[tuple[Callable[[int], ab.Space], int]] = [
 
 
 @pytest.mark.parametrize(("make", "size"), LARGE)
-def test_what_takes_too_much_is_refused_early_and_counted_one_by_one(
+def test_diagrams_beyond_the_limits_are_open_early_and_counted_one_by_one(
     make: Callable[[int], ab.Space], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = 1 << 24

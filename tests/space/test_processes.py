@@ -68,7 +68,7 @@ def test_other_threads_run_while_one_counts(lenet: ab.Space) -> None:
     assert ticks > 10
 
 
-def test_one_fits_set_is_asked_by_many_threads(lenet: ab.Space) -> None:
+def test_many_threads_ask_one_feasible_set(lenet: ab.Space) -> None:
     fits = lenet.within(ab.Budget(params=(30_000, 60_000), macs=(1_000_000, 2_000_000), peak_activation_bytes=80_000))
     prefixes = [[k1, f1] for k1 in range(3) for f1 in range(16)]
     fresh = lenet.within(fits.budget)

@@ -143,7 +143,7 @@ def test_a_constraint_over_an_inactive_decision_does_not_bind() -> None:
     assert space.architecture(op="none", w2=1)
 
 
-def test_decisions_of_repetitions_go_by_their_names_in_the_space() -> None:
+def test_decisions_of_repetitions_have_their_names_in_the_space() -> None:
     widths = [W1.narrowed(f"w1_{number}") for number in (1, 2, 3)]
     space = ab.Space(
         [layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), layers.Dense(W1))],
@@ -203,13 +203,13 @@ def test_equality_of_objects_is_their_identity() -> None:
         ([ab.Choice("w", ["a"])], "decision 'w' must have integer values"),
     ],
 )
-def test_constraints_that_are_none_are_refused(constraints: Any, message: str) -> None:
+def test_anything_but_a_constraint_is_refused(constraints: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         ab.Space(ROW, constraints=constraints)
 
 
 @pytest.mark.parametrize("right", ["b", 2.0, None, True])
-def test_a_comparison_with_what_is_no_value_is_refused(right: Any) -> None:
+def test_a_comparison_with_an_unknown_value_is_refused(right: Any) -> None:
     with pytest.raises(SpaceError, match="is not a value of decision 'w1'"):
         ab.equal(W1, right)
     with pytest.raises(SpaceError):
@@ -286,7 +286,7 @@ def test_a_constraint_knows_all_values_that_are_kept() -> None:
         space.with_constraints(W1 <= W2)  # type: ignore[arg-type]
 
 
-def test_what_a_domain_removes_no_longer_binds() -> None:
+def test_a_constraint_of_removed_decisions_does_not_bind() -> None:
     width = ab.Int("width", 1, 4)
     space = ab.Space(
         [layers.Input((4,)), layers.OneOf("op", {"dense": layers.Dense(width), "none": []}), layers.Dense(W2)],

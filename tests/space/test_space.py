@@ -85,7 +85,7 @@ def test_sizes_beyond_64_bits_are_exact() -> None:
     assert deep.size == sum(10**depth for depth in range(101))
 
 
-def test_bytes_are_those_that_are_set() -> None:
+def test_the_bytes_of_weights_and_activations_are_set_by_the_space() -> None:
     network = [layers.Input((4,)), layers.Dense(3)]
     arch = ab.Space(network, bytes_per_weight=1, bytes_per_activation=2).architecture()
     assert arch.weight_bytes == 15
@@ -172,7 +172,7 @@ def two_inputs(layer: layers.Layer) -> ab.Space:
 
 
 @pytest.mark.parametrize("what", BAD_SPACES)
-def test_what_is_not_well_formed_is_refused(what: str) -> None:
+def test_malformed_descriptions_are_refused(what: str) -> None:
     build, message = BAD_SPACES[what]
     with pytest.raises(SpaceError, match=message):
         build()
@@ -203,7 +203,7 @@ def test_unknown_arguments_are_type_errors() -> None:
         ([layers.Conv2D(ab.Choice("f", [4, 8]), ab.Choice("k", [6, 7]))], r"no candidate.*'conv2d'"),
     ],
 )
-def test_what_cannot_be_built_names_the_layer_the_shape_and_the_rule(network: list[Any], message: str) -> None:
+def test_an_invalid_network_names_the_layer_the_shape_and_the_rule(network: list[Any], message: str) -> None:
     with pytest.raises(InvalidArchitectureError, match=message):
         ab.Space([layers.Input((5, 6, 3)), *network])
 
@@ -403,7 +403,7 @@ def odd_or(usual: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
-def test_whatever_a_layer_is_given_it_is_built_or_refused(kind: str) -> None:
+def test_a_layer_with_any_arguments_is_built_or_refused(kind: str) -> None:
     known, known_shapes = usual(kind)
     names = [each.name for each in fields(known) if each.name not in ("name", "trainable")]
     ended: Counter[str] = Counter()
@@ -438,7 +438,7 @@ def test_whatever_a_layer_is_given_it_is_built_or_refused(kind: str) -> None:
     assert ended["counted"] >= 4, ended
 
 
-def test_whatever_a_budget_is_given_it_is_made_or_refused() -> None:
+def test_a_budget_of_any_bounds_is_made_or_refused() -> None:
     space = wide()
     ended: Counter[str] = Counter()
 
@@ -457,7 +457,7 @@ def test_whatever_a_budget_is_given_it_is_made_or_refused() -> None:
     assert ended["refused"] >= 10, ended
 
 
-def test_whatever_domains_are_given_a_part_is_made_or_refused() -> None:
+def test_a_part_with_any_domains_is_made_or_refused() -> None:
     space = wide()
     ended: Counter[str] = Counter()
 
@@ -486,7 +486,7 @@ def test_whatever_domains_are_given_a_part_is_made_or_refused() -> None:
     assert ended["refused"] >= 10, ended
 
 
-def test_whatever_a_decision_is_given_it_is_made_or_refused() -> None:
+def test_a_decision_over_any_values_is_made_or_refused() -> None:
     ended: Counter[str] = Counter()
 
     @given(
@@ -512,7 +512,7 @@ def test_whatever_a_decision_is_given_it_is_made_or_refused() -> None:
     assert ended["refused"] >= 20, ended
 
 
-def test_whatever_is_to_be_counted_it_is_counted_or_refused() -> None:
+def test_any_candidates_are_counted_or_refused() -> None:
     space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("a", 1, 3)), layers.Dense(ab.Int("b", 1, 3))])
     ended: dict[str, Counter[str]] = {}
 
@@ -561,14 +561,14 @@ def test_whatever_is_to_be_counted_it_is_counted_or_refused() -> None:
         (lambda _: ab.LatencyTable.write_template(3, "t.csv", column="ms"), "distinct_layers needs a Space, not 3"),
     ],
 )
-def test_what_needs_a_space_or_a_trial_says_so(use: Any, message: str) -> None:
+def test_an_error_says_that_a_space_or_a_trial_is_needed(use: Any, message: str) -> None:
     space = ab.Space([layers.Input((3,)), layers.Dense(ab.Choice("units", [1, 2]))])
     with pytest.raises(SpaceError, match=f"^{message}$"):
         use(space)
 
 
 @pytest.mark.parametrize("order", ["ac", "ca"])
-def test_a_decision_is_tied_across_a_repetition_that_stands_in_two_branches(order: str) -> None:
+def test_a_decision_is_tied_across_a_repetition_in_two_branches(order: str) -> None:
     width, times = ab.Choice("width", [1, 4]), ab.Choice("times", [1, 2])
     again = layers.Repeat(times, layers.Dense(2))
     branches = {"a": again, "c": [layers.Dense(width), again]}

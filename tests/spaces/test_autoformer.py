@@ -97,7 +97,7 @@ def test_another_supernet_is_refused() -> None:
 # The attention with relative positions.
 
 
-def test_what_is_looked_up_is_the_distance_in_rows_and_columns() -> None:
+def test_lookups_are_the_distances_in_rows_and_columns() -> None:
     side, most = 4, 2
     rows, columns = lookups(side * side + 1, most)
     for table, part in ((rows, 0), (columns, 1)):
@@ -145,6 +145,6 @@ def test_attention_in_keras_is_that_of_its_formula(tmp_path: Path) -> None:
         ((5, 2, 6), r"must be .tokens, features., not .5, 2, 6."),
     ],
 )
-def test_tokens_that_are_no_square_image_are_refused(shape: tuple[int, ...], message: str) -> None:
+def test_tokens_that_are_not_a_square_image_are_refused(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(InvalidArchitectureError, match=message):
         ab.Space([ab.layers.Input(shape), RelativeAttention(2)])

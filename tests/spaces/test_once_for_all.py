@@ -84,7 +84,7 @@ def test_the_size_and_names_of_resnet50() -> None:
         assert decision.values == ((0, 2) if name == "depth_0" else domains[name.split("_")[0]])
 
 
-def test_blocks_of_resnet50_are_numbered_with_those_that_are_left_out() -> None:
+def test_blocks_of_resnet50_are_numbered_including_the_omitted_ones() -> None:
     # Of 4, 4, 6 and 4 blocks the last two of each stage are elastic; their expansions keep their numbers.
     space = spaces.ofa_resnet50()
     values = {name: decision.values[0] for name, decision in space.decisions.items()}

@@ -16,7 +16,7 @@ def test_size_and_names() -> None:
         assert decision.values == (CHOICES if number % 4 == 1 else (*CHOICES, "Zero"))
 
 
-def test_a_block_left_out_costs_nothing() -> None:
+def test_an_omitted_block_costs_nothing() -> None:
     space = spaces.proxylessnas()
     values = {name: decision.values[0] for name, decision in space.decisions.items()}
     # 24 channels expanded to 72, 3x3, projected to 24; each normalised.

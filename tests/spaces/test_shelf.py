@@ -51,7 +51,7 @@ def test_the_arguments_are_those_of_the_paper_by_default(name: str) -> None:
 PUBLISHED = {name: shelved.published_size for name, shelved in spaces.SHELF.items() if shelved.published_size}
 
 
-def test_some_sizes_are_published() -> None:
+def test_some_spaces_have_a_published_size() -> None:
     assert set(PUBLISHED) >= {"nas_bench_201", "nats_bench_size", "darts", "ofa_mobilenet_v3"}
 
 

@@ -60,7 +60,7 @@ def test_every_candidate_counts_the_same(make: str, limits: dict[str, int], monk
 
 
 @pytest.mark.parametrize("make", MAKE)
-def test_what_is_implicit_answers_everything(make: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_implicit_diagram_answers_every_question(make: str, monkeypatch: pytest.MonkeyPatch) -> None:
     space, known = little(MAKE[make], monkeypatch, stored=8), MAKE[make]()
     assert space.size == known.size
     assert [space.range(metric) for metric in METRICS] == [known.range(metric) for metric in METRICS]
@@ -73,7 +73,7 @@ def test_what_is_implicit_answers_everything(make: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("make", MAKE)
-def test_what_is_open_is_sampled_and_counted_one_by_one(make: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_diagrams_are_sampled_and_counted_one_by_one(make: str, monkeypatch: pytest.MonkeyPatch) -> None:
     space, known = little(MAKE[make], monkeypatch, stored=8, visited=8), MAKE[make]()
     for ask in (lambda: space.size, lambda: space.range("params"), lambda: space.within(ab.Budget(params=10**9))):
         with pytest.raises(LimitError):

@@ -25,39 +25,39 @@ PAGE = Path(__file__).parents[2] / "docs/layers.md"
 VOCABULARY = "learns a vocabulary from data before its output shape is known"
 TENSORFLOW = "needs TensorFlow to run"
 FOREIGN = "wraps a model of another framework, whose weights its arguments do not tell"
-BASE = "is no layer by itself"
+BASE = "is not a layer itself"
 
 REASONS = {
     **dict.fromkeys(["IntegerLookup", "StringLookup", "TextVectorization"], VOCABULARY),
     **dict.fromkeys(["HashedCrossing", "Hashing"], TENSORFLOW),
     **dict.fromkeys(["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"], FOREIGN),
     **dict.fromkeys(["InputSpec", "Layer", "Wrapper"], BASE),
-    "Equalization": "hands on the symbolic tensor itself, so that Keras takes any model with it for a cycle",
+    "Equalization": "returns the symbolic tensor itself, so that Keras sees a cycle in any model with it",
     "InputLayer": "is what Input makes; use Input",
-    "Lambda": "runs any function; `layers.custom` makes a layer of a rule",
-    "RandomCrop": "crops while training only, so that its output has another shape afterwards; use CenterCrop",
+    "Lambda": "runs any function; `layers.custom` makes a layer from a rule",
+    "RandomCrop": "crops in training only, so that its output has another shape afterwards; use CenterCrop",
 }
-"""The classes of Keras that are left out, and why."""
+"""The classes of Keras that archbudget lacks, and why."""
 
 PYTORCH_NOTES = """\
-- Integers as `padding` are taken by poolings and by convolutions, depthwise, separable and transposed ones too:
-  one, or one for each axis; by convolutions that are not transposed also a pair (before, after) for an axis. Words
-  and integers may be values of one decision.
-- With integers PyTorch's rules bind: a pooling pads at most half of its window, strides and dilation may both
-  exceed 1, and a transposed convolution makes
-  `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1` positions, also where the stride
-  exceeds the kernel, for which Keras' `valid` gives more.
+- Poolings accept integers as `padding`, and so do convolutions, including depthwise, separable and transposed ones:
+  one integer, or one for each axis; convolutions that are not transposed also accept a pair (before, after) for an
+  axis. Words and integers may be values of one decision.
+- With integers PyTorch's rules apply: a pooling pads at most half of its window, strides and dilation may both
+  exceed 1, and a transposed convolution has
+  `(side - 1) * stride - 2 * padding + dilation * (kernel - 1) + output_padding + 1` positions, even if the stride
+  exceeds the kernel, for which Keras' `valid` has more.
 - With `ceil_mode` a last window may reach beyond the end, if it starts inside the input or the padding before it. The
-  windows of a `MaxPooling` may have a `dilation`; Keras' `same` goes with neither of both.
-- With a `padding_mode` other than `"zeros"` the margins of a convolution must be filled by its input: `"reflect"` needs
-  an axis longer than each margin, `"circular"` one as long. `same` then needs strides of 1.
+  windows of a `MaxPooling` may have a `dilation`; neither works with Keras' `same`.
+- With a `padding_mode` other than `"zeros"` the input of a convolution must be large enough to fill its margins:
+  `"reflect"` needs an axis longer than each margin, `"circular"` one as long. `same` then needs strides of 1.
 - `groups` of a transposed convolution divide its filters and the channels of its input.
-- `size` of an up-sampling may be a number that is no integer: its product with a side, of floating-point numbers as in
-  PyTorch, is rounded down. `output_size` gives the sides of the output in place of it.
-- With `add_bias_kv` an attention has a key and a value more, which are weights; with `add_zero_attn` one of zeros. Each
+- `size` of an up-sampling may be a number that is not an integer: its product with a side, of floating-point numbers as
+  in PyTorch, is rounded down. `output_size` is the alternative: the sides of the output.
+- With `add_bias_kv` an attention has one more key and value, which are weights; with `add_zero_attn` one of zeros. Each
   is one more position in the scores. PyTorch's `embed_dim` is `num_heads * key_dim`; its `kdim` and `vdim` are the
   features of the inputs.
-- Recurrent layers are PyTorch's with `batch_first=True`. With `return_sequences` they give `output`, without it
+- Recurrent layers are PyTorch's with `batch_first=True`. With `return_sequences` they return `output`, without it
   `output[:, -1]`, the last output of the last layer. PyTorch's `bias=True` is `use_bias=True, two_biases=True`; a
   `GRU` has two biases by Keras' default, `reset_after=True`. With several layers `dropout` is between them.
 - PyTorch's `num_batches_tracked` is not counted.
@@ -66,39 +66,38 @@ PYTORCH_NOTES = """\
 
 
 NOTES = """\
-Some arguments that Keras takes are refused:
+Some arguments that Keras accepts are refused:
 
 - sparse outputs, which have no known size;
 - negative numbers of `ZeroPadding2D` and `3D`, which most backends do not run;
 - `MultiHeadAttention` along the batch, whose multiply-accumulates are not those of one input;
-- states to begin with that are not as many as those of the layer, and of their shapes: Keras notices when it runs;
-- an axis that stands twice in a term of an equation of `EinsumDense`, and sides of its output that are `None`;
-- whatever Keras describes otherwise than it makes it: two layers of different widths in both directions, several axes
-  before those that an equation names, which it takes in the reverse order, steps of a `MelSpectrogram` that it does not
-  reach.
+- initial states of another number or other shapes than those of the layer: Keras notices when it runs;
+- an axis that occurs twice in a term of an equation of `EinsumDense`, and sides of its output that are `None`;
+- layers whose shapes Keras states wrongly: two layers of different widths in both directions, several axes before those
+  that an equation names, which it takes in the reverse order, and steps of a `MelSpectrogram` that it does not reach.
 
-Attention layers do not stretch axes of 1.
+Attention layers do not broadcast axes of 1.
 
-A recurrent layer with `return_state=True` makes several tensors, and takes states to begin with, as in Keras; those of
-a stack of cells are nested as Keras nests them. `Bidirectional` with `merge_mode=None` makes two, and its states:
+A recurrent layer with `return_state=True` makes several tensors, and accepts initial states, as in Keras; those of a
+stack of cells are nested as in Keras. `Bidirectional` with `merge_mode=None` makes two tensors, and its states:
 
 ```python
 _, h, c = layers.LSTM(units, return_state=True)(source)
 decoded = layers.LSTM(units, return_sequences=True)(target, initial_state=[h, c])
 ```
 
-A list of layers hands on one tensor: what makes several stands in a graph (`Space(inputs=..., outputs=...)`), or at the
-end of a list, or before a layer that merges. So a space file, which is a list, has it at its end; graphs are written in
-Python. With options of PyTorch a state has an axis for the layers and directions, `(num_layers * directions, units)`,
-if there are several. `stateful=True` counts alike, and needs the same `batch_size` in each `Input`.
+A list of layers passes on one tensor: a layer that makes several is used in a graph (`Space(inputs=..., outputs=...)`),
+or at the end of a list, or before a layer that merges. So a space file, which is a list, can have it at its end; graphs
+are written in Python. With options of PyTorch a state has an axis for the layers and directions,
+`(num_layers * directions, units)`, if there are several. `stateful=True` changes no count, and needs the same
+`batch_size` in each `Input`.
 
-Layers around others take any layer that Keras lets them take, also one around others in turn (at most 32 deep); but
-`TimeDistributed` takes no `Pipeline`, and cells stand only in an `RNN` or `StackedRNNCells`. A layer inside of
-another one is counted with it and shares no weights with any other; `trainable=False` freezes it wherever it stands,
-and `to_keras` sees to it that Keras does so, too. In `LayerRecord.arguments` it is a dict of its own, with its
-`type`. Layers that change images at random do it while training, and hand them on otherwise. `ReversibleEmbedding` is
-called forward."""
-"""What is refused of the layers that are counted."""
+Wrappers accept any layer that Keras lets them wrap, including other wrappers (at most 32 levels); but `TimeDistributed`
+accepts no `Pipeline`, and cells can only be in an `RNN` or `StackedRNNCells`. A layer inside another layer is counted
+with it and shares no weights with any other; `trainable=False` freezes it in any position, and `to_keras` makes Keras
+do so, too. In `LayerRecord.arguments` it is a nested dict with its `type`. Layers that change images at random do so
+in training only. `ReversibleEmbedding` is called forward."""
+"""The arguments and uses of counted layers that are refused."""
 
 
 def classes() -> dict[str, Any]:
@@ -139,7 +138,7 @@ def table() -> str:
             "# The layers of Keras",
             "",
             "Made by `make derived`. Names, arguments, shapes, weights and refusals are those of Keras",
-            f"{keras.__version__}; the tests hold each layer against it.",
+            f"{keras.__version__}; the tests compare each layer with it.",
             "",
             f"## Counted: {len(counted)}",
             "",
@@ -151,9 +150,9 @@ def table() -> str:
             "",
             "## Options of PyTorch",
             "",
-            "What PyTorch's layers can and Keras' cannot are options here, given by name and counted as PyTorch",
-            "counts: the tests hold them against it. Each may be a decision or an expression: `padding=kernel // 2`.",
-            "[pytorch.md](pytorch.md#the-modules-of-torchnn) has each module of `torch.nn` beside what it is here.",
+            "Options that PyTorch has and Keras lacks are given by name and counted as in PyTorch: the tests compare",
+            "them with it. Each may be a decision or an expression: `padding=kernel // 2`.",
+            "[pytorch.md](pytorch.md#the-modules-of-torchnn) has each module of `torch.nn` beside its equivalent.",
             "",
             "| layer | options, each with the value that makes it the layer of Keras |",
             "|---|---|",
@@ -163,8 +162,8 @@ def table() -> str:
             "",
             f"## Layers that only PyTorch has: {len(PYTORCH_KINDS)}",
             "",
-            "Their arguments have the names that Keras gives to such arguments (`pool_size`, `strides`, `axis`,",
-            "`data_format`), and otherwise PyTorch's. `to_keras()` refuses them, too.",
+            "Their arguments have Keras' names for such arguments (`pool_size`, `strides`, `axis`, `data_format`), and",
+            "otherwise PyTorch's. `to_keras()` refuses them, too.",
             "",
             "| layer | what it is |",
             "|---|---|",

@@ -1,4 +1,4 @@
-"""Writes the part of `docs/pytorch.md` that says what every module of `torch.nn` is here, or why it is not.
+"""Writes the part of `docs/pytorch.md` that has the equivalent of every module of `torch.nn`, or why there is none.
 
 `make derived` runs it; PyTorch need not be installed.
 """
@@ -14,24 +14,24 @@ BEGIN, END = "<!-- torch.nn: begin -->\n", "<!-- torch.nn: end -->\n"
 
 
 class Row(NamedTuple):
-    """A module of PyTorch and what it is here, a layer or a list of layers."""
+    """A module of PyTorch and its equivalent, a layer or a list of layers."""
 
     theirs: str
     ours: str
     shape: tuple[int, ...]
-    """The input here: positions, then channels, where PyTorch wants the channels first."""
+    """The shape of the input here: positions, then channels, where PyTorch needs the channels first."""
     note: str = ""
-    """What differs, where not everything is the same: then only shapes and costs are."""
+    """The difference, if only shapes and costs are the same."""
 
 
 WORDS, VECTOR, ROWS = (7,), (6,), (9, 6)
 SEQUENCE, IMAGE, VOLUME = (12, 8), (12, 10, 8), (6, 7, 5, 8)
 CHANNELS_FIRST = (SEQUENCE, IMAGE, VOLUME)
-"""The inputs that PyTorch wants with their channels first."""
+"""The inputs that PyTorch needs with their channels first."""
 
 
 def _each(theirs: str, ours: str, note: str = "") -> list[Row]:
-    """A row for each number of axes, which stands in both for `{n}`."""
+    """A row for each number of axes, which replaces `{n}` in both."""
     shapes = enumerate((SEQUENCE, IMAGE, VOLUME), start=1)
     return [Row(theirs.format(n=n), ours.format(n=n), shape, note) for n, shape in shapes]
 
@@ -41,7 +41,7 @@ def _activations(**named: str) -> list[Row]:
 
 
 INDICES = "without `return_indices`, since a layer has one output"
-LAZY = "as without `Lazy`: what it reads is known"
+LAZY = "as without `Lazy`: the shape of its input is known"
 
 ROWS_OF_MODULES: list[Row] = [
     *_each("nn.AdaptiveAvgPool{n}d(3)", "AdaptiveAveragePooling{n}D(3)"),
@@ -166,7 +166,7 @@ ROWS_OF_MODULES: list[Row] = [
     Row("nn.Softmax(-1)", "Softmax()", ROWS),
     Row("nn.Softmax2d()", "Softmax()", IMAGE),
     Row("nn.LogSoftmax(-1)", 'Activation("log_softmax")', ROWS),
-    Row("nn.Softmin(-1)", "Softmax()", ROWS, "counts alike: it takes the softmax of what is negated"),
+    Row("nn.Softmin(-1)", "Softmax()", ROWS, "counts alike: it takes the softmax of the negated input"),
     Row(
         "nn.TransformerEncoderLayer(6, 2, 16, batch_first=True)",
         "[Residual([MultiHeadAttention(2, 3), Dropout(0.1)]), LayerNormalization(epsilon=1e-5), "
@@ -189,11 +189,11 @@ ROWS_OF_MODULES: list[Row] = [
     Row("nn.ZeroPad2d((-1, 2, 0, -3))", "ConstantPadding2D(((0, -3), (-1, 2)))", IMAGE),
 ]
 
-LOSS = "is a loss, which compares what a network gives with what it should give"
+LOSS = "is a loss, which compares the output of a network with a target"
 CONTAINER = "holds modules or parameters; Python's lists and `layers.Sequential` hold layers"
-DISTANCE = "measures how near two tensors are, most often within a loss; `layers.custom` counts it"
-STACK = "is put together of MultiHeadAttention, Dense, Add and LayerNormalization, as an encoder layer is"
-BASE = "is no module by itself"
+DISTANCE = "measures the distance of two tensors, most often within a loss; `layers.custom` counts it"
+STACK = "is made of MultiHeadAttention, Dense, Add and LayerNormalization, as an encoder layer is"
+BASE = "is not a module itself"
 UNPOOLED = (
     "reads the positions of the maxima, a second output of its pooling; `UpSampling{n}D(output_size=...)` counts alike"
 )
@@ -218,7 +218,7 @@ REASONS: dict[str, str] = {
     "nothing; `layers.custom` counts it as you do",
     "DataParallel": "copies a network to several devices, which changes no count",
 }
-"""The modules that are left out, and why."""
+"""The modules without an equivalent, and why."""
 
 
 def named(row: Row) -> str:
@@ -232,7 +232,7 @@ def covered() -> set[str]:
 
 
 def table() -> str:
-    """What stands between the marks."""
+    """The text between the marks."""
     reasons: dict[str, list[str]] = {}
     for name, why in sorted(REASONS.items()):
         reasons.setdefault(why, []).append(f"`{name}`")
@@ -243,7 +243,7 @@ def table() -> str:
             "|---|---|---|",
             *(f"| `{row.theirs}` | `{row.ours}` | {row.note} |" for row in rows),
             "",
-            "What is no layer of its own here:",
+            "These modules have no equivalent layer:",
             "",
             "| module | why not |",
             "|---|---|",
@@ -257,7 +257,7 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """The page with this part written anew."""
+    """The page with this part replaced."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"

@@ -461,7 +461,7 @@ def pid_of_any(trial: optuna.trial.FrozenTrial) -> int | None:
     return pid_of(trial) if "archbudget:process" in trial.user_attrs else None
 
 
-def test_a_worker_that_stays_paused_does_not_hold_the_end_up() -> None:
+def test_a_worker_that_stays_paused_does_not_delay_the_end() -> None:
     with started("value", 4, "--workers", "2", "--grace-period", "4", NAP="0.5") as process:
         pid = pid_of(wait_until(running)[0])
         os.kill(pid, signal.SIGSTOP)
@@ -513,7 +513,7 @@ def test_a_folder_may_have_any_name(folder: Path) -> None:
     assert "2 of 3 trials done, continuing" in shown.stdout
 
 
-def test_searches_with_folders_of_their_own_share_a_study() -> None:
+def test_searches_with_different_folders_share_a_study() -> None:
     storage = ["--storage", "sqlite:///shared.db", "--workers", "1"]
     with started("saved", 8, "--out", "a", *storage) as one, started("saved", 8, "--out", "b", *storage) as other:
         results = [ends(process) for process in (one, other)]

@@ -218,7 +218,7 @@ def check(
         for metric, value in violations.items():
             low, high = budget[metric]
             faults.append(f"{metric} {value:,} {f'> {high:,}' if value > high else f'< {low:,}'}")
-        _tables.plain(f"outside of the budget: {', '.join(faults)}")
+        _tables.plain(f"outside the budget: {', '.join(faults)}")
     else:
         costs = ", ".join(f"{metric} {arch.costs[metric]:,}" for metric in budget)
         _tables.plain(f"inside the budget: {costs}; {budget.describe()}")

@@ -427,7 +427,7 @@ class RandomElasticTransform(_Image):
         scale: How much it is bent: a number from 0 to 1, or the least and the largest one. It changes no count.
             Default: `1.0`.
         interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
-        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_mode: What is outside the image, which changes no count. Default: `"reflect"`.
         fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
         value_range: The least and the largest value of an image. Kept for Keras. Default: `(0, 255)`.
         seed: The seed of the random numbers. Kept for Keras. Default: `None`.
@@ -704,7 +704,7 @@ class RandomRotation(_Image):
     Args:
         factor: How far an image is turned, as a share of a full turn: a number from -1 to 1, or the least and the
             largest one. It changes no count.
-        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_mode: What is outside the image, which changes no count. Default: `"reflect"`.
         interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
         seed: The seed of the random numbers. Kept for Keras. Default: `None`.
         fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
@@ -799,7 +799,7 @@ class RandomShear(_Image):
         y_factor: How far an image is sheared up and down: a number from 0 to 1, or the least and the largest one. It
             changes no count. Default: `0.0`.
         interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
-        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_mode: What is outside the image, which changes no count. Default: `"reflect"`.
         fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
         data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.
             Default: `None`.
@@ -835,7 +835,7 @@ class RandomTranslation(_Image):
             least and the largest one. It changes no count.
         width_factor: How far an image is moved sideways, as a share of its width: a number from -1 to 1, or the least
             and the largest one. It changes no count.
-        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_mode: What is outside the image, which changes no count. Default: `"reflect"`.
         interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
         seed: The seed of the random numbers. Kept for Keras. Default: `None`.
         fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
@@ -872,7 +872,7 @@ class RandomZoom(_Image):
             It changes no count.
         width_factor: How far an image is zoomed sideways; `None` for the same as `height_factor`: a number from -1 to
             1, or the least and the largest one. It changes no count. Default: `None`.
-        fill_mode: What stands outside of the image, which changes no count. Default: `"reflect"`.
+        fill_mode: What is outside the image, which changes no count. Default: `"reflect"`.
         interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
         seed: The seed of the random numbers. Kept for Keras. Default: `None`.
         fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
@@ -963,7 +963,7 @@ class Resizing(Layer):
         interpolation: How values between those of the input are found, which changes no count. Default: `"bilinear"`.
         crop_to_aspect_ratio: Whether an image is cropped rather than stretched. It changes no count. Default: `False`.
         pad_to_aspect_ratio: Whether an image is padded rather than stretched. It changes no count. Default: `False`.
-        fill_mode: What stands outside of the image, which changes no count. Default: `"constant"`.
+        fill_mode: What is outside the image, which changes no count. Default: `"constant"`.
         fill_value: The value of the places that are filled. Kept for Keras. Default: `0.0`.
         antialias: Whether smaller images are smoothed first. Kept for Keras. Default: `False`.
         data_format: Where the channels stand: `"channels_last"`, which `None` means here, or `"channels_first"`.

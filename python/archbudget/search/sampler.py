@@ -101,7 +101,7 @@ class BudgetSampler(BaseSampler):
             if reason is not None:
                 study._storage.set_trial_user_attr(trial._trial_id, REFUSED, reason)
                 trial.user_attrs[REFUSED] = reason
-                _logger.warning(f"Trial {trial.number} was enqueued outside of the budget and will be pruned: {reason}")
+                _logger.warning(f"Trial {trial.number} was enqueued outside the budget and will be pruned: {reason}")
         self.base.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

@@ -229,7 +229,7 @@ class FeasibleSet(Generic[S_co]):
         rank = self._core.rank(list(arch.indices))
         if rank is None:
             found = ", ".join(f"{metric} {value:,}" for metric, value in self.budget.violations(arch.costs).items())
-            raise SpaceError(f"the network has {found}, outside of the budget ({self.budget.describe()})")
+            raise SpaceError(f"the network has {found}, outside the budget ({self.budget.describe()})")
         return rank
 
     def __contains__(self, arch: object) -> bool:
