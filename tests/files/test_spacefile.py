@@ -643,22 +643,22 @@ LARGE: dict[str, tuple[str, str]] = {
     "a date of text": (f"name: !!timestamp 2020-99-99\n{INPUT}", "not valid YAML"),
     "many repetitions": (
         f"{INPUT}- Repeat: {{times: 1000000000, block: [{{Dense: 3}}]}}",
-        ":3: layers[1].Repeat: a Repeat co",
+        ":3: layers[1].Repeat: a Repeat has",
     ),
-    "repetitions of nothing": (f"{INPUT}- Repeat: {{times: 1000000000, block: []}}", "comes to 1,000,000,000 layers"),
+    "repetitions of nothing": (f"{INPUT}- Repeat: {{times: 1000000000, block: []}}", "has 1,000,000,000 layers"),
     "repetitions within repetitions": (
         f"{INPUT}- Repeat: {{times: 1000, block: [Repeat: {{times: 1000, block: [Dense: 3]}}]}}",
-        "comes to 1,000,000 layers when it is written out; at most 65,536 are supported",
+        "has 1,000,000 layers when it is expanded; at most 65,536 are supported",
     ),
     "repetitions of aliases": (
         f"{INPUT}- Residual: &a [{', '.join(['Flatten'] * 300)}]\n- Repeat: {{times: 300, block: *a}}",
-        ":4: layers[2].Repeat: a Repeat comes to 90,000 layers",
+        ":4: layers[2].Repeat: a Repeat has 90,000 layers",
     ),
     "repetitions by a decision": (
         f"{CHOICE}- Repeat: {{times: $u * 100000, block: [Flatten]}}",
-        "comes to 200,000 layers",
+        "has 200,000 layers",
     ),
-    "many decisions": (f"{CHOICE}- Repeat: {{times: 70000, block: [Dense: $u]}}", "comes to 70,000 layers"),
+    "many decisions": (f"{CHOICE}- Repeat: {{times: 70000, block: [Dense: $u]}}", "has 70,000 layers"),
     "a wide range": (
         f"decisions: {{u: {{low: 1, high: {10**12}}}}}\n{INPUT}",
         "has 1,000,000,000,000 values; at most 1,0",

@@ -95,7 +95,7 @@ def recording(seen: list[Any], **options: Any) -> Callable[..., CustomLayer]:
 
 
 def pair(conv: Any, dense: Any, norm: Any, concatenate: Any) -> ab.Space:
-    """A space with everything, of built-in layers or of one's own."""
+    """A space with everything, of built-in or of custom layers."""
     filters, kernel = ab.Choice("filters", [2, 3]), ab.Choice("kernel", [1, 3, 7])
     source = layers.Input((6, 7, 2))
     stem = conv(filters * 2, (kernel, 2), padding=ab.Choice("padding", ["same", "valid"]))(source)
@@ -140,7 +140,7 @@ def test_built_in_layers_restated_are_the_built_in_ones_in_every_candidate() -> 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_random_spaces_of_restated_layers(seed: int) -> None:
-    """OneOf, Repeat, Residual and shared layers around layers of one's own."""
+    """OneOf, Repeat, Residual and shared layers around custom layers."""
     rng = Random(seed)
     drawn = seed
 
@@ -444,9 +444,9 @@ def test_an_error_of_a_function_names_the_layer() -> None:
         (lambda input_shape, name: None, "'name' is an argument of every layer"),  # noqa: ARG005
         (lambda input_shape, trainable: None, "'trainable' is an argument of every layer"),  # noqa: ARG005
         (lambda input_shape, weight_bits: None, "'weight_bits' is an argument of every layer"),  # noqa: ARG005
-        (lambda input_shape, *sizes: None, r"each hyperparameter has a name of its own, not '\*sizes'"),  # noqa: ARG005
-        (lambda input_shape, **sizes: None, r"each hyperparameter has a name of its own, not '\*\*sizes'"),  # noqa: ARG005
-        (lambda input_shape, size, /: None, "each hyperparameter has a name of its own"),  # noqa: ARG005
+        (lambda input_shape, *sizes: None, r"each hyperparameter must be one named parameter, not '\*sizes'"),  # noqa: ARG005
+        (lambda input_shape, **sizes: None, r"each hyperparameter must be one named parameter, not '\*\*sizes'"),  # noqa: ARG005
+        (lambda input_shape, size, /: None, "each hyperparameter must be one named parameter"),  # noqa: ARG005
     ],
 )
 def test_functions_that_make_no_layer_are_refused(rule: Any, message: str) -> None:

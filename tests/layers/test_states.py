@@ -201,11 +201,11 @@ STACK = [layers.LSTMCell(4), layers.GRUCell(6)]
         ),
         (
             lambda: layers.TimeDistributed(layers.GRU(4, return_state=True)),
-            "GRU(units=4, return_state=True) makes 2 tensors; a layer inside of another one makes one",
+            "GRU(units=4, return_state=True) makes 2 tensors; a layer inside another layer makes one",
         ),
         (
             lambda: layers.Pipeline([layers.GRU(4, return_state=True), layers.Dense(2)]),
-            "makes 2 tensors; a layer inside of another one makes one",
+            "makes 2 tensors; a layer inside another layer makes one",
         ),
         (lambda: layers.TimeDistributed(layers.GRU(4, stateful=True)), "cannot be stateful"),
         (lambda: layers.LSTM(4, return_state=1), "LSTM: return_state must be True or False, not 1"),

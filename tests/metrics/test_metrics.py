@@ -1,4 +1,4 @@
-"""Metrics of one's own: against plain sums over the layers of every network, and everything around the functions."""
+"""Custom metrics: against plain sums over the layers of every network, and everything around the functions."""
 
 from __future__ import annotations
 

@@ -5,7 +5,10 @@ computes nothing. Used in a list or called on a tensor it becomes part of a [`Sp
 
 Where an argument is an integer, a number, a flag or a word, it may be a decision; an integer may be an expression over
 decisions, too. Shapes are written without the batch. An argument that is *kept for Keras* touches neither shape nor
-cost: `to_keras` hands it on, and `to_torch` where PyTorch has it. MACs are multiply-accumulates for one input.
+cost: `to_keras` passes it on, and `to_torch` where PyTorch has it. MACs are multiply-accumulates for one input.
+
+Making a layer checks its arguments once, in time proportional to their size, and holds the GIL. Layers, blocks and
+tensors never change, so they are safe to use from several threads, and in several spaces.
 """
 
 from archbudget.layers import (

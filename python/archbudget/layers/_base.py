@@ -67,18 +67,18 @@ Guard = list[Atom]
 """Conditions on decisions, all of which must hold."""
 
 MOST_STEPS = 1 << 16
-"""The most layers that a space may have when it is written out."""
+"""The most layers that a space may have when it is expanded."""
 
 
 def require_steps(steps: int, what: str) -> int:
-    """The number of layers that something comes to.
+    """The number of layers of an expanded block or space.
 
     Raises:
-        SpaceError: If it is more than a space may have.
+        SpaceError: If there are more than a space may have.
     """
     if steps > MOST_STEPS:
         shown = f"{steps:,}" if steps < 10**30 else show(steps)
-        raise SpaceError(f"{what} comes to {shown} layers when it is written out; at most {MOST_STEPS:,} are supported")
+        raise SpaceError(f"{what} has {shown} layers when it is expanded; at most {MOST_STEPS:,} are supported")
     return steps
 
 
@@ -129,11 +129,10 @@ class Sink(Scope, Protocol):
 
 
 class Block(SetOnce):
-    """Something that turns tensors into tensors, mostly one: a layer, or layers put together."""
+    """A function of tensors, mostly of one: a layer, or several layers. A block never changes."""
 
     steps: int = 1
-    """How many layers it comes to when it is written out, each use counted; at least this many, where a function gives
-    them."""
+    """The number of layers when it is expanded, where each use counts; a lower bound if a function makes the layers."""
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -349,7 +348,7 @@ class Layer(_Frozen, Block):
         """The arguments that touch neither shape nor cost, by value, without those at their default.
 
         Args:
-            chosen: The values of the decisions, by the names that they have inside of this layer.
+            chosen: The values of the decisions, by their names in this layer.
         """
         known = ENGINE_PARAMETERS[self.kind]
         defaults = {each.name: each.default for each in fields(self)}
@@ -387,7 +386,7 @@ class Layer(_Frozen, Block):
 
         Args:
             counted: The values of the hyperparameters that touch shape or cost.
-            chosen: The values of the decisions, by the names that they have inside of this layer.
+            chosen: The values of the decisions, by their names in this layer.
         """
         if not self.IN_KERAS:
             return self.kind
@@ -399,11 +398,11 @@ class Layer(_Frozen, Block):
         return None
 
     def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The arguments of the real layer, those left out that are Keras' own defaults, or options of PyTorch.
+        """The arguments of the real layer, without Keras' own defaults and options of PyTorch.
 
         Args:
             counted: The values of the hyperparameters that touch shape or cost.
-            chosen: The values of the decisions, by the names that they have inside of this layer.
+            chosen: The values of the decisions, by their names in this layer.
         """
         defaults = {each.name: each.default for each in fields(self)}
         real: dict[str, Any] = {}
@@ -420,12 +419,12 @@ class Layer(_Frozen, Block):
         """The real layer, by its arguments and its name."""
         made = getattr(keras.layers, self.kind)(**real)
         if not self.trainable:
-            # Keras hands it on to the layers inside only when it is set.
+            # Keras passes it on to inner layers only when it is set.
             made.trainable = False
         return made
 
     def call_keras(self, real: Any, tensors: list[Any]) -> Any:
-        """What the real layer makes of real tensors: one, or several, nested as it nests them."""
+        """The outputs of the real layer for real tensors: one, or several, nested as the layer nests them."""
         return real(tensors if self.MERGES else tensors[0])
 
     def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
@@ -462,7 +461,7 @@ def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
 
 @dataclass(frozen=True)
 class Repetition:
-    """A repetition, which has layers and decisions of its own."""
+    """A repetition, which has separate layers and decisions."""
 
     block: Block
     """The block that repeats."""

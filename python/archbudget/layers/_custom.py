@@ -28,7 +28,7 @@ __all__ = ["Counts", "CustomLayer", "custom"]
 
 @dataclass(frozen=True)
 class Counts:
-    """What a rule says of one layer.
+    """The result of the rule of a custom layer; it never changes.
 
     Args:
         output_shape: The sides of the output, the batch not counted.
@@ -73,7 +73,7 @@ class CustomLayer(Layer):
     """What makes the real module of PyTorch, from the shapes of the inputs and the hyperparameters."""
 
     given: dict[str, Any]
-    """The hyperparameters by name, those left out at their defaults."""
+    """The hyperparameters by name, including defaults."""
 
     def __init__(
         self,
@@ -237,7 +237,7 @@ def custom(
     keras: Callable[..., Any] | None = None,
     torch: Callable[..., Any] | None = None,
 ) -> Any:
-    """Makes a layer of a function from input shapes and hyperparameters to output shape and costs.
+    """Makes a custom layer from a function of input shapes and hyperparameters that returns output shape and costs.
 
     The first parameter of the function is `input_shape`, a tuple of sides without the batch; or `input_shapes`, a tuple
     of them, for a layer that is called on a list of tensors. Its other parameters are the hyperparameters of the layer.
@@ -245,19 +245,21 @@ def custom(
     its value. It returns [`Counts`][archbudget.layers.Counts], and refuses by raising
     [`InvalidArchitectureError`][archbudget.errors.InvalidArchitectureError]: candidates with such a layer are invalid.
 
-    The function is asked once for each distinct layer, while the space is compiled, and never for a candidate; so it
-    must always give the same for the same arguments.
+    The function is called once for each distinct layer, while the space is compiled; in a space too wide to be counted
+    also by the threads that count, for new layers. Each call holds the GIL, and several threads may call it at the same
+    time. It must always return the same for the same arguments.
 
     Args:
         rule: The function; its name is the type of the layer. Without one a decorator is made. Default: `None`.
         in_place: Whether the layer only works element by element, so that it writes over one of its inputs that is
             large enough and that nothing needs afterwards, and adds nothing to the peak of the activations. Default:
             `False`.
-        keras: What makes the real layer for `to_keras`: called with the hyperparameters and `name`. Default: `None`.
-        torch: What makes the real module for `to_torch`: called like the rule, with the shape of the input (or the
-            shapes of the inputs) and the hyperparameters, since modules are made for a number of channels. The module
-            takes tensors in the layout of the space, the batch first: one, or as many as there are inputs. Default:
-            `None`.
+        keras: The function that makes the real layer for `to_keras`: it is called with the hyperparameters and `name`.
+            Default: `None`.
+        torch: The function that makes the real module for `to_torch`: it is called like the rule, with the shape of the
+            input (or the shapes of the inputs) and the hyperparameters, as modules are made for a number of channels.
+            The module takes tensors in the layout of the space, the batch first: one, or as many as there are inputs.
+            Default: `None`.
 
     Raises:
         SpaceError: If the function has no such first parameter, or a parameter of a reserved name.
@@ -296,7 +298,7 @@ def custom(
             if not (maker is None or callable(maker)):
                 raise SpaceError(f"{name}: {argument}= must be a function that makes the real layer, not {show(maker)}")
         if name == "Input":
-            raise SpaceError("a layer of one's own cannot be named Input: that is where every network begins")
+            raise SpaceError("a custom layer cannot be named Input: that is the first layer of every network")
         first = next(iter(inspect.signature(function).parameters.values()), None)
         if first is None or first.name not in SHAPES or first.kind not in POSITIONAL:
             raise SpaceError(f"{name}: the first parameter of the rule of a layer is input_shape or input_shapes")
@@ -340,7 +342,7 @@ def _hyperparameters(rule: Callable[..., Counts]) -> inspect.Signature:
             inspect.Parameter.VAR_KEYWORD,
             inspect.Parameter.POSITIONAL_ONLY,
         ):
-            raise SpaceError(f"{_name(rule)}: each hyperparameter has a name of its own, not '{each}'")
+            raise SpaceError(f"{_name(rule)}: each hyperparameter must be one named parameter, not '{each}'")
     shown = [each.replace(annotation=inspect.Parameter.empty) for each in others]
     return signature.replace(parameters=shown, return_annotation=inspect.Signature.empty)
 

@@ -31,7 +31,7 @@ Box = tuple["Ranges", ...]
 """For each axis the indices that are taken along it."""
 
 MOST_BRANCHES = 8192
-"""The most values of a choice of inputs: each is a branch of its own, and is told from every other one."""
+"""The most values of a choice of inputs, as each is a branch of the program, and distinct from all others."""
 
 
 def as_block(value: object, known: dict[int, Block] | None = None) -> Block:
@@ -39,7 +39,7 @@ def as_block(value: object, known: dict[int, Block] | None = None) -> Block:
 
     Args:
         value: The block, or a list of blocks and lists.
-        known: The blocks of lists around it, by their identities: one that stands at several places is read once.
+        known: The blocks of lists around it, by their identities: a list that occurs several times is read once.
 
     Raises:
         SpaceError: For anything else, and for lists that are nested too deeply.
@@ -182,8 +182,8 @@ def _label(block: object, position: int) -> str:
 class InputChoice(Block):
     """One of several tensors, or some of them merged, by a decision: a node that picks what it reads.
 
-    It only chooses what is read: the layers that make a tensor which nobody chooses are still there, and counted. (A
-    Keras model has no place for them: `to_keras` leaves out what leads to no output.)
+    It only chooses what is read: layers whose tensor is not chosen still exist, and count. (A Keras model cannot have
+    them: `to_keras` omits layers that lead to no output.)
 
     A choice of one tensor has the values 0, 1, ..., its position among the tensors. Any other choice has labels such as
     `"0+2"`, first those of the fewest tensors, those of equally many in the order of their positions:

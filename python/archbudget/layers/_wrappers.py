@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["RNN", "Bidirectional", "Pipeline", "SpectralNormalization", "StackedRNNCells", "TimeDistributed"]
 
 DEPTH = 32
-"""How deep layers may stand inside of each other."""
+"""The most levels of nested layers."""
 
 
 class _Wrapper(Layer):
@@ -37,13 +37,13 @@ class _Wrapper(Layer):
             self._check_layers(name, getattr(self, name))
         for layer in self.inside():
             if layer.kind not in ENGINE_PARAMETERS:
-                raise SpaceError(f"{self.kind}: {layer.kind} is a layer of one's own, which no other layer can hold")
+                raise SpaceError(f"{self.kind}: {layer.kind} is a custom layer, which cannot be inside another layer")
             if layer.weight_bits is not None:
                 raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
             self._check_held(layer)
         depth = 1 + max(each.depth if isinstance(each, _Wrapper) else 0 for each in self.inside())
         if depth > DEPTH:
-            raise SpaceError(f"{self.kind}: layers may stand inside of each other at most {DEPTH} deep")
+            raise SpaceError(f"{self.kind}: layers may be nested at most {DEPTH} deep")
         object.__setattr__(self, "depth", depth)
         steps = require_steps(1 + sum(each.steps for each in self.inside()), f"a {self.kind} with what it holds")
         object.__setattr__(self, "steps", steps)
@@ -60,10 +60,10 @@ class _Wrapper(Layer):
         """Refuses a layer that cannot be held."""
         if (count := leaves(layer.nested)) > 1:
             raise SpaceError(
-                f"{self.kind}: {show(layer)} makes {count} tensors; a layer inside of another one makes one"
+                f"{self.kind}: {show(layer)} makes {count} tensors; a layer inside another layer makes one"
             )
         if layer.needs_batch_size:
-            raise SpaceError(f"{self.kind}: a layer inside of another one cannot be stateful, as {show(layer)} is")
+            raise SpaceError(f"{self.kind}: a layer inside another layer cannot be stateful, as {show(layer)} is")
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
@@ -88,7 +88,7 @@ class _Wrapper(Layer):
             yield from layer.all_decisions()
 
     def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The arguments that touch neither shape nor cost, by value; those of a layer inside as a dict of its own."""
+        """The arguments that touch neither shape nor cost, by value; those of an inner layer as a nested dict."""
         others = super().other_arguments(chosen)
         for name in self.LAYERS:
             others.pop(name, None)

@@ -4,6 +4,9 @@
 space = archbudget.spaces.nas_bench_201()
 space.architecture(edge_0_1="nor_conv_3x3", ...).macs
 ```
+
+Each function describes a space and compiles it, which takes up to a second with the default arguments. The functions
+share no state, so they are safe to call from several threads, and compiling releases the GIL.
 """
 
 from archbudget.spaces._autoformer import autoformer

@@ -30,12 +30,12 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
 
     Chen, Peng, Fu and Ling, AutoFormer, arXiv 2107.00651. The decisions are `embed_dim`, `depth`, and for block B
     `num_heads_B`, each head 64 wide, and `mlp_ratio_B`, which is 3, 3.5 or 4 as in the authors' networks; some of
-    their configurations of tiny leave out 3.
+    their configurations of tiny omit 3.
 
-    Class token and position embedding are in the network, as embeddings of a constant zero. Attention is a layer of its
-    own, `RelativeAttention`, since Keras' has no relative positions. They are 4 tables of 30 rows of 64 in each block,
-    for distances up to 14 patches, and so `7680 * depth` parameters; and each of attention's two products is there
-    twice. Its MACs are those of all four, as PyTorch's `FlopCounterMode` has them.
+    Class token and position embedding are in the network, as embeddings of a constant zero. Attention is a custom
+    layer, `RelativeAttention`, since Keras' has no relative positions. They are 4 tables of 30 rows of 64 in each
+    block, for distances up to 14 patches, and so `7680 * depth` parameters; and each of attention's two products occurs
+    twice. Its MACs are those of all four, as in PyTorch's `FlopCounterMode`.
 
     Args:
         supernet: `tiny`, `small` or `base`.
@@ -74,7 +74,7 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
 
 
 def _weights(rows: IntLike, columns: IntLike) -> layers.Sequential:
-    """A matrix of weights, made of a zero."""
+    """A matrix of weights, as the embedding of a zero."""
     return layers.Sequential([layers.Embedding(1, rows * columns), layers.Reshape((rows, columns))])
 
 

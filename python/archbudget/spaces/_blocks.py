@@ -1,4 +1,4 @@
-"""Blocks that several families are made of."""
+"""Blocks that several families share."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Cell(Block):
-    """Nodes in an order, each the sum of what the edges from earlier nodes bring; the first is the input.
+    """Nodes in an order, each the sum of the edges from earlier nodes; the first is the input.
 
     Args:
-        nodes: How many, the input counted.
+        nodes: The number of nodes, including the input.
         edge: The block from a node to a later one, by their numbers; `None` where there is no edge.
     """
 
@@ -55,7 +55,7 @@ class Gated(Block):
 
 
 class Beside(Block):
-    """The input and what the body makes of it, side by side.
+    """The input and the output of the body, concatenated.
 
     Args:
         body: What makes the second part of the channels.

@@ -1,4 +1,4 @@
-"""DenseNet: layers that each read what all before them have made."""
+"""DenseNet: each layer reads the outputs of all layers before it."""
 
 from __future__ import annotations
 

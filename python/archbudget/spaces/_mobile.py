@@ -1,4 +1,4 @@
-"""Inverted residual blocks, which the mobile families are made of."""
+"""Inverted residual blocks, which the mobile families share."""
 
 from __future__ import annotations
 

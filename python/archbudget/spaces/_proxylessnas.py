@@ -1,4 +1,4 @@
-"""ProxylessNAS: every block of a mobile network chooses its kernel and expansion, or to be left out."""
+"""ProxylessNAS: every block of a mobile network chooses its kernel and expansion, or is omitted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def proxylessnas(width: float = 1.0, resolution: IntLike = 224, num_classes: int
     """21 inverted residual blocks on ImageNet: 2.2e17 networks.
 
     Cai, Zhu and Han, ProxylessNAS, arXiv 1812.00332. The decisions are `block_1, ..., block_21` with the values
-    `3x3_MBConv3, ..., 7x7_MBConv6`, and `Zero`, which leaves out the block, where the shape stays.
+    `3x3_MBConv3, ..., 7x7_MBConv6`, and `Zero`, which omits the block, if the shape stays.
 
     Args:
         width: What all widths are multiplied by, before they are rounded to multiples of 8; below 1 the last

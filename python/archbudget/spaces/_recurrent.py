@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def recurrent(
     vocabulary: int = 10_000, steps: int = 35, *, bidirectional: Flag = False, two_biases: Flag = False
 ) -> Space:
-    """Language models that foretell the next word, with LSTMs or GRUs: 50,275,800 networks.
+    """Language models that predict the next word, with LSTMs or GRUs: 50,275,800 networks.
 
     After Zaremba, Sutskever and Vinyals, Recurrent neural network regularization, arXiv 1409.2329, whose medium and
     large networks are in it: two LSTMs, with all widths 650 and 1500. The decisions are the width of the `embedding`;

@@ -1,4 +1,4 @@
-"""What there is on the shelf, and where it comes from."""
+"""The spaces of the shelf, and their sources."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Shelved:
     """A space of the shelf.
 
     Args:
-        make: Makes it, with the arguments of the paper by default.
-        paper: Where it is published.
-        published_size: How many networks it has by its paper, as it is written there; `None` where nothing is said.
+        make: The function that makes it, by default with the arguments of the paper.
+        paper: The paper that published it.
+        published_size: The number of networks as the paper states it; `None` if it does not.
     """
 
     make: Callable[..., Space]

@@ -22,7 +22,7 @@ def tc_resnet(num_classes: int = 12, frames: int = 98) -> Space:
     devices, arXiv 1904.03814. The decisions are the filters of the first convolution, `width_0`, and of each stage,
     `width_1, width_2, width_3`; how many blocks a stage has, `depth_1, depth_2, depth_3`; and for block B of stage S
     `kernel_S_B`, inactive where B exceeds the depth. TC-ResNet8 has widths 16, 24, 32 and 48, depths of 1 and kernels
-    of 9; TC-ResNet14 depths of 2. The first block of a stage halves the frames, whatever its width.
+    of 9; TC-ResNet14 depths of 2. The first block of a stage halves the frames, with any width.
 
     Args:
         num_classes: The units of the classifier.

@@ -27,8 +27,8 @@ def unet(
     The decisions are the `depth`, which is how often the sides are halved, and the filters `width_1, ..., width_5` of
     each level, from an eighth of U-Net's own to all of them; encoder and decoder have the same.
 
-    The widths of all levels above are kept until the decoder comes back to them, so the diagram has as many nodes as
-    there are combinations of widths, the lowest level left out: about `widths ** most_depth`.
+    The diagram remembers the widths of all levels until the decoder returns to them, so it has a node for each
+    combination of widths, without the lowest level: about `widths ** most_depth`.
 
     Args:
         resolution: The sides of the images, or a decision; a multiple of 2 to the power of the depth.

@@ -1,9 +1,9 @@
-"""Real PyTorch modules: one file a family of layers, one builder a layer.
+"""Real PyTorch modules: one file for each family of layers, one builder for each layer.
 
 A builder takes a [`Given`][archbudget.export.torch._given.Given], one layer of a network with every decision taken, and
 returns its module. The module takes and returns tensors in the layout of the space: the batch, then the shape that
-archbudget counts. Inside it are modules of `torch.nn` as PyTorch users know them, channels first, between views that
-move the channels where the space has them last.
+archbudget counts. It consists of modules of `torch.nn` as PyTorch users know them, channels first, between views that
+move the channels if the space has them last.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_reshaping.BUILDERS,
     **_wrappers.BUILDERS,
 }
-"""For each layer but `Input` what makes its module; one without, such as those that prepare data, is refused."""
+"""The builder of each layer but `Input`; a layer without one, such as those that prepare data, is refused."""
 
 
 def build(network: Network, weights: Weights | None = None) -> Module:
@@ -65,7 +65,7 @@ def build(network: Network, weights: Weights | None = None) -> Module:
 
     Args:
         network: The network.
-        weights: Where the weights come from; drawn as the initializers of the layers say by default.
+        weights: The source of the weights; by default the initializers of the layers draw them.
     """
     weights = weights or Weights()
     applied: list[_masks.Applied] = []
@@ -97,7 +97,7 @@ def build(network: Network, weights: Weights | None = None) -> Module:
             )
     applied, made = _masks.follow(_needed(applied, outputs), given, lambda name: _attribute(name, given))
     with torch.no_grad(), torch.device("meta"):
-        # What cannot be built is refused before anything takes memory or time.
+        # Refusals come before anything takes memory or time.
         for each in given.values():
             if each.custom is None:
                 _refuse_what_fails(replace(each, weights=Blank()))
@@ -107,7 +107,7 @@ def build(network: Network, weights: Weights | None = None) -> Module:
 
 
 def _refuse_what_fails(given: Given) -> None:
-    """Refuses an argument that PyTorch, or a builder, can do nothing with: what is not counted may be anything."""
+    """Refuses an argument that PyTorch, or a builder, cannot use, as arguments that are not counted may be anything."""
     try:
         make(given)
     except ArchbudgetError:
@@ -124,12 +124,12 @@ def make(given: Given) -> Any:
         raise SpaceError(
             f"layer '{given.name}' ({given.kind}) is not built in PyTorch: it is counted, and built in Keras"
         )
-    made = BUILDERS[given.kind](given) if given.custom is None else _own(given)
+    made = BUILDERS[given.kind](given) if given.custom is None else _custom(given)
     return made if given.told["trainable"] else made.requires_grad_(False)
 
 
 def _told(given: Any, chosen: Mapping[str, Scalar]) -> Any:
-    """The arguments of a layer with decisions taken; those of a layer inside are a dict of its own, with its `type`."""
+    """The arguments of a layer with decisions taken; an inner layer is a nested dict with its `type`."""
     if isinstance(given, Layer):
         return {"type": given.kind, **{name: _told(each, chosen) for name, each in given.arguments().items()}}
     if isinstance(given, (list, tuple)) and any(isinstance(each, Layer) for each in given):
@@ -137,8 +137,8 @@ def _told(given: Any, chosen: Mapping[str, Scalar]) -> Any:
     return resolve(given, chosen)
 
 
-def _own(given: Given) -> Any:
-    """The module of a layer of one's own."""
+def _custom(given: Given) -> Any:
+    """The module of a custom layer."""
     assert given.custom is not None
     assert given.custom.TORCH is not None
     made = given.custom.TORCH(given.inputs if given.custom.MERGES else given.inputs[0], **given.counted)
@@ -150,7 +150,7 @@ def _own(given: Given) -> Any:
 
 
 def _needed(applied: list[_masks.Applied], outputs: list[int]) -> list[_masks.Applied]:
-    """The layers at work without those that lead to no output, which only have weights."""
+    """The applied layers without those that lead to no output, which only have weights."""
     needed = set(outputs)
     kept: list[_masks.Applied] = []
     for each in reversed(applied):
@@ -162,7 +162,7 @@ def _needed(applied: list[_masks.Applied], outputs: list[int]) -> list[_masks.Ap
 
 
 def _attribute(name: str, taken: Container[str]) -> str:
-    """A name for the module of a layer: that of the layer, as far as it can be an attribute of a module."""
+    """The name of the module of a layer: that of the layer, changed where it cannot be an attribute of a module."""
     valid = re.sub(r"\W", "_", name)
     if valid[0].isdigit() or keyword.iskeyword(valid) or valid in Module.RESERVED:
         valid = f"_{valid}" if valid[0].isdigit() else f"{valid}_"

@@ -1,4 +1,4 @@
-"""One layer with every decision taken, and where its weights come from."""
+"""One layer with every decision taken, and the source of its weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 
 class Weights:
-    """The first values of weights: drawn by the initializers of the layers."""
+    """The initial values of weights, which the initializers of the layers draw."""
 
     def value(
         self, layer: Given, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None
@@ -34,17 +34,17 @@ class Weights:
 
 
 class Blank(Weights):
-    """No values, for a look at what can be built."""
+    """No values, to find out whether a layer can be built."""
 
     def value(self, layer: Given, name: str, shape: Shape, initializer: Any, _: tuple[int, int] | None) -> torch.Tensor:
         """A tensor of the shape, if the initializer is known."""
-        _known(layer, name, initializer)
+        _function(layer, name, initializer)
         return torch.empty(shape)
 
 
 def drawn(layer: Given, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None = None) -> torch.Tensor:
-    """Values drawn by an initializer: one of Keras' by name, or a function of a shape and a dtype, as Keras' are."""
-    draw = _known(layer, name, initializer)
+    """Values drawn by an initializer: one of Keras' by name, or a function of a shape and a dtype as in Keras."""
+    draw = _function(layer, name, initializer)
     if isinstance(initializer, str):
         values: torch.Tensor = draw(shape, fans or _fans(shape))
         return values
@@ -52,7 +52,7 @@ def drawn(layer: Given, name: str, shape: Shape, initializer: Any, fans: tuple[i
     return values if isinstance(values, torch.Tensor) else torch.as_tensor(np.array(values))
 
 
-def _known(layer: Given, name: str, initializer: Any) -> Callable[..., Any]:
+def _function(layer: Given, name: str, initializer: Any) -> Callable[..., Any]:
     """The function of an initializer."""
     draw = _INITIALIZERS.get(_snake(initializer)) if isinstance(initializer, str) else initializer
     if callable(draw):
@@ -75,7 +75,7 @@ class Filled(NamedTuple):
 
 @dataclass(eq=False)
 class Given:
-    """One layer of a network, as a builder takes it."""
+    """One layer of a network, the argument of a builder."""
 
     name: str
     """The name of the layer in the space."""
@@ -86,54 +86,54 @@ class Given:
     counted: Mapping[str, Any]
     """The hyperparameters that touch shape or cost, in the form that the engine takes."""
     weights: Weights
-    """Where its weights come from."""
+    """The source of its weights."""
     make: Callable[[Given], Any]
-    """Makes the module of another one."""
+    """The function that makes the module of an inner layer."""
     custom: type[CustomLayer] | None = None
-    """Its class, if it is a layer of one's own."""
+    """Its class, if it is a custom layer."""
     masked: bool = False
     """Whether it reads a mask."""
     held: bool = False
-    """Whether it is inside of another layer, whose name it then has."""
+    """Whether it is inside another layer, whose name it then has."""
     uses: list[tuple[Shape, ...]] = field(default_factory=list)
-    """The shapes of its inputs, the batch not counted, for each time it is used."""
+    """The shapes of its inputs for each use, without the batch axis."""
     filled: dict[str, Filled] = field(default_factory=dict)
-    """The weights that became parameters as they are, by what Keras calls them."""
+    """The weights that became parameters unchanged, by Keras' names."""
 
     def __getitem__(self, argument: str) -> Any:
         return self.counted[argument] if argument in self.counted else self.told[argument]
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
-        """The shapes of the inputs that its weights are made for."""
+        """The shapes of the inputs for which its weights are made."""
         return self.uses[0]
 
     @property
     def channels_last(self) -> bool:
-        """Whether the channels are behind the positions."""
+        """Whether the channels come after the positions."""
         return bool(self["data_format"] == "channels_last")
 
     @property
     def channels(self) -> int:
-        """How many channels the input has, or how many features."""
+        """The number of channels, or of features, of the input."""
         first = "data_format" in self.counted and not self.channels_last
         return self.inputs[0][0 if first else -1]
 
     @property
     def explicit_padding(self) -> Shape | None:
-        """The padding as integers, if it was given so and not as a word."""
+        """The padding as integers; `None` if it is a word."""
         sides = self.counted.get("explicit_padding", (None,))
         return None if None in sides else tuple(sides)
 
     def refusal(self, argument: str, why: str) -> SpaceError:
-        """That an argument has no equivalent in PyTorch."""
+        """The error that an argument has no equivalent in PyTorch."""
         return SpaceError(
             f"layer '{self.name}' ({self.kind}): {argument}={show(self.told[argument])} has no equivalent in PyTorch: "
             f"{why}"
         )
 
     def refuse_what_touches_the_loss(self) -> None:
-        """Raises an error for what Keras adds to the loss, or does after each step of training."""
+        """Refuses arguments with which Keras adds to the loss, or acts after each step of training."""
         if self.custom is not None:
             return
         for argument, value in self.told.items():
@@ -145,12 +145,12 @@ class Given:
                 raise self.refusal(argument, "no optimizer constrains weights")
 
     def inside(self, argument: str, shape: Shape, number: int | None = None) -> Given:
-        """A layer that it holds.
+        """An inner layer.
 
         Args:
-            argument: The argument that it is.
+            argument: The argument that has it.
             shape: The shape of its input.
-            number: Its position, where that is a list of layers.
+            number: Its position, if the argument is a list of layers.
         """
         told, counted = self.told[argument], self.counted[argument]
         return (
@@ -158,7 +158,7 @@ class Given:
         )
 
     def holding(self, told: Mapping[str, Any], counted: Mapping[str, Any], shape: Shape) -> Given:
-        """A layer inside of this one, by its arguments and the shape of its input."""
+        """An inner layer, by its arguments and the shape of its input."""
         inner = replace(
             self,
             kind=told["type"],
@@ -176,13 +176,13 @@ class Given:
         return inner
 
     def value(self, name: str, shape: Shape, initializer: Any, fans: tuple[int, int] | None = None) -> torch.Tensor:
-        """The first value of a weight, in Keras' shape.
+        """The initial value of a weight, in Keras' shape.
 
         Args:
-            name: What Keras calls the weight.
+            name: The name of the weight in Keras.
             shape: Its shape in Keras.
             initializer: The name of an initializer, a function of a shape, or the argument of the layer that has it.
-            fans: How many values go into one and come from one, where the shape does not tell it.
+            fans: The fan-in and the fan-out, if they do not follow from the shape.
         """
         if isinstance(initializer, str) and initializer in self.told:
             initializer = self.told[initializer]
@@ -197,13 +197,13 @@ class Given:
         order: Sequence[int] | None = None,
         fans: tuple[int, int] | None = None,
     ) -> None:
-        """Sets a parameter to the first value of a weight.
+        """Sets a parameter to the initial value of a weight.
 
         Args:
             parameter: The parameter of a module.
-            name: What Keras calls the weight.
+            name: The name of the weight in Keras.
             initializer: As for `value`.
-            shape: Its shape in Keras, if that is another one.
+            shape: Its shape in Keras, if it differs.
             order: The axes of Keras in the order of PyTorch.
             fans: As for `value`.
         """
@@ -224,7 +224,7 @@ def _snake(name: str) -> str:
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
-    """How many values one of the output is made of, and how many one of the input goes into, as Keras has it."""
+    """The fan-in and the fan-out, as Keras computes them."""
     if len(shape) < 2:
         return (shape or (1,))[0], (shape or (1,))[0]
     field_size = math.prod(shape[:-2])
@@ -239,7 +239,7 @@ def _scaled(scale: float, mode: str, distribution: str) -> Draw:
         variance = scale / max(1.0, fans[0] if mode == "fan_in" else sum(fans) / 2)
         if distribution == "uniform":
             return _uniform(math.sqrt(3 * variance))(shape, fans)
-        # The deviation of a normal distribution cut off at two of its deviations.
+        # The deviation of a normal distribution that is truncated at two deviations.
         return _truncated(math.sqrt(variance) / 0.87962566103423978)(shape, fans)
 
     return draw

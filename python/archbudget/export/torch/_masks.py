@@ -1,7 +1,7 @@
 """Masks: which steps of a sequence later layers skip.
 
-In Keras a mask goes along with a tensor. Here it is a tensor of its own, which a module computes where the mask
-begins, and which those layers read that act on it.
+In Keras a mask belongs to a tensor. Here it is a separate tensor, which a module computes where the mask begins, and
+which the layers that act on it read.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from archbudget.export.torch._given import Given
 
 READS = ("Bidirectional", "GRU", "GlobalAveragePooling1D", "LSTM", "RNN", "SimpleRNN")
-"""The layers that skip the steps that are masked."""
+"""The layers that skip masked steps."""
 ATTENDS = ("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention")
-"""The layers that attend to the steps that are there, if all of their inputs are masked. The query masks the output."""
+"""The layers that attend to unmasked steps, if all of their inputs have masks. The query's mask is the output's."""
 MERGES = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
-"""The layers whose output is masked if all of their inputs are."""
+"""The layers whose output has a mask if all of their inputs have one."""
 KEEPS = (
     "Activation",
     "ActivityRegularization",
@@ -46,7 +46,7 @@ KEEPS = (
     "SpatialDropout3D",
     "UnitNormalization",
 )
-"""The layers whose output is masked as their input is."""
+"""The layers whose output has the mask of their input."""
 OTHERS = (
     "BatchNormalization",
     "Concatenate",
@@ -56,14 +56,14 @@ OTHERS = (
     "Softmax",
     "TimeDistributed",
 )
-"""The layers that act on a mask in Keras in ways that are not followed here. Those that are not named forget it."""
+"""The layers that act on a mask in Keras in ways that are not supported here. Layers that are not listed drop it."""
 
 Applied = tuple[str, tuple[int, ...], tuple[int, ...]]
 """The name of a module, the tensors it reads and those it writes, by number."""
 
 
 class Mask(nn.Module):
-    """Where a sequence has a step: true unless it is a certain value, or all of its features are."""
+    """The mask of a sequence: true in steps that are not a certain value, or whose features are not all that value."""
 
     def __init__(self, value: float, features: bool) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Mask(nn.Module):
 
 
 class Masking(nn.Module):
-    """The input, with 0 in the steps that are masked."""
+    """The input, with 0 in masked steps."""
 
     def __init__(self, value: float) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Masking(nn.Module):
 
 
 def _begins(layer: Given) -> Mask | None:
-    """What computes the mask that begins with a layer."""
+    """The module of the mask that begins with a layer, if one does."""
     if layer.custom is not None:
         return None
     if layer.kind == "Masking":
@@ -106,15 +106,15 @@ def _begins(layer: Given) -> Mask | None:
 def follow(
     applied: Sequence[Applied], given: Mapping[str, Given], name: Callable[[str], str]
 ) -> tuple[list[Applied], dict[str, nn.Module]]:
-    """The layers at work with their masks: what computes masks is put in, and what acts on them reads them too.
+    """The applied layers, with modules that compute masks, and with masks as inputs of the layers that act on them.
 
     Args:
-        applied: The layers at work; those that read a mask are marked as such.
+        applied: The applied layers; `given` of those that read a mask is marked.
         given: The layers, by the names of their modules.
-        name: Makes a free name of another.
+        name: A function that makes a free name from another.
 
     Raises:
-        SpaceError: If a layer would act on a mask in a way that is not followed.
+        SpaceError: If a layer would act on a mask in a way that is not supported.
     """
     masks: dict[int, int] = {}
     followed: list[Applied] = []
@@ -122,7 +122,7 @@ def follow(
     names: dict[str, str] = {}
     for module, inputs, outputs in applied:
         layer, output = given[module], outputs[0]
-        # A layer of one's own forgets masks, whatever its name is.
+        # A custom layer drops masks, even if it has the name of another layer.
         kind = layer.kind if layer.custom is None else None
         if kind == "Bidirectional" and layer.told["layer"]["type"] in OTHERS:
             kind = layer.told["layer"]["type"]
@@ -141,7 +141,7 @@ def follow(
                 if layer.counted.get("layer", layer.counted).get("return_sequences"):
                     both = "merge_mode" in layer.counted and layer.counted["merge_mode"] is None
                     masks.update(dict.fromkeys(outputs[: 1 + both], mask))
-                # Where a layer is given states to begin with, Keras does not tell it of the mask.
+                # Keras does not pass the mask to a layer with initial states.
                 if len(inputs) == 1:
                     layer.masked = True
                     inputs = (*inputs, mask)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """One layer at work."""
+    """One call of a module."""
 
     module: str
     """The name of its module."""

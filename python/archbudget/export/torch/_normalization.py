@@ -58,7 +58,7 @@ NORMS: dict[tuple[int, bool], Any] = {
     (3, False): FrozenBatchNorm2d,
     (4, False): FrozenBatchNorm3d,
 }
-"""The normalisation of tensors with so many axes beside the batch, that is trained or not."""
+"""The normalization of tensors by their number of axes beside the batch, for trained and frozen statistics."""
 
 INSTANCES: dict[tuple[int, bool], Any] = {
     (2, True): nn.InstanceNorm1d,

@@ -1,4 +1,4 @@
-"""Layers that walk along a sequence."""
+"""Recurrent layers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Steps(nn.Module):
     """
 
     STATES: ClassVar[int] = 1
-    """How many states there are: the output before, and whatever else is kept."""
+    """The number of states: the last output, and any others."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Steps(nn.Module):
         Args:
             x: The products of the input with its matrices.
             h: The output before, some values of which may be dropped.
-            state: The output before, and whatever else is kept.
+            state: The last output, and any other states.
             own: The matrices.
         """
         raise NotImplementedError
@@ -296,7 +296,7 @@ def _biases(given: Given, width: int) -> list[torch.Tensor]:
 
 
 def lstm_bias(given: Given, units: int) -> torch.Tensor:
-    """The first bias of an LSTM: the gate that forgets may begin open."""
+    """The initial bias of an LSTM, whose forget gate may begin open."""
     initializer = given["bias_initializer"]
 
     def opened(_: Shape, **__: Any) -> torch.Tensor:
@@ -325,7 +325,7 @@ def _stack(given: Given) -> dict[str, Any]:
 
 
 def refuse_stateful(given: Given) -> None:
-    """Refuses a layer that begins each batch where the one before ended."""
+    """Refuses a stateful layer, which begins each batch with the states of the one before."""
     if given["stateful"]:
         raise given.refusal("stateful", "a module keeps nothing from batch to batch")
 
@@ -358,8 +358,8 @@ def _steps(given: Given, steps: type[Steps], gates: int, recurrent: str | None) 
 
 
 def _own(given: Given, **activations: str) -> bool:
-    """Whether PyTorch has a layer of its own: only with these activations, and without masks."""
-    same = all(isinstance(activation(given, name), getattr(nn, known)) for name, known in activations.items())
+    """Whether PyTorch's own layer computes the same: only with these activations, and without masks."""
+    same = all(isinstance(activation(given, name), getattr(nn, module)) for name, module in activations.items())
     return same and given["recurrent_dropout"] == 0 and not given.masked
 
 

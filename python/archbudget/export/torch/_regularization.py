@@ -1,4 +1,4 @@
-"""Layers that act in training only, and those that do nothing to speak of."""
+"""Layers that act in training only, and those that do almost nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPATIAL: tuple[Any, ...] = (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 class NoiseShape(nn.Module):
-    """A dropout whose noise has a shape of its own: 1 where values share their fate, `None` for the input's side."""
+    """A dropout whose noise has its own shape: 1 where values are dropped together, `None` for the input's side."""
 
     def __init__(self, dropout: nn.Module, shape: tuple[int | None, ...]) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def _spatial_dropout(given: Given) -> nn.Module:
     if given["dtype"] is not None:
         raise given.refusal("dtype", "modules compute in the type of their input")
     axes = int(given.kind[-2])
-    # Keras' sequences have their channels last, whatever its machine is set to.
+    # Keras' sequences have their channels last, with any global setting.
     last = axes == 1 or str(given["data_format"] or "channels_last").lower() == "channels_last"
     return channels_first(last, dropout=SPATIAL[axes - 1](given["rate"]))
 

@@ -1,4 +1,4 @@
-"""Layers that arrange values anew."""
+"""Layers that rearrange values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ZEROS: tuple[Any, ...] = (nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
 MODES = {"Constant": "zeros", "Reflection": "reflect", "Replication": "replicate", "Circular": "circular"}
 """What the layers that add margins are called as `padding_mode` of a convolution."""
 LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
-"""The interpolation along so many axes."""
+"""The interpolation by the number of axes."""
 
 
 class Flatten(nn.Module):

@@ -1,4 +1,4 @@
-"""Layers around other layers."""
+"""Wrappers: layers around other layers."""
 
 from __future__ import annotations
 
@@ -82,8 +82,10 @@ def _bidirectional(given: Given) -> nn.Module:
     else:
         backward = given.inside("backward_layer", given.inputs[0])
     whole = forward["return_sequences"]
-    # Keras puts zeros where a sequence is masked, whatever the layers say.
-    made = [given.make(replace(way, told={**way.told, "zero_output_for_mask": whole})) for way in (forward, backward)]
+    # Keras puts zeros where a sequence is masked, with any arguments of the layers.
+    made = [
+        given.make(replace(each, told={**each.told, "zero_output_for_mask": whole})) for each in (forward, backward)
+    ]
     return Bidirectional(made[0], made[1], given["merge_mode"], whole)
 
 

@@ -39,8 +39,8 @@ def RelativeAttention(  # noqa: N802
 ) -> Counts:
     """Attention of (tokens, features) to itself with relative positions; the first token is the class token.
 
-    Scores and values are two products each: with the tokens, and with what the tables say of each pair of them. Both
-    count in the MACs, as they are matrix products in PyTorch; looking up and adding does not.
+    Scores and values are two products each: with the tokens, and with the rows of the tables for each pair of them.
+    Both count in the MACs, as they are matrix products in PyTorch; looking up and adding does not.
     """
     if len(input_shape) != 2:
         raise InvalidArchitectureError(f"the input must be (tokens, features), not {tuple(input_shape)}")

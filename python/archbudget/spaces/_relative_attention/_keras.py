@@ -52,6 +52,6 @@ class RelativeAttention(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What it is made of."""
+        """The configuration."""
         own = {"num_heads": self.num_heads, "head_dim": self.head_dim, "max_distance": self.max_distance}
         return {**super().get_config(), **own}

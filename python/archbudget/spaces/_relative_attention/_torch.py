@@ -37,5 +37,5 @@ class RelativeAttention(nn.Module):
         return output
 
     def extra_repr(self) -> str:
-        """What it is made of."""
+        """The configuration, for `repr`."""
         return f"num_heads={self.num_heads}, head_dim={self.head_dim}, max_distance={self.max_distance}"
