@@ -256,7 +256,7 @@ impl Continuations {
         (self.met, self.alone) = (0, 0);
     }
 
-    /// Forgets all ways; what looking up was worth is still known.
+    /// Forgets all ways, but not how often a lookup has paid off.
     fn forget(&mut self) {
         self.places.clear();
         self.ways.clear();
@@ -603,7 +603,7 @@ impl Compiler<'_> {
 impl Program {
     /// Why a network cannot be built, of a program of which none can.
     fn refused(&self) -> Error {
-        // That of the first choices, told by itself, has its whole history.
+        // The message about the first choices comes from a run of its own, which has the whole history.
         let first = self.trace(&vec![0; self.decisions().len()]);
         first.err().unwrap_or_else(Error::interrupted)
     }

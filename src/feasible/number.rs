@@ -3,7 +3,7 @@
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
 
-/// A number of candidates. Who adds and multiplies knows that the result fits.
+/// A number of candidates. The caller of an addition or multiplication knows that the result fits.
 pub(super) trait Number: Clone + Default + Ord + Send + Sync + std::fmt::Debug + 'static {
     fn of(ways: u64) -> Self;
     fn add(&mut self, other: &Self);

@@ -54,7 +54,7 @@ fn scalar(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<i64> {
         Domain::Flag => value.extract::<bool>().ok().map(i64::from),
         Domain::OptionalKeyword(_) | Domain::OptionalFactor if value.is_none() => Some(UNSET),
         Domain::Keyword(words) | Domain::OptionalKeyword(words) => value.cast::<PyString>().ok().and_then(|word| {
-            // Of a `str` of another class what it holds, not what it says.
+            // A subclass of `str` may print anything: its characters count.
             let word = word.to_cow().ok()?;
             words
                 .iter()

@@ -1,1 +1,5 @@
-"""Spaces: families of networks, single networks, batches of candidates, and the questions about all of them."""
+"""Spaces: a family of networks, one network, batches of them, and the questions that are asked about all of them.
+
+From the bottom up: `description`, `family`, `architecture`, `columns`, `candidates`, `distribution`, `evaluation`, `trials`;
+then `constraint`, `describe` and `feasible`, which know a `Family`; and `space`, the face with all questions.
+"""
