@@ -57,7 +57,7 @@ class _Conv(Padded):
         check_lora(self)
 
     def normalized(self) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in upper or lower case."""
+        """The hyperparameters that touch shape or cost; Keras takes the word of padding in either case."""
         return lower_padding(super().normalized())
 
 
@@ -215,7 +215,7 @@ class _Transposed(Padded):
     PYTORCH: ClassVar[Mapping[str, object]] = {"groups": 1}
 
     def normalized(self) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in upper or lower case."""
+        """The hyperparameters that touch shape or cost; Keras takes the word of padding in either case."""
         return lower_padding(super().normalized())
 
     def keras_arguments(self, counted: Any, chosen: Any) -> dict[str, Any]:
@@ -417,7 +417,7 @@ class _DepthwiseConv(Padded):
     PYTORCH: ClassVar[Mapping[str, object]] = {"padding_mode": "zeros"}
 
     def normalized(self) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in upper or lower case."""
+        """The hyperparameters that touch shape or cost; Keras takes the word of padding in either case."""
         return lower_padding(super().normalized())
 
 
@@ -527,7 +527,7 @@ class _SeparableConv(Padded):
     PYTORCH: ClassVar[Mapping[str, object]] = {"padding_mode": "zeros"}
 
     def normalized(self) -> dict[str, Any]:
-        """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in upper or lower case."""
+        """The hyperparameters that touch shape or cost; Keras takes the word of padding in either case."""
         return lower_padding(super().normalized())
 
 
