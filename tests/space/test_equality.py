@@ -134,6 +134,36 @@ def test_arrays_are_compared_by_their_values() -> None:
     assert row(table=[np.arange(3)]) != row(table=[np.arange(3.0)])
 
 
+class Refuses:
+    """An object that cannot be compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Answers(Refuses):
+    """An object whose comparison is no truth value."""
+
+    def __eq__(self, other: object) -> Any:
+        return np.array([1, 2])
+
+
+@pytest.mark.parametrize("make", [Refuses, Answers, object, lambda: lambda: 1])
+def test_foreign_objects_are_compared_whatever_they_do(make: Callable[[], object]) -> None:
+    value = make()
+    assert row(table=value) == row(table=value)
+    assert row(table=value) != row(table=make())
+    assert row(activation=value) == row(activation=value)
+    assert row(function=lambda _: 1) != row(function=lambda _: 1)
+
+
+def test_nan_is_what_it_is() -> None:
+    assert row(table=float("nan")) == row(table=float("nan"))
+    assert row(table=float("nan")) != row(table=1.0)
+
+
 def test_graphs_that_differ_are_not_equal() -> None:
     assert graph() == graph()
     for change in ({"apart": True}, {"units": [4, 9]}):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from archbudget._budget import BUILT_IN
 from archbudget._guard import guards
 from archbudget._message import listed, show
-from archbudget._nested import SetOnce
+from archbudget._nested import Opaque, SetOnce
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Metric(SetOnce):
 
     def _parts(self) -> tuple[object, ...]:
         """The parts that equal metrics have in common."""
-        return (self.name, self.combine, self.function)
+        return (self.name, self.combine, Opaque(self.function))
 
     def __repr__(self) -> str:
         return f"<Metric {self.name} ({self.combine})>"

@@ -8,7 +8,7 @@ import numpy as np
 
 from archbudget._core import Arguments
 from archbudget._expressions import Decision, Expression
-from archbudget._nested import mapped
+from archbudget._nested import Opaque, mapped
 from archbudget.layers import CustomLayer, Layer
 
 if TYPE_CHECKING:
@@ -58,4 +58,4 @@ def comparable(value: Any) -> object:
         return ("expression", repr(value), tuple(map(comparable, value.decisions())))
     if isinstance(value, np.ndarray):
         return (value.dtype.str, value.shape, value.tobytes())
-    return (type(value), value)
+    return Opaque(value)
