@@ -80,5 +80,10 @@ def has(value: object, name: str) -> bool:
 
 
 def _name(function: Callable[..., object], args: tuple[object, ...]) -> str:
-    """The name of a function for its users."""
-    return type(args[0]).__name__ if function.__name__ in CONSTRUCTORS else function.__qualname__
+    """The name of a function for its users: a method goes by the class of its object."""
+    if function.__name__ in CONSTRUCTORS:
+        return type(args[0]).__name__
+    owner, _, name = function.__qualname__.rpartition(".")
+    if args and any(each.__name__ == owner for each in type(args[0]).__mro__):
+        return f"{type(args[0]).__name__}.{name}"
+    return function.__qualname__

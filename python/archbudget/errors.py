@@ -23,6 +23,18 @@ class ArchbudgetError(ValueError):
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
+def _plain(bound: object) -> object:
+    """A bound as an error keeps it: it can be pickled, and does not change with the caller's."""
+    if isinstance(bound, (list, tuple)) and len(bound) < SHORT:
+        return tuple(end if type(end) in PLAIN else show(end) for end in bound)
+    return bound if type(bound) in PLAIN else show(bound)
+
+
+PLAIN = (bool, int, float, str, type(None))
+SHORT = 4
+"""The length from which a bound is kept as text."""
+
+
 class SpaceError(ArchbudgetError):
     """A space, or a question to it, is not well formed: an unknown name, a wrong type, a value out of range."""
 
@@ -103,7 +115,7 @@ class BudgetError(ArchbudgetError):
     ) -> None:
         super().__init__(message)
         self.metric = metric
-        self.bound = bound
+        self.bound = _plain(bound)
         self.smallest = smallest
 
 

@@ -73,3 +73,14 @@ def test_another_message_keeps_the_data() -> None:
         5,
     )
     assert SpaceError("no more than that").data == {}
+
+
+@pytest.mark.parametrize("bound", [lambda: 1, [9, 3], object(), [lambda: 1, 3], 1 + 2j])
+def test_a_bound_is_kept_so_that_the_error_can_be_pickled(bound: Any) -> None:
+    with pytest.raises(BudgetError) as caught:
+        ab.Budget(params=bound)
+    kept = caught.value.bound
+    if isinstance(bound, list):
+        bound.clear()
+    assert caught.value.bound == kept
+    assert pickle.loads(pickle.dumps(caught.value)).data == caught.value.data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -72,11 +73,11 @@ MAKERS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_equal_values_compare_hash_and_pickle_alike(make: Callable[[], Any]) -> None:
     first, second = make(), make()
-    copy = pickle.loads(pickle.dumps(first))
-    for other in (second, copy, pickle.loads(pickle.dumps(copy))):
+    loaded = pickle.loads(pickle.dumps(first))
+    for other in (second, loaded, pickle.loads(pickle.dumps(loaded))):
         assert repr(other) == repr(first)
         if make is not graph:  # Its tensors are numbered in the order in which a process makes them.
-            assert pickle.dumps(pickle.loads(pickle.dumps(other))) == pickle.dumps(copy)
+            assert pickle.dumps(pickle.loads(pickle.dumps(other))) == pickle.dumps(loaded)
         if not isinstance(first, ab.Choice):  # A decision is the same by its object, or by its name and its values.
             assert other == first
         if isinstance(first, ab.Candidates):
@@ -99,9 +100,9 @@ def test_budgets_do_not_know_the_order_of_their_bounds() -> None:
 
 @pytest.mark.parametrize("decision", [ab.Choice("a", [2, 4]), ab.Int("a", 2, 4, step=2)], ids=repr)
 def test_decisions_of_one_name_and_values_are_tied(decision: ab.Choice) -> None:
-    copy = pickle.loads(pickle.dumps(decision))
+    loaded = pickle.loads(pickle.dumps(decision))
     other = ab.Choice("a", [2, 4])
-    space = ab.Space([layers.Input((3,)), *(layers.Dense(each) for each in (decision, copy, other))])
+    space = ab.Space([layers.Input((3,)), *(layers.Dense(each) for each in (decision, loaded, other))])
     assert list(space.decisions) == ["a"]
     assert space.size == 2
 
@@ -127,6 +128,65 @@ CHANGES: dict[str, dict[str, Any]] = {
 def test_spaces_that_differ_in_something_are_not_equal(change: dict[str, Any]) -> None:
     assert row(**change) != row()
     assert row(**change) == row(**change)
+
+
+WIDTH = ab.Int("width", 1, 20)
+LABEL = ab.Choice("label", list("abcdefghijkl"))
+
+
+class Narrow(layers.Dense):
+    @property
+    def kind(self) -> str:
+        return "Dense"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (WIDTH.map(lambda value: value), WIDTH.map(lambda value: value if value < 9 else 2 * value)),
+        (ab.round_to(WIDTH.map(lambda value: value) + 1, 2), ab.round_to(WIDTH.map(lambda value: 2 * value) + 1, 2)),
+        (ab.equal(LABEL, "a") + 1, ab.equal(LABEL, "b") + 1),
+        (ab.equal(LABEL, "a") + 1, ab.different(LABEL, "a") + 1),
+        (WIDTH, WIDTH + 0),
+        (ab.channels(), ab.channels(0)),
+        (WIDTH * 2, WIDTH * 3),
+        (WIDTH - 1 + 2, WIDTH + 1),
+    ],
+)
+def test_expressions_are_compared_whole(one: Any, other: Any) -> None:
+    first, second = (ab.Space([layers.Input((8,)), layers.Dense(each)]) for each in (one, other))
+    assert first != second
+    assert len({first, second, ab.Space([layers.Input((8,)), layers.Dense(one)])}) == 2
+    assert pickle.loads(pickle.dumps(first)) == first
+
+
+def test_layers_of_another_class_are_others() -> None:
+    assert ab.Space([layers.Input((8,)), Narrow(3)]) != ab.Space([layers.Input((8,)), layers.Dense(3)])
+    assert ab.Space([layers.Input((8,)), layers.Dense(3, trainable=False)]) != ab.Space(
+        [layers.Input((8,)), layers.Dense(3)]
+    )
+
+
+class Own(ab.Space):
+    """A space of a user's class, which is made in another way."""
+
+    def __init__(self) -> None:
+        super().__init__([layers.Input((3,)), layers.Dense(ab.Int("units", 1, 9))], metrics=[ab.Metric("one", one)])
+
+
+def test_a_part_of_a_space_of_another_class_is_a_plain_space() -> None:
+    own = Own()
+    parts = [
+        own.with_domains({"units": [2]}),
+        own.with_metrics([ab.metrics.weighted_layers()]),
+        own.with_constraints([own.decisions["units"] < 5]),
+        own.within(ab.Budget(params=12)).prune(),
+        pickle.loads(pickle.dumps(own)),
+        copy.deepcopy(own),
+    ]
+    assert [type(part) for part in parts] == [ab.Space] * 6
+    assert [part.size for part in parts] == [1, 9, 4, 3, 9, 9]
+    assert len(own.distinct_layers()) == 9
 
 
 def test_arrays_are_compared_by_their_values() -> None:
@@ -192,10 +252,10 @@ def test_a_study_is_resumed_with_an_equal_space_and_budget() -> None:
         return ab.search(space, lambda arch: arch.params, budget, trials, storage=storage, study_name="one", seed=0)
 
     search(row(), ab.Budget(params=10**6, custom={"weighted": 9}), 2)
-    copy = pickle.loads(pickle.dumps(row()))
-    study = search(copy, ab.Budget.of({"weighted": 9, "params": 1e6}), 4)
+    loaded = pickle.loads(pickle.dumps(row()))
+    study = search(loaded, ab.Budget.of({"weighted": 9, "params": 1e6}), 4)
     assert len(study.trials) == 4
     with pytest.raises(SpaceError, match="belongs to another budget"):
-        search(copy, ab.Budget(params=10**6), 5)
+        search(loaded, ab.Budget(params=10**6), 5)
     with pytest.raises(SpaceError, match="belongs to another space"):
         search(row(units=[4, 9]), ab.Budget(params=10**6, custom={"weighted": 9}), 5)

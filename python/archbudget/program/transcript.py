@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,13 +50,15 @@ class _Written:
 def comparable(value: Any) -> object:
     """A layer, a decision or an argument in a form that is equal for equal descriptions."""
     if isinstance(value, Layer):
-        rule = type(value).RULE if isinstance(value, CustomLayer) else None
+        rule = type(value).RULE if isinstance(value, CustomLayer) else type(value)
         given = {**value.arguments(), "weight_bits": value.weight_bits}
         return (value.kind, rule, value.name, mapped(comparable, given))
     if isinstance(value, Decision):
         return ("decision", value.name, tuple(map(comparable, value.values)))
     if isinstance(value, Expression):
-        return ("expression", repr(value), tuple(map(comparable, value.decisions())))
+        # All that it is made of: its text leaves out what is long.
+        parts = (getattr(value, each.name) for each in fields(value)) if is_dataclass(value) else (value,)
+        return (type(value), *(mapped(comparable, part) for part in parts))
     if isinstance(value, np.ndarray):
         return (value.dtype.str, value.shape, value.tobytes())
     return Opaque(value)

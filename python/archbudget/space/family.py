@@ -222,7 +222,11 @@ class Family:
 
     def _with(self, **changes: Any) -> Self:
         """The family with another part of its definition."""
-        return type(self)(**{**self._definition, **changes})
+        return self._described({**self._definition, **changes})
+
+    def _described(self, definition: dict[str, Any]) -> Self:
+        """The family of a definition."""
+        return type(self)(**definition)
 
     @property
     def size(self) -> int:
@@ -295,9 +299,6 @@ class Family:
         decisions = [(name, comparable(each)) for name, each in self.decisions.items()]
         return (transcript.lines, decisions, [comparable(use.layer) for use in writer.uses], sizes, self._custom)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (type(self), self._definition))
-
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
         """The index of each decision's value among those given; `None` where none is given."""
         if not isinstance(values, Mapping):
@@ -308,10 +309,6 @@ class Family:
 def compiled(family: Family) -> Compiled:
     """The result of compiling a family, for the modules above this one."""
     return family._compiled
-
-
-def _restore(kind: type[Family], definition: dict[str, Any]) -> Family:
-    return kind(**definition)
 
 
 def require_family(value: object, what: str) -> None:

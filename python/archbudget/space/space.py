@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from archbudget._budget import require_metrics
 from archbudget._core import MEMORY
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import os
 
     import optuna
+    from typing_extensions import Self
 
     from archbudget._budget import Budget
     from archbudget._expressions import Scalar
@@ -79,6 +80,13 @@ class Space(Family):
 
     _reader: ClassVar[Callable[[str, bool], Space]]
     """The function that reads a space file; see `read_with`."""
+
+    def _described(self, definition: dict[str, Any]) -> Self:
+        """A plain space: a class of the user's may be made in another way."""
+        return cast("Self", Space(**definition))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (self._definition,))
 
     @classmethod
     def load(cls, file: str | os.PathLike[str], *, code: bool = True) -> Space:
@@ -253,6 +261,10 @@ class Space(Family):
             indices[position] = trials.suggest(trial, names[position], decision)
             walk.choose(indices[position])
         return architecture_at(self, indices)
+
+
+def _restore(definition: dict[str, Any]) -> Space:
+    return Space(**definition)
 
 
 def require_space(value: object, what: str) -> None:
