@@ -228,6 +228,9 @@ class Mapped(Expression):
     decision: Decision
     table: Mapping[object, Scalar]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", nested.FrozenDict(self.table))
+
     def lower(self, scope: Scope) -> Lowered:
         """The expression in the form that the engine takes."""
         position = scope.position(self.decision)
