@@ -29,6 +29,14 @@ class Use:
     values: tuple[tuple[Scalar, ...], ...] = ()
     """The values of decisions that the layer needs for its record."""
 
+    def chosen(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        """The values of the decisions that the layer reads, by their own names; those of inactive ones are not there.
+
+        Args:
+            values: The values of the active decisions of a network, by their names in the space.
+        """
+        return {own: values[name] for own, name in self.names.items() if name in values}
+
 
 @dataclass(frozen=True)
 class Formula:

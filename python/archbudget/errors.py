@@ -23,16 +23,16 @@ class ArchbudgetError(ValueError):
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
+_PLAIN = (bool, int, float, str, type(None))
+_SHORT = 4
+"""The length from which a bound is kept as text."""
+
+
 def _plain(bound: object) -> object:
     """A bound as an error keeps it: it can be pickled, and does not change with the caller's."""
-    if isinstance(bound, (list, tuple)) and len(bound) < SHORT:
-        return tuple(end if type(end) in PLAIN else show(end) for end in bound)
-    return bound if type(bound) in PLAIN else show(bound)
-
-
-PLAIN = (bool, int, float, str, type(None))
-SHORT = 4
-"""The length from which a bound is kept as text."""
+    if isinstance(bound, (list, tuple)) and len(bound) < _SHORT:
+        return tuple(end if type(end) in _PLAIN else show(end) for end in bound)
+    return bound if type(bound) in _PLAIN else show(bound)
 
 
 class SpaceError(ArchbudgetError):

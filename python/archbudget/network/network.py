@@ -98,7 +98,7 @@ class Network:
         made = []
         for each in trace.layers:
             use = uses[each.layer]
-            chosen = {own: values[name] for own, name in use.names.items() if name in values}
+            chosen = use.chosen(values)
             record = layer_record(use, each, metrics, chosen)
             inputs = tuple(self.source(tensor) for tensor in record.inputs)
             made.append(Call(use, record, each.args, chosen, inputs, record.outputs))

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
     from archbudget._budget import Budget
     from archbudget.search.objective import Direction
+    from archbudget.search.run import Callback
     from archbudget.space.space import Space
-
-    Callback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 
 def search(

@@ -75,7 +75,7 @@ class Architecture(Mapping[str, "Scalar"]):
         return f"<Architecture {values}: {self.params:,} params, {self.macs:,} macs>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (self.space, self.indices))
+        return (architecture_at, (self.space, self.indices))
 
     @property
     def costs(self) -> dict[str, int]:
@@ -194,8 +194,7 @@ class Architecture(Mapping[str, "Scalar"]):
 
     def chosen_in(self, layer: int) -> dict[str, Scalar]:
         """The values of the decisions that a layer reads, by their names in the layer."""
-        names = compiled(self.space).uses[layer].names
-        return {own: self._values[name] for own, name in names.items() if name in self._values}
+        return compiled(self.space).uses[layer].chosen(self._values)
 
 
 def architecture_at(space: Family, indices: Iterable[int]) -> Architecture:
@@ -221,8 +220,4 @@ def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture
         if name not in values:
             raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
         walk.choose(indices[position])
-    return architecture_at(space, indices)
-
-
-def _restore(space: Family, indices: tuple[int, ...]) -> Architecture:
     return architecture_at(space, indices)
