@@ -69,7 +69,7 @@ def fixed(value: dict[str, Any]) -> FrozenDict:
 
 
 def frozen(value: Any) -> Any:
-    """An equal value that never changes: lists become tuples, and dicts and arrays read-only copies."""
+    """An equal value that never changes: lists become tuples, sets frozen, and dicts and arrays read-only copies."""
     if isinstance(value, (list, tuple)):
         return tuple(frozen(item) for item in value)
     if isinstance(value, dict):
@@ -77,7 +77,7 @@ def frozen(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         value = value.copy()
         value.flags.writeable = False
-    return value
+    return frozenset(value) if isinstance(value, set) else value
 
 
 class Opaque:

@@ -215,3 +215,41 @@ def test_a_metric_cannot_change_what_the_next_one_is_told() -> None:
     for mapping in (record.arguments, record.other_arguments, record.custom):
         with pytest.raises(TypeError, match="cannot be changed"):
             mapping["filters"] = 99
+
+
+@layers.custom
+def Listed(input_shape: tuple[int, ...], options: Any, chosen: Any = frozenset()) -> layers.Counts:  # noqa: N802
+    numbers = options["list"] if isinstance(options, dict) else options
+    return layers.Counts(input_shape, macs=sum(numbers) + sum(chosen))
+
+
+def test_a_custom_layer_hands_out_copies() -> None:
+    chosen = {1, 2}
+    layer = Listed({"list": [1, 2, 3]}, chosen)
+    space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 3)), layer])
+    before = space.range("macs")
+    chosen.add(50)
+    layer.given["options"]["list"].append(50)
+    layer.arguments()["options"]["list"].append(50)
+    assert layer.given["options"] == {"list": [1, 2, 3]}
+    with pytest.raises(TypeError, match="cannot be changed"):
+        layer.given["options"] = 1
+    assert space.with_domains({"units": [1, 2, 3]}).range("macs") == before == (4 + 9, 12 + 9)
+
+
+def test_answers_cannot_be_given_other_spaces_or_budgets() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 3))])
+    budget = ab.Budget(params=12)
+    for answer, names in (
+        (space.within(budget), ("space", "budget", "memory")),
+        (space.within(budget).fix({"units": 1}), ("space", "budget")),
+        (space.architecture(units=2), ("space", "indices")),
+        (space.sample(3), ("space",)),
+        (ab.Candidates(space, [[0]]), ("space",)),
+        (space.constraint(budget), ("space", "budget")),
+    ):
+        for name in names:
+            with pytest.raises(AttributeError, match=f"cannot be changed .{name}."):
+                setattr(answer, name, None)
+            with pytest.raises(AttributeError, match=f"cannot be changed .{name}."):
+                delattr(answer, name)

@@ -72,8 +72,7 @@ class CustomLayer(Layer):
     TORCH: ClassVar[Callable[..., Any] | None] = None
     """What makes the real module of PyTorch, from the shapes of the inputs and the hyperparameters."""
 
-    given: dict[str, Any]
-    """The hyperparameters by name, including defaults."""
+    _given: FrozenDict
 
     def __init__(
         self,
@@ -98,8 +97,13 @@ class CustomLayer(Layer):
             require_few(value, f"{self.kind}: {argument}")
         # A rule may tell lists from tuples, so they stay what they are; but these are not those of the caller.
         given = {name: mapped(frozen, value) for name, value in bound.arguments.items()}
-        self.given = FrozenDict(given)
+        self._given = FrozenDict(given)
         self._made = True
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The hyperparameters by name, those left out at their defaults: copies, which change nothing in the layer."""
+        return FrozenDict({name: mapped(lambda leaf: leaf, value) for name, value in self._given.items()})
 
     def arguments(self) -> dict[str, Any]:
         """The hyperparameters as they were given."""
@@ -107,7 +111,7 @@ class CustomLayer(Layer):
 
     def lowered(self, scope: Scope) -> dict[str, Lowered]:
         """The integers that are open in the hyperparameters; a decision goes by the index of its value."""
-        return {"arguments": [_open(leaf, scope) for leaf in _leaves(self.given)]}
+        return {"arguments": [_open(leaf, scope) for leaf in _leaves(self._given)]}
 
     def other_decisions(self) -> Iterator[Decision]:
         """None: the function may look at each."""
@@ -125,7 +129,7 @@ class CustomLayer(Layer):
     def declare(self, writer: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program."""
         open_ones = self.lowered(writer)["arguments"]
-        values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self.given))
+        values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self._given))
 
         def rule(numbers: list[int], shapes: list[list[int]]) -> Counted | str:
             return self._counted(name, self._at(numbers, values), shapes)
@@ -146,7 +150,7 @@ class CustomLayer(Layer):
         """The hyperparameters by value, given the open integers."""
         pairs = zip(numbers, values, strict=True)
         taken = iter([known[number] if known else number for number, known in pairs])
-        return {name: _filled(value, taken) for name, value in self.given.items()}
+        return {name: _filled(value, taken) for name, value in self._given.items()}
 
     def _counted(self, name: str, hyperparameters: dict[str, Any], shapes: list[list[int]]) -> Counted | str:
         """What the function says, checked; or why it refuses."""
@@ -217,7 +221,7 @@ class CustomLayer(Layer):
         return "its function gives it no weights"
 
     def __repr__(self) -> str:
-        given = {**self.given, **{name: getattr(self, name) for name in RESERVED}}
+        given = {**self._given, **{name: getattr(self, name) for name in RESERVED}}
         usual = {"name": None, "trainable": True, "weight_bits": None}
         shown = (f"{name}={value!r}" for name, value in given.items() if name not in usual or value is not usual[name])
         return f"{self.kind}({', '.join(shown)})"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import listed, show
+from archbudget._nested import SetOnce
 from archbudget.errors import SpaceError, UnknownNameError
 from archbudget.network import Network, explain, summary
 from archbudget.space.description import check_names
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @guards(but=["to_keras", "to_torch"])
-class Architecture(Mapping[str, "Scalar"]):
+class Architecture(SetOnce, Mapping[str, "Scalar"]):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
     Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`, which run the

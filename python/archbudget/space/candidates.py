@@ -12,6 +12,7 @@ from archbudget._atomic import atomic
 from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import one_line, show
+from archbudget._nested import SetOnce
 from archbudget._regular import path_of, reading
 from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError
 from archbudget.space.architecture import Architecture, architecture_at
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @guards()
-class Candidates:
+class Candidates(SetOnce):
     """A batch of candidates: an (N, D) array of indices into the domains of a space.
 
     To make one takes O(N * D), as every index is checked, and copies only where the type of the array must change. A

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._guard import guards, has
 from archbudget._message import show
+from archbudget._nested import SetOnce
 from archbudget.errors import BudgetError, SpaceError
 from archbudget.space.architecture import Architecture
 from archbudget.space.candidates import Candidates
@@ -37,7 +38,7 @@ def _settle(number: float, outside: bool) -> float:
 
 
 @guards(but=["__call__"])  # A trial raises what its storage does.
-class Constraint:
+class Constraint(SetOnce):
     """How far candidates are from a budget: `log(cost / bound)` for each bound, which is at most 0 inside the budget.
 
     A range has two numbers, the second of which is `log(low / cost)`. A candidate that cannot be built is infinitely

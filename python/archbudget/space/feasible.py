@@ -13,6 +13,7 @@ from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._core import MEMORY
 from archbudget._guard import guards
 from archbudget._message import grouped, show
+from archbudget._nested import SetOnce
 from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
 from archbudget.space.architecture import Architecture, architecture_at, architecture_of
 from archbudget.space.candidates import Candidates, unchecked
@@ -72,7 +73,7 @@ class Marginals(dict[str, "dict[Scalar, float]"]):
 
 
 @guards()
-class FeasibleSet(Generic[S_co]):
+class FeasibleSet(SetOnce, Generic[S_co]):
     """The candidates of a space that fit a budget; it may be empty.
 
     The first question costs one count; later ones reuse its table, which has a cell for each node of the diagram and
