@@ -78,8 +78,9 @@ pub(super) fn detached<T: Send>(py: Python<'_>, work: impl Send + FnOnce(Interru
         }
     };
     let result = py.detach(|| work(&interrupt));
-    result.map_err(|error| match signal.into_inner() {
-        Ok(Some(signal)) => signal,
-        _ => raise(py, error),
-    })
+    // A signal may come when the work is as good as done: it is raised all the same, as nobody will hear of it again.
+    if let Ok(Some(signal)) = signal.into_inner() {
+        return Err(signal);
+    }
+    result.map_err(|error| raise(py, error))
 }
