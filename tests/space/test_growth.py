@@ -176,7 +176,7 @@ def test_a_sample_that_cannot_be_drawn_is_refused_in_seconds(monkeypatch: pytest
 
 @pytest.fixture
 def collected_unseen() -> Iterator[None]:
-    """Garbage is collected without callbacks: hypothesis has one, and Python drops an interrupt that comes during it."""
+    """Garbage is collected without callbacks: hypothesis has one, and Python drops an interrupt that comes in it."""
     callbacks = gc.callbacks[:]
     gc.callbacks.clear()
     try:
