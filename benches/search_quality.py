@@ -266,8 +266,8 @@ def layered(seeds: int, trials: int) -> Study:
                 f"{scores.min():.3f} to {scores.max():.3f}" if len(scores) else "-",
             ]
         )
-    fits = layered_space().within(ab.Budget(params=LAYERED_BUDGET)).fraction()
-    share = fits if isinstance(fits, float) else fits.upper
+    space = layered_space()
+    share = space.within(ab.Budget(params=LAYERED_BUDGET)).bounds() / space.size
     title = f"2. depth from 1 to 10, the best at 7; {share:.1e} of the networks fit; {trials} trials, {seeds} seeds"
     head = ["method", "inside", f"mean depth of the last {LAST}", "range", "best score", "range"]
     return title, head, rows, results

@@ -33,12 +33,13 @@ from archbudget.layers import InputChoice, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
 from archbudget.search import search
 from archbudget.space.architecture import Architecture
+from archbudget.space.bounds import Bounds
 from archbudget.space.candidates import Candidates
 from archbudget.space.constraint import Constraint
 from archbudget.space.describe import Description, Stage
 from archbudget.space.distribution import Distribution
 from archbudget.space.evaluation import Evaluation, LayerEvaluation
-from archbudget.space.feasible import Bounds, FeasibleSet, Marginals
+from archbudget.space.feasible import FeasibleSet, Marginals
 from archbudget.space.space import Space, read_with
 
 __version__ = VERSION

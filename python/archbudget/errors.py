@@ -5,6 +5,7 @@ Errors are made in microseconds; they are safe to pass between threads and proce
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from archbudget._message import LONGEST, cut, line, show
@@ -87,6 +88,20 @@ class CountOverflowError(ArchbudgetError, OverflowError):
 
 class LimitError(ArchbudgetError):
     """An exact answer would need more memory or work than the stated limit."""
+
+
+class InexactError(LimitError):
+    """A number is known within bounds only, and the answer needs the number."""
+
+    lower: float
+    """The number is at least this."""
+    upper: float
+    """The number is at most this."""
+
+    def __init__(self, message: object = "", *, lower: float = 0, upper: float = math.inf) -> None:
+        super().__init__(message)
+        self.lower = lower
+        self.upper = upper
 
 
 class OutOfMemoryError(LimitError, MemoryError):

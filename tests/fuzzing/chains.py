@@ -168,14 +168,13 @@ def draw_chain(rng: Random) -> Chain:
 def check_chain(chain: Chain, budget: ab.Budget, memory: int, rng: Random) -> bool:
     """A set against the slow count, and against itself; whether it is exact."""
     space = chain.space
-    fits, count = enough(space, budget, memory)
-    right = chain.count(budget)
-    lower, upper = (count, count) if isinstance(count, int) else (count.lower, count.upper)
-    assert lower <= right[1], (count, right)
-    assert upper >= right[0], (count, right)
-    assert lower == upper or not fits.exact
+    fits = enough(space, budget, memory)
+    right, bounds = chain.count(budget), fits.bounds()
+    assert bounds.lower <= right[1], (bounds, right)
+    assert bounds.upper >= right[0], (bounds, right)
+    assert bounds.exact or not fits.exact
     empty = fits.is_empty()
-    assert empty == (upper == 0)
+    assert empty == (bounds.upper == 0)
     if empty:
         with_error(fits)
         return fits.exact
@@ -211,7 +210,7 @@ def check_chain(chain: Chain, budget: ab.Budget, memory: int, rng: Random) -> bo
     except LimitError:
         assert not fits.exact
     if fits.exact:
-        rank = rng.randrange(upper)
+        rank = rng.randrange(fits.count())
         (member,) = fits.candidates(rank, rank + 1)
         assert member in fits
         assert fits.rank(member) == rank

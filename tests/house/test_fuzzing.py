@@ -43,8 +43,8 @@ def test_a_driver_finds_nothing(driver: str, capsys: pytest.CaptureFixture[str])
 def test_a_failure_is_shrunk_and_can_be_repeated(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    right = ab.FeasibleSet.count
-    monkeypatch.setattr(ab.FeasibleSet, "count", lambda fits: right(fits) and 0)
+    right = ab.FeasibleSet.bounds
+    monkeypatch.setattr(ab.FeasibleSet, "bounds", lambda fits: right(fits) * 0)
     assert drive("chains", 7, 0, rounds=1) == 1
     said = capsys.readouterr().out
     assert "stages=(" in said
@@ -59,8 +59,9 @@ def spoiled(what: str, change: Callable[[Any], Any]) -> Any:
 
 WRONG: dict[str, Callable[[Any], Any]] = {
     "count": lambda count: 1 if count == 0 else count,
+    "bounds": lambda bounds: bounds + 1,
     "is_empty": lambda empty: not empty,
-    "fraction": lambda share: share / 2 + 0.1 if isinstance(share, float) else share,
+    "fraction": lambda share: share / 2 + 0.1,
     "sample": lambda drawn: drawn.space.sample(len(drawn), seed=1),
     "marginals": lambda shares: ab.Marginals(
         {name: dict.fromkeys(own, 0.5) for name, own in shares.items()}, exact=True

@@ -14,6 +14,7 @@ from archbudget import layers
 from archbudget.errors import (
     ArchbudgetError,
     BudgetError,
+    InexactError,
     InfeasibleBudgetError,
     InvalidArchitectureError,
     LimitError,
@@ -39,6 +40,7 @@ def test_counts_are_those_of_all_networks(seed: int) -> None:
         fits = known.space.within(budget)
         networks = fitting(known, budget)
         assert fits.count() == len(networks), budget
+        assert fits.bounds() == len(networks), budget
         assert fits.is_empty() == (not networks), budget
         assert fits.fraction() == pytest.approx(len(networks) / len(known.first))
 
@@ -220,15 +222,12 @@ def test_rounded_sets_bound_the_count_and_hold_only_what_fits(seed: int) -> None
         exact = known.space.within(budget)
         fits = known.space.within(budget, memory=rng.choice([600, 1500, 4000]))
         try:
-            count = fits.count()
+            bounds = fits.bounds()
         except LimitError:  # The choices alone take more.
             assert fits.memory < 4000
             continue
         networks = fitting(known, budget)
-        if isinstance(count, ab.Bounds):
-            assert count.lower <= len(networks) <= count.upper
-        else:
-            assert count == len(networks)
+        assert len(networks) in bounds
         assert fits.is_empty() == (not networks)
         if not networks:
             continue
@@ -288,15 +287,14 @@ def test_rounded_sets_of_wide_spaces_bound_the_count_and_hold_only_what_fits(see
         assert exact.count() == keeps.sum()
         fits = space.within(budget, memory=rng.choice([1 << 13, 1 << 14, 1 << 15]))
         try:
-            count = fits.count()
+            bounds = fits.bounds()
         except LimitError:  # The choices alone take more.
             continue
         assert fits.is_empty() == (not keeps.any())
-        if not isinstance(count, ab.Bounds):
-            assert count == keeps.sum()
+        assert keeps.sum() in bounds
+        if bounds.exact:
             continue
         rounded += 1
-        assert count.lower <= keeps.sum() <= count.upper
         drawn = space.evaluate(fits.sample(64, seed=1))
         for metric, (low, high) in budget.items():
             assert low <= drawn[metric].min() <= drawn[metric].max() <= high
@@ -369,7 +367,7 @@ def test_bounds_hold_where_memory_is_short(make: Callable[[], ab.Space]) -> None
         assert space.within(budget).count() == expected
         for memory in (1 << 17, 1 << 18, 1 << 20):
             known = space.within(budget, memory=memory)
-            count = known.count()
+            count = known.bounds()
             drawn = space.evaluate(known.sample(2000, seed=1))
             assert all(
                 drawn[metric].min() >= low and drawn[metric].max() <= high for metric, (low, high) in budget.items()
@@ -382,20 +380,25 @@ def test_bounds_hold_where_memory_is_short(make: Callable[[], ab.Space]) -> None
                 assert known.acceptance == 1
                 continue
             rounded += 1
-            assert isinstance(count, ab.Bounds)
-            assert count.lower <= expected <= count.upper
+            assert expected in count
             assert not found.exact
             # A share of the superset is off by no more than its excess.
             assert error <= 1 - expected / count.upper + 1e-9
             # Not far below that of the rounded superset, or of the set that keeps one of the bounds.
             assert 1 / 32 < known.acceptance <= 1
-            assert isinstance(known.fraction(), ab.Bounds)
-            with pytest.raises(LimitError, match="exact count"):
-                known.candidates(0, 1)
-            with pytest.raises(LimitError, match="exact count"):
-                known.rank(known.sample(1)[0])
-            with pytest.raises(LimitError, match="exact count"):
-                next(iter(known))
+            assert not count.exact
+            for ask, instead in (
+                (known.count, r"bounds\(\)"),
+                (known.fraction, r"bounds\(\) / space.size"),
+                (lambda known=known: known.candidates(0, 1), r"sample\(\)"),
+                (lambda known=known: known.rank(known.sample(1)[0]), r"sample\(\)"),
+                (lambda known=known: next(iter(known)), r"sample\(\)"),
+            ):
+                with pytest.raises(
+                    InexactError, match=f"exact.*: the count is between .*{instead}.*more memory"
+                ) as raised:
+                    ask()
+                assert ab.Bounds(raised.value.lower, raised.value.upper) == count
     assert rounded >= 5
 
 
@@ -447,10 +450,9 @@ def test_large_sets_have_their_members_with_any_memory(
     space = make()
     for memory in memories:
         fits = space.within(ab.Budget(**budget), memory=memory)
-        count = fits.count()
-        lower, upper = (count.lower, count.upper) if isinstance(count, ab.Bounds) else (count, count)
+        bounds = fits.bounds()
         if right is not None:
-            assert lower <= right <= upper, memory
+            assert right in bounds, memory
         assert not fits.is_empty()
         assert all(arch in fits for arch in fits.sample(8, seed=memory))
         shares = fits.marginals()
@@ -495,8 +497,8 @@ def test_a_set_of_1e28_networks_is_not_empty() -> None:
         return float(ways.sum())
 
     least, most = number(1000, 999), number(1000, 0)
-    count = fits.count()
-    assert isinstance(count, ab.Bounds)
+    count = fits.bounds()
+    assert not count.exact
     assert least > 1e28
     assert count.lower <= most * (1 + 1e-9)
     assert count.upper >= least * (1 - 1e-9)

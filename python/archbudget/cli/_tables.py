@@ -90,16 +90,16 @@ def share(space: Space, fits: FeasibleSet) -> tuple[str, dict[str, Any]]:
     """How many networks of a space fit a budget, as text and for machines."""
     described = fits.budget.describe()
     try:
-        size, count = space.size, fits.count()
+        size, bounds = space.size, fits.bounds()
     except LimitError as error:
         return f"how many networks fit is not known: {error}", {"size": None, "exact": False, "percent": None}
-    if isinstance(count, int):
+    if bounds.exact:
+        count = bounds.lower
         text = f"{grouped(count)} of {grouped(size)} networks ({percent(count, size)}) fit {described}"
         return text, {"size": size, "exact": True, "count": count, "percent": 100 * count / size}
-    lower, upper = count.lower, count.upper
+    lower, upper = bounds.lower, bounds.upper
     text = (
-        f"between {grouped(lower)} and {grouped(upper)} of {grouped(size)} networks "
-        f"({percent(lower, size)} to {percent(upper, size)}) fit "
+        f"{bounds} of {grouped(size)} networks ({percent(lower, size)} to {percent(upper, size)}) fit "
         f"{described}; the exact number needs more memory"
     )
     percents = [100 * end / size for end in (lower, upper)]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -14,8 +13,9 @@ from archbudget._core import MEMORY
 from archbudget._guard import guards
 from archbudget._message import grouped, show
 from archbudget._nested import SetOnce
-from archbudget.errors import BudgetError, InfeasibleBudgetError, LimitError, SpaceError
+from archbudget.errors import BudgetError, InexactError, InfeasibleBudgetError, SpaceError
 from archbudget.space.architecture import Architecture, architecture_at, architecture_of
+from archbudget.space.bounds import Bounds
 from archbudget.space.candidates import Candidates, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
@@ -33,30 +33,9 @@ else:
     S_co = TypeVar("S_co", bound=Family, covariant=True)
 
 Answer = TypeVar("Answer")
-Number = TypeVar("Number", int, float)
 
 CHUNK = 1 << 20
 """The number of candidates that a chunk has by default."""
-
-
-@dataclass(frozen=True)
-class Bounds(Generic[Number]):
-    """A number that is not known exactly, but certainly lies between two others, both included."""
-
-    lower: Number
-    """The number is at least this."""
-    upper: Number
-    """The number is at most this."""
-
-    @property
-    def ratio(self) -> float:
-        """`upper / lower`: 1.01 says that the number is known to within one per cent."""
-        if self.lower:
-            return self.upper / self.lower
-        return 1.0 if not self.upper else float("inf")
-
-    def __str__(self) -> str:
-        return f"between {grouped(self.lower)} and {grouped(self.upper)}"
 
 
 class Marginals(dict[str, "dict[Scalar, float]"]):
@@ -69,7 +48,7 @@ class Marginals(dict[str, "dict[Scalar, float]"]):
         super().__init__(shares)
         self.exact = exact
         """Whether the shares are those of the feasible networks. If not, they are those of a superset, of which all but
-        a few networks fit; see [`FeasibleSet.count`][archbudget.FeasibleSet.count]."""
+        a few networks fit; see [`FeasibleSet.bounds`][archbudget.FeasibleSet.bounds]."""
 
 
 @guards()
@@ -111,31 +90,45 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
     @property
     def exact(self) -> bool:
-        """Whether the set is counted exactly, and its members have ranks. It costs one count."""
+        """Whether the set was counted without rounding a cost, so that its members have ranks. It costs one count."""
         return self._core.is_exact()
 
-    def count(self) -> int | Bounds[int]:
-        """The number of distinct networks that fit: an integer where it is exact, otherwise certified bounds.
+    def count(self) -> int:
+        """The exact number of distinct networks that fit.
 
-        Only a count in which no cost was rounded is exact: bounds that happen to be equal are still `Bounds`. The first
-        call builds the table: O(arcs of the diagram * partial sums that matter).
+        The first call builds the table: O(arcs of the diagram * partial sums that matter).
+
+        Raises:
+            InexactError: If the number is known within bounds only; `bounds` returns them, and so does the error.
+            LimitError: If the part of the space within the budget does not fit into memory at all.
+        """
+        bounds = self.bounds()
+        if not bounds.exact:
+            raise self._inexact("the number of networks that fit is not known exactly", "ask for bounds()")
+        return bounds.lower
+
+    def bounds(self) -> Bounds[int]:
+        """The certified [`Bounds`][archbudget.Bounds] of the number of networks that fit; equal where it is exact.
+
+        They cost one count, as `count` does. Mostly they are within one per cent; more `memory` brings them closer.
 
         Raises:
             LimitError: If the part of the space within the budget does not fit into memory at all.
         """
         lower, upper = self._core.count()
-        return lower if upper is None else Bounds(lower, upper)
+        return Bounds(lower, lower if upper is None else upper)
 
-    def fraction(self) -> float | Bounds[float]:
-        """The share of the space that fits, from 0 to 1; as `Bounds` where the count is not exact. It costs one count.
+    def fraction(self) -> float:
+        """The share of the space that fits, from 0 to 1. It costs one count.
 
         Raises:
+            InexactError: If it is known within bounds only, which are `bounds() / space.size`.
             LimitError: As for `count`.
         """
-        count, size = self.count(), self.space.size
-        if isinstance(count, Bounds):
-            return Bounds(count.lower / size, count.upper / size)
-        return count / size
+        bounds, size = self.bounds(), self.space.size
+        if not bounds.exact:
+            raise self._inexact("the share that fits is not known exactly", "ask for bounds() / space.size")
+        return bounds.lower / size
 
     def sample(self, n: int, seed: int | None = None) -> Candidates:
         """Draws networks uniformly and independently among those that fit, however rare they are.
@@ -176,7 +169,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
         Raises:
             SpaceError: If the ranks are not a range within the number of networks that fit.
-            LimitError: If the count is not exact.
+            InexactError: If the set is not counted without rounding; see `exact`.
         """
         total = self._exact_count("a candidate of a rank")
         stop = total if stop is None else stop
@@ -201,7 +194,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
         Raises:
             SpaceError: If `size` is not positive.
-            LimitError: If the count is not exact.
+            InexactError: If the set is not counted without rounding; see `exact`.
         """
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise SpaceError(f"size must be an integer of at least 1, not {show(size)}")
@@ -213,17 +206,24 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             yield from chunk
 
     def _exact_count(self, what: str) -> int:
-        count = self.count()
-        if isinstance(count, Bounds) or not self.exact:
-            raise LimitError(f"{what} needs an exact count, and here it is {count}; allow more memory")
-        return count
+        if not self.exact:
+            raise self._inexact(f"{what} needs an exact count", "draw with sample()")
+        return self.count()
+
+    def _inexact(self, what: str, instead: str) -> InexactError:
+        bounds = self.bounds()
+        return InexactError(
+            f"{what}: the count is {bounds}; {instead}, or allow more memory than within(..., memory={self.memory:_})",
+            lower=bounds.lower,
+            upper=bounds.upper,
+        )
 
     def rank(self, arch: Architecture | Mapping[str, Scalar]) -> int:
         """The rank of a network: how many networks that fit come before it. O(D * values) after the count.
 
         Raises:
             SpaceError: If it is not a network of the space, or does not fit.
-            LimitError: If the count is not exact.
+            InexactError: If the set is not counted without rounding; see `exact`.
         """
         arch = self._own(arch)
         self._exact_count("a rank")
@@ -457,7 +457,3 @@ def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]
 
 def _restore(space: Family, budget: Budget, memory: int) -> FeasibleSet:
     return FeasibleSet(space, budget, memory=memory)
-
-
-CountLike = Union[int, Bounds[int]]
-"""A count: exact, or certified bounds."""
