@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,6 +52,33 @@ def listed(names: Iterable[object]) -> str:
         else:
             rest += 1
     return ", ".join(shown) + (f", ... ({rest:,} more)" if rest else "")
+
+
+FEW_NAMES, LONG_NAME = 10_000, 256
+"""The most names among which the nearest one is looked for, and the most characters of one."""
+
+
+def nearest(name: object, names: Iterable[object]) -> str | None:
+    """The name that was probably meant by an unknown one; `None` if none is near."""
+    given = str(name) if isinstance(name, (str, int, float)) else ""
+    if not 0 < len(given) <= LONG_NAME:
+        return None
+    known = {each.casefold(): each for each in map(str, islice(names, FEW_NAMES))}
+    near = difflib.get_close_matches(given.casefold(), known, n=1) if given not in known.values() else []
+    return line(known[near[0]]) if near else None
+
+
+def hint(name: object, names: Iterable[object]) -> str:
+    """What an error says behind an unknown name: the nearest name, or all of them where none is near."""
+    known = list(names)
+    near = nearest(name, known)
+    return f"; there are {listed(known) or 'none'}" if near is None else f"; did you mean {near}?"
+
+
+def with_nearest(name: object, names: Iterable[object]) -> str:
+    """One of several unknown names as an error shows it: with the nearest name, if there is one."""
+    near = nearest(name, names)
+    return show(name) if near is None else f"{show(name)} (did you mean {near}?)"
 
 
 def cut(text: str, most: int) -> str:

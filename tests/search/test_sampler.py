@@ -669,3 +669,102 @@ def test_the_repr_says_the_budget_and_the_base(space: ab.Space) -> None:
 def test_a_bad_number_of_threads_is_refused(space: ab.Space, n_jobs: Any) -> None:
     with pytest.raises(SpaceError, match=r"^n_jobs must be an integer of at least 1, or -1 for all processors, not "):
         ab.search(space, lambda _: 1.0, BUDGET, n_trials=1, n_jobs=n_jobs)
+
+
+# Arguments that would be ignored --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("base", ["grid", "brute force", "budget"])
+def test_a_base_that_would_not_be_heard_is_refused_at_once(base: str, wrapped: bool, space: ab.Space) -> None:
+    sampler: optuna.samplers.BaseSampler = {
+        "grid": lambda: optuna.samplers.GridSampler({"depth": [0, 1]}),
+        "brute force": optuna.samplers.BruteForceSampler,
+        "budget": lambda: ab.BudgetSampler(space, BUDGET),
+    }[base]()
+    if wrapped:
+        sampler = optuna.samplers.PartialFixedSampler({"depth": 1}, sampler)
+    with pytest.raises(SpaceError, match=r"^BudgetSampler cannot have <.*Sampler.* as its base: it ") as caught:
+        ab.BudgetSampler(space, BUDGET, sampler)
+    assert "\n" not in str(caught.value)
+    if base != "budget":
+        with pytest.raises(SpaceError, match="as its base"):
+            ab.search(space, lambda _: 1.0, BUDGET, 2, sampler=sampler)
+
+
+@each_base()
+def test_an_enqueued_name_that_is_nearly_a_decision_is_an_error_before_the_training(base: str, space: ab.Space) -> None:
+    trained = []
+
+    def objective(trial: optuna.Trial) -> float:
+        trained.append(space.suggest(trial))
+        return 1.0
+
+    study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
+    study.enqueue_trial({"depht": 2})
+    with pytest.raises(SpaceError, match=r"trial 0 has a fixed value of 'depht', .*; did you mean 'depth'\?"):
+        study.optimize(objective, n_trials=1)
+    assert not trained
+    study.enqueue_trial({"untis": 64})
+    with pytest.raises(SpaceError, match="did you mean 'units'"):
+        space.suggest(study.ask())
+
+
+@each_base()
+def test_an_enqueued_name_that_nobody_asks_for_is_an_error_when_the_trial_is_told(base: str, space: ab.Space) -> None:
+    study = quiet_study(ab.BudgetSampler(space, BUDGET, BASES[base](0)))
+    study.enqueue_trial({"nothing": 2, "depth": 1})
+    with pytest.raises(SpaceError, match=r"trial 0 ignored the fixed value of 'nothing': .* the decisions are depth, "):
+        study.optimize(lambda trial: score(space.suggest(trial)), n_trials=1)
+    assert study.trials[0].state == TrialState.COMPLETE
+    storage = optuna.storages.InMemoryStorage()
+    optuna.create_study(storage=storage, study_name="x", direction="maximize").enqueue_trial({"nothing": 2})
+    options: dict[str, Any] = {"storage": storage, "study_name": "x", "sampler": BASES[base](0)}
+    with pytest.raises(SpaceError, match="ignored the fixed value of 'nothing'"):
+        ab.search(space, lambda _: 1.0, BUDGET, 2, **options)
+
+
+def test_enqueued_parameters_of_the_objective_are_taken_whatever_their_names(
+    space: ab.Space, caplog: pytest.LogCaptureFixture
+) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        units_of_objective = trial.suggest_int("unit", 1, 3)
+        arch = space.suggest(trial)
+        if units_of_objective == 1:
+            trial.suggest_float("momentum", 0.0, 1.0)
+        return score(arch)
+
+    study = quiet_study(ab.BudgetSampler(space, BUDGET))
+    study.enqueue_trial({"unit": 1, "momentum": 0.5})  # Near to "units", which is not fixed.
+    study.enqueue_trial({"unit": 2, "momentum": 0.5})  # The objective may ask for "momentum".
+    study.enqueue_trial({"unit": 1, "depth": 1})
+    optuna.logging.enable_propagation()
+    with caplog.at_level(logging.WARNING):
+        study.optimize(objective, n_trials=3)
+    optuna.logging.disable_propagation()
+    assert [trial.params["unit"] for trial in study.trials] == [1, 2, 1]
+    assert "trial 1 ignored the fixed value of 'momentum'" in caplog.text
+    assert "trial 0" not in caplog.text.lower()
+
+
+@each_base()
+def test_a_fixed_name_of_a_partial_fixed_sampler_must_exist(base: str, space: ab.Space) -> None:
+    sampler = optuna.samplers.PartialFixedSampler({"depht": 1}, BASES[base](0))
+    study = quiet_study(ab.BudgetSampler(space, BUDGET, sampler))
+    with pytest.raises(SpaceError, match="did you mean 'depth'"):
+        study.optimize(lambda trial: score(space.suggest(trial)), n_trials=1)
+
+
+def test_a_value_that_does_not_exist_is_not_outside_the_budget(
+    space: ab.Space, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = quiet_study(ab.BudgetSampler(space, BUDGET))
+    study.enqueue_trial({"width1": 5})
+    optuna.logging.enable_propagation()
+    with caplog.at_level(logging.WARNING):
+        study.optimize(lambda trial: score(space.suggest(trial)), n_trials=1)
+    optuna.logging.disable_propagation()
+    assert study.trials[0].state == TrialState.PRUNED
+    assert "5 is not a value of decision 'width1', which is Int('width1', " in study.trials[0].user_attrs[REFUSED]
+    assert "5 is not a value of decision 'width1'" in caplog.text
+    assert "outside" not in caplog.text

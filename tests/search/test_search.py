@@ -36,6 +36,7 @@ GUARD = 300
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 BUDGET = ab.Budget(params=6_000)
+SAMPLER = {"sampler": "random", "seed": 0}
 ELSEWHERE = "elsewhere/1/2/3"
 """A process of another host."""
 
@@ -66,7 +67,9 @@ def states(study: optuna.Study) -> list[str]:
 
 
 def search(space: ab.Space, objective: Any, n_trials: int | None = 4, **options: Any) -> optuna.Study:
-    return ab.search(space, objective, BUDGET, n_trials, **{"sampler": "random", "seed": 0, **options})
+    return ab.search(
+        space, objective, BUDGET, n_trials, **(options if "sampler" in options else {**SAMPLER, **options})
+    )
 
 
 def failing_search(space: ab.Space, objective: Any, n_trials: int = 4, **options: Any) -> tuple[str, optuna.Study]:
@@ -180,6 +183,35 @@ def test_a_search_does_not_fail_for_ever(kind: str, n_jobs: int, space: ab.Space
         kind
     ] in message
     assert 6 <= len(study.trials) <= 5 + n_jobs
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("told", [TrialState.FAIL, TrialState.COMPLETE])
+def test_an_objective_that_tells_its_trial_itself_ends_the_search(
+    told: TrialState, n_jobs: int, space: ab.Space
+) -> None:
+    def objective(trial: optuna.Trial) -> float:
+        trial.study.tell(trial, None if told == TrialState.FAIL else 1.0, state=told)
+        return 1.0
+
+    if told == TrialState.COMPLETE:
+        with pytest.raises(ValueError, match="Cannot tell a COMPLETE trial"):
+            search(space, objective, 50, n_jobs=n_jobs)
+        return
+    message, study = failing_search(space, objective, 50, max_consecutive_failures=6, n_jobs=n_jobs)
+    assert message.startswith("6 trials in a row failed, the last one, trial ")
+    assert "it was failed by another process, or by the objective itself" in message
+    assert 6 <= len(study.trials) <= 5 + n_jobs
+
+
+@pytest.mark.parametrize("value", [1.0, math.nan])
+def test_an_error_of_the_base_sampler_after_a_trial_is_raised(value: float, space: ab.Space) -> None:
+    class Broken(optuna.samplers.RandomSampler):
+        def after_trial(self, *_: Any) -> None:
+            raise ValueError("no luck")
+
+    with pytest.raises(ValueError, match="no luck"):
+        search(space, lambda _: value, 3, sampler=Broken())
 
 
 def test_a_success_ends_a_row_of_failures(space: ab.Space) -> None:
@@ -727,3 +759,42 @@ def test_of_two_searches_that_begin_the_last_trial_at_once_one_withdraws(
     # What was withdrawn is begun before a new one is.
     again = search(space, lambda arch: -arch.params, 5, storage=opened(), study_name="s", seed=3)
     assert states(again) == ["COMPLETE"] * 5
+
+
+# Arguments that would be ignored, or are none
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"direction": "maximize", "directions": ["maximize"]},
+            "direction='maximize' and directions=['maximize'] exclude",
+        ),
+        ({"direction": "minimize", "directions": ["maximize", "minimize"]}, "exclude each other"),
+        ({"directions": "maximize"}, "directions must be a list with one direction for each objective, not 'maximize'"),
+        ({"directions": []}, "directions must be a list with one direction for each objective, not []"),
+        ({"sampler": optuna.samplers.TPESampler(), "seed": 3}, "give it to TPESampler(seed=3)"),
+        ({"timeout": -1}, "timeout must be None or a number of seconds of at least 0, not -1"),
+        ({"catch": "ValueError"}, "catch must be exception types, such as (ValueError,), not 'ValueError'"),
+        ({"catch": [3]}, "catch must be exception types"),
+        ({"catch": KeyboardInterrupt}, "catch must be exception types"),
+        ({"callbacks": print}, "callbacks must be a list of functions of a study and a trial, not "),
+        ({"callbacks": [3]}, "callbacks must be a list of functions of a study and a trial, not [3]"),
+        ({"pruner": "median"}, "pruner must be None or an Optuna pruner, not 'median'"),
+        ({"storage": 3}, "storage must be None or an Optuna storage or its URL, not 3"),
+    ],
+)
+def test_arguments_that_do_not_go_together_or_are_none_are_refused(
+    options: dict[str, Any], said: str, space: ab.Space
+) -> None:
+    with pytest.raises(SpaceError) as caught:
+        ab.search(space, lambda _: pytest.fail("it began"), BUDGET, 2, **options)
+    assert said in str(caught.value)
+
+
+def test_one_exception_type_is_caught_as_several_are(space: ab.Space) -> None:
+    def objective(_: ab.Architecture) -> float:
+        raise RuntimeError("bad luck")
+
+    assert states(search(space, objective, 2, catch=RuntimeError)) == ["FAIL"] * 2

@@ -27,12 +27,12 @@ def search(
     seed: int | None = None,
     storage: str | optuna.storages.BaseStorage | None = None,
     study_name: str | None = None,
-    direction: Direction = "maximize",
+    direction: Direction | None = None,
     directions: Sequence[Direction] | None = None,
     pruner: optuna.pruners.BasePruner | None = None,
     n_jobs: int = 1,
-    catch: Iterable[type[Exception]] = (),
-    callbacks: Sequence[Callback] = (),
+    catch: Iterable[type[Exception]] | type[Exception] = (),
+    callbacks: Sequence[Callback] | None = None,
     show_progress_bar: bool = False,
     max_tries: int = 2,
     max_consecutive_failures: int = 20,
@@ -66,10 +66,10 @@ def search(
         timeout: The time limit in seconds; no trial begins after it.
         sampler: The sampler that proposes values: a name (tpe, random, nsgaii, nsgaiii, cmaes, gp, qmc) or an Optuna
             sampler; TPE by default. It is wrapped in a [`BudgetSampler`][archbudget.BudgetSampler].
-        seed: The seed of a sampler that is given by name.
+        seed: The seed of a sampler that is given by name; a sampler object has its own.
         storage: Where Optuna keeps the study, such as `sqlite:///search.db`; in memory by default.
         study_name: The name of the study in the storage; needed to resume it.
-        direction: `"maximize"` or `"minimize"`.
+        direction: `"maximize"`, which is the default, or `"minimize"`.
         directions: One direction for each of several objectives, instead of `direction`.
         pruner: The pruner of the study.
         n_jobs: The number of threads that run trials; -1 for as many as there are processors.
@@ -77,7 +77,8 @@ def search(
         callbacks: Functions that are called with the study and each ended trial; `study.stop()` ends the search.
         show_progress_bar: Whether Optuna shows its progress.
         max_tries: How often the same values are tried in total, if the process of the trial is lost each time.
-        max_consecutive_failures: The search gives up after this many failed trials in a row.
+        max_consecutive_failures: The search gives up after this many failed trials in a row, whatever made them fail:
+            an exception that `catch` names, nan, a lost process.
         grace_period: A running trial counts as lost after this many seconds without a sign of life; the same in all
             processes that share a study.
 

@@ -6,11 +6,14 @@ import json
 import math
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from archbudget._budget import Budget
@@ -26,7 +29,7 @@ from archbudget.space.space import require_space
 from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from archbudget.space.space import Space
 
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "cmaes", "gp", "qmc")
 """The base samplers that a search knows by name."""
+
+WANTED = {"pruner": "an Optuna pruner", "storage": "an Optuna storage or its URL"}
+"""What some arguments of a search are."""
 
 PAUSE = 1.0
 """Seconds between two looks at trials of other processes."""
@@ -52,12 +58,12 @@ def search(
     seed: int | None = None,
     storage: str | optuna.storages.BaseStorage | None = None,
     study_name: str | None = None,
-    direction: Direction = "maximize",
+    direction: Direction | None = None,
     directions: Sequence[Direction] | None = None,
     pruner: optuna.pruners.BasePruner | None = None,
     n_jobs: int = 1,
-    catch: Iterable[type[Exception]] = (),
-    callbacks: Sequence[Callback] = (),
+    catch: Iterable[type[Exception]] | type[Exception] = (),
+    callbacks: Sequence[Callback] | None = None,
     show_progress_bar: bool = False,
     max_tries: int = 2,
     max_consecutive_failures: int = 20,
@@ -71,14 +77,25 @@ def search(
         _require_integer("n_trials", n_trials, 0, "None or an integer")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:
         raise SpaceError(f"n_jobs must be an integer of at least 1, or -1 for all processors, not {show(n_jobs)}")
-    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and timeout == timeout
-    if not (timeout is None or is_number):
-        raise SpaceError(f"timeout must be None or a number of seconds, not {show(timeout)}")
+    is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not (timeout is None or (is_number and timeout >= 0)):
+        raise SpaceError(f"timeout must be None or a number of seconds of at least 0, not {show(timeout)}")
     if seed is not None:
         _require_integer("seed", seed, 0, "None or an integer")
-    for each in [direction] if directions is None else directions:
-        if each not in ("minimize", "maximize"):
-            raise SpaceError(f"a direction is 'minimize' or 'maximize', not {show(each)}")
+        if isinstance(sampler, BaseSampler):
+            raise SpaceError(
+                f"seed={seed} is for a sampler that is given by name; give it to {type(sampler).__name__}(seed={seed})"
+            )
+    sought = _directions(direction, directions)
+    caught = (catch,) if isinstance(catch, type) else tuple(catch) if isinstance(catch, Iterable) else (catch,)
+    if not all(isinstance(each, type) and issubclass(each, Exception) for each in caught):
+        raise SpaceError(f"catch must be exception types, such as (ValueError,), not {show(catch)}")
+    told = () if callbacks is None else tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    if not all(map(callable, told)) or callable(callbacks):
+        raise SpaceError(f"callbacks must be a list of functions of a study and a trial, not {show(callbacks)}")
+    for name, given, kind in (("pruner", pruner, BasePruner), ("storage", storage, (str, BaseStorage))):
+        if given is not None and not isinstance(given, kind):
+            raise SpaceError(f"{name} must be None or {WANTED[name]}, not {show(given)}")
     if n_trials is None and timeout is None:
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:
@@ -91,7 +108,7 @@ def search(
             budget,
             storage=storage,
             study_name=study_name,
-            directions=[direction] if directions is None else directions,
+            directions=sought,
             pruner=pruner,
         )
         # A resumed study continues with other random numbers.
@@ -105,13 +122,34 @@ def search(
             timeout=timeout,
             base=base_sampler(sampler, None if seed is None else seed + begun),
             limits=patience,
-            catch=tuple(catch),
+            catch=caught,
         )
         with storage_errors(storage):
-            run.work(n_jobs=n_jobs, callbacks=callbacks, show_progress_bar=show_progress_bar)
+            run.work(n_jobs=n_jobs, callbacks=told, show_progress_bar=show_progress_bar)
     if run.failure is not None:
         raise run.failure
     return study
+
+
+def _directions(direction: Direction | None, directions: Sequence[Direction] | None) -> Sequence[Direction]:
+    """The direction of each objective.
+
+    Raises:
+        SpaceError: If both arguments are given, or one is not a direction.
+    """
+    if direction is not None and directions is not None:
+        raise SpaceError(
+            f"direction={show(direction)} and directions={show(directions)} exclude each other: give direction for one "
+            "objective, directions for several"
+        )
+    if directions is None:
+        directions = ["maximize" if direction is None else direction]
+    if isinstance(directions, str) or not isinstance(directions, Sequence) or not directions:
+        raise SpaceError(f"directions must be a list with one direction for each objective, not {show(directions)}")
+    for each in directions:
+        if each not in ("minimize", "maximize"):
+            raise SpaceError(f"a direction is 'minimize' or 'maximize', not {show(each)}")
+    return directions
 
 
 def limits(grace_period: float, max_tries: int, max_consecutive_failures: int) -> Limits:
@@ -259,7 +297,7 @@ class Run:
             return False
         if error is not None:
             if self._was_taken(error):
-                return True
+                return self.failure is None
             raise error
         return left is not None and (self._enough or not self._study._stop_flag)
 
@@ -292,12 +330,19 @@ class Run:
     def _told(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         del study
         self._heart.open.pop(trial._trial_id, None)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            with self._lock:
+                self._failures = 0
+        else:
+            self._count_failure(trial.number, trial.user_attrs.get(FAILED, "it failed"))
+
+    def _count_failure(self, number: int, reason: str) -> None:
+        """Gives the search up after too many failed trials in a row."""
         with self._lock:
-            self._failures = 0 if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) else self._failures + 1
+            self._failures += 1
             if self._failures >= self._limits.max_consecutive_failures and self.failure is None:
-                reason = trial.user_attrs.get(FAILED, "it failed")
                 self.failure = SearchError(
-                    f"{self._failures} trials in a row failed, the last one, trial {trial.number}: {reason} "
+                    f"{self._failures} trials in a row failed, the last one, trial {number}: {reason} "
                     "(max_consecutive_failures)"
                 )
 
@@ -333,26 +378,36 @@ class Run:
             return None if self._n_trials is None else self._n_trials - finished(self._study) - alive
 
     def _was_taken(self, error: BaseException) -> bool:
-        """Whether an error means that other processes have failed trials of this one, which can no longer be told.
+        """Whether an error means that trials of this process were failed meanwhile, so that they can no longer be told.
 
-        This happens to a process that was stopped or suspended for longer than the grace period.
+        Other processes do that to a process that was stopped or suspended for longer than the grace period. As an
+        objective can do it, too, each of them counts as a failure: the search does not go on with it for ever.
         """
         if not isinstance(error, (ValueError, UpdateFinishedTrialError)):
             return False
-        ended = {trial_id for trial_id in self._heart.open if self._has_ended(trial_id)}
-        for trial_id in ended:
-            number = self._heart.open.pop(trial_id).number
-            _logger.warning(f"Trial {number} was given up by another process while this one gave no sign of life.")
-        return bool(ended)
+        taken = [trial for trial_id in list(self._heart.open) if _is_failed_by_others(trial := self._stored(trial_id))]
+        for trial in taken:
+            del self._heart.open[trial._trial_id]
+            reason = (
+                "was given up by another process while this one gave no sign of life"
+                if LOST in trial.user_attrs
+                else "was failed by another process, or by the objective itself"
+            )
+            _logger.warning(f"Trial {trial.number} {reason}.")
+            self._count_failure(trial.number, f"it {reason}")
+        return bool(taken)
 
     def _has_ended(self, trial_id: int) -> bool:
-        return self._study._storage.get_trial(trial_id).state.is_finished()
+        return self._stored(trial_id).state.is_finished()
+
+    def _stored(self, trial_id: int) -> optuna.trial.FrozenTrial:
+        return self._study._storage.get_trial(trial_id)
 
     def _leave_nothing_running(self) -> None:
         """Tells the values of the trials that this process has begun, and puts the others back into the queue."""
         for trial_id, work in self._heart.open.items():
             try:
-                trial = self._study._storage.get_trial(trial_id)
+                trial = self._stored(trial_id)
                 if trial.state == TrialState.RUNNING and work.values is not None:
                     self._study.tell(work.number, work.values)
                 elif trial.state == TrialState.RUNNING:
@@ -366,6 +421,11 @@ class Run:
 def _is_ahead(running: optuna.trial.FrozenTrial, begun: optuna.trial.FrozenTrial) -> bool:
     """Whether a running trial continues in any case, compared with one that has just begun."""
     return running.number < begun.number or (running.number > begun.number and bool(running.params))
+
+
+def _is_failed_by_others(trial: optuna.trial.FrozenTrial) -> bool:
+    """Whether a trial of this process failed without it: a trial that it fails itself has the reason of that alone."""
+    return trial.state == TrialState.FAIL and (LOST in trial.user_attrs or FAILED not in trial.user_attrs)
 
 
 class WithdrawnError(Exception):

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler, PartialFixedSampler, TPESampler
+from optuna.trial import TrialState
 
 from archbudget._guard import guards
-from archbudget._message import show
+from archbudget._message import listed, nearest, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.search.propose import Inside, Question, ask_narrowed, proposer_for
 from archbudget.space.space import require_space
-from archbudget.space.trials import REFUSED
+from archbudget.space.trials import MISNAMED, REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
-    from optuna.trial import FrozenTrial, TrialState
+    from optuna.trial import FrozenTrial
 
     from archbudget._budget import Budget
     from archbudget.space.space import Space
@@ -47,7 +48,10 @@ class BudgetSampler(BaseSampler):
 
     The distributions stored in the study stay complete and static, and parameters that are not in the space go to the
     base sampler unchanged. Values that were enqueued, or fixed by a `PartialFixedSampler`, are kept; if they cannot
-    fit, `Space.suggest` prunes the trial before anything is trained, and a warning says why.
+    fit, or one is no value of its decision, `Space.suggest` prunes the trial before anything is trained, and a warning
+    says why. A name that is nearly that of a decision is an error of `Space.suggest`. A name that turns out to be
+    neither a decision nor a parameter of the objective is an error once the trial is told, or a warning if the
+    objective has other parameters of its own, as it may ask for this one in other trials.
 
     Making a sampler asks whether the feasible set is empty; the first trial counts it; each further one takes about as
     long as a proposal of the base sampler. The sampler keeps no state of a trial: threads and processes may share a
@@ -61,7 +65,8 @@ class BudgetSampler(BaseSampler):
     Raises:
         BudgetError: If it is not a budget, or bounds a metric that the space does not have.
         InfeasibleBudgetError: If no network of the space fits.
-        SpaceError: If `space` is not a space, or `base` not an Optuna sampler.
+        SpaceError: If `space` is not a space, or `base` not an Optuna sampler; or if `base` is a `GridSampler` or
+            `BruteForceSampler`, which go through values that they take from no proposal, or another `BudgetSampler`.
     """
 
     def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
@@ -71,11 +76,12 @@ class BudgetSampler(BaseSampler):
         self.space = space
         self.budget = budget
         self.base: BaseSampler = TPESampler() if base is None else base
+        learner, _ = _unwrapped(self.base)
+        _refuse_base(learner)
         fits = space.within(budget)
         fits.require_some()
         self._inside = Inside(fits)
         self._parts: dict[tuple[Any, ...], Inside] = {}
-        learner, _ = _unwrapped(self.base)
         self._proposer = proposer_for(learner)
         self._random = _Random(learner)
 
@@ -93,15 +99,13 @@ class BudgetSampler(BaseSampler):
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Checks the values that are fixed for the trial; called by Optuna."""
         fixed = self._fixed(study, trial)
-        if fixed:
-            try:
-                reason = self._refusal(fixed)
-            except ArchbudgetError as error:
-                reason = str(error)
-            if reason is not None:
-                study._storage.set_trial_user_attr(trial._trial_id, REFUSED, reason)
-                trial.user_attrs[REFUSED] = reason
-                _logger.warning(f"Trial {trial.number} was enqueued outside the budget and will be pruned: {reason}")
+        misnamed = self._misnamed(study, fixed)
+        if misnamed:
+            _set_attr(study, trial, MISNAMED, misnamed)
+        reason = self._refusal(self._of_decisions(fixed))
+        if reason is not None:
+            _set_attr(study, trial, REFUSED, reason)
+            _logger.warning(f"Trial {trial.number} will be pruned, for the values that are fixed for it: {reason}")
         self.base.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -125,7 +129,7 @@ class BudgetSampler(BaseSampler):
         is_other = len(own) == len(search_space) or not own.keys().isdisjoint(decisions)
         if self._proposer is None or REFUSED in trial.user_attrs or is_other:
             return self.base.sample_relative(study, trial, own)
-        inside = self._part(self._fixed(study, trial))
+        inside = self._part(self._of_decisions(self._fixed(study, trial)))
         proposed = self._proposer.propose(Question(study, trial, inside, own, self._random.of(trial)))
         return {name: value for name, value in proposed.items() if name in search_space}
 
@@ -142,13 +146,42 @@ class BudgetSampler(BaseSampler):
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Tells the base sampler that a trial has ended; called by Optuna."""
         self.base.after_trial(study, trial, state, values)
+        if state == TrialState.COMPLETE:
+            self._refuse_ignored(study, trial)
+
+    def _refuse_ignored(self, study: Study, trial: FrozenTrial) -> None:
+        """Says which fixed values a trial has not taken, as neither the space nor the objective has such names.
+
+        Raises:
+            SpaceError: If the objective has no parameters of its own, and never had one of that name.
+        """
+        decisions = self.space.decisions
+        ignored = [name for name in self._fixed(study, trial) if name not in trial.params and name not in decisions]
+        if not ignored:
+            return
+        message = (
+            f"trial {trial.number} ignored the fixed value of {listed(map(show, ignored))}: no decision of the space "
+            f"and no parameter of the objective has that name; the decisions are {listed(decisions) or 'none'}"
+        )
+        if trial.params and trial.params.keys() <= decisions.keys() and _new_names(study, ignored):
+            raise SpaceError(message)
+        _logger.warning(message)
 
     def _fixed(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
-        """The values of the decisions of the space that are fixed for the trial."""
+        """The values that are fixed for the trial."""
         _, outer = _unwrapped(study.sampler)
         _, inner = _unwrapped(self.base)
-        fixed = {**inner, **outer, **trial.system_attrs.get("fixed_params", {})}
+        return {**inner, **outer, **trial.system_attrs.get("fixed_params", {})}
+
+    def _of_decisions(self, fixed: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in fixed.items() if name in self.space.decisions}
+
+    def _misnamed(self, study: Study, fixed: dict[str, Any]) -> dict[str, str]:
+        """The fixed names that are nearly those of decisions which are not fixed, with the nearest one of each."""
+        free = [name for name in self.space.decisions if name not in fixed]
+        found = {name: nearest(name, free) for name in fixed if name not in self.space.decisions}
+        suspects = {name: near for name, near in found.items() if near is not None}
+        return {name: suspects[name] for name in _new_names(study, suspects)}
 
     def _part(self, fixed: dict[str, Any]) -> Inside:
         """The candidates that have the fixed values."""
@@ -164,9 +197,14 @@ class BudgetSampler(BaseSampler):
         return part
 
     def _refusal(self, fixed: dict[str, Any]) -> str | None:
-        """Why no candidate with these values fits."""
-        if not self._part(fixed).fits.is_empty():
+        """Why no candidate with these values fits, or exists."""
+        if not fixed:
             return None
+        try:
+            if not self._part(fixed).fits.is_empty():
+                return None
+        except ArchbudgetError as error:
+            return str(error)
         given = ", ".join(f"{name}={show(value)}" for name, value in fixed.items())
         try:
             arch = self.space.architecture(fixed)
@@ -180,7 +218,7 @@ class BudgetSampler(BaseSampler):
         taken = self.space.indices_of(
             {taken: value for taken, value in trial.params.items() if taken in self._inside.positions}
         )
-        fits = self._part(self._fixed(study, trial)).fits
+        fits = self._part(self._of_decisions(self._fixed(study, trial))).fits
         prefix: list[int] = []
         while (found := fits.allowed(prefix)) is not None:
             asked, allowed = found
@@ -200,6 +238,38 @@ def _unwrapped(sampler: BaseSampler) -> tuple[BaseSampler, dict[str, Any]]:
         fixed = {**sampler._fixed_params, **fixed}
         sampler = sampler._base_sampler
     return sampler, fixed
+
+
+def _refuse_base(learner: BaseSampler) -> None:
+    """Refuses base samplers that would not be asked for the values of a trial, or not be heard.
+
+    Raises:
+        SpaceError: With the reason.
+    """
+    reasons: dict[type[BaseSampler], str] = {
+        GridSampler: "goes through the points of its own grid, inside the budget or not; study.enqueue_trial takes the "
+        "points that you want",
+        BruteForceSampler: "goes through the values that trials ask for, inside the budget or not; "
+        "space.within(budget).candidates() lists all networks that fit, for study.enqueue_trial",
+        BudgetSampler: "is inside another budget already; join the bounds in one Budget",
+    }
+    for kind, reason in reasons.items():
+        if isinstance(learner, kind):
+            raise SpaceError(f"BudgetSampler cannot have {show(learner)} as its base: it {reason}")
+
+
+def _new_names(study: Study, names: Iterable[str]) -> list[str]:
+    """The names that no trial of a study has suggested; others were parameters of the objective."""
+    new = list(names)
+    if new:
+        for trial in study.get_trials(deepcopy=False):
+            new = [name for name in new if name not in trial.params]
+    return new
+
+
+def _set_attr(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    study._storage.set_trial_user_attr(trial._trial_id, key, value)
+    trial.user_attrs[key] = value
 
 
 class _Random:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archbudget._message import show
+from archbudget.errors import SpaceError
+
 if TYPE_CHECKING:
     from optuna.distributions import CategoricalDistribution, IntDistribution
     from optuna.trial import BaseTrial
@@ -30,6 +33,9 @@ FAILED = "archbudget:failed"
 
 REFUSED = "archbudget:refused"
 """The user attribute of a trial whose fixed values cannot fit the budget: the reason."""
+
+MISNAMED = "archbudget:misnamed"
+"""The user attribute of a trial with fixed values whose names are no decisions: the nearest decision of each."""
 
 SPACE, BUDGET = "archbudget:space", "archbudget:budget"
 """The user attributes of a study that say which space and budget it has."""
@@ -59,11 +65,18 @@ def suggest(trial: BaseTrial, name: str, decision: Decision) -> int:
 
 
 def refuse(trial: BaseTrial) -> None:
-    """Prunes a trial whose fixed values cannot fit the budget of its sampler.
+    """Refuses a trial whose fixed values have no decision in the space, or cannot fit the budget of its sampler.
 
     Raises:
-        optuna.TrialPruned: With the reason.
+        SpaceError: If the name of a fixed value is nearly that of a decision, and not yet suggested by the trial.
+        optuna.TrialPruned: If no network with the values fits, or one of the values does not exist.
     """
+    for name, near in trial.user_attrs.get(MISNAMED, {}).items():
+        if name not in trial.params:
+            raise SpaceError(
+                f"trial {trial.number} has a fixed value of {show(name)}, which is no decision of the space; did you "
+                f"mean {show(near)}? (Suggest it before space.suggest(trial) if it is a parameter of the objective.)"
+            )
     reason = trial.user_attrs.get(REFUSED)
     if reason is not None:
         from optuna import TrialPruned
