@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 import archbudget as ab
@@ -176,6 +177,8 @@ CALLS: dict[str, list[Call]] = {
     "Space.constraint": [SPACE.constraint],
     "Space.within": [SPACE.within, lambda v: SPACE.within(BUDGET, memory=v).count()],
     "Space.suggest": [SPACE.suggest],
+    "Space.from_trial": [SPACE.from_trial, lambda v: SPACE.from_trial(trial_of({"filters": v}))],
+    "Space.best": [SPACE.best],
     "Space.indices_of": [SPACE.indices_of, lambda v: SPACE.indices_of({"filters": v})],
     "Candidates": [
         lambda v: ab.Candidates(v, BATCH.indices),
@@ -384,6 +387,13 @@ NOT_GIVEN_ANYTHING = {
 }
 OF_BLOCKS = {"among", "write", "write_all"}
 OF_DECISIONS = {"lower", "narrowed", "replaced", "require_integers", "text", "at"}
+
+
+def trial_of(params: dict[str, Any]) -> optuna.trial.FixedTrial:
+    """A trial that took any values."""
+    trial = optuna.trial.FixedTrial({})
+    trial._suggested_params = params
+    return trial
 
 
 def takes_something(function: Any) -> bool:

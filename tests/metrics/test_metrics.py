@@ -712,7 +712,7 @@ def test_every_trial_is_inside_a_budget_of_a_custom_metric() -> None:
     budget = ab.Budget(params=400, custom={"convolutions": (2, 3)})
     study = ab.search(space, lambda arch: arch.params, budget, 30, seed=1)
     assert all(2 <= trial.user_attrs["convolutions"] <= 3 for trial in study.trials)
-    best = space.architecture({n: v for n, v in study.best_params.items() if n in space.decisions})
+    best = space.best(study)
     assert best.params <= 400
     sampler = ab.BudgetSampler(space, budget, optuna.samplers.RandomSampler(seed=0))
     again = optuna.create_study(sampler=sampler)

@@ -36,7 +36,6 @@ from archbudget.search.interrupt import interrupts
 from archbudget.search.run import SAMPLERS, base_sampler, limits
 from archbudget.search.running import Limits, finished, is_finished
 from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, without_password
-from archbudget.space.architecture import Architecture
 from archbudget.space.feasible import FeasibleSet
 from archbudget.space.space import Space
 from archbudget.space.trials import FAILED, LOST, MODELS, PREFIX
@@ -295,7 +294,7 @@ class _Run:
         if ranked:
             self._console.print(self._table(ranked))
             winner = ranked[0]
-            arch = self._architecture(winner)
+            arch = self._space.from_trial(winner)
             _tables.plain(f"trial {winner.number}: {_tables.values_text(arch)}")
             _tables.plain(arch.summary())
             model = self._models.publish(winner, self._out / "best.keras")
@@ -323,10 +322,6 @@ class _Run:
             _tables.plain(f"{done} of {job.trials} trials were done in time; the same command goes on from here.")
         return data
 
-    def _architecture(self, trial: optuna.trial.FrozenTrial) -> Architecture:
-        decisions = self._space.decisions
-        return self._space.architecture({name: value for name, value in trial.params.items() if name in decisions})
-
     def _entry(self, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
         own = {
             key: value
@@ -337,7 +332,7 @@ class _Run:
             "trial": trial.number,
             "value": trial.value,
             "params": trial.params,
-            "costs": self._architecture(trial).costs,
+            "costs": self._space.from_trial(trial).costs,
             "user_attrs": own,
         }
 
@@ -348,7 +343,7 @@ class _Run:
             "trial", *(_tables.title(metric) for metric in metrics), "value", *(["test accuracy"] * tested), left=0
         )
         for trial in ranked:
-            costs = self._architecture(trial).costs
+            costs = self._space.from_trial(trial).costs
             test = trial.user_attrs.get("test_accuracy")
             table.add_row(
                 str(trial.number),

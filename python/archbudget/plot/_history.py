@@ -24,7 +24,8 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     """The completed trials of a search: the value of the objective over the first metric of the budget. O(trials).
 
     Args:
-        study: A study of `archbudget.search`, which stores the costs of each trial as user attributes.
+        study: A study whose trials took their networks by `Space.suggest`, as those of `archbudget.search` do, which
+            keeps the costs of each network as user attributes of its trial.
         budget: The budget of the search.
 
     Raises:
@@ -44,8 +45,7 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     silent = next((trial.number for trial in trials if metric not in trial.user_attrs), None)
     if silent is not None:
         raise SpaceError(
-            f"trial {silent} has no user attribute {show(metric)}; archbudget.search keeps the costs of each trial "
-            "there"
+            f"trial {silent} has no user attribute {show(metric)}; Space.suggest keeps the costs of each network there"
         )
     sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
     best = max(trials, key=lambda trial: (sign * (trial.value or 0.0), -trial.number), default=None)

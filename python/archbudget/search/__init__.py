@@ -83,8 +83,9 @@ def search(
             processes that share a study.
 
     Returns:
-        The study. `space.architecture(study.best_params)` is the best network; the totals of each network are the user
-        attributes `params`, `macs`, ... of its trial.
+        The study. `space.best(study)` is the best network, or with several objectives `space.from_trial(trial)` of each
+        trial of `study.best_trials`; the totals of each network are the user attributes `params`, `macs`, ... of its
+        trial.
 
     Raises:
         InfeasibleBudgetError: At once, if no network of the space fits.

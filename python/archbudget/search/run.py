@@ -304,8 +304,6 @@ class Run:
     def _objective(self, trial: optuna.Trial) -> list[float]:
         try:
             arch = self._space.suggest(trial)
-            for metric, cost in arch.costs.items():
-                trial.set_user_attr(metric, cost)
             interrupts.check()
             values = self._ask(arch, trial)
         except KeyboardInterrupt:

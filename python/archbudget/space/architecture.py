@@ -10,7 +10,7 @@ from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import listed, show
 from archbudget._nested import SetOnce
-from archbudget.errors import SpaceError, UnknownNameError
+from archbudget.errors import ArchbudgetError, SpaceError, UnknownNameError
 from archbudget.network import Network, explain, summary
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
@@ -210,8 +210,35 @@ def architecture_at(space: Family, indices: Iterable[int]) -> Architecture:
 
 def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture:
     """The network with these values, by the names of their decisions; see `Space.architecture`."""
+    try:
+        check_names(space.decisions, values, "architecture")
+    except SpaceError as error:
+        known = {name: value for name, value in values.items() if name in space.decisions}
+        if _is_complete(space, known):
+            hint = (
+                "; for the parameters of a trial or a study, use from_trial(trial) or best(study), which ignore others"
+            )
+            raise SpaceError(f"{error}{hint}") from None
+        raise
+    return architecture_at(space, _indices(space, values))
+
+
+def _is_complete(space: Family, values: Mapping[str, Scalar]) -> bool:
+    """Whether values take every active decision."""
+    try:
+        _indices(space, values)
+    except ArchbudgetError:
+        return False
+    return True
+
+
+def _indices(space: Family, values: Mapping[str, Scalar]) -> list[int]:
+    """The index of the value of each decision; 0 where none is given, which may only be so where it is inactive.
+
+    Raises:
+        SpaceError: If an active decision has no value, or a value is not in its domain.
+    """
     parts = compiled(space)
-    check_names(space.decisions, values, "architecture")
     walk = parts.diagram.walk()
     indices = [0] * len(parts.names)
     for name, value in values.items():
@@ -221,4 +248,4 @@ def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture
         if name not in values:
             raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
         walk.choose(indices[position])
-    return architecture_at(space, indices)
+    return indices

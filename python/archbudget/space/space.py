@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from archbudget._budget import require_metrics
 from archbudget._core import MEMORY
-from archbudget._guard import guards, has
-from archbudget._message import show
+from archbudget._guard import guards, has, reworded
+from archbudget._message import listed, one_line, show
 from archbudget._regular import path_of
-from archbudget.errors import SpaceError
+from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.space import trials
 from archbudget.space.architecture import Architecture, architecture_at, architecture_of
 from archbudget.space.candidates import Candidates, unchecked
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from archbudget.space.describe import Description
 
 
-@guards(but=["suggest"])  # A trial raises what its storage does, and what prunes it.
+@guards(but=["suggest", "best"])  # Trials and studies raise what their storage does, and what prunes a trial.
 class Space(Family):
     """A family of networks: layers whose hyperparameters may be open decisions.
 
@@ -188,7 +188,8 @@ class Space(Family):
             **named: The values of decisions by keyword. Inactive decisions may be omitted.
 
         Raises:
-            SpaceError: If a decision is unknown, or an active one is missing, or a value is not in its domain.
+            SpaceError: If a decision is unknown, or an active one is missing, or a value is not in its domain. (The
+                parameters of a trial may have other names, too; `from_trial` and `best` ignore these.)
             InvalidArchitectureError: If the network cannot be built; the message names the layer, the shapes and the
                 rule.
         """
@@ -243,11 +244,14 @@ class Space(Family):
 
         Decisions over integers that form an ascending arithmetic progression are suggested as int parameters, all
         others as categorical ones. The distributions are always the same, so that every sampler can learn from every
-        trial. O(layers), beside what the sampler and the storage of the study take; safe for trials in several threads.
+        trial. The value of each metric becomes a user attribute of the trial by the name of the metric, `params`,
+        `macs` and so on, for plots and dashboards. O(layers), beside what the sampler and the storage of the study
+        take, which writes each parameter and attribute once; safe for trials in several threads.
 
         Raises:
             InvalidArchitectureError: If the network cannot be built; this cannot happen under a `BudgetSampler`.
-            SpaceError: If `trial` is not a trial.
+            SpaceError: If `trial` is not a trial, or a decision has equal values, such as 1 and True, which Optuna does
+                not tell apart.
             optuna.TrialPruned: If a `BudgetSampler` found that enqueued values cannot fit its budget.
         """
         if not has(trial, "suggest_categorical"):
@@ -260,7 +264,61 @@ class Space(Family):
             decision = self.decisions[names[position]]
             indices[position] = trials.suggest(trial, names[position], decision)
             walk.choose(indices[position])
-        return architecture_at(self, indices)
+        arch = architecture_at(self, indices)
+        trials.record(trial, arch.costs)
+        return arch
+
+    def from_trial(self, trial: optuna.trial.BaseTrial) -> Architecture:
+        """The network that an Optuna trial took; other parameters of the trial, such as a learning rate, are ignored.
+
+        The trial may come from any study, storage and sampler: `study.best_trial`, one of `study.trials`, or a live one
+        that has asked for its network. O(layers); holds the GIL.
+
+        Raises:
+            SpaceError: If it is not a trial, or has no value for an active decision, or one that is not in its domain.
+            InvalidArchitectureError: If the network cannot be built.
+
+        Example:
+            >>> import archbudget as ab, optuna
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 1, 9))])
+            >>> trial = optuna.trial.FixedTrial({"units": 4, "rate": 0.1})
+            >>> arch, rate = space.suggest(trial), trial.suggest_float("rate", 0, 1)
+            >>> space.from_trial(trial) == arch
+            True
+        """
+        params = trial.params if has(trial, "params") else None
+        if not isinstance(params, Mapping):
+            raise SpaceError(
+                f"from_trial needs an Optuna trial, not {show(trial)}; best takes a study, architecture a mapping"
+            )
+        taken = {name: value for name, value in params.items() if name in self.decisions}
+        try:
+            return architecture_of(self, taken)
+        except ArchbudgetError as error:
+            raise reworded(error, f"trial {trial.number}, which took {listed(params) or 'nothing'}: {error}") from None
+
+    def best(self, study: optuna.Study) -> Architecture:
+        """The network of the best trial of a study with one objective: `from_trial(study.best_trial)`.
+
+        Raises:
+            SpaceError: If it is not a study, or has several objectives, or no completed trial (that meets its
+                constraints); or as for `from_trial`.
+        """
+        from optuna import Study
+
+        if not isinstance(study, Study):
+            raise SpaceError(f"best needs an Optuna study, not {show(study)}; from_trial takes a trial")
+        if len(study.directions) > 1:
+            raise SpaceError(
+                f"a study with {len(study.directions)} objectives has no one best trial, but a front of them: "
+                "[space.from_trial(trial) for trial in study.best_trials]"
+            )
+        try:
+            trial = study.best_trial
+        except ValueError as error:  # Optuna's for a study without such a trial.
+            raise SpaceError(f"study {show(study.study_name)} has no best trial: {one_line(error)}") from None
+        return self.from_trial(trial)
 
 
 def _restore(definition: dict[str, Any]) -> Space:

@@ -8,6 +8,8 @@ from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from optuna.distributions import CategoricalDistribution, IntDistribution
     from optuna.trial import BaseTrial
 
@@ -51,7 +53,24 @@ def distribution_of(decision: Decision) -> IntDistribution | CategoricalDistribu
     if decision.step is not None:
         low, high = decision.values[0], decision.values[-1]
         return IntDistribution(low, high, step=decision.step)  # type: ignore[arg-type]
-    return CategoricalDistribution(decision.values)
+    return CategoricalDistribution(_categories(decision))
+
+
+def _categories(decision: Decision) -> tuple[Any, ...]:
+    """The values of a decision as Optuna's categories.
+
+    Raises:
+        SpaceError: If two of them are equal, as 1 and True are: Optuna would keep the first for either.
+    """
+    seen: dict[Any, Any] = {}
+    for value in decision.values:
+        if value in seen:
+            raise SpaceError(
+                f"Optuna keeps {show(seen[value])} and {show(value)} as one value, and decision '{decision.name}' has "
+                "both; name them by text, and map(...) it"
+            )
+        seen[value] = value
+    return decision.values
 
 
 def suggest(trial: BaseTrial, name: str, decision: Decision) -> int:
@@ -60,8 +79,16 @@ def suggest(trial: BaseTrial, name: str, decision: Decision) -> int:
         low, high = decision.values[0], decision.values[-1]
         value: Any = trial.suggest_int(name, low, high, step=decision.step)  # type: ignore[arg-type]
         return int((value - low) // decision.step)
-    value = trial.suggest_categorical(name, decision.values)
+    value = trial.suggest_categorical(name, _categories(decision))
     return decision.index(value)
+
+
+def record(trial: BaseTrial, costs: Mapping[str, int]) -> None:
+    """Keeps the costs of the network of a trial as user attributes, a number for each metric, by its name."""
+    known = trial.user_attrs
+    for metric, cost in costs.items():
+        if known.get(metric) != cost:
+            trial.set_user_attr(metric, cost)
 
 
 def refuse(trial: BaseTrial) -> None:
