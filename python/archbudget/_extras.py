@@ -1,4 +1,8 @@
-"""Optional packages: each is imported where it is used, and an error says what to install."""
+"""Optional packages: each is imported where it is used, and an error says what to install.
+
+A message names the packages themselves, not an extra of archbudget, so that its command works however archbudget was
+installed: from a checkout, a wheel, or a registry.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,17 @@ class Extra(NamedTuple):
 
 
 EXTRAS = {
-    "jax": Extra("JAX", "archbudget[digits]"),
+    "cmaes": Extra("cmaes", "cmaes"),
+    "jax": Extra("JAX", "jax"),
     "kaleido": Extra("kaleido", "kaleido"),
-    "keras": Extra("Keras", "archbudget[keras]"),
+    "keras": Extra("Keras", "keras"),
     "numba": Extra("numba", "numba"),
-    "pandas": Extra("pandas", "archbudget[pandas]"),
-    "plotly": Extra("plotly", "archbudget[plot]"),
-    "pyarrow": Extra("pyarrow", "archbudget[pandas]"),
-    "sklearn": Extra("scikit-learn", "archbudget[digits]"),
-    "torch": Extra("PyTorch", "archbudget[torch]"),
+    "pandas": Extra("pandas", "pandas"),
+    "plotly": Extra("plotly", "plotly"),
+    "pyarrow": Extra("pyarrow", "pyarrow"),
+    "scipy": Extra("SciPy", "scipy"),
+    "sklearn": Extra("scikit-learn", "scikit-learn"),
+    "torch": Extra("PyTorch", "torch"),
 }
 """The optional packages, by the names with which they are imported."""
 

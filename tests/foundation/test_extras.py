@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -33,6 +34,11 @@ USES = {
         lambda: plot.diagram(SPACE),
         lambda: plot.history(optuna.create_study(), ab.Budget(params=20)),
     ],
+    "cmaes": [lambda: ab.search(SPACE, lambda _: 1.0, ab.Budget(params=20), 1, sampler="cmaes")],
+    "scipy": [
+        lambda: ab.search(SPACE, lambda _: 1.0, ab.Budget(params=20), 1, sampler="qmc"),
+        lambda: ab.search(SPACE, lambda _: 1.0, ab.Budget(params=20), 1, sampler="gp"),
+    ],
 }
 
 
@@ -48,6 +54,27 @@ def test_an_error_says_which_package_to_install(package: str, monkeypatch: pytes
         assert isinstance(caught.value, ModuleNotFoundError)
         assert isinstance(caught.value, ArchbudgetError)
         assert caught.value.name == package
+
+
+def test_what_an_error_says_to_install_is_what_the_extras_install() -> None:
+    """The command of a message works without archbudget on a registry, and brings what the extra would bring."""
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    extras = re.search(r"\[project.optional-dependencies\]\n(.*?)\n\n", project, re.DOTALL)
+    assert extras is not None
+    wanted = set(re.findall(r'"([\w-]+)>=', extras[1]))
+    assert wanted == {"keras", "jax", "scikit-learn", "pandas", "pyarrow", "plotly", "torch"}
+    assert wanted <= {extra.install for extra in EXTRAS.values()}
+    assert not [extra for extra in EXTRAS.values() if "archbudget" in extra.install]
+
+
+def test_no_text_names_a_command_that_needs_a_registry() -> None:
+    root = Path(__file__).parents[2]
+    texts = [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("python/**/*.py")]
+    commands = [
+        command for path in texts for command in re.findall(r"pip install [^`\n]*", path.read_text(encoding="utf-8"))
+    ]
+    assert len(commands) > 10
+    assert [command for command in commands if "archbudget[" in command] == []
 
 
 def test_a_missing_dependency_of_a_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Plots of the costs of a space, of the networks that fit a budget, of a search, and of the diagram of a small space.
 
 Each function returns a `plotly.graph_objects.Figure`; `save` writes one. plotly is loaded when a plot is made, and a
-`MissingPackageError` says where it is not installed: `pip install archbudget[plot]`. The functions share no state, so
+`MissingPackageError` says where it is not installed: `pip install plotly`. The functions share no state, so
 they are safe to call from several threads. Questions to a space release the GIL; making a figure holds it.
 """
 

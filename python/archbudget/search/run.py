@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from archbudget._budget import Budget
 from archbudget._expressions import as_written
+from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import BudgetError, SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "cmaes", "gp", "qmc")
 """The base samplers that a search knows by name."""
+
+NEEDED = {"cmaes": ("cmaes",), "gp": ("scipy", "torch"), "qmc": ("scipy",)}
+"""The packages that base samplers need beside Optuna."""
 
 WANTED = {"pruner": "an Optuna pruner", "storage": "an Optuna storage or its URL"}
 """What some arguments of a search are."""
@@ -441,6 +445,7 @@ def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSam
 
     Raises:
         SpaceError: If the name is unknown.
+        MissingPackageError: If the sampler needs a package that is not installed.
     """
     if isinstance(sampler, BaseSampler):
         return sampler
@@ -456,6 +461,8 @@ def base_sampler(sampler: str | BaseSampler | None, seed: int | None) -> BaseSam
     }
     if name not in makers:
         raise SpaceError(f"unknown sampler {show(name)}; there are {', '.join(makers)}, or give an Optuna sampler")
+    for module in NEEDED.get(name, ()):
+        imported(module, f"the sampler {name}")
     return makers[name]()
 
 

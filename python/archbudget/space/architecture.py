@@ -167,7 +167,7 @@ class Architecture(SetOnce, Mapping[str, "Scalar"]):
         As slow as building the model by hand: Keras makes every weight.
 
         Raises:
-            MissingPackageError: If Keras is not installed (`pip install archbudget[keras]`).
+            MissingPackageError: If Keras is not installed (`pip install keras`).
             SpaceError: If a layer has an option that only PyTorch has, such as an integer as `padding`.
         """
         from archbudget.export.keras import build
@@ -185,7 +185,7 @@ class Architecture(SetOnce, Mapping[str, "Scalar"]):
         makes every weight.
 
         Raises:
-            MissingPackageError: If PyTorch is not installed (`pip install archbudget[torch]`).
+            MissingPackageError: If PyTorch is not installed (`pip install torch`).
             SpaceError: If a layer or an argument has no equivalent in PyTorch, such as a regularizer.
         """
         imported("torch", "to_torch")

@@ -129,7 +129,7 @@ class Candidates(SetOnce):
         """The values as a `pandas.DataFrame` with a column for each decision. O(N * D).
 
         Raises:
-            MissingPackageError: If pandas is not installed (`pip install archbudget[pandas]`).
+            MissingPackageError: If pandas is not installed (`pip install pandas`).
         """
         pd = imported("pandas", "to_pandas")
         return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})

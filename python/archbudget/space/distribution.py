@@ -93,7 +93,7 @@ class Distribution:
         """A `pandas.DataFrame` with a row for each value: the value, `count` (Python integers) and `share`. O(M).
 
         Raises:
-            MissingPackageError: If pandas is not installed (`pip install archbudget[pandas]`).
+            MissingPackageError: If pandas is not installed (`pip install pandas`).
         """
         shares = [count / self.total for count in self.counts]
         counts = np.empty(len(self.counts), dtype=object)

@@ -88,7 +88,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
         """The totals and `valid` as a `pandas.DataFrame` with N rows.
 
         Raises:
-            MissingPackageError: If pandas is not installed (`pip install archbudget[pandas]`).
+            MissingPackageError: If pandas is not installed (`pip install pandas`).
         """
         pd = imported("pandas", "to_pandas")
         return pd.DataFrame({**self._totals, "valid": self.valid})
