@@ -7,9 +7,11 @@ makes a new one in constant time, and holds the GIL.
 from __future__ import annotations
 
 import operator as operators
+from collections.abc import KeysView
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Union
 from unicodedata import category
 
 import numpy as np
@@ -46,7 +48,10 @@ DEPTH, TERMS = 200, 10_000
 
 
 class Expression:
-    """An integer that depends on decisions: `+`, `-`, `*`, `//` and comparisons make new expressions."""
+    """An integer that depends on decisions; operators and comparisons make new expressions.
+
+    `+ - * // % ** abs round` give numbers, `== != < <= > >=` conditions, and `& | ^ ~` join these.
+    """
 
     depth: int = 1
     """The levels of nested expressions, including this one."""
@@ -63,7 +68,7 @@ class Expression:
         """The decisions that the expression reads, once for each use. O(terms)."""
         raise NotImplementedError
 
-    def at(self, taken: Mapping[str, Scalar]) -> int:
+    def at(self, taken: Mapping[str, Scalar]) -> Scalar:
         """The value of the expression, given the values of its decisions by name. O(terms).
 
         Raises:
@@ -79,6 +84,23 @@ class Expression:
         """
         del names
         return repr(self)
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is 1 or 0, for true and false."""
+        return False
+
+    @property
+    def possible(self) -> tuple[Any, ...]:
+        """The values that it may have, where they can be listed; otherwise only itself."""
+        return (False, True) if self.is_condition else (self,)
+
+    def require_integers(self, because: str) -> None:
+        """Refuses an expression that is not a number, or a condition.
+
+        Raises:
+            SpaceError: With the reason.
+        """
 
     def __add__(self, other: IntLike) -> Expression:
         return Binary("add", self, other)
@@ -104,26 +126,135 @@ class Expression:
     def __rfloordiv__(self, other: IntLike) -> Expression:
         return Binary("floor_divide", other, self)
 
-    def __lt__(self, other: IntLike) -> Expression:
-        return Binary("less", self, other)
+    def __mod__(self, other: IntLike) -> Expression:
+        return Binary("modulo", self, other)
 
-    def __gt__(self, other: IntLike) -> Expression:
-        return Binary("less", other, self)
+    def __rmod__(self, other: IntLike) -> Expression:
+        return Binary("modulo", other, self)
 
-    def __le__(self, other: IntLike) -> Expression:
-        return Binary("at_most", self, other)
+    def __pow__(self, other: IntLike) -> Expression:
+        return Binary("power", self, other)
 
-    def __ge__(self, other: IntLike) -> Expression:
-        return Binary("at_most", other, self)
+    def __rpow__(self, other: IntLike) -> Expression:
+        return Binary("power", other, self)
+
+    def __neg__(self) -> Expression:
+        return Binary("subtract", 0, self)
+
+    def __pos__(self) -> Expression:
+        self.require_integers("its sign is asked for")
+        return self
+
+    def __abs__(self) -> Expression:
+        return Binary("maximum", self, -self)
+
+    def __round__(self, digits: int | None = None) -> Expression:
+        if digits is not None and (not isinstance(digits, int) or digits < 0):
+            raise SpaceError(f"round({show(self)}, {show(digits)}): write (... + 5) // 10 * 10 to round to tens")
+        return +self  # It is an integer.
+
+    def __trunc__(self) -> Expression:
+        return +self
+
+    def __floor__(self) -> Expression:
+        return +self
+
+    def __ceil__(self) -> Expression:
+        return +self
+
+    def __lt__(self, other: object) -> Expression:
+        return compared("<", self, other)
+
+    def __gt__(self, other: object) -> Expression:
+        return compared(">", self, other)
+
+    def __le__(self, other: object) -> Expression:
+        return compared("<=", self, other)
+
+    def __ge__(self, other: object) -> Expression:
+        return compared(">=", self, other)
+
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return compared("==", self, other)
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return compared("!=", self, other)
+
+    __hash__ = object.__hash__
+    """Expressions build conditions where they are compared; sets and dicts tell them apart by identity."""
+
+    def __and__(self, other: object) -> Expression:
+        return Binary("both", *_conditions("&", self, other))
+
+    def __rand__(self, other: object) -> Expression:
+        return Binary("both", *_conditions("&", other, self))
+
+    def __or__(self, other: object) -> Expression:
+        return Binary("either", *_conditions("|", self, other))
+
+    def __ror__(self, other: object) -> Expression:
+        return Binary("either", *_conditions("|", other, self))
+
+    def __xor__(self, other: object) -> Expression:
+        return Binary("different", *_conditions("^", self, other))
+
+    def __rxor__(self, other: object) -> Expression:
+        return Binary("different", *_conditions("^", other, self))
+
+    def __invert__(self) -> Expression:
+        (condition,) = _conditions("~", self)
+        return Binary("equal", condition, 0)
+
+    def __truediv__(self, other: object) -> NoReturn:
+        _refuse("/", self, other)
+
+    def __rtruediv__(self, other: object) -> NoReturn:
+        _refuse("/", other, self)
+
+    def __divmod__(self, other: object) -> NoReturn:
+        _refuse("divmod", self, other)
+
+    def __rdivmod__(self, other: object) -> NoReturn:
+        _refuse("divmod", other, self)
+
+    def __lshift__(self, other: object) -> NoReturn:
+        _refuse("<<", self, other)
+
+    def __rlshift__(self, other: object) -> NoReturn:
+        _refuse("<<", other, self)
+
+    def __rshift__(self, other: object) -> NoReturn:
+        _refuse(">>", self, other)
+
+    def __rrshift__(self, other: object) -> NoReturn:
+        _refuse(">>", other, self)
+
+    def __matmul__(self, other: object) -> NoReturn:
+        _refuse("@", self, other)
+
+    def __rmatmul__(self, other: object) -> NoReturn:
+        _refuse("@", other, self)
+
+    __iter__ = None
+    """It is one number, and has no items; the values of a decision are in its `values`."""
 
     def __bool__(self) -> bool:
         raise SpaceError(
             f"{show(self)} is not known before the decisions are taken, so it has no truth value; use OneOf or Repeat "
-            "to branch on a decision, both and either to join conditions"
+            "to branch on a decision, both (&), either (|) and ~ to join conditions, minimum and maximum for min and "
+            "max, and `is` to ask whether two decisions are the same object"
         )
 
     def __index__(self) -> int:
         raise SpaceError(f"{show(self)} is not a number before the decisions are taken")
+
+    def __float__(self) -> float:
+        raise SpaceError(f"{show(self)} is not a number before the decisions are taken")
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise SpaceError(f"{show(self)} is not a number before the decisions are taken; it has no format {spec!r}")
+        return str(self)
 
 
 IntLike = Union[int, Expression]
@@ -153,13 +284,16 @@ class Binary(Expression):
             raise SpaceError(f"an expression may be made up of at most {TERMS:,} expressions; this one has {terms:,}")
         object.__setattr__(self, "depth", depth)
         object.__setattr__(self, "terms", terms)
-        for side in self._sides:
-            if isinstance(side, Decision):
-                side.require_integers(f"it is used in {show(self)}")
+        for name, side in (("left", self.left), ("right", self.right)):
             if isinstance(side, Expression):
-                continue
-            if isinstance(side, bool) or not isinstance(side, (int, np.integer)):
-                raise SpaceError(f"an expression is made of integers and decisions, not {show(side)}")
+                side.require_integers(f"it is used in {show(self)}")
+            else:
+                object.__setattr__(self, name, _integer(side))
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is 1 or 0, for true and false."""
+        return self.operator in CONDITIONS
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression in the form that the engine takes."""
@@ -171,12 +305,15 @@ class Binary(Expression):
             if isinstance(side, Expression):
                 yield from side.decisions()
 
-    def at(self, taken: Mapping[str, Scalar]) -> int:
+    def at(self, taken: Mapping[str, Scalar]) -> Scalar:
         """The value of the expression."""
-        left, right = (side.at(taken) if isinstance(side, Expression) else int(side) for side in self._sides)
-        if self.operator in ("floor_divide", "round_to") and right <= 0:
+        left, right = (int(side.at(taken)) if isinstance(side, Expression) else side for side in self._sides)  # type: ignore[arg-type]
+        if self.operator in ("floor_divide", "modulo", "round_to") and right <= 0:
             raise SpaceError(f"{show(self)} divides {show(left)} by {show(right)}, which is not positive")
-        return OPERATORS[self.operator](left, right)
+        if self.operator == "power" and right < 0:
+            raise SpaceError(f"{show(self)} raises {show(left)} to {show(right)}, which is negative")
+        value = OPERATORS[self.operator](left, right)
+        return value != 0 if self.is_condition else value
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as text, with the names of its decisions in a space."""
@@ -190,12 +327,24 @@ class Binary(Expression):
         return (self.left, self.right)
 
     def _joined(self, left: str, right: str) -> str:
-        signs = {"add": "+", "subtract": "-", "multiply": "*", "floor_divide": "//", "less": "<", "at_most": "<="}
-        return (
-            f"({left} {signs[self.operator]} {right})"
-            if self.operator in signs
-            else f"{self.operator}({left}, {right})"
-        )
+        sign = SIGNS.get(self.operator)
+        return f"({left} {sign} {right})" if sign else f"{self.operator}({left}, {right})"
+
+
+SIGNS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "floor_divide": "//",
+    "modulo": "%",
+    "power": "**",
+    "less": "<",
+    "at_most": "<=",
+}
+"""The operators that are written between their sides."""
+
+CONDITIONS = frozenset(["less", "at_most", "equal", "different", "both", "either"])
+"""The operators that say whether something holds."""
 
 
 def _rounded(value: int, divisor: int) -> int:
@@ -208,6 +357,8 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
     "subtract": operators.sub,
     "multiply": operators.mul,
     "floor_divide": operators.floordiv,
+    "modulo": operators.mod,
+    "power": operators.pow,
     "minimum": min,
     "maximum": max,
     "round_to": _rounded,
@@ -221,6 +372,41 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
 """The functions of the engine's operators."""
 
 
+def _integer(value: object) -> int:
+    """A plain integer in an expression; 8.0 is 8."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        because = ""
+        if isinstance(value, float):
+            because = "; multiply and divide by integers, as in width * 3 // 4, or use decision.map(function)"
+        raise SpaceError(f"an expression is made of integers and decisions, not {show(value)}{because}")
+    return value
+
+
+def _conditions(sign: str, *sides: object) -> tuple[Expression, ...]:
+    """The sides of a sign that joins conditions."""
+    for side in sides:
+        if not isinstance(side, Expression) or not side.is_condition:
+            raise SpaceError(
+                f"{sign} joins conditions such as (width > 8), not {show(side)}; put each comparison into parentheses"
+            )
+    return sides  # type: ignore[return-value]
+
+
+def _refuse(sign: str, left: object, right: object) -> NoReturn:
+    instead = {
+        "/": "write // for the quotient rounded down, or decision.map(function) for another number",
+        "divmod": "write // for the quotient and % for the rest",
+        "<<": "write * 2 ** n",
+        ">>": "write // 2 ** n",
+        "@": "write * for the product",
+    }[sign]
+    raise SpaceError(f"{show(left)} {sign} {show(right)}: expressions are integers; {instead}")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Mapped(Expression):
     """A number, or another hyperparameter, for each value of a decision."""
@@ -231,41 +417,83 @@ class Mapped(Expression):
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", nested.FrozenDict(self.table))
 
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is 1 or 0, for true and false."""
+        return all(isinstance(value, bool) for value in self.table.values())
+
+    def require_integers(self, because: str) -> None:
+        """Refuses a table of anything but integers, or of anything but flags.
+
+        Raises:
+            SpaceError: With the reason.
+        """
+        _require_integers(f"{show(self)} must give integers", self.table.values(), because)
+
+    @property
+    def possible(self) -> tuple[Any, ...]:
+        """The values of the table."""
+        return tuple(self.table.values())
+
+    def values_in(self, scope: Scope) -> tuple[Scalar, ...]:
+        """What it is for each value of the decision in a program."""
+        return tuple(self.table[_key(value)] for value in scope.values(self.decision))
+
+    def replaced(self, function: Callable[[Any], Scalar]) -> Mapped:
+        """The table with a function applied to its values."""
+        return Mapped(self.decision, {key: function(value) for key, value in self.table.items()})
+
     def lower(self, scope: Scope) -> Lowered:
         """The expression in the form that the engine takes."""
-        position = scope.position(self.decision)
-        return ("decision", position, [self.table[_key(value)] for value in scope.values(self.decision)])
+        return ("mapped", scope.position(self.decision), list(self.values_in(scope)))
 
     def decisions(self) -> Iterator[Decision]:
         """The decision."""
         yield self.decision
 
-    def at(self, taken: Mapping[str, Scalar]) -> int:
+    def at(self, taken: Mapping[str, Scalar]) -> Scalar:
         """The value of the expression."""
-        return self.table[_key(self.decision.at(taken))]  # type: ignore[return-value]
+        return self.table[_key(self.decision.at(taken))]
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as text, with the name of its decision in a space."""
         return f"map({self.decision.text(names)})"
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{value!r}: {self.table[_key(value)]}" for value in self.decision.values[:8])
+        values = ", ".join(f"{value!r}: {self.table[_key(value)]!r}" for value in self.decision.values[:8])
         return f"map({self.decision.name}, {{{values}{', ...' if len(self.table) > 8 else ''}}})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Takes(Mapped):
-    """1 for one value of a decision and 0 for all others, or the reverse."""
+    """A condition on the value of a decision: whether it is one value, or above or below a number."""
 
-    operator: str
+    sign: str
     value: Scalar
 
     def text(self, names: Mapping[str, str]) -> str:
         """The condition as text, with the name of its decision in a space."""
-        return f"{self.operator}({self.decision.text(names)}, {self.value!r})"
+        return self._joined(self.decision.text(names))
 
     def __repr__(self) -> str:
-        return f"{self.operator}({self.decision!r}, {self.value!r})"
+        return self._joined(repr(self.decision))
+
+    def _joined(self, decision: str) -> str:
+        if self.sign in ("==", "!="):
+            return f"{'equal' if self.sign == '==' else 'different'}({decision}, {self.value!r})"
+        return f"({decision} {self.sign} {self.value!r})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Coded(Mapped):
+    """The number of the value of a decision, among the values that it is compared with."""
+
+    def text(self, names: Mapping[str, str]) -> str:
+        """The name of the decision in a space."""
+        return self.decision.text(names)
+
+    def __repr__(self) -> str:
+        return repr(self.decision)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -283,7 +511,7 @@ class Incoming(Expression):
         """No decisions."""
         return iter(())
 
-    def at(self, taken: Mapping[str, Scalar]) -> int:
+    def at(self, taken: Mapping[str, Scalar]) -> Scalar:
         """Refuses, as there is no tensor.
 
         Raises:
@@ -315,80 +543,162 @@ def channels(axis: int = -1) -> Expression:
 
 
 @guarded
-def minimum(left: IntLike, right: IntLike) -> Expression:
-    """The smaller of two expressions.
+def minimum(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
+    """The smallest of two or more expressions.
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
     """
-    return Binary("minimum", left, right)
+    return _joined("minimum", left, right, *others)
 
 
 @guarded
-def maximum(left: IntLike, right: IntLike) -> Expression:
-    """The larger of two expressions.
+def maximum(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
+    """The largest of two or more expressions.
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
     """
-    return Binary("maximum", left, right)
+    return _joined("maximum", left, right, *others)
 
 
 @guarded
-def equal(left: IntLike, right: IntLike | Scalar) -> Expression:
+def equal(left: IntLike | Scalar, right: IntLike | Scalar) -> Expression:
     """1 where both are equal, otherwise 0: the condition `left == right`.
 
     Args:
         left: An integer, an expression, or a decision.
-        right: The same; or, if `left` is a decision, one of its values, of any type.
+        right: The same. One of them may be a value of the other, which is a decision then, of any type; two decisions
+            may be compared whatever their values are.
 
     Raises:
-        SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the left.
+        SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the other side.
     """
-    return _compared("equal", left, right)
+    return compared("==", left, right)
 
 
 @guarded
-def different(left: IntLike, right: IntLike | Scalar) -> Expression:
+def different(left: IntLike | Scalar, right: IntLike | Scalar) -> Expression:
     """1 where both are different, otherwise 0: the condition `left != right`.
 
     Args:
         left: An integer, an expression, or a decision.
-        right: The same; or, if `left` is a decision, one of its values, of any type.
+        right: The same. One of them may be a value of the other, which is a decision then, of any type; two decisions
+            may be compared whatever their values are.
 
     Raises:
-        SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the left.
+        SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the other side.
     """
-    return _compared("different", left, right)
+    return compared("!=", left, right)
 
 
-def _compared(operator: str, left: IntLike, right: IntLike | Scalar) -> Expression:
-    number = isinstance(right, (int, np.integer)) and not isinstance(right, bool)
-    if isinstance(left, Decision) and not isinstance(right, Expression) and not (number and left.is_integer):
-        taken = left.values[left.index(right)]
-        table = {_key(value): int((_key(value) == _key(taken)) == (operator == "equal")) for value in left.values}
-        return Takes(left, table, operator, taken)
-    return Binary(operator, left, right)  # type: ignore[arg-type]
+MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+"""The sign of a comparison with its sides exchanged."""
+
+COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": operators.eq,
+    "!=": operators.ne,
+    "<": operators.lt,
+    ">": operators.gt,
+    "<=": operators.le,
+    ">=": operators.ge,
+}
+
+
+def compared(sign: str, left: object, right: object) -> Expression:
+    """The condition that a comparison holds.
+
+    Raises:
+        SpaceError: If the sides cannot be compared.
+    """
+    if not isinstance(left, Expression) and isinstance(right, Expression):
+        left, right, sign = right, left, MIRRORED[sign]
+    if isinstance(left, Decision) and not isinstance(right, Expression):
+        if isinstance(right, np.generic):
+            right = right.item()
+        if not (left.is_integer and _is_number(right) and right == int(right)):  # type: ignore[call-overload]
+            return _taken(sign, left, right)
+    if isinstance(left, Decision) and isinstance(right, Decision) and not (left.is_integer and right.is_integer):
+        left, right = _coded(sign, left, right)
+    if sign in ("==", "!="):
+        return Binary("equal" if sign == "==" else "different", left, right)  # type: ignore[arg-type]
+    if sign in (">", ">="):
+        left, right = right, left
+    return Binary("less" if sign in ("<", ">") else "at_most", left, right)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number, which True is not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _taken(sign: str, decision: Decision, value: object) -> Expression:
+    """The comparison of a decision with a value."""
+    if sign in ("==", "!="):
+        taken = decision.values[decision.index(value)]
+        table = {_key(each): (_key(each) == _key(taken)) == (sign == "==") for each in decision.values}
+        return Takes(decision, table, sign, taken)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value:
+        raise SpaceError(f"decision '{decision.name}' is compared with {show(value)} by {sign}, which is no number")
+    table = {_key(each): COMPARE[sign](each, value) for each in _numbers(decision, f"{sign} {show(value)}")}
+    return Takes(decision, table, sign, value)
+
+
+def _coded(sign: str, left: Decision, right: Decision) -> tuple[Expression, Expression]:
+    """Numbers for the values of two decisions that compare as the values do."""
+    both = (*left.values, *right.values)
+    if sign in ("==", "!="):
+        codes = {key: number for number, key in enumerate(dict.fromkeys(map(_kind, both)))}
+    else:
+        for decision in (left, right):
+            _numbers(decision, f"compared by {sign}")
+        codes = {_kind(value): number for number, value in enumerate(sorted(both))}  # type: ignore[type-var]
+    first, second = ({_key(each): codes[_kind(each)] for each in side.values} for side in (left, right))
+    return Coded(left, first), Coded(right, second)
+
+
+def _kind(value: Scalar) -> object:
+    """What equal values have in common: 1 and 1.0 are equal, True is another value."""
+    return (bool if isinstance(value, bool) else None, value)
+
+
+def _numbers(decision: Decision, because: str) -> tuple[Scalar, ...]:
+    """The values of a decision over numbers."""
+    for value in decision.values:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise SpaceError(f"decision '{decision.name}' must have numbers as values ({because}), not {show(value)}")
+    return decision.values
 
 
 @guarded
-def both(left: IntLike, right: IntLike) -> Expression:
-    """1 where both conditions hold, otherwise 0; a condition holds where it is not 0.
+def both(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
+    """1 where all conditions hold, otherwise 0; a condition holds where it is not 0. `left & right` is the same.
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
     """
-    return Binary("both", left, right)
+    return _joined("both", left, right, *others)
 
 
 @guarded
-def either(left: IntLike, right: IntLike) -> Expression:
-    """1 where at least one of two conditions holds, otherwise 0; a condition holds where it is not 0.
+def either(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
+    """1 where at least one of some conditions holds, otherwise 0; a condition holds where it is not 0.
+
+    `left | right` is the same.
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
     """
-    return Binary("either", left, right)
+    return _joined("either", left, right, *others)
+
+
+def _joined(operator: str, *sides: IntLike) -> Expression:
+    """Two or more sides joined by an operator for which their order and grouping do not matter."""
+    if len(sides) == 2:
+        return Binary(operator, *sides)
+    middle = (len(sides) + 1) // 2
+    halves = (part[0] if len(part) == 1 else _joined(operator, *part) for part in (sides[:middle], sides[middle:]))
+    return Binary(operator, *halves)
 
 
 def as_condition(value: object) -> Expression:
@@ -398,15 +708,10 @@ def as_condition(value: object) -> Expression:
         SpaceError: If it is not an expression, or reads no decision.
     """
     if not isinstance(value, Expression):
-        hint = "; write equal(a, b) for a == b" if isinstance(value, bool) else ""
-        raise SpaceError(
-            f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}{hint}"
-        )
+        raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}")
     if not any(True for _ in value.decisions()):
         raise SpaceError(f"the constraint {show(value)} reads no decision")
-    for decision in value.decisions():
-        if value is decision:
-            decision.require_integers("it is used as a condition")
+    value.require_integers("it is used as a condition")
     return value
 
 
@@ -460,14 +765,14 @@ class Decision(Expression):
 
     _indices: dict[object, int]
 
-    def map(self, function: Callable[[Any], int]) -> Expression:
-        """The integer that a function returns for the taken value, for any use in shapes. O(values).
+    def map(self, function: Callable[[Any], Scalar]) -> Expression:
+        """What a function returns for the taken value: an integer for any use in shapes, a flag, a word or `None`.
 
         Args:
             function: A function of a value; it is called once for each value, and not kept.
 
         Raises:
-            SpaceError: If it returns anything but an integer, or fails.
+            SpaceError: If it returns anything but an int, float, bool, str or `None`, or fails.
 
         Example:
             >>> import archbudget as ab
@@ -477,36 +782,51 @@ class Decision(Expression):
             >>> space.architecture(share=0.5).params
             288
         """
-        table: dict[object, int] = {}
+        table: dict[object, Scalar] = {}
         for value in self.values:
             try:
-                number = function(value)
+                given = function(value)
             except ArchbudgetError:
                 raise
             except Exception as error:
                 raise SpaceError(
                     f"decision '{self.name}': map failed for {show(value)}: {type(error).__name__}: {one_line(error)}"
                 ) from error
-            if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
+            if isinstance(given, np.generic):
+                given = given.item()
+            if given is not None and not isinstance(given, (bool, int, float, str)):
                 raise SpaceError(
-                    f"decision '{self.name}': map must return integers, not {show(number)} for {show(value)}"
+                    f"decision '{self.name}': map must return an int, float, bool, str or None, not {show(given)} for "
+                    f"{show(value)}"
                 )
-            table[_key(value)] = int(number)
+            table[_key(value)] = given
         return Mapped(self, table)
 
-    def replaced(self, function: Callable[[Scalar], Scalar]) -> Expression:
-        """The hyperparameter that a function returns for the taken value, such as a word or `None`."""
-        return Mapped(self, {_key(value): function(value) for value in self.values})
-
     def require_integers(self, because: str) -> None:
-        """Refuses a decision over anything but integers.
+        """Refuses a decision over anything but integers, or anything but flags.
 
         Raises:
             SpaceError: With the reason.
         """
-        for value in self.values:
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise SpaceError(f"decision '{self.name}' must have integer values ({because}), not {show(value)}")
+        _require_integers(f"decision '{self.name}' must have integer values", self.values, because)
+
+    @property
+    def possible(self) -> tuple[Any, ...]:
+        """The values."""
+        return self.values
+
+    def values_in(self, scope: Scope) -> tuple[Scalar, ...]:
+        """Its values in a program."""
+        return scope.values(self)
+
+    def replaced(self, function: Callable[[Any], Scalar]) -> Mapped:
+        """The hyperparameter that a function returns for the taken value, such as a word or `None`."""
+        return Mapped(self, {_key(value): function(value) for value in self.values})
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is a decision over flags."""
+        return all(isinstance(value, bool) for value in self.values)
 
     @property
     def is_integer(self) -> bool:
@@ -548,10 +868,10 @@ class Decision(Expression):
         """The decision itself."""
         yield self
 
-    def at(self, taken: Mapping[str, Scalar]) -> int:
+    def at(self, taken: Mapping[str, Scalar]) -> Scalar:
         """The taken value."""
         try:
-            return taken[self.name]  # type: ignore[return-value]
+            return taken[self.name]
         except Exception:  # A mapping may raise anything.
             raise SpaceError(f"no value is given for decision '{self.name}'") from None
 
@@ -584,6 +904,16 @@ class Decision(Expression):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Choice, (self.name, self.values))
+
+
+def _require_integers(what: str, values: Iterable[Scalar], because: str) -> None:
+    """Refuses values that are neither all integers nor all flags."""
+    given = tuple(values)
+    if all(isinstance(value, bool) for value in given):
+        return
+    for value in given:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SpaceError(f"{what} ({because}), not {show(value)}")
 
 
 MOST_VALUES = 1 << 20
@@ -660,6 +990,11 @@ class Choice(Decision):
             iterator = iter(() if isinstance(values, (str, bytes)) else values)
         except Exception:  # An iterable may raise anything.
             iterator = None
+        if isinstance(values, AbstractSet) and not isinstance(values, KeysView):
+            raise SpaceError(
+                f"decision '{name}' needs its values in an order, and {show(values)} has none: another process may see "
+                "another one; give a list, such as sorted(values)"
+            )
         if iterator is None or isinstance(values, (str, bytes)):
             raise SpaceError(f"decision '{name}' needs a sequence of values, not {show(values)}")
         if isinstance(values, range) and (size := _size(values)) > MOST_VALUES:
@@ -749,6 +1084,11 @@ def require_few(value: object, what: str) -> None:
         if number > MOST_ITEMS:
             raise SpaceError(f"{what} has more than {MOST_ITEMS:,} items, with the lists within it: {show(value)}")
         waiting.extend(items)
+
+
+def possible(value: object) -> tuple[Any, ...]:
+    """The values that a hyperparameter may have; an expression whose values cannot be listed stands for itself."""
+    return value.possible if isinstance(value, Expression) else (value,)
 
 
 def decisions_in(value: object) -> Iterator[Decision]:

@@ -1,7 +1,8 @@
 //! Hyperparameters as Python hands them in.
 //!
 //! A number is an `int`, a flag a `bool`, a keyword a `str`, several numbers a `list`, and an expression a `tuple` whose
-//! first item says what it is: `("decision", position, values)`, `("incoming", axis, None)` or `(operator, left, right)`.
+//! first item says what it is: `("decision", position, values)`, `("mapped", position, values)` for what a function makes of
+//! the values, `("incoming", axis, None)` or `(operator, left, right)`.
 //! A layer inside of another one is a `tuple` of its kind, its hyperparameters and whether training changes its weights.
 
 use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper};
@@ -86,14 +87,18 @@ fn item(parameter: &Parameter, value: &Bound<'_, PyAny>) -> Result<Expr> {
         return scalar(parameter, value).map(Expr::Constant);
     };
     let made = expression(tuple, &|value| scalar(parameter, value))?;
-    if parameter.domain == Domain::OptionalFactor && !matches!(made, Expr::Lookup { .. }) {
-        // What is calculated is an integer.
-        return Err(Error::argument(format!(
-            "{} must be None, a float or a decision over them, not an expression",
-            parameter.name
-        )));
-    }
-    Ok(made)
+    let takes = match (parameter.domain, &made) {
+        (_, Expr::Lookup { .. }) | (Domain::Int(_) | Domain::OptionalInt(_), _) => return Ok(made),
+        (Domain::Flag, Expr::Binary(operator, ..)) if operator.is_condition() => return Ok(made),
+        (Domain::Flag, _) => "True or False, a decision over them, or a condition",
+        (Domain::OptionalFactor, _) => "None, a float or a decision over them",
+        (Domain::Keyword(_) | Domain::OptionalKeyword(_), _) => "a word, a decision over words, or decision.map(...)",
+    };
+    // What is calculated is an integer.
+    let name = parameter.name;
+    Err(Error::argument(format!(
+        "{name} must be {takes}, not an expression over integers"
+    )))
 }
 
 fn malformed(value: &Bound<'_, PyAny>) -> Error {
@@ -107,10 +112,17 @@ fn expression(tuple: &Bound<'_, PyTuple>, code: &dyn Fn(&Bound<'_, PyAny>) -> Re
         return Err(wrong());
     };
     match name.as_str() {
-        "decision" => {
+        "decision" | "mapped" => {
             let values = right.try_iter().map_err(|_| wrong())?;
             let values = values
-                .map(|value| code(&value.map_err(|_| wrong())?))
+                .map(|value| {
+                    let value = value.map_err(|_| wrong())?;
+                    match truth(&value) {
+                        // A condition is 1 or 0 where an integer is asked for.
+                        Some(truth) if name == "mapped" => code(&value).or_else(|_| code(&truth)),
+                        _ => code(&value),
+                    }
+                })
                 .collect::<Result<_>>()?;
             Ok(Expr::Lookup {
                 decision: left.extract().map_err(|_| wrong())?,
@@ -132,9 +144,18 @@ fn expression(tuple: &Bound<'_, PyTuple>, code: &dyn Fn(&Bound<'_, PyAny>) -> Re
     }
 }
 
-/// An expression over plain integers.
+/// A flag as 1 or 0; nothing for anything else.
+fn truth<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let flag = value.cast::<PyBool>().ok()?.is_true();
+    i64::from(flag).into_pyobject(value.py()).ok().map(Bound::into_any)
+}
+
+/// An expression over plain integers, in which flags are 1 and 0.
 pub(super) fn number(value: &Bound<'_, PyAny>) -> Result<Expr> {
-    let plain = |value: &Bound<'_, PyAny>| integer(value).unwrap_or_else(|| Err(malformed(value)));
+    let plain = |value: &Bound<'_, PyAny>| {
+        let value = truth(value).unwrap_or_else(|| value.clone());
+        integer(&value).unwrap_or_else(|| Err(malformed(&value)))
+    };
     match value.cast::<PyTuple>() {
         Ok(tuple) => expression(tuple, &plain),
         Err(_) => plain(value).map(Expr::Constant),

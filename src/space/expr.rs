@@ -15,6 +15,10 @@ pub enum Operator {
     Multiply,
     /// The quotient, rounded towards minus infinity as Python's `//` does.
     FloorDivide,
+    /// What is left of the left when the right is taken from it as often as it fits, as Python's `%` has it.
+    Modulo,
+    /// The left to the power of the right, which is not negative.
+    Power,
     /// The smaller one.
     Minimum,
     /// The larger one.
@@ -44,6 +48,8 @@ impl Operator {
             "subtract" => Self::Subtract,
             "multiply" => Self::Multiply,
             "floor_divide" => Self::FloorDivide,
+            "modulo" => Self::Modulo,
+            "power" => Self::Power,
             "minimum" => Self::Minimum,
             "maximum" => Self::Maximum,
             "round_to" => Self::RoundTo,
@@ -57,7 +63,13 @@ impl Operator {
         })
     }
 
-    fn apply(self, a: i64, b: i64) -> Result<i64, Refusal> {
+    /// Whether it says that something holds: it is 1 or 0.
+    pub fn is_condition(self) -> bool {
+        use Operator::{AtMost, Both, Different, Either, Equal, Less};
+        matches!(self, AtMost | Less | Equal | Different | Both | Either)
+    }
+
+    pub(super) fn apply(self, a: i64, b: i64) -> Result<i64, Refusal> {
         let positive = |what| {
             if b > 0 { Ok(()) } else { Err(Refusal::new(what, [a, b])) }
         };
@@ -68,6 +80,20 @@ impl Operator {
             Self::FloorDivide => {
                 positive("an expression divides {} by {}, which is not positive")?;
                 Some(a.div_euclid(b))
+            }
+            Self::Modulo => {
+                positive("an expression divides {} by {}, which is not positive")?;
+                Some(a.rem_euclid(b))
+            }
+            Self::Power => {
+                if b < 0 {
+                    return Err(Refusal::new("an expression raises {} to {}, which is negative", [a, b]));
+                }
+                match a {
+                    0 | 1 => Some(if b == 0 { 1 } else { a }),
+                    -1 => Some(if b % 2 == 0 { 1 } else { -1 }),
+                    _ => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
+                }
             }
             Self::Minimum => Some(a.min(b)),
             Self::Maximum => Some(a.max(b)),
@@ -212,6 +238,13 @@ mod tests {
         assert_eq!(apply("either", -1, 0), Ok(1));
         assert!(apply("floor_divide", 1, 0).is_err());
         assert!(apply("multiply", 1 << 40, 1 << 40).unwrap_err().is_overflow());
-        assert!(Operator::named("power").is_none());
+        assert_eq!(apply("modulo", -7, 2), Ok(1));
+        assert_eq!(apply("power", 3, 4), Ok(81));
+        assert_eq!(apply("power", 0, 0), Ok(1));
+        assert_eq!(apply("power", -1, i64::MAX), Ok(-1));
+        assert!(apply("power", 2, 63).unwrap_err().is_overflow());
+        assert!(apply("power", 2, -1).is_err());
+        assert!(apply("modulo", 1, 0).is_err());
+        assert!(Operator::named("root").is_none());
     }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import operator
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,32 @@ EXPRESSIONS: list[tuple[Any, Callable[[int, int], int]]] = [
     (ab.round_to(A * 5, B), lambda a, b: make_divisible(a * 5, b)),
     ((A <= 7) + 1, lambda a, _: (a <= 7) + 1),
     ((A >= B) * 4 + 1, lambda a, b: (a >= b) * 4 + 1),
+    ((A == B) * 4 + 1, lambda a, b: (a == b) * 4 + 1),
+    ((A == 7) + 1, lambda a, _: (a == 7) + 1),
+    ((A != B) * B + 1, lambda a, b: (a != b) * b + 1),
+    ((A != 7) + 1, lambda a, _: (a != 7) + 1),
+    ((A > 7.5) + 1, lambda a, _: (a > 7.5) + 1),
+    ((B < 6.5) + 1, lambda _, b: (b < 6.5) + 1),
+    (A * 2.0, lambda a, _: 2 * a),
+    (A % B + 1, lambda a, b: a % b + 1),
+    ((A - 40) % B + 1, lambda a, b: (a - 40) % b + 1),
+    (100 % B + 1, lambda _, b: 100 % b + 1),
+    (A**2, lambda a, _: a**2),
+    (2**B, lambda _, b: 2**b),
+    (-A + 50, lambda a, _: 50 - a),
+    (+A, lambda a, _: a),
+    (abs(A - 10) + 1, lambda a, _: abs(a - 10) + 1),
+    (round(A), lambda a, _: a),
+    (math.floor(A) + math.ceil(B) + math.trunc(A), lambda a, b: 2 * a + b),
+    (((A > 7) & (B < 8)) + 1, lambda a, b: (a > 7 and b < 8) + 1),
+    (((A > 7) | (B == 8)) + 1, lambda a, b: (a > 7 or b == 8) + 1),
+    (((A > 7) ^ (B == 8)) + 1, lambda a, b: ((a > 7) != (b == 8)) + 1),
+    (~(A > 7) + 1, lambda a, _: (a <= 7) + 1),
+    (ab.minimum(A, B, 4, A + 1), lambda a, b: min(a, b, 4)),
+    (ab.maximum(A, B, 4), lambda a, b: max(a, b, 4)),
+    (ab.both(A > 1, A < 20, B != 3) + 1, lambda a, b: (1 < a < 20 and b != 3) + 1),
+    (ab.either(A == 1, A == 30, B == 3) + 1, lambda a, b: (a in (1, 30) or b == 3) + 1),
+    (A.map(lambda a: a > 7) + 1, lambda a, _: (a > 7) + 1),
     (ab.channels() * A, lambda a, _: 6 * a),
     (ab.channels(0) + A, lambda a, _: 6 + a),
     (ab.round_to(ab.channels() * A // B, 4), lambda a, b: make_divisible(6 * a // b, 4)),
@@ -93,6 +120,8 @@ OPERATORS: dict[str, tuple[Callable[..., Any], Callable[[int, int], int]]] = {
     "maximum": (ab.maximum, max),
     "round": (ab.round_to, lambda a, b: make_divisible_exactly(a, b)),
     "at most": (operator.le, lambda a, b: int(a <= b)),
+    "modulo": (operator.mod, operator.mod),
+    "equal": (operator.eq, lambda a, b: int(a == b)),
 }
 
 
@@ -107,7 +136,7 @@ def make_divisible_exactly(value: int, divisor: int) -> int:
 def test_large_numbers_are_exact_or_overflow(name: str, left: int, right: int) -> None:
     ours, theirs = OPERATORS[name]
     try:
-        expected = theirs(left, right) if name not in ("divide", "round") or right > 0 else None
+        expected = theirs(left, right) if name not in ("divide", "round", "modulo") or right > 0 else None
     except ZeroDivisionError:
         expected = None
     expression = ab.minimum(ab.maximum(ours(ab.Choice("a", [left]), ab.Choice("b", [right])), 1), 5)
@@ -296,7 +325,7 @@ def test_the_largest_domain_is_a_decision() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [1.5, "2", None, True, [1], ab.Choice("y", [1.5]), ab.Choice("y", ["a"]), ab.Choice("y", [True])]
+    "other", [1.5, "2", None, True, [1], ab.Choice("y", [1.5]), ab.Choice("y", ["a"]), ab.Choice("y", [True, 1])]
 )
 def test_expressions_are_made_of_integers(other: Any) -> None:
     for build in (lambda: ab.Int("x", 1, 2) + other, lambda: other * ab.Int("x", 1, 2), lambda: ab.minimum(other, 3)):
@@ -404,10 +433,18 @@ def test_mapped_decisions_stay_tied_and_survive_restriction_and_pickling() -> No
     assert "map(share_1)" in arch.explain("dense")
 
 
-@pytest.mark.parametrize("number", [0.5, "4", None, True])
-def test_a_map_to_anything_but_integers_is_refused(number: Any) -> None:
-    with pytest.raises(SpaceError, match="'share'.*integers"):
-        SHARE.map(lambda _: number)
+@pytest.mark.parametrize("given", [[4], {}, object(), 3j])
+def test_a_map_to_what_no_argument_takes_is_refused(given: Any) -> None:
+    with pytest.raises(SpaceError, match="'share'.*must return an int, float, bool, str or None"):
+        SHARE.map(lambda _: given)
+
+
+@pytest.mark.parametrize("number", [0.5, "4", None])
+def test_a_map_to_anything_but_integers_is_no_part_of_an_expression(number: Any) -> None:
+    with pytest.raises(SpaceError, match=r"map\(share, .*must give integers"):
+        SHARE.map(lambda _: number) + 1
+    with pytest.raises(SpaceError, match="must be an integer"):
+        layers.Dense(SHARE.map(lambda _: number))
 
 
 def test_a_mapped_decision_says_what_it_is() -> None:
@@ -427,3 +464,97 @@ def test_expressions_are_nested_at_most_200_levels_deep() -> None:
     assert repr(deep) in repr(condition)
     with pytest.raises(SpaceError, match="^an expression may be nested at most 200 deep; "):
         ab.both(condition, condition)
+
+
+FLAGS = ab.Choice("norm", ["batch", "none"])
+
+
+def test_comparisons_build_conditions_for_flags() -> None:
+    for bias in (FLAGS == "none", FLAGS == "none", FLAGS != "batch", ab.equal("none", FLAGS), FLAGS.map("none".__eq__)):
+        space = ab.Space([layers.Input((8, 8, 3)), layers.Conv2D(64, 3, use_bias=bias)])
+        assert space.evaluate({"norm": ["batch", "none"]})["params"].tolist() == [1728, 1792]
+        assert space.architecture(norm="none").to_keras().count_params() == 1792
+        assert space.architecture(norm="none").layers[-1].arguments["use_bias"] is True
+
+
+def test_comparisons_build_conditions_for_numbers() -> None:
+    a = ab.Int("a", 1, 3)
+    space = ab.Space([layers.Input((9, 9, 3)), layers.Conv2D(4, 3, strides=(a == 2) + 1)])
+    assert [space.architecture(a=value).layers[-1].output_shape[0] for value in (1, 2, 3)] == [7, 4, 7]
+
+
+def test_words_are_mapped() -> None:
+    k = ab.Choice("k", [1, 3])
+    conv = layers.Conv2D(
+        4, k, padding=k.map({1: "valid", 3: "same"}.get), activation=k.map({1: "relu", 3: None}.get), name="c"
+    )
+    space = ab.Space([layers.Input((9, 9, 3)), conv])
+    for value, padding, activation in ((1, "valid", "relu"), (3, "same", "linear")):
+        real = space.architecture(k=value).to_keras().layers[-1].get_config()
+        assert (real["padding"], real["activation"]) == (padding, activation)
+        assert space.architecture(k=value).layers[-1].output_shape == (9, 9, 4)
+    with pytest.raises(SpaceError, match=r"padding must be one of .*not 'sane'"):
+        layers.Conv2D(4, k, padding=k.map({1: "valid", 3: "sane"}.get))
+
+
+@pytest.mark.parametrize("given", [ab.channels(), A + 1, A == B])
+def test_a_number_is_no_word(given: Any) -> None:
+    with pytest.raises(SpaceError, match="data_format must be a word.*not an expression over integers"):
+        layers.DepthwiseConv2D(3, data_format=given)
+
+
+def test_decisions_over_any_values_are_compared_with_each_other() -> None:
+    a, b = ab.Choice("a", [0.5, 1, "x", None]), ab.Choice("b", [1.0, True, "x", 0.5])
+    for condition, function in ((a == b, operator.eq), (a != b, operator.ne)):
+        for left, right in itertools.product(a.values, b.values):
+            known = function((left is True, left), (right is True, right))
+            assert condition.at({"a": left, "b": right}) == known, (left, right)
+    a, b = ab.Choice("a", [0.5, 3, 1.5]), ab.Choice("b", [1, 0.25, 3.0])
+    for function in (operator.lt, operator.le, operator.gt, operator.ge):
+        for left, right in itertools.product(a.values, b.values):
+            assert function(a, b).at({"a": left, "b": right}) == function(left, right)
+    with pytest.raises(SpaceError, match="must have numbers as values"):
+        ab.Choice("w", ["x"]) < a  # noqa: B015
+
+
+def test_a_comparison_has_no_truth_value() -> None:
+    a, b = ab.Int("a", 1, 3), ab.Int("b", 1, 3)
+    for ask in (lambda: bool(a == b), lambda: a in (1, 2), lambda: min(a, b), lambda: a == b == 1):
+        with pytest.raises(SpaceError, match="has no truth value"):
+            ask()
+    assert len({a, b, a}) == 2
+    assert {a: 1, b: 2}[b] == 2
+    with pytest.raises(SpaceError, match="'batc' is not a value of decision 'norm'"):
+        FLAGS == "batc"  # noqa: B015
+
+
+@pytest.mark.parametrize(
+    ("build", "instead"),
+    [
+        (lambda a: a / 2, "write // for the quotient"),
+        (lambda a: 2 / a, "write // for the quotient"),
+        (lambda a: a * 0.5, r"width \* 3 // 4"),
+        (lambda a: a & 3, "joins conditions"),
+        (lambda a: (a > 1) | True, "joins conditions"),
+        (lambda a: ~a, "joins conditions"),
+        (lambda a: a << 1, r"2 \*\* n"),
+        (lambda a: 1 >> a, "// 2"),
+        (lambda a: divmod(a, 2), "% for the rest"),
+        (lambda a: a @ a, r"\* for the product"),
+        (lambda a: round(a, -1), "to round to tens"),
+        (lambda a: float(a), "not a number before"),
+        (lambda a: f"{a:>3}", "not a number before"),
+    ],
+)
+def test_operators_that_are_not_there_name_what_is(build: Callable[[Any], Any], instead: str) -> None:
+    with pytest.raises(SpaceError, match=instead):
+        build(ab.Int("a", 1, 3))
+    with pytest.raises(TypeError):
+        list(ab.Int("a", 1, 3))
+
+
+@pytest.mark.parametrize("values", [{1, 2}, frozenset(["a", "b"]), {1: 0}.items() & {(1, 0)}])
+def test_values_need_an_order(values: Any) -> None:
+    with pytest.raises(SpaceError, match="needs its values in an order"):
+        ab.Choice("a", values)
+    assert ab.Choice("a", {2: "x", 1: "y"}.keys()).values == (2, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
-from archbudget._expressions import Decision, IntLike
+from archbudget._expressions import Expression, IntLike, possible
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IntsLike = Union[IntLike, "Sequence[IntLike]"]
-FactorLike = Union[float, Decision]
+FactorLike = Union[float, Expression]
 """A number above 0 that need be no integer."""
 FactorsLike = Union[FactorLike, "Sequence[IntLike | FactorLike]"]
-Text = Union[str, Decision]
-Flag = Union[bool, Decision]
+Text = Union[str, Expression]
+Flag = Union[bool, Expression]
 Padding = Union[str, IntLike, "Sequence[IntLike | Sequence[IntLike]]"]
 """A word of Keras, or integers as in PyTorch."""
 SIDES = 7
@@ -27,7 +27,10 @@ SIDES = 7
 
 def check_lora(layer: Any, weights: str = "kernel") -> None:
     """Refuses a layer with LoRA and a constraint of its weights, as Keras does."""
-    if layer.lora_rank not in (None, 0) and getattr(layer, f"{weights}_constraint") is not None:
+    if (
+        any(rank not in (None, 0) for rank in possible(layer.lora_rank))
+        and getattr(layer, f"{weights}_constraint") is not None
+    ):
         raise SpaceError(f"{layer.kind}: lora_rank cannot be combined with {weights}_constraint")
 
 
@@ -35,7 +38,7 @@ def check_numbers(layer: Layer, *names: str, most: float | None = None, optional
     """Refuses arguments, and values of decisions, that are not numbers from 0 on."""
     for name in names:
         given = getattr(layer, name)
-        for value in given.values if isinstance(given, Decision) else (given,):
+        for value in possible(given):
             if value is None and optional:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= (most or math.inf):
@@ -67,7 +70,7 @@ class Axes(Layer):
 def check_words(layer: Layer, name: str, *words: str) -> None:
     """Refuses what is not one of these words, also as a value of a decision."""
     given = getattr(layer, name)
-    for value in given.values if isinstance(given, Decision) else (given,):
+    for value in possible(given):
         if not isinstance(value, str) or value not in words:
             raise SpaceError(f"{layer.kind}: {name} must be one of {', '.join(map(repr, words))}, not {show(value)}")
 
@@ -75,7 +78,7 @@ def check_words(layer: Layer, name: str, *words: str) -> None:
 def check_number(layer: Layer, name: str, *, zero: bool = True) -> None:
     """Refuses what is not a number, also as a value of a decision."""
     given = getattr(layer, name)
-    for value in given.values if isinstance(given, Decision) else (given,):
+    for value in possible(given):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or (value == 0 and not zero):
             raise SpaceError(
                 f"{layer.kind}: {name} must be a number{'' if zero else ' other than 0'}, not {show(value)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archbudget._expressions import Decision
+from archbudget._expressions import Decision, Mapped, possible
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES, Flag, IntsLike, Text, check_numbers
@@ -41,7 +41,7 @@ class _Heads(Layer):
             raise SpaceError(
                 f"{self.kind}: flash_attention must be None, True or False, not {show(self.flash_attention)}"
             )
-        if self.flash_attention and self.dropout != 0:
+        if self.flash_attention and any(rate != 0 for rate in possible(self.dropout)):
             raise SpaceError(f"{self.kind}: flash_attention cannot be combined with dropout")
 
     def __call__(
@@ -134,19 +134,19 @@ class MultiHeadAttention(_Heads):
         """The hyperparameters that touch shape or cost: the output shape as a list, `None` behind its sides."""
         given = super().normalized()
         sides = self.output_shape if isinstance(self.output_shape, (list, tuple)) else (self.output_shape,)
-        if len(sides) > SIDES or (len(sides) > 1 and None in sides):
+        if len(sides) > SIDES or (len(sides) > 1 and any(side is None for side in sides)):
             raise SpaceError(
                 f"{self.kind}: output_shape must be an integer or at most {SIDES} of them, not "
                 f"{show(self.output_shape)}"
             )
         axes = self.attention_axes
-        if isinstance(axes, (list, tuple)) and None in axes:
+        if isinstance(axes, (list, tuple)) and any(axis is None for axis in axes):
             raise SpaceError(f"{self.kind}: attention_axes must be None or integers, not {show(axes)}")
         given["output_shape"] = [*sides, *[None] * (SIDES - len(sides))]
         given["attention_axes"] = axes if isinstance(axes, (list, tuple)) else [axes]
         # Given axes are not looked at where nothing is dropped of the scores of a sequence.
         dropout: Any = self.dropout if axes is not None else 0
-        drops = dropout.replaced(lambda rate: bool(rate)) if isinstance(dropout, Decision) else bool(dropout)
+        drops = dropout.replaced(bool) if isinstance(dropout, (Decision, Mapped)) else bool(dropout)
         given["drops_scores"] = drops
         return given
 

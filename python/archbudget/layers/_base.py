@@ -456,7 +456,7 @@ def _recorded(value: Any) -> Any:
 
 def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
     """An argument with its decisions taken."""
-    return mapped(lambda leaf: chosen[leaf.name] if isinstance(leaf, Decision) else leaf, value)
+    return mapped(lambda leaf: leaf.at(chosen) if isinstance(leaf, Expression) else leaf, value)
 
 
 @dataclass(frozen=True)

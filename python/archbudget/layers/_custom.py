@@ -10,7 +10,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from archbudget._core import MAX_RANK
-from archbudget._expressions import Decision, Expression, lower, require_few
+from archbudget._expressions import Decision, Expression, Mapped, lower, require_few
 from archbudget._guard import guarded
 from archbudget._message import one_line, show
 from archbudget._nested import FrozenDict, frozen, leaves, mapped
@@ -129,7 +129,7 @@ class CustomLayer(Layer):
     def declare(self, writer: Sink, name: str) -> tuple[int, tuple[tuple[Scalar, ...], ...]]:
         """Makes the layer known to a program."""
         open_ones = self.lowered(writer)["arguments"]
-        values = tuple(writer.values(leaf) if isinstance(leaf, Decision) else () for leaf in _leaves(self._given))
+        values = tuple(_values(leaf, writer) for leaf in _leaves(self._given))
 
         def rule(numbers: list[int], shapes: list[list[int]]) -> Counted | str:
             return self._counted(name, self._at(numbers, values), shapes)
@@ -358,9 +358,17 @@ def _leaves(value: object) -> Iterator[Expression]:
 
 def _open(leaf: Expression, scope: Scope) -> Lowered:
     """A decision or expression as the engine takes it: the values of a decision need not be numbers."""
-    if isinstance(leaf, Decision):
-        return ("decision", scope.position(leaf), list(range(len(scope.values(leaf)))))
+    if isinstance(leaf, (Decision, Mapped)):
+        (decision,) = leaf.decisions()
+        return ("decision", scope.position(decision), list(range(len(leaf.values_in(scope)))))
     return lower(leaf, scope)
+
+
+def _values(leaf: Expression, scope: Scope) -> tuple[Scalar, ...]:
+    """What the numbers of the engine stand for; nothing where they stand for themselves."""
+    if isinstance(leaf, (Decision, Mapped)):
+        return leaf.values_in(scope)
+    return (False, True) if leaf.is_condition else ()
 
 
 def _filled(value: Any, taken: Iterator[Any]) -> Any:

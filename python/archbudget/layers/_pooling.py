@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archbudget._expressions import Decision
+from archbudget._expressions import possible
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import FactorsLike, Flag, IntsLike, Padding, Text, check_number
@@ -61,8 +61,7 @@ class _AveragePooling(_Pooling):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = self.count_include_pad
-        for value in given.values if isinstance(given, Decision) else (given,):
+        for value in possible(self.count_include_pad):
             if not isinstance(value, bool):
                 raise SpaceError(f"{self.kind}: count_include_pad must be True or False, not {show(value)}")
 

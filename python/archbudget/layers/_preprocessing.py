@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archbudget._expressions import Decision
+from archbudget._expressions import possible
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer, layer_class
@@ -74,7 +74,7 @@ class _Image(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, (low, high) in self.FACTORS.items():
-            for value in _values(getattr(self, name)):
+            for value in possible(getattr(self, name)):
                 pair = value if isinstance(value, (list, tuple)) else (value, value)
                 numbers = all(isinstance(each, (int, float)) for each in pair)
                 if value is not None and not (len(pair) == 2 and numbers and low <= min(pair) and max(pair) <= high):
@@ -82,13 +82,9 @@ class _Image(Layer):
                         f"{self.kind}: {name} must be a number from {low} to {high}, or two of them, not {show(value)}"
                     )
         for name, words in self.WORDS.items():
-            for value in _values(getattr(self, name)):
+            for value in possible(getattr(self, name)):
                 if not _is_one_of(words, value):
                     raise SpaceError(f"{self.kind}: {name} must be one of {list(words)}, not {show(value)}")
-
-
-def _values(given: Any) -> Sequence[Any]:
-    return given.values if isinstance(given, Decision) else (given,)
 
 
 def _is_one_of(words: Sequence[str | None], value: Any) -> bool:
@@ -1028,7 +1024,7 @@ class STFTSpectrogram(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(_is_one_of((None, "density", "spectrum"), value) for value in _values(self.scaling)):
+        if not all(_is_one_of((None, "density", "spectrum"), value) for value in possible(self.scaling)):
             raise SpaceError(
                 f"STFTSpectrogram: scaling must be None, 'density' or 'spectrum', not {show(self.scaling)}"
             )

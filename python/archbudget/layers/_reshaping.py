@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from archbudget._expressions import Decision, Expression, IntLike, Scalar
+from archbudget._expressions import Decision, Expression, IntLike, Mapped, Scalar, possible
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import FactorLike, FactorsLike, IntsLike, Text, check_number
@@ -289,10 +289,10 @@ class _UpSampling(Layer):
 
     def _factor(self, given: Any) -> tuple[Any, Any]:
         """A factor as an integer and, where it is none, as a number."""
-        for value in given.values if isinstance(given, Decision) else (given,):
+        for value in possible(given):
             if isinstance(value, (float, np.floating)) and not 0 < value < math.inf:
                 raise SpaceError(f"{self.kind}: size must be an integer >= 1 or another number > 0, not {show(value)}")
-        if isinstance(given, Decision) and any(isinstance(value, float) for value in given.values):
+        if isinstance(given, (Decision, Mapped)) and any(isinstance(value, float) for value in given.possible):
             return (
                 given.replaced(lambda value: 1 if isinstance(value, float) else value),
                 given.replaced(lambda value: value if isinstance(value, float) else None),

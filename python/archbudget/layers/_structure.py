@@ -456,7 +456,7 @@ def _counts(times: IntLike, scope: Scope) -> npt.NDArray[np.int64]:
         raise SpaceError(
             f"Repeat: {show(times)} has {size:,} combinations of values; at most {MOST_VALUES:,} are supported"
         )
-    counts = [times.at(dict(zip(domains, values, strict=True))) for values in product(*domains.values())]
+    counts = [int(times.at(dict(zip(domains, values, strict=True)))) for values in product(*domains.values())]  # type: ignore[arg-type]
     return np.array(counts).reshape([len(values) for values in domains.values()])
 
 

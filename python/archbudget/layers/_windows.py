@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archbudget._expressions import Decision, Expression, Scalar
+from archbudget._expressions import Decision, Expression, Mapped, Scalar, possible
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import ENGINE_PARAMETERS, Layer
@@ -30,8 +30,8 @@ class Padded(Layer):
         """The hyperparameters that touch shape or cost: padding as a word, or as integers in `explicit_padding`."""
         given = super().normalized()
         padding = self.padding
-        if isinstance(padding, Decision) and any(isinstance(value, str) for value in padding.values):
-            integers = [value for value in padding.values if not isinstance(value, str)]
+        if isinstance(padding, (Decision, Mapped)) and any(isinstance(value, str) for value in padding.possible):
+            integers = [value for value in padding.possible if not isinstance(value, str)]
             if integers:
                 self._check_sides(integers)
                 given["padding"] = padding.replaced(lambda value: value if isinstance(value, str) else "valid")
@@ -65,7 +65,7 @@ class Padded(Layer):
     def _check_sides(self, sides: Sequence[object]) -> None:
         """Refuses what is neither an integer from 0 on nor an expression."""
         for side in sides:
-            for value in side.values if isinstance(side, Decision) else (side,):
+            for value in possible(side):
                 if isinstance(value, Expression):
                     continue
                 if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
-from archbudget._expressions import Decision
+from archbudget._expressions import Expression
 from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SpaceError
@@ -20,7 +20,7 @@ from archbudget.layers._recurrent import Recurrent, WithStates, said
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from archbudget._expressions import IntLike, Lowered, Scalar, Scope
+    from archbudget._expressions import Decision, IntLike, Lowered, Scalar, Scope
     from archbudget.layers._arguments import Flag, Text
 
 __all__ = ["RNN", "Bidirectional", "Pipeline", "SpectralNormalization", "StackedRNNCells", "TimeDistributed"]
@@ -209,7 +209,7 @@ class Bidirectional(_Wrapper, WithStates):
     LAYERS = ("layer", "backward_layer")
 
     def __post_init__(self) -> None:
-        if isinstance(self.merge_mode, Decision) and None in self.merge_mode.values:
+        if isinstance(self.merge_mode, Expression) and None in self.merge_mode.possible:
             raise SpaceError(
                 f"Bidirectional: merge_mode=None makes two tensors, and cannot be a value of {show(self.merge_mode)}"
             )
@@ -223,7 +223,7 @@ class Bidirectional(_Wrapper, WithStates):
             )
         for name in ("return_state", "stateful"):
             first, second = (getattr(each, name) for each in self._ways)
-            if first != second:
+            if first is not second:
                 raise SpaceError(f"Bidirectional: its two layers must have the same {name}, not {first} and {second}")
         states = [each.states for each in self._ways]
         if self.hands_on and states[0] != states[1]:
