@@ -8,8 +8,8 @@ from typing import Union
 import numpy as np
 
 from archbudget._core import metrics as built_in_metrics
-from archbudget._guard import guards
-from archbudget._message import listed, show
+from archbudget._guard import answering, guards
+from archbudget._message import hint, listed, show, with_nearest
 from archbudget.errors import BudgetError, UnknownNameError
 
 BUILT_IN: tuple[str, ...] = tuple(name for name, _ in built_in_metrics())
@@ -17,8 +17,39 @@ BUILT_IN: tuple[str, ...] = tuple(name for name, _ in built_in_metrics())
 
 MOST = 2**63 - 1
 
+FLOPS = {"flop", "flops", "mflops", "gflops"}
+"""Words for twice the number of `macs`."""
+
+MEANT: dict[str, str] = {
+    **dict.fromkeys([*FLOPS, "madds", "mult_adds", "multiply_adds", "mults", "ops", "compute"], "macs"),
+    **dict.fromkeys(["n_params", "num_params", "parameters", "num_parameters", "weights", "size"], "params"),
+    **dict.fromkeys(["flash", "rom", "storage", "bytes", "model_size", "max_model_size"], "weight_bytes"),
+    **dict.fromkeys(["memory", "peak", "peak_memory", "ram", "sram", "activations"], "peak_activation_bytes"),
+}
+"""What other tools call the metrics."""
+
 BoundLike = Union[int, "tuple[int | None, int | None]"]
 """An upper bound, or a range (low, high), both included; `None` leaves an end open."""
+
+
+def _refuse_bounds(args: Sequence[object], named: Mapping[str, object]) -> None:
+    """Answers a bound without a name, or of no metric, that `Budget(...)` is given.
+
+    Raises:
+        BudgetError: With the right spelling.
+    """
+    for given in args[1:]:
+        right = "Budget.of(...)" if isinstance(given, Mapping) else f"Budget(params={show(given)})"
+        raise BudgetError(f"a budget bounds metrics by their names, such as {right}, not by {show(given)}")
+    for name, bound in named.items():
+        if name.casefold() in MEANT:
+            why = " (1 MAC is 2 FLOPs)" if name.casefold() in FLOPS else ""
+            raise BudgetError(
+                f"a budget has no {show(name)}: give {_spelled(name, bound)}{why}", metric=name, bound=bound
+            )
+        if name not in (*BUILT_IN, "custom"):
+            own = f"; a custom metric is bounded by custom={{{show(name)}: {show(bound)}}}"
+            raise BudgetError(f"a budget has no {show(name)}{hint(name, BUILT_IN)}{own}", metric=name, bound=bound)
 
 
 @guards()
@@ -37,13 +68,15 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         custom: The bounds of custom metrics, by their names. A space without these metrics refuses the budget.
 
     Raises:
-        BudgetError: If nothing is bounded, an upper bound is not positive, or a range is empty.
+        BudgetError: If nothing is bounded, an upper bound is not positive, or a range is empty; or if a bound has no
+            name, or one that is not that of a metric.
 
     Example:
         >>> Budget(params=60_000, macs=(1_000_000, 5_000_000))
         Budget(params=60000, macs=(1000000, 5000000))
     """
 
+    @answering(_refuse_bounds)
     def __init__(
         self,
         *,
@@ -140,12 +173,57 @@ def require_metrics(metrics: Sequence[str], names: Iterable[object]) -> None:
     """Refuses a name that is not that of a metric of a space.
 
     Raises:
-        BudgetError: With the metrics of the space.
+        BudgetError: With the metric that was probably meant, and the metrics of the space.
     """
     for metric in names:
         if metric not in metrics:
             name = metric if isinstance(metric, str) else None
-            raise BudgetError(f"unknown metric {show(metric)}; the metrics are {listed(metrics)}", metric=name)
+            raise BudgetError(
+                f"unknown metric {meant(metric, metrics)}; the metrics are {listed(metrics)}", metric=name
+            )
+
+
+def meant(name: object, metrics: Sequence[str]) -> str:
+    """The name of an unknown metric as an error shows it: with the metric that was probably meant, if there is one."""
+    word = name.casefold() if isinstance(name, str) else ""
+    if MEANT.get(word) not in metrics:
+        return with_nearest(name, metrics)
+    return f"{show(name)} (did you mean {MEANT[word]}?{' 1 MAC is 2 FLOPs' if word in FLOPS else ''})"
+
+
+def require_budget(value: object, what: str) -> None:
+    """Refuses what is not a budget.
+
+    Raises:
+        BudgetError: With what needs one, and how it is written.
+    """
+    if not isinstance(value, Budget):
+        is_bound = type(value) is int and value > 0
+        example = "Budget.of(...)" if isinstance(value, Mapping) else f"Budget(params={value if is_bound else 60_000})"
+        raise BudgetError(f"{what} needs a Budget, such as ab.{example}, not {show(value)}")
+
+
+def refuse_loose_bounds(args: Sequence[object], named: Mapping[str, object]) -> None:
+    """Answers bounds that a function is given in place of a budget.
+
+    Raises:
+        BudgetError: With the right spelling.
+    """
+    del args
+    bounds = {name: bound for name, bound in named.items() if name in BUILT_IN or name.casefold() in MEANT}
+    if bounds:
+        said = listed(f"{name}={show(bound)}" for name, bound in bounds.items())
+        right = listed(_spelled(name, bound) for name, bound in bounds.items())
+        raise BudgetError(f"bounds are given as a budget, ab.Budget({right}), not as {said}")
+
+
+def _spelled(name: str, bound: object) -> str:
+    """A bound as it is written in `Budget(...)`."""
+    metric = name if name in BUILT_IN else MEANT[name.casefold()]
+    if name.casefold() not in FLOPS:
+        return f"{metric}={show(bound)}"
+    # 1 MAC is 2 FLOPs.
+    return f"macs={int(bound) // 2}" if isinstance(bound, (int, float)) and bound < MOST else "macs=FLOPs // 2"
 
 
 def _range(metric: str, bound: object) -> tuple[int, int]:

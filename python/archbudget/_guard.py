@@ -6,19 +6,19 @@ may raise anything when it is compared, hashed, iterated or converted to a numbe
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
+from inspect import signature
 from types import FunctionType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from archbudget._message import one_line
 from archbudget.errors import ArchbudgetError, OutOfMemoryError, SpaceError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
 P = ParamSpec("P")
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
 Error = TypeVar("Error", bound=ArchbudgetError)
 
 
@@ -40,11 +40,34 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
             raise OutOfMemoryError(f"{_name(function, args)}: there is not enough memory: {one_line(error)}") from error
         except Exception as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is None:
-                raise  # The arguments do not match the signature, so the function has not begun.
+                # The arguments do not match the signature, so the function has not begun.
+                known = signature(function).parameters
+                unknown = {name: value for name, value in kwargs.items() if name not in known}
+                getattr(function, "answer", _no_answer)(args, unknown)
+                raise
             what = f"{type(error).__name__}: {one_line(error)}"
             raise SpaceError(f"{_name(function, args)} cannot take what it was given: {what}") from error
 
     return guard
+
+
+Answer = Callable[[Sequence[object], Mapping[str, object]], None]
+"""It refuses positional arguments, or keywords that a function does not have, in its own words; or it leaves that to
+Python."""
+
+
+def answering(answer: Answer) -> Callable[[F], F]:
+    """A guarded function that answers arguments which it does not have, where people often give them."""
+
+    def made(function: F) -> F:
+        function.answer = answer  # type: ignore[attr-defined]
+        return function
+
+    return made
+
+
+def _no_answer(args: Sequence[object], named: Mapping[str, object]) -> None:
+    del args, named
 
 
 def guards(*, only: Collection[str] | None = None, but: Collection[str] = ()) -> Callable[[C], C]:

@@ -10,6 +10,30 @@ from typing import Any
 
 from archbudget._message import LONGEST, cut, line, show
 
+__all__ = [
+    "ArchbudgetError",
+    "BudgetError",
+    "CountOverflowError",
+    "FileError",
+    "FolderError",
+    "InexactError",
+    "InfeasibleBudgetError",
+    "InvalidArchitectureError",
+    "LimitError",
+    "MissingEntryError",
+    "MissingFileError",
+    "MissingPackageError",
+    "OutOfMemoryError",
+    "OutOfRangeError",
+    "SearchError",
+    "SpaceError",
+    "UnknownNameError",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 class ArchbudgetError(ValueError):
     """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import archbudget as ab
+from archbudget import layers
 from archbudget.errors import ArchbudgetError, BudgetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST = 2**63 - 1
 METRICS = ["params", "trainable_params", "macs", "weight_bytes", "peak_activation_bytes"]
@@ -78,11 +82,53 @@ def test_a_budget_bounds_something() -> None:
             empty()
 
 
-def test_unknown_metrics_and_positional_bounds_are_refused() -> None:
-    with pytest.raises(TypeError):
-        ab.Budget(flops=3)  # type: ignore[call-arg]
-    with pytest.raises(TypeError):
-        ab.Budget(3)  # type: ignore[misc]
+SPACE = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: ab.Budget(flops=9), r"no 'flops': give macs=4 \(1 MAC is 2 FLOPs\)"),
+        (lambda: ab.Budget(flops=1e9), r"give macs=500000000 "),
+        (lambda: ab.Budget(FLOPs=(1, 9)), r"give macs=FLOPs // 2"),
+        (lambda: ab.Budget(parameters=5), r"no 'parameters': give params=5$"),
+        (lambda: ab.Budget(memory="32k"), r"give peak_activation_bytes='32k'"),
+        (lambda: ab.Budget(flash=10**5), r"give weight_bytes=100000"),
+        (lambda: ab.Budget(parms=5), r"no 'parms'; did you mean params\?"),
+        (lambda: ab.Budget(latency=5), r"there are params, .*custom=\{'latency': 5\}"),
+        (lambda: ab.Budget(5), r"by their names, such as Budget\(params=5\), not by 5"),
+        (lambda: ab.Budget({"params": 5}), r"such as Budget.of\(...\), not by \{'params': 5\}"),
+        (lambda: SPACE.within(5), r"such as ab.Budget\(params=5\), not 5"),
+        (lambda: SPACE.within({"params": 5}), r"such as ab.Budget.of\(...\)"),
+        (lambda: SPACE.within("60k"), r"such as ab.Budget\(params=60000\), not '60k'"),
+        (lambda: SPACE.within(params=5), r"as a budget, ab.Budget\(params=5\), not as params=5"),
+        (lambda: SPACE.within(flops=10, params=5), r"ab.Budget\(macs=5, params=5\), not as flops=10, params=5"),
+        (lambda: SPACE.constraint(macs=5), r"as a budget, ab.Budget\(macs=5\)"),
+        (lambda: ab.FeasibleSet(SPACE, ram=5), r"as a budget, ab.Budget\(peak_activation_bytes=5\)"),
+        (lambda: ab.BudgetSampler(SPACE, params=5), r"as a budget, ab.Budget\(params=5\)"),
+        (lambda: ab.BudgetSampler(SPACE, 5), r"such as ab.Budget\(params=5\)"),
+        (lambda: ab.search(SPACE, len, 5), r"such as ab.Budget\(params=5\)"),
+        (lambda: SPACE.within(ab.Budget.of({"flops": 5})), r"'flops' \(did you mean macs\? 1 MAC is 2 FLOPs\)"),
+        (lambda: SPACE.within(ab.Budget(params=5)).largest("mac"), r"'mac' \(did you mean macs\?\)"),
+        (lambda: SPACE.distribution("weights"), r"'weights' \(did you mean params\?\); the metrics are params"),
+    ],
+)
+def test_bounds_are_answered_with_the_right_spelling(ask: Callable[[], Any], message: str) -> None:
+    with pytest.raises(BudgetError, match=message) as raised:
+        ask()
+    assert "\n" not in str(raised.value)
+
+
+def test_metrics_that_are_counted_are_meant_whatever_their_names() -> None:
+    flops = ab.Metric("flops", lambda layer: 2 * layer.macs)
+    space = SPACE.with_metrics([flops])
+    assert space.within(ab.Budget(custom={"flops": 16})).count() == 2
+
+
+def test_other_arguments_stay_errors_of_python() -> None:
+    for ask in (lambda: SPACE.within(ab.Budget(params=5), memory=9, metric=3), lambda: SPACE.within()):  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            ask()
 
 
 def test_a_budget_error_is_a_value_error() -> None:

@@ -56,7 +56,7 @@ def test_a_space_can_be_pickled(seed: int) -> None:
 def test_the_lenet_family_has_the_size_of_its_combinations(lenet: ab.Space) -> None:
     assert lenet.size == lenet.combinations == 73_728
     assert list(lenet.decisions) == ["f1", "k1", "f2", "k2", "units"]
-    assert repr(lenet) == "<Space of 5 decisions and 10 layers>"
+    assert repr(lenet) == "<Space of 73,728 networks: 5 decisions, 10 layers>"
     indices = np.indices([len(decision.values) for decision in lenet.decisions.values()]).reshape(5, -1).T
     counts = lenet.evaluate(indices)
     for metric in METRICS:

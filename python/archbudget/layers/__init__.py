@@ -75,3 +75,7 @@ __all__ = sorted(
         *_wrappers.__all__,
     ]
 )
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

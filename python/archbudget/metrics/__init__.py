@@ -11,3 +11,7 @@ from archbudget.metrics._latency import LatencyTable
 from archbudget.metrics._metric import Metric, output_size, weighted_layers
 
 __all__ = ["LatencyTable", "Metric", "distinct_layers", "output_size", "weighted_layers"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

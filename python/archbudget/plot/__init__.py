@@ -12,3 +12,7 @@ from archbudget.plot._marginals import marginals
 from archbudget.plot._saving import ALONE, FORMATS, kind_of, save
 
 __all__ = ["ALONE", "FORMATS", "diagram", "distribution", "history", "kind_of", "marginals", "save"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

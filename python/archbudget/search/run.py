@@ -16,11 +16,11 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from archbudget._budget import Budget
+from archbudget._budget import require_budget
 from archbudget._expressions import as_written
 from archbudget._extras import imported
 from archbudget._message import show
-from archbudget.errors import BudgetError, SearchError, SpaceError
+from archbudget.errors import SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
 from archbudget.search.objective import Direction, Objective
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
@@ -32,6 +32,7 @@ from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from archbudget._budget import Budget
     from archbudget.space.space import Space
 
     Callback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
@@ -75,8 +76,7 @@ def search(
 ) -> optuna.Study:
     """Searches a space; see [`search`][archbudget.search]."""
     require_space(space, "a search")
-    if not isinstance(budget, Budget):
-        raise BudgetError(f"a search needs a Budget, not {show(budget)}")
+    require_budget(budget, "a search")
     if n_trials is not None:
         _require_integer("n_trials", n_trials, 0, "None or an integer")
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < -1 or n_jobs == 0:

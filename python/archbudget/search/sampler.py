@@ -10,7 +10,8 @@ import optuna
 from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler, PartialFixedSampler, TPESampler
 from optuna.trial import TrialState
 
-from archbudget._guard import guards
+from archbudget._budget import refuse_loose_bounds
+from archbudget._guard import answering, guards
 from archbudget._message import listed, nearest, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.search.propose import Inside, Question, ask_narrowed, proposer_for
@@ -69,6 +70,7 @@ class BudgetSampler(BaseSampler):
             `BruteForceSampler`, which go through values that they take from no proposal, or another `BudgetSampler`.
     """
 
+    @answering(refuse_loose_bounds)
     def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
         require_space(space, "BudgetSampler")
         if base is not None and not isinstance(base, BaseSampler):

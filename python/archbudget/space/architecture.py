@@ -10,7 +10,7 @@ from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import listed, show
 from archbudget._nested import SetOnce
-from archbudget.errors import ArchbudgetError, SpaceError, UnknownNameError
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError, UnknownNameError
 from archbudget.network import Network, explain, summary
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
@@ -221,6 +221,34 @@ def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture
             raise SpaceError(f"{error}{hint}") from None
         raise
     return architecture_at(space, _indices(space, values))
+
+
+def network_of(space: Family, network: object) -> Architecture:
+    """A network as one of a space, by its values.
+
+    Raises:
+        SpaceError: If it is neither an architecture nor a mapping, or not a network of the space.
+        InvalidArchitectureError: If it cannot be built.
+    """
+    if isinstance(network, Architecture) and network.space is space:
+        return network
+    if not isinstance(network, Mapping):
+        raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(network)}")
+    return architecture_of(space, dict(network))
+
+
+def network_in(space: Family, network: object) -> Architecture | None:
+    """The same; `None` for a network that is not one of the space.
+
+    Raises:
+        SpaceError: If it is neither an architecture nor a mapping.
+    """
+    try:
+        return network_of(space, network)
+    except (SpaceError, InvalidArchitectureError):
+        if isinstance(network, Mapping):
+            return None
+        raise
 
 
 def _is_complete(space: Family, values: Mapping[str, Scalar]) -> bool:

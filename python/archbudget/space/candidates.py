@@ -15,7 +15,7 @@ from archbudget._message import one_line, show
 from archbudget._nested import SetOnce
 from archbudget._regular import path_of, reading
 from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError
-from archbudget.space.architecture import Architecture, architecture_at
+from archbudget.space.architecture import Architecture, architecture_at, network_in
 from archbudget.space.columns import Indices, as_array, check_indices, value_array
 from archbudget.space.family import require_family
 
@@ -97,6 +97,22 @@ class Candidates(SetOnce):
             if key.size == 0:
                 key = slice(0, 0)
         return unchecked(self.space, self._indices[key])
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Indices:
+        """The indices, for `np.asarray(candidates)`; without a copy where NumPy needs none."""
+        return np.array(self._indices, dtype=dtype, copy=copy)
+
+    def __contains__(self, arch: object) -> bool:
+        """Whether a network is one of the batch. O(N * D).
+
+        Raises:
+            SpaceError: If it is neither an Architecture nor a mapping from decisions to values.
+        """
+        own = network_in(self.space, arch)
+        if own is None:
+            return False
+        active = [column for column, name in enumerate(self.space.decisions) if name in own]
+        return bool((self._indices[:, active] == np.array(own.indices)[active]).all(axis=1).any())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Candidates, (self.space, np.asarray(self._indices)))

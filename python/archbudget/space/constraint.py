@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from archbudget._budget import MOST, Budget, require_metrics
-from archbudget._guard import guards, has
+from archbudget._budget import MOST, refuse_loose_bounds, require_budget, require_metrics
+from archbudget._guard import answering, guards, has
 from archbudget._message import show
 from archbudget._nested import SetOnce
-from archbudget.errors import BudgetError, SpaceError
+from archbudget.errors import SpaceError
 from archbudget.space.architecture import Architecture
 from archbudget.space.candidates import Candidates
 from archbudget.space.evaluation import evaluate
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import optuna
 
+    from archbudget._budget import Budget
     from archbudget.space.family import Family
 
 
@@ -60,9 +61,9 @@ class Constraint(SetOnce):
         budget: The budget.
     """
 
+    @answering(refuse_loose_bounds)
     def __init__(self, space: Family, budget: Budget) -> None:
-        if not isinstance(budget, Budget):
-            raise BudgetError(f"a constraint needs a Budget, not {show(budget)}")
+        require_budget(budget, "a constraint")
         self.space = space
         self.budget = budget
         bounds = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 import numpy.typing as npt
 
+from archbudget._budget import meant
 from archbudget._core import MAX_RANK
 from archbudget._extras import imported
 from archbudget._guard import guards
@@ -133,7 +134,7 @@ def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
     names = []
     for metric in [metrics] if isinstance(metrics, str) else metrics:
         if metric not in space.metrics:
-            raise SpaceError(f"unknown metric {show(metric)}; the metrics are {listed(space.metrics)}")
+            raise SpaceError(f"unknown metric {meant(metric, space.metrics)}; the metrics are {listed(space.metrics)}")
         names.append(metric)
     return names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from archbudget._budget import BUILT_IN
 from archbudget._guard import guards
-from archbudget._message import show
-from archbudget.errors import CountOverflowError, SpaceError
+from archbudget._message import grouped, show
+from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 from archbudget.metrics import Metric
 from archbudget.metrics._distinct import Collector
 from archbudget.program import Transcript, Writer, comparable
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from archbudget._records import LayerRecord, Use
     from archbudget.layers._base import Tensor, TensorLike
     from archbudget.layers._structure import BlockLike, Sequential
+
+
+FEW_ARCS = 50_000
+"""A space of at most so many arcs is counted where it is printed."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class Family:
             for constraint in unread:
                 description.check_constraint(whole.decisions, constraint)
         uses = tuple(writer.uses)
+        self._size: int | None = None
         self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
         self._domains = MappingProxyType(
             {
@@ -237,7 +243,9 @@ class Family:
         Raises:
             LimitError: If the space is too wide to be counted.
         """
-        return self._compiled.diagram.size()
+        if self._size is None:
+            self._size = self._compiled.diagram.size()
+        return self._size
 
     @property
     def combinations(self) -> int:
@@ -262,7 +270,14 @@ class Family:
         return self._compiled.diagram.range(metric)
 
     def __repr__(self) -> str:
-        return f"<Space of {len(self.decisions)} decisions and {len(self._compiled.uses)} layers>"
+        """The size of the space, if it is known or takes some milliseconds; otherwise an upper bound of it."""
+        if "_compiled" not in vars(self):
+            return "<Space that is not made yet>"
+        if self._size is None and sum(arcs for _, _, arcs, _ in self._compiled.diagram.stages()) <= FEW_ARCS:
+            with suppress(ArchbudgetError):
+                self._size = self.size
+        size = f"at most {grouped(self.combinations)}" if self._size is None else grouped(self._size)
+        return f"<Space of {size} networks: {len(self.decisions)} decisions, {len(self._compiled.uses)} layers>"
 
     def __eq__(self, other: object) -> bool:
         """Whether another space has the same description: equal layers, decisions, constraints and metrics, in order.

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 import numpy as np
 
-from archbudget._budget import MOST, Budget, require_metrics
+from archbudget._budget import MOST, refuse_loose_bounds, require_budget, require_metrics
 from archbudget._core import MEMORY
-from archbudget._guard import guards
-from archbudget._message import grouped, show
+from archbudget._guard import answering, guards
+from archbudget._message import grouped, listed, show
 from archbudget._nested import SetOnce
-from archbudget.errors import BudgetError, InexactError, InfeasibleBudgetError, SpaceError
-from archbudget.space.architecture import Architecture, architecture_at, architecture_of
+from archbudget.errors import (
+    BudgetError,
+    CountOverflowError,
+    InexactError,
+    InfeasibleBudgetError,
+    OutOfRangeError,
+    SpaceError,
+)
+from archbudget.space.architecture import Architecture, architecture_at, network_in, network_of
 from archbudget.space.bounds import Bounds
 from archbudget.space.candidates import Candidates, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
+from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.family import Family, compiled
 
 if TYPE_CHECKING:
+    from archbudget._budget import Budget
     from archbudget._core import Feasible
     from archbudget._expressions import Scalar
 
@@ -71,22 +82,28 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         LimitError: If the space is too wide to be counted.
     """
 
+    @answering(refuse_loose_bounds)
     def __init__(self, space: S_co, budget: Budget, *, memory: int = MEMORY) -> None:
-        if not isinstance(budget, Budget):
-            raise BudgetError(f"a feasible set needs a Budget, not {show(budget)}")
+        require_budget(budget, "a feasible set")
         if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or not 0 < memory < 2**63:
             raise BudgetError(f"memory must be a positive number of bytes, not {show(memory)}")
         self.space = space
         self.budget = budget
         self.memory = int(memory)
         require_metrics(space.metrics, budget)
+        self.fixed: Mapping[str, Scalar] = MappingProxyType({})
+        """The values that `fix` has fixed, by the names of their decisions."""
         self._core = compiled(space).diagram.within(_bounds(budget), self.memory)
 
     def __repr__(self) -> str:
-        return f"<FeasibleSet {self.budget.describe()}>"
+        return f"<FeasibleSet {self._described()}>"
+
+    def _described(self) -> str:
+        fixed = listed(f"{name}={value!r}" for name, value in self.fixed.items())
+        return self.budget.describe() + (f" with {fixed}" if fixed else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (self.space, self.budget, self.memory))
+        return (_restore, (self.space, self.budget, self.memory, dict(self.fixed)))
 
     @property
     def exact(self) -> bool:
@@ -130,8 +147,8 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             raise self._inexact("the share that fits is not known exactly", "ask for bounds() / space.size")
         return bounds.lower / size
 
-    def sample(self, n: int, seed: int | None = None) -> Candidates:
-        """Draws networks uniformly and independently among those that fit, however rare they are.
+    def sample(self, n: int, seed: int | None = None, *, replace: bool = True) -> Candidates:
+        """Draws networks uniformly among those that fit, however rare they are.
 
         O(n * D) after the count, on all cores. Where costs are rounded, draws come from a superset (the rounded one, or
         what one of several bounds allows), and those that do not fit are rejected; `acceptance` is the share that was
@@ -140,20 +157,37 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         Args:
             n: The number of candidates.
             seed: The same seed draws the same candidates, on any number of threads; `None` takes a fresh one.
+            replace: Whether draws are independent, so that a network may be drawn again. If not, all are different, and
+                each choice of `n` networks is equally likely, in each order.
 
         Returns:
             `n` candidates, with index 0 where a decision is inactive.
 
         Raises:
-            SpaceError: If `n` is not an integer of at least 0.
+            SpaceError: If `n` is not an integer of at least 0, or more than fit without `replace`.
+            InexactError: If it is not known whether so many fit, without `replace`.
             InfeasibleBudgetError: If nothing fits.
             LimitError: If a million draws in a row were rejected.
         """
+        require_flag(replace)
         columns = empty_columns(self.space.decisions, n)
-        if n:
-            self.require_some()
+        if not n:
+            return unchecked(self.space, columns.T)
+        self.require_some()
+        if replace:
             self._core.sample(columns, fresh_seed(seed))
-        return unchecked(self.space, columns.T)
+            return unchecked(self.space, columns.T)
+        bounds = self.bounds()
+        if n > bounds.upper:
+            raise SpaceError(f"{grouped(n)} different networks are asked for, and {bounds.upper:,} fit; see replace")
+        if n > bounds.lower:
+            raise self._inexact(f"whether there are {grouped(n)} different networks is not known", "draw fewer")
+        if self.exact and bounds.upper <= 2 * n:
+            order = np.random.default_rng(fresh_seed(seed)).permutation(bounds.upper)[:n]
+            rows = self.candidates().indices[order]
+        else:
+            rows = distinct(lambda some, own: self.sample(some, own).indices, int(n), bounds.lower, seed)
+        return unchecked(self.space, np.asfortranarray(rows))
 
     @property
     def acceptance(self) -> float:
@@ -201,9 +235,56 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         total = self._exact_count("going through a set")
         return (self.candidates(start, min(start + size, total)) for start in range(0, total, int(size)))
 
+    def __bool__(self) -> bool:
+        """Whether something fits; it costs as much as `is_empty`."""
+        return not self.is_empty()
+
+    def __len__(self) -> int:
+        """As `count`, up to 2^63 - 1."""
+        return length_of(self.count(), "count()")
+
     def __iter__(self) -> Iterator[Architecture]:
         for chunk in self.chunks(1 << 12):
             yield from chunk
+
+    @overload
+    def __getitem__(self, key: int) -> Architecture: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> Candidates: ...
+
+    def __getitem__(self, key: Any) -> Architecture | Candidates:
+        """The network of a rank, or with a slice the networks of several ranks, as `candidates` returns them.
+
+        Raises:
+            OutOfRangeError: If there is no such rank.
+            SpaceError: If the key is neither an integer nor a slice of integers.
+            InexactError: If the set is not counted without rounding; see `exact`.
+        """
+        if not isinstance(key, slice):
+            if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
+                raise SpaceError(
+                    f"networks are indexed by their ranks, an integer or a slice, not by {show(key)}; decisions are in "
+                    "space.decisions"
+                )
+            total = self._exact_count("a network of a rank")
+            if not -total <= key < total:
+                raise OutOfRangeError(f"there is no network {show(key)} of {grouped(total)}, which count from 0")
+            rank = int(key) % total
+            return self.candidates(rank, rank + 1)[0]
+        ranks = range(self._exact_count("a network of a rank"))[key]
+        if ranks.step == 1:
+            return self.candidates(ranks.start, max(ranks.start, ranks.stop))
+        columns = empty_columns(self.space.decisions, len(ranks))
+        for place, rank in enumerate(ranks):
+            columns[:, place] = self.candidates(rank, rank + 1).indices[0]
+        return unchecked(self.space, columns.T)
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise SpaceError(
+            "a set is not an array: np.asarray(fits.candidates()) has the indices of all networks that fit, and "
+            "np.asarray(fits.sample(n)) those of some"
+        )
 
     def _exact_count(self, what: str) -> int:
         if not self.exact:
@@ -225,29 +306,29 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             SpaceError: If it is not a network of the space, or does not fit.
             InexactError: If the set is not counted without rounding; see `exact`.
         """
-        arch = self._own(arch)
+        arch = network_of(self.space, arch)
         self._exact_count("a rank")
         rank = self._core.rank(list(arch.indices))
         if rank is None:
-            found = ", ".join(f"{metric} {value:,}" for metric, value in self.budget.violations(arch.costs).items())
-            raise SpaceError(f"the network has {found}, outside the budget ({self.budget.describe()})")
+            found = [f"{metric} {value:,}" for metric, value in self.budget.violations(arch.costs).items()]
+            found += [f"{name}={arch[name]!r}" for name in self._departures(arch)]
+            raise SpaceError(f"the network has {', '.join(found)}, outside the set ({self._described()})")
         return rank
 
     def __contains__(self, arch: object) -> bool:
-        if not isinstance(arch, Mapping):
-            return False
-        try:
-            return not self.budget.violations(self._own(arch).costs)
-        except (SpaceError, ValueError):
-            return False
+        """Whether a network is one of the space, and fits. O(layers).
 
-    def _own(self, arch: Architecture | Mapping[str, Scalar]) -> Architecture:
-        """A network as one of this space."""
-        if isinstance(arch, Architecture) and arch.space is self.space:
-            return arch
-        if not isinstance(arch, Mapping):
-            raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(arch)}")
-        return architecture_of(self.space, dict(arch))
+        Raises:
+            SpaceError: If it is neither an Architecture nor a mapping from decisions to values.
+        """
+        own = network_in(self.space, arch)
+        return own is not None and not self.budget.violations(own.costs) and not self._departures(own)
+
+    def _departures(self, arch: Architecture) -> list[str]:
+        """The fixed decisions for which a network has taken another value."""
+        fixed = self.space.indices_of(self.fixed)
+        taken = zip(self.space.decisions, arch.indices, fixed, strict=True)
+        return [name for name, own, index in taken if index is not None and name in arch and own != index]
 
     def marginals(self) -> Marginals:
         """For each decision and each of its values, the share of the feasible networks that take it.
@@ -336,31 +417,36 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
     def _bounded(self, metric: str, low: int, high: int) -> FeasibleSet[S_co]:
         """The part of the set within a range of a metric."""
-        return self._part(
-            compiled(self.space).diagram.within(_bounds({**self.budget, metric: (low, high)}), self.memory)
-        )
+        core = compiled(self.space).diagram.within(_bounds({**self.budget, metric: (low, high)}), self.memory)
+        return self._part(core.fix(self.space.indices_of(self.fixed)), self.fixed)
 
-    def _part(self, core: Feasible) -> FeasibleSet[S_co]:
+    def _part(self, core: Feasible, fixed: Mapping[str, Scalar]) -> FeasibleSet[S_co]:
         """A part of the set, as the engine returned it."""
         part: FeasibleSet[S_co] = object.__new__(FeasibleSet)
         part.space, part.budget, part.memory, part._core = self.space, self.budget, self.memory, core
+        part.fixed = MappingProxyType(dict(fixed))
         return part
 
     def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet[S_co]:
         """The part of the set in which some decisions have fixed values; values of inactive decisions do not matter.
 
-        O(D); the first question to the part costs a count of its own.
+        O(D); the first question to the part costs a count of its own. Values that are fixed already stay fixed.
 
         Args:
             values: The values by the names of their decisions.
 
         Raises:
-            SpaceError: If a decision is unknown or a value is not in its domain.
+            SpaceError: If a decision is unknown, or a value is not in its domain, or another one is fixed already.
         """
         if not isinstance(values, Mapping):
             raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {show(values)}")
         check_names(self.space.decisions, values, "fixed values")
-        return self._part(self._core.fix(self.space.indices_of(values)))
+        before = self.space.indices_of(self.fixed)
+        for name, old, new in zip(self.space.decisions, before, self.space.indices_of(values), strict=True):
+            if None not in (old, new) and old != new:
+                raise SpaceError(f"decision '{name}' is fixed at {show(self.fixed[name])}, not at {show(values[name])}")
+        fixed = {**self.fixed, **values}
+        return self._part(self._core.fix(self.space.indices_of(fixed)), fixed)
 
     def is_empty(self) -> bool:
         """Whether nothing fits. With one upper bound it takes O(arcs), much less than a count; otherwise a count."""
@@ -455,5 +541,17 @@ def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]
     return [(metric, low, high) for metric, (low, high) in ranges.items()]
 
 
-def _restore(space: Family, budget: Budget, memory: int) -> FeasibleSet:
-    return FeasibleSet(space, budget, memory=memory)
+def _restore(space: Family, budget: Budget, memory: int, fixed: Mapping[str, Scalar]) -> FeasibleSet:
+    fits = FeasibleSet(space, budget, memory=memory)
+    return fits.fix(fixed) if fixed else fits
+
+
+def length_of(count: int, instead: str) -> int:
+    """A number of networks as `len` returns it.
+
+    Raises:
+        CountOverflowError: If it is larger than `len` may return.
+    """
+    if count > sys.maxsize:
+        raise CountOverflowError(f"there are {grouped(count)} networks, more than len() can say; {instead} can")
+    return count

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast, overload
 
-from archbudget._budget import require_metrics
+import numpy as np
+
+from archbudget._budget import MOST, Budget, refuse_loose_bounds, require_metrics
 from archbudget._core import MEMORY
-from archbudget._guard import guards, has, reworded
-from archbudget._message import listed, one_line, show
+from archbudget._guard import answering, guards, has, reworded
+from archbudget._message import grouped, listed, one_line, show
 from archbudget._regular import path_of
-from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 from archbudget.space import trials
-from archbudget.space.architecture import Architecture, architecture_at, architecture_of
+from archbudget.space.architecture import Architecture, architecture_at, architecture_of, network_in
 from archbudget.space.candidates import Candidates, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.constraint import Constraint
 from archbudget.space.describe import describe
 from archbudget.space.distribution import Distribution
+from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import CandidatesLike, Evaluation, evaluate
 from archbudget.space.family import Family
-from archbudget.space.feasible import FeasibleSet
+from archbudget.space.feasible import FeasibleSet, length_of
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     import optuna
     from typing_extensions import Self
 
-    from archbudget._budget import Budget
     from archbudget._expressions import Scalar
     from archbudget.space.describe import Description
 
@@ -129,26 +132,86 @@ class Space(Family):
         """
         return describe(self)
 
-    def sample(self, n: int, seed: int | None = None) -> Candidates:
-        """Draws candidates uniformly and independently among the distinct networks that can be built.
+    def __bool__(self) -> bool:
+        """A space has at least one network."""
+        return True
+
+    def __len__(self) -> int:
+        """As `size`, up to 2^63 - 1."""
+        return length_of(self.size, "size")
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """The networks one by one, ordered by their choices, in the order in which the space asks for them."""
+        return iter(self._every)
+
+    @overload
+    def __getitem__(self, key: int) -> Architecture: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> Candidates: ...
+
+    def __getitem__(self, key: Any) -> Architecture | Candidates:
+        """The network of a number, or with a slice some of them, in the order of `iter(space)`. O(D) after a count.
+
+        Raises:
+            OutOfRangeError: If there is no such number.
+            SpaceError: If the key is neither an integer nor a slice of integers.
+            LimitError: If the space is too wide to be counted.
+        """
+        found: Architecture | Candidates = self._every[key]
+        return found
+
+    def __contains__(self, arch: object) -> bool:
+        """Whether a network is one of the space, and can be built. O(layers).
+
+        Raises:
+            SpaceError: If it is neither an Architecture nor a mapping from decisions to values.
+        """
+        return network_in(self, arch) is not None
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise SpaceError("a space is not an array: np.asarray(space.sample(n)) has the indices of some networks")
+
+    @cached_property
+    def _every(self) -> FeasibleSet[Space]:
+        """All networks, as the set of those within a bound that each keeps."""
+        return FeasibleSet(self, Budget(params=MOST))
+
+    def sample(self, n: int, seed: int | None = None, *, replace: bool = True) -> Candidates:
+        """Draws candidates uniformly among the distinct networks that can be built.
 
         O(n * D) after one count of the space, on all cores; releases the GIL.
 
         Args:
             n: The number of candidates.
             seed: The same seed draws the same candidates, on any number of threads; `None` takes a fresh one.
+            replace: Whether draws are independent, so that a network may be drawn again. If not, all are different, and
+                each choice of `n` networks is equally likely, in each order.
 
         Returns:
             `n` candidates; each column of their (n, D) indices is contiguous.
 
         Raises:
-            SpaceError: If `n` is negative.
-            LimitError: If the space is too wide to be counted.
+            SpaceError: If `n` is negative, or more than there are without `replace`.
+            LimitError: If the space is too wide to be drawn from, or without `replace` if a million draws in a row are
+                repetitions where it is too wide to be counted.
             OutOfMemoryError: If there is not enough memory.
         """
+        require_flag(replace)
         columns = empty_columns(self.decisions, n)
-        self._compiled.diagram.sample(columns, fresh_seed(seed))
-        return unchecked(self, columns.T)
+        if replace or not n:
+            self._compiled.diagram.sample(columns, fresh_seed(seed))
+            return unchecked(self, columns.T)
+        try:
+            every = self._every
+        except LimitError:
+            if n > self.combinations:
+                raise SpaceError(
+                    f"{grouped(n)} different networks are asked for, of {grouped(self.combinations)}; see replace"
+                ) from None
+            rows = distinct(lambda some, own: self.sample(some, own).indices, int(n), None, seed)
+            return unchecked(self, np.asfortranarray(rows))
+        return every.sample(n, seed, replace=False)
 
     def evaluate(
         self,
@@ -197,6 +260,7 @@ class Space(Family):
             raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
         return architecture_of(self, {**(values or {}), **named})
 
+    @answering(refuse_loose_bounds)
     def constraint(self, budget: Budget) -> Constraint:
         """The constraint function of a budget, for Optuna and for batches: a [`Constraint`][archbudget.Constraint].
 
@@ -205,6 +269,7 @@ class Space(Family):
         """
         return Constraint(self, budget)
 
+    @answering(refuse_loose_bounds)
     def within(self, budget: Budget, *, memory: int = MEMORY) -> FeasibleSet[Space]:
         """The set of candidates that fit a budget; see [`FeasibleSet`][archbudget.FeasibleSet].
 

@@ -48,3 +48,7 @@ __all__ = [
     "unet",
     "vgg",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
