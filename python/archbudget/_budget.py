@@ -119,7 +119,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
 
     def __getitem__(self, metric: str) -> tuple[int, int]:
         if metric not in self._bounds:
-            raise UnknownNameError(f"{show(metric)} is not bounded; the budget is {self.describe()}")
+            raise UnknownNameError(f"{show(metric)} is not bounded{hint(metric, self)}")
         return self._bounds[metric]
 
     def __iter__(self) -> Iterator[str]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from archbudget import _nested as nested
 from archbudget._guard import METHODS, guarded, guards
-from archbudget._message import grouped, one_line, show
+from archbudget._message import grouped, nearest, one_line, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 
 if TYPE_CHECKING:
@@ -756,7 +756,12 @@ class Decision(Expression):
         try:
             return self._indices[_key(value)]
         except Exception:  # A value may raise anything when it is compared.
-            raise SpaceError(f"{show(value)} is not a value of decision '{self.name}', which is {show(self)}") from None
+            words = (each for each in self.values if isinstance(each, str))
+            meant = nearest(value, words) if isinstance(value, str) else None
+            asked = "" if meant is None else f"; did you mean {meant}?"
+            raise SpaceError(
+                f"{show(value)} is not a value of decision '{self.name}', which is {show(self)}{asked}"
+            ) from None
 
     @property
     def keys(self) -> Set[object]:

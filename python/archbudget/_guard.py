@@ -12,8 +12,8 @@ from inspect import signature
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
-from archbudget._message import one_line
-from archbudget.errors import ArchbudgetError, OutOfMemoryError, SpaceError
+from archbudget._message import hint, one_line, show
+from archbudget.errors import ArchbudgetError, OutOfMemoryError, SpaceError, UnknownArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +28,10 @@ METHODS = (*CONSTRUCTORS, "__call__", "__getitem__", "__contains__")
 
 
 def guarded(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that raises errors of archbudget instead of foreign exceptions; a wrong call stays Python's error."""
+    """A function that raises errors of archbudget instead of foreign exceptions.
+
+    A wrong call stays Python's error, but an unknown keyword is answered with the nearest one.
+    """
 
     @wraps(function)
     def guard(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -44,6 +47,7 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
                 known = signature(function).parameters
                 unknown = {name: value for name, value in kwargs.items() if name not in known}
                 getattr(function, "answer", _no_answer)(args, unknown)
+                _refuse_unknown(function, args, kwargs)
                 raise
             what = f"{type(error).__name__}: {one_line(error)}"
             raise SpaceError(f"{_name(function, args)} cannot take what it was given: {what}") from error
@@ -68,6 +72,21 @@ def answering(answer: Answer) -> Callable[[F], F]:
 
 def _no_answer(args: Sequence[object], named: Mapping[str, object]) -> None:
     del args, named
+
+
+def answered(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that passes on the exceptions of others, but answers an unknown keyword with the nearest one."""
+
+    @wraps(function)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is None:
+                _refuse_unknown(function, args, kwargs)
+            raise
+
+    return answer
 
 
 def guards(*, only: Collection[str] | None = None, but: Collection[str] = ()) -> Callable[[C], C]:
@@ -100,6 +119,22 @@ def has(value: object, name: str) -> bool:
         return hasattr(value, name)
     except Exception:
         return False
+
+
+def _refuse_unknown(function: Callable[..., object], args: tuple[object, ...], named: Collection[str]) -> None:
+    """Refuses keywords that a function does not have.
+
+    Raises:
+        UnknownArgumentError: With the first one.
+    """
+    parameters = signature(function).parameters.values()
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return
+    takes = [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    known = [name for name in takes if name not in ("self", "cls")]
+    for name in named:
+        if name not in known:
+            raise UnknownArgumentError(f"{_name(function, args)}: unknown argument {show(name)}{hint(name, known)}")
 
 
 def _name(function: Callable[..., object], args: tuple[object, ...]) -> str:

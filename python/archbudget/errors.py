@@ -176,6 +176,10 @@ class UnknownNameError(SpaceError, KeyError):
     __str__ = ArchbudgetError.__str__
 
 
+class UnknownArgumentError(SpaceError, TypeError):
+    """A function, a method or a class does not have a keyword argument; the message names the nearest one."""
+
+
 class OutOfRangeError(SpaceError, IndexError):
     """A sequence does not have a position."""
 

@@ -501,7 +501,7 @@ def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
         (
             "own:Scale: $by",
             "own:Scale: {by: $by, to: 3}",
-            r":6: layers\[2\].own:Scale: Scale: got an unexpected keyword",
+            r":6: layers\[2\].own:Scale: Scale: unknown argument 'to'",
         ),
         (
             "Scale,,,0.25",

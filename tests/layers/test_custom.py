@@ -485,7 +485,7 @@ def test_the_name_of_inputs_is_taken() -> None:
             lambda: OwnDense(),
             r"OwnDense: missing a required argument: 'units'; its hyperparameters are \(units, use_bias=True\)$",
         ),
-        (lambda: OwnDense(3, filters=4), "OwnDense: got an unexpected keyword argument 'filters'"),
+        (lambda: OwnDense(3, filters=4), "OwnDense: unknown argument 'filters'"),
         (lambda: OwnDense(3, True, 4), "OwnDense: too many positional arguments"),
         (lambda: OwnDense(3, name=""), "name must be a non-empty str"),
         (lambda: OwnDense(3, trainable=1), "trainable must be True or False"),

@@ -183,13 +183,15 @@ def test_a_number_of_repetitions_follows_from_decisions(seed: int) -> None:
         ]
     )
 
+    shared = ["op"] if isinstance(block[-1] if isinstance(block, list) else None, layers.OneOf) else []
+
     def build(times: Any, units: Any) -> ab.Space:
         return ab.Space(
             [
                 layers.Input((4,)),
                 layers.Dense(units),
                 layers.Dense(4),
-                layers.Repeat(times, block, shared=["op"]),
+                layers.Repeat(times, block, shared=shared),
                 layers.Dense(1),
             ]
         )

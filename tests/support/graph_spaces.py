@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import archbudget as ab
 from archbudget import layers
 from support.peaks import alive, steps_of
+from support.random_parts import read_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -377,8 +378,9 @@ class Draw:
         known = len(self.decisions)
         inner, same = self.node(depth - 1), self.single() if rng.random() < 0.3 else None
         own = [decision.name for decision in self.decisions[known:]]
-        shared = frozenset(name for name in own if rng.random() < 0.5)
-        return Times(number, inner if same is None else Row([inner, same]), shared, same, numbered=True)
+        body = inner if same is None else Row([inner, same])
+        shared = frozenset(name for name in read_by(body.block, own) if rng.random() < 0.5)
+        return Times(number, body, shared, same, numbered=True)
 
     def graph(self) -> Graph:
         """A graph."""

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import archbudget as ab
+from archbudget import layers
+from archbudget.space.description import described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from random import Random
 
     from archbudget._expressions import Decision, Expression
+
+
+def read_by(block: Any, names: Sequence[str]) -> list[str]:
+    """Those of the names that are decisions of a block."""
+    found = described([layers.Input((4,)), layers.Repeat(1, block)])
+    return [name for name in names if any(each.startswith(f"{name}_") for each in found)]
 
 
 def restrict(rng: Random, space: ab.Space) -> dict[str, list[Any]]:

@@ -17,6 +17,7 @@ import numpy as np
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError
+from support.random_parts import read_by
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -109,7 +110,7 @@ class Draw:
         known = len(self.decisions)
         block = self.block(axes, depth - 1)
         own = [decision.name for decision in self.decisions[known:]]
-        return layers.Repeat(times, block, shared=[name for name in own if rng.random() < 0.5])
+        return layers.Repeat(times, block, shared=[name for name in read_by(block, own) if rng.random() < 0.5])
 
 
 def draw_space(rng: Random, kind: type[Draw] = Draw) -> ab.Space:

@@ -9,7 +9,7 @@ import typer
 
 from archbudget import files, plot
 from archbudget._budget import require_metrics
-from archbudget._message import grouped, listed, show
+from archbudget._message import grouped, listed, with_nearest
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     MEMORY,
@@ -80,7 +80,8 @@ def evaluate(
     wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
     unknown = [name for name in wanted if name not in loaded.metrics]
     if unknown:
-        raise ArchbudgetError(f"--metrics: unknown {listed(map(show, unknown))}; there are {listed(loaded.metrics)}")
+        shown = listed(with_nearest(name, loaded.metrics) for name in unknown)
+        raise ArchbudgetError(f"--metrics: unknown {shown}; there are {listed(loaded.metrics)}")
     candidates.format_of(source)
     rows = valid = 0
     with candidates.writing(target, [*wanted, "valid"], lines=as_json) as write:

@@ -16,7 +16,7 @@ import numpy as np
 
 from archbudget._atomic import atomic
 from archbudget._extras import imported
-from archbudget._message import listed, one_line, show
+from archbudget._message import listed, one_line, with_nearest
 from archbudget._regular import lines, reading
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.files.values import Texts, whole
@@ -122,7 +122,8 @@ def _check_header(space: Space, header: list[str], where: str) -> None:
         ("repeated columns", [title for title, number in times.items() if number > 1]),
     ):
         if names:
-            raise SpaceError(f"{where}: {problem} {listed(map(show, names))}; {expected}")
+            shown = listed(with_nearest(name, space.decisions) for name in names)
+            raise SpaceError(f"{where}: {problem} {shown}; {expected}")
 
 
 def _raise_first_fault(indices_by_text: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:

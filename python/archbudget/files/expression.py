@@ -20,8 +20,8 @@ from archbudget._expressions import (
     minimum,
     round_to,
 )
-from archbudget._message import show
-from archbudget.files.places import MisplacedError, hint, made_at
+from archbudget._message import hint, show
+from archbudget.files.places import MisplacedError, made_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

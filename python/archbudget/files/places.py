@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, TypeVar, Union
 
-from archbudget._expressions import MOST_NAME
-from archbudget._message import listed as show_names
 from archbudget.errors import ArchbudgetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 T = TypeVar("T")
 KeyPath = tuple[Union[str, int], ...]
@@ -35,12 +32,3 @@ def made_at(at: KeyPath, make: Callable[[], T]) -> T:
         return make()
     except (ArchbudgetError, TypeError, ArithmeticError) as error:
         raise MisplacedError(at, str(error)) from error
-
-
-def hint(name: object, valid: Iterable[object], *, listed: bool = True) -> str:
-    """A hint for an unknown name: the nearest valid name, or all of them."""
-    names = [str(each) for each in valid]
-    near = difflib.get_close_matches(str(name), names, n=1) if len(str(name)) <= MOST_NAME else []
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; there are {show_names(names) or 'none'}" if listed else ""

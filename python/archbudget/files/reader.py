@@ -88,12 +88,12 @@ from pydantic import ValidationError
 from archbudget._budget import BUILT_IN, Budget
 from archbudget._expressions import Choice, Decision, Int, as_condition
 from archbudget._guard import reworded
-from archbudget._message import VALUE, cut, line, show
+from archbudget._message import VALUE, cut, hint, line, show
 from archbudget._regular import read_text
 from archbudget.errors import ArchbudgetError, MissingFileError, SpaceError
 from archbudget.files.expression import Names, read_expression
 from archbudget.files.model import STRUCTURES, Range, SpaceFile, Table, layer_classes, required
-from archbudget.files.places import MisplacedError, hint, made_at
+from archbudget.files.places import MisplacedError, made_at
 from archbudget.files.reference import is_file, load_attribute, load_space, refused
 from archbudget.files.writer import Loaded
 from archbudget.files.yaml import MOST_BYTES, Document

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from archbudget._guard import has
-from archbudget._message import one_line, show
+from archbudget._message import nearest, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.files.places import hint
 from archbudget.space.space import Space
 
 
@@ -44,8 +43,9 @@ def load_attribute(reference: str) -> Any:
         ) from error
     for part in attribute.split("."):
         if not has(found, part):
-            near = hint(part, [name for name in dir(found) if not name.startswith("_")], listed=False)
-            raise SpaceError(f"{reference}: module {module_name} has no attribute {show(attribute)}{near}")
+            near = nearest(part, [name for name in dir(found) if not name.startswith("_")])
+            meant = "" if near is None else f"; did you mean {near}?"
+            raise SpaceError(f"{reference}: module {module_name} has no attribute {show(attribute)}{meant}")
         found = getattr(found, part)
     return found
 

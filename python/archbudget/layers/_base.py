@@ -116,6 +116,10 @@ class Sink(Scope, Protocol):
         """Layers and decisions within it are its own, unless it shares them."""
         ...
 
+    def untied(self, message: str) -> None:
+        """Notes that a block shares what it does not have, as far as it is written."""
+        ...
+
     def apply(self, layer: Layer, inputs: Sequence[int], guard: Guard, outputs: int = 1) -> tuple[int, ...]:
         """Applies a layer; the second time in the same repetition its weights are shared.
 
@@ -152,6 +156,14 @@ class Block(SetOnce):
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         made: Tensor = made_of(self, tuple(as_tensor(tensor) for tensor in tensors))
         return made
+
+    def parts(self) -> Sequence[Block] | None:
+        """The blocks that it is made of; `None` where only writing it tells, as a function makes them."""
+        return None
+
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decisions that it reads itself, beside those of its parts."""
+        return iter(())
 
     @property
     def nested(self) -> Nested:
@@ -211,7 +223,9 @@ def layer_class(cls: type[T]) -> type[T]:
     A layer is frozen by `_Frozen`, not by the methods that `dataclass(frozen=True)` writes into each class: for more
     than a hundred classes these would take a third of `import archbudget`.
     """
-    return dataclass(eq=False, repr=False)(cls)
+    made = dataclass(eq=False, repr=False)(cls)
+    made.__init__ = guarded(made.__init__)  # type: ignore[method-assign]
+    return made
 
 
 class _Frozen:
@@ -312,6 +326,10 @@ class Layer(_Frozen, Block):
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
         return iter(())
+
+    def parts(self) -> Sequence[Block]:
+        """None: the layers that it holds are its arguments."""
+        return ()
 
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost, in the form that the engine takes."""
@@ -470,6 +488,8 @@ class Repetition:
     """What the names of its layers and decisions get."""
     shared: frozenset[str | Layer]
     """The layers, and decisions by their names, that are not its own."""
+    found: set[str | Layer]
+    """The layers of the block, and the names of its decisions, as far as it is written."""
 
 
 TensorLike = Union[Tensor, Layer]

@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, overload
 from archbudget._core import MAX_RANK
 from archbudget._expressions import Decision, Expression, Mapped, lower, require_few
 from archbudget._guard import guarded
-from archbudget._message import one_line, show
+from archbudget._message import hint, one_line, show
 from archbudget._nested import FrozenDict, frozen, leaves, mapped
-from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
+from archbudget.errors import (
+    ArchbudgetError,
+    CountOverflowError,
+    InvalidArchitectureError,
+    SpaceError,
+    UnknownArgumentError,
+)
 from archbudget.layers._base import Layer
 
 if TYPE_CHECKING:
@@ -88,6 +94,10 @@ class CustomLayer(Layer):
             setattr(self, own, value)
         self._check()
         signature = _hyperparameters(type(self).RULE)
+        for argument in hyperparameters:
+            if argument not in signature.parameters:
+                known = [*signature.parameters, *RESERVED]
+                raise UnknownArgumentError(f"{self.kind}: unknown argument {show(argument)}{hint(argument, known)}")
         try:
             bound = signature.bind(*args, **hyperparameters)
         except TypeError as error:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 
 from archbudget._expressions import MOST_VALUES, Choice, Decision, Expression, Int, Slots, as_condition
-from archbudget._message import listed, show
+from archbudget._message import hint, show
 from archbudget._nested import FrozenDict
 from archbudget.errors import SpaceError
 from archbudget.layers._base import IN_A_GRAPH, Block, Layer, Repetition, require_steps
 from archbudget.layers._merging import Add
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     import numpy.typing as npt
 
     from archbudget._expressions import IntLike, Scalar, Scope
@@ -70,6 +72,10 @@ class Sequential(Block):
         self.blocks = tuple(as_block(block, known) for block in blocks)
         self.steps = max(1, sum(block.steps for block in self.blocks))
 
+    def parts(self) -> Sequence[Block]:
+        """The blocks."""
+        return self.blocks
+
     @property
     def nested(self) -> Nested:
         """How the tensors that the last block makes are nested."""
@@ -112,6 +118,10 @@ class Residual(Block):
         self.add = Add()
         self.steps = 1 + self.body.steps + self.shortcut.steps
 
+    def parts(self) -> Sequence[Block]:
+        """The body, the shortcut and their sum."""
+        return (self.body, self.shortcut, self.add)
+
     def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the body, the shortcut and their sum."""
         body = self.body.write(writer, inputs, guard)
@@ -152,6 +162,14 @@ class OneOf(Block):
             )
         self.blocks = FrozenDict({label: as_block(block) for label, block in blocks.items()})
         self.steps = max(1, sum(block.steps for block in self.blocks.values()))
+
+    def parts(self) -> Sequence[Block]:
+        """The blocks, in the order of their values."""
+        return tuple(self.blocks.values())
+
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decision that takes one of them."""
+        yield self.decision
 
     def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each block that may be taken behind a guard, and a tensor where they meet."""
@@ -272,10 +290,18 @@ class InputChoice(Block):
         for name in self.inputs:
             if name not in named:
                 raise SpaceError(
-                    f"InputChoice '{self.name}': no layer before it in its list is named {show(name)}; there are "
-                    f"{listed(named) or 'none'}"
+                    f"InputChoice '{self.name}': no layer before it in its list is named {show(name)}"
+                    f"{hint(name, named)}"
                 )
         return [named[name] for name in self.inputs]
+
+    def parts(self) -> Sequence[Block]:
+        """What merges several tensors, if it is given."""
+        return () if self.merge is None else (self.merge,)
+
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decision; without its values, where these follow from the tensors."""
+        yield self.given if isinstance(self.given, Decision) else Choice(self.given, [0])
 
     def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes what merges each choice behind a guard, and a tensor where they meet."""
@@ -391,9 +417,33 @@ class Repeat(Block):
             isinstance(each, (Decision, str, Layer)) for each in shared
         ):
             raise SpaceError(f"Repeat: shared must be a list of decisions, names of them or layers, not {show(shared)}")
-        names = [each.name if isinstance(each, Decision) else each for each in shared]
+        self.given = tuple(each.name if isinstance(each, Decision) else each for each in shared)
+        """The layers, and decisions by their names, that are shared as such."""
         read = [decision.name for each in shared if isinstance(each, Layer) for decision in each.all_decisions()]
-        self.shared = frozenset([*names, *read])
+        self.shared = frozenset([*self.given, *read])
+        if self.given and isinstance(self.block, Block):
+            found, known = _within(self.block)
+            if known and (message := self._untied(found)) is not None:
+                raise SpaceError(message)
+
+    def _untied(self, found: Set[str | Layer]) -> str | None:
+        """What is said of the first shared name or layer that the block does not have."""
+        for each in self.given:
+            if isinstance(each, str) and each not in found:
+                names = sorted(name for name in found if isinstance(name, str))
+                return f"Repeat: no decision of the block is named {show(each)}, which is shared{hint(each, names)}"
+            if each not in found:
+                held = "; it is held by another layer, which can be shared" if _is_held(each, found) else ""
+                return f"Repeat: {show(each)} is shared, but is no layer of the block{held}"
+        return None
+
+    def parts(self) -> Sequence[Block] | None:
+        """The block; `None` where a function makes it."""
+        return (self.block,) if isinstance(self.block, Block) else None
+
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decisions that say how often."""
+        yield from _decisions(self.times)
 
     def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes each repetition behind guards, and a tensor behind each that may be left out."""
@@ -420,13 +470,14 @@ class Repeat(Block):
                 for box in boxes
             ]
 
+        found: set[str | Layer] = set()
         for number, (at_least, fewer) in enumerate(_thresholds(counts), 1):
             taken, skipped = guards(at_least), guards(fewer)
             if isinstance(self.block, Block):
                 block, suffix = self.block, f"_{number}"
             else:
                 block, suffix = as_block(self.block(number)), ""
-            with writer.repetition(Repetition(self, number, suffix, self.shared)):
+            with writer.repetition(Repetition(self, number, suffix, self.shared, found)):
                 made = [(block.write(writer, (tensor,), own), own) for own in taken]
             if not skipped and len(made) == 1:
                 tensor = made[0][0]
@@ -435,10 +486,42 @@ class Repeat(Block):
             for source, own in [*made, *((tensor, own) for own in skipped)]:
                 writer.alias(source, meeting, own)
             tensor = meeting
+        if counts.max() and (message := self._untied(found)) is not None:
+            writer.untied(message)
         return tensor
 
     def __repr__(self) -> str:
         return f"Repeat({self.times!r}, {show(self.block)})"
+
+
+def _within(block: Block) -> tuple[set[str | Layer], bool]:
+    """The layers of a block and the names of its decisions, and whether these are all."""
+    found: set[str | Layer] = set()
+    seen: set[int] = set()
+    waiting, known = [block], True
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        found.update(decision.name for decision in each.all_decisions())
+        if isinstance(each, Layer):
+            found.add(each)
+        parts = each.parts()
+        known = known and parts is not None
+        waiting.extend(parts or ())
+    return found, known
+
+
+def _is_held(layer: object, found: Set[str | Layer]) -> bool:
+    """Whether a layer is inside one of these."""
+    waiting = [each for outer in found if isinstance(outer, Layer) for each in outer.inside()]
+    while waiting:
+        each = waiting.pop()
+        if each is layer:
+            return True
+        waiting.extend(each.inside())
+    return False
 
 
 def _decisions(times: IntLike) -> list[Decision]:
@@ -515,6 +598,14 @@ class Require(Block):
 
     def __init__(self, condition: Expression) -> None:
         self.condition = as_condition(condition)
+
+    def parts(self) -> Sequence[Block]:
+        """None."""
+        return ()
+
+    def all_decisions(self) -> Iterator[Decision]:
+        """The decisions of the condition."""
+        yield from self.condition.decisions()
 
     def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
         """Writes the condition, and hands on the input."""

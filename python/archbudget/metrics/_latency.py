@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from archbudget import layers
 from archbudget._atomic import atomic
 from archbudget._budget import MOST
 from archbudget._guard import guarded, guards
-from archbudget._message import show
+from archbudget._message import hint, nearest, show
 from archbudget._regular import path_of, read_text
 from archbudget.errors import MissingEntryError, MissingFileError, SpaceError
+from archbudget.layers._base import ENGINE_PARAMETERS
 from archbudget.metrics._distinct import Layered, arguments_of, distinct_layers
 from archbudget.metrics._metric import Metric
 
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from archbudget._records import LayerRecord
+    from archbudget._records import LayerRecord, Use
 
 MOST_BYTES = 1 << 26
 """The most bytes of a table."""
@@ -52,8 +55,8 @@ class LatencyTable(Metric):
         combine: As in [`Metric`][archbudget.Metric]. `"sum"` is right for layers that run one after the other.
 
     Raises:
-        SpaceError: If an entry has no type, two equal descriptions have different values, or a value is not an integer
-            from 0 to 2^63 - 2.
+        SpaceError: If an entry has no type, or a key that its type of layer does not have, two equal descriptions have
+            different values, or a value is not an integer from 0 to 2^63 - 2.
 
     Inputs need no entry. A layer that costs nothing needs an entry with the value 0, such as `Dropout,,,0`; a space
     with layers that no entry fits is refused with a [`MissingEntryError`][archbudget.errors.MissingEntryError] that
@@ -79,10 +82,17 @@ class LatencyTable(Metric):
         """Sets the entries, each with its position for errors."""
         self._values: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
         """For each set of keys that some entries have, their values by the values of these keys."""
+        self._keys: dict[str, dict[str, str]] = {}
+        """For each type of layer the keys that its entries have, each with the position of one of them."""
         for position, given, value in entries:
             said = {column: _cell(text) for column, text in given.items() if _cell(text)}
             if "type" not in said:
                 raise SpaceError(f"{position} does not say which type of layer it is for")
+            kind = said["type"]
+            self._keys.setdefault(kind, {}).update((column, position) for column in said)
+            if kind in ENGINE_PARAMETERS:
+                arguments = [each.name for each in fields(getattr(layers, kind))]
+                _check_keys(kind, self._keys[kind], [*arguments, *ENGINE_PARAMETERS[kind]])
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
                 raise SpaceError(f"{position} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}")
             columns = tuple(sorted(said))
@@ -94,6 +104,13 @@ class LatencyTable(Metric):
 
     def _parts(self) -> tuple[object, ...]:
         return (self.name, self.combine, self._values)
+
+    def check(self, uses: Sequence[Use], *, whole: bool) -> None:
+        """Refuses an entry for a custom layer of a space with a key that is none of its hyperparameters."""
+        del whole
+        for use in uses:
+            if use.layer.kind in self._keys and use.layer.kind not in ENGINE_PARAMETERS:
+                _check_keys(use.layer.kind, self._keys[use.layer.kind], use.layer.arguments())
 
     def look_up(self, layer: LayerRecord) -> int:
         """The value of a layer, in O(sets of keys that entries have).
@@ -131,7 +148,10 @@ class LatencyTable(Metric):
             for row in rows
         ]
         near = min((each for each in off if "type" not in each), key=len, default=None)
-        return "" if near is None else f" (the nearest says {_shown(near)})"
+        if near is None:
+            meant = nearest(facts["type"], self._keys)
+            return "" if meant is None else f"; did you mean {meant}?"
+        return f" (the nearest says {_shown(near)})"
 
     @classmethod
     def read_csv(
@@ -236,6 +256,27 @@ def _write_rows(file: str | Path, names: list[str], rows: list[dict[str, object]
         writer = csv.DictWriter(text, names, restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+SAID = ("type", "input_shape", "output_shape", "weight_bits")
+"""The keys of an entry that any layer has."""
+
+
+def _check_keys(kind: str, keys: Mapping[str, str], arguments: Iterable[str]) -> None:
+    """Refuses the keys of entries that a type of layer does not have, as no layer would ever fit them.
+
+    Args:
+        kind: The type of layer.
+        keys: The keys, each with the position of an entry that has it.
+        arguments: The hyperparameters of the layer.
+
+    Raises:
+        SpaceError: With the first key, and the nearest one.
+    """
+    known = [*SAID, *arguments]
+    for key, position in keys.items():
+        if key not in known:
+            raise SpaceError(f"{position}: {show(key)} is no hyperparameter of {kind}{hint(key, known)}")
 
 
 def _pair(entry: object) -> tuple[Mapping[str, str], int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from archbudget._budget import BUILT_IN
 from archbudget._guard import guards
-from archbudget._message import listed, show
+from archbudget._message import listed, show, with_nearest
 from archbudget._nested import Opaque, SetOnce
 from archbudget.errors import SpaceError
 
@@ -137,8 +137,9 @@ class _OutputSize(Metric):
         """Refuses a space without the layer, or in which the layer has an automatic name."""
         found = next((use for use in uses if use.name == self.layer), None)
         if found is None and whole:
-            names = listed(use.name for use in uses)
-            raise SpaceError(f"metric '{self.name}': no layer is named '{self.layer}'; the layers are {names}")
+            names = [use.name for use in uses]
+            shown = with_nearest(self.layer, names)
+            raise SpaceError(f"metric '{self.name}': no layer is named {shown}; the layers are {listed(names)}")
         if found is not None and found.layer.name is None:
             raise SpaceError(
                 f"metric '{self.name}': the name '{self.layer}' is automatic, and may be another layer's in a part of "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import BUILT_IN
 from archbudget._expressions import Expression
-from archbudget._message import listed, show
+from archbudget._message import listed, with_nearest
 from archbudget._records import layer_record
 from archbudget.errors import SpaceError
 
@@ -134,5 +134,7 @@ class Network:
         for call in self.calls:
             if call.name == name:
                 return call
-        names = listed(call.name for call in self.calls)
-        raise SpaceError(f"no layer of this network is named {show(name)}; the layers are {names}")
+        names = [call.name for call in self.calls]
+        raise SpaceError(
+            f"no layer of this network is named {with_nearest(name, names)}; the layers are {listed(names)}"
+        )

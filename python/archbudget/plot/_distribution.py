@@ -12,10 +12,10 @@ import numpy.typing as npt
 from archbudget._budget import MOST, Budget
 from archbudget._extras import imported
 from archbudget._guard import guarded
-from archbudget._message import listed, show
 from archbudget.errors import SpaceError
 from archbudget.plot._style import INSIDE, OUTSIDE, layout, mark, percent, range_text, require, short, title_of
 from archbudget.space.candidates import Candidates
+from archbudget.space.description import check_metrics
 from archbudget.space.distribution import Distribution
 from archbudget.space.evaluation import evaluate
 from archbudget.space.space import Space
@@ -40,7 +40,7 @@ def distribution(
     Args:
         source: A space, a distribution of it, or candidates.
         budget: A budget; bars within its bounds are highlighted.
-        metric: The name of the metric; by default the first one of the budget, or params.
+        metric: The name of the metric; by default that of the distribution, or the first one of the budget, or params.
 
     Raises:
         SpaceError: If the source is something else, or has no candidates, or the metric is unknown.
@@ -50,11 +50,14 @@ def distribution(
     require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
     go = imported("plotly.graph_objects", "a plot")
 
-    metric = metric or next(iter(budget or ()), "params")
-    if not isinstance(source, Distribution):
+    if isinstance(source, Distribution):
+        metrics: tuple[str, ...] = (source.metric,)
+        metric = source.metric if metric is None else metric
+    else:
         metrics = source.metrics if isinstance(source, Space) else source.space.metrics
-        if metric not in metrics:
-            raise SpaceError(f"unknown metric {show(metric)}; there are {listed(metrics)}")
+        metric = next(iter(budget or ()), "params") if metric is None else metric
+        check_metrics(metrics, budget or ())
+    check_metrics(metrics, [metric])
     title = title_of(metric)
     exact, what = True, "networks"
     if isinstance(source, Candidates):

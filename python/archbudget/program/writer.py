@@ -82,6 +82,8 @@ class Writer:
         for constraint in constraints:
             for name in {decision.name for decision in constraint.decisions()}:
                 self._constraints.setdefault(name, []).append(constraint)
+        self.unshared: list[str] = []
+        """What `untied` was told."""
         self._steps = 0
         self._taken: dict[str, list[Guard]] = {}
         """For each constrained decision the guards of the steps that may be the first to take it."""
@@ -92,6 +94,8 @@ class Writer:
 
     def _own(self, what: str | Layer) -> list[Repetition]:
         """The current repetitions that do not share a decision, given by name, or a layer."""
+        for repetition in self._repetitions:
+            repetition.found.add(what)
         return [repetition for repetition in self._repetitions if what not in repetition.shared]
 
     def _suffix(self, what: str | Layer) -> str:
@@ -157,6 +161,10 @@ class Writer:
             if all(name in self.decisions for name in names):
                 lowered = constraint.lower(_Outermost(self))
                 self.program.require(guard, lowered, as_written(constraint, names), asks=False)
+
+    def untied(self, message: str) -> None:
+        """Notes that a block shares what it does not have, as far as it is written."""
+        self.unshared.append(message)
 
     def tensor(self) -> int:
         """A tensor that several steps may write."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archbudget._guard import answered
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from archbudget.space.space import Space
 
 
+@answered
 def search(
     space: Space,
     objective: Callable[..., float | Sequence[float]],

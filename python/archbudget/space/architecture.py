@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._extras import imported
 from archbudget._guard import guards
-from archbudget._message import listed, show
+from archbudget._message import hint, show
 from archbudget._nested import SetOnce
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError, UnknownNameError
 from archbudget.network import Network, explain, summary
@@ -54,7 +54,7 @@ class Architecture(SetOnce, Mapping[str, "Scalar"]):
 
     def __getitem__(self, name: str) -> Scalar:
         if name not in self._values:
-            raise UnknownNameError(f"{show(name)} is not an active decision; there are {listed(self) or 'none'}")
+            raise UnknownNameError(f"{show(name)} is not an active decision{hint(name, self)}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:

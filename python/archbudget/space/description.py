@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from archbudget._budget import meant
 from archbudget._expressions import MOST_VALUES, as_condition, as_written
-from archbudget._message import listed, show
+from archbudget._message import listed, show, with_nearest
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer, as_tensor, flat, made_of
 from archbudget.layers._structure import Sequential
@@ -15,7 +16,8 @@ from archbudget.metrics import Metric
 from archbudget.program import Writer
 
 if TYPE_CHECKING:
-    from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget._budget import meant
+from archbudget._expressions import Decision, Expression, Scalar
     from archbudget.layers._base import Tensor, TensorLike
     from archbudget.layers._structure import BlockLike
 
@@ -41,6 +43,8 @@ def graph(
     sources = [as_tensor(each) for each in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
     several = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     targets = [as_tensor(tensor) for each in several for tensor in flat(each)]
+    if len({*sources}) < len(sources):
+        raise SpaceError(f"the inputs of a graph are different, but one is given twice: {show(sources)}")
     if not sources or not targets:
         raise SpaceError("a graph needs at least one input and one output")
     for source in sources:
@@ -68,10 +72,21 @@ def check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: s
     """
     unknown = [name for name in given if name not in decisions]
     if unknown:
+        shown = listed(with_nearest(name, decisions) for name in unknown)
         raise SpaceError(
-            f"unknown decisions in the {what}: {listed(map(show, unknown))}; this space has "
-            f"{listed(decisions) or 'no decisions'}"
+            f"unknown decisions in the {what}: {shown}; this space has {listed(decisions) or 'no decisions'}"
         )
+
+
+def check_metrics(metrics: Sequence[str], given: Iterable[object]) -> None:
+    """Refuses names that no metric of a space has.
+
+    Raises:
+        SpaceError: With the first unknown name, and those of the metrics.
+    """
+    for metric in given:
+        if metric not in metrics:
+            raise SpaceError(f"unknown metric {meant(metric, metrics)}; the metrics are {listed(metrics)}")
 
 
 def custom_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
@@ -136,7 +151,7 @@ def check_constraint(decisions: Mapping[str, Decision], constraint: Expression) 
     for decision in constraint.decisions():
         if decision.name not in decisions:
             raise SpaceError(
-                f"the constraint {as_written(constraint, {})} reads decision '{decision.name}', which no layer uses; "
-                f"this space has {listed(decisions) or 'no decisions'}"
+                f"the constraint {as_written(constraint, {})} reads decision {with_nearest(decision.name, decisions)}, "
+                f"which no layer uses; this space has {listed(decisions) or 'no decisions'}"
             )
         decisions[decision.name].narrowed(decision.name, decision.values)

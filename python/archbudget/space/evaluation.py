@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from archbudget._budget import meant
 from archbudget._core import MAX_RANK
 from archbudget._extras import imported
 from archbudget._guard import guards
-from archbudget._message import listed, show
+from archbudget._message import hint, show
 from archbudget.errors import SpaceError, UnknownNameError
 from archbudget.space.architecture import Architecture
 from archbudget.space.candidates import Candidates
 from archbudget.space.columns import check_indices, index_columns, value_columns
+from archbudget.space.description import check_metrics
 from archbudget.space.family import compiled
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class LayerEvaluation:
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
         if metric not in self.costs:
-            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self.costs)}")
+            raise UnknownNameError(f"{show(metric)} was not evaluated{hint(metric, self.costs)}")
         return self.costs[metric]
 
 
@@ -74,7 +74,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
         try:
             return self._totals[metric]
         except KeyError:
-            raise UnknownNameError(f"{show(metric)} was not evaluated; there are {listed(self._totals)}") from None
+            raise UnknownNameError(f"{show(metric)} was not evaluated{hint(metric, self._totals)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._totals)
@@ -131,11 +131,8 @@ def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
     """The names of the requested metrics."""
     if metrics is None:
         return list(space.metrics)
-    names = []
-    for metric in [metrics] if isinstance(metrics, str) else metrics:
-        if metric not in space.metrics:
-            raise SpaceError(f"unknown metric {meant(metric, space.metrics)}; the metrics are {listed(space.metrics)}")
-        names.append(metric)
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    check_metrics(space.metrics, names)
     return names
 
 

@@ -96,10 +96,12 @@ class Family:
             raise SpaceError("the blocks of a space are nested too deeply, or without end") from error
         gone = {name: values for name, values in kept.items() if name not in writer.decisions}
         unread = [each for each in self._constraints if any(d.name not in writer.decisions for d in each.decisions())]
-        if gone or unread:
+        if gone or unread or writer.unshared:
             # Their decisions disappeared with the structure around them, or never existed.
             whole = write(domains={})
             whole.write_graph(sources, targets)
+            for message in whole.unshared:
+                raise SpaceError(message)
             description.check_domains(whole.decisions, gone)
             for constraint in unread:
                 description.check_constraint(whole.decisions, constraint)
@@ -267,6 +269,7 @@ class Family:
             SpaceError: If there is no such metric.
             LimitError: If the space is too wide to look at every arc.
         """
+        description.check_metrics(self.metrics, [metric])
         return self._compiled.diagram.range(metric)
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from archbudget._budget import MOST, refuse_loose_bounds, require_budget, require_metrics
 from archbudget._core import MEMORY
 from archbudget._guard import answering, guards
-from archbudget._message import grouped, listed, show
+from archbudget._message import grouped, hint, listed, show
 from archbudget._nested import SetOnce
 from archbudget.errors import (
     BudgetError,
@@ -22,6 +22,7 @@ from archbudget.errors import (
     InfeasibleBudgetError,
     OutOfRangeError,
     SpaceError,
+    UnknownNameError,
 )
 from archbudget.space.architecture import Architecture, architecture_at, network_in, network_of
 from archbudget.space.bounds import Bounds
@@ -60,6 +61,9 @@ class Marginals(dict[str, "dict[Scalar, float]"]):
         self.exact = exact
         """Whether the shares are those of the feasible networks. If not, they are those of a superset, of which all but
         a few networks fit; see [`FeasibleSet.bounds`][archbudget.FeasibleSet.bounds]."""
+
+    def __missing__(self, name: object) -> NoReturn:
+        raise UnknownNameError(f"{show(name)} is no decision of the space{hint(name, self)}")
 
 
 @guards()
