@@ -7,7 +7,6 @@ fit a budget, and search under Optuna with every trial inside of it. Start with 
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 # NumPy comes first: loaded in the midst of the modules below, all takes a third longer (benches/imports.py).
@@ -40,13 +39,17 @@ from archbudget.space.describe import Description, Stage
 from archbudget.space.distribution import Distribution
 from archbudget.space.evaluation import Evaluation, LayerEvaluation
 from archbudget.space.feasible import FeasibleSet, Marginals
-from archbudget.space.space import Space, read_with
+from archbudget.space.space import Space
+from archbudget.space.stored import Format, store_with
 
 __version__ = VERSION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from archbudget import plot, spaces
     from archbudget.search.sampler import BudgetSampler
+    from archbudget.space.family import Family
 
 __all__ = [
     "Architecture",
@@ -92,14 +95,28 @@ __all__ = [
 ]
 
 
-def _read(path: str, code: bool) -> Space:
+def _read(path: Path, code: bool) -> Space:
     """The space of a file; what reads files is loaded when the first one is read."""
     from archbudget import files
 
-    return files.read(Path(path), code=code).space
+    return files.read(path, code=code).space
 
 
-read_with(_read)
+def _parse(text: str, code: bool) -> Space:
+    """The space of a text, in the same way."""
+    from archbudget import files
+
+    return files.parse(text, code=code).space
+
+
+def _text(space: Family) -> str:
+    """The text of a space, in the same way."""
+    from archbudget import files
+
+    return files.text_of_space(space)
+
+
+store_with(Format(_read, _parse, _text))
 
 
 def __getattr__(name: str) -> object:

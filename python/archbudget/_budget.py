@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, DecimalException
 from typing import Union
 
 import numpy as np
@@ -167,6 +169,57 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             raise BudgetError(f"costs are a mapping from metrics to values, not {show(cost)}")
         require_metrics(list(cost), self)
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
+
+
+FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+FACTORS |= {f"{prefix}i": 1024**power for power, prefix in enumerate("kmgt", 1)}
+"""The factors of a number by what stands behind it, as 64Ki is 65,536."""
+COUNTED = ("params", "trainable_params", "macs")
+"""The metrics that are not bytes."""
+
+
+def number(text: str, what: str, *, bytes_too: bool = False) -> int:
+    """A whole number as people write it: `5000`, `5_000`, `5k`, `1.5M`, `5e6`; of bytes also `64KiB`.
+
+    Args:
+        text: The text.
+        what: What the number is of, for errors.
+        bytes_too: Whether it may be bytes, with a B behind it.
+
+    Raises:
+        BudgetError: If it is not one.
+    """
+    match = re.fullmatch(r"(.*?)([kmgt]?i?)(b?)", text.strip().replace("_", ""), re.IGNORECASE | re.DOTALL)
+    digits, prefix, unit = match.groups() if match else (text, "", "")
+    if unit and bytes_too and prefix and not prefix.lower().endswith("i"):
+        raise BudgetError(
+            f"{what}: {show(text)} may be powers of 1000 or of 1024: write {digits}{prefix} for the first, "
+            f"{digits}{prefix}iB for the second"
+        )
+    try:
+        value = Decimal(digits) * FACTORS[prefix.lower()]
+    except (DecimalException, KeyError):
+        value = Decimal("nan")
+    if not value.is_finite() or abs(value) > 10**24 or value != value.to_integral_value() or (unit and not bytes_too):
+        examples = "5000, 5k, 1.5M or 64KiB" if bytes_too else "5000, 5k or 1.5M"
+        raise BudgetError(f"{what}: {show(text)} is not a whole number; write it like {examples}")
+    return int(value)
+
+
+def bound_of(metric: str, text: str, what: str) -> tuple[int | None, int | None]:
+    """The bound of a metric as people write it: a number, the upper bound, or a range `LOW:HIGH` with an open end.
+
+    Raises:
+        BudgetError: If an end is not a number.
+    """
+    low, colon, high = text.partition(":")
+
+    def end(part: str) -> int:
+        return number(part, what, bytes_too=metric not in COUNTED)
+
+    if not colon:
+        return (None, end(text))
+    return (end(low) if low.strip() else None, end(high) if high.strip() else None)
 
 
 def require_metrics(metrics: Sequence[str], names: Iterable[object]) -> None:

@@ -69,11 +69,13 @@ def fixed(value: dict[str, Any]) -> FrozenDict:
 
 
 def frozen(value: Any) -> Any:
-    """An equal value that never changes: lists become tuples, sets frozen, and dicts and arrays read-only copies."""
+    """An equal value that never changes: lists become tuples, dicts and arrays read-only, numpy's numbers Python's."""
     if isinstance(value, (list, tuple)):
         return tuple(frozen(item) for item in value)
     if isinstance(value, dict):
         return FrozenDict({key: frozen(item) for key, item in value.items()})
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, np.ndarray):
         value = value.copy()
         value.flags.writeable = False

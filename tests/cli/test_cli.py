@@ -1205,7 +1205,7 @@ def test_custom_metrics_of_many_networks(own: ab.Space, capsys: pytest.CaptureFi
     assert main(["evaluate", "own.yaml", "-i", "fits.csv", "--metrics", "latency_us"]) == 0
     assert capsys.readouterr().out.startswith("latency_us,valid\n")
     assert main(["evaluate", "own.yaml", "-i", "fits.csv", "--metrics", "latency"]) == 2
-    assert "unknown 'latency'; there are params, " in capsys.readouterr().err
+    assert "unknown 'latency' (did you mean latency_us?); there are params, " in capsys.readouterr().err
 
 
 def test_custom_metrics_bound_a_part(own: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
@@ -1240,7 +1240,7 @@ def test_a_search_inside_a_budget_of_custom_metrics(own: ab.Space, capsys: pytes
         (["--custom", "params=3"], "--custom bounds a custom metric, as NAME=N"),
         (["--custom", "latency_us=x"], "--custom latency_us: 'x' is not a whole number"),
         (["--custom", "latency_us=0"], "latency_us: the upper bound must be at least 1, not 0"),
-        (["--custom", "latency=3"], "unknown metric 'latency'; the metrics are params, "),
+        (["--custom", "latency=3"], "unknown metric 'latency' (did you mean latency_us?); the metrics are params, "),
     ],
 )
 @pytest.mark.parametrize("command", ["count", "check", "sample", "prune"])

@@ -148,6 +148,14 @@ CALLS: dict[str, list[Call]] = {
         lambda v: row(layers.Dense(NUMBER), metrics=[v]),
     ],
     "Space.load": [ab.Space.load, lambda v: ab.Space.load("none.yaml", code=v)],
+    "Space.save": [SPACE.save],
+    "Architecture.from_dict": [
+        ab.Architecture.from_dict,
+        lambda v: ab.Architecture.from_dict({"space": v, "values": {}, "costs": {}}),
+        lambda v: ab.Architecture.from_dict({"space": "layers: [Input: [8]]", "values": v, "costs": {}}),
+        lambda v: ab.Architecture.from_dict({"space": "layers: [Input: [8]]", "values": {}, "costs": v}),
+        lambda v: ab.Architecture.from_dict({"space": "space: os:path", "values": {}, "costs": {}}, code=v),
+    ],
     "Space.with_domains": [SPACE.with_domains, lambda v: SPACE.with_domains({"filters": v})],
     "Space.with_constraints": [SPACE.with_constraints, lambda v: SPACE.with_constraints([v])],
     "Space.with_metrics": [SPACE.with_metrics, lambda v: SPACE.with_metrics([v])],
@@ -446,7 +454,7 @@ def test_a_guarded_function_is_what_it_was() -> None:
     ) as caught:
         guarded_one(3, other=0)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    with pytest.raises(TypeError, match="unexpected keyword argument"):
+    with pytest.raises(TypeError, match="unknown argument 'wrong'; there are given, other"):
         guarded_one(3, wrong=0)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         guarded_one()  # type: ignore[call-arg]

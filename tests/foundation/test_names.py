@@ -119,7 +119,6 @@ UNKNOWN: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: ab.Space([layers.Input((4,))], bytes_per_weights=1),  # type: ignore[call-arg]
         "Space: .* did you mean bytes_per_weight",
     ),
-    "budget": (lambda: ab.Budget(parms=5), "Budget: unknown argument 'parms'; did you mean params"),  # type: ignore[call-arg]
     "decision": (lambda: ab.Int("u", 1, 9, steps=2), "Int: unknown .* did you mean step"),  # type: ignore[call-arg]
     "method": (lambda: SPACE.sample(3, sead=1), "Space.sample: unknown argument 'sead'; did you mean seed"),  # type: ignore[call-arg]
     "function": (lambda: ab.round_to(3, divisr=8), "round_to: unknown .* did you mean divisor"),  # type: ignore[call-arg]

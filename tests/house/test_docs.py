@@ -81,3 +81,36 @@ def test_the_examples_of_docstrings_come_out_as_shown(path: Path) -> None:
     results = doctest.testmod(importlib.import_module(".".join(parts)))
     assert results.attempted > 0
     assert results.failed == 0
+
+
+SPACE_FILES = re.findall(
+    r"^```yaml\n(.*?)^```$", (ROOT / "docs/space-files.md").read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("text", SPACE_FILES, ids=range(len(SPACE_FILES)))
+def test_each_file_of_the_page_on_space_files_is_read_and_written(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, metrics = ModuleType("my_layers"), ModuleType("my_metrics")
+    exec(
+        "from archbudget import layers\n@layers.custom\ndef SqueezeExcite(input_shape, ratio=4):\n"
+        "    return layers.Counts(input_shape, trainable_params=input_shape[-1] // ratio)",
+        own.__dict__,
+    )
+    exec(
+        "import archbudget as ab\nconvolutions = ab.Metric('convolutions', lambda layer: int(layer.type == 'Conv2D'))",
+        metrics.__dict__,
+    )
+    for module in (own, metrics):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    loaded = files.parse(text)
+    assert loaded.space.size > 0
+    assert files.parse(loaded.space.to_yaml()).space == loaded.space
+    if loaded.budget is not None:
+        assert loaded.space.within(loaded.budget).bounds().upper >= 0
+
+
+def test_the_page_on_space_files_has_every_key_and_block() -> None:
+    page = "\n".join(SPACE_FILES)
+    for name in (*files.model.SpaceFile.model_fields, *files.model.STRUCTURES):
+        assert re.search(rf"\b{name}:", page), name
+    assert len(SPACE_FILES) == 11

@@ -6,16 +6,20 @@ import contextlib
 import io
 import re
 import shlex
+import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
+
+import optuna
+import pytest
 
 import archbudget as ab
 from archbudget.cli import main
 
-if TYPE_CHECKING:
-    import pytest
-
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -60,9 +64,11 @@ def test_the_answers_about_what_fits_are_those_that_are_returned() -> None:
 def test_the_commands_run_on_the_file_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for path in EXAMPLES.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
     monkeypatch.chdir(tmp_path)
     (file,) = re.findall(r"```yaml\n(decisions:.*?)```", README, flags=re.DOTALL)
-    Path("space.yaml").write_text(file)
+    assert Path("space.yaml").read_text(encoding="utf-8") == file
     names: dict[str, Any] = {"ab": ab, "layers": ab.layers}
     exec(BLOCKS[1].split("budget =")[0], names)
     assert ab.Space.load("space.yaml").size == names["space"].size
@@ -71,11 +77,31 @@ def test_the_commands_run_on_the_file_that_is_shown(
     for line in commands.splitlines():
         program, command, *arguments = shlex.split(line, comments=True)
         assert program == "archbudget"
-        if command == "search":  # It trains.
-            continue
+        if command == "search":  # It trains for minutes; the test below trains once.
+            trained = ModuleType("train")
+            trained.accuracy = lambda arch: arch["f1"] / arch.params  # type: ignore[attr-defined]
+            monkeypatch.setitem(sys.modules, "train", trained)
         # The network of the example has 184,586 params.
         assert main([command, *arguments]) == (1 if command == "check" else 0), (line, capsys.readouterr().err)
         ran.append(command)
-    assert len(ran) == 8
+    assert len(ran) == 9
     made = {path.name for path in tmp_path.iterdir()}
-    assert made >= {"sizes.html", "fits.csv", "pruned.yaml", "costs.parquet", "latency.csv"}
+    assert made >= {"sizes.html", "fits.csv", "pruned.yaml", "costs.parquet", "latency.csv", "trials.html"}
+
+
+def test_the_objective_of_the_commands_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras")
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    train = import_module("train")
+    monkeypatch.setattr(train, "EPOCHS", 1)
+    space = ab.Space.load(EXAMPLES / "space.yaml")
+    scores: list[float] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        scores.append(train.accuracy(space.architecture(f1=8, k1=5, f2=8, k2=5, units=16), trial))
+        return scores[0]
+
+    optuna.create_study().optimize(objective, n_trials=1)
+    assert scores[0] > 0.2
+    monkeypatch.delitem(sys.modules, "train")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from archbudget import files, plot
+from archbudget._budget import number as number_of
 from archbudget._budget import require_metrics
 from archbudget._message import grouped, listed, with_nearest
 from archbudget.cli import _options, _tables
@@ -253,7 +254,7 @@ def sample(
     budget = bounds.within(None if whole else loaded.budget)
     candidates.format_of(target)
     _options.check_plot(picture)
-    number_drawn, limit = _options.number(number, "-n"), _options.memory(memory)
+    number_drawn, limit = number_of(number, "-n"), _options.memory(memory)
     data: dict[str, Any] = {"output": target}
     text = ""
     if budget is None:
@@ -415,7 +416,7 @@ def bench(
 
     quiet()
 
-    results = benchmark.run(_options.number(rows, "--rows"), repeats, peer or None)
+    results = benchmark.run(number_of(rows, "--rows"), repeats, peer or None)
     constraint = benchmark.constraint_call()
     environment = benchmark.environment()
     if as_json:

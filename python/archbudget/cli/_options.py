@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass
-from decimal import Decimal, DecimalException
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archbudget import plot
-from archbudget._budget import BUILT_IN, Budget
+from archbudget._budget import BUILT_IN, Budget, bound_of, number
 from archbudget._core import MEMORY as BYTES
 from archbudget._extras import imported
 from archbudget._message import show
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
 
     from archbudget._expressions import Scalar
     from archbudget.space.space import Space
-
-FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-
 
 SpaceReference = Annotated[
     str,
@@ -47,7 +42,7 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
 ]
 Memory = Annotated[
-    str, typer.Option(metavar="BYTES", help="The memory of a count; 512M and 4G work. With too little it has bounds.")
+    str, typer.Option(metavar="BYTES", help="The memory of a count; 512M and 4GiB work. With too little it has bounds.")
 ]
 MEMORY = str(BYTES)
 """The default memory of a count, as text."""
@@ -56,22 +51,6 @@ PlotFile = Annotated[
     typer.Option("--plot", metavar="FILE", help=f"Draw a plot, too: {', '.join(f'.{form}' for form in plot.FORMATS)}."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-
-
-def number(text: str, what: str) -> int:
-    """A whole number as people write it: `5000`, `5_000`, `5k`, `1.5M`, `5e6`.
-
-    Raises:
-        ArchbudgetError: If it is not one.
-    """
-    match = re.fullmatch(r"(.*?)([kmgt]?)", text.strip().replace("_", ""), re.IGNORECASE | re.DOTALL)
-    try:
-        value = Decimal(match[1] if match else text) * FACTORS[match[2].lower() if match else ""]
-    except DecimalException:
-        value = Decimal("nan")
-    if not value.is_finite() or abs(value) > 10**24 or value != value.to_integral_value():
-        raise ArchbudgetError(f"{what}: {show(text)} is not a whole number; write it like 5000, 5k or 1.5M")
-    return int(value)
 
 
 WHAT = {
@@ -111,12 +90,7 @@ class BudgetOptions:
                 raise ArchbudgetError(f"--custom bounds {show(metric)} twice")
             asked.append((metric, text, f"--custom {metric}"))
         for metric, text, what in asked:
-            low, colon, high = text.partition(":")
-            ends = [number(end, what) if end.strip() else None for end in (low, high)]
-            if not colon:
-                ends = [0, number(text, what)]
-            # Budget looks at both ends, so that one parse serves numbers and ranges.
-            bounds[metric] = Budget.of({metric: (ends[0], ends[1])})[metric]
+            bounds[metric] = Budget.of({metric: bound_of(metric, text, what)})[metric]
         return Budget.of(bounds) if bounds else None
 
 
@@ -157,7 +131,7 @@ def _bound(metric: str) -> typer.models.OptionInfo:
     option: typer.models.OptionInfo = typer.Option(
         flag_of(metric),
         metavar="N|LOW:HIGH",
-        help=f"Bounds the {WHAT.get(metric, metric)}; 5k, 1.5M, 1_000 and LOW:HIGH work.",
+        help=f"Bounds the {WHAT.get(metric, metric)}; 5k, 1.5M, 1_000 and LOW:HIGH work, for bytes 64KiB.",
         rich_help_panel="Budget",
     )
     return option
@@ -192,7 +166,7 @@ def memory(text: str) -> int:
     Raises:
         ArchbudgetError: If it is not a whole number of at least 1.
     """
-    found = number(text, "--memory")
+    found = number(text, "--memory", bytes_too=True)
     if found < 1:
         raise ArchbudgetError(f"--memory: a count needs at least 1 byte, not {found}")
     return found

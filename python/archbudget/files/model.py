@@ -12,7 +12,7 @@ from archbudget.layers import Cell, CustomLayer, Layer
 
 Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 
-STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual")
+STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual", "Sequential", "Shared")
 """The blocks that are not layers."""
 
 
@@ -24,9 +24,20 @@ class Range(BaseModel):
     low: StrictInt
     high: StrictInt
     step: StrictInt = 1
+    name: StrictStr | None = Field(None, description="The name of the decision, where another one has it here.")
 
 
-Number = Union[StrictInt, StrictFloat]
+class Values(BaseModel):
+    """A list of values, for a decision with another name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: list[Value]
+    name: StrictStr | None = Field(None, description="The name of the decision, where another one has it here.")
+
+
+Number = Union[StrictInt, StrictFloat, StrictStr]
+"""A number, also as people write it: 60k, 1.5M, 64KiB."""
 Bound = Union[Number, Annotated[list[Union[Number, None]], Field(min_length=2, max_length=2)]]
 
 
@@ -48,7 +59,10 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    table: StrictStr = Field(description="The CSV file, relative to this one.")
+    table: StrictStr | None = Field(None, description="The CSV file, relative to this one.")
+    entries: list[dict[str, Any]] | None = Field(
+        None, description="The entries instead of a file: mappings from what they say of layers, and a value."
+    )
     column: StrictStr | None = Field(None, description="The column of the values; by default the name of the metric.")
     decimals: StrictInt = Field(0, description="The decimal point is moved to the right by this many digits.")
     combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers are combined.")
@@ -72,10 +86,24 @@ class SpaceFile(BaseModel):
         description="Another space instead of layers: a file, relative to this one; or module:attribute, which is "
         "imported and called, and refused with --no-code.",
     )
-    decisions: dict[str, Union[Range, list[Value]]] = Field(
+    decisions: dict[str, Union[Range, Values, list[Value]]] = Field(
         default_factory=dict, description="The open decisions by name: a list of values, or a range of integers."
     )
     layers: list[Any] | None = Field(None, min_length=1, description="The layers in a row, an Input first.")
+    shared: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Layers or blocks that stand at several places with one set of weights, by the names that "
+        "`Shared` and `shared` of Repeat give.",
+    )
+    graph: dict[str, Any] | None = Field(
+        None,
+        min_length=1,
+        description="Instead of layers in a row: tensors by name, each a layer or block and, in `of`, what it reads.",
+    )
+    inputs: StrictStr | list[StrictStr] | None = Field(
+        None, description="The inputs of the graph in their order; by default each Input in it."
+    )
+    outputs: StrictStr | list[StrictStr] | None = Field(None, description="The outputs of the graph.")
     constraints: list[StrictStr] = Field(
         default_factory=list, description="Conditions between decisions, such as $width_1 <= $width_2."
     )

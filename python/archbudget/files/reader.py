@@ -1,10 +1,8 @@
-"""Space files: spaces in YAML.
-
-A space file lists the layers; each is a name, or a name and its arguments:
+"""Space files: spaces in YAML; `docs/space-files.md` shows all that they may say.
 
 ```yaml
 name: example
-budget: {params: 5000}
+budget: {params: 5k}
 decisions:
   depth: {low: 1, high: 3}        # integers from low to high, with an optional step
   kernel: [1, 3, 5]               # one of several values
@@ -19,56 +17,6 @@ layers:
   - Dense: {units: 10, activation: softmax}
 ```
 
-A wrapper has its inner layer as an argument, in the same form: `TimeDistributed: {Dense: 8}`, `RNN: [{LSTMCell: 32},
-{GRUCell: 16}]`, `Bidirectional: {layer: {LSTM: $units}, merge_mode: sum}`.
-
-A list is a row of layers, but `InputChoice` reads one or more of the named layers before it in its list, as a decision
-says; `n_chosen`, `merge` and the values of the decision are as in
-[`layers.InputChoice`][archbudget.layers.InputChoice]:
-
-```yaml
-  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: first}
-  - Conv2D: {filters: 8, kernel_size: 3, padding: same, name: second}
-  - InputChoice: {name: source, inputs: [first, second], n_chosen: [1, 2], merge: [Concatenate]}
-```
-
-Other graphs, such as a recurrent layer that passes its states to another one, are written in Python and named as
-`module:attribute`.
-
-`$name` is a decision, or an expression over decisions and `$channels` with `+ - * //`, `min`, `max`, `round_to`, and
-the conditions `<= < == != >= > and or`.
-
-Constraints are conditions between decisions, by their names in the space. A constraint binds where all of its decisions
-are active; `- Require: $a <= $b` among the layers takes these decisions at its position:
-
-```yaml
-constraints:
-  - $width_1 <= $width_2
-  - $padding != 'same' or $kernel_1 < 5
-```
-
-Custom metrics are latency tables, or a `Metric` as `module:attribute`; a budget may bound them. Custom layers are named
-as `module:attribute`, too, the class that `layers.custom` made:
-
-```yaml
-budget: {latency_us: 5000}
-metrics:
-  latency_us: {table: latency.csv, column: latency_ms, decimals: 3}   # next to this file
-  convolutions: my_metrics:convolutions
-layers:
-  - my_layers:SqueezeExcite: {ratio: $ratio}
-```
-
-Instead of layers a file may name another space, as `module:attribute` or as a file; it may add constraints, and keep
-only some values of some decisions, by their names in the space. `archbudget prune` writes such files:
-
-```yaml
-space: example.yaml               # next to this file; its budget and objective apply, unless this file has its own
-domains:
-  depth: [1, 2]
-  kernel_2: [1, 3]                # the kernel of the second repetition
-```
-
 A space file may run Python: what it names as `module:attribute` (a layer, a metric, another space, an objective) is
 imported, also from the current directory, and called. So trust a file as you trust a program. `--no-code`, and
 `Space.load(..., code=False)`, refuse what would be imported; then a file only describes.
@@ -79,35 +27,49 @@ A file has at most 1 MiB, 100,000 values (with aliases expanded) and 100 levels,
 from __future__ import annotations
 
 import os
+import re
+from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from archbudget._budget import BUILT_IN, Budget
-from archbudget._expressions import Choice, Decision, Int, as_condition
+from archbudget._budget import BUILT_IN, COUNTED, Budget, bound_of, number
+from archbudget._expressions import Choice, Decision, Int, as_condition, as_written
 from archbudget._guard import reworded
 from archbudget._message import VALUE, cut, hint, line, show
 from archbudget._regular import read_text
-from archbudget.errors import ArchbudgetError, MissingFileError, SpaceError
-from archbudget.files.expression import Names, read_expression
-from archbudget.files.model import STRUCTURES, Range, SpaceFile, Table, layer_classes, required
+from archbudget.errors import (
+    ArchbudgetError,
+    InvalidArchitectureError,
+    MissingEntryError,
+    MissingFileError,
+    SpaceError,
+)
+from archbudget.files.description import content_of
+from archbudget.files.expression import Names, is_expression, plain, read_expression, reference
+from archbudget.files.model import STRUCTURES, Range, SpaceFile, Table, Values, layer_classes, required
 from archbudget.files.places import MisplacedError, made_at
 from archbudget.files.reference import is_file, load_attribute, load_space, refused
 from archbudget.files.writer import Loaded
-from archbudget.files.yaml import MOST_BYTES, Document
+from archbudget.files.yaml import MOST_BYTES, Document, dump
 from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers._base import as_tensor, flat
+from archbudget.layers._structure import Sequential
 from archbudget.metrics import LatencyTable, Metric
-from archbudget.space.description import described
+from archbudget.space.description import check_domains, described, uses_of
 from archbudget.space.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archbudget._expressions import Expression, Scalar
-    from archbudget.files.model import Bounds, Value
+    from archbudget.files.model import Bound, Bounds, Value
     from archbudget.files.places import KeyPath
+    from archbudget.layers._base import Tensor
+    from archbudget.space.family import Family
 
 MOST_FILES = 16
 """The most space files that name one another in a row."""
@@ -157,6 +119,49 @@ def read(file: Path, within: tuple[str, ...] = (), *, measured: bool = True, cod
     return _Reader(file, text, (*within, real), measured=measured, code=code).loaded()
 
 
+def parse(text: str, *, code: bool = True, what: str = "space") -> Loaded:
+    """Reads the text of a space file; what it names is relative to the current directory.
+
+    Args:
+        text: The text.
+        code: As in `load`.
+        what: What the text is called in errors.
+
+    Raises:
+        SpaceError: In one line, with the line and the path of keys.
+    """
+    return _Reader(Path(what), text, (), measured=True, code=code).loaded()
+
+
+def text_of_space(space: Family) -> str:
+    """The text of a space file that describes a space; it was read back, and gives an equal one.
+
+    As slow as making the space, which reading compiles.
+
+    Raises:
+        SpaceError: If the space has what a file cannot hold, with its name.
+    """
+    text = dump(content_of(space))
+    try:
+        again = parse(text).space
+    except ArchbudgetError as error:
+        raise SpaceError(f"a space file cannot hold this space, as it would be refused: {error}") from error
+    if again != space:
+        raise SpaceError("a space file cannot hold all of this space: read back, its text gives another one")
+    return text
+
+
+class Numbered:
+    """A block for each repetition of a `Repeat`."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = tuple(blocks)
+
+    def __call__(self, number: int) -> Block:
+        """The block of a repetition."""
+        return self.blocks[number - 1]
+
+
 class _Reader:
     """Reads one file, and knows its lines."""
 
@@ -168,6 +173,13 @@ class _Reader:
         self.file = str(file)
         self.document = Document(str(file), text)
         self.names = Names()
+        self.places: dict[int, KeyPath] = {}
+        """The position of each block, by its identity."""
+        self.conditions: list[Require] = []
+        """The conditions among the layers."""
+        self.shared: dict[str, Block] = {}
+        self.unshared: set[str] = set()
+        """The shared layers and blocks that nothing has named."""
 
     def loaded(self) -> Loaded:
         try:
@@ -177,7 +189,7 @@ class _Reader:
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.at).lstrip(".")
             raise SpaceError(f"{self.file}:{line}: {cut(where, VALUE)}: {error}") from error.__cause__
         except RecursionError:
-            raise SpaceError(f"{self.file}: it is nested too deeply, or within itself") from None
+            raise SpaceError(f"{self.file}:1: it is nested too deeply, or within itself") from None
 
     def _loaded(self) -> Loaded:
         data = self.document.data()
@@ -187,20 +199,24 @@ class _Reader:
         try:
             spec = SpaceFile.model_validate(data)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
+            errors = error.errors(include_url=False)
+            first = next((each for each in errors if _has_values(data, each["loc"])), errors[0])
             # pydantic appends the form that it tried to the name in the file.
-            forms = ("Range", "Table", "str", "int", "float")
+            forms = ("Range", "Values", "Table", "str", "int", "float")
             at = tuple(
                 part
                 for position, part in enumerate(first["loc"])
                 if not (position > 1 and part in forms) and not str(part).startswith("list[")
             )
             raise MisplacedError(at, _explain(first, at)) from None
-        if (spec.space is None) == (spec.layers is None):
-            given = "gives neither" if spec.space is None else "gives both"
-            raise SpaceError(f"{self.file}: a space file gives its layers, or another space; this one {given}")
+        ways = [key for key in ("layers", "graph", "space") if getattr(spec, key) is not None]
+        if len(ways) != 1:
+            given = "gives none of them" if not ways else f"gives {' and '.join(ways)}"
+            raise SpaceError(
+                f"{self.file}:1: a space file gives its layers, or a graph of them, or another space; this {given}"
+            )
         domains = {name: self._decision(("domains", name), name, each).values for name, each in spec.domains.items()}
-        space, budget, objective = self._other(spec, domains) if spec.layers is None else self._own(spec, domains)
+        space, budget, objective = self._own(spec, domains) if spec.space is None else self._other(spec, domains)
         return Loaded(
             line(spec.name or self.path.stem),
             space,
@@ -214,28 +230,109 @@ class _Reader:
         """The space of the layers of the file."""
         decisions = {name: self._decision(("decisions", name), name, each) for name, each in spec.decisions.items()}
         self.names = Names(decisions, dict(decisions))
-        blocks = [self._block(("layers", position), entry) for position, entry in enumerate(spec.layers or [])]
+        for name, entry in spec.shared.items():
+            at = ("shared", name)
+            self.shared[name] = Sequential(self._row(at, entry)) if isinstance(entry, list) else self._block(at, entry)
+            self.unshared.add(name)
+        blocks: dict[str, Any]
+        if spec.layers is not None:
+            blocks = {"layers": [self._block(("layers", place), entry) for place, entry in enumerate(spec.layers)]}
+        else:
+            blocks = self._graph(spec)
         for name in self.names.unused:
             raise MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
+        for name in self.shared:
+            if name in self.unshared:
+                raise MisplacedError(
+                    ("shared", name), "no layer uses it; write {Shared: " + name + "} where it belongs"
+                )
         constraints = []
-        if spec.constraints:
-            try:
-                decisions = described(blocks)
-            except ArchbudgetError as error:
-                raise reworded(error, f"{self.file}: {error}") from error
+        if spec.constraints or domains:
+            with self._made_of(blocks, ()):
+                decisions = described(**blocks)
+            for name, values in domains.items():
+                made_at(("domains", name), partial(check_domains, decisions, {name: values}))
             constraints = self._constraints(spec, decisions)
-        try:
+        metrics = self._metrics(spec)
+        with self._made_of(blocks, constraints):
             space = Space(
-                blocks,
+                **blocks,
                 bytes_per_weight=spec.bytes_per_weight,
                 bytes_per_activation=spec.bytes_per_activation,
                 domains=domains,
                 constraints=constraints,
-                metrics=self._metrics(spec),
+                metrics=metrics,
             )
-        except ArchbudgetError as error:
-            raise reworded(error, f"{self.file}: {error}") from error
         return space, None, None
+
+    @contextmanager
+    def _made_of(self, blocks: Mapping[str, Any], constraints: Sequence[Expression]) -> Iterator[None]:
+        """Gives an error about the layers of the file its line: that of the layer, where one is named."""
+        try:
+            yield
+        except ArchbudgetError as error:
+            at = self._place(error, blocks, constraints)
+            raise reworded(error, f"{self.file}:{self.document.line(at)}: {error}") from error
+
+    def _place(self, error: ArchbudgetError, blocks: Mapping[str, Any], constraints: Sequence[Expression]) -> KeyPath:
+        """The position of what an error is about, as far as that is known."""
+        fallback: KeyPath = ("graph",) if "outputs" in blocks else ("layers",)
+        frame, found = error.__traceback__, None
+        while frame is not None:  # The innermost block that was being written.
+            block = frame.tb_frame.f_locals.get("self")
+            found = self.places.get(id(block), found) if isinstance(block, Block) else found
+            layer = frame.tb_frame.f_locals.get("layer")
+            found = self.places.get(id(layer), found) if isinstance(layer, Layer) else found
+            frame = frame.tb_next
+        if found is not None:
+            return found
+        if isinstance(error, MissingEntryError):
+            return ("metrics",)
+        if isinstance(error, InvalidArchitectureError) and error.layer is None:
+            conditions = [(each.condition, self.places[id(each)]) for each in self.conditions]
+            conditions += [(each, ("constraints", place)) for place, each in enumerate(constraints)]
+            rules = [at for each, at in conditions if len(conditions) == 1 or error.rule == as_written(each, {})]
+            return rules[0] if rules else fallback
+        named = getattr(error, "layer", None) or _named_in(str(error))
+        if named is not None:
+            used = {use.name: use.layer for use in uses_of(**blocks)}
+            found = self.places.get(id(used.get(named)))
+        return found or fallback
+
+    def _graph(self, spec: SpaceFile) -> dict[str, Any]:
+        """The inputs and outputs of the graph of the file."""
+        tensors: dict[str, list[Tensor]] = {}
+        sources: list[str] = []
+        for name, given in (spec.graph or {}).items():
+            at: KeyPath = ("graph", name)
+            entry = dict(given) if isinstance(given, dict) else given
+            of = entry.pop("of", None) if isinstance(entry, dict) else None
+            block = self._block(at, entry)
+            if of is None:
+                if not (isinstance(block, Layer) and block.kind == "Input"):
+                    raise MisplacedError(at, f"{show(block)} needs 'of', the names of the tensors that it reads")
+                tensors[name] = [as_tensor(block)]
+                sources.append(name)
+                continue
+            read = [self._tensor((*at, "of"), each, tensors) for each in (of if isinstance(of, list) else [of])]
+            call = partial(block, read if isinstance(of, list) else read[0])
+            tensors[name] = flat(made_at(at, call))
+
+        def named(key: str, given: str | list[str]) -> list[Tensor]:
+            return [self._tensor((key,), each, tensors) for each in ([given] if isinstance(given, str) else given)]
+
+        if spec.outputs is None:
+            raise MisplacedError(("graph",), "a graph needs 'outputs', the names of its last tensors")
+        return {"inputs": named("inputs", spec.inputs or sources), "outputs": named("outputs", spec.outputs)}
+
+    def _tensor(self, at: KeyPath, name: object, tensors: Mapping[str, list[Tensor]]) -> Tensor:
+        """A tensor of the graph by its name, or by its name and its place among several."""
+        if isinstance(name, str):
+            whole, _, place = name.removesuffix("]").rpartition("[")
+            for known, index in ((name, 0), (whole, int(place) if place.isdecimal() else -1)):
+                if 0 <= index < len(tensors.get(known, ())):
+                    return tensors[known][index]
+        raise MisplacedError(at, f"no earlier tensor of the graph is named {show(name)}{hint(name, tensors)}")
 
     def _metrics(self, spec: SpaceFile) -> list[Metric]:
         """The metrics of the file."""
@@ -248,7 +345,14 @@ class _Reader:
 
     def _metric(self, name: str, given: Table | str) -> Metric:
         if isinstance(given, Table):
-            file = self.path.parent / given.table
+            if (given.table is None) == (given.entries is None):
+                raise SpaceError("a latency table is given as a file (table), or by its entries, and not as both")
+            if given.entries is not None:
+                pairs = [
+                    ({key: each[key] for key in each if key != "value"}, each.get("value")) for each in given.entries
+                ]
+                return LatencyTable(name, pairs, combine=given.combine)  # type: ignore[arg-type]
+            file = self.path.parent / str(given.table)
             return LatencyTable.read_csv(
                 file, name, column=given.column, decimals=given.decimals, combine=given.combine
             )
@@ -275,7 +379,7 @@ class _Reader:
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
         """The space that the file names, with its budget and its objective."""
-        for key in ("decisions", "bytes_per_weight", "bytes_per_activation"):
+        for key in ("decisions", "shared", "inputs", "outputs", "bytes_per_weight", "bytes_per_activation"):
             if key in spec.model_fields_set:
                 raise MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
         reference = str(spec.space)
@@ -292,6 +396,8 @@ class _Reader:
             space = made_at(("constraints",), lambda: loaded.space.with_constraints(constraints))
         if domains:
             wider = space
+            for name, values in domains.items():
+                made_at(("domains", name), partial(check_domains, wider.decisions, {name: values}))
             space = made_at(("domains",), lambda: wider.with_domains(domains))
         if metrics := self._metrics(spec):
             unmeasured = space
@@ -305,18 +411,33 @@ class _Reader:
             if name not in space.metrics:
                 raise MisplacedError(("budget", name), f"unknown key{hint(name, space.metrics)}")
         given = {**{metric: getattr(bounds, metric) for metric in BUILT_IN}, **bounds.__pydantic_extra__}
-        ranges = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items()}
+        ranges = {}
+        for name, each in given.items():
+            if each is not None:
+                at = ("budget", name)
+                ranges[name] = made_at(at, partial(_range, name, each))
         return made_at(("budget",), lambda: Budget.of(ranges))
 
-    def _decision(self, at: KeyPath, name: str, given: Range | list[Value]) -> Decision:
+    def _decision(self, at: KeyPath, key: str, given: Range | Values | list[Value]) -> Decision:
         def make() -> Decision:
-            if isinstance(given, Range):
-                return Int(name, given.low, given.high, step=given.step)
-            return Choice(name, given)
+            if isinstance(given, list):
+                return Choice(key, given)
+            name = key if given.name is None else given.name
+            if isinstance(given, Values):
+                return Choice(name, given.values)
+            return Int(name, given.low, given.high, step=given.step)
 
         return made_at(at, make)
 
     def _block(self, at: KeyPath, entry: object) -> Block:
+        block = self._made(at, entry)
+        if isinstance(block, Require):
+            self.conditions.append(block)
+        if id(block) not in self.places:
+            self.places[id(block)] = (*at, *entry) if isinstance(entry, dict) else at
+        return block
+
+    def _made(self, at: KeyPath, entry: object) -> Block:
         if isinstance(entry, str):
             kind, given = entry, None
         elif isinstance(entry, dict) and len(entry) == 1:
@@ -327,14 +448,27 @@ class _Reader:
                 at, f"a layer is a name, or a name and its arguments ('- Dense: {{units: 10}}'), not {show(entry)}"
             )
         if kind == "Repeat":
-            args = self._arguments(at, given, {"times", "block"}, {"shared"})
+            whole = "blocks" if isinstance(given, dict) and "blocks" in given else "block"
+            args = self._arguments(at, given, {"times", whole}, {"shared"})
             shared = args.get("shared", [])
             if not isinstance(shared, list) or not all(isinstance(name, str) for name in shared):
                 raise MisplacedError((*at, "shared"), f"must be a list of decisions, not {show(shared)}")
-            shared = [read_expression(f"${name.removeprefix('$')}", (*at, "shared"), self.names) for name in shared]
+            shared = [self._named((*at, "shared"), name) for name in shared]
             times = self._value((*at, "times"), args["times"])
-            block = self._row((*at, "block"), args["block"])
-            return made_at(at, lambda: Repeat(times, block, shared=shared))
+            block: Any
+            if whole == "blocks":
+                if not isinstance(args[whole], list):
+                    raise MisplacedError((*at, whole), f"must be a list of lists of layers, not {show(args[whole])}")
+                numbered = [Sequential(self._row((*at, whole, n), row)) for n, row in enumerate(args[whole])]
+                block = Numbered(numbered)
+            else:
+                block = self._row((*at, whole), args[whole])
+            repeat = made_at(at, lambda: Repeat(times, block, shared=shared))
+            if whole == "blocks" and repeat.most != len(numbered):
+                raise MisplacedError(
+                    (*at, whole), f"there are {len(numbered)} blocks for the at most {repeat.most:,} repetitions"
+                )
+            return repeat
         if kind == "OneOf":
             args = self._arguments(at, given, {"name", "blocks"}, set())
             blocks = args["blocks"]
@@ -344,11 +478,11 @@ class _Reader:
             name = self._value((*at, "name"), args["name"])
             return made_at(at, lambda: OneOf(name, rows))
         if kind == "InputChoice":
-            args = dict(self._arguments(at, given, {"name", "inputs"}, {"n_chosen", "merge"}))
+            args = dict(self._arguments(at, given, {"name"}, {"inputs", "n_chosen", "merge"}))
             args["name"] = self._value((*at, "name"), args["name"])
             if "merge" in args:
                 args["merge"] = self._row((*at, "merge"), args["merge"])
-            if args["inputs"] is None:
+            if args.get("inputs", ()) is None:
                 raise MisplacedError((*at, "inputs"), "must be a list of names of layers, not None")
             return made_at(at, lambda: InputChoice(**args))
         if kind == "Residual":
@@ -357,10 +491,27 @@ class _Reader:
             args = self._arguments(at, given, {"body"}, {"shortcut"})
             shortcut = self._row((*at, "shortcut"), args["shortcut"]) if "shortcut" in args else None
             return Residual(self._row((*at, "body"), args["body"]), shortcut)
+        if kind == "Sequential":
+            return Sequential(self._row(at, given))
+        if kind == "Shared":
+            if given not in self.shared:
+                raise MisplacedError(at, f"no shared layer or block is named {show(given)}{hint(given, self.shared)}")
+            self.unshared.discard(given)
+            return self.shared[given]
         if kind == "Require":
             condition = self._value(at, given)
             return made_at(at, lambda: Require(condition))
         return self._layer(at, kind, given)
+
+    def _named(self, at: KeyPath, name: str) -> Any:
+        """A decision of the file, or a shared layer, by its name; any other name is that of a decision in the block."""
+        if name.startswith("$"):
+            return read_expression(name, at, self.names)
+        if name in self.names.decisions:
+            return read_expression(reference(name), at, self.names)
+        if name in self.shared:
+            self.unshared.discard(name)
+        return self.shared.get(name, name)
 
     def _layer(self, at: KeyPath, kind: object, given: object) -> Layer:
         if isinstance(kind, str) and ":" in kind:
@@ -435,8 +586,8 @@ class _Reader:
         return given
 
     def _value(self, at: KeyPath, value: object) -> Any:
-        if isinstance(value, str) and "$" in value:
-            return read_expression(value, at, self.names)
+        if isinstance(value, str):
+            return read_expression(value, at, self.names) if is_expression(value) else plain(value)
         if isinstance(value, list):
             return [self._value((*at, position), item) for position, item in enumerate(value)]
         if isinstance(value, dict):
@@ -444,12 +595,77 @@ class _Reader:
         return value
 
 
+def _range(metric: str, bound: Bound) -> tuple[int, int]:
+    """The range of a metric in a budget."""
+    if isinstance(bound, str):
+        ends: Any = bound_of(metric, bound, metric)
+    elif isinstance(bound, list):
+        bytes_too = metric not in COUNTED
+        ends = tuple(number(end, metric, bytes_too=bytes_too) if isinstance(end, str) else end for end in bound)
+    else:
+        ends = bound
+    return Budget.of({metric: ends})[metric]
+
+
+def _named_in(message: str) -> str | None:
+    """The layer that a message begins with, if it does."""
+    found = re.match(r"(?:no candidate of the space can be built; for one, )?layer '([^']+)' \(", message)
+    return found[1] if found else None
+
+
+def _has_values(data: Mapping[Any, Any], at: tuple[int | str, ...]) -> bool:
+    """Whether an error is about a decision in the form that it has: one with the key 'values' is no range."""
+    if len(at) < 3 or at[2] != "Values":
+        return False
+    given = data[at[0]].get(at[1])
+    return isinstance(given, dict) and "values" in given
+
+
+TEXT, WHOLE, NAMED = "must be a text", "must be an integer", "must be a mapping from names to what they are"
+EXPECTED: dict[tuple[str, ...], str] = {
+    ("name",): TEXT,
+    ("objective",): "must be a text such as module:function",
+    ("space",): "must be a text: a file, or module:attribute",
+    ("budget",): "must be a mapping from metrics to bounds",
+    ("budget", "*"): "a bound is a number such as 60_000, 60k or 64KiB, or a range [low, high]",
+    ("bytes_per_weight",): WHOLE,
+    ("bytes_per_activation",): WHOLE,
+    ("decisions",): "must be a mapping from names to values",
+    ("decisions", "*"): "a decision is a list of values or a range ({low: 1, high: 3})",
+    ("decisions", "*", "*"): "a value is a text, a number, true, false or null",
+    ("decisions", "*", "values"): "must be a list of values",
+    ("decisions", "*", "name"): TEXT,
+    **{("decisions", "*", end): WHOLE for end in ("low", "high", "step")},
+    ("layers",): "must be a list of at least one layer",
+    ("shared",): NAMED,
+    ("graph",): "must be a mapping from names to at least one layer",
+    ("inputs",): "must be the name of a tensor of the graph, or a list of names",
+    ("outputs",): "must be the name of a tensor of the graph, or a list of names",
+    ("constraints",): "must be a list of conditions",
+    ("constraints", "*"): "must be a condition such as $a <= $b, as a text",
+    ("metrics",): NAMED,
+    ("metrics", "*"): "a metric is a latency table ({table: FILE}), or module:attribute",
+    ("metrics", "*", "decimals"): WHOLE,
+    ("metrics", "*", "combine"): "must be sum or max",
+    ("metrics", "*", "entries"): "must be a list of mappings",
+}
+"""What must stand at a position, where a star stands for any key."""
+
+
 def _explain(error: Any, at: KeyPath) -> str:
+    """What is wrong at a position, in the words of space files."""
     if error["type"] == "extra_forbidden":
-        valid = (Table if at and at[0] == "metrics" else Range).model_fields
+        valid = (
+            {**Range.model_fields, **Values.model_fields} if at[0] in ("decisions", "domains") else Table.model_fields
+        )
         return f"unknown key{hint(at[-1], valid)}"
     if error["type"] == "missing":
         return "it is missing"
-    if at and at[0] in ("decisions", "domains") and len(at) == 2:
-        return f"a decision is a list of values or a range ({{low: 1, high: 3}}), not {show(error['input'])}"
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {show(error['input'])}"
+    path = ["decisions" if part == "domains" else str(part) for part in at]
+    forms = [form for form in EXPECTED if len(form) <= len(path) and all(map(_fits, form, path))]
+    best = max(forms, key=lambda form: (len(form), -form.count("*")), default=("name",))
+    return f"{EXPECTED[best]}, not {show(error['input'])}"
+
+
+def _fits(form: str, part: str) -> bool:
+    return form in ("*", part)

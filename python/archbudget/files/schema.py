@@ -25,6 +25,7 @@ def schema() -> dict[str, Any]:
             "additionalProperties": False,
         }
 
+    rows = {"type": "array", "items": row}
     names = {"type": "array", "items": {"type": "string"}}
     blocks = {"type": "object", "additionalProperties": row}
     number = {"type": "integer", "minimum": 1}
@@ -32,13 +33,20 @@ def schema() -> dict[str, Any]:
     chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
     residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
     blocks_by_name: dict[str, Any] = {
-        "Repeat": mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
+        "Repeat": {
+            "anyOf": [
+                mapping({"times": value, "block": row, "shared": names}, ["times", "block"]),
+                mapping({"times": value, "blocks": rows, "shared": names}, ["times", "blocks"]),
+            ]
+        },
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
         "InputChoice": mapping(
-            {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name", "inputs"]
+            {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name"]
         ),
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
+        "Sequential": row,
+        "Shared": {"type": "string"},
     }
     inside = {"$ref": "#/$defs/Layer"}
     held = {"anyOf": [inside, {"type": "array", "items": inside}]}
@@ -58,7 +66,14 @@ def schema() -> dict[str, Any]:
         "minItems": 1,
         **row,
     }
-    made["oneOf"] = [{"required": ["layers"]}, {"required": ["space"]}]
+    made["properties"]["shared"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/Block"}, row]}
+    node = {"type": "object", "properties": {"of": {"anyOf": [{"type": "string"}, names]}}, "maxProperties": 2}
+    made["properties"]["graph"] = {
+        "description": SpaceFile.model_fields["graph"].description,
+        "type": "object",
+        "additionalProperties": node,
+    }
+    made["oneOf"] = [{"required": ["layers"]}, {"required": ["graph", "outputs"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
     made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(blocks_by_name, []), **one}]}

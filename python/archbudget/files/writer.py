@@ -37,7 +37,7 @@ class Loaded:
         if budget is not None and budget != self.budget:
             description["budget"] = {metric: _bound(*ends) for metric, ends in budget.items()}
         if space.domains:
-            description["domains"] = {name: _domain(space.decisions[name]) for name in space.domains}
+            description["domains"] = {name: domain_of(space.decisions[name]) for name in space.domains}
         ordered = {key: description[key] for key in [*self.description, *description] if key in description}
         return replace(self, space=space, budget=budget, description=ordered)
 
@@ -68,7 +68,7 @@ def _bound(low: int, high: int) -> int | list[int | None]:
     return high if low == 0 else [low, None if high == MOST else high]
 
 
-def _domain(decision: Decision) -> Any:
+def domain_of(decision: Decision) -> Any:
     """The values of a decision in a file."""
     values = list(decision.values)
     if decision.step is None or len(values) <= 3:

@@ -61,7 +61,12 @@ _Yaml12.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 class Dumper(yaml.SafeDumper):
-    """Puts quotes around text that either version of YAML would read as something else."""
+    """Puts quotes around text that either version of YAML would read as something else, and writes out aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Yes: what stands twice is written twice."""
+        del data
+        return True
 
 
 for _tag, _pattern, _first in (
@@ -106,7 +111,10 @@ class Document:
             except (yaml.YAMLError, ArchbudgetError):
                 raise
             except Exception as error:  # The text of a tagged value does not have the type of the tag.
-                raise SpaceError(f"{self.file}: not valid YAML: {type(error).__name__}: {one_line(error)}") from None
+                line = self._faulty(self._tree)
+                raise SpaceError(
+                    f"{self.file}:{line}: not valid YAML: {type(error).__name__}: {one_line(error)}"
+                ) from None
         if not isinstance(data, dict):
             raise SpaceError(
                 f"{self.file}:1: a space file is a mapping with the key 'layers' or 'space', not {show(data)}"
@@ -119,7 +127,7 @@ class Document:
             self._measure()
             tree: yaml.Node | None = self._loader.get_single_node()
         if tree is None:
-            raise SpaceError(f"{self.file}: the file is empty; a space needs at least its layers")
+            raise SpaceError(f"{self.file}:1: the file is empty; a space needs at least its layers")
         return tree
 
     @cached_property
@@ -194,13 +202,24 @@ class Document:
             for value in node.value:
                 self._refuse_repeated_keys(value)
 
+    def _faulty(self, node: yaml.Node) -> int:
+        """The line of the first value that does not have the type of its tag."""
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                _Yaml12("").construct_object(node)
+            except Exception:  # The text may be anything.
+                return int(node.start_mark.line) + 1
+        within = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [part for each in within for part in (each if isinstance(each, tuple) else (each,))]
+        return next((line for line in map(self._faulty, parts) if line), 0)
+
     def line(self, at: KeyPath) -> int:
         """The line of a position, or of the last part of its path that the file has."""
         node = self._tree
         line = node.start_mark.line
         for part in at:
             if isinstance(node, yaml.MappingNode):
-                found = next(((key, value) for key, value in node.value if key.value == part), None)
+                found = next(((key, value) for key, value in node.value if _is_key(key, part)), None)
                 if found is None:
                     break
                 line, node = found[0].start_mark.line, found[1]
@@ -210,6 +229,11 @@ class Document:
             else:
                 break
         return int(line) + 1
+
+
+def _is_key(node: yaml.Node, key: object) -> bool:
+    """Whether a node is a key of a mapping, which may be a number."""
+    return bool(node.value == key or (not isinstance(key, str) and _Yaml12("").construct_object(node) == key))
 
 
 def dump(data: Any) -> str:

@@ -409,6 +409,8 @@ class Repeat(Block):
         self.times = times
         counts = _counts(times, Slots())
         least, most = int(counts.min()), int(counts.max())
+        self.most = most
+        """The most repetitions."""
         if least < 0:
             raise SpaceError(f"Repeat: a block cannot be repeated {show(least)} times")
         self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)

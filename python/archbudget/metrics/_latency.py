@@ -23,7 +23,7 @@ from archbudget.metrics._distinct import Layered, arguments_of, distinct_layers
 from archbudget.metrics._metric import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from archbudget._records import LayerRecord, Use
@@ -104,6 +104,12 @@ class LatencyTable(Metric):
 
     def _parts(self) -> tuple[object, ...]:
         return (self.name, self.combine, self._values)
+
+    def entries(self) -> Iterator[tuple[dict[str, str], int]]:
+        """The entries, as they can be given to another table."""
+        for columns, rows in self._values.items():
+            for row, value in rows.items():
+                yield dict(zip(columns, row, strict=True)), value
 
     def check(self, uses: Sequence[Use], *, whole: bool) -> None:
         """Refuses an entry for a custom layer of a space with a key that is none of its hyperparameters."""

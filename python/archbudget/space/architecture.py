@@ -14,6 +14,7 @@ from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceEr
 from archbudget.network import Network, explain, summary
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
+from archbudget.space.stored import stored
 
 if TYPE_CHECKING:
     from archbudget._core import Trace
@@ -192,6 +193,58 @@ class Architecture(SetOnce, Mapping[str, "Scalar"]):
         from archbudget.export.torch import build
 
         return build(self.network)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The network in plain values for JSON: its space as text, its own values, and its totals.
+
+        `space` is the text of a space file (`Space.to_yaml`, which takes as long as making the space), `values` those
+        of the active decisions by name, `costs` the value of each metric. `dict(arch)` is the values alone, which
+        `space.architecture` takes where the space is at hand.
+
+        Raises:
+            SpaceError: If a space file cannot hold the space, as for `Space.to_yaml`.
+
+        Example:
+            >>> import archbudget as ab, json
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 1, 9))])
+            >>> stored = json.dumps(space.architecture(units=3).to_dict())
+            >>> ab.Architecture.from_dict(json.loads(stored))
+            <Architecture units=3: 27 params, 24 macs>
+        """
+        return {"space": stored().text(self.space), "values": dict(self), "costs": self.costs}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], *, code: bool = True) -> Architecture:
+        """The network that `to_dict` described, in a space that is equal to the one it was taken from.
+
+        Args:
+            content: What `to_dict` returned, also after a way through JSON.
+            code: Whether Python that the space names as `module:attribute` may be imported and called, as in
+                `Space.load`.
+
+        Raises:
+            SpaceError: If it is not such a mapping, or the network has other totals now than when it was described.
+        """
+        parts = {"space": str, "values": Mapping, "costs": Mapping}
+        if not isinstance(content, Mapping):
+            raise SpaceError(f"an architecture is made of a mapping, as to_dict returns it, not of {show(content)}")
+        for key in content:
+            if key not in parts:
+                raise SpaceError(f"unknown key {show(key)} of an architecture{hint(key, parts)}")
+        if not isinstance(code, bool):
+            raise SpaceError(f"code must be True or False, not {show(code)}")
+        for key, kind in parts.items():
+            if not isinstance(content.get(key), kind):
+                what = "a text" if kind is str else "a mapping"
+                raise SpaceError(f"'{key}' of an architecture must be {what}, not {show(content.get(key))}")
+        made = architecture_of(stored().parse(content["space"], code), content["values"])
+        if made.costs != content["costs"]:
+            raise SpaceError(
+                f"the network was described with the totals {show(dict(content['costs']))}, but has {show(made.costs)} "
+                "here; another version counted it"
+            )
+        return made
 
     def chosen_in(self, layer: int) -> dict[str, Scalar]:
         """The values of the decisions that a layer reads, by their names in the layer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import meant
 from archbudget._expressions import MOST_VALUES, as_condition, as_written
@@ -16,8 +16,8 @@ from archbudget.metrics import Metric
 from archbudget.program import Writer
 
 if TYPE_CHECKING:
-    from archbudget._budget import meant
-from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget._records import Use
     from archbudget.layers._base import Tensor, TensorLike
     from archbudget.layers._structure import BlockLike
 
@@ -53,15 +53,36 @@ def graph(
     return sources, targets
 
 
-def described(blocks: Sequence[BlockLike]) -> dict[str, Decision]:
-    """The decisions of a list of layers by their names in the space, with all of their values.
+def described(
+    layers: Sequence[BlockLike] | None = None,
+    inputs: TensorLike | Sequence[TensorLike] | None = None,
+    outputs: Tensor | Sequence[Tensor] | None = None,
+) -> dict[str, Decision]:
+    """The decisions of a description by their names in the space, with all of their values.
 
     Raises:
         SpaceError: If the description is not well formed.
     """
+    return _written(layers, inputs, outputs).decisions
+
+
+def uses_of(
+    layers: Sequence[BlockLike] | None = None,
+    inputs: TensorLike | Sequence[TensorLike] | None = None,
+    outputs: Tensor | Sequence[Tensor] | None = None,
+) -> list[Use]:
+    """The layers of a description with their names in the space.
+
+    Raises:
+        SpaceError: If the description is not well formed.
+    """
+    return _written(layers, inputs, outputs).uses
+
+
+def _written(*given: Any) -> Writer:
     writer = Writer(bytes_per_weight=1, bytes_per_activation=1, domains={})
-    writer.write_graph(*graph(blocks, None, None))
-    return writer.decisions
+    writer.write_graph(*graph(*given))
+    return writer
 
 
 def check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: str) -> None:

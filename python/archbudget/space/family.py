@@ -329,6 +329,11 @@ def compiled(family: Family) -> Compiled:
     return family._compiled
 
 
+def definition(family: Family) -> Mapping[str, Any]:
+    """The arguments of `Space` that describe a family, for the modules above this one."""
+    return MappingProxyType(family._definition)
+
+
 def require_family(value: object, what: str) -> None:
     """Refuses a value that is not a space.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, cast, overload
 
 import numpy as np
 
+from archbudget._atomic import atomic
 from archbudget._budget import MOST, Budget, refuse_loose_bounds, require_metrics
 from archbudget._core import MEMORY
 from archbudget._guard import answering, guards, has, reworded
@@ -25,6 +27,7 @@ from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import CandidatesLike, Evaluation, evaluate
 from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
+from archbudget.space.stored import stored
 
 if TYPE_CHECKING:
     import os
@@ -81,9 +84,6 @@ class Space(Family):
         46298
     """
 
-    _reader: ClassVar[Callable[[str, bool], Space]]
-    """The function that reads a space file; see `read_with`."""
-
     def _described(self, definition: dict[str, Any]) -> Self:
         """A plain space: a class of the user's may be made in another way."""
         return cast("Self", Space(**definition))
@@ -110,7 +110,47 @@ class Space(Family):
         """
         if not isinstance(code, bool):
             raise SpaceError(f"code must be True or False, not {show(code)}")
-        return Space._reader(path_of(file), code)
+        return cast("Space", stored().read(Path(path_of(file)), code))
+
+    def to_yaml(self) -> str:
+        """The text of a space file that describes the space, for `load`: the space that it gives is equal to this one.
+
+        Layers, blocks and graphs, decisions, constraints, domains and tables of latencies are written out; custom
+        layers and metrics are named as `module:attribute`, where their module can be imported. The text is read back
+        and compared, so this takes as long as making the space.
+
+        Raises:
+            SpaceError: If the space has what a file cannot hold, such as a function as an argument of a layer, or a
+                custom layer that is in no module; the message names it.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 8, 128, step=8) * 2)])
+            >>> print(space.to_yaml(), end="")
+            decisions:
+              units: {low: 8, high: 128, step: 8}
+            layers:
+            - Input:
+                shape: [8]
+            - Dense: {units: $units * 2}
+        """
+        return stored().text(self)
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Writes a space file, whole or not at all: what `to_yaml` gives.
+
+        Args:
+            file: The file; command line and `load` take names that end in `.yaml`.
+
+        Raises:
+            SpaceError: As for `to_yaml`; then nothing is written.
+            FileError: If the file cannot be written.
+        """
+        path = path_of(file)
+        text = self.to_yaml()
+        with atomic(path) as part:
+            part.write_text(text, encoding="utf-8")
 
     def describe(self) -> Description:
         """What the decision diagram of the space looks like: its stages, nodes and arcs, and their memory.
@@ -398,12 +438,3 @@ def require_space(value: object, what: str) -> None:
     """
     if not isinstance(value, Space):
         raise SpaceError(f"{what} needs a Space, not {show(value)}")
-
-
-def read_with(reader: Callable[[str, bool], Space]) -> None:
-    """Sets the function with which `Space.load` reads a file, as the reader of files stands above spaces.
-
-    Args:
-        reader: A function of the path of a space file, and of whether the Python that it names may be run.
-    """
-    Space._reader = staticmethod(reader)

@@ -154,7 +154,7 @@ def _operations(width: int, strides: IntLike, skip: BlockLike) -> dict[str, Bloc
         return [*_depthwise(width, kernel, strides), *_depthwise(width, kernel, 1)]
 
     def dilated(kernel: int) -> BlockLike:
-        if strides == 1:
+        if isinstance(strides, int) and strides == 1:
             return _depthwise(width, kernel, 1, dilation=2)
         # Keras has no dilated convolution with strides; where the image is halved, it reads every second pixel only.
         first, *rest = _depthwise(width, kernel, 1, dilation=3 - strides)
