@@ -652,7 +652,7 @@ def _coded(sign: str, left: Decision, right: Decision) -> tuple[Expression, Expr
     else:
         for decision in (left, right):
             _numbers(decision, f"compared by {sign}")
-        codes = {_kind(value): number for number, value in enumerate(sorted(both))}  # type: ignore[type-var]
+        codes = {_kind(value): number for number, value in enumerate(sorted(both))}
     first, second = ({_key(each): codes[_kind(each)] for each in side.values} for side in (left, right))
     return Coded(left, first), Coded(right, second)
 
@@ -743,7 +743,7 @@ class Decision(Expression):
     name: str
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
+    def values(self) -> tuple[Any, ...]:
         """The values, in the order of their indices."""
         raise NotImplementedError
 
@@ -844,8 +844,8 @@ class Decision(Expression):
         values = self.values
         if len(values) < 2 or not self.is_integer:
             return None
-        step = values[1] - values[0]  # type: ignore[operator]
-        if step > 0 and values == tuple(range(values[0], values[-1] + 1, step)):  # type: ignore[arg-type,operator]
+        step = values[1] - values[0]
+        if step > 0 and values == tuple(range(values[0], values[-1] + 1, step)):
             return int(step)
         return None
 
@@ -862,7 +862,7 @@ class Decision(Expression):
         kept = range(len(self.values)) if values is None else sorted({self.index(value) for value in values})
         left = [self.values[index] for index in kept]
         if isinstance(self, Int) and kept[-1] - kept[0] == len(kept) - 1:
-            return _int(name, left[0], left[-1], self.step or 1)  # type: ignore[arg-type]
+            return _int(name, left[0], left[-1], self.step or 1)
         return Choice(name, left)
 
     def lower(self, scope: Scope) -> Lowered:
@@ -1007,7 +1007,7 @@ class Choice(Decision):
         self._set(name, iterator)
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
+    def values(self) -> tuple[Any, ...]:
         """The values, in the order of their indices."""
         return self._values
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike, Scalar
-    from archbudget.layers._base import Tensor, TensorLike
+    from archbudget.layers._base import TensorLike
 
 __all__ = ["AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"]
 
@@ -46,7 +46,7 @@ class _Heads(Layer):
 
     def __call__(
         self, inputs: TensorLike | Sequence[TensorLike], value: TensorLike | None = None, key: TensorLike | None = None
-    ) -> Tensor:
+    ) -> Any:
         """The tensor that the layer makes of a query, a value and a key, or of a list of them."""
         if value is None and key is not None:
             raise SpaceError(f"{self.kind}: a key needs a value")

@@ -143,10 +143,11 @@ class Block(SetOnce):
         guards(only=METHODS)(cls)
 
     @guarded
-    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
         """The tensor that the block makes of these, in a graph that is being described.
 
-        A layer with states may make several: they are a tuple then, nested as in Keras.
+        A layer with states may make several: they are a tuple then, nested as in Keras. So they are of any type to a
+        type checker, which thus takes `x = layers.Input((8,))` and `x = layers.Dense(4)(x)`, too.
         """
         if isinstance(self, Layer) and self.MERGES and not isinstance(inputs, (list, tuple)):
             name = self.name or self.kind.lower()
@@ -154,8 +155,7 @@ class Block(SetOnce):
                 f"layer '{name}' ({self.kind}) takes a list of at least one tensor, not a tensor by itself"
             )
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        made: Tensor = made_of(self, tuple(as_tensor(tensor) for tensor in tensors))
-        return made
+        return made_of(self, tuple(as_tensor(tensor) for tensor in tensors))
 
     def parts(self) -> Sequence[Block] | None:
         """The blocks that it is made of; `None` where only writing it tells, as a function makes them."""
@@ -291,7 +291,7 @@ class Layer(_Frozen, Block):
         bits: Any = self.weight_bits
         if isinstance(bits, Decision):
             bits.require_integers(f"it is the weight_bits of a {self.kind}")
-            bits = min(bits.values)  # type: ignore[type-var]
+            bits = min(bits.values)
         whole = isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits < 2**63
         if not (whole or bits is None or isinstance(bits, Expression)):
             raise SpaceError(f"{self.kind}: weight_bits must be an integer >= 1, not {show(bits)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Guard, Layer, Nested, Sink, Tensor, TensorLike, layer_class
+from archbudget.layers._base import Guard, Layer, Nested, Sink, TensorLike, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 class Cell(Layer):
     """One step of a recurrent layer, which `RNN` takes."""
 
-    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
         """Refuses: a cell is no layer by itself."""
         del inputs
         self._refuse()

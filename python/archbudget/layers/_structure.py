@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from archbudget._expressions import IntLike, Scalar, Scope
-    from archbudget.layers._base import Guard, Nested, Ranges, Sink, Tensor, TensorLike
+    from archbudget.layers._base import Guard, Nested, Ranges, Sink, TensorLike
 
 __all__ = ["InputChoice", "OneOf", "Repeat", "Require", "Residual", "Sequential"]
 
@@ -263,7 +263,7 @@ class InputChoice(Block):
             raise SpaceError(f"InputChoice '{self.name}': inputs must be names of layers, not {show(inputs)}")
         self.inputs = None if inputs is None else tuple(inputs)
 
-    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Tensor:
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
         """The tensor that is chosen among these, in a graph that is being described."""
         if self.inputs is not None or not isinstance(inputs, (list, tuple)) or not inputs:
             alone = "an empty one" if isinstance(inputs, (list, tuple)) else "a tensor by itself"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @guards(but=["to_keras", "to_torch"])
-class Architecture(SetOnce, Mapping[str, "Scalar"]):
+class Architecture(SetOnce, Mapping[str, Any]):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
     Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`, which run the
@@ -53,7 +53,7 @@ class Architecture(SetOnce, Mapping[str, "Scalar"]):
         parts = compiled(self.space)
         return Network(self._trace, parts.uses, parts.outputs, self.space.metrics, self._values)
 
-    def __getitem__(self, name: str) -> Scalar:
+    def __getitem__(self, name: str) -> Any:
         if name not in self._values:
             raise UnknownNameError(f"{show(name)} is not an active decision{hint(name, self)}")
         return self._values[name]

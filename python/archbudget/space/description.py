@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def graph(
     layers: Sequence[BlockLike] | None,
     inputs: TensorLike | Sequence[TensorLike] | None,
-    outputs: Tensor | Sequence[Tensor] | None,
+    outputs: TensorLike | Sequence[Any] | None,
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The inputs and outputs of a description; a list of layers is one block, whose tensor has no inputs."""
     if layers is not None:

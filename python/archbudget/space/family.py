@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archbudget._core import Diagram
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._records import LayerRecord, Use
-    from archbudget.layers._base import Tensor, TensorLike
+    from archbudget.layers._base import TensorLike
     from archbudget.layers._structure import BlockLike, Sequential
 
 
@@ -57,7 +57,7 @@ class Family:
         layers: Sequence[BlockLike] | None = None,
         *,
         inputs: TensorLike | Sequence[TensorLike] | None = None,
-        outputs: Tensor | Sequence[Tensor] | None = None,
+        outputs: TensorLike | Sequence[Any] | None = None,
         bytes_per_weight: int = 4,
         bytes_per_activation: int = 4,
         domains: Mapping[str, Iterable[Scalar]] | None = None,

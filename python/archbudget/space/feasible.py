@@ -50,13 +50,13 @@ CHUNK = 1 << 20
 """The number of candidates that a chunk has by default."""
 
 
-class Marginals(dict[str, "dict[Scalar, float]"]):
+class Marginals(dict[str, dict[Any, float]]):
     """For each decision and each of its values, the share of the feasible networks that take it.
 
     The shares of a decision sum to 1, or to less if it is inactive in some of the networks.
     """
 
-    def __init__(self, shares: Mapping[str, dict[Scalar, float]], *, exact: bool) -> None:
+    def __init__(self, shares: Mapping[str, dict[Any, float]], *, exact: bool) -> None:
         super().__init__(shares)
         self.exact = exact
         """Whether the shares are those of the feasible networks. If not, they are those of a superset, of which all but

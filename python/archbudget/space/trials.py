@@ -52,7 +52,7 @@ def distribution_of(decision: Decision) -> IntDistribution | CategoricalDistribu
 
     if decision.step is not None:
         low, high = decision.values[0], decision.values[-1]
-        return IntDistribution(low, high, step=decision.step)  # type: ignore[arg-type]
+        return IntDistribution(low, high, step=decision.step)
     return CategoricalDistribution(_categories(decision))
 
 
@@ -77,7 +77,7 @@ def suggest(trial: BaseTrial, name: str, decision: Decision) -> int:
     """The index of the value that a trial takes for a decision."""
     if decision.step is not None:
         low, high = decision.values[0], decision.values[-1]
-        value: Any = trial.suggest_int(name, low, high, step=decision.step)  # type: ignore[arg-type]
+        value: Any = trial.suggest_int(name, low, high, step=decision.step)
         return int((value - low) // decision.step)
     value = trial.suggest_categorical(name, _categories(decision))
     return decision.index(value)

@@ -71,7 +71,8 @@ def darts(
 
 
 def _chain(tensor: TensorLike, blocks: Sequence[BlockLike]) -> layers.Tensor:
-    return Sequential(blocks)(tensor)
+    chained: layers.Tensor = Sequential(blocks)(tensor)
+    return chained
 
 
 def _normalized(filters: int, strides: int) -> list[BlockLike]:

@@ -120,7 +120,7 @@ class Inside:
     def is_ordered(self, position: int) -> bool:
         """Whether the values of a decision are ascending numbers."""
         values = self.values[position]
-        return all(type(value) in (int, float) for value in values) and list(values) == sorted(values)  # type: ignore[type-var]
+        return all(type(value) in (int, float) for value in values) and list(values) == sorted(values)
 
     def active(self, row: Sequence[int] | Rows) -> Iterator[int]:
         """The positions of the active decisions of a candidate, in the order in which the space asks for them."""
