@@ -11,18 +11,53 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+SHELL := bash
 
-# The extension in release mode, and all that the demo needs.
-$(VENV)/.installed: $(BIN)/python requirements.txt $(SOURCES)
-	$(PIP) install -r requirements.txt
-	$(BIN)/maturin develop --release --locked --quiet > /dev/null
-	$(BIN)/python -m compileall -q python
+# The extension in release mode, and what the demo needs: packages are fetched while it is compiled.
+define SETUP
+set -euo pipefail
+say() { printf '[%3d s] %s\n' $$SECONDS "$$1"; }
+last() { tail -qn 1 "$$1" | tr -s ' ' | cut -c 1-70; }
+[ -x $(BIN)/python ] || { say "making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }
+say "installing maturin, which compiles the extension"
+$(PIP) install $$(grep ^maturin requirements-demo.txt)
+say "compiling the extension (Rust) and installing Optuna, Keras, JAX and scikit-learn side by side: some two minutes"
+$(BIN)/maturin develop --release --locked --skip-install > $(VENV)/compile.log 2>&1 & compile=$$!
+trap 'kill $$compile 2> /dev/null || true' EXIT
+$(BIN)/python -m pip --disable-pip-version-check install --no-compile --progress-bar off \
+	-r requirements-demo.txt > $(VENV)/install.log 2>&1 & install=$$!
+next=10
+while kill -0 $$compile 2> /dev/null || kill -0 $$install 2> /dev/null; do
+	sleep 0.5
+	[ $$SECONDS -ge $$next ] || continue
+	next=$$((SECONDS + 10))
+	if kill -0 $$install 2> /dev/null; then say "packages: $$(last $(VENV)/install.log)"; fi
+	if kill -0 $$compile 2> /dev/null; then say "extension: $$(last $(VENV)/compile.log)"; fi
+done
+wait $$install || { cat $(VENV)/install.log; exit 1; }
+wait $$compile || { cat $(VENV)/compile.log; exit 1; }
+say "installing archbudget itself"
+$(BIN)/maturin develop --release --locked --quiet > /dev/null
+$(BIN)/python -m compileall -q python
+say "set up"
+endef
+export SETUP
+
+$(VENV)/.demo: requirements-demo.txt $(SOURCES)
+	@bash -c "$$SETUP"
 	@touch $@
 
-demo: $(VENV)/.installed ## Search for the best digit classifier of at most 5,000 parameters
-	$(BIN)/archbudget search --out out $(DEMO)
+# What tests, linters and the other targets need, too.
+$(VENV)/.installed: $(VENV)/.demo requirements.txt
+	@echo "installing what tests and linters need"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+DEMO ?= --trials 24
+
+demo: $(VENV)/.demo ## Search for the best digit classifier of at most 5,000 parameters
+	@echo "archbudget search --out out $(DEMO)"
+	@$(BIN)/archbudget search --out out $(DEMO)
 
 test: test-rust test-python ## Run every test
 
@@ -84,11 +119,14 @@ bench: $(VENV)/.installed ## Measure the counting throughput against peers; inst
 	$(PIP) install -r requirements-bench.txt
 	$(BIN)/archbudget bench
 
-lock: $(BIN)/python ## Pin the newest versions of everything that is installed here
+lock: $(VENV)/.demo ## Pin the newest versions of everything that is installed here
 	$(PIP) install uv
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-annotate \
 		--extra digits --extra pandas --group build --group test --group lint pyproject.toml \
 		--custom-compile-command "make lock" -o requirements.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-annotate \
+		--extra digits --group build -c requirements.txt pyproject.toml \
+		--custom-compile-command "make lock" -o requirements-demo.txt
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-annotate \
 		--group bench -c requirements.txt --custom-compile-command "make lock" -o requirements-bench.txt
 
