@@ -24,8 +24,9 @@ $(PIP) install $$(grep ^maturin requirements-demo.txt)
 say "compiling the extension (Rust) and installing Optuna, Keras, JAX and scikit-learn side by side: some two minutes"
 $(BIN)/maturin develop --release --locked --skip-install > $(VENV)/compile.log 2>&1 & compile=$$!
 trap 'kill $$compile 2> /dev/null || true' EXIT
-$(BIN)/python -m pip --disable-pip-version-check install --no-compile --progress-bar off \
-	-r requirements-demo.txt > $(VENV)/install.log 2>&1 & install=$$!
+{ $(BIN)/python -m pip --disable-pip-version-check install --no-compile --progress-bar off -r requirements-demo.txt && \
+	echo "compiling what the demo imports" && KERAS_BACKEND=jax $(BIN)/python -c "$$WARM_UP"; \
+} > $(VENV)/install.log 2>&1 & install=$$!
 next=10
 while kill -0 $$compile 2> /dev/null || kill -0 $$install 2> /dev/null; do
 	sleep 0.5
@@ -37,11 +38,21 @@ done
 wait $$install || { cat $(VENV)/install.log; exit 1; }
 wait $$compile || { cat $(VENV)/compile.log; exit 1; }
 say "installing archbudget itself"
-$(BIN)/maturin develop --release --locked --quiet > /dev/null
+$(BIN)/maturin develop --release --locked > $(VENV)/compile.log 2>&1 || { cat $(VENV)/compile.log; exit 1; }
 $(BIN)/python -m compileall -q python
 say "set up"
 endef
 export SETUP
+
+# The first import of a module compiles it, and this happens while Rust is compiled.
+define WARM_UP
+import keras, numpy, optuna, sklearn.datasets, sklearn.model_selection, sqlalchemy, yaml, pydantic, typer, rich.progress
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+model.compile("adam", "mse")
+model.fit(numpy.zeros((4, 4)), numpy.zeros((4, 2)), verbose=0)
+model.predict(numpy.zeros((4, 4)), verbose=0)
+endef
+export WARM_UP
 
 $(VENV)/.demo: requirements-demo.txt $(SOURCES)
 	@bash -c "$$SETUP"

@@ -280,14 +280,96 @@ def test_a_missing_package_is_named_with_its_remedy(
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_broken_pipe_is_quiet() -> None:
-    process = start("sample", "toy:space", "-n", "200k")
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.readline()
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.wait()
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sample", "toy:space", "-n", "200k"],
+        ["count", "toy:space", "--params", "3k"],
+        ["prune", "toy:space", "--params", "3k"],
+        ["explain", "toy:space", "--sample", "0"],
+        ["describe", "toy:space"],
+        ["check", "toy:space", "--set", "filters=2", "--set", "kernel=1", "--set", "depth=0", "--params", "60k"],
+        ["schema"],
+        ["--help"],
+        ["count", "--help"],
+        [*SEARCH, "--trials", "2"],
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_goes_is_no_error(command: list[str]) -> None:
+    """As with `| head`, whose end may come before the first line is written."""
+    for lines in (0, 1):
+        process = start(*command)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for _ in range(lines):
+            process.stdout.readline()
+        process.stdout.close()
+        error = process.stderr.read()
+        assert process.wait(60) == 0, error
+        assert "Traceback" not in error
+        assert "Broken" not in error
+
+
+# Narrow terminals
+
+NUMBER = re.compile(r"\d[\d,.]*")
+
+
+def on_a_terminal(columns: int, *arguments: str) -> str:
+    """What a command prints on a terminal."""
+    pty = pytest.importorskip("pty")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "archbudget", *arguments],
+        stdin=follower,
+        stdout=follower,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm"},
+    )
+    os.close(follower)
+    printed = b""
+    try:
+        while part := os.read(leader, 2**16):
+            printed += part
+    except OSError:  # The end of a terminal is an error on Linux.
+        pass
+    os.close(leader)
+    assert process.wait(60) == 0, printed
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", printed.decode()).replace("\r\n", "\n").replace("\r", "\n")
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["count", "toy:space", "--params", "3k"],
+        ["count", "archbudget.spaces:ofa_mobilenet_v3", "--params", "6M"],
+        ["describe", "toy:space"],
+        ["prune", "toy:space", "--params", "3k", "-o", "pruned.yaml"],
+        ["sample", "toy:space", "-n", "100", "--seed", "0", "-o", "drawn.csv"],
+        ["explain", "toy:space", "--sample", "0"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("folder")
+def test_a_narrow_terminal_loses_no_digit(command: list[str], columns: int) -> None:
+    piped = run(*command, COLUMNS=str(columns))
+    assert piped.returncode == 0, piped.stderr
+    shown = on_a_terminal(columns, *command)
+    assert NUMBER.findall(shown) == NUMBER.findall(piped.stdout)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown + piped.stdout
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_narrow_terminal_shows_the_whole_result_of_a_search() -> None:
+    shown = on_a_terminal(40, *SEARCH, "--trials", "20", "--workers", "1", "--seed", "0")
+    assert "(20 of 20, best 0." in shown
+    (block,) = re.findall(r"^trial: (\d+)\n  params +([\d,]+)\n  MACs +[\d,]+\n  value +(0\.\d{4})\n", shown, re.M)[:1]
+    study = optuna.load_study(study_name="toy:space", storage="sqlite:///out/search.db")
+    assert study.best_value == pytest.approx(float(block[2]))
+    assert f"{study.trials[int(block[0])].user_attrs['params']:,}" == block[1]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
 
 
 # Commands that answer at once
@@ -1027,6 +1109,44 @@ def test_search_resumes_and_keeps_the_best_models(
     assert kept == {entry["trial"] for entry in data["best"]}
 
 
+OBJECTIVES = ["--direction", "maximize", "--direction", "minimize"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_search_with_several_objectives_ends_in_a_pareto_front(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("two.py").write_text(
+        "def values(arch):\n    return arch.params / 1e4, arch.macs\n\n"
+        "def diverged(arch):\n    return 1.0, float('nan')\n\ndef one(arch):\n    return 1.0\n"
+    )
+    arguments = ["search", "toy:space", "--params", "3k", "--workers", "1", "--seed", "0", *OBJECTIVES]
+    command = [*arguments, "--objective", "two:values", "--trials", "9"]
+    assert main([*command, "--plot", "front.json"]) == 0
+    text = capsys.readouterr().out
+    study = optuna.load_study(study_name="toy:space", storage="sqlite:///out/search.db")
+    front = sorted(study.best_trials, key=lambda trial: (-trial.values[0], trial.number))
+    assert f"{len(front)} of 9 trials are on the Pareto front" in text
+    assert "value 0 (maximize)   value 1 (minimize)" in text
+    assert f"(9 of 9, {len(front)} on the Pareto front)" in text
+    drawn = json.loads(Path("front.json").read_text())["data"][1]
+    assert sorted(drawn["customdata"]) == sorted(trial.number for trial in front)
+    assert main([*command, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [entry["values"] for entry in data["best"]] == [trial.values for trial in front]
+    assert data["model"] is None
+    assert main([*arguments, "--objective", "two:diverged", "--trials", "1", "--study-name", "x"]) == 2
+    assert "the objective two:diverged returned nan" in capsys.readouterr().err
+    assert main([*arguments, "--objective", "two:one", "--trials", "1", "--study-name", "y"]) == 2
+    assert "it returned 1.0, which are not 2 numbers" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_search_that_has_more_trials_than_it_is_asked_for_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SEARCH, "--trials", "3", "--workers", "1"]) == 0
+    capsys.readouterr()
+    assert main([*SEARCH, "--trials", "2"]) == 0
+    assert "3 trials are done already in study 'toy:space'; give more --trials to go on" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("folder")
 def test_search_with_two_workers() -> None:
     shown = run(*SEARCH, "--trials", "8", "--workers", "2", "--json", "--epochs", "3", NAP="0.3")
@@ -1086,10 +1206,11 @@ def test_a_failing_objective_is_one_line(workers: str) -> None:
 def test_a_diverged_training_is_a_finished_trial(capsys: pytest.CaptureFixture[str]) -> None:
     Path("odd.py").write_text("def nan(arch):\n    return float('nan')\n\ndef none(arch):\n    pass\n")
     arguments = ["search", "toy:space", "--params", "3k", "--trials", "2", "--workers", "1", "--objective"]
-    assert main([*arguments, "odd:nan"]) == 0
-    text = capsys.readouterr().out
-    assert "trial 1: pruned" in text
+    assert main([*arguments, "odd:nan"]) == 2
+    text, error = capsys.readouterr()
+    assert "trial 1: pruned: the objective odd:nan returned nan, " in text
     assert "No trial has been completed" in text
+    assert "each of the 2 trials failed or was pruned, the last one, trial 1: pruned: the objective odd:nan" in error
     assert main([*arguments, "odd:none", "--study-name", "none"]) == 2
     assert "it returned None, which is not a number" in capsys.readouterr().err
 

@@ -317,3 +317,87 @@ def test_a_picture_without_kaleido_says_what_it_needs(kind: str, tmp_path: Path)
         plot.save(plot.marginals({"a": {1: 1.0}}), tmp_path / f"a.{kind}")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+# What every figure says
+
+
+def search_study(directions: list[Any], number: int = 8) -> optuna.Study:
+    study = optuna.create_study(directions=directions, study_name="mine")
+    for trial in range(number):
+        values = [float((7 * trial + 3 * place) % 11) for place in range(len(directions))]
+        study.add_trial(optuna.trial.create_trial(values=values, user_attrs={"params": 20 + trial}))
+    return study
+
+
+def test_figures_carry_the_name_of_the_space_and_all_bounds() -> None:
+    space, budget = small(), ab.Budget(params=(20, 60), macs=100)
+    fits = space.within(budget)
+    study, two = search_study(["maximize"]), search_study(["maximize", "minimize"])
+    for figure in (
+        plot.distribution(space, budget, name="tiny"),
+        plot.distribution(fits.sample(9, seed=0), budget, metric="weight_bytes", name="tiny"),
+        plot.history(study, budget, name="tiny"),
+        plot.pareto(two, budget, name="tiny"),
+        plot.marginals(fits, name="tiny"),
+        plot.diagram(space, name="tiny"),
+    ):
+        title = figure.layout.title
+        assert title.text.startswith("tiny: ")
+        if figure.layout.xaxis.tickvals is None:  # The diagram is of the whole space.
+            assert "params 20 to 60, macs <= 100" in title.text + title.subtitle.text
+    with pytest.raises(SpaceError, match="name of what is drawn must be text, not 3"):
+        plot.diagram(space, name=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bounds", [(20, 60), (1, 90), 61, (30, None), (10**6, None), 10**9])
+def test_a_bound_is_on_the_axis_or_far_away_and_in_the_text(bounds: Any) -> None:
+    budget = ab.Budget(params=bounds)
+    low, high = budget["params"]
+    for figure in (plot.distribution(small(), budget), plot.history(search_study(["maximize"]), budget)):
+        first, last = figure.layout.xaxis.range
+        ends = [end for end in (low, high) if end not in (0, MOST)]
+        assert [shape.x0 for shape in figure.layout.shapes] == ends
+        near = [end for end in ends if end < 10**5]
+        assert all(first < end < last for end in near)
+        assert last < 10**3
+        assert all(f"{end:,}" in figure.layout.annotations[0].text for end in ends)
+
+
+def test_the_metric_of_a_distribution_is_its_own() -> None:
+    made = small().distribution("macs")
+    for figure in (plot.distribution(made), plot.distribution(made, ab.Budget(params=60))):
+        assert figure.layout.xaxis.title.text == "MACs"
+        assert not figure.layout.shapes
+    with pytest.raises(SpaceError, match="unknown metric.*'params'.*macs"):
+        plot.distribution(made, metric="params")
+
+
+def test_marginals_have_their_numbers() -> None:
+    fits = small().within(ab.Budget(params=60))
+    (bars,) = plot.marginals(fits).data
+    assert bars.texttemplate == "%{text}<br>%{customdata}"
+    expected = [share for row in fits.marginals().values() for share in row.values()]
+    assert [float(text.rstrip(" %")) for text in bars.customdata] == pytest.approx(
+        [100 * e for e in expected], rel=5e-3
+    )
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_pareto_plot_has_the_front_and_the_others(number: int) -> None:
+    study = search_study(["maximize", "minimize", "maximize"][:number])
+    others, front = plot.pareto(study, names=["accuracy", "size", "speed"][:number]).data
+    best = {trial.number for trial in study.best_trials}
+    assert set(front.customdata) == best
+    assert set(others.customdata) == {trial.number for trial in study.trials} - best
+    for drawn in (others, front):
+        for place, axis in enumerate("xyz"[:number]):
+            assert list(getattr(drawn, axis)) == [study.trials[trial].values[place] for trial in drawn.customdata]
+    assert "accuracy (maximize)" in front.hovertemplate
+
+
+def test_a_front_of_one_objective_or_with_other_names_is_refused() -> None:
+    with pytest.raises(SpaceError, match="of 2 or 3 objectives; this study has 1"):
+        plot.pareto(search_study(["maximize"]))
+    with pytest.raises(SpaceError, match="2 objectives needs 2 names, not 1"):
+        plot.pareto(search_study(["maximize"] * 2), names=["accuracy"])

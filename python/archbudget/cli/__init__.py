@@ -54,18 +54,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback of an error.
 
     Returns:
-        The exit code: 0, 1 if `check` finds a network outside the budget, 2 for an error, 130 for Ctrl-C.
+        The exit code: 0, also where the reader of the output has gone (`| head`); 1 if `check` finds a network outside
+        the budget; 2 for an error; 130 for Ctrl-C.
     """
     _fill_closed_streams()
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        # Rich raises SystemExit where a pipe is broken.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # The reader, such as `head`, has what it wanted. The flush of the interpreter at the end must not fail either.
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(nothing, stream.fileno())
+        return 0
+    return code
+
+
+def _run(given: list[str]) -> int:
+    """Runs a command; returns the exit code."""
     words = [word for word in given if word != "--debug"]
     try:
         code = app(args=words, prog_name="archbudget", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone, so the flush of the interpreter at the end must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:  # Every error is one line, as promised.

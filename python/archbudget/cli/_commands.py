@@ -163,7 +163,7 @@ def count(
     table, ranges = _tables.ranges(found, fits)
     data |= ranges
     if picture is not None:
-        plot.save(plot.distribution(found, budget), picture)
+        plot.save(plot.distribution(found, budget, name=loaded.name), picture)
         data["plot"] = str(picture)
     if as_json:
         _tables.print_json(data)
@@ -171,7 +171,7 @@ def count(
     _tables.plain(f"{loaded.name}: {grouped(size)} networks, {len(found.decisions)} decisions")
     if text:
         _tables.plain(text)
-    _tables.console().print(table)
+    _tables.print_table(table)
 
 
 def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = False) -> None:
@@ -186,7 +186,7 @@ def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = Fal
         _tables.print_json({"name": loaded.name, **found.to_dict()})
         return
     _tables.plain(f"{loaded.name}: {found.heading}")
-    _tables.console().print(_tables.stages(found))
+    _tables.print_table(_tables.stages(found))
     _tables.plain(found.totals)
 
 
@@ -269,7 +269,7 @@ def sample(
         }
     candidates.write_candidates(drawn, target, lines=as_json)
     if picture is not None:
-        plot.save(plot.distribution(drawn, budget), picture)
+        plot.save(plot.distribution(drawn, budget, name=loaded.name), picture)
         data["plot"] = str(picture)
     data["candidates"] = len(drawn)
     text = f"{len(drawn):,} candidates{text}"
@@ -283,7 +283,7 @@ def sample(
         return
     _tables.plain(f"{target}: {text}")
     if table is not None:
-        _tables.console().print(table)
+        _tables.print_table(table)
 
 
 @takes_budget
@@ -326,7 +326,7 @@ def prune(
         "output": None if target is None else str(target),
     }
     if picture is not None:
-        plot.save(plot.marginals(fits), picture)
+        plot.save(plot.marginals(fits, name=loaded.name), picture)
         data["plot"] = str(picture)
     if as_json:
         _tables.print_json(data | {"space": written.description})
@@ -334,13 +334,11 @@ def prune(
     aside = target is None
     if aside:
         _tables.plain(written.text(Path()).rstrip())
-    console = _tables.console(stderr=aside)
-    console.print(table)
+    _tables.print_table(table, stderr=aside)
     where = "" if target is None else f"{target}: "
-    console.print(
+    print(
         f"{where}{grouped(sizes['before'])} networks before, {grouped(sizes['after'])} after; {budget.describe()}",
-        soft_wrap=True,
-        markup=False,
+        file=sys.stderr if aside else sys.stdout,
     )
 
 
@@ -394,7 +392,7 @@ def spaces(
     elif markdown:
         _tables.plain(_tables.shelf_markdown(rows))
     else:
-        _tables.console().print(_tables.shelf(rows))
+        _tables.print_table(_tables.shelf(rows))
 
 
 def bench(
@@ -425,11 +423,14 @@ def bench(
     if markdown:
         _tables.plain(_tables.bench_markdown(results))
     else:
-        _tables.console().print(_tables.bench(results))
+        _tables.print_table(_tables.bench(results))
     _tables.plain(_tables.constraint_text(constraint))
     _tables.plain(_tables.environment_text(environment))
 
 
-def schema() -> None:
+def schema(
+    as_json: Annotated[bool, typer.Option("--json", help="The same: a schema is JSON.")] = False,
+) -> None:
     """Print the JSON schema of space files, with which editors complete and check them."""
+    del as_json
     _tables.print_json(files.schema())

@@ -38,7 +38,7 @@ from archbudget.search.running import Limits, finished, is_finished
 from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, without_password
 from archbudget.space.feasible import FeasibleSet
 from archbudget.space.space import Space
-from archbudget.space.trials import FAILED, LOST, MODELS, PREFIX
+from archbudget.space.trials import DIVERGED, FAILED, LOST, MODELS, PREFIX, REFUSED
 from archbudget.workers.job import Job, function, quiet
 from archbudget.workers.pool import Pool
 
@@ -47,6 +47,9 @@ BEST = 5
 
 TOLD = 3
 """The end of a search has the reasons of at most this many failed trials."""
+
+WIDE = 90
+"""A terminal of fewer characters has numbers alone in its line of progress, so that all of them are there."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
@@ -90,7 +93,14 @@ def search(
         str,
         typer.Option(metavar="NAME", help=f"The base sampler: {', '.join(SAMPLERS)}.", autocompletion=lambda: SAMPLERS),
     ] = "tpe",
-    goal: Annotated[Goal, typer.Option("--direction", help="Which values are better.")] = Goal.maximize,
+    goals: Annotated[
+        list[Goal] | None,
+        typer.Option(
+            "--direction",
+            help="Which values are better, maximize by default; once for each number that the objective returns.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Processes; 2 by default, if there are 2 cores.")
     ] = None,
@@ -143,6 +153,9 @@ def search(
     Several machines may share a study by its --storage URL. The plot shows the value of each trial over the first
     metric of the budget.
 
+    With several objectives, give --direction for each: the table has the trials of the Pareto front, where none is
+    better in all of them, and the plot shows it.
+
     The objective runs in worker processes, which read no input and print to DIR/worker-N.log. A worker that crashes is
     replaced; its trial is tried again, and fails for good the second time. An exception ends the search.
 
@@ -186,7 +199,7 @@ def search(
         budget=dict(budget),
         storage=storage or sqlite_url(out / "search.db"),
         study_name=study_name,
-        direction=goal.value,
+        directions=[goal.value for goal in goals or [Goal.maximize]],
         trials=trials,
         timeout=timeout,
         sampler=sampler,
@@ -199,7 +212,7 @@ def search(
         interrupts.patient(),
         contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext(),
     ):
-        run = _Run(job, fits, out, epochs)
+        run = _Run(job, loaded.name, fits, out, epochs)
         interrupted = run.work(workers, trial_timeout)
         data = run.conclude(interrupted, picture)
     if as_json:
@@ -212,7 +225,8 @@ def search(
 class _Run:
     """One run of the command, from opening the study to the last line."""
 
-    def __init__(self, job: Job, fits: FeasibleSet[Space], out: Path, epochs: int | None) -> None:
+    def __init__(self, job: Job, name: str, fits: FeasibleSet[Space], out: Path, epochs: int | None) -> None:
+        self._name = name
         self._job = job
         self._space = fits.space
         self._budget = fits.budget
@@ -229,13 +243,13 @@ class _Run:
         job, study = self._job, self._study
         _tables.plain(self._share_text)
         done = finished(study)
-        say = f"{done} of {job.trials} trials done"
         if done >= job.trials:
-            _tables.plain(f"{say}; give more --trials to go on")
+            more = f"{done} trials are done already" if done > job.trials else f"{done} of {job.trials} trials done"
+            _tables.plain(f"{more} in study '{job.study_name}'; give more --trials to go on")
             return False
         count = min(workers or min(2, cores()), job.trials - done)
         if done:
-            _tables.plain(f"{say}, continuing")
+            _tables.plain(", ".join(filter(None, [f"{done} of {job.trials} trials done, continuing", _best(study)])))
         _tables.plain(
             f"study '{job.study_name}' in {without_password(job.storage)}: {job.trials} trials, "
             f"{count} worker{'s' if count > 1 else ''}, {self._budget.describe()}"
@@ -255,17 +269,18 @@ class _Run:
         """Refuses a search that is not complete.
 
         Raises:
-            SearchError: If trials are missing although there is no time limit, or all of them failed.
+            SearchError: If trials are missing although there is no time limit, or none of them has a value.
         """
         study, job = self._study, self._job
         done = finished(study)
         if done < job.trials and job.timeout is None:
             raise SearchError(f"only {done} of {job.trials} trials are done; the same command goes on from here")
         trials = [trial for trial in study.get_trials(deepcopy=False) if is_finished(trial)]
-        if trials and all(FAILED in trial.user_attrs for trial in trials):
+        if trials and not any(trial.state == TrialState.COMPLETE for trial in trials):
+            fate = "failed" if all(FAILED in trial.user_attrs for trial in trials) else "failed or was pruned"
             raise SearchError(
-                f"each of the {done} trials failed, the last one, trial {trials[-1].number}: "
-                f"{trials[-1].user_attrs[FAILED]} (logs: {self._out / 'worker-*.log'})"
+                f"each of the {done} trials {fate}, the last one, trial {trials[-1].number}: {_outcome(trials[-1])} "
+                f"(logs: {self._out / 'worker-*.log'})"
             )
 
     def _look(self, progress: "_Progress") -> None:
@@ -291,8 +306,14 @@ class _Run:
             "model": None,
         }
         _tables.plain(f"\n{self._share_text}")
-        if ranked:
-            self._console.print(self._table(ranked))
+        if ranked and len(job.directions) > 1:
+            _tables.plain(f"{len(ranked)} of {done} trials are on the Pareto front:")
+            _tables.print_table(self._table(ranked))
+            for trial in ranked:
+                _tables.plain(f"trial {trial.number}: {_tables.values_text(self._space.from_trial(trial))}")
+            _tables.plain(f"\nModels of these trials, as far as the objective saves them, are in {self._models.folder}")
+        elif ranked:
+            _tables.print_table(self._table(ranked))
             winner = ranked[0]
             arch = self._space.from_trial(winner)
             _tables.plain(f"trial {winner.number}: {_tables.values_text(arch)}")
@@ -309,7 +330,8 @@ class _Run:
         else:
             _tables.plain("No trial has been completed.")
         if picture is not None:
-            plot.save(plot.history(study, self._budget), picture)
+            draw = plot.history if len(job.directions) == 1 else plot.pareto
+            plot.save(draw(study, self._budget, name=self._name), picture)
             data["plot"] = str(picture)
             _tables.plain(f"The plot of the trials is in {picture}")
         for trial in failed[:TOLD]:
@@ -330,7 +352,7 @@ class _Run:
         }
         return {
             "trial": trial.number,
-            "value": trial.value,
+            **({"value": trial.value} if len(trial.values) == 1 else {"values": trial.values}),
             "params": trial.params,
             "costs": self._space.from_trial(trial).costs,
             "user_attrs": own,
@@ -339,8 +361,10 @@ class _Run:
     def _table(self, ranked: list[optuna.trial.FrozenTrial]) -> Any:
         metrics = ["params", "macs", *(metric for metric in self._budget if metric not in ("params", "macs"))]
         tested = any("test_accuracy" in trial.user_attrs for trial in ranked)
+        directions = self._job.directions
+        titles = ["value"] if len(directions) == 1 else [f"value {n} ({to})" for n, to in enumerate(directions)]
         table = _tables.table(
-            "trial", *(_tables.title(metric) for metric in metrics), "value", *(["test accuracy"] * tested), left=0
+            "trial", *(_tables.title(metric) for metric in metrics), *titles, *(["test accuracy"] * tested), left=0
         )
         for trial in ranked:
             costs = self._space.from_trial(trial).costs
@@ -348,20 +372,40 @@ class _Run:
             table.add_row(
                 str(trial.number),
                 *(f"{costs[metric]:,}" for metric in metrics),
-                f"{trial.value:.4f}",
+                *_numbers(trial),
                 *([f"{test:.4f}" if isinstance(test, float) else "" if test is None else str(test)] * tested),
             )
         return table
 
 
 def best(study: optuna.Study, count: int = BEST, among: Container[int] | None = None) -> list[optuna.trial.FrozenTrial]:
-    """The best completed trials of a study, or among some trials, the best first."""
+    """The best completed trials of a study, or among some trials, the best first.
+
+    With several objectives these are all of the Pareto front, the best in the first objective first.
+    """
     from optuna.study import StudyDirection
 
-    sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    several = len(study.directions) > 1
+    sign = -1.0 if study.directions[0] == StudyDirection.MAXIMIZE else 1.0
+    complete = study.best_trials if several else study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     chosen = [trial for trial in complete if among is None or trial.number in among]
-    return sorted(chosen, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:count]
+    return sorted(chosen, key=lambda trial: (sign * trial.values[0], trial.number))[: None if several else count]
+
+
+def _numbers(trial: optuna.trial.FrozenTrial) -> list[str]:
+    """The values of a trial with four decimals, whole numbers as they are."""
+    return [
+        f"{value:,.0f}" if len(trial.values) > 1 and value.is_integer() and abs(value) >= 1 else f"{value:.4f}"
+        for value in trial.values
+    ]
+
+
+def _best(study: optuna.Study, among: Container[int] | None = None) -> str:
+    """The best trial so far, or how many are on the Pareto front, in a few words."""
+    ranked = best(study, 1, among)
+    if len(study.directions) > 1:
+        return f"{len(ranked)} on the Pareto front" if ranked else ""
+    return f"best {ranked[0].value:.4f} in trial {ranked[0].number}" if ranked else ""
 
 
 class _Progress:
@@ -374,12 +418,10 @@ class _Progress:
         self._seen = {trial.number for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()}
         self._done = finished(study)
         self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("trials"),
-            BarColumn(),
+            *(() if console.width < WIDE else (SpinnerColumn(), TextColumn("trials"), BarColumn())),
             MofNCompleteColumn(),
             TextColumn("{task.fields[best]}"),
-            TimeElapsedColumn(),
+            *(() if console.width < WIDE else (TimeElapsedColumn(),)),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -403,7 +445,7 @@ class _Progress:
         self._bar.update(self._task, completed=self._done, best=self._best())
 
     def _line(self, trial: optuna.trial.FrozenTrial) -> str:
-        parts = [f"{trial.value:.4f}" if trial.value is not None else _outcome(trial)]
+        parts = [" and ".join(_numbers(trial)) if trial.state == TrialState.COMPLETE else _outcome(trial)]
         parts += [
             f"{trial.user_attrs[key]:,} {_tables.title(key)}" for key in ("params", "macs") if key in trial.user_attrs
         ]
@@ -413,8 +455,7 @@ class _Progress:
         return f"trial {trial.number}: {', '.join(parts)} ({', '.join(filter(None, [done, self._best()]))})"
 
     def _best(self) -> str:
-        ranked = best(self._study, 1, self._seen)
-        return f"best {ranked[0].value:.4f} in trial {ranked[0].number}" if ranked else ""
+        return _best(self._study, self._seen)
 
 
 def _outcome(trial: optuna.trial.FrozenTrial) -> str:
@@ -423,7 +464,10 @@ def _outcome(trial: optuna.trial.FrozenTrial) -> str:
         return f"failed: {trial.user_attrs[FAILED]}"
     if LOST in trial.user_attrs:
         return f"lost: {trial.user_attrs[LOST]}; it is tried again"
-    return {TrialState.PRUNED: "pruned"}.get(trial.state, "stopped")
+    if trial.state == TrialState.PRUNED:
+        reason = trial.user_attrs.get(DIVERGED, trial.user_attrs.get(REFUSED))
+        return "pruned" if reason is None else f"pruned: {reason}"
+    return "stopped"
 
 
 class _Models:

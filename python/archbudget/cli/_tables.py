@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from archbudget._message import grouped
@@ -17,7 +18,7 @@ from archbudget.space.describe import TEXTS
 from archbudget.space.evaluation import evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from archbudget._expressions import Decision
     from archbudget.space.architecture import Architecture
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 SHOWN = 8
 """At most this many values of a decision are printed."""
 
+WIDEST = 100_000
+"""The most characters in a line of a table."""
+
 TITLES = {
     "params": "params",
     "trainable_params": "trainable params",
@@ -39,15 +43,37 @@ TITLES = {
 """The titles of the built-in metrics; the title of a custom metric is its name."""
 
 
-WIDTH = 160
-"""The most characters in a line of a table without a terminal."""
-
-
 def console(*, stderr: bool = False) -> Console:
-    """A console for results, or for notes beside them."""
-    # In a file or a pipe, no number is cut to the width of a terminal.
+    """A console for notes on the terminal; tables are printed by `print_table`."""
+    return Console(stderr=stderr, highlight=False)
+
+
+def print_table(made: Table, *, stderr: bool = False) -> None:
+    """Prints a table as wide as it is, or, where the terminal is not as wide, each of its rows as a block of lines.
+
+    So no number is ever cut. In a file or a pipe a table is never too wide.
+    """
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDTH)
+    to = console(stderr=stderr)
+    natural = Measurement.get(to, to.options.update(max_width=WIDEST), made).maximum
+    if stream.isatty() and natural > to.width:
+        text = "\n\n".join(_blocks(made))
+    else:
+        to.width = natural
+        with to.capture() as captured:
+            to.print(made)
+        text = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    print(text, file=stream, flush=True)
+
+
+def _blocks(made: Table) -> Iterator[str]:
+    """The rows of a table as text: a line for each cell, headed by that of the first column."""
+    titles = [str(column.header) for column in made.columns]
+    width = max(map(len, titles[1:]), default=0)
+    for first, *cells in zip(*(column.cells for column in made.columns), strict=True):
+        yield "\n".join(
+            [f"{titles[0]}: {first}", *(f"  {t.ljust(width)}  {c}" for t, c in zip(titles[1:], cells, strict=True))]
+        )
 
 
 def print_json(data: Any) -> None:

@@ -9,9 +9,10 @@ from archbudget.plot._diagram import diagram
 from archbudget.plot._distribution import distribution
 from archbudget.plot._history import history
 from archbudget.plot._marginals import marginals
+from archbudget.plot._pareto import pareto
 from archbudget.plot._saving import ALONE, FORMATS, kind_of, save
 
-__all__ = ["ALONE", "FORMATS", "diagram", "distribution", "history", "kind_of", "marginals", "save"]
+__all__ = ["ALONE", "FORMATS", "diagram", "distribution", "history", "kind_of", "marginals", "pareto", "save"]
 
 
 def __dir__() -> list[str]:

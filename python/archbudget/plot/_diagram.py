@@ -33,7 +33,7 @@ TALLEST = 1500
 
 
 @guarded
-def diagram(space: Space) -> Figure:
+def diagram(space: Space, *, name: str | None = None) -> Figure:
     """The decision diagram of a small space: a column for each stage, a point for each node, a line for each choice.
 
     Choices that lead from one node to the same next one share a line; their costs are shown under the pointer. A path
@@ -41,6 +41,7 @@ def diagram(space: Space) -> Figure:
 
     Args:
         space: A space whose diagram has at most 200 nodes and 2,000 arcs.
+        name: The name of the space, for the title.
 
     Raises:
         LimitError: If the diagram is larger.
@@ -108,6 +109,7 @@ def diagram(space: Space) -> Figure:
         **layout(
             f"{size}, each a path from left to right",
             f"{described.totals.rpartition(', ')[0]}{'; dotted: what cannot be built' if has_dead else ''}",
+            name=name,
         ),
         height=260 + min(42 * drawing.tallest, TALLEST),
         showlegend=False,

@@ -12,8 +12,20 @@ import numpy.typing as npt
 from archbudget._budget import MOST, Budget
 from archbudget._extras import imported
 from archbudget._guard import guarded
+from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.plot._style import INSIDE, OUTSIDE, layout, mark, percent, range_text, require, short, title_of
+from archbudget.plot._style import (
+    INSIDE,
+    OUTSIDE,
+    bounds_text,
+    layout,
+    mark,
+    percent,
+    range_text,
+    require,
+    short,
+    title_of,
+)
 from archbudget.space.candidates import Candidates
 from archbudget.space.description import check_metrics
 from archbudget.space.distribution import Distribution
@@ -31,7 +43,11 @@ BARS = 120
 
 @guarded
 def distribution(
-    source: Space | Distribution | Candidates, budget: Budget | None = None, *, metric: str | None = None
+    source: Space | Distribution | Candidates,
+    budget: Budget | None = None,
+    *,
+    metric: str | None = None,
+    name: str | None = None,
 ) -> Figure:
     """A histogram of a metric over the networks of a space, or over candidates.
 
@@ -39,17 +55,21 @@ def distribution(
 
     Args:
         source: A space, a distribution of it, or candidates.
-        budget: A budget; bars within its bounds are highlighted.
-        metric: The name of the metric; by default that of the distribution, or the first one of the budget, or params.
+        budget: A budget; bars within its bounds of the metric are highlighted, and all its bounds are under the title.
+        metric: The name of the metric; by default that of the distribution, the first one of the budget, or params.
+        name: The name of the space, for the title.
 
     Raises:
-        SpaceError: If the source is something else, or has no candidates, or the metric is unknown.
+        SpaceError: If the source is something else, or has no candidates; if the metric is unknown, or another one than
+            that of the distribution.
         LimitError: If the space is too wide to be counted.
         MissingPackageError: If plotly is not installed.
     """
     require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
     go = imported("plotly.graph_objects", "a plot")
 
+    if not (budget is None or isinstance(budget, Budget)):
+        raise SpaceError(f"the budget of a distribution must be a Budget, not {show(budget)}")
     if isinstance(source, Distribution):
         metrics: tuple[str, ...] = (source.metric,)
         metric = source.metric if metric is None else metric
@@ -87,7 +107,7 @@ def distribution(
         )
     )
     figure.update_layout(
-        **layout(f"{title} of {short(total)} {what}{'' if exact else ', rounded'}"),
+        **layout(f"{title} of {short(total)} {what}{'' if exact else ', rounded'}", bounds_text(budget), name=name),
         xaxis_title=title,
         yaxis_title=f"% of the {what}",
         bargap=0,
@@ -95,7 +115,7 @@ def distribution(
     figure.update_xaxes(type="log" if _is_wide(values) else "linear", exponentformat="SI")
     if (low, high) != (0, MOST):
         inside = sum(bar.networks for bar in bars if low <= bar.low <= high)
-        mark(figure, low, high, f"{range_text(low, high)}: {percent(inside / total)}")
+        mark(figure, low, high, f"{range_text(low, high)}: {percent(inside / total)}", [bars[0].low, bars[-1].high])
     return figure
 
 

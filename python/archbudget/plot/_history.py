@@ -8,7 +8,7 @@ from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.plot._style import LINE, layout, mark, range_text, title_of
+from archbudget.plot._style import LINE, bounds_text, layout, mark, range_text, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 
 @guarded
-def history(study: optuna.Study, budget: Budget) -> Figure:
+def history(study: optuna.Study, budget: Budget, *, name: str | None = None) -> Figure:
     """The completed trials of a search: the value of the objective over the first metric of the budget. O(trials).
 
     Args:
         study: A study whose trials took their networks by `Space.suggest`, as those of `archbudget.search` do, which
             keeps the costs of each network as user attributes of its trial.
         budget: The budget of the search.
+        name: The name of the space, for the title.
 
     Raises:
-        SpaceError: If the study has several objectives, or its trials do not have their costs.
+        SpaceError: If the study has several objectives, which [`pareto`][archbudget.plot.pareto] shows, or its trials
+            do not have their costs.
         MissingPackageError: If plotly is not installed.
     """
     go = imported("plotly.graph_objects", "a plot")
@@ -37,7 +39,7 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
     from optuna.trial import TrialState
 
     if len(study.directions) != 1:
-        raise SpaceError("the history of a search shows one objective; this study has several")
+        raise SpaceError("the history of a search shows one objective; this study has several: take plot.pareto")
     metric = next(iter(budget))
     trials = [
         trial for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if trial.value is not None
@@ -87,11 +89,12 @@ def history(study: optuna.Study, budget: Budget) -> Figure:
             )
         )
     figure.update_layout(
-        **layout(f"{len(trials)} finished trials of study '{study.study_name}'"),
+        **layout(f"{len(trials)} finished trials of study '{study.study_name}'", bounds_text(budget), name=name),
         xaxis_title=title_of(metric),
         yaxis_title="value",
         legend={"x": 0, "y": 1.0, "yanchor": "bottom", "orientation": "h"},
     )
     figure.update_xaxes(exponentformat="SI")
-    mark(figure, *budget[metric], f"budget: {range_text(*budget[metric])}")
+    costs = [trial.user_attrs[metric] for trial in trials]
+    mark(figure, *budget[metric], f"budget: {range_text(*budget[metric])}", costs)
     return figure

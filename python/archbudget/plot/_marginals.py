@@ -18,15 +18,16 @@ CELLS = 64
 
 
 @guarded
-def marginals(source: FeasibleSet | Marginals) -> Figure:
+def marginals(source: FeasibleSet | Marginals, *, name: str | None = None) -> Figure:
     """A heat map of how often each value of each decision occurs among the networks that fit a budget.
 
-    A row is a decision, its cells are its values in their order. A cell is the darker, the more frequent its value is,
-    compared with the most frequent value of the decision; a value that never occurs is grey. It costs as much as
-    `FeasibleSet.marginals`.
+    A row is a decision, its cells are its values in their order, each with its share of the networks. A cell is the
+    darker, the more frequent its value is, compared with the most frequent value of the decision; a value that never
+    occurs is grey. It costs as much as `FeasibleSet.marginals`.
 
     Args:
         source: A feasible set, or the marginals of one.
+        name: The name of the space, for the title.
 
     Raises:
         SpaceError: If the source is something else.
@@ -51,6 +52,7 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
             width=0.9,
             marker={"color": [_shade(cell.relative) for cell in cells], "line": {"width": 1.5, "color": "white"}},
             text=[cell.label for cell in cells],
+            texttemplate="%{text}<br>%{customdata}",
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
@@ -62,8 +64,8 @@ def marginals(source: FeasibleSet | Marginals) -> Figure:
     if not getattr(shares, "exact", True):
         subtitle += "; rounded"
     figure.update_layout(
-        **layout(f"values in the networks that fit {what}", subtitle),
-        height=150 + 36 * max(len(shares), 3),
+        **layout(f"values in the networks that fit {what}", subtitle, name=name),
+        height=150 + 48 * max(len(shares), 3),
         barmode="overlay",
         uniformtext={"minsize": 9, "mode": "hide"},
         plot_bgcolor="white",

@@ -10,12 +10,19 @@ from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plotly.graph_objects import Figure
+
+    from archbudget._budget import Budget
 
 INSIDE, OUTSIDE, LINE = "#2563a8", "#c3c9d1", "#c0392b"
 ARC, TEXT = "#8a949f", "#444444"
 NEVER, RARE, FREQUENT = "#e6e8eb", (219, 232, 246), (23, 74, 128)
 """A value that never occurs is grey; any other one has a blue between these two."""
+
+FAR, MARGIN = 3, 0.05
+"""A bound is far away beyond this many lengths, or largest values, of what is shown; a share of an axis is margin."""
 
 
 def require(source: object, types: tuple[type, ...], what: str, takes: str) -> None:
@@ -24,18 +31,46 @@ def require(source: object, types: tuple[type, ...], what: str, takes: str) -> N
         raise SpaceError(f"{what} can be drawn of {takes}, not of {show(source)}")
 
 
-def mark(figure: Figure, low: int, high: int, text: str) -> None:
-    """Draws the bounds of a budget."""
+def mark(figure: Figure, low: int, high: int, text: str, values: Sequence[float]) -> None:
+    """Draws the bounds of a budget, and extends the axis to them; a bound that is very far away is in the text alone.
+
+    Args:
+        figure: The figure.
+        low: The lower bound, 0 for none.
+        high: The upper bound, `MOST` for none.
+        text: What is written above the bounds.
+        values: What the figure shows on this axis.
+    """
     ends = [end for end, left_open in ((low, 0), (high, MOST)) if end != left_open]
+    is_log = figure.layout.xaxis.type == "log"
+    at = {end: math.log10(max(end, 1)) if is_log else float(end) for end in (*ends, *values)}
+    first, last = (at[of(values)] if len(values) else at[of(ends)] for of in (min, max))
+    room = FAR * max(last - first, 1 / FAR if is_log else last)
+    near = [end for end in ends if first - room <= at[end] <= last + room]
+    first, last = min([first, *map(at.__getitem__, near)]), max([last, *map(at.__getitem__, near)])
+    margin = MARGIN * (last - first or 1)
+    figure.update_xaxes(range=[first - margin, last + margin])
     for end in ends:
         figure.add_vline(x=end, line={"color": LINE, "width": 1.5, "dash": "dash"})
-    x = math.log10(ends[-1]) if figure.layout.xaxis.type == "log" else ends[-1]
+    x = at[near[-1]] if near else last if at[ends[-1]] > last else first
     figure.add_annotation(x=x, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"color": LINE})
 
 
-def layout(title: str, subtitle: str = "") -> dict[str, Any]:
+def bounds_text(budget: Budget | None) -> str:
+    """All bounds of a budget, for the line under a title."""
+    return "" if budget is None else f"budget: {budget.describe()}"
+
+
+def layout(title: str, subtitle: str = "", *, name: str | None = None) -> dict[str, Any]:
+    if not (name is None or isinstance(name, str)):
+        raise SpaceError(f"the name of what is drawn must be text, not {show(name)}")
     return {
-        "title": {"text": title, "subtitle": {"text": subtitle}, "x": 0.02, "xanchor": "left"},
+        "title": {
+            "text": f"{name}: {title}" if name else title,
+            "subtitle": {"text": subtitle},
+            "x": 0.02,
+            "xanchor": "left",
+        },
         "template": "plotly_white",
         "font": {"family": "Helvetica, Arial, sans-serif", "size": 14},
         "margin": {"t": 100},

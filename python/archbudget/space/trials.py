@@ -36,6 +36,9 @@ FAILED = "archbudget:failed"
 REFUSED = "archbudget:refused"
 """The user attribute of a trial whose fixed values cannot fit the budget: the reason."""
 
+DIVERGED = "archbudget:diverged"
+"""The user attribute of a trial that is pruned because its objective returned no finite number: the reason."""
+
 MISNAMED = "archbudget:misnamed"
 """The user attribute of a trial with fixed values whose names are no decisions: the nearest decision of each."""
 

@@ -18,10 +18,10 @@ from archbudget.search.objective import Objective
 from archbudget.search.run import Run, base_sampler, open_study
 from archbudget.search.running import Limits
 from archbudget.search.storage import storage_errors
-from archbudget.space.trials import MODELS
+from archbudget.space.trials import DIVERGED, MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from archbudget.search.objective import Direction
     from archbudget.space.architecture import Architecture
@@ -41,7 +41,7 @@ class Job:
     budget: dict[str, tuple[int, int]]
     storage: str
     study_name: str
-    direction: Direction
+    directions: Sequence[Direction]
     trials: int
     timeout: float | None
     sampler: str | None
@@ -67,7 +67,7 @@ class Job:
             Budget.of(self.budget),
             storage=self.storage,
             study_name=self.study_name,
-            directions=[self.direction],
+            directions=self.directions,
         )
 
     def run(self) -> None:
@@ -126,8 +126,11 @@ class _Trained(Objective):
             raise
         except Exception as error:
             raise SearchError(f"{self.name} failed in trial {trial.number}: {type(error).__name__}: {error}") from error
-        if not all(map(math.isfinite, values)):
-            raise optuna.TrialPruned(f"{self.name} returned {values[0]}")  # Training diverged: a finished trial.
+        diverged = [value for value in values if not math.isfinite(value)]
+        if diverged:  # Such a trial is finished.
+            reason = f"{self.name} returned {diverged[0]}"
+            trial.set_user_attr(DIVERGED, reason)
+            raise optuna.TrialPruned(reason)
         return values
 
 

@@ -1,0 +1,96 @@
+"""The trials of a study with several objectives, and its Pareto front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archbudget._extras import imported
+from archbudget._guard import guarded
+from archbudget.errors import SpaceError
+from archbudget.plot._style import INSIDE, LINE, OUTSIDE, bounds_text, layout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import optuna
+    from plotly.graph_objects import Figure
+
+    from archbudget._budget import Budget
+
+
+@guarded
+def pareto(
+    study: optuna.Study, budget: Budget | None = None, *, names: Sequence[str] | None = None, name: str | None = None
+) -> Figure:
+    """The completed trials of a study with two or three objectives, an axis for each, and those on the Pareto front.
+
+    No trial is better than one on the front in every objective. O(trials), beside what Optuna takes to find the front.
+
+    Args:
+        study: A study with two or three objectives.
+        budget: The budget of the search, whose bounds are under the title.
+        names: What each objective is, for the axes; `value 0`, `value 1`, ... by default.
+        name: The name of the space, for the title.
+
+    Raises:
+        SpaceError: If the study has another number of objectives, or there are not as many names.
+        MissingPackageError: If plotly is not installed.
+    """
+    go = imported("plotly.graph_objects", "a plot")
+    from optuna.trial import TrialState
+
+    number = len(study.directions)
+    if number not in (2, 3):
+        raise SpaceError(f"a Pareto front is drawn of 2 or 3 objectives; this study has {number}")
+    titles = [f"value {place}" for place in range(number)] if names is None else list(names)
+    if len(titles) != number:
+        raise SpaceError(f"a study with {number} objectives needs {number} names, not {len(titles)}")
+    titles = [f"{title} ({each.name.lower()})" for title, each in zip(titles, study.directions, strict=True)]
+    front = sorted(study.best_trials, key=lambda trial: trial.values)
+    on_it = {trial.number for trial in front}
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    scatter = go.Scatter if number == 2 else go.Scatter3d
+    shown = "<br>".join(f"{title} %{{{axis}}}" for title, axis in zip(titles, "xyz", strict=False))
+
+    def points(trials: Sequence[optuna.trial.FrozenTrial], label: str, **options: Any) -> Any:
+        return scatter(
+            **{axis: [trial.values[place] for trial in trials] for place, axis in enumerate("xyz"[:number])},
+            customdata=[trial.number for trial in trials],
+            hovertemplate=f"trial %{{customdata}}<br>{shown}<extra></extra>",
+            name=label,
+            **options,
+        )
+
+    figure = go.Figure(
+        [
+            points(
+                [trial for trial in complete if trial.number not in on_it],
+                "other trials",
+                mode="markers",
+                marker={"size": 8 if number == 2 else 4, "color": OUTSIDE},
+            ),
+            points(
+                front,
+                "Pareto front",
+                mode="lines+markers" if number == 2 else "markers",
+                marker={"size": 11 if number == 2 else 6, "color": INSIDE},
+                **({"line": {"color": LINE, "width": 1, "shape": _shape(study)}} if number == 2 else {}),
+            ),
+        ]
+    )
+    title = f"{len(front)} of {len(complete)} finished trials of study '{study.study_name}' are on the Pareto front"
+    figure.update_layout(**layout(title, bounds_text(budget), name=name))
+    axes = {f"{axis}axis_title": each for axis, each in zip("xyz", titles, strict=False)}
+    figure.update_layout(
+        **axes
+        if number == 2
+        else {"scene": {f"{a}axis": {"title": {"text": t}} for a, t in zip("xyz", titles, strict=True)}}
+    )
+    return figure
+
+
+def _shape(study: optuna.Study) -> str:
+    """How the front steps from one trial to the next: along values that both trials reach."""
+    from optuna.study import StudyDirection
+
+    return "vh" if study.directions[0] == StudyDirection.MAXIMIZE else "hv"
