@@ -125,6 +125,8 @@ SPACES: dict[str, Callable[[], ab.Space]] = {
         ),
         ab.OneOf("op", [layers.Dense(3), layers.Dense(4, name="four"), []]),
         layers.Residual([layers.Dense(3)], [layers.Dense(3)]),
+        layers.Residual(layers.Dense(2), merge=layers.Concatenate()),
+        layers.Residual([], layers.Dense(5), merge=[layers.Multiply(name="product"), layers.ReLU()]),
     ),
     "repetitions": lambda: _row(
         ab.Repeat(DEPTH, [layers.Dense(WIDTH), ab.Repeat(2, layers.Dense(WIDTH), shared=["width"])]),
@@ -181,7 +183,7 @@ def test_a_saved_space_is_loaded_equal(tmp_path: Path, name: str) -> None:
     assert read.to_yaml() == space.to_yaml()
 
 
-BLOCKS = ("darts", "densenet", "efficientnet", "nas_bench_201", "nats_bench_size", "ofa_mobilenet_v3", "unet")
+BLOCKS = ("darts", "nas_bench_201", "nats_bench_size")
 """The spaces of the shelf with blocks of their own."""
 
 

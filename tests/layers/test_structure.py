@@ -168,6 +168,20 @@ def times_of(rng: Random, decisions: list[ab.Choice]) -> Any:
     )
 
 
+def test_a_residual_may_merge_otherwise() -> None:
+    image = layers.Input((4, 4, 3))
+    gate, wide = layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(2, 1)
+    space = ab.Space(
+        [image, layers.Residual(gate, merge=layers.Multiply()), layers.Residual(wide, merge=layers.Concatenate())]
+    )
+    gated = layers.Multiply()([image, gate(image)])
+    by_hand = ab.Space(inputs=image, outputs=layers.Concatenate()([gated, wide(gated)]))
+    assert space.architecture().layers[-1].output_shape == (4, 4, 5)
+    assert space.architecture().costs == by_hand.architecture().costs
+    with pytest.raises(ab.errors.InvalidArchitectureError, match="Multiply"):
+        ab.Space([image, layers.Residual(layers.Conv2D(2, 1), merge=layers.Multiply())])
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_a_number_of_repetitions_follows_from_decisions(seed: int) -> None:
     """Each candidate is the network with as many blocks in a row, and inactive repetitions multiply nothing."""

@@ -91,7 +91,7 @@ class _Description:
             yield from (each for each in block.given if isinstance(each, Layer))
             self.tied.update(each for each in block.given if isinstance(each, str))
         elif isinstance(block, Residual):
-            yield from (block.body, block.shortcut)
+            yield from (block.body, block.shortcut, block.merge)
         else:
             yield from block.parts() or ()
 
@@ -131,9 +131,12 @@ class _Description:
         if isinstance(block, Sequential):
             return {"Sequential": [self._entry(each) for each in block.blocks]}
         if isinstance(block, Residual):
-            shortcut = self._row(block.shortcut)
-            body = self._row(block.body)
-            return {"Residual": {"body": body, "shortcut": shortcut} if shortcut else body}
+            parts = {name: self._row(getattr(block, name)) for name in ("body", "shortcut", "merge")}
+            if parts["merge"] == ["Add"]:
+                del parts["merge"]
+            if not parts["shortcut"]:
+                del parts["shortcut"]
+            return {"Residual": parts if len(parts) > 1 else parts["body"]}
         if isinstance(block, OneOf):
             decision = block.decision
             named = tuple(block.blocks) == decision.values and decision.name not in self.tied

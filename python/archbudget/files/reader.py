@@ -488,9 +488,9 @@ class _Reader:
         if kind == "Residual":
             if isinstance(given, list):
                 return Residual(self._row(at, given))
-            args = self._arguments(at, given, {"body"}, {"shortcut"})
-            shortcut = self._row((*at, "shortcut"), args["shortcut"]) if "shortcut" in args else None
-            return Residual(self._row((*at, "body"), args["body"]), shortcut)
+            args = self._arguments(at, given, {"body"}, {"shortcut", "merge"})
+            others = {name: self._row((*at, name), args[name]) for name in args if name != "body"}
+            return Residual(self._row((*at, "body"), args["body"]), **others)
         if kind == "Sequential":
             return Sequential(self._row(at, given))
         if kind == "Shared":

@@ -31,7 +31,7 @@ def schema() -> dict[str, Any]:
     number = {"type": "integer", "minimum": 1}
     pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
     chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
-    residual = [row, mapping({"body": row, "shortcut": row}, ["body"])]
+    residual = [row, mapping({"body": row, "shortcut": row, "merge": row}, ["body"])]
     blocks_by_name: dict[str, Any] = {
         "Repeat": {
             "anyOf": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from archbudget._message import show
+from archbudget._message import nearest, show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -45,8 +45,10 @@ class Texts(dict[str, int]):
                 continue
             self[text] = index
             return index
+        meant = nearest(text, (each for each in self.written if not each[:1].isdigit()))
+        asked = "" if meant is None else f"; did you mean {meant}?"
         raise SpaceError(
-            f"{show(text)} is not a value of decision '{self._decision.name}', which is {show(self._decision)}"
+            f"{show(text)} is not a value of decision '{self._decision.name}', which is {show(self._decision)}{asked}"
         )
 
 

@@ -106,27 +106,32 @@ class Sequential(Block):
 class Residual(Block):
     """`x + body(x)`: the output of the body has the shape of its input, or one that broadcasts with it, as in `Add`.
 
+    With another `merge` it is `x * body(x)`, as in squeeze and excitation (`Multiply`), or both side by side
+    (`Concatenate`).
+
     Args:
         body: What is added to the input: a block, or a list of blocks in a row.
         shortcut: What the input goes through instead of being added as it is, such as a 1x1 convolution. Default:
             `None`.
+        merge: The layer, or block, that makes one tensor of the input and the output of the body, in this order;
+            `None` for `Add`. Default: `None`.
     """
 
-    def __init__(self, body: BlockLike, shortcut: BlockLike | None = None) -> None:
+    def __init__(self, body: BlockLike, shortcut: BlockLike | None = None, *, merge: BlockLike | None = None) -> None:
         self.body = as_block(body)
         self.shortcut = as_block([] if shortcut is None else shortcut)
-        self.add = Add()
-        self.steps = 1 + self.body.steps + self.shortcut.steps
+        self.merge = Add() if merge is None else as_block(merge)
+        self.steps = self.body.steps + self.shortcut.steps + self.merge.steps
 
     def parts(self) -> Sequence[Block]:
-        """The body, the shortcut and their sum."""
-        return (self.body, self.shortcut, self.add)
+        """The body, the shortcut and what merges them."""
+        return (self.body, self.shortcut, self.merge)
 
     def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes the body, the shortcut and their sum."""
+        """Writes the body, the shortcut and what merges them."""
         body = self.body.write(writer, inputs, guard)
         shortcut = self.shortcut.write(writer, inputs, guard)
-        return self.add.write(writer, (shortcut, body), guard)
+        return self.merge.write(writer, (shortcut, body), guard)
 
     def __repr__(self) -> str:
         return f"Residual({show(self.body)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archbudget.layers import Add, Concatenate, Multiply
+from archbudget.layers import Add, Concatenate, Multiply, Residual
 from archbudget.layers._base import Block
 from archbudget.layers._structure import as_block
 
@@ -38,33 +38,11 @@ class Cell(Block):
         return nodes[-1]
 
 
-class Gated(Block):
-    """`x * gate(x)`: squeeze and excitation.
-
-    Args:
-        gate: What makes the factors.
-    """
-
-    def __init__(self, gate: BlockLike) -> None:
-        self.gate = as_block(gate)
-
-    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes the gate and the product."""
-        factors = self.gate.write(writer, inputs, guard)
-        return Multiply().write(writer, (*inputs, factors), guard)
+def gated(gate: BlockLike) -> Block:
+    """`x * gate(x)`: squeeze and excitation."""
+    return Residual(gate, merge=Multiply())
 
 
-class Beside(Block):
-    """The input and the output of the body, concatenated.
-
-    Args:
-        body: What makes the second part of the channels.
-    """
-
-    def __init__(self, body: BlockLike) -> None:
-        self.body = as_block(body)
-
-    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
-        """Writes the body and the concatenation."""
-        body = self.body.write(writer, inputs, guard)
-        return Concatenate().write(writer, (*inputs, body), guard)
+def beside(body: BlockLike) -> Block:
+    """The input and the output of the body, concatenated."""
+    return Residual(body, merge=Concatenate())

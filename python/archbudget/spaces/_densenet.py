@@ -8,7 +8,7 @@ from archbudget import layers
 from archbudget._expressions import Choice, Int, channels
 from archbudget._guard import guarded
 from archbudget.space.space import Space
-from archbudget.spaces._blocks import Beside
+from archbudget.spaces._blocks import beside
 from archbudget.spaces._mobile import convolution
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def densenet(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
 def _block(number: int, growth: Choice, depths: tuple[int, int, int]) -> BlockLike:
     def layer(_: int) -> BlockLike:
         bottleneck = convolution(4 * growth, 1, activation="relu")
-        return Beside([*_normalized(), *bottleneck, layers.Conv2D(growth, 3, padding="same", use_bias=False)])
+        return beside([*_normalized(), *bottleneck, layers.Conv2D(growth, 3, padding="same", use_bias=False)])
 
     least, most, step = depths
     return layers.Repeat(Int(f"depth_{number}", least, most, step=step), layer)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from archbudget import layers
 from archbudget._expressions import Expression
-from archbudget.spaces._blocks import Gated
+from archbudget.spaces._blocks import gated
 
 if TYPE_CHECKING:
     from archbudget._expressions import IntLike
@@ -65,7 +65,7 @@ def inverted_residual(
 
 def squeeze_and_excitation(channels: IntLike, squeezed: IntLike, activation: str, gate: str) -> BlockLike:
     """A factor for each channel, computed from the means of all of them by two dense layers."""
-    return Gated(
+    return gated(
         [
             layers.GlobalAveragePooling2D(keepdims=True),
             layers.Conv2D(squeezed, 1, activation=activation),

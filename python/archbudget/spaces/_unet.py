@@ -10,7 +10,7 @@ from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.space.space import Space
-from archbudget.spaces._blocks import Beside
+from archbudget.spaces._blocks import beside
 
 if TYPE_CHECKING:
     from archbudget._expressions import IntLike
@@ -50,7 +50,7 @@ def unet(
         if number > depth:
             return [*_convolutions(width), layers.Dropout(0.5)]
         below = [layers.MaxPooling2D(2), *level(number + 1, depth), layers.Conv2DTranspose(width, 2, strides=2)]
-        return [*_convolutions(width), Beside(below), *_convolutions(width)]
+        return [*_convolutions(width), beside(below), *_convolutions(width)]
 
     depth = Int("depth", 2, most_depth)
     return Space(
