@@ -52,6 +52,7 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
     let mut written = Program::new(Settings {
         bytes_per_weight: 4,
         bytes_per_activation: 2,
+        in_place: true,
     });
     for layer in program.layers() {
         let args = layer.args.iter().map(|arg| number(arg, row)).collect();
@@ -566,7 +567,7 @@ fn the_formula_of_a_cost_has_its_value() {
 fn large_numbers_are_counted_or_overflow() {
     let large = prop_oneof![1_i64..100, 1_i64 << 20..1 << 33, i64::MAX - 5..=i64::MAX];
     proptest!(config(500), |(sides in vec(large.clone(), 1..3), units in vec(large, 1..4))| {
-        let mut program = Program::new(Settings { bytes_per_weight: 1, bytes_per_activation: 1 });
+        let mut program = Program::new(Settings { bytes_per_weight: 1, bytes_per_activation: 1, in_place: true });
         let values: Arc<[i64]> = units.into();
         let decision = program.decision("units", values.len()).unwrap();
         let units = Expr::Lookup { decision, values: Arc::clone(&values) };
@@ -616,6 +617,7 @@ fn names_of_names_are_followed_however_many_ways_there_are() {
     let mut program = Program::new(Settings {
         bytes_per_weight: 4,
         bytes_per_activation: 2,
+        in_place: true,
     });
     let nodes = 14;
     let layer = |program: &mut Program, guard: &Guard, kind: &str, args: Vec<Expr>, inputs: Vec<Tensor>| {

@@ -62,6 +62,7 @@ class Program:
         *,
         bytes_per_weight: int,
         bytes_per_activation: int,
+        in_place: bool,
         metrics: Sequence[tuple[str, bool]] = ...,
         measure: Callable[[LayerTrace], Sequence[int]] | None = None,
     ) -> Program: ...

@@ -21,7 +21,7 @@ pub(super) trait Rule {
     const PARAMETERS: &'static [Parameter];
     /// How many input tensors it takes, from and to.
     const INPUTS: (usize, usize) = (1, 1);
-    /// Whether it only rearranges or works element by element on one input, so that it can work in place.
+    /// Whether it only rearranges or works element by element, so that it can write over an input.
     const IN_PLACE: bool = false;
     /// What the layer does, for a reader who wonders why it costs nothing.
     const PURPOSE: &'static str = "";

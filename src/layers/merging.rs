@@ -52,6 +52,7 @@ macro_rules! elementwise {
             const NAME: &'static str = stringify!($kind);
             const PARAMETERS: &'static [Parameter] = &[];
             const INPUTS: (usize, usize) = $inputs;
+            const IN_PLACE: bool = true;
             const PURPOSE: &'static str = $purpose;
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {

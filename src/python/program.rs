@@ -40,11 +40,12 @@ impl Program {
     /// `metrics` are the custom ones, by name, and whether the largest value counts rather than the sum; `measure`
     /// gives a value for each of them, for a `LayerTrace`.
     #[new]
-    #[pyo3(signature = (*, bytes_per_weight, bytes_per_activation, metrics=vec![], measure=None))]
+    #[pyo3(signature = (*, bytes_per_weight, bytes_per_activation, in_place, metrics=vec![], measure=None))]
     fn new(
         py: Python<'_>,
         bytes_per_weight: i64,
         bytes_per_activation: i64,
+        in_place: bool,
         metrics: Vec<(String, bool)>,
         measure: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
@@ -62,6 +63,7 @@ impl Program {
         let settings = Settings {
             bytes_per_weight,
             bytes_per_activation,
+            in_place,
         };
         let mut program = space::Program::new(settings);
         if let Some(measure) = measure {

@@ -34,8 +34,14 @@ impl Program {
         let mut alive = Alive::default();
         for size in &found {
             alive.elements = alive.elements.saturating_add(size.elements);
-            if size.read && !size.kept {
+            if size.read && !size.kept && size.open.is_none() {
                 alive.dying = alive.dying.max(size.elements);
+            }
+        }
+        // Whether another tensor dies matters where it would be the largest that does.
+        for size in found.iter().filter(|size| !size.kept && size.elements > alive.dying) {
+            if let Some(decision) = size.open {
+                open.ask(decision, state);
             }
         }
         state.beside = found;
@@ -56,15 +62,12 @@ impl Program {
         for position in 0..state.present.len() {
             let tensor = state.present[position].tensor;
             let read = state.marks.is_read(tensor);
-            let kept = (!read || in_place)
-                && open.known(
-                    match self.needs().behind(number, tensor) {
-                        Some(when) => state.holds_any(when),
-                        None => self.will_read(number + 1, tensor, state),
-                    },
-                    state,
-                );
-            if read || kept {
+            let kept = match self.needs().behind(number, tensor) {
+                _ if read && !in_place => Ok(false),
+                Some(when) => state.holds_any(when),
+                None => self.will_read(number + 1, tensor, state),
+            };
+            if read || open.known(kept, state) {
                 let place = state.marks.place(state.origin(tensor), found.len());
                 if let Ok(shape) = state.shape(tensor) {
                     add_size(found, place, &shape, read, kept);
@@ -153,8 +156,12 @@ fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut V
             continue;
         };
         let read = open.known(state.holds_any(read), state);
-        let kept = (!read || in_place) && open.known(state.holds_any(kept), state);
-        if read || kept {
+        let kept = if read && !in_place {
+            Ok(false)
+        } else {
+            state.holds_any(kept)
+        };
+        if read || open.known(kept, state) {
             // Second names take no memory themselves.
             let place = origin.map_or(found.len(), |origin| state.marks.place(origin, found.len()));
             add_size(found, place, &shape, read, kept);
@@ -162,14 +169,20 @@ fn told_beside(beside: &Beside, in_place: bool, state: &mut State, found: &mut V
     }
 }
 
-/// Adds a tensor, at the position of its first name if that is there.
-fn add_size(found: &mut Vec<Size>, place: usize, shape: &Shape, read: bool, kept: bool) {
+/// Adds a tensor, at the position of its first name if that is there; whether it is kept may depend on a decision.
+fn add_size(found: &mut Vec<Size>, place: usize, shape: &Shape, read: bool, kept: Result<bool, usize>) {
+    let (kept, open) = (kept == Ok(true), kept.err());
     match found.get_mut(place) {
-        Some(known) => (known.read, known.kept) = (known.read || read, known.kept || kept),
+        Some(known) => {
+            known.read |= read;
+            known.kept |= kept;
+            known.open = known.open.or(open);
+        }
         None => found.push(Size {
             elements: shape.elements().unwrap_or(i64::MAX),
             read,
             kept,
+            open,
         }),
     }
 }
@@ -182,13 +195,18 @@ impl ToAsk {
     /// The answer; false where a decision must be asked for first.
     fn known(&mut self, answer: Result<bool, usize>, state: &State) -> bool {
         answer.unwrap_or_else(|decision| {
-            // A decision whose values run together is told apart first; otherwise the least one is asked for.
-            self.0 = Some(match self.0 {
-                Some(known) if state.has_several(known) => known,
-                Some(known) if !state.has_several(decision) => known.min(decision),
-                _ => decision,
-            });
+            self.ask(decision, state);
             false
         })
+    }
+
+    /// Adds a decision.
+    fn ask(&mut self, decision: usize, state: &State) {
+        // A decision whose values run together is told apart first; otherwise the least one is asked for.
+        self.0 = Some(match self.0 {
+            Some(known) if state.has_several(known) => known,
+            Some(known) if !state.has_several(decision) => known.min(decision),
+            _ => decision,
+        });
     }
 }

@@ -52,6 +52,8 @@ pub struct Settings {
     pub bytes_per_weight: i64,
     /// Bytes of one value of an activation.
     pub bytes_per_activation: i64,
+    /// Whether the layers that can work in place do.
+    pub in_place: bool,
 }
 
 impl Default for Settings {
@@ -59,6 +61,7 @@ impl Default for Settings {
         Self {
             bytes_per_weight: 4,
             bytes_per_activation: 4,
+            in_place: true,
         }
     }
 }
@@ -486,6 +489,11 @@ impl Program {
     /// The guards that a step evaluates beside its own.
     pub(super) fn looks(&self, step: usize) -> impl Iterator<Item = &Guard> {
         looks(self.beside.as_deref().unwrap_or_default(), step)
+    }
+
+    /// Whether a layer works in place.
+    pub(super) fn in_place(&self, layer: usize) -> bool {
+        self.settings.in_place && self.layers[layer].kind.in_place
     }
 
     /// When each tensor is needed.

@@ -72,7 +72,7 @@ impl Program {
             return (!passes).then_some(Outcome::Open { step: number, decision });
         }
         if let Action::Layer { layer, .. } = step.action {
-            match self.alive_beside(number, self.layers[layer].kind.in_place, state) {
+            match self.alive_beside(number, self.in_place(layer), state) {
                 Ok(alive) => state.alive = alive,
                 Err(decision) => return Some(Outcome::Open { step: number, decision }),
             }
@@ -207,7 +207,7 @@ impl Program {
             for (_, shape) in &extra {
                 elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
             }
-            self.price(kind.in_place, elements, &cost, bits, state.alive, &mut own)?;
+            self.price(self.in_place(layer), elements, &cost, bits, state.alive, &mut own)?;
             let mut reused = false;
             if let Some(slot) = *shared {
                 reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;

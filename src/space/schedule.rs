@@ -188,7 +188,7 @@ impl Program {
                 if !work.goes_on()? {
                     return Ok(None);
                 }
-                let in_place = self.layers[*layer].kind.in_place;
+                let in_place = self.in_place(*layer);
                 let waiting = there.iter().filter_map(|&tensor| {
                     let read = inputs.contains(&tensor);
                     let kept = match self.needs().behind(number, tensor) {
@@ -464,7 +464,7 @@ impl<'a> Scheduler<'a> {
                         self.tables[tensor.0] = self.output(step, *layer, inputs, place);
                     }
                     if self.tables[output.0].is_some() && program.layers[*layer].shared.is_none() && told {
-                        let in_place = program.layers[*layer].kind.in_place;
+                        let in_place = program.in_place(*layer);
                         timing = self
                             .ahead(number, step, inputs, in_place)
                             .map_or(Timing::AtItsPlace, Timing::Ahead);

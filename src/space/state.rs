@@ -130,6 +130,8 @@ pub(super) struct Size {
     pub(super) read: bool,
     /// Whether it is needed afterwards.
     pub(super) kept: bool,
+    /// The decision on which that depends, where it does.
+    pub(super) open: Option<usize>,
 }
 
 pub(super) fn not_computed() -> Refusal {

@@ -201,6 +201,8 @@ def test_a_file_that_names_another_may_add_constraints(tmp_path: Path) -> None:
         ("space: nowhere", ":1: space: 'nowhere' is not a space"),
         ("space: archbudget.digits:accuracy\ndecisions: {a: [1]}", ":2: decisions: it belongs to the space"),
         ("space: a.yaml\nbytes_per_weight: 1", ":2: bytes_per_weight: it belongs to the space"),
+        ("space: a.yaml\nin_place: false", ":2: in_place: it belongs to the space"),
+        ("in_place: 0\nlayers:\n  - Input: {shape: [4]}", ":1: in_place: "),
         (f"{ONE}domains: {{v: [1]}}", "unknown decisions in the domains: 'v'; this space has u"),
         (f"{ONE}domains: {{u: [3]}}", "3 is not a value of decision 'u'"),
         (f"{ONE}domains: {{u: []}}", ":5: domains.u: decision 'u' has no values"),
@@ -214,6 +216,12 @@ def test_errors_are_one_line(tmp_path: Path, text: str, message: str) -> None:
     assert message in str(caught.value)
     assert "space.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_space_for_a_runtime_that_copies(tmp_path: Path) -> None:
+    body = "layers:\n- Input: [8]\n- Residual: [{Dense: 8}]"
+    for setting, values in (("", 16), ("in_place: true\n", 16), ("in_place: false\n", 24)):
+        assert read(tmp_path, setting + body).space.architecture().peak_activation_bytes == 4 * values
 
 
 def test_a_module_attribute_is_a_space_or_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

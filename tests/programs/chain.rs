@@ -369,6 +369,7 @@ impl Chain {
         let mut program = Program::new(Settings {
             bytes_per_weight: BYTES_PER_WEIGHT,
             bytes_per_activation: BYTES_PER_ACTIVATION,
+            in_place: true,
         });
         self.noted.measure(&mut program);
         for (decision, &size) in self.sizes.iter().enumerate() {
@@ -584,10 +585,12 @@ impl Chain {
         let cost = kind.cost(args, inputs, &out);
         let params = cost.trainable.0 + cost.non_trainable.0;
         let read: i64 = inputs.iter().map(|input| input.elements().expect("small sides")).sum();
-        let written = if kind.in_place && dies && !inputs.is_empty() {
+        let made = out.elements()?;
+        let over = |input: &Shape| input.elements().is_some_and(|elements| elements >= made);
+        let written = if kind.in_place && dies && inputs.iter().any(over) {
             0
         } else {
-            out.elements()?
+            made
         };
         let peak = BYTES_PER_ACTIVATION * (waits + read + written);
         let [noted, largest] = self.noted.of(&kind.name, args, notes, &out);

@@ -134,6 +134,7 @@ pub fn empty() -> Program {
     let mut program = Program::new(Settings {
         bytes_per_weight: 4,
         bytes_per_activation: 2,
+        in_place: true,
     });
     for (decision, size) in SIZES.into_iter().enumerate() {
         program.decision(&format!("d{decision}"), size).expect("a new name");

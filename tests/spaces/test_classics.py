@@ -51,6 +51,13 @@ def test_resnet(block: str, depths: tuple[int, ...], params: int, macs: int) -> 
     assert (arch.trainable_params, arch.macs) == (params, macs)
 
 
+def test_the_peak_of_resnet_50_adds_into_an_input_that_dies() -> None:
+    # Beside the input of a block (256 channels) its last convolution reads 64 channels and makes 256.
+    values = {f"depth_{stage}": depth for stage, depth in enumerate((3, 4, 6, 3), 1)}
+    assert spaces.resnet().architecture(values, block="bottleneck").peak_activation_bytes == 7_225_344
+    assert 56 * 56 * (256 + 64 + 256) * 4 == 7_225_344
+
+
 @pytest.mark.parametrize(
     ("growth", "depths", "params", "macs"),
     [

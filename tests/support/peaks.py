@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     import archbudget as ab
 
-IN_PLACE = {"Activation", "BatchNormalization", "Dropout", "Flatten", "Identity", "ReLU"}
+MERGES = {"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"}
+"""The layers that combine several tensors element by element."""
+
+IN_PLACE = MERGES | {"Activation", "BatchNormalization", "Dropout", "Flatten", "Identity", "ReLU"}
 """The layers of random spaces that rearrange or work element by element."""
 
 

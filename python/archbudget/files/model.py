@@ -81,6 +81,9 @@ class SpaceFile(BaseModel):
     budget: Bounds | None = Field(None, description="The budget of a search.")
     bytes_per_weight: StrictInt = Field(4, description="The bytes of a weight in weight_bytes.")
     bytes_per_activation: StrictInt = Field(4, description="The bytes of a value in peak_activation_bytes.")
+    in_place: StrictBool = Field(
+        True, description="Whether layers that work element by element write over an input in peak_activation_bytes."
+    )
     space: StrictStr | None = Field(
         None,
         description="Another space instead of layers: a file, relative to this one; or module:attribute, which is "

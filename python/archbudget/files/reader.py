@@ -259,6 +259,7 @@ class _Reader:
                 **blocks,
                 bytes_per_weight=spec.bytes_per_weight,
                 bytes_per_activation=spec.bytes_per_activation,
+                in_place=spec.in_place,
                 domains=domains,
                 constraints=constraints,
                 metrics=metrics,
@@ -379,7 +380,7 @@ class _Reader:
         self, spec: SpaceFile, domains: Mapping[str, Sequence[Scalar]]
     ) -> tuple[Space, Budget | None, str | None]:
         """The space that the file names, with its budget and its objective."""
-        for key in ("decisions", "shared", "inputs", "outputs", "bytes_per_weight", "bytes_per_activation"):
+        for key in ("decisions", "shared", "inputs", "outputs", "bytes_per_weight", "bytes_per_activation", "in_place"):
             if key in spec.model_fields_set:
                 raise MisplacedError((key,), f"it belongs to the space {spec.space}, not beside its name")
         reference = str(spec.space)

@@ -38,6 +38,7 @@ class Writer:
     Args:
         bytes_per_weight: The bytes of a weight.
         bytes_per_activation: The bytes of a value of an activation.
+        in_place: Whether the layers that can work in place do.
         domains: For some decisions, by their names in the space, the only values to keep.
         constraints: The constraints; each binds where all decisions that it reads are active.
         metrics: The custom metrics.
@@ -49,6 +50,7 @@ class Writer:
         *,
         bytes_per_weight: int,
         bytes_per_activation: int,
+        in_place: bool,
         domains: Mapping[str, Sequence[Scalar]],
         constraints: Sequence[Expression] = (),
         metrics: Sequence[Metric] = (),
@@ -62,6 +64,7 @@ class Writer:
         self.program = Program(
             bytes_per_weight=bytes_per_weight,
             bytes_per_activation=bytes_per_activation,
+            in_place=in_place,
             metrics=[(metric.name, metric.combine == "max") for metric in metrics],
             measure=self.measure,
         )

@@ -80,7 +80,7 @@ def uses_of(
 
 
 def _written(*given: Any) -> Writer:
-    writer = Writer(bytes_per_weight=1, bytes_per_activation=1, domains={})
+    writer = Writer(bytes_per_weight=1, bytes_per_activation=1, in_place=True, domains={})
     writer.write_graph(*graph(*given))
     return writer
 

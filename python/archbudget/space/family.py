@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 FEW_ARCS = 50_000
 """A space of at most so many arcs is counted where it is printed."""
 
+SETTINGS = ("bytes_per_weight", "bytes_per_activation", "in_place")
+"""What a definition says beside its layers, decisions, constraints and metrics."""
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -60,6 +63,7 @@ class Family:
         outputs: TensorLike | Sequence[Any] | None = None,
         bytes_per_weight: int = 4,
         bytes_per_activation: int = 4,
+        in_place: bool = True,
         domains: Mapping[str, Iterable[Scalar]] | None = None,
         constraints: Iterable[Expression] = (),
         metrics: Iterable[Metric] = (),
@@ -73,6 +77,8 @@ class Family:
                 raise SpaceError(f"{name} must be at least 1, not {show(count)}")
             if count >= 2**63:
                 raise CountOverflowError(f"{name} must be below 2^63, not {show(count)}")
+        if not isinstance(in_place, bool):
+            raise SpaceError(f"in_place must be True or False, not {show(in_place)}")
         sources, targets = description.graph(layers, inputs, outputs)
         kept = description.kept_domains(domains)
         self._constraints = description.conditions(constraints)
@@ -84,11 +90,12 @@ class Family:
             "outputs": tuple(targets) if layers is None else None,
             "bytes_per_weight": bytes_per_weight,
             "bytes_per_activation": bytes_per_activation,
+            "in_place": in_place,
             "domains": kept,
             "constraints": self._constraints,
             "metrics": self._custom,
         }
-        write = partial(Writer, bytes_per_weight=bytes_per_weight, bytes_per_activation=bytes_per_activation)
+        write = partial(Writer, **{name: self._definition[name] for name in SETTINGS})
         writer = write(domains=kept, constraints=self._constraints, metrics=self._custom)
         try:
             returned = writer.write_graph(sources, targets)
@@ -304,10 +311,10 @@ class Family:
         """Everything that the description writes into a program, in a form that can be compared."""
         definition = self._definition
         sources, targets = description.graph(*(definition[part] for part in ("layers", "inputs", "outputs")))
-        sizes = {name: definition[name] for name in ("bytes_per_weight", "bytes_per_activation")}
+        settings = {name: definition[name] for name in SETTINGS}
         transcript = Transcript()
         writer = Writer(
-            **sizes,
+            **settings,
             domains=definition["domains"],
             constraints=self._constraints,
             metrics=self._custom,
@@ -315,7 +322,7 @@ class Family:
         )
         writer.write_graph(sources, targets)
         decisions = [(name, comparable(each)) for name, each in self.decisions.items()]
-        return (transcript.lines, decisions, [comparable(use.layer) for use in writer.uses], sizes, self._custom)
+        return (transcript.lines, decisions, [comparable(use.layer) for use in writer.uses], settings, self._custom)
 
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
         """The index of each decision's value among those given; `None` where none is given."""

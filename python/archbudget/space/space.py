@@ -55,6 +55,9 @@ class Space(Family):
         outputs: The output of a graph, or its outputs, nested or not.
         bytes_per_weight: The bytes of a weight in `weight_bytes`: 4 for float32, 1 for int8.
         bytes_per_activation: The bytes of a value in `peak_activation_bytes`.
+        in_place: Whether layers that only rearrange or work element by element, merges among them, write over an input
+            that nothing needs afterwards, so that they add nothing to `peak_activation_bytes`. `False` is for runtimes
+            that write each output to a place of its own.
         domains: For some decisions, by their names in the space, the only values to keep. The result is the space that
             would have been described with these values: layers and decisions that no network reaches are gone.
         constraints: Conditions between decisions, such as `width1 <= width2`, `equal(a, b)`, `either(a <= 3, b > 1)`.
