@@ -28,6 +28,8 @@ class Use:
     """The name in the space of each decision that the layer reads, by its name in the layer."""
     values: tuple[tuple[Scalar, ...], ...] = ()
     """The values of decisions that the layer needs for its record."""
+    weights: str = ""
+    """The name of the layer that has its weights, which is mostly its own."""
 
     def chosen(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The values of the decisions that the layer reads, by their own names; those of inactive ones are not there.

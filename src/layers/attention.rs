@@ -319,6 +319,21 @@ impl Rule for MultiHeadAttention {
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
         Sources::of(inputs).built()
     }
+
+    fn extra(args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        let layer = Self::parse(args);
+        let sources = Sources::of(inputs);
+        if sources.query.rank() != 2 || layer.looks(sources.query)?.heads {
+            return Err(Refusal::new(
+                "it gives its scores where it attends along the only axis of positions; its query has {} axes beside the batch",
+                [sources.query.rank() as i64],
+            ));
+        }
+        let seen = sources.value[0]
+            .checked_add(layer.add_bias_kv + layer.add_zero_attn)
+            .ok_or_else(Refusal::overflow)?;
+        Ok(vec![Shape::new(&[layer.heads, sources.query[0], seen])])
+    }
 }
 
 pub(super) struct GroupQueryAttention;
@@ -389,6 +404,11 @@ impl Rule for GroupQueryAttention {
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
         Sources::of(inputs).built()
     }
+
+    fn extra(args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        let sources = Sources::of(inputs);
+        Ok(vec![Shape::new(&[args[1], sources.query[0], sources.value[0]])])
+    }
 }
 
 /// The output of attention without projections; query and key are compared feature by feature.
@@ -403,6 +423,13 @@ fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
         ));
     }
     Ok(sources.query.with(rank - 1, features(sources.value)))
+}
+
+/// The scores of attention without projections: for each position of the query one for each of the value.
+fn compared(inputs: &[Shape]) -> Vec<Shape> {
+    let Sources { query, value, .. } = Sources::of(inputs);
+    let rank = query.rank();
+    vec![query.with(rank - 1, value[rank - 2])]
 }
 
 /// The multiply-accumulates of the scores, if they are a product, and of the values that are weighted by them.
@@ -440,6 +467,10 @@ impl Rule for Attention {
             macs: attending(inputs, args[1] == 0),
         }
     }
+
+    fn extra(_: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        Ok(compared(inputs))
+    }
 }
 
 pub(super) struct AdditiveAttention;
@@ -460,6 +491,10 @@ impl Rule for AdditiveAttention {
             non_trainable: Q::zero(),
             macs: attending(inputs, false),
         }
+    }
+
+    fn extra(_: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        Ok(compared(inputs))
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {

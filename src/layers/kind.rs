@@ -39,6 +39,11 @@ pub(super) trait Rule {
         Ok(Vec::new())
     }
 
+    /// The shapes of all that it can give beside its output, in order, for inputs that [`Rule::output`] accepted.
+    fn extra(args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        Self::states(args, &inputs[0])
+    }
+
     /// The cost, given an output shape that [`Rule::output`] returned.
     fn cost<Q: Quantity>(_args: &[i64], _inputs: &[Shape], _output: &Shape) -> Cost<Q> {
         Cost::none()
@@ -175,6 +180,7 @@ enum AnyRule {
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
         built: fn(&[i64], &[Shape]) -> Built,
         states: fn(&[i64], &Shape) -> std::result::Result<Vec<Shape>, Refusal>,
+        extra: fn(&[i64], &[Shape]) -> std::result::Result<Vec<Shape>, Refusal>,
         columns: Option<Columns>,
     },
     Dynamic(Arc<dyn DynamicRule>),
@@ -227,6 +233,7 @@ impl Kind {
                 explain: R::cost::<Formula>,
                 built: R::built,
                 states: R::states,
+                extra: R::extra,
                 columns: R::COLUMNS,
             },
         }
@@ -297,7 +304,7 @@ impl Kind {
     pub fn extra(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
         match (&self.rule, inputs) {
             (_, []) => Ok(Vec::new()),
-            (AnyRule::Static { states, .. }, [input, ..]) => states(args, input),
+            (AnyRule::Static { extra, .. }, _) => extra(args, inputs),
             (AnyRule::Dynamic(rule), [input, ..]) => rule.extra(args, input),
         }
     }

@@ -361,19 +361,44 @@ impl Rule for ReversibleEmbedding {
         Parameter::int("input_dim", 1),
         Parameter::int("output_dim", 1),
         Parameter::flag("tie_weights", true),
+        Parameter::flag("reverse", false),
     ];
     const COLUMNS: Option<Columns> = Some(|args, _| args[1]);
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        Embedding::output(&[args[0], args[1], UNSET], inputs)
+        let &[input_dim, output_dim, _, reverse] = args else {
+            unreachable!("four parameters")
+        };
+        if reverse == 0 {
+            return Embedding::output(&[input_dim, output_dim, UNSET], inputs);
+        }
+        match inputs[0].split_last() {
+            Some((&last, others)) if last == output_dim => Ok(inputs[0].with(others.len(), input_dim)),
+            Some((&last, _)) => Err(Refusal::new(
+                "with reverse=True it reads rows of output_dim={} values, not of {}",
+                [output_dim, last],
+            )),
+            None => Err(Refusal::new(
+                "with reverse=True it needs an input of at least 1 axis beside the batch",
+                [],
+            )),
+        }
     }
 
-    /// `input_dim * output_dim` weights, and as many for the way back if they are not tied.
-    fn cost<Q: Quantity>(args: &[i64], _: &[Shape], _: &Shape) -> Cost<Q> {
-        let table = Q::of(args[0], "input_dim") * Q::of(args[1], "output_dim");
-        let trainable = if args[2] == 1 { table } else { Q::of(2, "ways") * table };
+    /// `input_dim * output_dim` weights, and as many for the way back if they are not tied. A row is looked up; on the
+    /// way back each row is multiplied with the whole table.
+    fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
+        let rows = || Q::of(args[0], "input_dim");
+        let columns = || Q::of(args[1], "output_dim");
+        let table = rows() * columns();
+        let macs = match inputs[0].split_last() {
+            Some((_, [])) if args[3] == 1 => columns() * rows(),
+            Some((_, others)) if args[3] == 1 => Q::product(others, "rows") * (columns() * rows()),
+            _ => Q::zero(),
+        };
         Cost {
-            trainable,
+            trainable: if args[2] == 1 { table } else { Q::of(2, "ways") * table },
+            macs,
             ..Cost::none()
         }
     }

@@ -139,6 +139,11 @@ impl Program {
         annotate().map_err(|error| raise(py, error))
     }
 
+    /// Says of a layer that its weights are those of another one.
+    fn share(&mut self, py: Python<'_>, layer: usize, other: usize) -> PyResult<()> {
+        self.program.share(layer, other).map_err(|error| raise(py, error))
+    }
+
     /// Applies a layer to tensors and returns the tensors that it writes: its output first, and this many in all.
     #[pyo3(signature = (guard, layer, inputs, outputs))]
     fn apply(

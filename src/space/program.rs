@@ -272,6 +272,32 @@ impl Program {
         Ok(())
     }
 
+    /// Says of a layer that is not applied yet that its weights are those of another one: they are counted by the first
+    /// step that applies either.
+    ///
+    /// # Errors
+    /// `Argument` for a layer that is not there.
+    pub fn share(&mut self, layer: usize, other: usize) -> Result<()> {
+        if let Some(missing) = [layer, other].into_iter().find(|&each| each >= self.layers.len()) {
+            return Err(Error::argument(format!("there is no layer {missing}")));
+        }
+        let slot = self.slot(other);
+        self.layers[layer].shared = Some(slot);
+        Ok(())
+    }
+
+    /// Where the weights of a layer that several steps may apply are remembered.
+    fn slot(&mut self, layer: usize) -> usize {
+        if let Some(slot) = self.layers[layer].shared {
+            return slot;
+        }
+        let slot = self.shared;
+        self.layers[layer].shared = Some(slot);
+        self.last_use.push(self.steps.len());
+        self.shared += 1;
+        slot
+    }
+
     /// Applies a layer to tensors and returns its output.
     ///
     /// A recurrent layer may be given its first states behind its input.
@@ -437,15 +463,11 @@ impl Program {
         reads.sort_by_key(|&(decision, size)| (size, decision));
         reads.dedup();
         let step = self.steps.len();
-        if let Action::Layer { layer, .. } = action
-            && std::mem::replace(&mut self.layers[layer].applied, true)
-        {
-            if let Some(slot) = self.layers[layer].shared {
+        if let Action::Layer { layer, .. } = action {
+            let again = std::mem::replace(&mut self.layers[layer].applied, true);
+            if again || self.layers[layer].shared.is_some() {
+                let slot = self.slot(layer);
                 self.last_use[slot] = step;
-            } else {
-                self.layers[layer].shared = Some(self.shared);
-                self.last_use.push(step);
-                self.shared += 1;
             }
         }
         let reads: Vec<_> = reads.into_iter().map(|(decision, _)| decision).collect();

@@ -428,6 +428,22 @@ fn add(beside: &mut Beside, table: ShapeTable, read: When, kept: When) {
     });
 }
 
+/// Where an input is certain to die with a layer that works in place, whether smaller ones do makes no difference.
+fn forget_smaller(alive: &mut [(ShapeTable, When, When)]) {
+    let always = When::always();
+    let dies = alive
+        .iter()
+        .filter(|(_, read, kept)| *read == always && *kept == When::NEVER);
+    let Some(largest) = dies.filter_map(|(table, ..)| table.elements().min()).max() else {
+        return;
+    };
+    for (table, read, kept) in alive {
+        if *read == always && table.elements().all(|elements| elements <= largest) {
+            *kept = When::NEVER;
+        }
+    }
+}
+
 impl<'a> Scheduler<'a> {
     fn new(program: &'a Program, asks: Asks<'a>, work: Allowance<'a>) -> Self {
         Self {
@@ -608,9 +624,8 @@ impl<'a> Scheduler<'a> {
             Some(table.alike(table.under(&step.guard)))
         });
         let inputs: Vec<ShapeTable> = known.collect::<Option<_>>()?;
-        let mut beside = Beside::new();
+        let mut alive: Vec<(ShapeTable, When, When)> = Vec::new();
         for origin in &self.origins {
-            self.work.add(1 + beside.len());
             let next = origin.reads.partition_point(|reader| reader.step < number);
             let told = |when: &When| when.given(|atom| told(&step.guard, atom));
             let (read, kept) = match &origin.reads[next..] {
@@ -625,8 +640,14 @@ impl<'a> Scheduler<'a> {
             if read != When::NEVER || kept != When::NEVER {
                 let table = self.tables[origin.tensor.0].as_ref()?;
                 let there = table.under(&[]).filter(|&known| known != Presence::Absent);
-                add(&mut beside, table.alike(there), read, kept);
+                alive.push((table.alike(there), read, kept));
             }
+        }
+        forget_smaller(&mut alive);
+        let mut beside = Beside::new();
+        for (table, read, kept) in alive {
+            self.work.add(1 + beside.len());
+            add(&mut beside, table, read, kept);
         }
         let mut behind = 0;
         for (position, atom) in step.guard.iter().enumerate() {

@@ -56,6 +56,14 @@ impl ShapeTable {
         self.rows[self.decisions.iter().fold(0, place)]
     }
 
+    /// The numbers of values that the tensor may have.
+    pub(super) fn elements(&self) -> impl Iterator<Item = i64> + '_ {
+        self.rows.iter().filter_map(|known| match known {
+            Presence::There(shape) => Some(shape.elements().unwrap_or(i64::MAX)),
+            Presence::Absent | Presence::Refused => None,
+        })
+    }
+
     pub(super) fn reads(&self) -> impl Iterator<Item = usize> + '_ {
         self.decisions.iter().map(|&(decision, _)| decision)
     }

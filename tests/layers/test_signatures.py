@@ -55,7 +55,8 @@ def same_default(ours: Any, theirs: Any) -> bool:
 def test_arguments_have_the_names_and_defaults_of_keras(kind: str) -> None:
     ours, theirs = parameters(getattr(layers, kind)), parameters(getattr(keras.layers, kind))
     assert set(theirs) - set(ours) <= set(MISSING)
-    assert set(ours) - set(theirs) <= {*NEWER, *getattr(layers, kind).PYTORCH, *OWN}
+    layer = getattr(layers, kind)
+    assert set(ours) - set(theirs) <= {*NEWER, *layer.PYTORCH, *layer.CALL, *OWN}
     for name in ours.keys() & theirs.keys():
         assert same_default(ours[name].default, theirs[name].default) or name == "shape", name
 
@@ -76,6 +77,16 @@ def test_options_of_pytorch_are_given_by_name_and_off_by_default(kind: str) -> N
     for name, value in layer.PYTORCH.items():
         assert ours[name].kind is ours[name].KEYWORD_ONLY
         assert ours[name].default is value
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if getattr(layers, kind).CALL])
+def test_options_of_calls_are_those_of_keras_and_off_by_default(kind: str) -> None:
+    layer, real = getattr(layers, kind), getattr(keras.layers, kind)
+    ours, called = parameters(layer), parameters(real.call)
+    assert not set(layer.CALL) & set(parameters(real))
+    for name in layer.CALL:
+        assert ours[name].kind is ours[name].KEYWORD_ONLY
+        assert ours[name].default is called[name].default is False
 
 
 @pytest.mark.parametrize("kind", KINDS + CELLS)

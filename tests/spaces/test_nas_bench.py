@@ -102,7 +102,7 @@ def test_a_network_of_convolutions_by_hand(classes: int, side: int) -> None:
         # The input, node 1, what the input gives to node 2, and node 1 through ReLU and then through the convolution.
         (dict.fromkeys(EDGES, "nor_conv_3x3"), 5),
         # Sums are written over what they read, so that a cell never holds more than two. Where the width doubles, the
-        # first convolution reads the input through ReLU, and its shortcut the input itself; what it makes is half of it.
+        # first convolution reads the input through ReLU, and its shortcut the input itself; it makes half of it.
         (dict.fromkeys(EDGES, "skip_connect"), 2.5),
     ],
 )

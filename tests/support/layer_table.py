@@ -96,7 +96,24 @@ Wrappers accept any layer that Keras lets them wrap, including other wrappers (a
 accepts no `Pipeline`, and cells can only be in an `RNN` or `StackedRNNCells`. A layer inside another layer is counted
 with it and shares no weights with any other; `trainable=False` freezes it in any position, and `to_keras` makes Keras
 do so, too. In `LayerRecord.arguments` it is a nested dict with its `type`. Layers that change images at random do so
-in training only. `ReversibleEmbedding` is called forward."""
+in training only.
+
+## Options of calls
+
+Keras takes some options where a layer is called: `layer(x, use_causal_mask=True)`. They are given there, or as
+arguments of the layer, in lists of layers and space files, too: `MultiHeadAttention(8, 64, use_causal_mask=True)`.
+Calls of one layer with different options share its weights; in records they have names such as
+`multi_head_attention(use_causal_mask=True)`.
+
+- `use_causal_mask` (attention layers): a position sees only itself and those before it. Counts stay the same. It may be
+  a decision.
+- `return_attention_scores` (attention layers): the scores are a second output, so that the call returns a tuple.
+- `reverse` (`ReversibleEmbedding`): the product with the table, which makes a value for each word: the tied head of a
+  language model.
+- `training` (all layers, in calls only): the layer works as in training, or as at inference, whatever the network does.
+- `initial_state` (recurrent layers, in calls only): the states to begin with.
+
+Masks come from `Masking` and `Embedding(mask_zero=True)`; there is no `mask` or `attention_mask` in a call."""
 """The arguments and uses of counted layers that are refused."""
 
 

@@ -34,10 +34,10 @@ def build(network: Network) -> Any:
             real.pop("trainable", None)
             tensors[call.outputs[0]] = keras.Input(**real, name=call.name)
             continue
-        if call.name not in layers:
-            layers[call.name] = call.layer.make_keras(keras, {**real, "name": call.name})
+        if call.weights not in layers:
+            layers[call.weights] = call.layer.make_keras(keras, {**real, "name": call.weights})
         sources = [tensors[tensor] for tensor in call.inputs]
-        made = keras.tree.flatten(call.layer.call_keras(layers[call.name], sources))
+        made = keras.tree.flatten(call.layer.call_keras(layers[call.weights], sources, call.options))
         tensors.update(zip(call.outputs, made, strict=True))
     inputs, outputs = ([tensors[tensor] for tensor in ends] for ends in (network.inputs, network.outputs))
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

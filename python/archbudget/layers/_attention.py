@@ -19,12 +19,36 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from archbudget._expressions import IntLike, Scalar
-    from archbudget.layers._base import TensorLike
+    from archbudget.layers._base import Nested, TensorLike
 
 __all__ = ["AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"]
 
 
-class _Heads(Layer):
+class _Attends(Layer):
+    """Attention of any kind, with the options of its call."""
+
+    use_causal_mask: Flag
+    return_attention_scores: bool
+
+    CALL: ClassVar[tuple[str, ...]] = ("use_causal_mask", "return_attention_scores")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for value in possible(self.use_causal_mask):
+            if not isinstance(value, bool):
+                raise SpaceError(f"{self.kind}: use_causal_mask must be True or False, not {show(value)}")
+        if not isinstance(self.return_attention_scores, bool):
+            raise SpaceError(
+                f"{self.kind}: return_attention_scores must be True or False, not {show(self.return_attention_scores)}"
+            )
+
+    @property
+    def nested(self) -> Nested:
+        """Its output, and the scores behind it if it returns them."""
+        return (None, None) if self.return_attention_scores else None
+
+
+class _Heads(_Attends):
     """Attention with projections of its own."""
 
     dropout: Any
@@ -45,18 +69,22 @@ class _Heads(Layer):
             raise SpaceError(f"{self.kind}: flash_attention cannot be combined with dropout")
 
     def __call__(
-        self, inputs: TensorLike | Sequence[TensorLike], value: TensorLike | None = None, key: TensorLike | None = None
+        self,
+        inputs: TensorLike | Sequence[TensorLike],
+        value: TensorLike | None = None,
+        key: TensorLike | None = None,
+        **options: Any,
     ) -> Any:
-        """The tensor that the layer makes of a query, a value and a key, or of a list of them."""
+        """The tensor that the layer makes of a query, a value and a key, or of a list of them; options as in Keras."""
         if value is None and key is not None:
             raise SpaceError(f"{self.kind}: a key needs a value")
         query = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        return super().__call__([*query, *(each for each in (value, key) if each is not None)])
+        return super().__call__([*query, *(each for each in (value, key) if each is not None)], **options)
 
-    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+    def call_keras(self, real: Any, tensors: list[Any], options: Mapping[str, Any]) -> Any:
         """The real layer on real tensors: its query, value and key are arguments of their own."""
         query, *others = tensors
-        return real(query, *(others or [query]))
+        return real(query, *(others or [query]), **options)
 
 
 @layer_class
@@ -101,6 +129,10 @@ class MultiHeadAttention(_Heads):
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             Default: `None`.
+        use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
+            It changes no count: all scores are counted. Default: `False`.
+        return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
+            head and position of the query one for each position of the value. Default: `False`.
         add_bias_kv: As in PyTorch: a key and a value behind those of the input, which are weights; one more position in
             the scores. Default: `False`.
         add_zero_attn: As in PyTorch: a key and a value of zeros behind them; one more position in the scores.
@@ -125,6 +157,8 @@ class MultiHeadAttention(_Heads):
     bias_constraint: Any = None
     use_gate: Flag = False
     seed: int | None = None
+    use_causal_mask: Flag = field(default=False, kw_only=True)
+    return_attention_scores: bool = field(default=False, kw_only=True)
     add_bias_kv: Flag = field(default=False, kw_only=True)
     add_zero_attn: Flag = field(default=False, kw_only=True)
 
@@ -201,6 +235,10 @@ class GroupQueryAttention(_Heads):
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             Default: `None`.
+        use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
+            It changes no count: all scores are counted. Default: `False`.
+        return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
+            head and position of the query one for each position of the value. Default: `False`.
     """
 
     head_dim: IntLike
@@ -219,11 +257,13 @@ class GroupQueryAttention(_Heads):
     bias_constraint: Any = None
     use_gate: Flag = False
     seed: int | None = None
+    use_causal_mask: Flag = field(default=False, kw_only=True)
+    return_attention_scores: bool = field(default=False, kw_only=True)
 
     STEM: ClassVar[str] = "grouped_query_attention"
 
 
-class _Scores(Layer):
+class _Scores(_Attends):
     """Attention without projections, on a list of a query, a value and maybe a key."""
 
     dropout: Any
@@ -232,9 +272,9 @@ class _Scores(Layer):
         super().__post_init__()
         check_numbers(self, "dropout", most=1)
 
-    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+    def call_keras(self, real: Any, tensors: list[Any], options: Mapping[str, Any]) -> Any:
         """The real layer on a query, a value and maybe a key."""
-        return real(tensors)
+        return real(tensors, **options)
 
 
 @layer_class
@@ -258,12 +298,18 @@ class Attention(_Scores):
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             Default: `None`.
+        use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
+            It changes no count: all scores are counted. Default: `False`.
+        return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
+            position of the query one for each position of the value. Default: `False`.
     """
 
     use_scale: Flag = False
     score_mode: Text = "dot"
     dropout: Any = 0.0
     seed: int | None = None
+    use_causal_mask: Flag = field(default=False, kw_only=True)
+    return_attention_scores: bool = field(default=False, kw_only=True)
 
 
 @layer_class
@@ -284,7 +330,13 @@ class AdditiveAttention(_Scores):
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             Default: `None`.
+        use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
+            It changes no count: all scores are counted. Default: `False`.
+        return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
+            position of the query one for each position of the value. Default: `False`.
     """
 
     use_scale: Flag = True
     dropout: Any = 0.0
+    use_causal_mask: Flag = field(default=False, kw_only=True)
+    return_attention_scores: bool = field(default=False, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import FrozenInstanceError, dataclass, field, fields
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, Union
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, Un
 from archbudget._core import Arguments, Parameter, Program, layer_parameters, layer_purpose
 from archbudget._expressions import Decision, Expression, Scope, Slots, decisions_in, lower, require_few, require_name
 from archbudget._guard import METHODS, guarded, guards
-from archbudget._message import show
+from archbudget._message import hint, show
 from archbudget._nested import SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
 
@@ -277,7 +278,7 @@ class Layer(_Frozen, Block):
         return known["_lowered"]  # type: ignore[no-any-return]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lowered"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lowered", "_called")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -302,10 +303,82 @@ class Layer(_Frozen, Block):
     """Whether it is a layer of Keras; otherwise it is one of PyTorch."""
     PYTORCH: ClassVar[Mapping[str, object]] = {}
     """The options that PyTorch has and Keras has not, each with the value with which it is the layer of Keras."""
+    CALL: ClassVar[tuple[str, ...]] = ()
+    """The arguments that Keras takes where the layer is called: options that change what a call does."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
     LAYERS: ClassVar[tuple[str, ...]] = ()
     """The arguments that are layers, or lists of layers."""
+
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike], **options: Any) -> Any:
+        """The tensor that the layer makes of these, in a graph that is being described.
+
+        A layer with several outputs makes a tuple of tensors, nested as in Keras.
+
+        Args:
+            inputs: The tensor, or a list of them.
+            options: The options of the call, as in Keras: `training`, and for some layers others, such as
+                `use_causal_mask`. Calls with other options share the weights of the layer.
+
+        Raises:
+            SpaceError: If the layer has no such option, or the option no such value.
+        """
+        return Block.__call__(self.called(options), inputs)
+
+    def called(self, options: Mapping[str, Any]) -> Layer:
+        """The layer with the options of a call, which has the weights of this one; the same one for the same options.
+
+        Raises:
+            SpaceError: If the layer has no such option, or the option no such value.
+        """
+        known = (*self.CALL, "training")
+        for name in options:
+            if name not in known:
+                raise SpaceError(f"{self.kind}: a call has no option {show(name)}{hint(name, known)}")
+        training = options.get("training", self.training_mode)
+        if not (training is None or isinstance(training, bool)):
+            raise SpaceError(f"{self.kind}: training must be None, True or False, not {show(training)}")
+        own = {"training": self.training_mode, **{name: getattr(self, name) for name in self.CALL}}
+        changed = {name: value for name, value in options.items() if value is not own[name]}
+        if not changed:
+            return self
+        made: list[tuple[dict[str, Any], Layer]] = self.__dict__.setdefault("_called", [])
+        for given, layer in made:
+            if given.keys() == changed.keys() and all(given[name] is changed[name] for name in given):
+                return layer
+        layer = copy(self)
+        state = layer.__dict__
+        state.pop("_made")
+        state.update(_weights_of=self.weights_of, _training=training)
+        for name, value in changed.items():
+            if name != "training":
+                state[name] = value
+        layer.__post_init__()
+        made.append((changed, layer))
+        return layer
+
+    @property
+    def weights_of(self) -> Layer:
+        """The layer whose weights it has: itself, or the one that was called with options."""
+        known: Layer = self.__dict__.get("_weights_of", self)
+        return known
+
+    @property
+    def training_mode(self) -> bool | None:
+        """The option `training`: whether a call works as in training; `None` for as the whole network does."""
+        known: bool | None = self.__dict__.get("_training")
+        return known
+
+    def call_options(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
+        """The options of its call, by value, without those that are off.
+
+        Args:
+            counted: The values of the hyperparameters that touch shape or cost.
+            chosen: The values of the decisions, by their names in this layer.
+        """
+        taken = {name: counted[name] if name in counted else resolve(getattr(self, name), chosen) for name in self.CALL}
+        options = {name: value for name, value in taken.items() if value}
+        return options if self.training_mode is None else {**options, "training": self.training_mode}
 
     @property
     def needs_batch_size(self) -> bool:
@@ -428,7 +501,7 @@ class Layer(_Frozen, Block):
             # Keras' own default of data_format is a setting of the user's machine.
             if not isinstance(given, Expression) and given is defaults[name] and name != "data_format":
                 continue
-            if name in self.PYTORCH:
+            if name in self.PYTORCH or name in self.CALL:
                 continue
             real[name] = counted[name] if name in counted else resolve(given, chosen)
         return real
@@ -441,9 +514,15 @@ class Layer(_Frozen, Block):
             made.trainable = False
         return made
 
-    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
-        """The outputs of the real layer for real tensors: one, or several, nested as the layer nests them."""
-        return real(tensors if self.MERGES else tensors[0])
+    def call_keras(self, real: Any, tensors: list[Any], options: Mapping[str, Any]) -> Any:
+        """The outputs of the real layer for real tensors: one, or several, nested as the layer nests them.
+
+        Args:
+            real: The real layer.
+            tensors: The real tensors.
+            options: What `call_options` returned.
+        """
+        return real(tensors if self.MERGES else tensors[0], **options)
 
     def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the layer into a program and returns all tensors that it makes."""

@@ -19,9 +19,9 @@ __all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 class Cell(Layer):
     """One step of a recurrent layer, which `RNN` takes."""
 
-    def __call__(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike], **options: Any) -> Any:
         """Refuses: a cell is no layer by itself."""
-        del inputs
+        del inputs, options
         self._refuse()
 
     def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget.layers._arguments import Flag, Text, check_lora, check_words
 from archbudget.layers._base import Layer, layer_class
@@ -90,12 +91,12 @@ class EmbeddingBag(Layer):
 
 @layer_class
 class ReversibleEmbedding(Layer):
-    """An `Embedding`, called forward; with weights of its own for the way back, unless they are tied.
+    """An `Embedding`; called with `reverse=True` the product with its table, which makes logits of a decoder's output.
 
-    Input shape: any, `(...)`, of integers.
-    Output shape: `(..., output_dim)`.
+    Input shape: any, `(...)`, of integers; with `reverse` `(..., output_dim)`.
+    Output shape: `(..., output_dim)`; with `reverse` `(..., input_dim)`.
     Weights: `input_dim * output_dim`, twice if they are not tied.
-    MACs: none, as a row is looked up.
+    MACs: none, as a row is looked up; with `reverse` `output_dim * input_dim` at each position.
 
     Args:
         input_dim: The number of rows, which the integers of the input are below; at least 1.
@@ -112,6 +113,8 @@ class ReversibleEmbedding(Layer):
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             Default: `None`.
+        reverse: As an argument of the call in Keras: whether it goes back, from rows to a value for each word, with the
+            same weights as its other calls. Default: `False`.
     """
 
     input_dim: IntLike
@@ -123,3 +126,6 @@ class ReversibleEmbedding(Layer):
     mask_zero: Any = False
     reverse_dtype: Any = None
     logit_soft_cap: Any = None
+    reverse: Flag = field(default=False, kw_only=True)
+
+    CALL: ClassVar[tuple[str, ...]] = ("reverse",)

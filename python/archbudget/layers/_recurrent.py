@@ -52,13 +52,17 @@ class WithStates(Layer):
         return made if len(made) > 1 else None
 
     def __call__(
-        self, inputs: TensorLike | Sequence[TensorLike], initial_state: TensorLike | Sequence[Any] | None = None
+        self,
+        inputs: TensorLike | Sequence[TensorLike],
+        initial_state: TensorLike | Sequence[Any] | None = None,
+        **options: Any,
     ) -> Any:
         """The tensor that the layer makes of a sequence, or a tuple of it and the last states.
 
         Args:
             inputs: The sequence.
             initial_state: The states to begin with, as the layer would hand them on: `[h, c]` for an `LSTM`.
+            options: The options of the call, as for other layers.
         """
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         if len(tensors) != 1:
@@ -66,7 +70,7 @@ class WithStates(Layer):
                 f"{show(self)} takes one sequence, and states as initial_state=[...]; it is called on {len(tensors)} "
                 "tensors"
             )
-        return super().__call__([*tensors, *self._begun(initial_state)])
+        return super().__call__([*tensors, *self._begun(initial_state)], **options)
 
     def _begun(self, given: Any) -> list[Any]:
         """The states to begin with, if there are any."""
@@ -80,10 +84,11 @@ class WithStates(Layer):
             )
         return found
 
-    def call_keras(self, real: Any, tensors: list[Any]) -> Any:
+    def call_keras(self, real: Any, tensors: list[Any], options: Mapping[str, Any]) -> Any:
         """What the real layer makes of a real sequence, and of real states to begin with if there are any."""
         sequence, *states = tensors
-        return real(sequence, initial_state=nest(self.states, iter(states))) if states else real(sequence)
+        begun = {"initial_state": nest(self.states, iter(states))} if states else {}
+        return real(sequence, **begun, **options)
 
 
 def _states(nested: Nested, given: Any) -> list[Any] | None:

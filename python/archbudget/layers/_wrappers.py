@@ -40,6 +40,7 @@ class _Wrapper(Layer):
                 raise SpaceError(f"{self.kind}: {layer.kind} is a custom layer, which cannot be inside another layer")
             if layer.weight_bits is not None:
                 raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
+            self._check_options(layer)
             self._check_held(layer)
         depth = 1 + max(each.depth if isinstance(each, _Wrapper) else 0 for each in self.inside())
         if depth > DEPTH:
@@ -55,6 +56,15 @@ class _Wrapper(Layer):
     def _check_layers(self, name: str, given: object) -> None:
         if not isinstance(given, Layer):
             raise SpaceError(f"{self.kind}: {name} must be a layer, not {show(given)}")
+
+    def _check_options(self, layer: Layer) -> None:
+        """Refuses options that a layer inside another one would never be called with."""
+        for name in layer.CALL:
+            if getattr(layer, name) is not False:
+                raise SpaceError(
+                    f"{self.kind}: {name} of {layer.kind} is an option of its call; a layer inside another layer is "
+                    "called without options"
+                )
 
     def _check_held(self, layer: Layer) -> None:
         """Refuses a layer that cannot be held."""

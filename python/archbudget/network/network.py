@@ -49,6 +49,16 @@ class Call:
         """The name of the layer in its space, which no other layer has."""
         return self.use.name
 
+    @property
+    def weights(self) -> str:
+        """The name of the layer that has its weights: calls of one layer with other options share them."""
+        return self.use.weights
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """The options of the call, such as `use_causal_mask`, without those that are off."""
+        return self.layer.call_options(self.counted, self.chosen)
+
     @cached_property
     def counted(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost, in the form of the record."""

@@ -51,7 +51,7 @@ def comparable(value: Any) -> object:
     """A layer, a decision or an argument in a form that is equal for equal descriptions."""
     if isinstance(value, Layer):
         rule = type(value).RULE if isinstance(value, CustomLayer) else type(value)
-        given = {**value.arguments(), "weight_bits": value.weight_bits}
+        given = {**value.arguments(), "weight_bits": value.weight_bits, "training": value.training_mode}
         return (value.kind, rule, value.name, mapped(comparable, given))
     if isinstance(value, Decision):
         return ("decision", value.name, tuple(map(comparable, value.values)))

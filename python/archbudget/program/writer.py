@@ -77,6 +77,8 @@ class Writer:
         self._counts: dict[str, int] = {}
         """For each stem of an automatic name, how many layers have it."""
         self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
+        self._owners: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
+        """For each layer with weights the first of its calls that differ in their options."""
         self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
         """For each inner layer the layer around it."""
         self._repetitions: list[Repetition] = []
@@ -190,19 +192,29 @@ class Writer:
         """Applies a layer; the second time in the same repetition its weights are shared."""
         self._steps += 1
         require_steps(self._steps, "the space")
-        key = (layer, tuple((repetition.block, repetition.number) for repetition in self._own(layer)))
-        position = self._layers.get(key)
+        owner = layer.weights_of
+        repetitions = tuple((repetition.block, repetition.number) for repetition in self._own(owner))
+        position = self._layers.get((layer, repetitions))
         if position is None:
-            self._hold(*key)
-            name = self._layer_name(layer)
+            first = self._owners.get((owner, repetitions))
+            if first is None:
+                self._hold(owner, repetitions)
+                name = weights = self._layer_name(owner)
+            else:
+                weights = self.uses[first].weights
+                name = self._call_name(layer, weights)
             position, values = layer.declare(self, name)
+            if first is None:
+                self._owners[owner, repetitions] = position
+            else:
+                self.program.share(position, first)
             # A metric may read arguments that touch neither shape nor cost; otherwise their decisions are only taken.
             notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
             if layer.weight_bits is not None or notes:
                 self.program.annotate(position, lower(layer.weight_bits, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
-            self.uses.append(Use(layer, name, names, values))
-            self._layers[key] = position
+            self.uses.append(Use(layer, name, names, values, weights))
+            self._layers[layer, repetitions] = position
         if self.measure is None:
             for decision in layer.other_decisions():
                 self.program.read(guard, self.position(decision))
@@ -217,7 +229,7 @@ class Writer:
             raise SpaceError(_HELD_TWICE.format(layer, self._inside[layer, repetitions]))
         for each in layer.inside():
             self._hold(each, repetitions)
-            if (each, repetitions) in self._layers:
+            if (each, repetitions) in self._owners:
                 raise SpaceError(_HELD_TWICE.format(each, layer))
             self._inside[each, repetitions] = layer
             if each.name is None:
@@ -234,6 +246,19 @@ class Writer:
             while (name := stem if count == 0 else f"{stem}_{count}") in self._names:
                 count += 1
             self._counts[stem] = count + 1
+        self._names.add(name)
+        return name
+
+    def _call_name(self, layer: Layer, weights: str) -> str:
+        """The name of further calls of a layer, with other options: `attention(use_causal_mask=True)`."""
+        given = {name: getattr(layer, name) for name in layer.CALL if getattr(layer, name) is not False}
+        if layer.training_mode is not None:
+            given["training"] = layer.training_mode
+        shown = ", ".join(f"{name}={show(value)}" for name, value in given.items())
+        name, number = f"{weights}({shown})", 1
+        while name in self._names:
+            number += 1
+            name = f"{weights}({shown})_{number}"
         self._names.add(name)
         return name
 

@@ -74,10 +74,10 @@ def build(network: Network, weights: Weights | None = None) -> Module:
     for call in network.calls:
         if call.layer.kind == "Input":
             continue
-        if call.name not in names:
-            name = names[call.name] = _attribute(call.name, given)
+        if call.weights not in names:
+            name = names[call.weights] = _attribute(call.weights, given)
             given[name] = Given(
-                call.name,
+                call.weights,
                 call.layer.kind,
                 _told(call.layer, call.chosen),
                 call.counted,
@@ -85,9 +85,10 @@ def build(network: Network, weights: Weights | None = None) -> Module:
                 make,
                 custom=type(call.layer) if isinstance(call.layer, CustomLayer) else None,
             )
-        name = names[call.name]
+        name = names[call.weights]
         given[name].uses.append(call.record.input_shapes)
-        applied.append((name, call.inputs, call.outputs))
+        given[name].options |= call.options.keys()
+        applied.append(_masks.Applied(name, call.inputs, call.outputs, call.options))
     outputs = list(network.outputs)
     for each in given.values():
         each.refuse_what_touches_the_loss()
@@ -154,9 +155,8 @@ def _needed(applied: list[_masks.Applied], outputs: list[int]) -> list[_masks.Ap
     needed = set(outputs)
     kept: list[_masks.Applied] = []
     for each in reversed(applied):
-        _, sources, written = each
-        if not needed.isdisjoint(written):
-            needed |= set(sources)
+        if not needed.isdisjoint(each.outputs):
+            needed |= set(each.inputs)
             kept.append(each)
     return kept[::-1]
 
@@ -177,7 +177,8 @@ def _released(applied: list[_masks.Applied], outputs: list[int]) -> list[Call]:
     """The calls, each with the tensors that nothing needs after it."""
     needed = set(outputs)
     released: list[Call] = []
-    for name, sources, written in reversed(applied):
-        released.append(Call(name, sources, written, tuple({*sources, *written} - needed)))
-        needed |= set(sources)
+    for each in reversed(applied):
+        unneeded = tuple({*each.inputs, *each.outputs} - needed)
+        released.append(Call(each.module, each.inputs, each.outputs, unneeded, each.options))
+        needed |= set(each.inputs)
     return released[::-1]

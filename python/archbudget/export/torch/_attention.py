@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from archbudget.export.torch._given import Given, Shape
 
 
+def before(queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """For each position of the query which positions of the key are not behind it."""
+    return torch.ones(queries.shape[-2], keys.shape[-2], dtype=torch.bool, device=queries.device).tril()
+
+
 def sources(
     inputs: Sequence[torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]:
@@ -103,33 +108,50 @@ class Heads(nn.Module):
             parts.append(x.new_zeros(last))
         return torch.cat(parts, -2) if len(parts) > 1 else x
 
-    def seen(self, queries: torch.Tensor, keys: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor | None:
-        """What is added to the scores, so that a position sees only what it may see."""
-        sees = None
+    def seen(
+        self, queries: torch.Tensor, keys: torch.Tensor, masks: Sequence[torch.Tensor], causal: bool
+    ) -> torch.Tensor | None:
+        """Which positions of the key each position of the query sees; `None` for all."""
+        sees = before(queries, keys) if causal else None
         if self.window is not None:
             rows = torch.arange(queries.shape[-2], device=queries.device)[:, None]
-            sees = (rows - torch.arange(keys.shape[-2], device=queries.device)).abs() < self.window
+            near = (rows - torch.arange(keys.shape[-2], device=queries.device)).abs() < self.window
+            sees = near if sees is None else sees & near
         for number, mask in enumerate(masks):
             there = mask[:, None, :, None] if number == 0 else mask[:, None, None, :]
             sees = there if sees is None else sees & there
         if sees is None:
             return None
         # Every position sees those that are no part of the input.
-        sees = F.pad(sees, (0, (self.bias_key is not None) + self.zeros), value=True)
-        # A position that sees nothing at all takes the mean of everything, as in Keras.
-        return torch.where(sees, 0.0, torch.finfo(queries.dtype).min).to(queries.dtype)
+        return F.pad(sees, (0, (self.bias_key is not None) + self.zeros), value=True)
 
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, *inputs: torch.Tensor, use_causal_mask: bool = False, return_attention_scores: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         query, value, key, masks = sources(inputs)
         queries = self.split(self.query(query), self.heads)
         keys = self.split(self.key(key), self.shared)
-        attended = F.scaled_dot_product_attention(
-            queries,
-            self.lengthened(keys, self.bias_key),
-            self.lengthened(self.split(self.value(value), self.shared), self.bias_value),
-            attn_mask=self.seen(queries, keys, masks),
-            dropout_p=self.dropout if self.training else 0.0,
-        )
+        sees = self.seen(queries, keys, masks, use_causal_mask)
+        keys = self.lengthened(keys, self.bias_key)
+        values = self.lengthened(self.split(self.value(value), self.shared), self.bias_value)
+        dropped = self.dropout if self.training else 0.0
+        added = None
+        if sees is not None:
+            added = torch.where(sees, 0.0, torch.finfo(queries.dtype).min).to(queries.dtype)
+        # A position that sees nothing takes the mean of everything in the fused kernel, and zeros otherwise, as in Keras.
+        if not return_attention_scores and (sees is None or self.dropout == 0):
+            attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=added, dropout_p=dropped)
+            return self.joined(attended, query)
+        scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
+        if sees is None:
+            scores = scores.softmax(-1)
+        else:
+            scores = torch.where(sees, (scores + added).softmax(-1), 0)
+        output = self.joined(F.dropout(scores, dropped) @ values, query)
+        return (output, scores) if return_attention_scores else output
+
+    def joined(self, attended: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
+        """What all heads attended to, as the output."""
         order = self.order(query.dim() + 1)
         back = [order.index(axis) for axis in range(len(order))]
         sizes = [*query.shape[:-1], self.heads]
@@ -176,6 +198,8 @@ def _heads(given: Given) -> nn.Module:
     value_dim = given["value_dim"] or key_dim
     shape = tuple(side for side in given["output_shape"] if side is not None) or (query[-1],)
     axes = _axes(given, len(query) + 1)
+    if "use_causal_mask" in given.options and axes != (1,):
+        raise given.refusal("use_causal_mask", "positions have an order along a single axis")
     if given["sliding_window"] is not None and axes != (1,):
         raise given.refusal("sliding_window", "it is a window along the only axis of positions")
     if given.masked and axes != (1,):
@@ -262,13 +286,21 @@ class Scores(nn.Module):
         scores = sums.sum(-1)
         return scores if self.weight is None else self.weight * scores
 
-    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, *inputs: torch.Tensor, use_causal_mask: bool = False, return_attention_scores: bool = False
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         query, value, key, masks = sources(inputs)
         scores = self.scores(query, key)
+        sees = before(query, key) if use_causal_mask else None
         if masks:
-            scores = torch.where(masks[1].unsqueeze(-2), scores, torch.finfo(scores.dtype).min)
-        attended = F.dropout(scores.softmax(-1), self.dropout, self.training) @ value
-        return torch.where(masks[0].unsqueeze(-1), attended, 0) if masks else attended
+            there = masks[1].unsqueeze(-2)
+            sees = there if sees is None else there & sees
+        if sees is not None:
+            scores = torch.where(sees, scores, torch.finfo(scores.dtype).min)
+        scores = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        attended = scores @ value
+        attended = torch.where(masks[0].unsqueeze(-1), attended, 0) if masks else attended
+        return (attended, scores) if return_attention_scores else attended
 
 
 def _attention(given: Given) -> nn.Module:

@@ -183,11 +183,30 @@ def _embedding_bag(given: Given) -> nn.Module:
 
 
 class ReversibleEmbedding(Embedding):
-    """Rows of a table, and the matrix of the way back, which is not taken here."""
+    """Rows of a table, and on the way back the products of rows with the table.
 
-    def __init__(self, rows: int, columns: int, reverse: nn.Parameter | None) -> None:
+    Args:
+        rows: The number of rows.
+        columns: The length of a row.
+        back: The matrix of the way back, if it is not the table.
+        cap: The bound of what the way back gives.
+        dtype: The type of the values on the way back; `None` for that of the rows.
+    """
+
+    def __init__(
+        self, rows: int, columns: int, back: nn.Parameter | None, cap: float | None, dtype: torch.dtype | None
+    ) -> None:
         super().__init__(rows, columns)
-        self.reverse = reverse
+        self.reverse = back
+        self.cap = cap
+        self.dtype = dtype
+
+    def forward(self, x: torch.Tensor, reverse: bool = False) -> torch.Tensor:
+        if not reverse:
+            return super().forward(x)
+        back = self.weight.T if self.reverse is None else self.reverse
+        logits = x @ back if self.dtype is None else x.to(self.dtype) @ back.to(self.dtype)
+        return logits if self.cap is None else (logits / self.cap).tanh() * self.cap
 
 
 def _reversible_embedding(given: Given) -> nn.Module:
@@ -197,9 +216,11 @@ def _reversible_embedding(given: Given) -> nn.Module:
         rows,
         columns,
         given.parameter("reverse_embeddings", "embeddings_initializer", (columns, rows)) if own else None,
+        given["logit_soft_cap"],
+        None if given["reverse_dtype"] is None else getattr(torch, given["reverse_dtype"]),
     )
     given.fill(table.weight, "embeddings", "embeddings_initializer")
-    return chain(table=table)
+    return table
 
 
 BUILDERS: dict[str, Callable[[Given], nn.Module]] = {

@@ -97,6 +97,8 @@ class Given:
     """Whether it is inside another layer, whose name it then has."""
     uses: list[tuple[Shape, ...]] = field(default_factory=list)
     """The shapes of its inputs for each use, without the batch axis."""
+    options: set[str] = field(default_factory=set)
+    """The options of its calls that are on in one of them."""
     filled: dict[str, Filled] = field(default_factory=dict)
     """The weights that became parameters unchanged, by Keras' names."""
 

@@ -6,7 +6,7 @@ which the layers that act on it read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -58,8 +58,18 @@ OTHERS = (
 )
 """The layers that act on a mask in Keras in ways that are not supported here. Layers that are not listed drop it."""
 
-Applied = tuple[str, tuple[int, ...], tuple[int, ...]]
-"""The name of a module, the tensors it reads and those it writes, by number."""
+
+class Applied(NamedTuple):
+    """One call of a module."""
+
+    module: str
+    """Its name."""
+    inputs: tuple[int, ...]
+    """The tensors that it reads, by number."""
+    outputs: tuple[int, ...]
+    """The tensors that it writes."""
+    options: Mapping[str, Any]
+    """The options of the call."""
 
 
 class Mask(nn.Module):
@@ -120,21 +130,21 @@ def follow(
     followed: list[Applied] = []
     modules: dict[str, nn.Module] = {}
     names: dict[str, str] = {}
-    for module, inputs, outputs in applied:
+    for module, inputs, outputs, options in applied:
         layer, output = given[module], outputs[0]
         # A custom layer drops masks, even if it has the name of another layer.
         kind = layer.kind if layer.custom is None else None
         if kind == "Bidirectional" and layer.told["layer"]["type"] in OTHERS:
             kind = layer.told["layer"]["type"]
         own = [masks[number] for number in inputs if number in masks]
-        begins = _begins(layer)
+        begins = None if options.get("reverse") else _begins(layer)
         if begins is not None:
             if module not in names:
                 names[module] = name(f"{module}_mask")
                 modules[names[module]] = begins
             # Tensors of the network have numbers from 0 on.
             masks[output] = -1 - len(followed)
-            followed.append((names[module], inputs, (masks[output],)))
+            followed.append(Applied(names[module], inputs, (masks[output],), {}))
         elif kind in READS:
             if inputs[0] in masks:
                 mask = masks[inputs[0]]
@@ -162,10 +172,10 @@ def follow(
             masks[output] = own[0]
         elif own and kind in KEEPS:
             masks[output] = own[0]
-        followed.append((module, inputs, outputs))
-    read = {number for _, inputs, _ in followed for number in inputs}
-    followed = [each for each in followed if each[2][0] >= 0 or each[2][0] in read]
-    left = {module for module, _, _ in followed}
+        followed.append(Applied(module, inputs, outputs, options))
+    read = {number for each in followed for number in each.inputs}
+    followed = [each for each in followed if each.outputs[0] >= 0 or each.outputs[0] in read]
+    left = {each.module for each in followed}
     return followed, {module: mask for module, mask in modules.items() if module in left}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -22,6 +22,8 @@ class Call(NamedTuple):
     """The tensors it writes, by number; of several the module returns a tuple."""
     released: tuple[int, ...]
     """The tensors that nothing needs after it."""
+    options: Mapping[str, Any]
+    """The options of the call; with `training` the module works as in training, or not, whatever the network does."""
 
 
 class Network(nn.Module):
@@ -50,9 +52,22 @@ class Network(nn.Module):
             raise TypeError(f"this network takes {len(self._inputs)} tensors, not {len(inputs)}")
         tensors = dict(zip(self._inputs, inputs, strict=True))
         for call in self._calls:
-            made = getattr(self, call.module)(*[tensors[number] for number in call.inputs])
+            made = _call(getattr(self, call.module), [tensors[number] for number in call.inputs], **call.options)
             tensors.update(zip(call.outputs, made if len(call.outputs) > 1 else (made,), strict=True))
             for number in call.released:
                 del tensors[number]
         outputs = tuple(tensors[number] for number in self._outputs)
         return outputs if len(outputs) > 1 else outputs[0]
+
+
+def _call(module: nn.Module, tensors: Sequence[torch.Tensor], *, training: bool | None = None, **options: Any) -> Any:
+    """What a module makes of tensors; its modes are as before afterwards."""
+    if training is None:
+        return module(*tensors, **options)
+    before = [(each, each.training) for each in module.modules()]
+    module.train(training)
+    try:
+        return module(*tensors, **options)
+    finally:
+        for each, mode in before:
+            each.training = mode
