@@ -132,7 +132,8 @@ class MultiHeadAttention(_Heads):
         use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
             It changes no count: all scores are counted. Default: `False`.
         return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
-            head and position of the query one for each position of the value. Default: `False`.
+            head and position of the query one for each position of the value. It changes no count, but the
+            peak. Default: `False`.
         add_bias_kv: As in PyTorch: a key and a value behind those of the input, which are weights; one more position in
             the scores. Default: `False`.
         add_zero_attn: As in PyTorch: a key and a value of zeros behind them; one more position in the scores.
@@ -238,7 +239,8 @@ class GroupQueryAttention(_Heads):
         use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
             It changes no count: all scores are counted. Default: `False`.
         return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
-            head and position of the query one for each position of the value. Default: `False`.
+            head and position of the query one for each position of the value. It changes no count, but the
+            peak. Default: `False`.
     """
 
     head_dim: IntLike
@@ -301,7 +303,8 @@ class Attention(_Scores):
         use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
             It changes no count: all scores are counted. Default: `False`.
         return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
-            position of the query one for each position of the value. Default: `False`.
+            position of the query one for each position of the value. It changes no count, but the
+            peak. Default: `False`.
     """
 
     use_scale: Flag = False
@@ -333,7 +336,8 @@ class AdditiveAttention(_Scores):
         use_causal_mask: As an argument of the call in Keras: whether a position sees only itself and those before it.
             It changes no count: all scores are counted. Default: `False`.
         return_attention_scores: As an argument of the call in Keras: whether the scores are a second output, for each
-            position of the query one for each position of the value. Default: `False`.
+            position of the query one for each position of the value. It changes no count, but the
+            peak. Default: `False`.
     """
 
     use_scale: Flag = True
