@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// The last side of the kernel of a layer (or of its table), by its hyperparameters and its input.
 pub(super) type Columns = fn(&[i64], &Shape) -> i64;
 
+/// The shapes of what a layer can give beside its output, by its hyperparameters and its inputs.
+type Extra = fn(&[i64], &[Shape]) -> std::result::Result<Vec<Shape>, Refusal>;
+
 /// The rule of one layer: everything archbudget knows of it.
 pub(super) trait Rule {
     /// The name of the layer in `keras.layers`.
@@ -180,7 +183,7 @@ enum AnyRule {
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
         built: fn(&[i64], &[Shape]) -> Built,
         states: fn(&[i64], &Shape) -> std::result::Result<Vec<Shape>, Refusal>,
-        extra: fn(&[i64], &[Shape]) -> std::result::Result<Vec<Shape>, Refusal>,
+        extra: Extra,
         columns: Option<Columns>,
     },
     Dynamic(Arc<dyn DynamicRule>),

@@ -138,15 +138,12 @@ class Heads(nn.Module):
         added = None
         if sees is not None:
             added = torch.where(sees, 0.0, torch.finfo(queries.dtype).min).to(queries.dtype)
-        # A position that sees nothing takes the mean of everything in the fused kernel, and zeros otherwise, as in Keras.
+        # As in Keras a position that sees nothing takes the mean of all in the fused kernel, and zeros otherwise.
         if not return_attention_scores and (sees is None or self.dropout == 0):
             attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=added, dropout_p=dropped)
             return self.joined(attended, query)
         scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])
-        if sees is None:
-            scores = scores.softmax(-1)
-        else:
-            scores = torch.where(sees, (scores + added).softmax(-1), 0)
+        scores = scores.softmax(-1) if sees is None else torch.where(sees, (scores + added).softmax(-1), 0)
         output = self.joined(F.dropout(scores, dropped) @ values, query)
         return (output, scores) if return_attention_scores else output
 
