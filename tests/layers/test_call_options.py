@@ -226,6 +226,57 @@ def test_options_belong_to_the_description() -> None:
             assert [made == other for other in spaces] == [number == other for other in range(len(spaces))]
 
 
+def tied(training: bool | None = None) -> ab.Space:
+    """A table that is called both ways, and attention that is called with and without a mask."""
+    tokens = layers.Input((6,))
+    table = layers.ReversibleEmbedding(11, 8, name="table")
+    attention = layers.MultiHeadAttention(2, 4)
+    x = attention(table(tokens), use_causal_mask=ab.Choice("causal", [True, False]))
+    x = layers.Dropout(0.5)(attention(x), training=training)
+    return ab.Space(inputs=tokens, outputs=table(x, reverse=True))
+
+
+def test_calls_with_options_are_written_to_space_files_and_read_again(tmp_path: Any) -> None:
+    x = layers.Input((3, 8))
+    scores = layers.MultiHeadAttention(2, 4)(x, return_attention_scores=True)
+    spaces = [tied(), tied(True), tied(False), decoder("Attention", use_causal_mask=True)]
+    spaces.append(ab.Space(inputs=x, outputs=list(scores), in_place=False))
+    spaces.append(ab.Space([layers.Input((6, 8)), layers.MultiHeadAttention(2, 4, use_causal_mask=True)]))
+    for number, space in enumerate(spaces):
+        (tmp_path / "space.yaml").write_text(space.to_yaml())
+        read = ab.Space.load(tmp_path / "space.yaml")
+        assert [read == other for other in spaces] == [number == other for other in range(len(spaces))]
+        assert read.range("params") == space.range("params")
+        assert read.range("peak_activation_bytes") == space.range("peak_activation_bytes")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("Call: {layer: {Dense: 4}, reverse: true}", "Dense: a call has no option 'reverse'"),
+        ("Call: {layer: {MultiHeadAttention: [2, 4]}, use_casual_mask: true}", "MultiHeadAttention"),
+        ("Call: {reverse: true}", "needs the key layer"),
+        ("Call: {layer: {Residual: []}, training: true}", "Call.layer: must be a layer"),
+    ],
+)
+def test_a_wrong_call_in_a_space_file_is_one_line(tmp_path: Any, call: str, message: str) -> None:
+    (tmp_path / "space.yaml").write_text(f"layers:\n- Input: [6, 8]\n- {call}\n")
+    with pytest.raises(SpaceError) as caught:
+        ab.Space.load(tmp_path / "space.yaml")
+    assert message in str(caught.value)
+    assert "space.yaml:3" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_repetitions_share_a_layer_that_is_called_with_options() -> None:
+    attention = layers.MultiHeadAttention(2, 4)
+    x = layers.Input((6, 8))
+    alone = ab.Space(inputs=x, outputs=attention(x)).architecture().params
+    block = [attention.called({"use_causal_mask": True}), layers.LayerNormalization()]
+    space = ab.Space(inputs=x, outputs=layers.Repeat(3, block, shared=[attention])(x))
+    assert space.architecture().params == alone + 3 * 16
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

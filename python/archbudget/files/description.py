@@ -79,7 +79,8 @@ class _Description:
         for name in ("bytes_per_weight", "bytes_per_activation"):
             if given[name] != BYTES:
                 parts[name] = given[name]
-        return {key: part for key, part in parts.items() if part}
+        content = {key: part for key, part in parts.items() if part}
+        return content if given["in_place"] else {**content, "in_place": False}
 
     def _children(self, block: Block) -> Iterator[Block]:
         """The blocks that an entry names inside of it."""
@@ -127,7 +128,7 @@ class _Description:
 
     def _made(self, block: Block) -> Any:
         if isinstance(block, Layer):
-            return self._layer(block)
+            return self._layer(block) if block.weights_of is block else {"Call": self._call(block)}
         if isinstance(block, Sequential):
             return {"Sequential": [self._entry(each) for each in block.blocks]}
         if isinstance(block, Residual):
@@ -149,6 +150,10 @@ class _Description:
         if isinstance(block, Require):
             return {"Require": self._text(block.condition)}
         raise SpaceError(f"a space file cannot hold {show(block)}: {type(block).__name__} is a block made in Python")
+
+    def _call(self, layer: Layer) -> dict[str, Any]:
+        options = {name: self._value(value, f"{layer.kind}: {name}") for name, value in layer.called_with().items()}
+        return {"layer": self._entry(layer.weights_of), **options}
 
     def _choice(self, block: InputChoice) -> dict[str, Any]:
         decision = block.given

@@ -12,7 +12,7 @@ from archbudget.layers import Cell, CustomLayer, Layer
 
 Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 
-STRUCTURES = ("InputChoice", "OneOf", "Repeat", "Require", "Residual", "Sequential", "Shared")
+STRUCTURES = ("Call", "InputChoice", "OneOf", "Repeat", "Require", "Residual", "Sequential", "Shared")
 """The blocks that are not layers."""
 
 

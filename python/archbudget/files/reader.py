@@ -492,6 +492,15 @@ class _Reader:
             args = self._arguments(at, given, {"body"}, {"shortcut", "merge"})
             others = {name: self._row((*at, name), args[name]) for name in args if name != "body"}
             return Residual(self._row((*at, "body"), args["body"]), **others)
+        if kind == "Call":
+            options = dict(given) if isinstance(given, dict) else {}
+            if "layer" not in options:
+                raise MisplacedError(at, f"needs the key layer, not {show(given)}")
+            called = self._block((*at, "layer"), options.pop("layer"))
+            if not isinstance(called, Layer):
+                raise MisplacedError((*at, "layer"), f"must be a layer, not {show(called)}")
+            values = {str(name): self._value((*at, name), each) for name, each in options.items()}
+            return made_at(at, lambda: called.called(values))
         if kind == "Sequential":
             return Sequential(self._row(at, given))
         if kind == "Shared":
@@ -631,6 +640,7 @@ EXPECTED: dict[tuple[str, ...], str] = {
     ("budget", "*"): "a bound is a number such as 60_000, 60k or 64KiB, or a range [low, high]",
     ("bytes_per_weight",): WHOLE,
     ("bytes_per_activation",): WHOLE,
+    ("in_place",): "must be true or false",
     ("decisions",): "must be a mapping from names to values",
     ("decisions", "*"): "a decision is a list of values or a range ({low: 1, high: 3})",
     ("decisions", "*", "*"): "a value is a text, a number, true, false or null",

@@ -39,6 +39,7 @@ def schema() -> dict[str, Any]:
                 mapping({"times": value, "blocks": rows, "shared": names}, ["times", "blocks"]),
             ]
         },
+        "Call": {"type": "object", "properties": {"layer": {"$ref": "#/$defs/Block"}}, "required": ["layer"]},
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
         "InputChoice": mapping(
             {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name"]

@@ -369,6 +369,12 @@ class Layer(_Frozen, Block):
         known: bool | None = self.__dict__.get("_training")
         return known
 
+    def called_with(self) -> dict[str, Any]:
+        """The options with which the layer was called that has its weights, as they were given."""
+        owner = self.weights_of
+        own = {name: getattr(self, name) for name in self.CALL if getattr(self, name) is not getattr(owner, name)}
+        return own if self.training_mode is None else {**own, "training": self.training_mode}
+
     def call_options(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The options of its call, by value, without those that are off.
 
@@ -401,8 +407,8 @@ class Layer(_Frozen, Block):
         return iter(())
 
     def parts(self) -> Sequence[Block]:
-        """None: the layers that it holds are its arguments."""
-        return ()
+        """None, as the layers that it holds are its arguments; of a call with options the layer that is called."""
+        return () if self.weights_of is self else (self.weights_of,)
 
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost, in the form that the engine takes."""
