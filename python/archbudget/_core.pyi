@@ -202,6 +202,13 @@ class Diagram:
     def within(self, bounds: Sequence[tuple[str, int, int]], memory: int) -> Feasible: ...
     def distribution(self, metric: str, memory: int) -> tuple[list[int], list[int], int]: ...
     def sample(self, columns: npt.NDArray[Any], seed: int, *, threads: int | None = None) -> None: ...
+    def first_gap(
+        self,
+        columns: Sequence[Any],
+        gaps: Sequence[npt.NDArray[np.bool_] | None],
+        *,
+        threads: int | None = None,
+    ) -> tuple[int, int] | None: ...
     def evaluate(
         self,
         columns: Sequence[Any],

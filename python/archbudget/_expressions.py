@@ -748,7 +748,7 @@ class Decision(Expression):
         raise NotImplementedError
 
     def index(self, value: object) -> int:
-        """The index of a value. O(1).
+        """The index of a value. O(1). An integer may be given as a float, and the reverse; a truth value is no number.
 
         Raises:
             SpaceError: If it is not one of the values.
@@ -765,7 +765,7 @@ class Decision(Expression):
 
     @property
     def keys(self) -> Set[object]:
-        """The keys that distinguish its values: 1, 1.0 and True are three."""
+        """The keys that distinguish its values: 1 is 1.0, and True is neither."""
         return self._indices.keys()
 
     _indices: dict[object, int]
@@ -946,16 +946,20 @@ def require_name(name: object, start: str) -> str:
     return name
 
 
+def _unboxed(value: object) -> object:
+    """A number, a flag or a text of numpy as one of Python; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) and value.dtype.kind in "biufU" else value
+
+
 def _key(value: object) -> object:
-    """The key of a value, equal for the same values: 1, 1.0 and True are three; a number of numpy is one of Python."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return (type(value), value)
+    """The key of a value, equal for the same values: 1 is 1.0, and True is neither; numpy's numbers are Python's."""
+    value = _unboxed(value)
+    kind = type(value)
+    return (float if kind is int else kind, value)
 
 
 def _plain(name: str, value: object) -> Scalar:
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _unboxed(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -985,7 +989,8 @@ class Choice(Decision):
             integers, or arguments that the layer knows.
 
     Raises:
-        SpaceError: If there are no values, two are equal, or one is not an int, float, str, bool or None.
+        SpaceError: If there are no values, two are equal (1 is 1.0, and True is neither), or one is not an int, float,
+            str, bool or None.
         CountOverflowError: If an integer does not fit into 63 bits.
     """
 

@@ -274,7 +274,7 @@ impl Diagram {
         let mut reader = self.reader();
         let mut node = ROOT;
         while node != self.terminal() {
-            if self.first_open() <= self.stage_of[node as usize] as usize {
+            if self.is_open(node) {
                 return match reader.finish(node, choose)? {
                     Some(cost) => self.join(&mut total, cost).map(|()| Some(total)),
                     None => Ok(None),
@@ -293,6 +293,11 @@ impl Diagram {
     /// The first stage from which on the diagram is open; the number of stages where it is not.
     pub(crate) fn first_open(&self) -> usize {
         self.open.map_or(self.stages.len(), |open| open.stage)
+    }
+
+    /// Whether a node belongs to an open stage.
+    pub(super) fn is_open(&self, node: u32) -> bool {
+        self.first_open() <= self.stage_of[node as usize] as usize
     }
 
     /// Adds the costs of a part of a network to those of another.

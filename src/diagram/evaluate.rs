@@ -370,7 +370,7 @@ impl Group {
 }
 
 /// Refuses columns that are not one for each decision, of `n` rows each.
-fn check_columns(diagram: &Diagram, columns: &[Column<'_>], n: usize) -> Result<()> {
+pub(super) fn check_columns(diagram: &Diagram, columns: &[Column<'_>], n: usize) -> Result<()> {
     let decisions = diagram.program().decisions();
     if columns.len() != decisions.len() {
         return Err(Error::argument(format!(

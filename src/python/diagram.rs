@@ -8,7 +8,7 @@ use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threa
 use crate::feasible;
 use crate::space::{self, Program};
 use num_bigint::BigUint;
-use numpy::{PyArrayMethods, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
+use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
 use pyo3::prelude::*;
 use std::sync::{Arc, OnceLock};
 
@@ -216,6 +216,29 @@ impl Diagram {
             let workers = Workers { threads, interrupt };
             let evaluator = self.evaluator()?;
             evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, valid, workers)
+        })
+    }
+
+    /// The first candidate that has a gap where its network reads a decision, as its row and the decision.
+    ///
+    /// `gaps` holds contiguous flags for each decision, or `None` where no candidate has a gap.
+    #[pyo3(signature = (columns, gaps, *, threads=None))]
+    fn first_gap<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Vec<Bound<'py, PyAny>>,
+        gaps: Vec<Option<PyReadonlyArray1<'py, bool>>>,
+        threads: Option<usize>,
+    ) -> PyResult<Option<(usize, usize)>> {
+        let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
+        let columns = read(&borrowed).map_err(|error| raise(py, error))?;
+        let flags = gaps
+            .iter()
+            .map(|gaps| gaps.as_ref().map(|gaps| gaps.as_slice()).transpose());
+        let flags = flags.collect::<Result<Vec<_>, _>>()?;
+        let threads = threads.unwrap_or_else(default_threads);
+        detached(py, |interrupt| {
+            diagram::first_gap(&self.diagram, &columns, &flags, Workers { threads, interrupt })
         })
     }
 

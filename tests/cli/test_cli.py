@@ -814,12 +814,15 @@ def test_no_candidates_are_not_an_error(kind: str, folder: Path) -> None:
     ("text", "message"),
     [
         ("", "in.csv:1: there is no header"),
-        ("filters,kernel,depth\n", "in.csv:1: missing columns"),
+        (
+            "filters,kernel,depth\n2,1,1\n",
+            "in.csv:2: a column is missing, for decision 'WIDTH', which this network reads",
+        ),
         ("filters,kernel,depth,WIDTH,size\n", "in.csv:1: unknown columns"),
         ("filters,filters,kernel,depth,WIDTH\n", "in.csv:1: repeated columns 'filters'"),
         ("filters,kernel,depth,WIDTH\n2,1,0,4\n2,1,0\n", "in.csv:3: 3 cells, where the header has 4"),
         ("filters,kernel,depth,WIDTH\n2,1,0,4\n\n3,1,0,4\n", "in.csv:4: '3' is not a value of decision 'filters'"),
-        ("filters,kernel,depth,WIDTH\nnan,1,0,4\n", "in.csv:2: 'nan' is not a value of decision 'filters'"),
+        ("filters,kernel,depth,WIDTH\nnan,1,0,4\n", "in.csv:2: decision 'filters' has no value"),
         ("filters,kernel,depth,WIDTH\n2.5,1,0,4\n", "in.csv:2: '2.5' is not a value"),
         ("filters,kernel,depth,WIDTH\n2,1,1,\n", "in.csv:2: decision 'WIDTH' has no value, but this network reads it"),
         ("filters,kernel,depth,WIDTH\n,1,1,4\n", "in.csv:2: decision 'filters' has no value"),
@@ -910,16 +913,20 @@ ODD_TABLES: dict[str, tuple[str, Callable[[str], bytes], str]] = {
     "no Parquet": ("in.parquet", lambda _: b"PAR1" + b"x" * 100, "in.parquet: not a readable Parquet file: "),
     "half a Parquet": ("in.parquet", lambda _: parquet(filters=[2])[:100], "in.parquet: not a readable Parquet file: "),
     "an empty Parquet": ("in.parquet", lambda _: b"", "in.parquet: not a readable Parquet file: "),
-    "other columns": ("in.parquet", lambda _: parquet(filters=[2]), "in.parquet: missing columns 'kernel', 'depth'"),
+    "other columns": (
+        "in.parquet",
+        lambda _: parquet(filters=[2]),
+        "row 0: a column is missing, for decision 'kernel'",
+    ),
     "lists": (
         "in.parquet",
         lambda width: parquet(width, filters=[[2]], kernel=[1], depth=[0]),
-        "not a readable Parquet",
+        "row 0: the column of decision 'filters' must have one axis",
     ),
     "records": (
         "in.parquet",
         lambda width: parquet(width, filters=[{"a": 1}], kernel=[1], depth=[0]),
-        "not a readable",
+        "row 0: {'a': 1} is not a value of decision 'filters'",
     ),
     "bytes": (
         "in.parquet",

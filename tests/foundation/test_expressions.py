@@ -224,7 +224,7 @@ def test_the_same_decision_ties_its_uses() -> None:
         (ab.Choice("x", [1, 2]), ab.Choice("x", [2, 1])),
         (ab.Choice("x", [1, 2]), ab.Int("x", 1, 3)),
         (ab.Choice("x", [1]), ab.Choice("x", [True])),
-        (ab.Choice("x", [1, 2]), ab.Choice("x", [1.0, 2.0])),
+        (ab.Choice("x", [1, 2]), ab.Choice("x", [1.5, 2.5])),
     ],
 )
 def test_one_name_for_two_domains_is_refused(one: ab.Choice, other: ab.Choice) -> None:
@@ -279,12 +279,42 @@ def test_bad_values_of_a_decision_are_refused(values: Any, message: str) -> None
         ab.Choice("x", values)
 
 
-def test_values_that_python_holds_equal_are_told_apart() -> None:
-    decision = ab.Choice("x", [1, True, 1.0, "1"])
-    assert [decision.index(value) for value in decision.values] == [0, 1, 2, 3]
-    assert decision.index(np.bool_(True)) == 1
-    with pytest.raises(SpaceError, match="0 is not a value of decision 'x'"):
-        decision.index(0)
+@pytest.mark.parametrize("values", [[1, 1.0], [0.5, 0.0, 0], [3.0, True, 3]])
+def test_a_choice_has_no_number_twice(values: list[Any]) -> None:
+    with pytest.raises(SpaceError, match=f"decision 'x' has the value {values[-1]} twice"):
+        ab.Choice("x", values)
+
+
+def test_truth_values_and_numbers_are_told_apart() -> None:
+    decision = ab.Choice("x", [1, True, 0.0, False, "1"])
+    assert [decision.index(value) for value in decision.values] == [0, 1, 2, 3, 4]
+    assert [decision.index(value) for value in (1.0, np.bool_(True), 0, np.False_)] == [0, 1, 2, 3]
+
+
+def test_an_integer_is_its_float_and_a_truth_value_is_no_number() -> None:
+    numbers, flags = ab.Choice("x", [1, 0.0, 2.5, "1"]), ab.Choice("y", [True, False])
+    for one, zero in ((1, 0), (1.0, 0.0), (np.int8(1), np.float32(0)), (np.float64(1), np.uint64(0))):
+        assert (numbers.index(one), numbers.index(zero)) == (0, 1)
+        for number in (one, zero):
+            with pytest.raises(SpaceError, match="is not a value of decision 'y'"):
+                flags.index(number)
+    assert (flags.index(np.bool_(True)), flags.index(False)) == (0, 1)
+    for wrong in (
+        True,
+        False,
+        np.bool_(True),
+        1.5,
+        "0",
+        2**53 + 1,
+        np.datetime64(1, "ns"),
+        np.timedelta64(1, "ns"),
+        1j,
+    ):
+        with pytest.raises(SpaceError, match="is not a value of decision 'x'"):
+            numbers.index(wrong)
+    assert ab.Choice("x", [2**53 + 1]).index(2**53 + 1) == 0
+    with pytest.raises(SpaceError, match="is not a value"):
+        ab.Choice("x", [2**53 + 1]).index(float(2**53))
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**63), 10**30])

@@ -78,16 +78,22 @@ def _evaluated(known: Enumeration, rng: Random) -> None:
         values,
         ab.Candidates(space, rows).values(),
         ab.Candidates(space, rows).to_pandas(),
+        ab.Candidates(space, rows).to_pandas().to_dict("records"),
     ]
     metrics = rng.sample(space.metrics, rng.randint(1, len(space.metrics)))
     for form in forms:
-        if form is forms[-1]:
-            form = {name: form[name] for name in form}
         found = space.evaluate(form, metrics, threads=rng.choice([None, 1, 2]))
         assert (found.valid == known.valid).all()
         for metric in metrics:
             assert (found[metric][known.valid] == known.costs[metric][known.valid]).all(), metric
             assert (found[metric][~known.valid] == 2**63 - 1).all(), metric
+    networks = [dict(arch) for arch in ab.Candidates(space, rows[known.valid])]  # Without what is inactive.
+    if networks:
+        assert (space.evaluate(networks)["params"] == known.costs["params"][known.valid]).all()
+        if row := rng.choice(networks):
+            del row[rng.choice(list(row))]
+            with pytest.raises(SpaceError, match="which this network reads|has no value|no column is"):
+                space.evaluate(networks)
     by_layer = space.evaluate(rows, per_layer=True)
     assert by_layer.layers is not None
     for metric in space.metrics:

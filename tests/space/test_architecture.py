@@ -434,7 +434,7 @@ def test_the_repr_says_the_values_and_totals(lenet: ab.Space) -> None:
         ({}, "no value is given for decision"),
         ({"f3": 32}, "'f3'.*f1, k1, f2, k2, units"),
         ({"f1": 33, "k1": 5, "f2": 64, "k2": 5, "units": 128}, "33 is not a value of decision 'f1'"),
-        ({"f1": 32.0, "k1": 5, "f2": 64, "k2": 5, "units": 128}, "32.0 is not a value of decision 'f1'"),
+        ({"f1": 32.5, "k1": 5, "f2": 64, "k2": 5, "units": 128}, "32.5 is not a value of decision 'f1'"),
         ({"f1": "32", "k1": 5, "f2": 64, "k2": 5, "units": 128}, "'32' is not a value of decision 'f1'"),
         ({"f1": None, "k1": 5, "f2": 64, "k2": 5, "units": 128}, "None is not a value of decision 'f1'"),
         ({"f1": [32], "k1": 5, "f2": 64, "k2": 5, "units": 128}, r"\[32\] is not a value of decision 'f1'"),

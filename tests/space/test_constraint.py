@@ -161,7 +161,15 @@ def test_no_candidates_give_no_numbers(lenet: ab.Space) -> None:
     assert lenet.constraint(BUDGET)(lenet.sample(0, seed=0)).shape == (0, 3)
 
 
-@pytest.mark.parametrize("candidate", [None, 3, "trial", VALUES, np.zeros((1, 5), dtype=np.uint8)])
+def test_a_batch_is_given_in_any_form_that_evaluate_takes(lenet: ab.Space) -> None:
+    candidates, constraint = lenet.sample(9, seed=0), lenet.constraint(BUDGET)
+    for batch in (candidates.indices, candidates.values(), candidates.to_pandas(), list(candidates)):
+        np.testing.assert_array_equal(constraint(batch), constraint(candidates))
+    with pytest.raises(SpaceError, match="the column of decision 'f1' must have one axis"):
+        constraint(VALUES)
+
+
+@pytest.mark.parametrize("candidate", [None, 3, "trial", ["trial"], {3}])
 def test_anything_but_a_candidate_is_refused(lenet: ab.Space, candidate: Any) -> None:
     with pytest.raises(SpaceError, match="a trial, an Architecture or Candidates"):
         lenet.constraint(BUDGET)(candidate)

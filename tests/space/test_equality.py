@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import functools
 import pickle
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +68,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Budget, in another order": lambda: ab.Budget.of({"x": (2, 5), "y": 9, "macs": (1, None), "params": 60_000}),
     "Architecture": lambda: row().architecture(units=4, depth=1, width_1=2, body="b"),
     "Candidates": lambda: row().sample(20, seed=0),
-    "Choice": lambda: ab.Choice("a", [1, 1.0, True, "1", None]),
+    "Choice": lambda: ab.Choice("a", [1, 2.5, True, "1", None]),
     "Int": lambda: ab.Int("a", 1, 9, step=3),
 }
 
@@ -85,6 +88,135 @@ def test_equal_values_compare_hash_and_pickle_alike(make: Callable[[], Any]) -> 
                 hash(other)
         elif not isinstance(first, ab.Choice):
             assert hash(other) == hash(first)
+
+
+class Start:
+    """An object of a user's, which does not say when it is equal."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+    def __call__(self, layer: ab.LayerRecord) -> int:
+        return layer.params * len(self.parts)
+
+
+class Stateless:
+    """The same without any state."""
+
+
+@dataclasses.dataclass
+class WithArray:
+    """An object whose comparison fails, as those of arrays are no truth values."""
+
+    array: np.ndarray[Any, Any]
+
+
+def scaled(layer: ab.LayerRecord, factor: int) -> int:
+    return factor * layer.params
+
+
+def dense(**arguments: Any) -> ab.Space:
+    return ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 4), **arguments)])
+
+
+def measured(function: Callable[[ab.LayerRecord], int]) -> ab.Space:
+    return dense().with_metrics([ab.Metric("measured", function)])
+
+
+def numbered(number: int) -> layers.BlockLike:
+    return layers.Dense(ab.Int(f"own_{number}", 1, 2 + number))
+
+
+SENT: dict[str, Callable[[], Any]] = {
+    **{f"Space, {name}": of for name, of in MAKERS.items() if not isinstance(of(), ab.Choice)},
+    "an object": lambda: dense(kernel_initializer=Start(1, [2.0, {"a": np.arange(3)}])),
+    "an object without state": lambda: dense(kernel_initializer=Stateless()),
+    "an object with an array": lambda: dense(kernel_initializer=WithArray(np.arange(3))),
+    "an initializer of Keras": lambda: dense(kernel_initializer=initializer(1)),
+    "a partial": lambda: measured(functools.partial(scaled, factor=3)),
+    "a method": lambda: measured(Start(1).__call__),
+    "a callable": lambda: measured(Start(1)),
+    "a function": lambda: measured(one),
+    "a function of numbers": lambda: ab.Space(
+        [layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 3), lambda number: numbered(number))]
+    ),
+    "a Metric": lambda: ab.Metric("measured", functools.partial(scaled, factor=3)),
+    "a FeasibleSet": lambda: dense().within(ab.Budget(params=9)),
+    "a Constraint": lambda: dense().constraint(ab.Budget(params=9)),
+    "an Evaluation": lambda: dense().evaluate(dense().sample(9, seed=0), per_layer=True),
+    "a Distribution": lambda: dense().distribution("params"),
+    "Marginals": lambda: dense().within(ab.Budget(params=9)).marginals(),
+}
+
+
+@functools.cache
+def initializer(seed: int) -> Any:
+    return pytest.importorskip("keras").initializers.HeNormal(seed=seed)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+@pytest.mark.parametrize("make", SENT.values(), ids=SENT)
+def test_what_is_copied_or_sent_equals_the_original(make: Callable[[], Any], copied: Callable[[Any], Any]) -> None:
+    first = make()
+    other = copied(first)
+    assert other == first
+    assert (other != first) is False
+    assert other != "something else"
+    if type(first).__hash__ is not None:
+        assert hash(other) == hash(first)
+    if isinstance(first, ab.Space):
+        arch = first.sample(1, seed=0)[0]
+        assert copied(arch) == arch == other.architecture(arch)
+        assert hash(copied(arch)) == hash(arch)
+        assert copied(first.sample(5, seed=0)) == other.sample(5, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda: dense(kernel_initializer=Start(1)), lambda: dense(kernel_initializer=Start(2))),
+        (lambda: dense(kernel_initializer=Start([1])), lambda: dense(kernel_initializer=Start([1, 2]))),
+        (
+            lambda: dense(kernel_initializer=Start(np.arange(3))),
+            lambda: dense(kernel_initializer=Start(np.arange(3.0))),
+        ),
+        (lambda: dense(kernel_initializer=Start({})), lambda: dense(kernel_initializer=Stateless())),
+        (lambda: measured(functools.partial(scaled, factor=3)), lambda: measured(functools.partial(scaled, factor=4))),
+        (lambda: measured(Start(1).__call__), lambda: measured(Start(2).__call__)),
+        (lambda: dense().within(ab.Budget(params=9)), lambda: dense().within(ab.Budget(params=8))),
+        (lambda: dense().within(ab.Budget(params=9)), lambda: measured(one).within(ab.Budget(params=9))),
+        (
+            lambda: dense().within(ab.Budget(params=9)),
+            lambda: dense().within(ab.Budget(params=9)).fix({"units": 1}),
+        ),
+        (lambda: dense().constraint(ab.Budget(params=9)), lambda: dense().constraint(ab.Budget(params=8))),
+        (lambda: dense().evaluate([[0], [1]]), lambda: dense().evaluate([[0], [2]])),
+        (lambda: dense().evaluate([[0]]), lambda: dense().evaluate([[0]], per_layer=True)),
+        (lambda: dense().evaluate([[0]], ["params"]), lambda: dense().evaluate([[0]], ["macs"])),
+        (lambda: dense().distribution("params"), lambda: dense().distribution("macs")),
+    ],
+)
+def test_what_differs_is_not_equal(first: Callable[[], Any], second: Callable[[], Any]) -> None:
+    assert first() == first()
+    assert first() != second()
+
+
+@pytest.mark.parametrize("name", ab.spaces.SHELF)
+def test_every_space_of_the_shelf_can_be_sent(name: str) -> None:
+    space = ab.spaces.SHELF[name].make()
+    assert pickle.loads(pickle.dumps(space)) == space
+
+
+def test_a_network_equals_the_mapping_that_it_is() -> None:
+    arch = row().architecture(units=4, depth=1, width_1=2, body="b")
+    for mapping in (dict(arch), types.MappingProxyType(dict(arch)), dict(reversed(list(arch.items())))):
+        assert arch == mapping
+        assert mapping == arch
+        assert (arch != mapping) is False
+    assert arch == {**arch, "units": 4.0}
+    for other in ({**arch, "units": 8}, {**arch, "width_2": 1}, {}, dict(list(arch.items())[1:]), 4, "units"):
+        assert arch != other
+        assert other != arch
 
 
 def test_budgets_do_not_know_the_order_of_their_bounds() -> None:

@@ -8,6 +8,7 @@ import json
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -16,20 +17,19 @@ import numpy as np
 
 from archbudget._atomic import atomic
 from archbudget._extras import imported
-from archbudget._message import listed, one_line, with_nearest
+from archbudget._message import listed, one_line, show
 from archbudget._regular import lines, reading
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.files.values import Texts, whole
-from archbudget.space.candidates import Candidates
-from archbudget.space.columns import index_dtype
-from archbudget.space.family import compiled
+from archbudget.files.values import Texts
+from archbudget.space.candidates import Candidates, closed, indices_of, unchecked
+from archbudget.space.columns import as_row, gathered, missing_index
+from archbudget.space.table import columns_by_decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
-    from archbudget._expressions import Decision
     from archbudget.space.space import Space
 
     Columns = Mapping[str, Sequence[Any] | npt.NDArray[Any]]
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 CHUNK = 100_000
 """The most candidates that are in memory at once."""
 
-GAP = -1
-"""The index of an empty cell."""
+MISSING = ("", "nan", "NaN", "NA", "<NA>", "None", "null")
+"""The texts of a cell without a value, unless they are values of its decision."""
 
 
 def format_of(target: str) -> str:
@@ -78,52 +78,54 @@ def _read_csv(space: Space, stream: TextIO, name: str) -> Iterator[Candidates]:
     reader = csv.reader(lines(stream, name))
     try:
         header = [title.strip() for title in next(reader, [])]
-        _check_header(space, header, f"{name}:1")
-        texts = {title: Texts(space.decisions[title]) for title in header}
-        for indices_by_text in texts.values():
-            indices_by_text.setdefault("", GAP)
-        order = [header.index(decision) for decision in space.decisions]
+        places = _places(space, header, f"{name}:1")
+        texts = {decision: Texts(space.decisions[decision]) for decision in places}
+        for decision, indices_by_text in texts.items():
+            for text in MISSING:
+                indices_by_text.setdefault(text, missing_index(space.decisions[decision]))
         numbered = ((reader.line_num, row) for row in reader if row)
         first = True
         while (rows := list(islice(numbered, CHUNK))) or first:
             first = False
-            indices = np.empty((len(rows), len(order)), np.int64, order="F")
             for line, row in rows:
                 if len(row) != len(header):
                     raise SpaceError(f"{name}:{line}: {len(row)} cells, where the header has {len(header)}")
-            for column, position in enumerate(order):
-                indices_by_text = texts[header[position]]
+            columns = {}
+            for decision, place in places.items():
+                indices_by_text = texts[decision]
                 try:
-                    indices[:, column] = [indices_by_text[row[position]] for _, row in rows]
+                    columns[decision] = np.array([indices_by_text[row[place]] for _, row in rows], np.int64)
                 except SpaceError:
-                    _raise_first_fault(indices_by_text, position, rows, name)
+                    _raise_first_fault(indices_by_text, place, rows, name)
                     raise
-            numbers = [line for line, _ in rows]
-            yield _close(space, indices, lambda row, numbers=numbers: f"{name}:{numbers[row]}")  # type: ignore[misc]
+            where = partial(_line, name, [line for line, _ in rows])
+            yield unchecked(space, closed(space, gathered(space.decisions, columns, len(rows)), where))
     except UnicodeDecodeError as error:
         raise SpaceError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     except csv.Error as error:
         raise SpaceError(f"{name}:{reader.line_num}: not valid CSV: {error}") from None
 
 
-def _check_header(space: Space, header: list[str], where: str) -> None:
-    """Refuses columns that are not those of the decisions.
+def _line(name: str, numbers: list[int], row: int) -> str:
+    return f"{name}:{numbers[row]}"
+
+
+def _places(space: Space, header: list[str], where: str) -> dict[str, int]:
+    """The position of the column of each decision that has one.
 
     Raises:
         SpaceError: With the wrong columns.
     """
-    expected = f"the columns are the decisions: {listed(space.decisions)}"
     if not header:
-        raise SpaceError(f"{where}: there is no header; {expected}")
-    times = Counter(header)
-    for problem, names in (
-        ("unknown columns", [title for title in header if title not in space.decisions]),
-        ("missing columns", [name for name in space.decisions if name not in times]),
-        ("repeated columns", [title for title, number in times.items() if number > 1]),
-    ):
-        if names:
-            shown = listed(with_nearest(name, space.decisions) for name in names)
-            raise SpaceError(f"{where}: {problem} {shown}; {expected}")
+        raise SpaceError(f"{where}: there is no header; the columns are the decisions: {listed(space.decisions)}")
+    repeated = [title for title, number in Counter(header).items() if number > 1]
+    if repeated:
+        raise SpaceError(f"{where}: repeated columns {listed(map(show, repeated))}")
+    try:
+        titles = columns_by_decision(space.decisions, space.metrics, header)
+    except SpaceError as error:
+        raise SpaceError(f"{where}: {error}") from None
+    return {decision: header.index(title) for decision, title in titles.items()}
 
 
 def _raise_first_fault(indices_by_text: Texts, position: int, rows: list[tuple[int, list[str]]], name: str) -> None:
@@ -139,71 +141,25 @@ def _raise_first_fault(indices_by_text: Texts, position: int, rows: list[tuple[i
             raise SpaceError(f"{name}:{line}: {error}") from None
 
 
-def _close(space: Space, indices: npt.NDArray[np.int64], where: Callable[[int], str]) -> Candidates:
-    """Candidates from indices with gaps, which inactive decisions may have.
-
-    Raises:
-        SpaceError: If an active decision has a gap.
-    """
-    gaps = indices == GAP
-    indices[gaps] = 0
-    names = list(space.decisions)
-    for row in np.flatnonzero(gaps.any(axis=1)).tolist():
-        walk = compiled(space).diagram.walk()
-        while (position := walk.open) is not None:
-            if gaps[row, position]:
-                raise SpaceError(f"{where(row)}: decision '{names[position]}' has no value, but this network reads it")
-            walk.choose(int(indices[row, position]))
-    return Candidates(space, indices.astype(index_dtype(space.decisions)))
-
-
 def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
     pa, pq = imported("pyarrow", "a Parquet file"), imported("pyarrow.parquet", "a Parquet file")
 
     try:
         with reading(source) as stream, pq.ParquetFile(stream) as file:
-            _check_header(space, list(file.schema_arrow.names), source)
             start = 0
-            for batch in file.iter_batches(CHUNK) if file.metadata.num_rows else [None]:
-                rows = 0 if batch is None else batch.num_rows
-                indices = np.empty((rows, len(space.decisions)), np.int64, order="F")
-                for column, (name, decision) in enumerate(space.decisions.items()):
-                    if batch is not None:
-                        indices[:, column] = _encode(decision, batch.column(name), source, start)
-                yield _close(space, indices, lambda row, start=start: f"{source}: row {start + row}")  # type: ignore[misc]
-                start += rows
+            for batch in file.iter_batches(CHUNK) if file.metadata.num_rows else [file.schema_arrow.empty_table()]:
+                yield unchecked(space, indices_of(space, batch, partial(_row, start)))
+                start += batch.num_rows
     except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
         if isinstance(error, ArchbudgetError):
             raise
         raise SpaceError(f"{source}: not a readable Parquet file: {one_line(error)}") from None
+    except SpaceError as error:
+        raise SpaceError(f"{source}: {error}") from None
 
 
-def _encode(decision: Decision, column: Any, source: str, start: int) -> npt.NDArray[np.int64]:
-    """The indices of a column of values; each distinct value is looked up once."""
-    pa = imported("pyarrow", "a Parquet file")
-
-    coded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-    codes = coded.indices.fill_null(GAP).to_numpy(zero_copy_only=False).astype(np.int64)
-    lookup = np.full(len(coded.dictionary) + 1, GAP, np.int64)  # Code -1 reads the last one.
-    for code, value in enumerate(coded.dictionary.to_pylist()):
-        try:
-            lookup[code] = GAP if value is None else _index(decision, value)
-        except SpaceError as error:
-            row = start + int(np.argmax(codes == code))
-            raise SpaceError(f"{source}: row {row}: {error}") from None
-    found: npt.NDArray[np.int64] = lookup[codes]
-    return found
-
-
-def _index(decision: Decision, value: object) -> int:
-    try:
-        return decision.index(value)
-    except SpaceError:
-        try:
-            return decision.index(whole(value))
-        except ValueError:
-            pass
-        raise
+def _row(start: int, row: int) -> str:
+    return as_row(start + row)
 
 
 @contextmanager

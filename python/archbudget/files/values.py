@@ -52,18 +52,7 @@ class Texts(dict[str, int]):
         )
 
 
-def whole(value: object) -> int:
-    """The integer of a float without a fraction, as tables with gaps have 16.0 for 16.
-
-    Raises:
-        ValueError: If it is anything else.
-    """
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise ValueError(f"{show(value)} is not a whole float")
-
-
-_READERS: tuple[Callable[[str], Scalar], ...] = (int, float, lambda text: whole(float(text)))
+_READERS: tuple[Callable[[str], Scalar], ...] = (int, float)
 
 
 def _spellings(value: Scalar) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, product
 from math import comb, prod
 from typing import TYPE_CHECKING, Any, Union
@@ -497,6 +498,13 @@ class Repeat(Block):
             writer.untied(message)
         return tensor
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and copy take along: the blocks that a function gives, in place of the function."""
+        if isinstance(self.block, Block):
+            return dict(vars(self))
+        most = int(_counts(self.times, Slots()).max())
+        return {**vars(self), "block": _Numbered(tuple(as_block(self.block(number + 1)) for number in range(most)))}
+
     def __repr__(self) -> str:
         return f"Repeat({self.times!r}, {show(self.block)})"
 
@@ -529,6 +537,16 @@ def _is_held(layer: object, found: Set[str | Layer]) -> bool:
             return True
         waiting.extend(each.inside())
     return False
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """The blocks of the repetitions that a function gave, as a function."""
+
+    blocks: tuple[Block, ...]
+
+    def __call__(self, number: int) -> Block:
+        return self.blocks[number - 1]
 
 
 def _decisions(times: IntLike) -> list[Decision]:

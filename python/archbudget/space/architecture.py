@@ -12,9 +12,11 @@ from archbudget._message import hint, show
 from archbudget._nested import SetOnce
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError, UnknownNameError
 from archbudget.network import Network, explain, summary
+from archbudget.space.columns import GAP, is_missing, missing_index
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
 from archbudget.space.stored import stored
+from archbudget.space.table import row_of
 
 if TYPE_CHECKING:
     from archbudget._core import Trace
@@ -67,7 +69,7 @@ class Architecture(SetOnce, Mapping[str, Any]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Architecture):
             return self.indices == other.indices and self.space == other.space
-        return NotImplemented
+        return dict(self) == dict(other) if isinstance(other, Mapping) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.indices)
@@ -285,9 +287,10 @@ def network_of(space: Family, network: object) -> Architecture:
     """
     if isinstance(network, Architecture) and network.space is space:
         return network
-    if not isinstance(network, Mapping):
+    row = row_of(network)
+    if row is None:
         raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(network)}")
-    return architecture_of(space, dict(network))
+    return architecture_of(space, row)
 
 
 def network_in(space: Family, network: object) -> Architecture | None:
@@ -299,9 +302,9 @@ def network_in(space: Family, network: object) -> Architecture | None:
     try:
         return network_of(space, network)
     except (SpaceError, InvalidArchitectureError):
-        if isinstance(network, Mapping):
-            return None
-        raise
+        if row_of(network) is None:
+            raise
+        return None
 
 
 def _is_complete(space: Family, values: Mapping[str, Scalar]) -> bool:
@@ -322,11 +325,18 @@ def _indices(space: Family, values: Mapping[str, Scalar]) -> list[int]:
     parts = compiled(space)
     walk = parts.diagram.walk()
     indices = [0] * len(parts.names)
+    given = set()
     for name, value in values.items():
-        indices[parts.positions[name]] = space.decisions[name].index(value)
+        decision = space.decisions[name]
+        index = missing_index(decision) if is_missing(value) else decision.index(value)
+        if index != GAP:
+            given.add(name)
+            indices[parts.positions[name]] = index
     while (position := walk.open) is not None:
         name = parts.names[position]
-        if name not in values:
+        if name not in given:
+            if name in values:
+                space.decisions[name].index(values[name])  # It refuses what is missing.
             raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
         walk.choose(indices[position])
     return indices

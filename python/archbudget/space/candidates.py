@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Union, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +16,28 @@ from archbudget._nested import SetOnce
 from archbudget._regular import path_of, reading
 from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError
 from archbudget.space.architecture import Architecture, architecture_at, network_in
-from archbudget.space.columns import Indices, as_array, check_indices, value_array
-from archbudget.space.family import require_family
+from archbudget.space.columns import (
+    Indices,
+    as_array,
+    as_row,
+    check_indices,
+    empty_columns,
+    index_columns,
+    value_array,
+    values_of,
+)
+from archbudget.space.family import compiled, require_family
+from archbudget.space.table import table_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from zipfile import ZipFile
 
     from archbudget._expressions import Decision
+    from archbudget.space.columns import Values, Where
     from archbudget.space.family import Family
+    from archbudget.space.table import Table
 
 
 @guards()
@@ -39,17 +51,19 @@ class Candidates(SetOnce):
     Args:
         space: The space.
         indices: An (N, D) array of unsigned or signed integers, columns in the order of `space.decisions`. Arrays of
-            uint8, uint16 and uint32 are kept as they are, in any layout, and set read-only as this batch shows them.
+            uint8, uint16 and uint32 are kept as they are, in any layout, and set read-only as this batch shows them. Or
+            a table, whose columns are values by name; see [`Space.evaluate`][archbudget.Space.evaluate].
 
     Raises:
-        SpaceError: If the array has another number of columns, is not of integers, or an index is outside its domain.
+        SpaceError: If the array has another number of columns, is not of integers, or an index is outside its domain;
+            or a table as for `Space.evaluate`.
     """
 
-    def __init__(self, space: Family, indices: npt.ArrayLike) -> None:
+    def __init__(self, space: Family, indices: CandidatesLike) -> None:
         require_family(space, "Candidates")
         self.space = space
         """The space whose domains the indices refer to."""
-        array = check_indices(space.decisions, indices)
+        array = indices_of(space, indices)
         sizes = [len(decision.values) for decision in space.decisions.values()]
         for column, (name, size) in enumerate(zip(space.decisions, sizes, strict=True)):
             values = array[:, column]
@@ -148,7 +162,8 @@ class Candidates(SetOnce):
             MissingPackageError: If pandas is not installed (`pip install pandas`).
         """
         pd = imported("pandas", "to_pandas")
-        return pd.DataFrame({name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()})
+        columns = {name: pd.Series(column, dtype=column.dtype) for name, column in self.values().items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self)))
 
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes the batch to a compressed NPZ file, with the names and values of the decisions. O(N * D).
@@ -200,6 +215,90 @@ class Candidates(SetOnce):
             return cls(space, indices)
         except SpaceError as error:
             raise SpaceError(f"{path}: {error}") from None
+
+
+CandidatesLike = Union[Candidates, "Mapping[str, Any]", "Sequence[Mapping[str, Any]]", npt.ArrayLike]
+"""A batch of candidates: `Candidates`; or a table, with a column of N values for each decision; or (N, D) indices.
+
+A table is a mapping from names to columns; a data frame of pandas or polars, or a table of pyarrow; a structured array;
+or a list of `Architecture`s, dicts, or other rows with names.
+"""
+
+
+def columns_of(space: Family, given: CandidatesLike) -> tuple[list[Any], int]:
+    """For each decision a column in the form that the engine takes, in place where it can be, and the number of rows.
+
+    Raises:
+        SpaceError: If it is no batch of the space, or a candidate has no value where its network reads a decision.
+    """
+    table = _table(given)
+    if table is None:
+        return index_columns(_given_indices(space, given))
+    values = values_of(space.decisions, space.metrics, table, in_place=True)
+    return _without_gaps(space, values, as_row), values.rows
+
+
+def indices_of(space: Family, given: CandidatesLike, where: Where = as_row) -> Indices:
+    """The (N, D) indices of a batch; those of a table are made, and are 0 where it has no value.
+
+    Raises:
+        SpaceError: As for `columns_of`.
+    """
+    table = _table(given)
+    if table is None:
+        return _given_indices(space, given)
+    return closed(space, values_of(space.decisions, space.metrics, table, where=where), where)
+
+
+def closed(space: Family, values: Values, where: Where) -> Indices:
+    """The (N, D) indices of candidates whose columns hold indices; those of gaps are 0.
+
+    Raises:
+        SpaceError: If a candidate has no value where its network reads a decision.
+    """
+    indices = empty_columns(space.decisions, values.rows)
+    for row, column in enumerate(_without_gaps(space, values, where)):
+        indices[row] = column
+    return indices.T
+
+
+def _table(given: object) -> Table | None:
+    if isinstance(given, Architecture):
+        raise SpaceError(
+            "one architecture is not a batch; its totals are arch.params, arch.macs, ...; [arch] is a batch of one"
+        )
+    return None if isinstance(given, Candidates) else table_of(given)
+
+
+def _given_indices(space: Family, given: CandidatesLike) -> Indices:
+    """The indices of a batch that is no table."""
+    if not isinstance(given, Candidates):
+        return check_indices(space.decisions, given)
+    if given.space is not space and _domains(given.space) != _domains(space):
+        raise SpaceError("these candidates belong to a space with other decisions")
+    return given.indices
+
+
+def _without_gaps(space: Family, values: Values, where: Where) -> list[Any]:
+    """The columns, if no network reads a decision where it has no value.
+
+    Raises:
+        SpaceError: With the first row that has no value, and the decision.
+    """
+    if any(gaps is not None for gaps in values.gaps):
+        found = compiled(space).diagram.first_gap(values.columns, values.gaps)
+        if found is not None:
+            row, position = found
+            name = list(space.decisions)[position]
+            if name in values.absent:
+                raise SpaceError(f"{where(row)}: a column is missing, for decision '{name}', which this network reads")
+            raise SpaceError(f"{where(row)}: decision '{name}' has no value, but this network reads it")
+    return values.columns
+
+
+def _domains(space: Family) -> list[tuple[str, tuple[object, ...]]]:
+    """The meaning of the columns of a batch: the decisions in their order, each with its values."""
+    return [(name, tuple(decision.keys)) for name, decision in space.decisions.items()]
 
 
 def unchecked(space: Family, indices: Indices) -> Candidates:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from archbudget._message import listed, one_line, show
 from archbudget.errors import CountOverflowError, SpaceError
-from archbudget.space.description import check_names
+from archbudget.space.table import ABSENT, columns_by_decision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from archbudget._expressions import Decision
+    from archbudget.space.table import Table
 
 Indices = npt.NDArray[Any]
 
@@ -90,14 +92,16 @@ def _items(values: object, most: int) -> int:
     return number
 
 
-def check_indices(decisions: Mapping[str, Decision], indices: npt.ArrayLike) -> Indices:
+def check_indices(decisions: Mapping[str, Decision], indices: Any) -> Indices:
     """Indices as an (N, D) array of uint8, uint16 or uint32; such an array is not copied, and no range is checked.
 
     Raises:
         SpaceError: If the shape or the type is wrong, or an index is negative.
     """
-    array = as_array(indices, "indices", 2)
     columns = len(decisions)
+    if isinstance(indices, (list, tuple)) and not indices:
+        return np.zeros((0, columns), dtype=np.uint8)
+    array = as_array(indices, "indices", 2)
     if array.ndim != 2 or array.shape[1] != columns:
         raise SpaceError(
             f"indices must have the shape (N, {columns}), a column for each decision ({listed(decisions)}), "
@@ -112,7 +116,9 @@ def check_indices(decisions: Mapping[str, Decision], indices: npt.ArrayLike) -> 
     if array.size == 0 and not isinstance(indices, np.ndarray):
         return np.zeros(array.shape, dtype=np.uint8)
     if array.dtype.kind not in "iu":
-        raise SpaceError(f"indices must be integers, not {array.dtype}; to give values, use a dict of columns")
+        raise SpaceError(
+            f"indices must be integers, not {array.dtype}; to give values, use a table, such as a dict of columns"
+        )
     if array.size:
         least, most = int(array.min()), int(array.max())
         if least < 0 or most >= 2**32:
@@ -126,60 +132,203 @@ def check_indices(decisions: Mapping[str, Decision], indices: npt.ArrayLike) -> 
     return array.astype(np.uint32)
 
 
-def value_column(decision: Decision, column: npt.ArrayLike) -> Any:
-    """A column of values in the form that the engine takes: int64 values with their domain, or indices."""
+class Values(NamedTuple):
+    """Candidates by the values of their decisions."""
+
+    columns: list[Any]
+    """For each decision a column as the engine takes it: indices, or a pair of int64 values and their domain."""
+    gaps: list[npt.NDArray[np.bool_] | None]
+    """For each decision which candidates have no value, where their column has any index; `None` if all have one."""
+    rows: int
+    """The number of candidates."""
+    absent: Collection[str]
+    """The decisions without a column."""
+
+
+Where = Callable[[int], str]
+"""What a row of a table is called in messages."""
+
+
+def as_row(row: int) -> str:
+    """The row of a table that has no other name."""
+    return f"row {row}"
+
+
+GAP = -1
+"""The index of a cell without a value."""
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell holds no value: None, NaN, NA, NaT, or one that is masked or absent."""
+    if value is None or value is ABSENT or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    try:
+        return bool(value != value)
+    except Exception:  # A value may raise anything when it is compared.
+        return False
+
+
+def missing_index(decision: Decision) -> int:
+    """The index of a cell without a value: that of `None`, if it is a value of the decision, and otherwise `GAP`.
+
+    A table cannot tell both apart: pandas reads and writes `None` as NaN, and Arrow as null.
+    """
+    return decision.index(None) if None in decision.values else GAP
+
+
+class _Lookup(dict[tuple[type, Any], int]):
+    """The index of each cell, by its type and its value."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__()
+        self._decision = decision
+
+    def __missing__(self, key: tuple[type, Any]) -> int:
+        _, value = key
+        if is_missing(value):
+            return GAP if value is ABSENT else missing_index(self._decision)
+        self[key] = index = self._decision.index(value)
+        return index
+
+
+def _looked_up(decision: Decision, cells: Sequence[Any], where: Where) -> npt.NDArray[np.int64]:
+    """The indices of cells of any type."""
+    lookup = _Lookup(decision)
+    try:
+        return np.fromiter((lookup[type(cell), cell] for cell in cells), np.int64, len(cells))
+    except Exception:  # A cell may raise anything when it is hashed.
+        indices = np.empty(len(cells), np.int64)
+    for row, cell in enumerate(cells):
+        if isinstance(cell, (list, tuple, np.ndarray)) and not is_missing(cell):
+            raise SpaceError(f"{where(row)}: the column of decision '{decision.name}' must have one axis")
+        try:
+            indices[row] = lookup.__missing__((type(cell), cell))
+        except SpaceError as error:
+            raise SpaceError(f"{where(row)}: {error}") from None
+    return indices
+
+
+def _looked_up_once(decision: Decision, array: npt.NDArray[Any], where: Where) -> npt.NDArray[np.int64]:
+    """The indices of an array of numbers or flags; each distinct one is looked up once."""
+    unique = np.unique(array)
+    lookup = _Lookup(decision)
+    indices = np.empty(len(unique), np.int64)
+    wrong: dict[int, SpaceError] = {}
+    for number, value in enumerate(unique.tolist()):
+        try:
+            indices[number] = lookup[type(value), value]
+        except SpaceError as error:
+            wrong[number] = error
+    places = np.searchsorted(unique, array)
+    if wrong:
+        row = int(np.argmax(np.isin(places, list(wrong))))
+        raise SpaceError(f"{where(row)}: {wrong[int(places[row])]}")
+    found: npt.NDArray[np.int64] = indices[places]
+    return found
+
+
+def _column_array(decision: Decision, column: Any) -> npt.NDArray[Any]:
+    """A column as an array of one axis.
+
+    Raises:
+        SpaceError: If it has another number of axes.
+    """
     what = f"the column of decision '{decision.name}'"
-    if not decision.is_integer and isinstance(column, (list, tuple)):
-        # numpy would turn True beside "yes" into text.
-        array = np.empty(len(column), dtype=object)
-        array[:] = column
-    else:
-        array = as_array(column, what, 1)
+    array = as_array(column, what, 1)
     if array.ndim != 1:
-        raise SpaceError(f"the column of decision '{decision.name}' must have one axis, not the shape {array.shape}")
-    if len(array) == 0:
-        return np.zeros(0, dtype=np.uint8)
-    if decision.is_integer:
-        if array.dtype.kind not in "iu":
-            raise SpaceError(
-                f"the column of decision '{decision.name}' must hold integers, not {array.dtype}"
-                + (" (it holds nan)" if array.dtype.kind == "f" and np.isnan(array).any() else "")
-            )
-        if array.dtype == np.uint64 and int(array.max()) >= 2**63:
+        raise SpaceError(f"{what} must have one axis, not the shape {array.shape}")
+    return array
+
+
+def value_indices(decision: Decision, column: Any, where: Where = as_row) -> npt.NDArray[np.int64]:
+    """The index of each value of a column, `GAP` where it has none.
+
+    Numbers are looked up at some 20 million a second, cells of other types at some 5 million.
+
+    Raises:
+        SpaceError: If the column has more than one axis, or a cell is neither a value of the decision nor missing.
+    """
+    if isinstance(column, (list, tuple)):
+        return _looked_up(decision, column, where)  # numpy would turn True beside 2 into 1.
+    array = _column_array(decision, column)
+    mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
+    if array.dtype.kind in "mM":
+        mask = np.isnat(array)
+        if not mask.all():
+            raise SpaceError(f"the column of decision '{decision.name}' must hold values of it, not {array.dtype}")
+    if mask is not None and mask.any():
+        indices = np.full(len(array), missing_index(decision))
+        kept = np.flatnonzero(~mask)
+        indices[kept] = value_indices(decision, array[kept], lambda row: where(int(kept[row])))
+        return indices
+    if array.dtype.kind in "biuf":
+        return _looked_up_once(decision, array, where)
+    return _looked_up(decision, array.tolist(), where)
+
+
+def value_column(decision: Decision, column: Any, where: Where = as_row) -> Any:
+    """A column of values: int64 values and their domain, if the engine can look them up; otherwise as `value_indices`.
+
+    Raises:
+        SpaceError: As `value_indices`.
+        CountOverflowError: If an integer does not fit into 63 bits.
+    """
+    is_array = not isinstance(column, (list, tuple, np.ma.MaskedArray))
+    if decision.is_integer and is_array and (array := _column_array(decision, column)).dtype.kind in "iu":
+        if array.dtype == np.uint64 and array.size and int(array.max()) >= 2**63:
             raise CountOverflowError(
                 f"the column of decision '{decision.name}' holds {int(array.max())}, which does not fit into 63 bits"
             )
         if array.dtype != np.int64 or not array.flags.aligned or not array.dtype.isnative:
             array = array.astype(np.int64)
         return (array, list(decision.values))
-    if array.dtype.kind == "f":
-        unique, inverse = np.unique(array, return_inverse=True)
-        return np.array([decision.index(value) for value in unique.tolist()], dtype=np.uint32)[inverse]
-    indices = np.empty(len(array), dtype=np.uint32)
-    for row, value in enumerate(array.tolist()):
-        try:
-            indices[row] = decision.index(value)
-        except SpaceError as error:
-            raise SpaceError(f"row {row}: {error}") from None
-    return indices
+    return value_indices(decision, column, where)
 
 
-def value_columns(decisions: Mapping[str, Decision], columns: Mapping[str, npt.ArrayLike]) -> tuple[list[Any], int]:
-    """For each decision a column of values in the form that the engine takes, and the number of rows.
+def values_of(
+    decisions: Mapping[str, Decision],
+    metrics: Collection[str],
+    table: Table,
+    *,
+    where: Where = as_row,
+    in_place: bool = False,
+) -> Values:
+    """The columns of decisions in a table.
+
+    Args:
+        decisions: The decisions.
+        metrics: The names of the metrics, which columns that are no decisions may have.
+        table: The table.
+        where: What its rows are called in messages.
+        in_place: Whether the columns may be those of the table, for the engine to look up.
 
     Raises:
-        SpaceError: If a column is missing, unknown, of a different length than the others, or holds no values.
+        SpaceError: If a column is unknown, of a different length than the others, or has a cell that is no value.
     """
-    check_names(decisions, columns, "columns")
-    missing = [name for name in decisions if name not in columns]
-    if missing:
-        raise SpaceError(f"the columns of decisions are missing: {listed(missing)}")
-    prepared = [value_column(decision, columns[name]) for name, decision in decisions.items()]
-    lengths = {len(column[0] if isinstance(column, tuple) else column) for column in prepared}
-    if len(lengths) > 1:
-        shown = {name: len(np.asarray(columns[name])) for name in decisions}
-        raise SpaceError(f"the columns must have one length, not {shown}")
-    return prepared, lengths.pop() if lengths else 0
+    names = columns_by_decision(decisions, metrics, table.columns)
+    given = {name: table.columns[column] for name, column in names.items()}
+    made = {name: (value_column if in_place else value_indices)(decisions[name], given[name], where) for name in given}
+    lengths = {name: len(column[0] if isinstance(column, tuple) else column) for name, column in made.items()}
+    if len(set(lengths.values())) > 1:
+        raise SpaceError(f"the columns must have one length, not {show(lengths)}")
+    return gathered(decisions, made, next(iter(lengths.values()), table.rows or 0))
+
+
+def gathered(decisions: Mapping[str, Decision], columns: Mapping[str, Any], rows: int) -> Values:
+    """Candidates from columns of `rows` cells, each as from `value_indices` or `value_column`."""
+    made, gaps = [], []
+    for name, decision in decisions.items():
+        column = columns.get(name)
+        gap = None
+        if column is None:
+            column, gap = np.zeros(rows, np.uint8), np.ones(rows, np.bool_)
+        elif not isinstance(column, tuple):
+            found = column == GAP
+            gap = found if found.any() else None
+            column = np.where(found, 0, column).astype(np.min_scalar_type(len(decision.values) - 1))
+        made.append(column)
+        gaps.append(gap)
+    return Values(made, gaps, rows, decisions.keys() - columns.keys())
 
 
 def index_columns(indices: Indices) -> tuple[list[Any], int]:

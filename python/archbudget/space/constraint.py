@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from archbudget._budget import MOST, refuse_loose_bounds, require_budget, require_metrics
-from archbudget._guard import answering, guards, has
+from archbudget._guard import answering, guarded, guards, has
 from archbudget._message import show
 from archbudget._nested import SetOnce
 from archbudget.errors import SpaceError
@@ -19,6 +19,7 @@ from archbudget.space.architecture import Architecture
 from archbudget.space.candidates import Candidates
 from archbudget.space.evaluation import evaluate
 from archbudget.space.family import compiled
+from archbudget.space.table import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import optuna
 
     from archbudget._budget import Budget
+    from archbudget.space.candidates import CandidatesLike
     from archbudget.space.family import Family
 
 
@@ -36,6 +38,11 @@ JUST_OUTSIDE = sys.float_info.min
 def _settle(number: float, outside: bool) -> float:
     """The number with the right sign: the costs are compared exactly, whereas the logarithms are rounded."""
     return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
+
+
+def _kinds(value: object) -> tuple[type, ...]:
+    """The types in which a value may be given: an integer also as a float, and the reverse."""
+    return (int, float) if type(value) in (int, float) else (type(value),)
 
 
 @guards(but=["__call__"])  # A trial raises what its storage does.
@@ -51,7 +58,7 @@ class Constraint(SetOnce):
       and returns the numbers;
     - a `FrozenTrial`, it returns the numbers, so that it also works as `constraints_func=` of a sampler;
     - an `Architecture`, it returns the numbers;
-    - `Candidates`, it returns an (N, M) float64 array.
+    - `Candidates`, or any other batch that `Space.evaluate` takes, it returns an (N, M) float64 array.
 
     One candidate takes O(D) and holds the GIL; a batch takes O(N * D) and releases it, as `Space.evaluate` does. A
     constraint never changes, so it is safe to call from several threads.
@@ -78,7 +85,7 @@ class Constraint(SetOnce):
         self._names = tuple(name for name, *_ in bounds)
         # A live trial is asked once for each network: plain dicts are several times faster than `Decision.index`.
         self._domains = tuple(
-            (name, {value: index for index, value in reversed(list(enumerate(decision.values)))})
+            (name, {(kind, value): index for index, value in enumerate(decision.values) for kind in _kinds(value)})
             for name, decision in space.decisions.items()
         )
 
@@ -87,16 +94,25 @@ class Constraint(SetOnce):
         """The key of each of the M numbers: the metric, with `_low` for the lower end of a range."""
         return self._names
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another constraint has an equal space and budget."""
+        if not isinstance(other, Constraint):
+            return NotImplemented
+        return (self.budget, self.space) == (other.budget, other.space)
+
+    def __hash__(self) -> int:
+        return hash((self.space, self.budget))
+
     def __repr__(self) -> str:
         return f"<Constraint {self.budget.describe()}>"
 
     @overload
-    def __call__(self, candidate: Candidates) -> npt.NDArray[np.float64]: ...
-
-    @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]  # An architecture is a mapping, but no batch.
         self, candidate: Architecture | optuna.trial.BaseTrial | optuna.trial.FrozenTrial
     ) -> tuple[float, ...]: ...
+
+    @overload
+    def __call__(self, candidate: CandidatesLike) -> npt.NDArray[np.float64]: ...
 
     def __call__(self, candidate: Any) -> tuple[float, ...] | npt.NDArray[np.float64]:
         """The numbers of one candidate, or of each candidate of a batch.
@@ -104,15 +120,11 @@ class Constraint(SetOnce):
         Raises:
             SpaceError: If it is called with anything else, or a value is not in the domain of its decision.
         """
-        if isinstance(candidate, Candidates):
-            return self._batch(candidate)
         if isinstance(candidate, Architecture):
             return self._numbers(candidate.indices)
         params = candidate.params if has(candidate, "params") else None
         if not isinstance(params, Mapping):
-            raise SpaceError(
-                f"a constraint is called with a trial, an Architecture or Candidates, not {show(candidate)}"
-            )
+            return self._batch(candidate)
         numbers = self._numbers(self._indices(params))
         from optuna.trial import FixedTrial, Trial
 
@@ -123,7 +135,10 @@ class Constraint(SetOnce):
 
     def _indices(self, params: Mapping[str, Any]) -> list[int | None]:
         try:
-            return [domain[params[name]] if name in params else None for name, domain in self._domains]
+            return [
+                domain[type(value), value] if (value := params.get(name, domain)) is not domain else None
+                for name, domain in self._domains
+            ]
         except (KeyError, TypeError):
             # The decision raises the error that names the value.
             return self.space.indices_of(params)
@@ -139,9 +154,15 @@ class Constraint(SetOnce):
             for _, position, sign, bound, log_bound in self._bounds
         )
 
-    def _batch(self, candidates: Candidates) -> npt.NDArray[np.float64]:
+    @guarded
+    def _batch(self, candidates: CandidatesLike) -> npt.NDArray[np.float64]:
+        if not isinstance(candidates, (Candidates, np.ndarray)) and table_of(candidates) is None:
+            raise SpaceError(
+                "a constraint is called with a trial, an Architecture or Candidates, or a table of candidates, "
+                f"not {show(candidates)}"
+            )
         counts = evaluate(self.space, candidates, list(self.budget))
-        numbers = np.empty((len(candidates), len(self._bounds)))
+        numbers = np.empty((len(counts.valid), len(self._bounds)))
         with np.errstate(divide="ignore"):
             for column, (_, position, sign, bound, log_bound) in enumerate(self._bounds):
                 cost = counts[self.space.metrics[position]]

@@ -39,6 +39,15 @@ class Distribution:
         self.error = error
         """A network counted under a value has that value or one larger by at most this; 0 where `exact`."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another distribution has the same metric, values and counts."""
+        if not isinstance(other, Distribution):
+            return NotImplemented
+        one, two = ((each.metric, each.counts, each.error) for each in (self, other))
+        return one == two and np.array_equal(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def exact(self) -> bool:
         """Whether each network is counted under its own value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,22 +14,26 @@ from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import hint, show
 from archbudget.errors import SpaceError, UnknownNameError
-from archbudget.space.architecture import Architecture
-from archbudget.space.candidates import Candidates
-from archbudget.space.columns import check_indices, index_columns, value_columns
+from archbudget.space.candidates import columns_of
 from archbudget.space.description import check_metrics
 from archbudget.space.family import compiled
 
 if TYPE_CHECKING:
-    from archbudget._expressions import Scalar
+    from archbudget.space.candidates import CandidatesLike
     from archbudget.space.family import Family
+
+
+def _equal(one: Mapping[str, npt.NDArray[Any]], other: Mapping[str, npt.NDArray[Any]]) -> bool:
+    """Whether two mappings have equal arrays under the same names."""
+    return one.keys() == other.keys() and all(np.array_equal(array, other[name]) for name, array in one.items())
+
 
 MOST_THREADS = 1024
 """The most threads that a call may use."""
 
 
 @guards()
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerEvaluation:
     """The costs and the output shape of each layer of each candidate; all are 0 where a candidate cannot be built.
 
@@ -43,6 +47,15 @@ class LayerEvaluation:
     shapes: npt.NDArray[np.int64]
     """(N, L, rank) int64 sides of the output of each layer, without the batch axis; of the first output where a layer
     has several. They are 0 where a layer is not in the network, and after the last axis."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LayerEvaluation):
+            return NotImplemented
+        return (
+            self.names == other.names and _equal(self.costs, other.costs) and np.array_equal(self.shapes, other.shapes)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
         if metric not in self.costs:
@@ -82,6 +95,18 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
     def __len__(self) -> int:
         return len(self._totals)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another evaluation has the same totals of the same metrics, for as many candidates."""
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        return (
+            _equal(self._totals, other._totals)
+            and np.array_equal(self.valid, other.valid)
+            and self.layers == other.layers
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"<Evaluation of {len(self.valid):,} candidates: {', '.join(self)}>"
 
@@ -93,10 +118,6 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
         """
         pd = imported("pandas", "to_pandas")
         return pd.DataFrame({**self._totals, "valid": self.valid})
-
-
-CandidatesLike = Union[Candidates, "Mapping[str, npt.ArrayLike]", npt.ArrayLike]
-"""A batch of candidates; or a column of N values for each decision, by its name; or (N, D) indices."""
 
 
 def evaluate(
@@ -113,7 +134,7 @@ def evaluate(
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
     threads = None if threads is None else min(threads, MOST_THREADS)
-    columns, rows = _columns(space, candidates)
+    columns, rows = columns_of(space, candidates)
     totals = [np.empty(rows, np.int64) for _ in names]
     valid = np.empty(rows, np.bool_)
     parts.diagram.evaluate(columns, names, totals, valid, threads=threads)
@@ -134,21 +155,3 @@ def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     check_metrics(space.metrics, names)
     return names
-
-
-def _columns(space: Family, candidates: CandidatesLike) -> tuple[list[Any], int]:
-    """For each decision a column in the form that the engine takes, and the number of rows."""
-    if isinstance(candidates, Candidates):
-        if candidates.space is not space and _domains(candidates.space) != _domains(space):
-            raise SpaceError("these candidates belong to a space with other decisions")
-        return index_columns(candidates.indices)
-    if isinstance(candidates, Architecture):
-        raise SpaceError("one architecture is not a batch; its totals are arch.params, arch.macs, ...")
-    if isinstance(candidates, Mapping):
-        return value_columns(space.decisions, candidates)
-    return index_columns(check_indices(space.decisions, candidates))
-
-
-def _domains(space: Family) -> list[tuple[str, tuple[Scalar, ...]]]:
-    """The meaning of the columns of a batch: the decisions in their order, each with its values."""
-    return [(name, decision.values) for name, decision in space.decisions.items()]

@@ -99,6 +99,17 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         """The values that `fix` has fixed, by the names of their decisions."""
         self._core = compiled(space).diagram.within(_bounds(budget), self.memory)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another set has an equal space and budget, the same fixed values, and may take the same memory."""
+        if not isinstance(other, FeasibleSet):
+            return NotImplemented
+        if (self.budget, self.memory, self.space) != (other.budget, other.memory, other.space):
+            return False
+        return list(self.space.indices_of(self.fixed)) == list(other.space.indices_of(other.fixed))
+
+    def __hash__(self) -> int:
+        return hash((self.space, self.budget))
+
     def __repr__(self) -> str:
         return f"<FeasibleSet {self._described()}>"
 
@@ -341,6 +352,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
         Raises:
             InfeasibleBudgetError: If nothing fits.
+            SpaceError: If a decision has equal values, such as 1 and True.
         """
         self.require_some()
         counts, total, exact = self._core.marginals()
@@ -348,6 +360,11 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             name: {value: count / total for value, count in zip(decision.values, own, strict=True)}
             for (name, decision), own in zip(self.space.decisions.items(), counts, strict=True)
         }
+        for name, decision in self.space.decisions.items():
+            if len(shares[name]) < len(decision.values):
+                raise SpaceError(
+                    f"a dict holds 1 and True as one key, and decision '{name}' has both: {show(decision)}"
+                )
         return Marginals(shares, exact=exact)
 
     def prune(self) -> S_co:

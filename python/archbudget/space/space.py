@@ -18,16 +18,17 @@ from archbudget._regular import path_of
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 from archbudget.space import trials
 from archbudget.space.architecture import Architecture, architecture_at, architecture_of, network_in
-from archbudget.space.candidates import Candidates, unchecked
+from archbudget.space.candidates import Candidates, CandidatesLike, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.constraint import Constraint
 from archbudget.space.describe import describe
 from archbudget.space.distribution import Distribution
 from archbudget.space.drawing import distinct, require_flag
-from archbudget.space.evaluation import CandidatesLike, Evaluation, evaluate
+from archbudget.space.evaluation import Evaluation, evaluate
 from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
 from archbudget.space.stored import stored
+from archbudget.space.table import row_of
 
 if TYPE_CHECKING:
     import os
@@ -269,9 +270,12 @@ class Space(Family):
         O(N * D) time, and a few blocks of memory beside input and output; releases the GIL.
 
         Args:
-            candidates: `Candidates`; or a dict with a column of N values for each decision; or an (N, D) array of
-                indices. uint8, uint16 and uint32 indices and int64 values are read in place, in any layout, without a
-                copy. An index or value of an inactive decision only has to be in its domain.
+            candidates: `Candidates`; or a table, whose columns are values by name; or an (N, D) array of indices. A
+                table is a dict of columns, a data frame of pandas or polars, a table of pyarrow, a structured array, or
+                a list of `Architecture`s, dicts or other rows with names; `study.trials_dataframe()` is one, too.
+                Inactive decisions may have no value (None, NaN, NA), or any of their domain. Integers may be floats.
+                Columns named like metrics and `valid` are passed over. uint8, uint16 and uint32 indices and int64
+                values are read in place, in any layout, without a copy.
             metrics: The names of the metrics; all by default. Fewer are faster.
             per_layer: Whether to return the costs of each layer, too, and the shape of its first output. Much slower:
                 each candidate is then run by itself, in O(layers).
@@ -281,8 +285,8 @@ class Space(Family):
             For each metric (N,) int64 totals, and whether each candidate is valid.
 
         Raises:
-            SpaceError: If there is no such metric, or a column is missing or of the wrong length or type, or a value is
-                outside its domain; the message names the first such row.
+            SpaceError: If there is no such metric; or a column is unknown or of the wrong length; or a value is outside
+                its domain, or missing where the network reads its decision; the message names the first such row.
         """
         return evaluate(self, candidates, metrics, per_layer=per_layer, threads=threads)
 
@@ -290,8 +294,8 @@ class Space(Family):
         """One network, by the values of its decisions. O(layers); holds the GIL.
 
         Args:
-            values: The values of decisions by name.
-            **named: The values of decisions by keyword. Inactive decisions may be omitted.
+            values: The values of decisions by name: a mapping, or a row of a table.
+            **named: The values of decisions by keyword. Inactive decisions may be omitted, or be None or NaN.
 
         Raises:
             SpaceError: If a decision is unknown, or an active one is missing, or a value is not in its domain. (The
@@ -299,9 +303,10 @@ class Space(Family):
             InvalidArchitectureError: If the network cannot be built; the message names the layer, the shapes and the
                 rule.
         """
-        if not (values is None or isinstance(values, Mapping)):
+        row = {} if values is None else row_of(values)
+        if row is None:
             raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
-        return architecture_of(self, {**(values or {}), **named})
+        return architecture_of(self, {**row, **named})
 
     @answering(refuse_loose_bounds)
     def constraint(self, budget: Budget) -> Constraint:
@@ -372,6 +377,7 @@ class Space(Family):
             decision = self.decisions[names[position]]
             indices[position] = trials.suggest(trial, names[position], decision)
             walk.choose(indices[position])
+        trials.check(trial, self.decisions)
         arch = architecture_at(self, indices)
         trials.record(trial, arch.costs)
         return arch

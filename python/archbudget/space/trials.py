@@ -77,13 +77,28 @@ def _categories(decision: Decision) -> tuple[Any, ...]:
 
 
 def suggest(trial: BaseTrial, name: str, decision: Decision) -> int:
-    """The index of the value that a trial takes for a decision."""
+    """The index of the value that a trial takes for a decision.
+
+    Raises:
+        SpaceError: If it was given what is no value of the decision.
+    """
     if decision.step is not None:
         low, high = decision.values[0], decision.values[-1]
-        value: Any = trial.suggest_int(name, low, high, step=decision.step)
-        return int((value - low) // decision.step)
-    value = trial.suggest_categorical(name, _categories(decision))
-    return decision.index(value)
+        return decision.index(trial.suggest_int(name, low, high, step=decision.step))
+    return decision.index(trial.suggest_categorical(name, _categories(decision)))
+
+
+def check(trial: BaseTrial, decisions: Mapping[str, Decision]) -> None:
+    """Refuses a trial that was given, by `enqueue_trial` and the like, what is no value of a decision.
+
+    Optuna takes 16.5, True and "16" for integers, and keeps them as they are.
+
+    Raises:
+        SpaceError: With the first one.
+    """
+    for name, value in trial.params.items():
+        if name in decisions:
+            decisions[name].index(value)
 
 
 def record(trial: BaseTrial, costs: Mapping[str, int]) -> None:
