@@ -311,6 +311,24 @@ def test_a_reader_that_goes_is_no_error(command: list[str]) -> None:
         assert "Broken" not in error
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["count", "toy:space", "--memory", "1G"], "--memory is that of a count inside a budget, and there is none"),
+        (["sample", "toy:space", "--memory", "1G"], "--memory is that of a count inside a budget, and there is none"),
+        (["spaces", "--markdown", "--json"], "--markdown and --json exclude each other"),
+        (["bench", "--markdown", "--json"], "--markdown and --json exclude each other"),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+@pytest.mark.usefixtures("folder")
+def test_an_option_that_would_be_ignored_is_refused(
+    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    assert said in capsys.readouterr().err
+
+
 # Narrow terminals
 
 NUMBER = re.compile(r"\d[\d,.]*")

@@ -13,7 +13,6 @@ from archbudget._budget import require_metrics
 from archbudget._message import grouped, listed, with_nearest
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
-    MEMORY,
     NO_BOUNDS,
     BudgetOptions,
     Json,
@@ -138,7 +137,7 @@ def _network(space: Space, settings: list[str], seed: int | None) -> Architectur
 def count(
     space: SpaceReference,
     bounds: BudgetOptions = NO_BOUNDS,
-    memory: Memory = MEMORY,
+    memory: Memory = None,
     picture: PlotFile = None,
     no_code: NoCode = False,
     as_json: Json = False,
@@ -150,7 +149,7 @@ def count(
     """
     loaded = files.load(space, code=not no_code)
     budget = bounds.within(loaded.budget)
-    limit = _options.memory(memory)
+    limit = _options.memory(memory, budget)
     _options.check_plot(picture)
     found = loaded.space
     size = found.size
@@ -240,7 +239,7 @@ def sample(
         bool, typer.Option("--all", help="Ignore the budget of the space file.", rich_help_panel="Budget")
     ] = False,
     bounds: BudgetOptions = NO_BOUNDS,
-    memory: Memory = MEMORY,
+    memory: Memory = None,
     picture: PlotFile = None,
     no_code: NoCode = False,
     as_json: Json = False,
@@ -254,7 +253,7 @@ def sample(
     budget = bounds.within(None if whole else loaded.budget)
     candidates.format_of(target)
     _options.check_plot(picture)
-    number_drawn, limit = number_of(number, "-n"), _options.memory(memory)
+    number_drawn, limit = number_of(number, "-n"), _options.memory(memory, budget)
     data: dict[str, Any] = {"output": target}
     text = ""
     if budget is None:
@@ -294,7 +293,7 @@ def prune(
         typer.Option("--output", "-o", metavar="FILE", help="The space file to write; standard output by default."),
     ] = None,
     bounds: BudgetOptions = NO_BOUNDS,
-    memory: Memory = MEMORY,
+    memory: Memory = None,
     picture: PlotFile = None,
     no_code: NoCode = False,
     as_json: Json = False,
@@ -308,7 +307,7 @@ def prune(
     budget = _options.require_budget(bounds.within(loaded.budget), "prune")
     if target is not None and not files.is_file(str(target)):
         raise ArchbudgetError(f"{target}: the name of a space file must end in .yaml or .yml")
-    limit = _options.memory(memory)
+    limit = _options.memory(memory, budget)
     _options.check_plot(picture)
     fits = loaded.space.within(budget, memory=limit)
     fits.require_some()
@@ -369,6 +368,7 @@ def spaces(
 
     Every other command accepts one by name, such as [bold]archbudget.spaces:nas_bench_201[/bold].
     """
+    _options.one_format(markdown=markdown, as_json=as_json)
     rows = []
     for name, shelved in SHELF.items():
         start = time.perf_counter()
@@ -409,6 +409,7 @@ def bench(
 
     The memory floor reads the same columns, writes the same output, and does nothing else.
     """
+    _options.one_format(markdown=markdown, as_json=as_json)
     from archbudget import bench as benchmark
     from archbudget.workers.job import quiet
 

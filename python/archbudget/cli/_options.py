@@ -42,10 +42,14 @@ Settings = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="The value of a decision; once for each.", show_default=False),
 ]
 Memory = Annotated[
-    str, typer.Option(metavar="BYTES", help="The memory of a count; 512M and 4GiB work. With too little it has bounds.")
+    str | None,
+    typer.Option(
+        metavar="BYTES",
+        help=f"The memory of a count inside a budget; 512M and 4G work, {BYTES} by default. With too little there are "
+        "bounds.",
+        show_default=False,
+    ),
 ]
-MEMORY = str(BYTES)
-"""The default memory of a count, as text."""
 PlotFile = Annotated[
     Path | None,
     typer.Option("--plot", metavar="FILE", help=f"Draw a plot, too: {', '.join(f'.{form}' for form in plot.FORMATS)}."),
@@ -160,16 +164,30 @@ def require_budget(found: Budget | None, command: str) -> Budget:
     return found
 
 
-def memory(text: str) -> int:
-    """The bytes that a count may take.
+def memory(text: str | None, budget: Budget | None) -> int:
+    """The bytes that a count inside a budget may take.
 
     Raises:
-        ArchbudgetError: If it is not a whole number of at least 1.
+        ArchbudgetError: If it is not a whole number of at least 1, or is given without a budget.
     """
+    if text is None:
+        return BYTES
+    if budget is None:
+        raise ArchbudgetError("--memory is that of a count inside a budget, and there is none: give --params N")
     found = number(text, "--memory", bytes_too=True)
     if found < 1:
         raise ArchbudgetError(f"--memory: a count needs at least 1 byte, not {found}")
     return found
+
+
+def one_format(*, markdown: bool, as_json: bool) -> None:
+    """Refuses two formats at once.
+
+    Raises:
+        ArchbudgetError: If both are wanted.
+    """
+    if markdown and as_json:
+        raise ArchbudgetError("--markdown and --json exclude each other")
 
 
 def check_plot(file: Path | None) -> None:
