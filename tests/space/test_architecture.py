@@ -476,3 +476,10 @@ def test_inactive_layers_are_not_in_a_network() -> None:
     assert [layer.name for layer in space.architecture(depth=1).layers] == ["input_layer", "dense", "dense_2"]
     with pytest.raises(SpaceError, match="'dense_1'"):
         space.architecture(depth=1).layer("dense_1")
+
+
+def test_values_by_keyword_replace_those_of_a_network() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("a", 1, 9)), layers.Dense(ab.Int("b", 1, 9))])
+    arch = space.architecture(a=2, b=3)
+    assert dict(space.architecture(arch, b=4)) == {"a": 2, "b": 4}
+    assert dict(arch) == {"a": 2, "b": 3}

@@ -295,7 +295,8 @@ class Space(Family):
 
         Args:
             values: The values of decisions by name: a mapping, or a row of a table.
-            **named: The values of decisions by keyword. Inactive decisions may be omitted, or be None or NaN.
+            **named: The values of decisions by keyword, which replace those of the mapping: `architecture(arch, a=3)`
+                is a neighbour of `arch`. Inactive decisions may be omitted, or be None or NaN.
 
         Raises:
             SpaceError: If a decision is unknown, or an active one is missing, or a value is not in its domain. (The
