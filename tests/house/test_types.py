@@ -14,7 +14,7 @@ import pytest
 import archbudget as ab
 
 ROOT = Path(__file__).parents[2]
-IDIOMS = ROOT / "tests/support/idioms.py"
+IDIOMS = Path(__file__).with_name("idioms.py")
 PAGES = ("README.md", "docs/custom.md", "docs/definitions.md", "docs/spaces.md")
 NAMES = "import optuna\nimport archbudget as ab\nfrom archbudget import layers\naccuracy = 0.5\n"
 """What the pages have already, or leave out."""
