@@ -43,12 +43,8 @@ def guarded(function: Callable[P, T]) -> Callable[P, T]:
             raise OutOfMemoryError(f"{_name(function, args)}: there is not enough memory: {one_line(error)}") from error
         except Exception as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is None:
-                # The arguments do not match the signature, so the function has not begun.
-                known = signature(function).parameters
-                unknown = {name: value for name, value in kwargs.items() if name not in known}
-                getattr(function, "answer", _no_answer)(args, unknown)
                 _refuse_unknown(function, args, kwargs)
-                raise
+                raise  # The arguments do not match the signature, so the function has not begun.
             what = f"{type(error).__name__}: {one_line(error)}"
             raise SpaceError(f"{_name(function, args)} cannot take what it was given: {what}") from error
 
@@ -61,17 +57,13 @@ Python."""
 
 
 def answering(answer: Answer) -> Callable[[F], F]:
-    """A guarded function that answers arguments which it does not have, where people often give them."""
+    """A guarded or answered function that has words of its own for arguments which it does not have."""
 
     def made(function: F) -> F:
         function.answer = answer  # type: ignore[attr-defined]
         return function
 
     return made
-
-
-def _no_answer(args: Sequence[object], named: Mapping[str, object]) -> None:
-    del args, named
 
 
 def answered(function: Callable[P, T]) -> Callable[P, T]:
@@ -121,8 +113,8 @@ def has(value: object, name: str) -> bool:
         return False
 
 
-def _refuse_unknown(function: Callable[..., object], args: tuple[object, ...], named: Collection[str]) -> None:
-    """Refuses keywords that a function does not have.
+def _refuse_unknown(function: Callable[..., object], args: tuple[object, ...], named: Mapping[str, object]) -> None:
+    """Refuses keywords that a function does not have, with its own answer to them if it has one.
 
     Raises:
         UnknownArgumentError: With the first one.
@@ -132,9 +124,12 @@ def _refuse_unknown(function: Callable[..., object], args: tuple[object, ...], n
         return
     takes = [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
     known = [name for name in takes if name not in ("self", "cls")]
-    for name in named:
-        if name not in known:
-            raise UnknownArgumentError(f"{_name(function, args)}: unknown argument {show(name)}{hint(name, known)}")
+    unknown = {name: value for name, value in named.items() if name not in known}
+    answer: Answer | None = getattr(function, "answer", None)
+    if answer is not None:
+        answer(args, unknown)
+    for name in unknown:
+        raise UnknownArgumentError(f"{_name(function, args)}: unknown argument {show(name)}{hint(name, known)}")
 
 
 def _name(function: Callable[..., object], args: tuple[object, ...]) -> str:

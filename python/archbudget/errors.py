@@ -27,6 +27,7 @@ __all__ = [
     "OutOfRangeError",
     "SearchError",
     "SpaceError",
+    "UnknownArgumentError",
     "UnknownNameError",
 ]
 

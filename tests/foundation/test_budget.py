@@ -108,6 +108,7 @@ SPACE = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
         (lambda: ab.BudgetSampler(SPACE, params=5), r"as a budget, ab.Budget\(params=5\)"),
         (lambda: ab.BudgetSampler(SPACE, 5), r"such as ab.Budget\(params=5\)"),
         (lambda: ab.search(SPACE, len, 5), r"such as ab.Budget\(params=5\)"),
+        (lambda: ab.search(SPACE, len, params=5), r"as a budget, ab.Budget\(params=5\)"),
         (lambda: SPACE.within(ab.Budget.of({"flops": 5})), r"'flops' \(did you mean macs\? 1 MAC is 2 FLOPs\)"),
         (lambda: SPACE.within(ab.Budget(params=5)).largest("mac"), r"'mac' \(did you mean macs\?\)"),
         (lambda: SPACE.distribution("weights"), r"'weights' \(did you mean params\?\); the metrics are params"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archbudget._guard import answered
+from archbudget._budget import refuse_loose_bounds
+from archbudget._guard import answered, answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @answered
+@answering(refuse_loose_bounds)
 def search(
     space: Space,
     objective: Callable[..., float | Sequence[float]],
