@@ -1235,7 +1235,9 @@ def test_a_diverged_training_is_a_finished_trial(capsys: pytest.CaptureFixture[s
     text, error = capsys.readouterr()
     assert "trial 1: pruned: the objective odd:nan returned nan, " in text
     assert "No trial has been completed" in text
-    assert "each of the 2 trials failed or was pruned, the last one, trial 1: pruned: the objective odd:nan" in error
+    assert (
+        "each of the 2 trials failed or was pruned, the last one, trial 1: the objective odd:nan returned nan" in error
+    )
     assert main([*arguments, "odd:none", "--study-name", "none"]) == 2
     assert "it returned None, which is not a number" in capsys.readouterr().err
 

@@ -279,7 +279,7 @@ class _Run:
         if trials and not any(trial.state == TrialState.COMPLETE for trial in trials):
             fate = "failed" if all(FAILED in trial.user_attrs for trial in trials) else "failed or was pruned"
             raise SearchError(
-                f"each of the {done} trials {fate}, the last one, trial {trials[-1].number}: {_outcome(trials[-1])} "
+                f"each of the {done} trials {fate}, the last one, trial {trials[-1].number}: {_reason(trials[-1])} "
                 f"(logs: {self._out / 'worker-*.log'})"
             )
 
@@ -458,6 +458,12 @@ class _Progress:
         return _best(self._study, self._seen)
 
 
+def _reason(trial: optuna.trial.FrozenTrial) -> str:
+    """Why a finished trial has no value."""
+    attributes = trial.user_attrs
+    return next((attributes[key] for key in (FAILED, DIVERGED, REFUSED) if key in attributes), "it was pruned")
+
+
 def _outcome(trial: optuna.trial.FrozenTrial) -> str:
     """The outcome of a trial without a value."""
     if FAILED in trial.user_attrs:
@@ -465,8 +471,8 @@ def _outcome(trial: optuna.trial.FrozenTrial) -> str:
     if LOST in trial.user_attrs:
         return f"lost: {trial.user_attrs[LOST]}; it is tried again"
     if trial.state == TrialState.PRUNED:
-        reason = trial.user_attrs.get(DIVERGED, trial.user_attrs.get(REFUSED))
-        return "pruned" if reason is None else f"pruned: {reason}"
+        known = DIVERGED in trial.user_attrs or REFUSED in trial.user_attrs
+        return f"pruned: {_reason(trial)}" if known else "pruned"
     return "stopped"
 
 
