@@ -88,7 +88,9 @@ fn program(widths: &[i64], measure: &Arc<Noted>) -> Program {
         let layer = program.layer(name, &kind, vec![width], true).unwrap();
         if name == "second" {
             let note = program.decision("note", 2).unwrap();
-            program.annotate(layer, Some(Expr::Constant(3)), vec![note]).unwrap();
+            program
+                .annotate(layer, Some(Expr::Constant(3)), None, vec![note])
+                .unwrap();
         }
         tensor = program.apply(Vec::new(), layer, vec![tensor]).unwrap();
     }
@@ -163,6 +165,6 @@ fn names_of_metrics_are_unique() {
     let metrics = vec![Metric::new("params", Combine::Sum)];
     let error = program.measure(metrics, Arc::new(Noted::default())).unwrap_err();
     assert_eq!(error.message, "two metrics are named 'params'");
-    let annotated = program.annotate(0, None, Vec::new()).unwrap_err();
+    let annotated = program.annotate(0, None, None, Vec::new()).unwrap_err();
     assert_eq!(annotated.message, "there is no layer 0");
 }

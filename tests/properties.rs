@@ -711,7 +711,7 @@ fn a_constraint_cannot_read_the_input_of_a_layer() {
         Box::new(Expr::Incoming { axis: -1, hidden: 0 }),
     );
     let error = program
-        .require(Vec::new(), condition, "d0 <= channels()", true)
+        .require(Vec::new(), condition, None, "d0 <= channels()", true)
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Argument);
 }
@@ -730,7 +730,7 @@ fn a_constraint_that_does_not_ask_holds_where_a_decision_is_not_taken() {
     program.read(branch(true), 2).expect("a known decision");
     let condition = Expr::Binary(Operator::Less, Box::new(lookup(0)), Box::new(lookup(2)));
     program
-        .require(Vec::new(), condition, "d0 < d2", false)
+        .require(Vec::new(), condition, None, "d0 < d2", false)
         .expect("known decisions");
     let (mut refused, mut inactive) = (0, 0);
     for (row, trace) in enumerate(&program) {

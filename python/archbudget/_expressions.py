@@ -91,6 +91,11 @@ class Expression:
         return False
 
     @property
+    def reads_input(self) -> bool:
+        """Whether it reads a side of a tensor. O(terms)."""
+        return False
+
+    @property
     def possible(self) -> tuple[Any, ...]:
         """The values that it may have, where they can be listed; otherwise only itself."""
         return (False, True) if self.is_condition else (self,)
@@ -294,6 +299,11 @@ class Binary(Expression):
     def is_condition(self) -> bool:
         """Whether it is 1 or 0, for true and false."""
         return self.operator in CONDITIONS
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether a side reads a side of a tensor."""
+        return any(isinstance(side, Expression) and side.reads_input for side in self._sides)
 
     def lower(self, scope: Scope) -> Lowered:
         """The expression in the form that the engine takes."""
@@ -502,6 +512,11 @@ class Incoming(Expression):
 
     axis: int
 
+    @property
+    def reads_input(self) -> bool:
+        """It does."""
+        return True
+
     def lower(self, scope: Scope) -> Lowered:
         """The expression in the form that the engine takes."""
         del scope
@@ -701,15 +716,15 @@ def _joined(operator: str, *sides: IntLike) -> Expression:
     return Binary(operator, *halves)
 
 
-def as_condition(value: object) -> Expression:
-    """The condition of a constraint.
+def as_condition(value: object, *, reads_input: bool = False) -> Expression:
+    """The condition of a constraint, which may read the sides of a tensor or not.
 
     Raises:
         SpaceError: If it is not an expression, or reads no decision.
     """
     if not isinstance(value, Expression):
         raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}")
-    if not any(True for _ in value.decisions()):
+    if not (reads_input and value.reads_input) and not any(True for _ in value.decisions()):
         raise SpaceError(f"the constraint {show(value)} reads no decision")
     value.require_integers("it is used as a condition")
     return value

@@ -126,16 +126,21 @@ impl Program {
         add().map_err(|error| raise(py, error))
     }
 
-    /// Says of a layer how many bits its weights take, and which decisions only custom metrics look at.
-    #[pyo3(signature = (layer, bits, notes))]
+    /// Says of a layer how many bits its weights take, whether they are trained where decisions say so, and which
+    /// decisions only custom metrics look at.
+    #[pyo3(signature = (layer, bits, trainable, notes))]
     fn annotate(
         &mut self,
         py: Python<'_>,
         layer: usize,
         bits: Option<&Bound<'_, PyAny>>,
+        trainable: Option<&Bound<'_, PyAny>>,
         notes: Vec<usize>,
     ) -> PyResult<()> {
-        let annotate = || self.program.annotate(layer, bits.map(number).transpose()?, notes);
+        let annotate = || {
+            let (bits, trainable) = (bits.map(number).transpose()?, trainable.map(number).transpose()?);
+            self.program.annotate(layer, bits, trainable, notes)
+        };
         annotate().map_err(|error| raise(py, error))
     }
 
@@ -175,18 +180,21 @@ impl Program {
         alias.map_err(|error| raise(py, error))
     }
 
-    /// Refuses candidates for which the condition is 0; if it does not ask, only where all that it reads is taken.
-    #[pyo3(signature = (guard, condition, text, *, asks))]
+    /// Refuses candidates for which the condition is 0; if it does not ask, only where all that it reads is taken. It
+    /// may read the sides of a tensor.
+    #[pyo3(signature = (guard, condition, source, text, *, asks))]
     fn require(
         &mut self,
         py: Python<'_>,
         guard: Guard,
         condition: &Bound<'_, PyAny>,
+        source: Option<usize>,
         text: &str,
         asks: bool,
     ) -> PyResult<()> {
         let given = self.guard(guard).and_then(|guard| Ok((guard, number(condition)?)));
-        let added = given.and_then(|(guard, condition)| self.program.require(guard, condition, text, asks));
+        let source = source.map(Tensor);
+        let added = given.and_then(|(guard, condition)| self.program.require(guard, condition, source, text, asks));
         added.map_err(|error| raise(py, error))
     }
 

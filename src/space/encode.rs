@@ -64,7 +64,7 @@ impl Program {
             let reads = |guard: &[Atom]| guard.iter().any(|atom| atom.decision == decision);
             !hidden(&step.guard)
                 && (reads(&step.guard)
-                    || step.reads.contains(&decision)
+                    || step.reads_value(decision)
                     || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
         });
         state.visited(matters.unwrap_or(coming.len()) / MENTIONS);
@@ -75,8 +75,8 @@ impl Program {
     ///
     /// First the number of tensors that may still be read, for each a word with itself, the place of the first one
     /// with the same values and its rank, and its sides; then the number of decisions that may still matter, for each
-    /// a word with itself and the value that stands for what can be told of it; then for each shared layer that is
-    /// used again itself and what it is built for.
+    /// a word with itself and the value that stands for what can be told of it; then, if there are any conditions, what
+    /// is left of them; then for each shared layer that is used again itself and what it is built for.
     pub(crate) fn encode(&self, step: usize, state: &mut State, key: &mut Vec<i64>) {
         key.clear();
         self.forget_unread(step, state);
@@ -99,6 +99,7 @@ impl Program {
                 key.push(pack(decision, value as usize));
             }
         }
+        self.encode_conditions(step, state, key);
         state.used.sort_unstable();
         for &slot in &state.used {
             if self.last_use[slot] >= step
@@ -134,6 +135,7 @@ impl Program {
             let (decision, value) = unpack(take(1)[0]);
             state.choose(decision, value as u32);
         }
+        rest = self.decode_conditions(rest, state);
         while let &[slot, count, ref behind @ ..] = rest {
             let (numbers, behind) = behind.split_at(count as usize);
             state.built[slot as usize] = Some(FirstUse {
@@ -163,16 +165,28 @@ impl Program {
     /// The classes of some values whose members the steps from `step` on cannot tell apart.
     pub(crate) fn alike(&self, step: usize, decision: usize, values: &Values, state: &mut State) -> Vec<Values> {
         state.choose(decision, values.first().unwrap_or_default());
-        if self.live_value(step, decision, state).is_none() {
+        let live = self.live_value(step, decision, state).is_some();
+        let required = self
+            .conditions
+            .iter()
+            .any(|condition| condition.decisions.binary_search(&decision).is_ok());
+        if !live && !required {
             return vec![values.clone()];
         }
-        let classes = self.classes(decision);
-        let mut members: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
+        let mut members: FxHashMap<(u32, Vec<i64>), Vec<u32>> = FxHashMap::default();
         for value in values.indices() {
-            members
-                .entry(classes.representative(value, step))
-                .or_default()
-                .push(value);
+            let class = if live {
+                self.classes(decision).representative(value, step)
+            } else {
+                0
+            };
+            let added = if required {
+                state.choose(decision, value);
+                self.added(step, decision, state)
+            } else {
+                Vec::new()
+            };
+            members.entry((class, added)).or_default().push(value);
         }
         let mut members: Vec<_> = members.into_values().collect();
         members.sort_unstable();

@@ -12,8 +12,10 @@
 
 mod arguments;
 mod classes;
+mod condition;
 mod encode;
 mod expr;
+mod gates;
 mod guard;
 mod liveness;
 mod measure;

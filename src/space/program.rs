@@ -2,7 +2,9 @@
 
 use super::arguments::{Arguments, Slot, count};
 use super::classes::Classes;
+use super::condition::Condition;
 use super::expr::Expr;
+use super::gates::Gates;
 use super::guard::{Guard, Tensor};
 use super::measure::{Measure, Measures};
 use super::metric::{BUILT_IN, Combine, Metric};
@@ -33,8 +35,8 @@ pub struct Layer {
     pub kind: Arc<Kind>,
     /// The values of the rule's parameters, flattened.
     pub args: Vec<Expr>,
-    /// Whether training changes its weights; if not, all of them count as non-trainable.
-    pub trainable: bool,
+    /// Whether training changes its weights: 1, or 0 where all of them count as non-trainable.
+    pub trainable: Expr,
     /// The bits of one of its weights, where they are not those of the settings.
     pub bits: Option<Expr>,
     /// Decisions that touch neither its shape nor its cost, but that custom metrics may look at.
@@ -76,6 +78,8 @@ pub struct Program {
     pub(crate) settings: Settings,
     pub(super) metrics: Vec<Metric>,
     pub(super) measures: Option<Measures>,
+    /// The conditions that are evaluated part by part, each once.
+    pub(super) conditions: Vec<Condition>,
     /// The names of the decisions.
     pub(super) names: FxHashSet<Arc<str>>,
     /// How many layers are applied by more than one step.
@@ -101,6 +105,7 @@ pub(super) struct Analyses {
     needs: OnceLock<Needs>,
     skips: OnceLock<Skips>,
     classes: OnceLock<Vec<OnceLock<Classes>>>,
+    gates: OnceLock<Gates>,
 }
 
 impl Program {
@@ -114,6 +119,7 @@ impl Program {
             settings,
             metrics: BUILT_IN.to_vec(),
             measures: None,
+            conditions: Vec::new(),
             names: FxHashSet::default(),
             shared: 0,
             readers: Vec::new(),
@@ -239,7 +245,7 @@ impl Program {
             name: name.to_owned(),
             kind,
             args,
-            trainable,
+            trainable: Expr::Constant(trainable.into()),
             bits: None,
             notes: Vec::new(),
             applied: false,
@@ -248,12 +254,18 @@ impl Program {
         self.layers.len() - 1
     }
 
-    /// Says of a layer that is not applied yet how many bits its weights take, and what else custom metrics may
-    /// look at.
+    /// Says of a layer that is not applied yet how many bits its weights take, whether they are trained where decisions
+    /// say so, and what else custom metrics may look at.
     ///
     /// # Errors
     /// `Argument` for fewer than one bit, or a layer that is not there.
-    pub fn annotate(&mut self, layer: usize, bits: Option<Expr>, notes: Vec<usize>) -> Result<()> {
+    pub fn annotate(
+        &mut self,
+        layer: usize,
+        bits: Option<Expr>,
+        trainable: Option<Expr>,
+        notes: Vec<usize>,
+    ) -> Result<()> {
         let Some(known) = self.layers.get_mut(layer) else {
             return Err(Error::argument(format!("there is no layer {layer}")));
         };
@@ -269,6 +281,9 @@ impl Program {
             )));
         }
         (known.bits, known.notes) = (bits, notes);
+        if let Some(trainable) = trainable {
+            known.trainable = trainable;
+        }
         Ok(())
     }
 
@@ -370,12 +385,21 @@ impl Program {
 
     /// Refuses candidates for which the condition is 0.
     ///
-    /// If it does not ask, it never makes a decision active: it is only evaluated where all that it reads is taken.
+    /// If it does not ask, it never makes a decision active: it is only evaluated where all that it reads is taken. It
+    /// may read the sides of `input`.
     ///
     /// # Errors
     /// `Argument` if something it names is not there.
-    pub fn require(&mut self, guard: Guard, condition: Expr, text: &str, asks: bool) -> Result<()> {
-        if condition.reads_input() {
+    pub fn require(
+        &mut self,
+        guard: Guard,
+        condition: Expr,
+        input: Option<Tensor>,
+        text: &str,
+        asks: bool,
+    ) -> Result<()> {
+        let input = input.filter(|_| condition.reads_input());
+        if condition.reads_input() && input.is_none() {
             return Err(Error::argument(format!(
                 "the constraint {text} reads the input of a layer, but stands beside no layer"
             )));
@@ -384,6 +408,7 @@ impl Program {
             guard,
             Action::Require {
                 condition,
+                input,
                 text: text.to_owned(),
                 asks,
             },
@@ -423,7 +448,8 @@ impl Program {
             match &action {
                 Action::Layer { layer, .. } => {
                     let layer = &self.layers[*layer];
-                    layer.args.iter().chain(&layer.bits).for_each(&mut visit);
+                    let others = layer.bits.iter().chain([&layer.trainable]);
+                    layer.args.iter().chain(others).for_each(&mut visit);
                 }
                 Action::Require { condition, .. } => visit(condition),
                 Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => {}
@@ -440,7 +466,7 @@ impl Program {
             Action::Read { decision } => {
                 reads.push((*decision, self.decisions.get(*decision).map_or(0, |read| read.size)));
             }
-            Action::Require { .. } => {}
+            Action::Require { input, .. } => sources.extend(input),
         }
         let atoms = guard.iter().map(|atom| (atom.decision, atom.allowed.size()));
         for (decision, size) in reads.iter().copied().chain(atoms) {
@@ -479,14 +505,28 @@ impl Program {
                 source.0
             )));
         }
+        let condition = match &action {
+            Action::Require { condition, .. } => self.condition(condition),
+            _ => None,
+        };
         let step = Step {
             guard,
             action,
             reads,
+            condition,
             known: None,
         };
         self.record(step, &sources, &[]);
         Ok(())
+    }
+
+    /// The position of a condition that is evaluated part by part; nothing where it cannot be.
+    fn condition(&mut self, written: &Expr) -> Option<usize> {
+        if let Some(known) = self.conditions.iter().position(|known| known.is(written)) {
+            return Some(known);
+        }
+        self.conditions.push(Condition::of(written)?);
+        Some(self.conditions.len() - 1)
     }
 
     /// Adds a step that reads these tensors, and mentions these decisions beside its own.
@@ -500,7 +540,8 @@ impl Program {
             self.writer[tensor.0].get_or_insert(number);
         }
         let guard = step.guard.iter().map(|atom| &atom.decision);
-        for &decision in step.reads.iter().chain(guard).chain(looks) {
+        let reads = if step.condition.is_some() { &[] } else { &step.reads[..] };
+        for &decision in reads.iter().chain(guard).chain(looks) {
             if self.mentions[decision].last() != Some(&number) {
                 self.mentions[decision].push(number);
             }
@@ -526,6 +567,12 @@ impl Program {
     /// Which steps are passed over together.
     pub(super) fn skips(&self) -> &Skips {
         self.analyses.skips.get_or_init(|| Skips::of(&self.steps))
+    }
+
+    /// Where conditions are required that are evaluated part by part.
+    pub(super) fn gates(&self) -> &Gates {
+        let gates = || Gates::of(&self.steps, self.conditions.len(), &self.mentions);
+        self.analyses.gates.get_or_init(gates)
     }
 
     /// Which values of a decision the steps from one on can still tell apart.

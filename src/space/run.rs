@@ -13,7 +13,13 @@ use crate::{Error, Result};
 impl Program {
     /// A state before anything happened.
     pub(crate) fn start(&self) -> State {
-        State::new(self.tensors, self.decisions.len(), self.shared, self.metrics.len())
+        State::new(
+            self.tensors,
+            self.decisions.len(),
+            self.shared,
+            self.conditions.len(),
+            self.metrics.len(),
+        )
     }
 
     /// Gives a tensor its shape.
@@ -63,7 +69,9 @@ impl Program {
         state: &mut State,
         show: &mut impl FnMut(&Applied<'_>, &[u32]),
     ) -> Option<Outcome> {
-        if let Some(&decision) = step.reads.iter().find(|&&decision| state.chosen[decision] == OPEN) {
+        let open =
+            |&&decision: &&usize| state.chosen[decision] == OPEN && !self.is_folded(step.condition, decision, state);
+        if let Some(&decision) = step.reads.iter().find(open) {
             let passes = match step.action {
                 Action::Require { asks: false, .. } => !state.has_several(decision),
                 Action::Read { .. } => state.has_several(decision),
@@ -94,7 +102,21 @@ impl Program {
                 self.put(state, *to, shape, origin);
             }
             Action::Read { .. } | Action::Return { .. } => {}
-            Action::Require { condition, .. } => {
+            Action::Require { condition, input, .. } => {
+                if let Some(input) = input {
+                    let shape = state.shape(*input)?;
+                    state.inputs.clear();
+                    state.inputs.push(shape);
+                }
+                if let Some(known) = step.condition
+                    && let Some(before) = &state.left[known]
+                {
+                    let left = self.conditions[known].left(Some(before), &state.chosen);
+                    return match left.value() {
+                        Some(0) | None => Err(Refusal::new("it comes to 0", [])),
+                        Some(_) => Ok(()),
+                    };
+                }
                 if condition.value(state)? == 0 {
                     return Err(condition.unmet(state)?);
                 }
@@ -192,7 +214,8 @@ impl Program {
             let shapes = self.extra(layer, &values, &state.inputs, others.len())?;
             extra.extend(others.iter().copied().zip(shapes));
             let cost = kind.cost(&values, &state.inputs, &output_shape);
-            let cost = if *trainable { cost } else { cost.frozen() };
+            let trainable = trainable.value(state)? != 0;
+            let cost = if trainable { cost } else { cost.frozen() };
             let bits = match bits {
                 Some(bits) => bits.value(state)?,
                 None => self.settings.bytes_per_weight.saturating_mul(8),
@@ -223,6 +246,7 @@ impl Program {
                 layer,
                 args: &values,
                 bits,
+                trainable,
                 inputs,
                 input_shapes: &state.inputs,
                 output,
@@ -293,7 +317,12 @@ impl Program {
 
     /// All that custom metrics are told of a layer.
     fn key_of(&self, applied: &Applied<'_>, chosen: &[u32]) -> Vec<i64> {
-        let mut key = vec![applied.layer as i64, applied.bits, i64::from(applied.reused)];
+        let mut key = vec![
+            applied.layer as i64,
+            applied.bits,
+            i64::from(applied.trainable),
+            i64::from(applied.reused),
+        ];
         key.extend_from_slice(applied.args);
         key.extend_from_slice(applied.cost);
         let notes = self.layers[applied.layer].notes.iter();
@@ -313,7 +342,7 @@ impl Program {
         let formulas = layer
             .kind
             .explain(applied.args, applied.input_shapes, &applied.output_shape);
-        let formulas = if layer.trainable { formulas } else { formulas.frozen() };
+        let formulas = if applied.trainable { formulas } else { formulas.frozen() };
         LayerTrace {
             layer: applied.layer,
             args: applied.args.to_vec(),

@@ -261,7 +261,8 @@ impl Program {
             let place = self
                 .asked(asks, number)
                 .map_or(number, |behind| behind.saturating_sub(1));
-            for decision in step.guard.iter().map(|atom| &atom.decision).chain(&step.reads) {
+            let reads = if step.condition.is_some() { &[] } else { &step.reads[..] };
+            for decision in step.guard.iter().map(|atom| &atom.decision).chain(reads) {
                 if let Some((_, last)) = &mut spans[*decision] {
                     *last = (*last).max(place);
                 }
@@ -317,7 +318,7 @@ impl Program {
         let kept = self.kept_names(timings, at_their_places);
         let behind = |number: usize| match (&self.steps[number].action, &timings[number]) {
             (_, Timing::Ahead(ahead)) => ahead.behind,
-            (Action::Require { .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
+            (Action::Require { input: None, .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
             _ => number + 1,
         };
         let mut order: Vec<_> = (0..self.steps.len()).collect();
@@ -352,7 +353,7 @@ impl Program {
                         step.action = Action::Read { decision };
                     }
                 }
-                (Action::Require { .. }, _) => {}
+                (Action::Require { input, .. }, _) => sources.extend(input),
                 // The layers know already what it keeps alive.
                 (Action::Return { .. }, _) => continue,
             }
@@ -380,6 +381,7 @@ impl Program {
                         needed[tensor.0] = true;
                     }
                 }
+                Action::Require { input: Some(input), .. } => needed[input.0] = true,
                 Action::Alias { from, to } if needed[to.0] || !matches!(timings[number], Timing::Name) => {
                     kept[number] = true;
                     needed[from.0] = true;

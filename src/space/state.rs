@@ -1,5 +1,6 @@
 //! What a run knows, and where it stopped.
 
+use super::condition::Residual;
 use super::guard::{Atom, Tensor, When};
 use super::values::Values;
 use crate::layers::{Refusal, Shape};
@@ -26,6 +27,9 @@ pub(crate) struct State {
     pub(super) built: Vec<Option<FirstUse>>,
     /// The layers among them that are used.
     pub(super) used: Vec<usize>,
+    /// For each condition that is evaluated part by part what was left of it, where some of its decisions were taken
+    /// before.
+    pub(super) left: Vec<Option<Residual>>,
     /// One entry for each metric.
     pub(crate) cost: Vec<i64>,
     /// How much was visited so far: steps, conditions, tensors, decisions.
@@ -140,7 +144,7 @@ pub(super) fn not_computed() -> Refusal {
 
 impl State {
     /// A state before anything happened.
-    pub(super) fn new(tensors: usize, decisions: usize, shared: usize, metrics: usize) -> Self {
+    pub(super) fn new(tensors: usize, decisions: usize, shared: usize, conditions: usize, metrics: usize) -> Self {
         Self {
             tensors: vec![None; tensors],
             present: Vec::new(),
@@ -150,6 +154,7 @@ impl State {
             several: None,
             built: vec![None; shared],
             used: Vec::new(),
+            left: vec![None; conditions],
             cost: vec![0; metrics],
             work: Counter::default(),
             args: Vec::new(),
@@ -288,6 +293,7 @@ impl State {
             self.built[slot] = None;
         }
         self.several = None;
+        self.left.fill(None);
         self.cost.fill(0);
     }
 }

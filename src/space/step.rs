@@ -29,6 +29,8 @@ pub enum Action {
     Require {
         /// The condition.
         condition: Expr,
+        /// The tensor whose sides it may read.
+        input: Option<Tensor>,
         /// What was required, for the error message.
         text: String,
         /// Whether it asks for the decisions that it reads; if not, it holds where one of them is not taken yet.
@@ -55,8 +57,17 @@ pub struct Step {
     pub action: Action,
     /// The decisions that its action reads; the smallest is asked first, which keeps the diagram narrow.
     pub(super) reads: Vec<usize>,
+    /// The condition that it requires, by its position, where that is evaluated part by part.
+    pub(super) condition: Option<usize>,
     /// Where its shapes are known ahead of it: those of its inputs.
     pub(super) known: Option<Vec<ShapeTable>>,
+}
+
+impl Step {
+    /// Whether it reads the value of a decision itself, not only what it leaves of a condition.
+    pub(super) fn reads_value(&self, decision: usize) -> bool {
+        self.condition.is_none() && self.reads.contains(&decision)
+    }
 }
 
 impl Action {

@@ -55,6 +55,7 @@ pub(crate) struct Applied<'a> {
     pub(crate) layer: usize,
     pub(crate) args: &'a [i64],
     pub(crate) bits: i64,
+    pub(crate) trainable: bool,
     pub(crate) inputs: &'a [Tensor],
     pub(crate) input_shapes: &'a [Shape],
     pub(crate) output: Tensor,

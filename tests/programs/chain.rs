@@ -655,7 +655,9 @@ fn write(program: &mut Program, row: &Row, guard: &Guard, from: Tensor) -> Tenso
         let name = format!("l{}", program.layers().len());
         let layer = program.layer(&name, kind, args, true).expect("its arguments");
         let bits = piece.bits.as_ref().map(Arg::expression);
-        program.annotate(layer, bits, piece.notes.clone()).expect("its bits");
+        program
+            .annotate(layer, bits, None, piece.notes.clone())
+            .expect("its bits");
         tensor = program
             .apply(guard.clone(), layer, vec![tensor])
             .expect("known tensors");

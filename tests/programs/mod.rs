@@ -350,7 +350,7 @@ pub fn build(instructions: &[Instruction], near: bool) -> Program {
                 if numbers[3] < 128 {
                     let condition = Expr::Binary(Operator::AtMost, Box::new(lookup(0)), Box::new(lookup(2)));
                     program
-                        .require(guard.clone(), condition, "d0 <= d2", numbers[3] < 64)
+                        .require(guard.clone(), condition, None, "d0 <= d2", numbers[3] < 64)
                         .expect("known decisions");
                 } else {
                     let decision = usize::from(numbers[0]) % SIZES.len();

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._extras import imported
 from archbudget.errors import SpaceError
+from archbudget.layers._base import resolve
 
 if TYPE_CHECKING:
     from archbudget.network import Network
@@ -36,6 +37,8 @@ def build(network: Network) -> Any:
             continue
         if call.weights not in layers:
             layers[call.weights] = call.layer.make_keras(keras, {**real, "name": call.weights})
+            if not resolve(call.layer.trainable, call.chosen):
+                layers[call.weights].trainable = False
         sources = [tensors[tensor] for tensor in call.inputs]
         made = keras.tree.flatten(call.layer.call_keras(layers[call.weights], sources, call.options))
         tensors.update(zip(call.outputs, made, strict=True))

@@ -8,7 +8,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, Union
 
 from archbudget._core import Arguments, Parameter, Program, layer_parameters, layer_purpose
-from archbudget._expressions import Decision, Expression, Scope, Slots, decisions_in, lower, require_few, require_name
+from archbudget._expressions import Decision, Expression, Scope, Slots, decisions_in, lower, possible, require_few, require_name
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import hint, show
 from archbudget._nested import SetOnce, frozen, mapped
@@ -101,8 +101,8 @@ class Sink(Scope, Protocol):
         """Takes a decision where it stands, even if no shape or cost depends on it."""
         ...
 
-    def require(self, condition: Expression, guard: Guard) -> None:
-        """Takes the decisions of a condition where it stands, and refuses the networks that do not meet it."""
+    def require(self, condition: Expression, source: int, guard: Guard) -> None:
+        """Takes the decisions of a condition on a tensor where it stands, and refuses networks that do not meet it."""
         ...
 
     def tensor(self) -> int:
@@ -257,7 +257,7 @@ class Layer(_Frozen, Block):
     """
 
     name: str | None = field(default=None, kw_only=True)
-    trainable: bool = field(default=True, kw_only=True)
+    trainable: bool | Expression = field(default=True, kw_only=True)
     weight_bits: IntLike | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -287,8 +287,15 @@ class Layer(_Frozen, Block):
         """Looks at the arguments that every layer has."""
         if self.name is not None and "/" in require_name(self.name, f"{self.kind}: name must be"):
             raise SpaceError(f"{self.kind}: name must not contain '/', as {show(self.name)} does: Keras refuses it")
-        if not isinstance(self.trainable, bool):
-            raise SpaceError(f"{self.kind}: trainable must be True or False, not {show(self.trainable)}")
+        for flag in possible(self.trainable):
+            if not isinstance(flag, bool):
+                raise SpaceError(f"{self.kind}: trainable must be True or False, not {show(flag)}")
+        for layer in self.inside():
+            if isinstance(layer.trainable, Expression):
+                raise SpaceError(
+                    f"{self.kind}: its {layer.kind} has trainable={show(layer.trainable)}; a layer inside takes True or "
+                    f"False, the {self.kind} itself a decision"
+                )
         bits: Any = self.weight_bits
         if isinstance(bits, Decision):
             bits.require_integers(f"it is the weight_bits of a {self.kind}")
@@ -476,7 +483,7 @@ class Layer(_Frozen, Block):
         arguments, decisions = self._told()
         positions = [writer.position(decision) for decision in decisions]
         kept = [writer.kept(decision) for decision in decisions]
-        return writer.program.layer(name, arguments, self.trainable, positions, kept), ()
+        return writer.program.layer(name, arguments, self.trainable is not False, positions, kept), ()
 
     def beyond_keras(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> str | None:
         """What Keras has not, as it is written: the layer, or an option by its value; `None` where Keras can make it.
@@ -515,7 +522,7 @@ class Layer(_Frozen, Block):
     def make_keras(self, keras: Any, real: Mapping[str, Any]) -> Any:
         """The real layer, by its arguments and its name."""
         made = getattr(keras.layers, self.kind)(**real)
-        if not self.trainable:
+        if not real.get("trainable", True):
             # Keras passes it on to inner layers only when it is set.
             made.trainable = False
         return made

@@ -148,7 +148,7 @@ class CustomLayer(Layer):
             name,
             self.kind,
             open_ones,  # type: ignore[arg-type]
-            self.trainable,
+            self.trainable is not False,
             function=rule,
             least=1,
             most=None if self.MERGES else 1,
@@ -222,8 +222,6 @@ class CustomLayer(Layer):
                 f"layer '{real['name']}' ({self.kind}): what keras= names must return a keras.layers.Layer, not "
                 f"{show(made)}"
             )
-        if not self.trainable:
-            made.trainable = False
         return made
 
     def purpose(self) -> str:

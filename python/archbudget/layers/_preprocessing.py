@@ -1135,7 +1135,7 @@ class Discretization(Layer):
         numbers = isinstance(bins, (list, tuple)) and all(isinstance(each, (int, float)) for each in bins)
         if bins is not None and not numbers:
             raise SpaceError(f"Discretization: bin_boundaries must be a list of numbers, not {show(bins)}")
-        if self.trainable is False:
+        if self.trainable is not True:
             raise SpaceError("Discretization: Keras takes no argument trainable here")
         super().__post_init__()
 

@@ -55,7 +55,7 @@ class _SpatialDropout(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(self, "rate", most=1)
-        if not self.trainable:
+        if self.trainable is not True:
             raise SpaceError(f"{self.kind}: Keras takes no argument trainable here")
 
 

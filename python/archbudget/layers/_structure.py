@@ -615,14 +615,29 @@ class Require(Block):
     is said with `Space(constraints=...)`.
 
     Args:
-        condition: The condition, such as `width1 <= width2`, `equal(a, b)`, `either(a <= 3, b > 1)`.
+        condition: The condition, such as `width1 <= width2`, `a == b`, `(a <= 3) | (b > 1)`. It may read the sides of
+            its input: `channels(0) == side`.
 
     Raises:
-        SpaceError: If it is not a condition, or reads no decision.
+        SpaceError: If it is not a condition, or reads neither a decision nor its input.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> side = ab.Int("side", 60, 80)
+        >>> times = ab.Int("times", 1, 3)
+        >>> space = ab.Space([
+        ...     layers.Input((side, side, 1)),
+        ...     layers.Repeat(times, layers.MaxPooling2D(2, padding="same")),
+        ...     layers.Repeat(times, layers.UpSampling2D(2)),
+        ...     layers.Require(ab.channels(0) == side),
+        ... ])
+        >>> space.size
+        20
     """
 
     def __init__(self, condition: Expression) -> None:
-        self.condition = as_condition(condition)
+        self.condition = as_condition(condition, reads_input=True)
 
     def parts(self) -> Sequence[Block]:
         """None."""
@@ -636,7 +651,7 @@ class Require(Block):
         """Writes the condition, and hands on the input."""
         if len(inputs) != 1:
             raise SpaceError(f"Require hands on one tensor, but {len(inputs)} were given")
-        writer.require(self.condition, guard)
+        writer.require(self.condition, inputs[0], guard)
         return inputs[0]
 
     def __repr__(self) -> str:

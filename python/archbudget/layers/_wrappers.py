@@ -336,7 +336,7 @@ class Pipeline(_Wrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.trainable:
+        if self.trainable is not True:
             raise SpaceError("Pipeline: Keras takes no argument trainable here")
 
     def _check_layers(self, name: str, given: object) -> None:

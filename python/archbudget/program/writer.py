@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from archbudget._core import Program
-from archbudget._expressions import as_written, lower
+from archbudget._expressions import Expression, as_written, lower
 from archbudget._message import show
 from archbudget._records import Use
 from archbudget.errors import SpaceError
@@ -17,7 +17,7 @@ from archbudget.program.measure import Measure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget._expressions import Decision, Scalar
     from archbudget.layers._base import Atom, Block, Guard, Layer, Ranges, Repetition, Tensor
     from archbudget.metrics import Metric
     from archbudget.program.transcript import Transcript
@@ -140,11 +140,11 @@ class Writer:
         self.program.read(guard, self.position(decision))
         self._constrain([decision], guard)
 
-    def require(self, condition: Expression, guard: Guard) -> None:
-        """Takes the decisions of a condition at this step, and refuses the networks that do not meet it."""
+    def require(self, condition: Expression, source: int, guard: Guard) -> None:
+        """Takes the decisions of a condition on a tensor at this step, and refuses the networks that do not meet it."""
         lowered = condition.lower(self)
         names = {decision.name: self.name_of(decision) for decision in condition.decisions()}
-        self.program.require(guard, lowered, as_written(condition, names), asks=True)
+        self.program.require(guard, lowered, source, as_written(condition, names), asks=True)
         self._constrain(condition.decisions(), guard)
 
     def _constrain(self, taken: Iterable[Decision], guard: Guard) -> None:
@@ -165,7 +165,7 @@ class Writer:
             names = {decision.name: decision.name for decision in constraint.decisions()}
             if all(name in self.decisions for name in names):
                 lowered = constraint.lower(_Outermost(self))
-                self.program.require(guard, lowered, as_written(constraint, names), asks=False)
+                self.program.require(guard, lowered, None, as_written(constraint, names), asks=False)
 
     def untied(self, message: str) -> None:
         """Notes that a block shares what it does not have, as far as it is written."""
@@ -210,8 +210,9 @@ class Writer:
                 self.program.share(position, first)
             # A metric may read arguments that touch neither shape nor cost; otherwise their decisions are only taken.
             notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
-            if layer.weight_bits is not None or notes:
-                self.program.annotate(position, lower(layer.weight_bits, self), notes)
+            trains = layer.trainable if isinstance(layer.trainable, Expression) else None
+            if layer.weight_bits is not None or trains is not None or notes:
+                self.program.annotate(position, lower(layer.weight_bits, self), lower(trains, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
             self.uses.append(Use(layer, name, names, values, weights))
             self._layers[layer, repetitions] = position
