@@ -8,7 +8,17 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, Union
 
 from archbudget._core import Arguments, Parameter, Program, layer_parameters, layer_purpose
-from archbudget._expressions import Decision, Expression, Scope, Slots, decisions_in, lower, possible, require_few, require_name
+from archbudget._expressions import (
+    Decision,
+    Expression,
+    Scope,
+    Slots,
+    decisions_in,
+    lower,
+    possible,
+    require_few,
+    require_name,
+)
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import hint, show
 from archbudget._nested import SetOnce, frozen, mapped
@@ -101,8 +111,8 @@ class Sink(Scope, Protocol):
         """Takes a decision where it stands, even if no shape or cost depends on it."""
         ...
 
-    def require(self, condition: Expression, source: int, guard: Guard) -> None:
-        """Takes the decisions of a condition on a tensor where it stands, and refuses networks that do not meet it."""
+    def require(self, condition: Expression, guard: Guard, source: int | None = None) -> None:
+        """Takes the decisions of a condition, which may read a tensor, here, and refuses what does not meet it."""
         ...
 
     def tensor(self) -> int:
@@ -293,8 +303,8 @@ class Layer(_Frozen, Block):
         for layer in self.inside():
             if isinstance(layer.trainable, Expression):
                 raise SpaceError(
-                    f"{self.kind}: its {layer.kind} has trainable={show(layer.trainable)}; a layer inside takes True or "
-                    f"False, the {self.kind} itself a decision"
+                    f"{self.kind}: its {layer.kind} has trainable={show(layer.trainable)}; a layer inside takes True "
+                    f"or False, the {self.kind} itself a decision"
                 )
         bits: Any = self.weight_bits
         if isinstance(bits, Decision):

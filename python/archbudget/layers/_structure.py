@@ -651,7 +651,7 @@ class Require(Block):
         """Writes the condition, and hands on the input."""
         if len(inputs) != 1:
             raise SpaceError(f"Require hands on one tensor, but {len(inputs)} were given")
-        writer.require(self.condition, inputs[0], guard)
+        writer.require(self.condition, guard, inputs[0])
         return inputs[0]
 
     def __repr__(self) -> str:

@@ -140,8 +140,8 @@ class Writer:
         self.program.read(guard, self.position(decision))
         self._constrain([decision], guard)
 
-    def require(self, condition: Expression, source: int, guard: Guard) -> None:
-        """Takes the decisions of a condition on a tensor at this step, and refuses the networks that do not meet it."""
+    def require(self, condition: Expression, guard: Guard, source: int | None = None) -> None:
+        """Takes the decisions of a condition, which may read a tensor, here, and refuses what does not meet it."""
         lowered = condition.lower(self)
         names = {decision.name: self.name_of(decision) for decision in condition.decisions()}
         self.program.require(guard, lowered, source, as_written(condition, names), asks=True)
