@@ -59,7 +59,8 @@ impl Program {
         let left = known.left(before, &state.chosen);
         // A decision that is never asked for leaves the network as it is.
         let open = known.decisions.iter().zip(left.taken());
-        let void = open.into_iter().any(|(&decision, taken)| !taken && gates.asked[decision] <= step);
+        let never = |decision: usize| gates.asked[decision] <= step && !state.has_several(decision);
+        let void = open.into_iter().any(|(&decision, taken)| !taken && never(decision));
         let settled = left.value().is_some_and(|value| value != 0);
         ((asks || !settled) && !void).then_some(left)
     }

@@ -217,7 +217,7 @@ def test_a_number_of_repetitions_follows_from_decisions(seed: int) -> None:
     networks = set()
     for row, each in enumerate(itertools.product(*[decision.values for decision in space.decisions.values()])):
         values = dict(zip(space.decisions, each, strict=True))
-        plain = build(times.at(values), 1 if tied is None else values[tied.name] + 1)
+        plain = build(int(times.at(values)), 1 if tied is None else values[tied.name] + 1)
         arch = plain.architecture({name: value for name, value in values.items() if name in plain.decisions})
         assert [found[metric][row] for metric in arch.costs] == list(arch.costs.values())
         read = {decision.name for decision in [*times.decisions(), *([] if tied is None else [tied])]}
@@ -239,12 +239,12 @@ def test_expressions_have_the_values_that_the_engine_computes(seed: int) -> None
         try:
             params = space.architecture(d0=first, d1=second).params
         except InvalidArchitectureError:
-            with pytest.raises(SpaceError, match="not positive"):
+            with pytest.raises(SpaceError, match="not positive|is negative"):
                 expression.at({"d0": first, "d1": second})
         else:
             assert params == expression.at({"d0": first, "d1": second}) + 10**6
             counted += 1
-    assert counted > 10
+    assert counted >= 10
 
 
 def test_the_scales_of_efficientnet_repeat_blocks() -> None:

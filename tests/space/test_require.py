@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import pickle
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -364,3 +366,109 @@ def test_a_block_takes_the_decisions_that_it_reads_and_hands_on_its_input() -> N
         ab.Space(inputs=source, outputs=layers.Require(W1 <= 2)([source, source]))
     with pytest.raises(SpaceError, match="a constraint is a condition"):
         layers.Require(True)  # type: ignore[arg-type]
+
+
+MANY = [ab.Int(f"u{number}", 8, 128, step=8) for number in range(8)]
+FLAGS = [ab.Choice(f"f{number}", [False, True]) for number in range(24)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "size"),
+    [
+        (sum(MANY) <= 512, 1_701_165_096),  # type: ignore[operator]
+        (ab.equal(sum(MANY), 512), 123_406_419),
+        (ab.maximum(*MANY) <= 64, 16_777_216),
+        (ab.minimum(*MANY) <= 16, 16**8 - 14**8),
+        (ab.both(*(width > 8 for width in MANY)), 15**8),
+        (ab.either(*(width == 8 for width in MANY)), 16**8 - 15**8),
+        (sum(width == 8 for width in MANY) >= 7, 8 * 15 + 1),
+    ],
+)
+def test_a_condition_over_many_decisions_keeps_its_partial_value(condition: Any, size: int) -> None:
+    space = ab.Space([layers.Input((8,)), *map(layers.Dense, MANY)], constraints=[condition])
+    assert space.size == size
+    assert max(stage.nodes for stage in space.describe().stages) <= 1024
+
+
+def test_flags_are_counted() -> None:
+    rows = [layers.Input((8,)), *(layers.Dense(4, use_bias=flag) for flag in FLAGS)]
+    space = ab.Space(rows, constraints=[sum(FLAGS) <= 3])
+    assert space.size == 1 + 24 + 276 + 2024 == 2325
+    assert max(stage.nodes for stage in space.describe().stages) <= 5
+
+
+def test_at_most_two_skips_in_a_cell_of_darts() -> None:
+    space = ab.spaces.darts()
+    operations = [
+        each for name, each in space.decisions.items() if name.startswith("normal") and "skip_connect" in each.values
+    ]
+    assert len(operations) == 8
+    part = space.with_constraints([sum(each == "skip_connect" for each in operations) <= 2])
+    assert part.size * 7**8 == space.size * (6**8 + 8 * 6**7 + 28 * 6**6)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_sums_and_products_of_inactive_decisions_bind_where_all_are_active(seed: int) -> None:
+    rng = Random(seed)
+    depth = ab.Int("depth", 0, rng.randint(1, 2))
+    width, rate, bias = ab.Int("width", 1, 2), ab.Choice("rate", [0.1, 0.3]), ab.Choice("bias", [True, False])
+    rows = [
+        layers.Input((2,)),
+        layers.Repeat(depth, [layers.Dense(width), layers.Dropout(rate)]),
+        layers.OneOf("op", {"dense": layers.Dense(ab.Int("units", 1, 3), use_bias=bias), "none": []}),
+        layers.Dense(rng.choice([1, ab.Int("last", 1, 2)])),
+    ]
+    whole = ab.Space(rows)
+    numbers: list[Any] = [
+        each.map(lambda value: round(10 * value)) if name.startswith("rate") else each
+        for name, each in whole.decisions.items()
+        if name != "op"
+    ]
+    some = rng.sample(numbers, min(len(numbers), rng.randint(2, 5)))
+    total: Any = rng.choice([sum(some), ab.maximum(*some), ab.minimum(*some), math.prod(some)])
+    condition = rng.choice([total <= rng.randint(2, 9), total == rng.randint(1, 9), total % 3 == 1, total > 4])
+    read = {decision.name for decision in condition.decisions()}
+    networks = enumerate_networks(whole).networks
+    allowed = [network for network in networks if not read <= network.keys() or condition.at(network)]
+    if not allowed:
+        return
+    part = whole.with_constraints([condition])
+    assert part.size == len(allowed)
+    found = enumerate_networks(part).networks
+    assert table(found, [0] * len(found)) == table(allowed, [0] * len(allowed))
+
+
+def test_a_condition_reads_the_shape_where_it_stands() -> None:
+    side, times = ab.Int("side", 60, 80), ab.Int("times", 1, 3)
+    rows = [
+        layers.Input((side, side, 1)),
+        layers.Repeat(times, layers.MaxPooling2D(2, padding="same")),
+        layers.Repeat(times, layers.UpSampling2D(2)),
+        layers.Require(ab.equal(ab.channels(0), side)),
+    ]
+    space = ab.Space(rows)
+    assert space.size == 20
+    assert all(arch["side"] % 2 ** arch["times"] == 0 for arch in space.sample(100, seed=0))
+    with pytest.raises(InvalidArchitectureError, match=r"the constraint equal\(channels\(axis=0\), side\) is not met"):
+        space.architecture(side=61, times=1)
+    with pytest.raises(SpaceError, match="stands beside no layer"):
+        ab.Space(rows[:2], constraints=[ab.channels() <= times])
+
+
+@pytest.mark.parametrize("limit", range(2, 7))
+@pytest.mark.parametrize("reads", [False, True])
+def test_conditions_on_shapes_hold_within_blocks(limit: int, reads: bool) -> None:
+    width, again = ab.Int("width", 1, 4), ab.Int("again", 1, 4)
+    condition = (ab.channels() + (again if reads else 0) <= limit) | (ab.channels() == 4)
+    inside = [layers.Dense(width), layers.Require(condition), layers.Activation("relu"), layers.Dense(again)]
+    allowed = sum(
+        first + (second if reads else 0) <= limit or first == 4
+        for first, second in itertools.product(range(1, 5), repeat=2)
+    )
+    for rows, size in (
+        ([layers.Input((3,)), *inside], allowed),
+        ([layers.Input((3,)), layers.Residual([*inside, layers.Dense(3)])], allowed),
+        ([layers.Input((3,)), layers.OneOf("op", {"a": inside, "b": []}), layers.Dense(2)], allowed + 1),
+        ([layers.Input((3,)), *inside, layers.Dense(width), layers.Dense(again)], allowed),
+    ):
+        assert ab.Space(rows).size == size
