@@ -57,7 +57,12 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
     for layer in program.layers() {
         let args = layer.args.iter().map(|arg| number(arg, row)).collect();
         written
-            .layer(&layer.name, &layer.kind, args, layer.trainable)
+            .layer(
+                &layer.name,
+                &layer.kind,
+                args,
+                number(&layer.trainable, row) != Expr::Constant(0),
+            )
             .expect("its arguments");
     }
     let mut names: HashMap<Tensor, Tensor> = HashMap::new();

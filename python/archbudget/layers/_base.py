@@ -23,6 +23,7 @@ from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import hint, show
 from archbudget._nested import SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
+from archbudget.layers._words import BY_ARGUMENT, is_registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -297,6 +298,14 @@ class Layer(_Frozen, Block):
         """Looks at the arguments that every layer has."""
         if self.name is not None and "/" in require_name(self.name, f"{self.kind}: name must be"):
             raise SpaceError(f"{self.kind}: name must not contain '/', as {show(self.name)} does: Keras refuses it")
+        for each in fields(self):
+            words = BY_ARGUMENT.get(each.name.rpartition("_")[2], frozenset())
+            for word in possible(getattr(self, each.name)) if words else ():
+                if isinstance(word, str) and word not in words and not is_registered(word):
+                    raise SpaceError(
+                        f"{self.kind}: {each.name}={show(word)} is no word of Keras (a function is given itself)"
+                        f"{hint(word, sorted(words))}"
+                    )
         for flag in possible(self.trainable):
             if not isinstance(flag, bool):
                 raise SpaceError(f"{self.kind}: trainable must be True or False, not {show(flag)}")

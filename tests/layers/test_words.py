@@ -1,0 +1,79 @@
+"""The words for activations, initializers, regularizers and constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import SpaceError
+from archbudget.layers._words import ACTIVATIONS, CONSTRAINTS, INITIALIZERS, REGULARIZERS
+
+WITH_ARGUMENTS = {"threshold", "constant", "initializer", "regularizer", "constraint"}
+"""What Keras finds by its word, but cannot use without arguments, or is only a base class."""
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("room", "words"),
+    [
+        ("activations", ACTIVATIONS),
+        ("initializers", INITIALIZERS),
+        ("regularizers", REGULARIZERS),
+        ("constraints", CONSTRAINTS),
+    ],
+)
+def test_the_words_are_those_of_keras(room: str, words: frozenset[str]) -> None:
+    keras = pytest.importorskip("keras")
+    module = getattr(keras.src, room)
+    known = {each for each in module.ALL_OBJECTS_DICT if isinstance(each, str)}
+    assert {each for each in known if each.lower() not in WITH_ARGUMENTS} == words
+    assert all(getattr(keras, room).get(word) is not None for word in words)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: layers.Dense(4, activation="rellu"),
+            r"Dense: activation='rellu' is no word .*did you mean relu",
+        ),
+        (lambda: layers.Conv2D(4, 3, kernel_initializer="he"), "Conv2D: kernel_initializer='he' is no word"),
+        (lambda: layers.Dense(4, bias_regularizer="l3"), "bias_regularizer='l3' is no word"),
+        (lambda: layers.Dense(4, kernel_constraint="maxnorm"), "kernel_constraint='maxnorm' .*did you mean MaxNorm"),
+        (
+            lambda: layers.LSTM(4, recurrent_activation="sigmoyd"),
+            "recurrent_activation='sigmoyd' .*did you mean sigmoid",
+        ),
+        (lambda: layers.Activation(ab.Choice("a", ["relu", "gelo"])), "activation='gelo' .*did you mean gelu"),
+        (lambda: layers.TimeDistributed(layers.Dense(4, activation="tan")), "activation='tan' .*did you mean tanh"),
+        (
+            lambda: layers.Dense(4, activation=ab.Choice("b", [True, False]).map(lambda b: "relu" if b else "none")),
+            "activation='none' is no word",
+        ),
+    ],
+)
+def test_an_unknown_word_is_refused_when_the_layer_is_made(make: Any, message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        make()
+
+
+def test_functions_objects_and_registered_words_are_taken() -> None:
+    keras = pytest.importorskip("keras")
+
+    @keras.saving.register_keras_serializable(package="tests")
+    class Tenths(keras.initializers.Initializer):  # type: ignore[misc]
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return keras.ops.full(shape, 0.1, dtype)
+
+    layer = layers.Dense(
+        4,
+        activation=keras.activations.relu,
+        kernel_initializer="tests>Tenths",
+        kernel_regularizer=keras.regularizers.L2(),
+    )
+    made = ab.Space([layers.Input((3,)), layer]).architecture().to_keras()
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(made.layers[-1].kernel), 0.1)
