@@ -178,6 +178,11 @@ impl Residual {
         self.taken[slot]
     }
 
+    /// Counts all decisions as taken.
+    pub(super) fn take_all(&mut self) {
+        self.taken.fill(true);
+    }
+
     pub(super) fn taken(&self) -> impl Iterator<Item = bool> + '_ {
         self.taken.iter().copied()
     }

@@ -39,7 +39,7 @@ impl Gates {
 
 impl Program {
     /// What the steps from `step` on can still tell of a condition beside the decisions that they mention; nothing where
-    /// none of its decisions is taken, or where it can no longer fail.
+    /// none of its decisions is taken, or where one of them is never taken.
     pub(super) fn left_of(&self, condition: usize, step: usize, state: &State) -> Option<Residual> {
         let known = &self.conditions[condition];
         let before = state.left[condition].as_ref();
@@ -56,13 +56,17 @@ impl Program {
         coming.peek()?;
         let asks = coming.any(|&(_, asks)| asks);
         state.visited(known.size());
-        let left = known.left(before, &state.chosen);
+        let mut left = known.left(before, &state.chosen);
         // A decision that is never asked for leaves the network as it is.
         let open = known.decisions.iter().zip(left.taken());
         let never = |decision: usize| gates.asked[decision] <= step && !state.has_several(decision);
         let void = open.into_iter().any(|(&decision, taken)| !taken && never(decision));
-        let settled = left.value().is_some_and(|value| value != 0);
-        ((asks || !settled) && !void).then_some(left)
+        if !asks && left.value().is_some_and(|value| value != 0) {
+            // It holds whatever is still taken. It is kept, as a decision may from here on have another value that no
+            // step can tell from its own.
+            left.take_all();
+        }
+        (!void).then_some(left)
     }
 
     /// Whether a decision is taken, as far as what is left of a condition knows.
