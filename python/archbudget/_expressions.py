@@ -154,7 +154,7 @@ class Expression:
         return Binary("maximum", self, -self)
 
     def __round__(self, digits: int | None = None) -> Expression:
-        if digits is not None and (not isinstance(digits, int) or digits < 0):
+        if digits is not None and _integer(digits) < 0:
             raise SpaceError(f"round({show(self)}, {show(digits)}): write (... + 5) // 10 * 10 to round to tens")
         return +self  # It is an integer.
 
@@ -322,6 +322,8 @@ class Binary(Expression):
             raise SpaceError(f"{show(self)} divides {show(left)} by {show(right)}, which is not positive")
         if self.operator == "power" and right < 0:
             raise SpaceError(f"{show(self)} raises {show(left)} to {show(right)}, which is negative")
+        if self.operator == "power" and left.bit_length() * right > MOST_POWER:
+            raise CountOverflowError(f"{show(self)} raises {show(left)} to {show(right)}, which is beyond 63 bits")
         value = OPERATORS[self.operator](left, right)
         return value != 0 if self.is_condition else value
 
@@ -340,6 +342,9 @@ class Binary(Expression):
         sign = SIGNS.get(self.operator)
         return f"({left} {sign} {right})" if sign else f"{self.operator}({left}, {right})"
 
+
+MOST_POWER = 1 << 12
+"""The most bits that a power is worked out with outside of the engine."""
 
 SIGNS = {
     "add": "+",
@@ -382,10 +387,20 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
 """The functions of the engine's operators."""
 
 
+def _builtin(value: object) -> object:
+    """A number of numpy, or of a class derived from Python's, as one of Python; anything else as it is."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (bool, int, float):
+        return value
+    if isinstance(value, int):
+        return int.__index__(value)
+    return float.__float__(value) if isinstance(value, float) else value
+
+
 def _integer(value: object) -> int:
     """A plain integer in an expression; 8.0 is 8."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = _builtin(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -620,6 +635,7 @@ COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+@guarded
 def compared(sign: str, left: object, right: object) -> Expression:
     """The condition that a comparison holds.
 
@@ -629,8 +645,7 @@ def compared(sign: str, left: object, right: object) -> Expression:
     if not isinstance(left, Expression) and isinstance(right, Expression):
         left, right, sign = right, left, MIRRORED[sign]
     if isinstance(left, Decision) and not isinstance(right, Expression):
-        if isinstance(right, np.generic):
-            right = right.item()
+        right = _builtin(right)
         if not (left.is_integer and _is_number(right) and right == int(right)):  # type: ignore[call-overload]
             return _taken(sign, left, right)
     if isinstance(left, Decision) and isinstance(right, Decision) and not (left.is_integer and right.is_integer):

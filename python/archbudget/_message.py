@@ -60,7 +60,8 @@ FEW_NAMES, LONG_NAME = 10_000, 256
 
 def nearest(name: object, names: Iterable[object]) -> str | None:
     """The name that was probably meant by an unknown one; `None` if none is near."""
-    given = str(name) if isinstance(name, (str, int, float)) else ""
+    # A subclass of `str` may do anything where it is printed: its characters count.
+    given = str.__str__(name) if isinstance(name, str) else str(name) if type(name) in (int, float) else ""
     if not 0 < len(given) <= LONG_NAME:
         return None
     known = {each.casefold(): each for each in map(str, islice(names, FEW_NAMES))}

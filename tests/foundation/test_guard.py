@@ -109,6 +109,18 @@ CALLS: dict[str, list[Call]] = {
         NUMBER.__le__,
         NUMBER.__gt__,
         NUMBER.__ge__,
+        NUMBER.__eq__,
+        NUMBER.__ne__,
+        NUMBER.__pow__,
+        NUMBER.__rpow__,
+        NUMBER.__mod__,
+        NUMBER.__rmod__,
+        NUMBER.__truediv__,
+        NUMBER.__round__,
+        (NUMBER < 2).__and__,
+        (NUMBER < 2).__ror__,
+        (NUMBER < 2).__xor__,
+        NUMBER.__format__,
         lambda v: row(layers.Dense(NUMBER + v)),
         (NUMBER + 1).at,
         NUMBER.at,
@@ -319,6 +331,7 @@ CALLS: dict[str, list[Call]] = {
     ],
     "plot.marginals": [plot.marginals],
     "plot.history": [lambda v: plot.history(v, BUDGET)],
+    "plot.pareto": [plot.pareto, lambda v: plot.pareto(v, BUDGET)],
     "plot.diagram": [plot.diagram],
     "plot.save": [lambda v: plot.save(v, "plot.json"), lambda v: plot.save(None, v)],
     "plot.kind_of": [plot.kind_of],
@@ -394,7 +407,7 @@ NOT_GIVEN_ANYTHING = {
     "search",  # Tested on its own.
 }
 OF_BLOCKS = {"among", "write", "write_all"}
-OF_DECISIONS = {"lower", "narrowed", "replaced", "require_integers", "text", "at"}
+OF_DECISIONS = {"lower", "narrowed", "replaced", "values_in", "require_integers", "text", "at"}
 
 
 def trial_of(params: dict[str, Any]) -> optuna.trial.FixedTrial:
