@@ -1006,7 +1006,10 @@ def _plain(name: str, value: object) -> Scalar:
         if value != value:
             raise SpaceError(f"decision '{name}' has the value nan, which is not equal to itself")
         return value
-    raise SpaceError(f"decision '{name}' has the value {show(value)}; a value is an int, float, str, bool or None")
+    raise SpaceError(
+        f"decision '{name}' has the value {show(value)}; a value is an int, float, str, bool or None (OneOf chooses "
+        "among layers, and each side of a tuple may be a decision)"
+    )
 
 
 @guards(only=METHODS)

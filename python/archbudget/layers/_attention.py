@@ -68,9 +68,9 @@ class _Heads(_Attends):
         if self.flash_attention and any(rate != 0 for rate in possible(self.dropout)):
             raise SpaceError(f"{self.kind}: flash_attention cannot be combined with dropout")
 
-    def __call__(
+    def __call__(  # type: ignore[override]  # Keras names the first tensor so.
         self,
-        inputs: TensorLike | Sequence[TensorLike],
+        query: TensorLike | Sequence[TensorLike],
         value: TensorLike | None = None,
         key: TensorLike | None = None,
         **options: Any,
@@ -78,8 +78,8 @@ class _Heads(_Attends):
         """The tensor that the layer makes of a query, a value and a key, or of a list of them; options as in Keras."""
         if value is None and key is not None:
             raise SpaceError(f"{self.kind}: a key needs a value")
-        query = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        return super().__call__([*query, *(each for each in (value, key) if each is not None)], **options)
+        queries = query if isinstance(query, (list, tuple)) else [query]
+        return super().__call__([*queries, *(each for each in (value, key) if each is not None)], **options)
 
     def call_keras(self, real: Any, tensors: list[Any], options: Mapping[str, Any]) -> Any:
         """The real layer on real tensors: its query, value and key are arguments of their own."""

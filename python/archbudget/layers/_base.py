@@ -200,8 +200,35 @@ class Block(SetOnce):
 _NUMBERS = count()
 
 
+class Operand:
+    """What `+`, `-` and `*` merge, as in Keras: `x + layer(x)` is `Add()([x, layer(x)])`."""
+
+    OPERATORS: ClassVar[dict[str, type[Layer]]] = {}
+    """The layer of each operator; layers that merge stand above this file, and enter themselves."""
+
+    def __add__(self, other: object) -> Any:
+        return self._merged("+", other)
+
+    def __sub__(self, other: object) -> Any:
+        return self._merged("-", other)
+
+    def __mul__(self, other: object) -> Any:
+        return self._merged("*", other)
+
+    __radd__, __rsub__, __rmul__ = __add__, __sub__, __mul__
+    """Of anything but a tensor, which is refused."""
+
+    def _merged(self, operator: str, other: object) -> Any:
+        if not isinstance(other, Operand):
+            raise SpaceError(
+                f"{operator} merges two tensors, not a tensor and {show(other)}; layers.Rescaling multiplies by a "
+                "number, and adds one"
+            )
+        return self.OPERATORS[operator]()([as_tensor(self), as_tensor(other)])
+
+
 @dataclass(frozen=True, eq=False)
-class Tensor:
+class Tensor(Operand):
     """A symbolic tensor: a block, and the tensors it is applied to."""
 
     block: Block

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES
-from archbudget.layers._base import Layer, layer_class
+from archbudget.layers._base import Layer, Operand, layer_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["Input"]
 
 
 @layer_class
-class Input(Layer):
+class Input(Operand, Layer):
     """Where a network starts.
 
     Output shape: `shape`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archbudget.layers._base import Layer, layer_class
+from archbudget.layers._base import Layer, Operand, layer_class
 
 if TYPE_CHECKING:
     from archbudget.layers._arguments import IntsLike
@@ -171,3 +171,6 @@ class Dot(Layer):
     normalize: bool = False
 
     MERGES = True
+
+
+Operand.OPERATORS.update({"+": Add, "-": Subtract, "*": Multiply})

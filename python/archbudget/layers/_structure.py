@@ -50,11 +50,12 @@ def as_block(value: object, known: dict[int, Block] | None = None) -> Block:
     if isinstance(value, Block):
         return value
     if not isinstance(value, (list, tuple)):
-        raise SpaceError(f"a building block is a layer or a list of layers, not {show(value)}")
+        empty = "; no layer is an empty list, []" if value is None else ""
+        raise SpaceError(f"a building block is a layer or a list of layers, not {show(value)}{empty}")
     known = {} if known is None else known
     if id(value) not in known:
         try:
-            known[id(value)] = Sequential(value, known)
+            known[id(value)] = Sequential([as_block(each, known) for each in value])
         except RecursionError:
             raise SpaceError("the blocks of a space are nested too deeply, or without end") from None
     return known[id(value)]
@@ -65,11 +66,10 @@ class Sequential(Block):
 
     Args:
         blocks: The blocks, from input to output.
-        known: The blocks of lists around it, as in `as_block`. Default: `None`.
     """
 
-    def __init__(self, blocks: Sequence[BlockLike], known: dict[int, Block] | None = None) -> None:
-        known = {} if known is None else known
+    def __init__(self, blocks: Sequence[BlockLike]) -> None:
+        known: dict[int, Block] = {}
         self.blocks = tuple(as_block(block, known) for block in blocks)
         self.steps = max(1, sum(block.steps for block in self.blocks))
 
@@ -160,6 +160,11 @@ class OneOf(Block):
             blocks = known
         if not isinstance(blocks, Mapping):
             raise SpaceError(f"OneOf needs a list of blocks, or a mapping from values to blocks, not {show(blocks)}")
+        if isinstance(name, Expression) and not isinstance(name, Decision):
+            raise SpaceError(
+                f"OneOf takes a decision, or the name of a new one, not the expression {show(name)}: give each value "
+                "of a decision its block"
+            )
         self.decision = name if isinstance(name, Decision) else Choice(name, blocks)
         if set(self.decision.values) != set(blocks):
             raise SpaceError(

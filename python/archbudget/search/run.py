@@ -24,7 +24,7 @@ from archbudget.errors import SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
 from archbudget.search.objective import Direction, Objective
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
-from archbudget.search.sampler import BudgetSampler
+from archbudget.search.sampler import BudgetSampler, check_seed
 from archbudget.search.storage import open_storage, storage_errors
 from archbudget.space.space import require_space
 from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE
@@ -84,12 +84,7 @@ def search(
     is_number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
     if not (timeout is None or (is_number and timeout >= 0)):
         raise SpaceError(f"timeout must be None or a number of seconds of at least 0, not {show(timeout)}")
-    if seed is not None:
-        _require_integer("seed", seed, 0, "None or an integer")
-        if isinstance(sampler, BaseSampler):
-            raise SpaceError(
-                f"seed={seed} is for a sampler that is given by name; give it to {type(sampler).__name__}(seed={seed})"
-            )
+    check_seed(seed, sampler)
     sought = _directions(direction, directions)
     caught = (catch,) if isinstance(catch, type) else tuple(catch) if isinstance(catch, Iterable) else (catch,)
     if not all(isinstance(each, type) and issubclass(each, Exception) for each in caught):

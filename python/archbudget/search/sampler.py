@@ -61,23 +61,29 @@ class BudgetSampler(BaseSampler):
     Args:
         space: The space.
         budget: The budget.
-        base: The sampler that proposes values; `TPESampler()` by default. If it has a seed, all is reproducible.
+        base: The sampler that proposes values; `TPESampler(seed=seed)` by default. If it has a seed, all is
+            reproducible.
+        seed: The seed of the default sampler; one that is given as `base` has its own.
 
     Raises:
         BudgetError: If it is not a budget, or bounds a metric that the space does not have.
         InfeasibleBudgetError: If no network of the space fits.
         SpaceError: If `space` is not a space, or `base` not an Optuna sampler; or if `base` is a `GridSampler` or
-            `BruteForceSampler`, which go through values that they take from no proposal, or another `BudgetSampler`.
+            `BruteForceSampler`, which go through values that they take from no proposal, or another `BudgetSampler`;
+            or if there is a `seed` beside a `base`.
     """
 
     @answering(refuse_loose_bounds)
-    def __init__(self, space: Space, budget: Budget, base: BaseSampler | None = None) -> None:
+    def __init__(
+        self, space: Space, budget: Budget, base: BaseSampler | None = None, *, seed: int | None = None
+    ) -> None:
         require_space(space, "BudgetSampler")
         if base is not None and not isinstance(base, BaseSampler):
             raise SpaceError(f"base must be an Optuna sampler, not {show(base)}")
+        check_seed(seed, base)
         self.space = space
         self.budget = budget
-        self.base: BaseSampler = TPESampler() if base is None else base
+        self.base: BaseSampler = TPESampler(seed=seed) if base is None else base
         learner, _ = _unwrapped(self.base)
         _refuse_base(learner)
         fits = space.within(budget)
@@ -231,6 +237,23 @@ class BudgetSampler(BaseSampler):
                 raise SpaceError(f"decision '{name}' was asked for before '{asked}'; let space.suggest(trial) ask")
             prefix.append(index)
         raise SpaceError(f"decision '{name}' was asked for where it is not active; let space.suggest(trial) ask")
+
+
+def check_seed(seed: object, sampler: object) -> None:
+    """Refuses what is no seed, and a seed beside a sampler object, which has its own.
+
+    Raises:
+        SpaceError: With what it must be, or with the call that takes it.
+    """
+    if seed is None:
+        return
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise SpaceError(f"seed must be None or an integer of at least 0, not {show(seed)}")
+    if isinstance(sampler, BaseSampler):
+        raise SpaceError(
+            f"seed={seed} is not for a sampler that is given as an object; give it to "
+            f"{type(sampler).__name__}(seed={seed})"
+        )
 
 
 def _unwrapped(sampler: BaseSampler) -> tuple[BaseSampler, dict[str, Any]]:

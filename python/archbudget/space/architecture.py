@@ -16,7 +16,7 @@ from archbudget.space.columns import GAP, is_missing, missing_index
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
 from archbudget.space.stored import stored
-from archbudget.space.table import row_of
+from archbudget.space.table import row_of, without_others
 
 if TYPE_CHECKING:
     from archbudget._core import Trace
@@ -290,7 +290,7 @@ def network_of(space: Family, network: object) -> Architecture:
     row = row_of(network)
     if row is None:
         raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(network)}")
-    return architecture_of(space, row)
+    return architecture_of(space, without_others(row, space.decisions, space.metrics))
 
 
 def network_in(space: Family, network: object) -> Architecture | None:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from archbudget._budget import BUILT_IN
-from archbudget._guard import guards
+from archbudget._guard import answering, guards
 from archbudget._message import grouped, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 from archbudget.metrics import Metric
@@ -51,10 +51,22 @@ class Compiled:
     """The names of the decisions, by their positions."""
 
 
+def _refuse_positions(args: Sequence[object], named: Mapping[str, object]) -> None:
+    """Answers arguments that are given by position.
+
+    Raises:
+        SpaceError: With the right spelling.
+    """
+    del named
+    if len(args) > 2:  # The first one is the space.
+        raise SpaceError("a graph is given by name, Space(inputs=x, outputs=y), and so is all but a list of layers")
+
+
 @guards()
 class Family:
     """Layers whose hyperparameters may be open decisions, compiled into a decision diagram; see `Space`."""
 
+    @answering(_refuse_positions)
     def __init__(
         self,
         layers: Sequence[BlockLike] | None = None,

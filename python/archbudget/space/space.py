@@ -28,7 +28,7 @@ from archbudget.space.evaluation import Evaluation, evaluate
 from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
 from archbudget.space.stored import stored
-from archbudget.space.table import row_of
+from archbudget.space.table import row_of, without_others
 
 if TYPE_CHECKING:
     import os
@@ -294,7 +294,7 @@ class Space(Family):
         """One network, by the values of its decisions. O(layers); holds the GIL.
 
         Args:
-            values: The values of decisions by name: a mapping, or a row of a table.
+            values: The values of decisions by name: a mapping, or a row of a table, which may have metrics beside them.
             **named: The values of decisions by keyword, which replace those of the mapping: `architecture(arch, a=3)`
                 is a neighbour of `arch`. Inactive decisions may be omitted, or be None or NaN.
 
@@ -307,7 +307,7 @@ class Space(Family):
         row = {} if values is None else row_of(values)
         if row is None:
             raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
-        return architecture_of(self, {**row, **named})
+        return architecture_of(self, {**without_others(row, self.decisions, self.metrics), **named})
 
     @answering(refuse_loose_bounds)
     def constraint(self, budget: Budget) -> Constraint:

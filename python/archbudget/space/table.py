@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+
+T = TypeVar("T")
 
 
 class _Absent:
@@ -164,6 +167,11 @@ def columns_by_decision(decisions: Collection[str], metrics: Collection[str], co
                 problem += " (indices are given as an array without names)"
         raise SpaceError(f"{problem}; this space has {listed(decisions) or 'no decisions'}")
     return found
+
+
+def without_others(row: Mapping[Any, T], decisions: Collection[str], metrics: Collection[str]) -> dict[Any, T]:
+    """A row of a table without what may stand beside the decisions, such as its metrics; unknown names stay."""
+    return {name: value for name, value in row.items() if name in decisions or not _is_known(name, metrics)}
 
 
 def _is_known(name: object, metrics: Collection[str]) -> bool:
