@@ -4,6 +4,7 @@
 use super::built::Built;
 use super::cost::Cost;
 use super::kind::Rule;
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::Quantity;
 use super::refusal::Refusal;
@@ -77,6 +78,22 @@ impl<'a> Sources<'a> {
         }
         Ok(())
     }
+}
+
+/// The shape of a mask of attention along the only axis of positions.
+fn masked(heads: i64, inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+    let sources = Sources::of(inputs);
+    if sources.query.rank() != 2 {
+        return Err(Refusal::new(
+            "it takes masks where it attends along the only axis of positions; its query has {} axes beside the batch",
+            [sources.query.rank() as i64],
+        ));
+    }
+    Ok(match mask {
+        Mask::Attention => Shape::new(&[heads, sources.query[0], sources.value[0]]),
+        Mask::Query => Shape::new(&sources.query[..1]),
+        _ => Shape::new(&sources.value[..1]),
+    })
 }
 
 fn features(shape: &Shape) -> i64 {
@@ -334,6 +351,17 @@ impl Rule for MultiHeadAttention {
             .ok_or_else(Refusal::overflow)?;
         Ok(vec![Shape::new(&[layer.heads, sources.query[0], seen])])
     }
+
+    fn mask(args: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+        let layer = Self::parse(args);
+        if layer.looks(&inputs[0])?.heads {
+            return Err(Refusal::new(
+                "where its heads attend to each other, it takes no masks",
+                [],
+            ));
+        }
+        masked(layer.heads, inputs, mask)
+    }
 }
 
 pub(super) struct GroupQueryAttention;
@@ -409,6 +437,10 @@ impl Rule for GroupQueryAttention {
         let sources = Sources::of(inputs);
         Ok(vec![Shape::new(&[args[1], sources.query[0], sources.value[0]])])
     }
+
+    fn mask(args: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+        masked(args[1], inputs, mask)
+    }
 }
 
 /// The output of attention without projections; query and key are compared feature by feature.
@@ -471,6 +503,10 @@ impl Rule for Attention {
     fn extra(_: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
         Ok(compared(inputs))
     }
+
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+        masked(1, inputs, mask)
+    }
 }
 
 pub(super) struct AdditiveAttention;
@@ -495,6 +531,10 @@ impl Rule for AdditiveAttention {
 
     fn extra(_: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
         Ok(compared(inputs))
+    }
+
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+        masked(1, inputs, mask)
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {

@@ -2,6 +2,7 @@
 
 use super::built::Built;
 use super::cost::Cost;
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter};
 use super::quantity::{Count, Formula, Quantity};
 use super::refusal::Refusal;
@@ -15,6 +16,9 @@ pub(super) type Columns = fn(&[i64], &Shape) -> i64;
 
 /// The shapes of what a layer can give beside its output, by its hyperparameters and its inputs.
 type Extra = fn(&[i64], &[Shape]) -> std::result::Result<Vec<Shape>, Refusal>;
+
+/// The shape of a mask that a call may give to a layer, by its hyperparameters and its inputs.
+type Masked = fn(&[i64], &[Shape], Mask) -> std::result::Result<Shape, Refusal>;
 
 /// The rule of one layer: everything archbudget knows of it.
 pub(super) trait Rule {
@@ -45,6 +49,11 @@ pub(super) trait Rule {
     /// The shapes of all that it can give beside its output, in order, for inputs that [`Rule::output`] accepted.
     fn extra(args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
         Self::states(args, &inputs[0])
+    }
+
+    /// The shape of a mask that a call may give it, for inputs that [`Rule::output`] accepted.
+    fn mask(_args: &[i64], _inputs: &[Shape], _mask: Mask) -> std::result::Result<Shape, Refusal> {
+        Err(Refusal::new("its call takes no such mask", []))
     }
 
     /// The cost, given an output shape that [`Rule::output`] returned.
@@ -184,6 +193,7 @@ enum AnyRule {
         built: fn(&[i64], &[Shape]) -> Built,
         states: fn(&[i64], &Shape) -> std::result::Result<Vec<Shape>, Refusal>,
         extra: Extra,
+        mask: Masked,
         columns: Option<Columns>,
     },
     Dynamic(Arc<dyn DynamicRule>),
@@ -237,6 +247,7 @@ impl Kind {
                 built: R::built,
                 states: R::states,
                 extra: R::extra,
+                mask: R::mask,
                 columns: R::COLUMNS,
             },
         }
@@ -310,6 +321,34 @@ impl Kind {
             (AnyRule::Static { extra, .. }, _) => extra(args, inputs),
             (AnyRule::Dynamic(rule), [input, ..]) => rule.extra(args, input),
         }
+    }
+
+    /// Refuses masks that a call gives it, for inputs that [`Self::output`] accepted, where their shapes are wrong.
+    ///
+    /// # Errors
+    /// Which mask does not fit.
+    pub fn check_masks(
+        &self,
+        args: &[i64],
+        inputs: &[Shape],
+        masks: &[Mask],
+        given: &[Shape],
+    ) -> std::result::Result<(), Refusal> {
+        for (&mask, given) in masks.iter().zip(given) {
+            let own = match &self.rule {
+                _ if self.role == Role::Recurrent && inputs[0].rank() != 2 => {
+                    return Err(Refusal::new(
+                        "Keras has a mask for steps of features; its steps have {} axes",
+                        [inputs[0].rank() as i64 - 1],
+                    ));
+                }
+                _ if self.role == Role::Recurrent && mask == Mask::Steps => Shape::new(&inputs[0][..1]),
+                AnyRule::Static { mask: shape, .. } => shape(args, inputs, mask)?,
+                AnyRule::Dynamic(_) => return Err(Refusal::new("its call takes no such mask", [])),
+            };
+            mask.check(&own, given)?;
+        }
+        Ok(())
     }
 
     /// The cost of one layer as numbers, given an output shape that [`Self::output`] returned.

@@ -5,7 +5,7 @@ use super::outside::{PyMeasure, PyRule};
 use super::raise::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
-use crate::layers::Kind;
+use crate::layers::{Kind, Mask};
 use crate::space::{self, Atom, Combine, Metric, Settings, Slot, Tensor, Values};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -147,6 +147,16 @@ impl Program {
     /// Says of a layer that its weights are those of another one.
     fn share(&mut self, py: Python<'_>, layer: usize, other: usize) -> PyResult<()> {
         self.program.share(layer, other).map_err(|error| raise(py, error))
+    }
+
+    /// Says of a layer which masks its calls give behind its inputs, by their names.
+    fn mask(&mut self, py: Python<'_>, layer: usize, masks: Vec<String>) -> PyResult<()> {
+        let named =
+            |name: &String| Mask::named(name).ok_or_else(|| Error::argument(format!("there is no mask '{name}'")));
+        let masks = masks.iter().map(named).collect::<crate::Result<_>>();
+        masks
+            .and_then(|masks| self.program.mask(layer, masks))
+            .map_err(|error| raise(py, error))
     }
 
     /// Applies a layer to tensors and returns the tensors that it writes: its output first, and this many in all.

@@ -12,7 +12,7 @@ use super::needs::Needs;
 use super::shapes::{Beside, looks};
 use super::skip::Skips;
 use super::step::{Action, Step};
-use crate::layers::{Kind, Role};
+use crate::layers::{Kind, Mask, Role};
 use crate::{Error, Result};
 use rustc_hash::FxHashSet;
 use std::sync::{Arc, OnceLock};
@@ -41,6 +41,8 @@ pub struct Layer {
     pub bits: Option<Expr>,
     /// Decisions that touch neither its shape nor its cost, but that custom metrics may look at.
     pub notes: Vec<usize>,
+    /// The masks that its calls give behind its inputs.
+    pub masks: Vec<Mask>,
     /// Whether a step applies it.
     pub(super) applied: bool,
     /// Where its weights are remembered, if several steps apply it: they are counted once.
@@ -248,6 +250,7 @@ impl Program {
             trainable: Expr::Constant(trainable.into()),
             bits: None,
             notes: Vec::new(),
+            masks: Vec::new(),
             applied: false,
             shared: None,
         });
@@ -301,6 +304,22 @@ impl Program {
         Ok(())
     }
 
+    /// Says of a layer that is not applied yet which masks its calls give behind its inputs.
+    ///
+    /// # Errors
+    /// `Argument` for a layer that is not there, or is applied.
+    pub fn mask(&mut self, layer: usize, masks: Vec<Mask>) -> Result<()> {
+        match self.layers.get_mut(layer) {
+            Some(layer) if !layer.applied => {
+                layer.masks = masks;
+                Ok(())
+            }
+            _ => Err(Error::argument(format!(
+                "there is no layer {layer} that is not applied yet"
+            ))),
+        }
+    }
+
     /// Where the weights of a layer that several steps may apply are remembered.
     fn slot(&mut self, layer: usize) -> usize {
         if let Some(slot) = self.layers[layer].shared {
@@ -315,7 +334,7 @@ impl Program {
 
     /// Applies a layer to tensors and returns its output.
     ///
-    /// A recurrent layer may be given its first states behind its input.
+    /// A recurrent layer may be given its first states behind its input. Masks stand behind all others.
     ///
     /// # Errors
     /// `Argument` if the layer takes another number of inputs, or something it names is not there.
@@ -336,11 +355,19 @@ impl Program {
         inputs: Vec<Tensor>,
         outputs: usize,
     ) -> Result<Vec<Tensor>> {
-        let Some(Layer { name, kind, .. }) = self.layers.get(layer) else {
+        let Some(Layer { name, kind, masks, .. }) = self.layers.get(layer) else {
             return Err(Error::argument(format!("there is no layer {layer}")));
         };
         let (least, most) = kind.inputs;
-        if inputs.len() < least || inputs.len() > most && kind.role != Role::Recurrent {
+        let Some(data) = inputs.len().checked_sub(masks.len()) else {
+            return Err(Error::argument(format!(
+                "layer '{name}' ({}) is called with {} masks; given {} tensors in all",
+                kind.name,
+                masks.len(),
+                inputs.len()
+            )));
+        };
+        if data < least || data > most && kind.role != Role::Recurrent {
             let takes = match (least, most) {
                 (0, 0) => "no input".to_owned(),
                 (1, 1) => "one input".to_owned(),
@@ -348,9 +375,8 @@ impl Program {
                 (least, most) => format!("{least} to {most} inputs"),
             };
             return Err(Error::argument(format!(
-                "layer '{name}' ({}) takes {takes}; given {}",
-                kind.name,
-                inputs.len()
+                "layer '{name}' ({}) takes {takes}; given {data}",
+                kind.name
             )));
         }
         let made: Vec<_> = (0..outputs.max(1)).map(|_| self.tensor()).collect();

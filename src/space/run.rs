@@ -138,7 +138,7 @@ impl Program {
         values: &mut Vec<i64>,
         state: &State,
     ) -> std::result::Result<Shape, Refusal> {
-        let Layer { kind, args, .. } = &self.layers[layer];
+        let Layer { kind, args, masks, .. } = &self.layers[layer];
         values.clear();
         for (position, arg) in args.iter().enumerate() {
             let value = arg.value(state)?;
@@ -154,7 +154,15 @@ impl Program {
             }
             values.push(value);
         }
-        kind.output(values, &state.inputs)
+        let (inputs, given) = self.data(layer, &state.inputs);
+        let output = kind.output(values, inputs)?;
+        kind.check_masks(values, inputs, masks, given)?;
+        Ok(output)
+    }
+
+    /// The inputs of a layer, and the masks that its call gives behind them.
+    fn data<'a>(&self, layer: usize, inputs: &'a [Shape]) -> (&'a [Shape], &'a [Shape]) {
+        inputs.split_at(inputs.len() - self.layers[layer].masks.len())
     }
 
     /// The shapes of the first tensors, this many, that a layer gives beside its output, where [`Self::output`] gave
@@ -169,7 +177,7 @@ impl Program {
         if count == 0 {
             return Ok(Vec::new());
         }
-        let mut shapes = self.layers[layer].kind.extra(values, inputs)?;
+        let mut shapes = self.layers[layer].kind.extra(values, self.data(layer, inputs).0)?;
         if shapes.len() < count {
             return Err(Refusal::new(
                 "it gives {} tensors beside its output; {} are asked for",
@@ -213,7 +221,7 @@ impl Program {
             let output_shape = self.output(layer, &mut values, state)?;
             let shapes = self.extra(layer, &values, &state.inputs, others.len())?;
             extra.extend(others.iter().copied().zip(shapes));
-            let cost = kind.cost(&values, &state.inputs, &output_shape);
+            let cost = kind.cost(&values, self.data(layer, &state.inputs).0, &output_shape);
             let trainable = trainable.value(state)? != 0;
             let cost = if trainable { cost } else { cost.frozen() };
             let bits = match bits {
@@ -292,6 +300,7 @@ impl Program {
         first: &mut Option<FirstUse>,
     ) -> std::result::Result<bool, Refusal> {
         let Layer { kind, args, .. } = &self.layers[layer];
+        let (inputs, _) = self.data(layer, inputs);
         let mut here = kind.built(values, inputs);
         if args.iter().any(Expr::reads_input) {
             here.what = "hyperparameters, and what it is built for";
@@ -339,9 +348,11 @@ impl Program {
     /// A layer as it was applied, with its formulas.
     fn layer_trace(&self, applied: &Applied<'_>, chosen: &[u32]) -> LayerTrace {
         let layer = &self.layers[applied.layer];
-        let formulas = layer
-            .kind
-            .explain(applied.args, applied.input_shapes, &applied.output_shape);
+        let formulas = layer.kind.explain(
+            applied.args,
+            self.data(applied.layer, applied.input_shapes).0,
+            &applied.output_shape,
+        );
         let formulas = if applied.trainable { formulas } else { formulas.frozen() };
         LayerTrace {
             layer: applied.layer,

@@ -113,7 +113,21 @@ Calls of one layer with different options share its weights; in records they hav
 - `training` (all layers, in calls only): the layer works as in training, or as at inference, whatever the network does.
 - `initial_state` (recurrent layers, in calls only): the states to begin with.
 
-Masks come from `Masking` and `Embedding(mask_zero=True)`; there is no `mask` or `attention_mask` in a call."""
+- Masks, which are tensors of the graph. They have no weights and change no MACs, but are inputs, which the peak counts.
+  Values that are not 0 are positions that are there; where a mask is no tensor of its own, it comes from `Masking` and
+  `Embedding(mask_zero=True)`.
+  - `attention_mask` (`MultiHeadAttention`, `GroupQueryAttention`): for each position of the query which of the value it
+    sees, `(query, value)` or `(heads, query, value)`; a side may be 1. `value_mask` and `key_mask`: which positions of the
+    value there are, `(value,)`. Keras ignores the `query_mask` of `MultiHeadAttention`, so that it is refused.
+  - `mask=[query_mask, value_mask]` (`Attention`, `AdditiveAttention`): either may be `None`.
+  - `mask` (`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `Bidirectional`): which steps there are, `(steps,)`.
+
+```python
+tokens, there = layers.Input((seq,)), layers.Input((seq,))
+x = layers.Embedding(vocab, width)(tokens)
+x = layers.MultiHeadAttention(8, 64)(x, attention_mask=layers.Reshape((1, seq))(there), use_causal_mask=True)
+x = layers.Bidirectional(layers.LSTM(units))(x, mask=there)
+```"""
 """The arguments and uses of counted layers that are refused."""
 
 

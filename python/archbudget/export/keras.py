@@ -40,7 +40,10 @@ def build(network: Network) -> Any:
             if not resolve(call.layer.trainable, call.chosen):
                 layers[call.weights].trainable = False
         sources = [tensors[tensor] for tensor in call.inputs]
-        made = keras.tree.flatten(call.layer.call_keras(layers[call.weights], sources, call.options))
+        data = len(sources) - len(call.layer.masks)
+        masks = call.layer.mask_keras(dict(zip(call.layer.masks, sources[data:], strict=True)))
+        options = {**call.options, **masks}
+        made = keras.tree.flatten(call.layer.call_keras(layers[call.weights], sources[:data], options))
         tensors.update(zip(call.outputs, made, strict=True))
     inputs, outputs = ([tensors[tensor] for tensor in ends] for ends in (network.inputs, network.outputs))
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

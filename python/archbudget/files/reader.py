@@ -316,7 +316,7 @@ class _Reader:
                 sources.append(name)
                 continue
             read = [self._tensor((*at, "of"), each, tensors) for each in (of if isinstance(of, list) else [of])]
-            call = partial(block, read if isinstance(of, list) else read[0])
+            call = partial(block.on, read if isinstance(of, list) else read[0])
             tensors[name] = flat(made_at(at, call))
 
         def named(key: str, given: str | list[str]) -> list[Tensor]:
@@ -499,8 +499,9 @@ class _Reader:
             called = self._block((*at, "layer"), options.pop("layer"))
             if not isinstance(called, Layer):
                 raise MisplacedError((*at, "layer"), f"must be a layer, not {show(called)}")
+            masks = options.pop("masks", ())
             values = {str(name): self._value((*at, name), each) for name, each in options.items()}
-            return made_at(at, lambda: called.called(values))
+            return made_at(at, lambda: called.called(values, masks))
         if kind == "Sequential":
             return Sequential(self._row(at, given))
         if kind == "Shared":

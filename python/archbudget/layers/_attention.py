@@ -31,6 +31,7 @@ class _Attends(Layer):
     return_attention_scores: bool
 
     CALL: ClassVar[tuple[str, ...]] = ("use_causal_mask", "return_attention_scores")
+    MASKS: ClassVar[tuple[str, ...]] = ("query_mask", "value_mask")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,6 +56,8 @@ class _Heads(_Attends):
     sliding_window: int | None
     flash_attention: bool | None
 
+    MASKS: ClassVar[tuple[str, ...]] = ("value_mask", "key_mask", "attention_mask")
+
     def __post_init__(self) -> None:
         check_numbers(self, "dropout", most=1)
         super().__post_init__()
@@ -75,9 +78,21 @@ class _Heads(_Attends):
         key: TensorLike | None = None,
         **options: Any,
     ) -> Any:
-        """The tensor that the layer makes of a query, a value and a key, or of a list of them; options as in Keras."""
+        """The tensor that the layer makes of a query, a value and a key, or of a list of them.
+
+        Args:
+            query: The query, or a list of all.
+            value: The value.
+            key: The key.
+            options: The options of the call, as in Keras; among them the masks `attention_mask`, `value_mask` and
+                `key_mask`, which are tensors.
+        """
         if value is None and key is not None:
             raise SpaceError(f"{self.kind}: a key needs a value")
+        if options.pop("query_mask", None) is not None:
+            raise SpaceError(
+                f"{self.kind}: the query_mask of a call, which Keras may ignore, is an attention_mask here"
+            )
         queries = query if isinstance(query, (list, tuple)) else [query]
         return super().__call__([*queries, *(each for each in (value, key) if each is not None)], **options)
 
@@ -274,9 +289,27 @@ class _Scores(_Attends):
         super().__post_init__()
         check_numbers(self, "dropout", most=1)
 
+    def __call__(self, inputs: TensorLike | Sequence[TensorLike], mask: Any = None, **options: Any) -> Any:
+        """The tensor that the layer makes of a query, a value and maybe a key.
+
+        Args:
+            inputs: A list of them.
+            mask: `[query_mask, value_mask]` as in Keras, tensors or `None`.
+            options: The options of the call, as for other layers.
+        """
+        if mask is None:
+            return super().__call__(inputs, **options)
+        if not isinstance(mask, (list, tuple)) or len(mask) != 2:
+            raise SpaceError(f"{self.kind}: mask must be [query_mask, value_mask], tensors or None, not {show(mask)}")
+        return super().__call__(inputs, **options, **dict(zip(self.MASKS, mask, strict=True)))
+
     def call_keras(self, real: Any, tensors: list[Any], options: Mapping[str, Any]) -> Any:
         """The real layer on a query, a value and maybe a key."""
         return real(tensors, **options)
+
+    def mask_keras(self, masks: dict[str, Any]) -> dict[str, Any]:
+        """Both masks, or `None`, in a list."""
+        return {"mask": [masks.get(name) for name in self.MASKS]} if masks else {}
 
 
 @layer_class

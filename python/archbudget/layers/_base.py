@@ -20,7 +20,7 @@ from archbudget._expressions import (
     require_name,
 )
 from archbudget._guard import METHODS, guarded, guards
-from archbudget._message import hint, show
+from archbudget._message import hint, listed, show
 from archbudget._nested import SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
 from archbudget.layers._words import BY_ARGUMENT, is_registered
@@ -168,6 +168,10 @@ class Block(SetOnce):
             )
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         return made_of(self, tuple(as_tensor(tensor) for tensor in tensors))
+
+    def on(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
+        """The tensors that a call makes of all that it reads: its inputs, and any states and masks behind them."""
+        return self(inputs)
 
     def parts(self) -> Sequence[Block] | None:
         """The blocks that it is made of; `None` where only writing it tells, as a function makes them."""
@@ -358,6 +362,8 @@ class Layer(_Frozen, Block):
     """The options that PyTorch has and Keras has not, each with the value with which it is the layer of Keras."""
     CALL: ClassVar[tuple[str, ...]] = ()
     """The arguments that Keras takes where the layer is called: options that change what a call does."""
+    MASKS: ClassVar[tuple[str, ...]] = ()
+    """The masks that Keras takes where the layer is called, which are tensors, by the names of the arguments."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
     LAYERS: ClassVar[tuple[str, ...]] = ()
@@ -371,15 +377,32 @@ class Layer(_Frozen, Block):
         Args:
             inputs: The tensor, or a list of them.
             options: The options of the call, as in Keras: `training`, and for some layers others, such as
-                `use_causal_mask`. Calls with other options share the weights of the layer.
+                `use_causal_mask`, and masks, which are tensors. Calls with other options share the weights of the
+                layer.
 
         Raises:
             SpaceError: If the layer has no such option, or the option no such value.
         """
-        return Block.__call__(self.called(options), inputs)
+        masks = {name: options.pop(name) for name in self.MASKS if name in options}
+        given = {name: mask for name, mask in masks.items() if mask is not None}
+        if not given:
+            return Block.__call__(self.called(options), inputs)
+        for name, mask in given.items():
+            if not isinstance(mask, (Tensor, Layer)):
+                raise SpaceError(f"{self.kind}: {name} must be a tensor of the graph, not {show(mask)}")
+        tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return Block.__call__(self.called(options, tuple(given)), [*tensors, *given.values()])
 
-    def called(self, options: Mapping[str, Any]) -> Layer:
+    def on(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
+        """The tensors that a call makes of all that it reads: its inputs, and any states and masks behind them."""
+        return Block.__call__(self, inputs) if self.masks else self(inputs)
+
+    def called(self, options: Mapping[str, Any], masks: Sequence[str] = ()) -> Layer:
         """The layer with the options of a call, which has the weights of this one; the same one for the same options.
+
+        Args:
+            options: The options by their names, without masks.
+            masks: The names of the masks that stand behind its inputs, in their order.
 
         Raises:
             SpaceError: If the layer has no such option, or the option no such value.
@@ -387,22 +410,28 @@ class Layer(_Frozen, Block):
         known = (*self.CALL, "training")
         for name in options:
             if name not in known:
-                raise SpaceError(f"{self.kind}: a call has no option {show(name)}{hint(name, known)}")
+                every = (*known, *self.MASKS)
+                raise SpaceError(f"{self.kind}: a call has no option {show(name)}{hint(name, every)}")
+        named = tuple(masks) if isinstance(masks, (list, tuple)) else (masks,)
+        if not all(each in self.MASKS for each in named) or len(set(named)) < len(named):
+            names = listed(self.MASKS) or "none, as it takes no masks"
+            raise SpaceError(f"{self.kind}: masks must be a list of {names}, each at most once, not {show(masks)}")
         training = options.get("training", self.training_mode)
         if not (training is None or isinstance(training, bool)):
             raise SpaceError(f"{self.kind}: training must be None, True or False, not {show(training)}")
         own = {"training": self.training_mode, **{name: getattr(self, name) for name in self.CALL}}
         changed = {name: value for name, value in options.items() if value is not own[name]}
-        if not changed:
+        if not changed and named == self.masks:
             return self
         made: list[tuple[dict[str, Any], Layer]] = self.__dict__.setdefault("_called", [])
         for given, layer in made:
-            if given.keys() == changed.keys() and all(given[name] is changed[name] for name in given):
+            same = given.keys() == changed.keys() and all(given[name] is changed[name] for name in given)
+            if same and layer.masks == named:
                 return layer
         layer = copy(self)
         state = layer.__dict__
         state.pop("_made")
-        state.update(_weights_of=self.weights_of, _training=training)
+        state.update(_weights_of=self.weights_of, _training=training, _masks=named)
         for name, value in changed.items():
             if name != "training":
                 state[name] = value
@@ -422,10 +451,18 @@ class Layer(_Frozen, Block):
         known: bool | None = self.__dict__.get("_training")
         return known
 
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """The masks that its call takes behind its inputs, by the names of Keras' arguments."""
+        known: tuple[str, ...] = self.__dict__.get("_masks", ())
+        return known
+
     def called_with(self) -> dict[str, Any]:
         """The options with which the layer was called that has its weights, as they were given."""
         owner = self.weights_of
         own = {name: getattr(self, name) for name in self.CALL if getattr(self, name) is not getattr(owner, name)}
+        if self.masks:
+            own["masks"] = self.masks
         return own if self.training_mode is None else {**own, "training": self.training_mode}
 
     def call_options(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
@@ -582,6 +619,10 @@ class Layer(_Frozen, Block):
             options: What `call_options` returned.
         """
         return real(tensors if self.MERGES else tensors[0], **options)
+
+    def mask_keras(self, masks: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call of the real layer, by real masks under their names."""
+        return masks
 
     def write_all(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> tuple[int, ...]:
         """Writes the layer into a program and returns all tensors that it makes."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import Layer, layer_class, nest
+from archbudget.layers._base import Block, Layer, layer_class, leaves, nest
 from archbudget.layers._windows import lower_padding
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = ["GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "SimpleRNN"]
 
 class WithStates(Layer):
     """A layer that keeps states from step to step: it may begin with given ones, and hand on its last ones."""
+
+    MASKS: ClassVar[tuple[str, ...]] = ("mask",)
 
     @property
     def states(self) -> tuple[Nested, ...]:
@@ -62,7 +64,8 @@ class WithStates(Layer):
         Args:
             inputs: The sequence.
             initial_state: The states to begin with, as the layer would hand them on: `[h, c]` for an `LSTM`.
-            options: The options of the call, as for other layers.
+            options: The options of the call, as for other layers; among them the `mask` of the steps, which is a
+                tensor.
         """
         tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         if len(tensors) != 1:
@@ -71,6 +74,20 @@ class WithStates(Layer):
                 "tensors"
             )
         return super().__call__([*tensors, *self._begun(initial_state)], **options)
+
+    def on(self, inputs: TensorLike | Sequence[TensorLike]) -> Any:
+        """The tensors that a call makes of a sequence, and of any states and masks behind it."""
+        tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        states = tensors[1 : len(tensors) - len(self.masks)]
+        if not states:
+            return super().on(inputs)
+        if len(states) != leaves(self.states):
+            raise SpaceError(
+                f"{show(self)} takes one sequence, and behind it none or all of its {leaves(self.states)} states; it "
+                f"is called on {len(states)} of them"
+            )
+        self._begun(nest(self.states, iter(states)))
+        return Block.__call__(self, inputs)
 
     def _begun(self, given: Any) -> list[Any]:
         """The states to begin with, if there are any."""

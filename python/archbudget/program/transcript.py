@@ -52,7 +52,7 @@ def comparable(value: Any) -> object:
     if isinstance(value, Layer):
         rule = type(value).RULE if isinstance(value, CustomLayer) else type(value)
         given = {**value.arguments(), "weight_bits": value.weight_bits, "training": value.training_mode}
-        return (value.kind, rule, value.name, mapped(comparable, given))
+        return (value.kind, rule, value.name, value.masks, mapped(comparable, given))
     if isinstance(value, Decision):
         return ("decision", value.name, tuple(map(comparable, value.values)))
     if isinstance(value, Expression):

@@ -208,6 +208,8 @@ class Writer:
                 self._owners[owner, repetitions] = position
             else:
                 self.program.share(position, first)
+            if layer.masks:
+                self.program.mask(position, layer.masks)
             # A metric may read arguments that touch neither shape nor cost; otherwise their decisions are only taken.
             notes = [self.position(decision) for decision in layer.other_decisions()] if self.measure else []
             trains = layer.trainable if isinstance(layer.trainable, Expression) else None
@@ -255,7 +257,7 @@ class Writer:
         given = {name: getattr(layer, name) for name in layer.CALL if getattr(layer, name) is not False}
         if layer.training_mode is not None:
             given["training"] = layer.training_mode
-        shown = ", ".join(f"{name}={show(value)}" for name, value in given.items())
+        shown = ", ".join([*(f"{name}={show(value)}" for name, value in given.items()), *layer.masks])
         name, number = f"{weights}({shown})", 1
         while name in self._names:
             number += 1

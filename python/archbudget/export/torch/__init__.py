@@ -86,9 +86,10 @@ def build(network: Network, weights: Weights | None = None) -> Module:
                 custom=type(call.layer) if isinstance(call.layer, CustomLayer) else None,
             )
         name = names[call.weights]
-        given[name].uses.append(call.record.input_shapes)
+        shapes = call.record.input_shapes
+        given[name].uses.append(shapes[: len(shapes) - len(call.layer.masks)])
         given[name].options |= call.options.keys()
-        applied.append(_masks.Applied(name, call.inputs, call.outputs, call.options))
+        applied.append(_masks.Applied(name, call.inputs, call.outputs, call.options, call.layer.masks))
     outputs = list(network.outputs)
     for each in given.values():
         each.refuse_what_touches_the_loss()
@@ -179,6 +180,6 @@ def _released(applied: list[_masks.Applied], outputs: list[int]) -> list[Call]:
     released: list[Call] = []
     for each in reversed(applied):
         unneeded = tuple({*each.inputs, *each.outputs} - needed)
-        released.append(Call(each.module, each.inputs, each.outputs, unneeded, each.options))
+        released.append(Call(each.module, each.inputs, each.outputs, unneeded, each.options, each.masks))
         needed |= set(each.inputs)
     return released[::-1]

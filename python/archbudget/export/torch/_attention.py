@@ -109,15 +109,26 @@ class Heads(nn.Module):
         return torch.cat(parts, -2) if len(parts) > 1 else x
 
     def seen(
-        self, queries: torch.Tensor, keys: torch.Tensor, masks: Sequence[torch.Tensor], causal: bool
+        self,
+        queries: torch.Tensor,
+        keys: torch.Tensor,
+        masks: Sequence[torch.Tensor | None],
+        attention_mask: torch.Tensor | None,
+        causal: bool,
     ) -> torch.Tensor | None:
         """Which positions of the key each position of the query sees; `None` for all."""
         sees = before(queries, keys) if causal else None
+        if attention_mask is not None:
+            given = attention_mask if attention_mask.dim() == 4 else attention_mask.unsqueeze(1)
+            given = given.expand(*given.shape[:-1], keys.shape[-2])
+            sees = given if sees is None else sees & given
         if self.window is not None:
             rows = torch.arange(queries.shape[-2], device=queries.device)[:, None]
             near = (rows - torch.arange(keys.shape[-2], device=queries.device)).abs() < self.window
             sees = near if sees is None else sees & near
         for number, mask in enumerate(masks):
+            if mask is None:
+                continue
             there = mask[:, None, :, None] if number == 0 else mask[:, None, None, :]
             sees = there if sees is None else sees & there
         if sees is None:
@@ -126,12 +137,19 @@ class Heads(nn.Module):
         return F.pad(sees, (0, (self.bias_key is not None) + self.zeros), value=True)
 
     def forward(
-        self, *inputs: torch.Tensor, use_causal_mask: bool = False, return_attention_scores: bool = False
+        self,
+        *inputs: torch.Tensor,
+        value_mask: torch.Tensor | None = None,
+        key_mask: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        use_causal_mask: bool = False,
+        return_attention_scores: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         query, value, key, masks = sources(inputs)
         queries = self.split(self.query(query), self.heads)
         keys = self.split(self.key(key), self.shared)
-        sees = self.seen(queries, keys, masks, use_causal_mask)
+        there = masks or (None, value_mask, key_mask)
+        sees = self.seen(queries, keys, there, attention_mask, use_causal_mask)
         keys = self.lengthened(keys, self.bias_key)
         values = self.lengthened(self.split(self.value(value), self.shared), self.bias_value)
         dropped = self.dropout if self.training else 0.0
@@ -284,19 +302,27 @@ class Scores(nn.Module):
         return scores if self.weight is None else self.weight * scores
 
     def forward(
-        self, *inputs: torch.Tensor, use_causal_mask: bool = False, return_attention_scores: bool = False
+        self,
+        *inputs: torch.Tensor,
+        query_mask: torch.Tensor | None = None,
+        value_mask: torch.Tensor | None = None,
+        use_causal_mask: bool = False,
+        return_attention_scores: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         query, value, key, masks = sources(inputs)
+        if masks:
+            query_mask, value_mask = masks[:2]
         scores = self.scores(query, key)
         sees = before(query, key) if use_causal_mask else None
-        if masks:
-            there = masks[1].unsqueeze(-2)
+        if value_mask is not None:
+            there = value_mask.unsqueeze(-2)
             sees = there if sees is None else there & sees
         if sees is not None:
             scores = torch.where(sees, scores, torch.finfo(scores.dtype).min)
         scores = F.dropout(scores.softmax(-1), self.dropout, self.training)
         attended = scores @ value
-        attended = torch.where(masks[0].unsqueeze(-1), attended, 0) if masks else attended
+        if query_mask is not None:
+            attended = torch.where(query_mask.unsqueeze(-1), attended, 0)
         return (attended, scores) if return_attention_scores else attended
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from archbudget._message import listed
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Applied(NamedTuple):
     """The tensors that it writes."""
     options: Mapping[str, Any]
     """The options of the call."""
+    masks: tuple[str, ...] = ()
+    """The names of the masks that the call gives, which are the last of its inputs."""
 
 
 class Mask(nn.Module):
@@ -130,15 +133,22 @@ def follow(
     followed: list[Applied] = []
     modules: dict[str, nn.Module] = {}
     names: dict[str, str] = {}
-    for module, inputs, outputs, options in applied:
+    for module, inputs, outputs, options, named in applied:
         layer, output = given[module], outputs[0]
         # A custom layer drops masks, even if it has the name of another layer.
         kind = layer.kind if layer.custom is None else None
         if kind == "Bidirectional" and layer.told["layer"]["type"] in OTHERS:
             kind = layer.told["layer"]["type"]
-        own = [masks[number] for number in inputs if number in masks]
+        own = [masks[number] for number in inputs[: len(inputs) - len(named)] if number in masks]
         begins = None if options.get("reverse") else _begins(layer)
-        if begins is not None:
+        if named and own:
+            raise SpaceError(
+                f"layer '{layer.name}' ({layer.kind}) is called with {listed(named)}, and its input has a "
+                "mask already; to_torch follows the one or the other"
+            )
+        if named:
+            layer.masked = True
+        elif begins is not None:
             if module not in names:
                 names[module] = name(f"{module}_mask")
                 modules[names[module]] = begins
@@ -172,7 +182,7 @@ def follow(
             masks[output] = own[0]
         elif own and kind in KEEPS:
             masks[output] = own[0]
-        followed.append(Applied(module, inputs, outputs, options))
+        followed.append(Applied(module, inputs, outputs, options, named))
     read = {number for each in followed for number in each.inputs}
     followed = [each for each in followed if each.outputs[0] >= 0 or each.outputs[0] in read]
     left = {each.module for each in followed}

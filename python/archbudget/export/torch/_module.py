@@ -24,6 +24,8 @@ class Call(NamedTuple):
     """The tensors that nothing needs after it."""
     options: Mapping[str, Any]
     """The options of the call; with `training` the module works as in training, or not, whatever the network does."""
+    masks: tuple[str, ...] = ()
+    """The names of the masks that the call gives, which are the last of its inputs."""
 
 
 class Network(nn.Module):
@@ -52,7 +54,12 @@ class Network(nn.Module):
             raise TypeError(f"this network takes {len(self._inputs)} tensors, not {len(inputs)}")
         tensors = dict(zip(self._inputs, inputs, strict=True))
         for call in self._calls:
-            made = _call(getattr(self, call.module), [tensors[number] for number in call.inputs], **call.options)
+            given = [tensors[number] for number in call.inputs]
+            data = len(given) - len(call.masks)
+            masks = {name: mask.bool() for name, mask in zip(call.masks, given[data:], strict=True)}
+            # A mask of steps stands behind the states of a recurrent layer, as those that come with a tensor do.
+            steps = [masks.pop(name) for name in call.masks if name == "mask"]
+            made = _call(getattr(self, call.module), [*given[:data], *steps], **masks, **call.options)
             tensors.update(zip(call.outputs, made if len(call.outputs) > 1 else (made,), strict=True))
             for number in call.released:
                 del tensors[number]

@@ -1,0 +1,114 @@
+"""Masks that calls give as tensors, in real PyTorch modules, held against Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import SpaceError
+
+torch = pytest.importorskip("torch")
+
+from support.torch_networks import assert_same  # noqa: E402
+
+pytestmark = [pytest.mark.torch, pytest.mark.keras]
+
+HEADS = {
+    "MultiHeadAttention": lambda: layers.MultiHeadAttention(2, 4, value_dim=3),
+    "MultiHeadAttention, near": lambda: layers.MultiHeadAttention(2, 4, sliding_window=2, use_gate=True),
+    "MultiHeadAttention, with dropout": lambda: layers.MultiHeadAttention(2, 4, dropout=0.5),
+    "GroupQueryAttention": lambda: layers.GroupQueryAttention(4, 2, 1),
+    "GroupQueryAttention, with dropout": lambda: layers.GroupQueryAttention(4, 2, 1, 0.5),
+}
+SCORES = {
+    "Attention": lambda: layers.Attention(use_scale=True),
+    "Attention, sums": lambda: layers.Attention(score_mode="concat"),
+    "AdditiveAttention": layers.AdditiveAttention,
+}
+RECURRENT: dict[str, Any] = {
+    "SimpleRNN": lambda **options: layers.SimpleRNN(4, **options),
+    "GRU": lambda **options: layers.GRU(4, **options),
+    "LSTM": lambda **options: layers.LSTM(4, **options),
+    "LSTM, backwards": lambda **options: layers.LSTM(4, go_backwards=True, **options),
+    "a stack": lambda **options: layers.RNN([layers.LSTMCell(3), layers.GRUCell(4)], **options),
+    "both ways": lambda **options: layers.Bidirectional(layers.LSTM(4, **options)),
+    "both ways, apart": lambda **options: layers.Bidirectional(layers.GRU(4, **options), None),
+}
+
+
+def some(*shape: int) -> tuple[layers.Input, Any]:
+    """An input, and a mask of ones and zeros, some half of each."""
+    source = layers.Input(shape)
+    return source, layers.ReLU(max_value=1)(layers.Rescaling(1e6)(source))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("shape", [(3, 5), (1, 5), (3, 1), (2, 3, 5), (1, 3, 5)])
+@pytest.mark.parametrize("kind", HEADS)
+def test_an_attention_mask_is_that_of_keras(kind: str, shape: tuple[int, ...], causal: bool) -> None:
+    query, value = layers.Input((3, 8)), layers.Input((5, 8))
+    source, mask = some(*shape)
+    made = HEADS[kind]()(query, value, attention_mask=mask, use_causal_mask=causal)
+    assert_same(ab.Space(inputs=[query, value, source], outputs=made).architecture())
+
+
+@pytest.mark.parametrize("names", [["value_mask"], ["key_mask", "attention_mask"], ["value_mask", "key_mask"]])
+@pytest.mark.parametrize("kind", HEADS)
+def test_masks_of_value_and_key_are_those_of_keras(kind: str, names: list[str]) -> None:
+    query, value, key = layers.Input((3, 8)), layers.Input((5, 8)), layers.Input((5, 6))
+    shapes = {"value_mask": (5,), "key_mask": (5,), "attention_mask": (3, 5)}
+    masks = {name: some(*shapes[name]) for name in names}
+    made = HEADS[kind]()(query, value, key, **{name: mask for name, (_, mask) in masks.items()})
+    sources = [query, value, key, *(source for source, _ in masks.values())]
+    assert_same(ab.Space(inputs=sources, outputs=made).architecture())
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("given", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("kind", SCORES)
+def test_masks_of_attention_without_projections_are_those_of_keras(
+    kind: str, given: tuple[bool, bool], causal: bool
+) -> None:
+    query, value = layers.Input((3, 8)), layers.Input((5, 8))
+    masks = [some(side) if there else (None, None) for side, there in zip((3, 5), given, strict=True)]
+    made = SCORES[kind]()([query, value], mask=[mask for _, mask in masks], use_causal_mask=causal)
+    sources = [query, value, *(source for source, _ in masks if source is not None)]
+    assert_same(ab.Space(inputs=sources, outputs=made).architecture())
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_a_mask_of_steps_is_that_of_keras(kind: str, whole: bool) -> None:
+    x = layers.Input((6, 3))
+    source, mask = some(6)
+    made = RECURRENT[kind](return_sequences=whole)(x, mask=mask)
+    assert_same(ab.Space(inputs=[x, source], outputs=made).architecture())
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_mask_of_steps_stands_beside_states(whole: bool) -> None:
+    x, h = layers.Input((6, 3)), layers.Input((4,))
+    source, mask = some(6)
+    made = layers.GRU(4, return_sequences=whole)(x, initial_state=h, mask=mask)
+    assert_same(ab.Space(inputs=[x, h, source], outputs=made).architecture())
+
+
+def test_calls_with_and_without_a_mask_are_calls_of_one_module() -> None:
+    x = layers.Input((6, 4))
+    source, mask = some(6)
+    walk = layers.LSTM(4, return_sequences=True)
+    network = assert_same(ab.Space(inputs=[x, source], outputs=[walk(x), walk(x, mask=mask)]).architecture())
+    assert [name for name, _ in network.named_children()] == ["rescaling", "re_lu", "lstm"]
+
+
+@pytest.mark.parametrize("layer", [layers.GRU(4), layers.MultiHeadAttention(2, 4)])
+def test_two_masks_of_one_tensor_are_refused(layer: Any) -> None:
+    tokens, mask = layers.Input((6,)), layers.Input((6,))
+    x = layers.Embedding(7, 4, mask_zero=True)(tokens)
+    named = {"mask": mask} if isinstance(layer, layers.GRU) else {"key_mask": mask}
+    arch = ab.Space(inputs=[tokens, mask], outputs=layer(x, **named)).architecture()
+    with pytest.raises(SpaceError, match="is called with .*mask, and its input has a mask already"):
+        arch.to_torch()
