@@ -117,8 +117,8 @@ Calls of one layer with different options share its weights; in records they hav
   Values that are not 0 are positions that are there; where a mask is no tensor of its own, it comes from `Masking` and
   `Embedding(mask_zero=True)`.
   - `attention_mask` (`MultiHeadAttention`, `GroupQueryAttention`): for each position of the query which of the value it
-    sees, `(query, value)` or `(heads, query, value)`; a side may be 1. `value_mask` and `key_mask`: which positions of the
-    value there are, `(value,)`. Keras ignores the `query_mask` of `MultiHeadAttention`, so that it is refused.
+    sees, `(query, value)` or `(heads, query, value)`; a side may be 1. `value_mask` and `key_mask`: which positions of
+    the value there are, `(value,)`. Keras ignores the `query_mask` of `MultiHeadAttention`, so that it is refused.
   - `mask=[query_mask, value_mask]` (`Attention`, `AdditiveAttention`): either may be `None`.
   - `mask` (`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `Bidirectional`): which steps there are, `(steps,)`.
 
