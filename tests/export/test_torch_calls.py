@@ -58,6 +58,21 @@ def test_the_way_back_of_an_embedding_is_that_of_keras(tied: bool, cap: float | 
     assert next(name for name, _ in network.named_children()) == "reversible_embedding"
 
 
+def test_a_reversible_embedding_is_a_head_with_tied_weights() -> None:
+    tokens = layers.Input((5,))
+    table = layers.ReversibleEmbedding(7, 4)
+    arch = ab.Space(inputs=tokens, outputs=table(layers.Dense(4)(table(tokens)), reverse=True)).architecture()
+    embedding, body, head = torch.nn.Embedding(7, 4), torch.nn.Linear(4, 4), torch.nn.Linear(4, 7, bias=False)
+    head.weight = embedding.weight
+    tied = torch.nn.Sequential(embedding, body, head)
+    assert arch.params == sum(each.numel() for each in tied.parameters()) == 28 + 20
+    network = arch.to_torch()
+    for mine, own in zip(network.parameters(), tied.parameters(), strict=True):
+        own.data.copy_(mine.data)
+    given = torch.tensor([[0, 1, 2, 6, 3]])
+    torch.testing.assert_close(network(given), tied(given))
+
+
 def test_one_layer_with_other_options_is_one_module() -> None:
     x = layers.Input((5, 8))
     attention: Any = layers.MultiHeadAttention(2, 4)
