@@ -27,14 +27,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// At most some 200 MB for the widest stage, and 1 GiB for all of them; some ten seconds of work.
+    /// At most some 200 MB for the widest stage, and 1 GiB for all of them; some three seconds of work.
     fn default() -> Self {
         Self {
             stored: 1 << 22,
             visited: 1 << 26,
             nodes: 1 << 21,
             memory: 1 << 30,
-            work: 1 << 30,
+            work: 1 << 28,
         }
     }
 }
