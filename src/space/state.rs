@@ -1,7 +1,7 @@
 //! What a run knows, and where it stopped.
 
-use super::condition::Residual;
 use super::guard::{Atom, Tensor, When};
+use super::residual::Residual;
 use super::values::Values;
 use crate::layers::{Refusal, Shape};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -23,7 +23,7 @@ def branches() -> ab.Space:
     block = layers.Dense(
         ab.Choice("units", [8, 16]),
         use_bias=ab.Choice("bias", [True, False]),
-        activation=ab.Choice("activation", ["relu", "", None]),
+        activation=ab.Choice("activation", ["relu", "", None]).map(lambda word: word or None),
     )
     return ab.Space(
         [

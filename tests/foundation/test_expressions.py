@@ -30,7 +30,8 @@ def make_divisible(value: float, divisor: int) -> int:
 
 def units(expression: Any, **values: Any) -> int:
     """What a dense layer gets whose units are an expression."""
-    decisions = [layers.Activation(decision) for decision in getattr(expression, "decisions", list)()]
+    read = getattr(expression, "decisions", list)()
+    decisions = [layers.Activation(decision.map(lambda _: "relu")) for decision in read]
     space = ab.Space([layers.Input((6,)), *decisions, layers.Dense(expression)])
     return (
         space.architecture({name: value for name, value in values.items() if name in space.decisions})

@@ -750,7 +750,7 @@ def test_plots_show_custom_metrics() -> None:
     assert "outputs" in str(ab.plot.diagram(space).to_dict())
     study = ab.search(space, lambda arch: arch.params, budget, 5, seed=0)
     assert ab.plot.history(study, budget).layout.xaxis.title.text == "outputs"
-    with pytest.raises(SpaceError, match="unknown metric 'm'; there are params, .*, outputs"):
+    with pytest.raises(SpaceError, match="unknown metric 'm'; the metrics are params, .*, outputs"):
         ab.plot.distribution(space, metric="m")
 
 
@@ -788,7 +788,9 @@ def test_the_size_of_an_output_is_a_metric() -> None:
 
 
 def test_the_layer_whose_output_is_measured_is_there() -> None:
-    with pytest.raises(SpaceError, match="'output_size': no layer is named 'dens'; the layers are input_layer, dense"):
+    with pytest.raises(
+        SpaceError, match=r"'output_size': no layer is named 'dens' \(did you mean dense\?\); the layers"
+    ):
         dense_space(metrics=[ab.metrics.output_size("dens")])
     with pytest.raises(SpaceError, match=r"the name 'dense' is automatic.*Dense\(\.\.\., name='dense'\)"):
         dense_space(metrics=[ab.metrics.output_size("dense")])

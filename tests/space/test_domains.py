@@ -210,7 +210,10 @@ def test_a_study_of_the_whole_is_not_that_of_a_part() -> None:
 @pytest.mark.parametrize(
     ("domains", "message"),
     [
-        ({"widht_1": [8]}, "unknown decisions in the domains: 'widht_1'; this space has op, kernel, depth"),
+        (
+            {"widht_1": [8]},
+            "unknown decisions in the domains: 'widht_1' \\(did you mean width_1\\?\\); this space has op, kernel, depth",
+        ),
         ({"width": [8]}, "unknown decisions in the domains: 'width'"),
         ({"width_1": []}, r"the domain of decision 'width_1' must be a sequence of at least one value, not \[\]"),
         ({"width_1": [9]}, r"9 is not a value of decision 'width_1', which is Int\('width_1', 8, 64, step=8\)"),

@@ -234,7 +234,9 @@ OVERFLOWS: dict[str, Callable[[], Any]] = {
     "weights": lambda: ab.Space([layers.Input((2**32,)), layers.Dense(2**32)]),
     "bytes of weights": lambda: ab.Space([layers.Input((2**30,)), layers.Dense(2**31)]),
     "bytes of activations": lambda: ab.Space([layers.Input((2**62,))]),
-    "two tensors": lambda: ab.Space([layers.Input((2**61,)), layers.Residual([])], bytes_per_activation=3),
+    "two tensors": lambda: ab.Space(
+        [layers.Input((2**61,)), layers.Residual([])], bytes_per_activation=3, in_place=False
+    ),
     "multiply-accumulates": lambda: ab.Space(
         [layers.Input((2**31, 2**10)), layers.Dense(2**30)], bytes_per_activation=1
     ),

@@ -218,6 +218,10 @@ class Writer:
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
             self.uses.append(Use(layer, name, names, values, weights))
             self._layers[layer, repetitions] = position
+        elif self._repetitions:
+            # The repetitions around this use have its decisions, too.
+            for decision in layer.all_decisions():
+                self._own(decision.name)
         if self.measure is None:
             for decision in layer.other_decisions():
                 self.program.read(guard, self.position(decision))
