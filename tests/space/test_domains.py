@@ -212,7 +212,7 @@ def test_a_study_of_the_whole_is_not_that_of_a_part() -> None:
     [
         (
             {"widht_1": [8]},
-            "unknown decisions in the domains: 'widht_1' \\(did you mean width_1\\?\\); this space has op, kernel, depth",
+            "unknown decisions in the domains: 'widht_1' \\(did you mean width_1\\?\\); this space has op",
         ),
         ({"width": [8]}, "unknown decisions in the domains: 'width'"),
         ({"width_1": []}, r"the domain of decision 'width_1' must be a sequence of at least one value, not \[\]"),
