@@ -652,8 +652,12 @@ def _recorded(value: Any) -> Any:
 
 
 def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
-    """An argument with its decisions taken."""
-    return mapped(lambda leaf: leaf.at(chosen) if isinstance(leaf, Expression) else leaf, value)
+    """An argument with its decisions taken; what reads the sides of a tensor stays."""
+
+    def taken(leaf: Any) -> Any:
+        return leaf.at(chosen) if isinstance(leaf, Expression) and not leaf.reads_input else leaf
+
+    return mapped(taken, value)
 
 
 @dataclass(frozen=True)
