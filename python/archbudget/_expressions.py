@@ -258,7 +258,7 @@ class Expression:
 
     def __format__(self, spec: str) -> str:
         if spec:
-            raise SpaceError(f"{show(self)} is not a number before the decisions are taken; it has no format {spec!r}")
+            raise SpaceError(f"{show(self)} is not a number before the decisions are taken; it has no format {show(spec)}")
         return str(self)
 
 

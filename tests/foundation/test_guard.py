@@ -406,7 +406,7 @@ NOT_GIVEN_ANYTHING = {
     "LayerRecord",
     "search",  # Tested on its own.
 }
-OF_BLOCKS = {"among", "write", "write_all"}
+OF_BLOCKS = {"among", "on", "write", "write_all"}
 OF_DECISIONS = {"lower", "narrowed", "replaced", "values_in", "require_integers", "text", "at"}
 
 
