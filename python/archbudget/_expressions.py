@@ -257,8 +257,10 @@ class Expression:
         raise SpaceError(f"{show(self)} is not a number before the decisions are taken")
 
     def __format__(self, spec: str) -> str:
-        if spec:
-            raise SpaceError(f"{show(self)} is not a number before the decisions are taken; it has no format {show(spec)}")
+        if type(spec) is not str or spec:
+            raise SpaceError(
+                f"{show(self)} is not a number before the decisions are taken; it has no format {show(spec)}"
+            )
         return str(self)
 
 
