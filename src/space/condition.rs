@@ -416,10 +416,10 @@ fn joined(fold: Fold, sides: [Tree; 2]) -> Option<Tree> {
     for side in sides {
         match side {
             Tree::Fold(inner, sides) if inner == fold => parts.extend(sides),
-            // A factor goes into each part of a sum.
             side => parts.push(side),
         }
     }
+    // A factor goes into each part of a sum.
     if fold == Fold::Product
         && let [Tree::Constant(factor), Tree::Fold(Fold::Sum, terms)]
         | [Tree::Fold(Fold::Sum, terms), Tree::Constant(factor)] = &parts[..]

@@ -27,7 +27,9 @@ impl Gates {
             };
             gates.of[condition].push((number, *asks));
             if *asks {
-                step.reads.iter().for_each(|&read| gates.asked[read] = number + 1);
+                for &read in &step.reads {
+                    gates.asked[read] = gates.asked[read].max(number + 1);
+                }
             }
         }
         gates

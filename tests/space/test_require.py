@@ -472,3 +472,47 @@ def test_conditions_on_shapes_hold_within_blocks(limit: int, reads: bool) -> Non
         ([layers.Input((3,)), *inside, layers.Dense(width), layers.Dense(again)], allowed),
     ):
         assert ab.Space(rows).size == size
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_conditions_in_branches_and_over_the_whole_bind_together(seed: int) -> None:
+    """A branch may be the first to take a decision that all others take later, or never."""
+    rng = Random(seed)
+    names = "defg"
+    decisions = {name: ab.Int(name, 1, rng.randint(2, 3)) for name in names}
+
+    def condition() -> tuple[Any, str]:
+        read = sorted(rng.sample(names, rng.randint(2, 3)))
+        total = sum(decisions[name] for name in read)
+        bound = rng.randint(len(read), 3 * len(read))
+        return rng.choice([total <= bound, total == bound, total % 2 == 0, total >= bound]), "".join(read)
+
+    branches = {op: [condition() for _ in range(rng.randint(0, 2))] for op in "abc"}
+    before, after = ([name for name in names if rng.random() < 0.4] for _ in range(2))
+    whole = [condition() for _ in range(rng.randint(1, 2))]
+    rows: list[Any] = [
+        layers.Input((2,)),
+        *(layers.Dense(decisions[name]) for name in before),
+        ab.OneOf("op", {op: [layers.Require(each) for each, _ in given] for op, given in branches.items()}),
+        layers.Dense(1),
+        *(layers.Dense(decisions[name]) for name in after),
+    ]
+    space = ab.Space(rows)
+    known = {decision.name for decision in space.decisions.values()}
+    whole = [(each, read) for each, read in whole if set(read) <= known]
+    expected = set()
+    for op, given in branches.items():
+        active = {*before, *after, *(name for _, read in given for name in read)}
+        for values in itertools.product(*[decisions[name].values for name in names]):
+            taken = dict(zip(names, values, strict=True))
+            bound = [each for each, read in whole if set(read) <= active]
+            if all(each.at(taken) for each in [*(each for each, _ in given), *bound]):
+                expected.add((op, *((name, taken[name]) for name in names if name in active)))
+    try:
+        constrained = space.with_constraints([each for each, _ in whole])
+    except InvalidArchitectureError:
+        assert not expected
+        return
+    assert constrained.size == len(expected)
+    found = enumerate_networks(constrained).networks
+    assert {(each["op"], *((name, each[name]) for name in names if name in each)) for each in found} == expected
