@@ -100,7 +100,7 @@ class Expression:
         """The values that it may have, where they can be listed; otherwise only itself."""
         return (False, True) if self.is_condition else (self,)
 
-    def require_integers(self, because: str) -> None:
+    def require_integers(self, because: str, *, flags: bool = False) -> None:
         """Refuses an expression that is not a number, or a condition.
 
         Raises:
@@ -147,7 +147,7 @@ class Expression:
         return Binary("subtract", 0, self)
 
     def __pos__(self) -> Expression:
-        self.require_integers("its sign is asked for")
+        self.require_integers("its sign is asked for", flags=True)
         return self
 
     def __abs__(self) -> Expression:
@@ -293,7 +293,7 @@ class Binary(Expression):
         object.__setattr__(self, "terms", terms)
         for name, side in (("left", self.left), ("right", self.right)):
             if isinstance(side, Expression):
-                side.require_integers(f"it is used in {show(self)}")
+                side.require_integers(f"it is used in {show(self)}", flags=True)
             else:
                 object.__setattr__(self, name, _integer(side))
 
@@ -449,13 +449,13 @@ class Mapped(Expression):
         """Whether it is 1 or 0, for true and false."""
         return all(isinstance(value, bool) for value in self.table.values())
 
-    def require_integers(self, because: str) -> None:
-        """Refuses a table of anything but integers, or of anything but flags.
+    def require_integers(self, because: str, *, flags: bool = False) -> None:
+        """Refuses a table of anything but integers, or but flags where these stand for 1 and 0.
 
         Raises:
             SpaceError: With the reason.
         """
-        _require_integers(f"{show(self)} must give integers", self.table.values(), because)
+        _require_integers(f"{show(self)} must give integers", self.table.values(), because, flags=flags)
 
     @property
     def possible(self) -> tuple[Any, ...]:
@@ -743,7 +743,7 @@ def as_condition(value: object, *, reads_input: bool = False) -> Expression:
         raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}")
     if not (reads_input and value.reads_input) and not any(True for _ in value.decisions()):
         raise SpaceError(f"the constraint {show(value)} reads no decision")
-    value.require_integers("it is used as a condition")
+    value.require_integers("it is used as a condition", flags=True)
     return value
 
 
@@ -839,13 +839,13 @@ class Decision(Expression):
             table[_key(value)] = given
         return Mapped(self, table)
 
-    def require_integers(self, because: str) -> None:
-        """Refuses a decision over anything but integers, or anything but flags.
+    def require_integers(self, because: str, *, flags: bool = False) -> None:
+        """Refuses a decision over anything but integers, or but flags where these stand for 1 and 0.
 
         Raises:
             SpaceError: With the reason.
         """
-        _require_integers(f"decision '{self.name}' must have integer values", self.values, because)
+        _require_integers(f"decision '{self.name}' must have integer values", self.values, because, flags=flags)
 
     @property
     def possible(self) -> tuple[Any, ...]:
@@ -943,10 +943,10 @@ class Decision(Expression):
         return (Choice, (self.name, self.values))
 
 
-def _require_integers(what: str, values: Iterable[Scalar], because: str) -> None:
-    """Refuses values that are neither all integers nor all flags."""
+def _require_integers(what: str, values: Iterable[Scalar], because: str, *, flags: bool) -> None:
+    """Refuses values that are not all integers, nor all flags where these stand for 1 and 0."""
     given = tuple(values)
-    if all(isinstance(value, bool) for value in given):
+    if flags and all(isinstance(value, bool) for value in given):
         return
     for value in given:
         if isinstance(value, bool) or not isinstance(value, int):

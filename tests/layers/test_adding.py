@@ -57,6 +57,7 @@ def test_a_rule_a_dataclass_and_vectors_make_a_layer(tmp_path: Path) -> None:
     run(python, "-c", f"import sys, added_layer, generate; sys.argv[1:] = ['{KIND}']; generate.main()")
     assert (copy / f"tests/vectors/{KIND}.json").exists()
     (copy / ".venv").mkdir()
+    (copy / ".venv/.demo").touch()
     (copy / ".venv/.installed").touch()
     run("make", "derived", f"BIN={Path(python).parent}")
     tests = [f"tests/layers/test_{name}.py" for name in GENERAL]

@@ -224,7 +224,7 @@ layers:
     for metric in COUNTS:
         assert (found[metric] == expected[metric]).all()
     for wrong, message in (
-        ("inputs: [image, frist]", "no layer before it in its list is named 'frist'; there are image, first"),
+        ("inputs: [image, frist]", r"no layer before it in its list is named 'frist'; did you mean first\?"),
         ("inputs: null", r":8: layers\[2\].InputChoice.inputs"),
         ("n_chosen: 1", r":8: layers\[2\].InputChoice: the argument inputs is missing"),
     ):

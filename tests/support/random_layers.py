@@ -57,7 +57,8 @@ def _by_parameters(rng: Random, kind: str, inputs: int, rank: int) -> Case:
     arguments: Arguments = {}
     for each in fields(CLASSES[kind]):
         required = each.default is MISSING
-        of_keras = each.name in known and each.name not in CLASSES[kind].PYTORCH
+        # Options of PyTorch and of calls are no arguments of Keras' constructor.
+        of_keras = each.name in known and each.name not in (*CLASSES[kind].PYTORCH, *CLASSES[kind].CALL)
         if required or (of_keras and rng.random() < 0.5):
             # What the engine does not know is a number or a word that does not matter for a count.
             other = rng.choice([0.5, 1, "relu"])
