@@ -226,7 +226,7 @@ layers:
     for wrong, message in (
         ("inputs: [image, frist]", r"no layer before it in its list is named 'frist'; did you mean first\?"),
         ("inputs: null", r":8: layers\[2\].InputChoice.inputs"),
-        ("n_chosen: 1", r":8: layers\[2\].InputChoice: the argument inputs is missing"),
+        ("n_chosen: 1", r":8: InputChoice 'source' stands in a list and needs inputs"),
     ):
         file.write_text(file.read_text().replace("inputs: [image, first]}\n- Conv2D", wrong + "}\n- Conv2D"))
         with pytest.raises(SpaceError, match=message):

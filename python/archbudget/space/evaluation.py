@@ -152,6 +152,9 @@ def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
     """The names of the requested metrics."""
     if metrics is None:
         return list(space.metrics)
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    check_metrics(space.metrics, names)
+    names = []
+    for metric in [metrics] if isinstance(metrics, str) else metrics:
+        # One by one, as they may have no end.
+        check_metrics(space.metrics, [metric])
+        names.append(metric)
     return names
