@@ -678,13 +678,13 @@ def _taken(sign: str, decision: Decision, value: object) -> Expression:
 
 def _coded(sign: str, left: Decision, right: Decision) -> tuple[Expression, Expression]:
     """Numbers for the values of two decisions that compare as the values do."""
-    both = (*left.values, *right.values)
+    values = (*left.values, *right.values)
     if sign in ("==", "!="):
-        codes = {key: number for number, key in enumerate(dict.fromkeys(map(_kind, both)))}
+        codes = {key: number for number, key in enumerate(dict.fromkeys(map(_kind, values)))}
     else:
         for decision in (left, right):
             _numbers(decision, f"compared by {sign}")
-        codes = {_kind(value): number for number, value in enumerate(sorted(both))}
+        codes = {_kind(value): number for number, value in enumerate(sorted(values))}
     first, second = ({_key(each): codes[_kind(each)] for each in side.values} for side in (left, right))
     return Coded(left, first), Coded(right, second)
 
