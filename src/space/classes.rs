@@ -33,7 +33,9 @@ struct Part {
 impl Classes {
     /// The classes of a decision of this many values, by the steps that mention it.
     pub(super) fn of(decision: usize, size: usize, mentions: &[usize], steps: &[Step], beside: &[Beside]) -> Self {
-        let last_read = mentions.iter().rposition(|&step| steps[step].reads_value(decision));
+        let last_read = mentions
+            .iter()
+            .rposition(|&step| steps[step].reads_values().contains(&decision));
         let mut partition = Partition::of(size);
         let mut before = FxHashSet::default();
         let mut last = Values::all(size);

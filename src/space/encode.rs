@@ -64,7 +64,7 @@ impl Program {
             let reads = |guard: &[Atom]| guard.iter().any(|atom| atom.decision == decision);
             !hidden(&step.guard)
                 && (reads(&step.guard)
-                    || step.reads_value(decision)
+                    || step.reads_values().contains(&decision)
                     || self.looks(mention).any(|guard| reads(guard) && !hidden(guard)))
         });
         state.visited(matters.unwrap_or(coming.len()) / MENTIONS);

@@ -566,8 +566,7 @@ impl Program {
             self.writer[tensor.0].get_or_insert(number);
         }
         let guard = step.guard.iter().map(|atom| &atom.decision);
-        let reads = if step.condition.is_some() { &[] } else { &step.reads[..] };
-        for &decision in reads.iter().chain(guard).chain(looks) {
+        for &decision in step.reads_values().iter().chain(guard).chain(looks) {
             if self.mentions[decision].last() != Some(&number) {
                 self.mentions[decision].push(number);
             }

@@ -261,8 +261,8 @@ impl Program {
             let place = self
                 .asked(asks, number)
                 .map_or(number, |behind| behind.saturating_sub(1));
-            let reads = if step.condition.is_some() { &[] } else { &step.reads[..] };
-            for decision in step.guard.iter().map(|atom| &atom.decision).chain(reads) {
+            let guard = step.guard.iter().map(|atom| &atom.decision);
+            for decision in guard.chain(step.reads_values()) {
                 if let Some((_, last)) = &mut spans[*decision] {
                     *last = (*last).max(place);
                 }

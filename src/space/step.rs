@@ -64,9 +64,9 @@ pub struct Step {
 }
 
 impl Step {
-    /// Whether it reads the value of a decision itself, not only what it leaves of a condition.
-    pub(super) fn reads_value(&self, decision: usize) -> bool {
-        self.condition.is_none() && self.reads.contains(&decision)
+    /// The decisions whose values it reads: none where it needs only what they leave of a condition.
+    pub(super) fn reads_values(&self) -> &[usize] {
+        if self.condition.is_some() { &[] } else { &self.reads }
     }
 }
 
