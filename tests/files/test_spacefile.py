@@ -509,7 +509,7 @@ def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
         (
             "own:Scale: $by",
             "own:convolutions",
-            r":6: layers\[2\]: own:convolutions is not a layer made by layers.custom",
+            r":6: layers\[2\]: own:convolutions is neither a layer made by layers.custom nor a class",
         ),
         ("own:Scale: $by", "own:Scale", r":6: layers\[2\]: Scale: missing a required argument: 'by'"),
         (

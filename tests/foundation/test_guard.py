@@ -159,6 +159,8 @@ CALLS: dict[str, list[Call]] = {
         lambda v: row(layers.Dense(NUMBER), metrics=v),
         lambda v: row(layers.Dense(NUMBER), metrics=[v]),
     ],
+    "Space.from_yaml": [ab.Space.from_yaml, lambda v: ab.Space.from_yaml("{layers: [Input: [8]]}", code=v)],
+    "Space.with_name": [SPACE.with_name, lambda v: row(DENSE, name=v)],
     "Space.load": [ab.Space.load, lambda v: ab.Space.load("none.yaml", code=v)],
     "Space.save": [SPACE.save],
     "Architecture.from_dict": [
@@ -251,6 +253,7 @@ CALLS: dict[str, list[Call]] = {
         lambda v: row(metrics=[metrics.output_size("a", v)]),
         lambda v: metrics.output_size("a", name=v),
     ],
+    "metrics.has_weights": [metrics.has_weights],
     "metrics.weighted_layers": [metrics.weighted_layers],
     "metrics.distinct_layers": [metrics.distinct_layers],
     "LatencyTable": [

@@ -8,11 +8,15 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from archbudget._expressions import Decision, Expression
+from archbudget._guard import has
 from archbudget._message import show
+from archbudget._nested import leaves as values_in
 from archbudget.errors import SpaceError
 from archbudget.files.expression import escaped, reference, text_of
+from archbudget.files.model import PYTHON
+from archbudget.files.reference import made_with, reference_to
 from archbudget.files.writer import domain_of
-from archbudget.layers import CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.layers._base import leaves
 from archbudget.layers._structure import Sequential, as_block
 from archbudget.metrics import LatencyTable
@@ -22,9 +26,11 @@ from archbudget.space.family import definition
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from archbudget.layers._base import Block, Tensor
+    from archbudget.layers._base import Tensor
     from archbudget.metrics import Metric
     from archbudget.space.family import Family
+
+IMPORTABLE = "define it at the top of a module that can be imported"
 
 BYTES = 4
 """The bytes of a weight, and of a value, that a file need not state."""
@@ -73,13 +79,13 @@ class _Description:
             "shared": self.shared,
             **described,
             "constraints": constraints,
-            "metrics": {metric.name: _metric(metric) for metric in given["metrics"]},
+            "metrics": {metric.name: self._metric(metric) for metric in given["metrics"]},
             "domains": {name: list(values) for name, values in given["domains"].items()},
         }
         for name in ("bytes_per_weight", "bytes_per_activation"):
             if given[name] != BYTES:
                 parts[name] = given[name]
-        content = {key: part for key, part in parts.items() if part}
+        content = {key: part for key, part in ({"name": given["name"], **parts}).items() if part}
         return content if given["in_place"] else {**content, "in_place": False}
 
     def _children(self, block: Block) -> Iterator[Block]:
@@ -94,7 +100,7 @@ class _Description:
         elif isinstance(block, Residual):
             yield from (block.body, block.shortcut, block.merge)
         else:
-            yield from block.parts() or ()
+            yield from _blocks_in(block) if _is_made_in_python(block) else block.parts() or ()
 
     def _count(self, block: Block) -> None:
         """Counts how often blocks with layers are named; what is inside of one counts once."""
@@ -149,7 +155,34 @@ class _Description:
             return {"Repeat": self._repeat(block)}
         if isinstance(block, Require):
             return {"Require": self._text(block.condition)}
-        raise SpaceError(f"a space file cannot hold {show(block)}: {type(block).__name__} is a block made in Python")
+        return self._python(block, f"the block {show(block)}")
+
+    def _named(self, found: object, what: str) -> str:
+        """An object of Python as `module:attribute`."""
+        try:
+            return reference_to(found)
+        except SpaceError as error:
+            raise SpaceError(f"a space file cannot hold {what}: {error}; {IMPORTABLE}") from None
+
+    def _python(self, made: object, what: str) -> Any:
+        """An object of a class of Python: the class as `module:attribute`, and its arguments."""
+        try:
+            kind, arguments = made_with(made)
+        except SpaceError as error:
+            raise SpaceError(f"a space file cannot hold {what}: {error}") from None
+        return {kind: {name: self._value(value, f"{what}: {name}") for name, value in arguments.items()}}
+
+    def _metric(self, metric: Metric) -> Any:
+        """The entry of a custom metric."""
+        if type(metric) is LatencyTable:
+            entries = [{**said, "value": value} for said, value in metric.entries()]
+            return {"entries": entries, **({} if metric.combine == "sum" else {"combine": metric.combine})}
+        module = getattr(metric.function, "__module__", None)
+        for name, each in vars(sys.modules.get(str(module), object)).items():
+            if each is metric and module != "__main__":
+                return f"{module}:{name}"
+        ((kind, arguments),) = self._python(metric, f"the custom metric '{metric.name}'").items()
+        return {kind: {name: value for name, value in arguments.items() if name != "name"}}  # It is the key already.
 
     def _call(self, layer: Layer) -> dict[str, Any]:
         options = {name: self._value(value, f"{layer.kind}: {name}") for name, value in layer.called_with().items()}
@@ -189,7 +222,7 @@ class _Description:
             own = {"name": None, "trainable": True, "weight_bits": None}
             every = {**layer.given, **{name: getattr(layer, name) for name in own}}
             given = {name: value for name, value in every.items() if name not in own or value is not own[name]}
-            kind = _reference(type(layer), layer)
+            kind = self._named(type(layer), f"the custom layer {show(layer)}")
         else:
             kind = layer.kind
             given = {
@@ -231,6 +264,10 @@ class _Description:
             return [self._value(each, what) for each in value]
         if isinstance(value, dict) and all(type(key) is str for key in value):
             return {key: self._value(each, what) for key, each in value.items()}
+        if isinstance(value, Block):
+            return {"Sequential": self._row(value)}
+        if has(value, "__qualname__"):
+            return {PYTHON: self._named(value, f"the argument {what}={show(value)}")}
         raise SpaceError(
             f"a space file cannot hold the argument {what}={show(value)}, a {type(value).__name__} of Python; where "
             "Keras has a word for it, give the word"
@@ -323,38 +360,15 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (plain and value == default)
 
 
-def _reference(of: Any, what: object) -> str:
-    """The name of a class of Python as `module:name`.
-
-    Raises:
-        SpaceError: If another process would not find it there.
-    """
-    module, name = of.__module__, of.__qualname__
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if found is not of or module == "__main__":
-        raise SpaceError(
-            f"a space file cannot hold the custom layer {show(what)}: it is no attribute of a module that can be "
-            "imported; define it at the top of a module under its own name"
-        )
-    return f"{module}:{name}"
+def _is_made_in_python(block: Block) -> bool:
+    """Whether a block is of a class that files know by `module:attribute` only."""
+    return not isinstance(block, (Layer, Sequential, Residual, OneOf, InputChoice, Repeat, Require))
 
 
-def _metric(metric: Metric) -> Any:
-    """The entry of a custom metric.
-
-    Raises:
-        SpaceError: If it is neither a table nor in a module.
-    """
-    if type(metric) is LatencyTable:
-        entries = [{**said, "value": value} for said, value in metric.entries()]
-        return {"entries": entries, **({} if metric.combine == "sum" else {"combine": metric.combine})}
-    module = getattr(metric.function, "__module__", None)
-    for name, each in vars(sys.modules.get(str(module), object)).items():
-        if each is metric and module != "__main__":
-            return f"{module}:{name}"
-    raise SpaceError(
-        f"a space file cannot hold the custom metric '{metric.name}': it is not in the module of its function; "
-        "define it at the top of a module that can be imported"
-    )
+def _blocks_in(block: Block) -> Iterator[Block]:
+    """The blocks among the arguments of a block that is made in Python."""
+    try:
+        _, arguments = made_with(block)
+    except SpaceError:  # Writing it says so.
+        return
+    yield from (each for each in values_in(arguments) if isinstance(each, Block))

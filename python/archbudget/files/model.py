@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from archbudget import layers
 from archbudget.layers import Cell, CustomLayer, Layer
 
 Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
+
+PYTHON = "Python"
+"""The key of an argument that is an object of Python, as `module:attribute`."""
 
 STRUCTURES = ("Call", "InputChoice", "OneOf", "Repeat", "Require", "Residual", "Sequential", "Shared")
 """The blocks that are not layers."""
@@ -68,6 +71,12 @@ class Table(BaseModel):
     combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers are combined.")
 
 
+class Made(RootModel[dict[Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")], Any]]):
+    """A metric that a class or function of Python makes: `module:attribute` and its arguments; it gets the name."""
+
+    root: dict[Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")], Any] = Field(min_length=1, max_length=1)
+
+
 class SpaceFile(BaseModel):
     """A space of networks, and the search in it; it may name Python that is imported and called."""
 
@@ -110,10 +119,10 @@ class SpaceFile(BaseModel):
     constraints: list[StrictStr] = Field(
         default_factory=list, description="Conditions between decisions, such as $width_1 <= $width_2."
     )
-    metrics: dict[str, Union[Table, StrictStr]] = Field(
+    metrics: dict[str, Union[Table, Made, StrictStr]] = Field(
         default_factory=dict,
-        description="Custom metrics by name: a latency table; or a Metric as module:attribute, which is imported and "
-        "called, and refused with --no-code.",
+        description="Custom metrics by name: a latency table; or a Metric as module:attribute, or as the class or "
+        "function that makes it with its arguments, which is imported and called, and refused with --no-code.",
     )
     domains: dict[str, Union[Range, list[Value]]] = Field(
         default_factory=dict, description="The only values of some decisions to keep, by their names in the space."

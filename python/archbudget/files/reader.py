@@ -50,12 +50,12 @@ from archbudget.errors import (
 )
 from archbudget.files.description import content_of
 from archbudget.files.expression import Names, is_expression, plain, read_expression, reference
-from archbudget.files.model import STRUCTURES, Range, SpaceFile, Table, Values, layer_classes, required
+from archbudget.files.model import PYTHON, STRUCTURES, Made, Range, SpaceFile, Table, Values, layer_classes, required
 from archbudget.files.places import MisplacedError, made_at
 from archbudget.files.reference import is_file, load_attribute, load_space, refused
 from archbudget.files.writer import Loaded
 from archbudget.files.yaml import MOST_BYTES, Document, dump
-from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
+from archbudget.layers import Block, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.layers._base import as_tensor, flat
 from archbudget.layers._structure import Sequential
 from archbudget.metrics import LatencyTable, Metric
@@ -93,7 +93,8 @@ def load(reference: str, *, measured: bool = True, code: bool = True) -> Loaded:
         raise SpaceError(f"{show(reference)} is not a space: give module:attribute, or a file that ends in .yaml")
     if not code:
         raise SpaceError(refused(reference))
-    return Loaded(reference, load_space(reference), {"space": reference}, Path())
+    space = load_space(reference)
+    return Loaded(space.name or reference, space, {"space": reference}, Path())
 
 
 def read(file: Path, within: tuple[str, ...] = (), *, measured: bool = True, code: bool = True) -> Loaded:
@@ -146,7 +147,7 @@ def text_of_space(space: Family) -> str:
         again = parse(text).space
     except ArchbudgetError as error:
         raise SpaceError(f"a space file cannot hold this space, as it would be refused: {error}") from error
-    if again != space:
+    if again != space or again.name != space.name:
         raise SpaceError("a space file cannot hold all of this space: read back, its text gives another one")
     return text
 
@@ -216,7 +217,10 @@ class _Reader:
                 f"{self.file}:1: a space file gives its layers, or a graph of them, or another space; this {given}"
             )
         domains = {name: self._decision(("domains", name), name, each).values for name, each in spec.domains.items()}
-        space, budget, objective = self._own(spec, domains) if spec.space is None else self._other(spec, domains)
+        unnamed, budget, objective = self._own(spec, domains) if spec.space is None else self._other(spec, domains)
+        space = unnamed
+        if spec.name is not None:
+            space = made_at(("name",), lambda: unnamed.with_name(spec.name))
         return Loaded(
             line(spec.name or self.path.stem),
             space,
@@ -344,7 +348,13 @@ class _Reader:
             made.append(metric)
         return made
 
-    def _metric(self, name: str, given: Table | str) -> Metric:
+    def _loaded_attribute(self, reference: str) -> Any:
+        """What `module:attribute` names, if Python may be imported."""
+        if not self.code:
+            raise SpaceError(refused(reference))
+        return load_attribute(reference)
+
+    def _metric(self, name: str, given: Table | Made | str) -> Metric:
         if isinstance(given, Table):
             if (given.table is None) == (given.entries is None):
                 raise SpaceError("a latency table is given as a file (table), or by its entries, and not as both")
@@ -357,9 +367,17 @@ class _Reader:
             return LatencyTable.read_csv(
                 file, name, column=given.column, decimals=given.decimals, combine=given.combine
             )
-        if not self.code:
-            raise SpaceError(refused(given))
-        metric = load_attribute(given)
+        if isinstance(given, Made):
+            ((kind, arguments),) = given.root.items()
+            make = self._loaded_attribute(kind)
+            at = ("metrics", name, kind)
+            named = self._value(at, {} if arguments is None else arguments)
+            if not callable(make) or not isinstance(named, dict):
+                raise MisplacedError(at, "a metric is made by a class or a function with its arguments by name")
+            metric = make(**{"name": name, **named})
+            given = kind
+        else:
+            metric = self._loaded_attribute(given)
         if not isinstance(metric, Metric):
             raise SpaceError(f"{given} is not a Metric but {type(metric).__name__}")
         if metric.name != name:
@@ -512,6 +530,8 @@ class _Reader:
         if kind == "Require":
             condition = self._value(at, given)
             return made_at(at, lambda: Require(condition))
+        if isinstance(kind, str) and ":" in kind:
+            return self._custom(at, kind, given)
         return self._layer(at, kind, given)
 
     def _named(self, at: KeyPath, name: str) -> Any:
@@ -526,7 +546,10 @@ class _Reader:
 
     def _layer(self, at: KeyPath, kind: object, given: object) -> Layer:
         if isinstance(kind, str) and ":" in kind:
-            return self._custom_layer(at, kind, given)
+            made = self._custom(at, kind, given)
+            if not isinstance(made, Layer):
+                raise MisplacedError(at, f"{kind} is no layer, which belongs here, but a block")
+            return made
         classes = layer_classes()
         if kind not in classes:
             raise MisplacedError(at, f"unknown layer {show(kind)}{hint(kind, [*classes, *STRUCTURES])}")
@@ -568,13 +591,11 @@ class _Reader:
             at, f"a layer is a name, or a name and its arguments ({{Dense: {{units: 10}}}}), not {show(given)}"
         )
 
-    def _custom_layer(self, at: KeyPath, kind: str, given: object) -> Layer:
-        """A layer that `layers.custom` made."""
-        if not self.code:
-            raise MisplacedError(at, refused(kind))
-        made = made_at(at, lambda: load_attribute(kind))
-        if not (isinstance(made, type) and issubclass(made, CustomLayer)):
-            raise MisplacedError(at, f"{kind} is not a layer made by layers.custom")
+    def _custom(self, at: KeyPath, kind: str, given: object) -> Block:
+        """A layer that `layers.custom` made, or a block of a class of Python."""
+        made = made_at(at, lambda: self._loaded_attribute(kind))
+        if not (isinstance(made, type) and issubclass(made, Block)):
+            raise MisplacedError(at, f"{kind} is neither a layer made by layers.custom nor a class of blocks")
         if not isinstance(given, dict):
             args = [] if given is None else [self._value(at, given)]
             return made_at(at, lambda: made(*args))
@@ -602,6 +623,10 @@ class _Reader:
         if isinstance(value, list):
             return [self._value((*at, position), item) for position, item in enumerate(value)]
         if isinstance(value, dict):
+            if list(value) == [PYTHON]:
+                return made_at(at, lambda: self._loaded_attribute(str(value[PYTHON])))
+            if list(value) == ["Sequential"]:
+                return self._block(at, value)
             return {key: self._value((*at, key), item) for key, item in value.items()}
         return value
 
@@ -656,7 +681,7 @@ EXPECTED: dict[tuple[str, ...], str] = {
     ("constraints",): "must be a list of conditions",
     ("constraints", "*"): "must be a condition such as $a <= $b, as a text",
     ("metrics",): NAMED,
-    ("metrics", "*"): "a metric is a latency table ({table: FILE}), or module:attribute",
+    ("metrics", "*"): "a metric is a latency table ({table: FILE}), module:attribute, or {module:attribute: {...}}",
     ("metrics", "*", "decimals"): WHOLE,
     ("metrics", "*", "combine"): "must be sum or max",
     ("metrics", "*", "entries"): "must be a list of mappings",

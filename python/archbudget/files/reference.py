@@ -50,6 +50,56 @@ def load_attribute(reference: str) -> Any:
     return found
 
 
+def reference_to(found: Any) -> str:
+    """The `module:attribute` under which another process finds an object: in the outermost package that has it.
+
+    Raises:
+        SpaceError: If there is none, with the reason.
+    """
+    named = getattr(found, "__module__", None)
+    module = sys.modules.get(str(named))
+    if module is None or named == "__main__":
+        raise SpaceError("it is in no module that can be imported")
+    name = getattr(found, "__qualname__", "")
+    if _at(module, name) is not found:  # Made under another name, such as `Gate = layers.custom(rule)`.
+        name = next((each for each, value in vars(module).items() if value is found), "")
+    if not name:
+        raise SpaceError(f"module {named} does not have it under a name")
+    parts = str(named).split(".")
+    packages = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return next(f"{each}:{name}" for each in packages if _at(sys.modules.get(each), name) is found)
+
+
+def _at(module: object, name: str) -> object:
+    """What a module has under a name with dots; itself for no name."""
+    found: object = module
+    for part in name.split(".") if name else ():
+        found = getattr(found, part, None)
+    return found
+
+
+def made_with(made: object) -> tuple[str, dict[str, Any]]:
+    """The class of an object as `module:attribute`, and the arguments that it was made with, without those left out.
+
+    An object keeps its arguments as attributes of the same names.
+
+    Raises:
+        SpaceError: If it does not, or its class is in no module; with the reason.
+    """
+    of = type(made)
+    kind = reference_to(of)
+    arguments = {}
+    for parameter in list(inspect.signature(of).parameters.values()):
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise SpaceError(f"the class {of.__name__} takes {parameter}, and not arguments by their names")
+        if not has(made, parameter.name):
+            raise SpaceError(f"the class {of.__name__} does not keep its argument {parameter.name} as an attribute")
+        value = getattr(made, parameter.name)
+        if value is not parameter.default:
+            arguments[parameter.name] = value
+    return kind, arguments
+
+
 def refused(reference: str) -> str:
     """The reason why a reference to Python is refused."""
     return f"{show(reference)} would be imported and called, which --no-code (code=False) refuses"

@@ -76,7 +76,7 @@ def schema() -> dict[str, Any]:
     }
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["graph", "outputs"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "What layers.custom made: module:name."}
+    own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "A layer or block of Python: module:name."}
     made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(blocks_by_name, []), **one}]}
     made["$defs"]["Layer"] = {
         "anyOf": [

@@ -52,7 +52,7 @@ class Loaded:
 
     def _moved(self, metric: Any, folder: Path) -> Any:
         """The entry of a metric in a file in another folder."""
-        if not isinstance(metric, dict):
+        if not isinstance(metric, dict) or metric.get("table") is None:
             return metric
         return {**metric, "table": Path(os.path.relpath(self.folder / metric["table"], folder)).as_posix()}
 

@@ -8,9 +8,17 @@ hold the GIL.
 
 from archbudget.metrics._distinct import distinct_layers
 from archbudget.metrics._latency import LatencyTable
-from archbudget.metrics._metric import Metric, output_size, weighted_layers
+from archbudget.metrics._metric import Metric, OutputSize, has_weights, output_size, weighted_layers
 
-__all__ = ["LatencyTable", "Metric", "distinct_layers", "output_size", "weighted_layers"]
+__all__ = [
+    "LatencyTable",
+    "Metric",
+    "OutputSize",
+    "distinct_layers",
+    "has_weights",
+    "output_size",
+    "weighted_layers",
+]
 
 
 def __dir__() -> list[str]:

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Literal
 
 from archbudget._budget import BUILT_IN
-from archbudget._guard import guards
+from archbudget._guard import guarded, guards
 from archbudget._message import listed, show, with_nearest
 from archbudget._nested import Opaque, SetOnce
 from archbudget.errors import SpaceError
@@ -96,10 +96,12 @@ def weighted_layers(name: str = "weighted_layers") -> Metric:
     Args:
         name: The name of the metric.
     """
-    return Metric(name, _has_weights)
+    return Metric(name, has_weights)
 
 
-def _has_weights(layer: LayerRecord) -> int:
+@guarded
+def has_weights(layer: LayerRecord) -> int:
+    """1 for a layer with weights, 0 for any other: what `weighted_layers` adds up."""
     return int(layer.params > 0)
 
 
@@ -116,12 +118,20 @@ def output_size(layer: str, axis: int | None = None, *, name: str | None = None)
 
     A space without such a layer is refused with a [`SpaceError`][archbudget.errors.SpaceError].
     """
-    return _OutputSize(layer, axis, "output_size" if name is None else name)
+    return OutputSize(layer, axis, "output_size" if name is None else name)
 
 
 @guards()
-class _OutputSize(Metric):
-    def __init__(self, layer: str, axis: int | None, name: str) -> None:
+class OutputSize(Metric):
+    """What [`output_size`][archbudget.metrics.output_size] makes.
+
+    Args:
+        layer: The name of the layer.
+        axis: The axis of the side; `None` for the number of elements.
+        name: The name of the metric.
+    """
+
+    def __init__(self, layer: str, axis: int | None = None, name: str = "output_size") -> None:
         if not isinstance(layer, str):
             raise SpaceError(f"output_size needs the name of a layer, not {show(layer)}")
         if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):

@@ -41,7 +41,7 @@ def diagram(space: Space, *, name: str | None = None) -> Figure:
 
     Args:
         space: A space whose diagram has at most 200 nodes and 2,000 arcs.
-        name: The name of the space, for the title.
+        name: The name of the space, for the title; by default its own.
 
     Raises:
         LimitError: If the diagram is larger.
@@ -109,7 +109,7 @@ def diagram(space: Space, *, name: str | None = None) -> Figure:
         **layout(
             f"{size}, each a path from left to right",
             f"{described.totals.rpartition(', ')[0]}{'; dotted: what cannot be built' if has_dead else ''}",
-            name=name,
+            name=space.name if name is None else name,
         ),
         height=260 + min(42 * drawing.tallest, TALLEST),
         showlegend=False,

@@ -57,7 +57,7 @@ def distribution(
         source: A space, a distribution of it, or candidates.
         budget: A budget; bars within its bounds of the metric are highlighted, and all its bounds are under the title.
         metric: The name of the metric; by default that of the distribution, the first one of the budget, or params.
-        name: The name of the space, for the title.
+        name: The name of the space, for the title; by default its own, where the source leads to it.
 
     Raises:
         SpaceError: If the source is something else, or has no candidates; if the metric is unknown, or another one than
@@ -79,6 +79,8 @@ def distribution(
         check_metrics(metrics, budget or ())
     check_metrics(metrics, [metric])
     title = title_of(metric)
+    if name is None and not isinstance(source, Distribution):
+        name = source.name if isinstance(source, Space) else source.space.name
     exact, what = True, "networks"
     if isinstance(source, Candidates):
         costs = evaluate(source.space, source, [metric])

@@ -27,7 +27,7 @@ def marginals(source: FeasibleSet | Marginals, *, name: str | None = None) -> Fi
 
     Args:
         source: A feasible set, or the marginals of one.
-        name: The name of the space, for the title.
+        name: The name of the space, for the title; by default its own, where the source is a set.
 
     Raises:
         SpaceError: If the source is something else.
@@ -40,6 +40,7 @@ def marginals(source: FeasibleSet | Marginals, *, name: str | None = None) -> Fi
     shares: Mapping[str, Mapping[Any, float]]
     if isinstance(source, FeasibleSet):
         shares, what = source.marginals(), source.budget.describe()
+        name = source.space.name if name is None else name
     else:
         shares, what = source, "the budget"
     cells = [cell for name, row in shares.items() for cell in _cells(name, row)]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import meant
-from archbudget._expressions import MOST_VALUES, as_condition, as_written
+from archbudget._expressions import MOST_VALUES, as_condition, as_written, require_name
 from archbudget._message import listed, show, with_nearest
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Layer, as_tensor, flat, made_of
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from archbudget._records import Use
     from archbudget.layers._base import Tensor, TensorLike
     from archbudget.layers._structure import BlockLike
+
+
+def require_title(name: object) -> str:
+    """The name of a space, if it is a text of one line.
+
+    Raises:
+        SpaceError: If it is not.
+    """
+    return require_name(name, "the name of a space must be")
 
 
 def graph(

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from archbudget._budget import BUILT_IN
 from archbudget._guard import answering, guards
@@ -66,6 +66,9 @@ def _refuse_positions(args: Sequence[object], named: Mapping[str, object]) -> No
 class Family:
     """Layers whose hyperparameters may be open decisions, compiled into a decision diagram; see `Space`."""
 
+    _OWN: ClassVar[tuple[str, ...]] = ()
+    """The attributes that lead back to the very object."""
+
     @answering(_refuse_positions)
     def __init__(
         self,
@@ -79,16 +82,18 @@ class Family:
         domains: Mapping[str, Iterable[Scalar]] | None = None,
         constraints: Iterable[Expression] = (),
         metrics: Iterable[Metric] = (),
+        name: str | None = None,
     ) -> None:
         if (layers is None) == (inputs is None and outputs is None):
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
-        for name, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
+        self._name = None if name is None else description.require_title(name)
+        for setting, count in (("bytes_per_weight", bytes_per_weight), ("bytes_per_activation", bytes_per_activation)):
             if isinstance(count, bool) or not isinstance(count, int):
-                raise SpaceError(f"{name} must be an integer, not {show(count)}")
+                raise SpaceError(f"{setting} must be an integer, not {show(count)}")
             if count < 1:
-                raise SpaceError(f"{name} must be at least 1, not {show(count)}")
+                raise SpaceError(f"{setting} must be at least 1, not {show(count)}")
             if count >= 2**63:
-                raise CountOverflowError(f"{name} must be below 2^63, not {show(count)}")
+                raise CountOverflowError(f"{setting} must be below 2^63, not {show(count)}")
         if not isinstance(in_place, bool):
             raise SpaceError(f"in_place must be True or False, not {show(in_place)}")
         sources, targets = description.graph(layers, inputs, outputs)
@@ -106,6 +111,7 @@ class Family:
             "domains": kept,
             "constraints": self._constraints,
             "metrics": self._custom,
+            "name": self._name,
         }
         write = partial(Writer, **{name: self._definition[name] for name in SETTINGS})
         writer = write(domains=kept, constraints=self._constraints, metrics=self._custom)
@@ -145,6 +151,29 @@ class Family:
         )
         if writer.measure is not None:
             writer.measure.settle()
+
+    @property
+    def name(self) -> str | None:
+        """What the space is called in texts and figures, and in its file; `None` if it has no name."""
+        return self._name
+
+    def with_name(self, name: str | None) -> Self:
+        """The same space under another name, or without one. O(1): it is not compiled anew.
+
+        Raises:
+            SpaceError: If it is no text of one line.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 1, 8))]).with_name("small")
+            <Space small of 8 networks: 1 decisions, 2 layers>
+        """
+        title = None if name is None else description.require_title(name)
+        made = object.__new__(type(self))
+        kept = {key: value for key, value in vars(self).items() if key not in self._OWN}
+        vars(made).update({**kept, "_name": title, "_definition": {**self._definition, "name": title}})
+        return made
 
     @property
     def decisions(self) -> Mapping[str, Decision]:
@@ -299,13 +328,14 @@ class Family:
             with suppress(ArchbudgetError):
                 self._size = self.size
         size = f"at most {grouped(self.combinations)}" if self._size is None else grouped(self._size)
-        return f"<Space of {size} networks: {len(self.decisions)} decisions, {len(self._compiled.uses)} layers>"
+        called = "" if self.name is None else f"{self.name} "
+        return f"<Space {called}of {size} networks: {len(self.decisions)} decisions, {len(self._compiled.uses)} layers>"
 
     def __eq__(self, other: object) -> bool:
         """Whether another space has the same description: equal layers, decisions, constraints and metrics, in order.
 
         The functions of custom layers and metrics must be equal, too, and the arguments that only Keras or PyTorch
-        read.
+        read. Its name makes no difference.
         """
         if not isinstance(other, Family):
             return NotImplemented

@@ -66,6 +66,7 @@ class Space(Family):
             it is checked as soon as the last of them is taken, and until then the diagram tells their values apart.
             Decisions have their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
         metrics: The custom metrics, counted beside the built-in ones: each a [`Metric`][archbudget.Metric].
+        name: What the space is called in texts and figures, and in its file.
 
     Raises:
         SpaceError: If the description is not well formed, or `domains` has an unknown decision or value, or leaves a
@@ -87,6 +88,8 @@ class Space(Family):
         >>> space.architecture(filters=8).params
         46298
     """
+
+    _OWN = ("_every",)
 
     def _described(self, definition: dict[str, Any]) -> Self:
         """A plain space: a class of the user's may be made in another way."""
@@ -112,19 +115,42 @@ class Space(Family):
                 with the line and the path in it.
             InvalidArchitectureError: If no network of the space can be built.
         """
-        if not isinstance(code, bool):
-            raise SpaceError(f"code must be True or False, not {show(code)}")
-        return cast("Space", stored().read(Path(path_of(file)), code))
+        return cast("Space", stored().read(Path(path_of(file)), _require_code(code)))
 
-    def to_yaml(self) -> str:
-        """The text of a space file that describes the space, for `load`: the space that it gives is equal to this one.
+    @classmethod
+    def from_yaml(cls, text: str, *, code: bool = True) -> Space:
+        """Reads the text of a space file, as `to_yaml` gives it; files that it names are in the current directory.
 
-        Layers, blocks and graphs, decisions, constraints, domains and tables of latencies are written out; custom
-        layers and metrics are named as `module:attribute`, where their module can be imported. The text is read back
-        and compared, so this takes as long as making the space.
+        Args:
+            text: The text, at most 1 MiB of UTF-8.
+            code: As in `load`.
 
         Raises:
-            SpaceError: If the space has what a file cannot hold, such as a function as an argument of a layer, or a
+            SpaceError: If it is not well formed, or names Python although `code` is False; with the line and the path
+                in it.
+            InvalidArchitectureError: If no network of the space can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> ab.Space.from_yaml("{name: tiny, decisions: {u: [1, 2]}, layers: [Input: [8], Dense: $u]}")
+            <Space tiny of 2 networks: 1 decisions, 2 layers>
+        """
+        if not isinstance(text, str):
+            raise SpaceError(f"from_yaml reads the text of a space file, not {show(text)}; load takes its path")
+        if "\n" not in text and text.endswith((".yaml", ".yml")):
+            raise SpaceError(f"from_yaml reads the text of a space file, not a file: Space.load({show(text)})")
+        return cast("Space", stored().parse(text, _require_code(code)))
+
+    def to_yaml(self) -> str:
+        """The text of a space file that describes the space, for `load` and `from_yaml`, which make an equal one of it.
+
+        Layers, blocks and graphs, decisions, constraints, domains and tables of latencies are written out; custom
+        layers, metrics and functions are named as `module:attribute`, where their module can be imported, and so are
+        blocks of your own, which keep their arguments as attributes of the same names. The text is read back and
+        compared, so this takes as long as making the space.
+
+        Raises:
+            SpaceError: If the space has what a file cannot hold, such as a lambda as an argument of a layer, or a
                 custom layer that is in no module; the message names it.
 
         Example:
@@ -434,6 +460,12 @@ class Space(Family):
         except ValueError as error:  # Optuna's for a study without such a trial.
             raise SpaceError(f"study {show(study.study_name)} has no best trial: {one_line(error)}") from None
         return self.from_trial(trial)
+
+
+def _require_code(code: object) -> bool:
+    if not isinstance(code, bool):
+        raise SpaceError(f"code must be True or False, not {show(code)}")
+    return code
 
 
 def _restore(definition: dict[str, Any]) -> Space:

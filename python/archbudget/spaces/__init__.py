@@ -10,12 +10,12 @@ share no state, so they are safe to call from several threads, and compiling rel
 """
 
 from archbudget.spaces._autoformer import autoformer
-from archbudget.spaces._darts import darts
+from archbudget.spaces._darts import DartsCell, darts
 from archbudget.spaces._densenet import densenet
 from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
-from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
+from archbudget.spaces._nas_bench import NasBench201Cell, NatsBenchCell, nas_bench_201, nats_bench_size
 from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
@@ -28,6 +28,9 @@ from archbudget.spaces._vgg import vgg
 
 __all__ = [
     "SHELF",
+    "DartsCell",
+    "NasBench201Cell",
+    "NatsBenchCell",
     "Shelved",
     "autoformer",
     "darts",

@@ -64,7 +64,7 @@ def darts(
         reduces = number in {cells // 3, 2 * cells // 3}
         if reduces:
             width *= 2
-        cell = _Cell("reduce" if reduces else "normal", width, halves=halves)
+        cell = DartsCell("reduce" if reduces else "normal", width, halves=halves)
         before, flowing, halves = flowing, cell([before, flowing]), reduces
     output = _chain(flowing, [layers.GlobalAveragePooling2D(), layers.Dense(num_classes)])
     return Space(inputs=image, outputs=output)
@@ -82,7 +82,7 @@ def _normalized(filters: int, strides: int) -> list[BlockLike]:
     ]
 
 
-class _Cell(Block):
+class DartsCell(Block):
     """A cell: the outputs of the two cells before it as states, a state for each node, and all of these side by side.
 
     Args:
@@ -92,6 +92,7 @@ class _Cell(Block):
     """
 
     def __init__(self, kind: str, width: int, *, halves: bool) -> None:
+        self.kind, self.width, self.halves = kind, width, halves
         self.before = as_block(_factorized(width) if halves else _pointwise(width))
         self.flowing = as_block(_pointwise(width))
         self.nodes = [

@@ -23,20 +23,8 @@ def nas_bench_201(num_classes: int = 10, image_size: int = 32) -> Space:
     edge_2_3`. As in the authors' networks, what an edge of zeros cuts off keeps its weights and is computed.
     """
 
-    def edge(source: int, target: int) -> BlockLike:
-        return layers.OneOf(
-            f"edge_{source}_{target}",
-            {
-                "none": layers.ReLU(max_value=0),  # Zeros in the shape of the input.
-                "skip_connect": [],
-                "nor_conv_1x1": _convolution(channels(), 1),
-                "nor_conv_3x3": _convolution(channels(), 3),
-                "avg_pool_3x3": layers.AveragePooling2D(3, strides=1, padding="same"),
-            },
-        )
-
     def stage() -> list[BlockLike]:
-        return [Cell(4, edge) for _ in range(5)]
+        return [NasBench201Cell() for _ in range(5)]
 
     return Space(
         [
@@ -59,24 +47,54 @@ def nats_bench_size(num_classes: int = 10, image_size: int = 32) -> Space:
     Dong, Liu, Musial and Gabrys, NATS-Bench, arXiv 2009.00437. The decisions are `c0, ..., c4`.
     """
     c0, c1, c2, c3, c4 = (Choice(f"c{number}", range(8, 65, 8)) for number in range(5))
-
-    def cell(before: Choice, width: Choice) -> Cell:
-        def edge(source: int, target: int) -> BlockLike:
-            return _skip(before, width) if (source, target) == (0, 3) else _convolution(width, 3)
-
-        return Cell(4, edge)
-
     return Space(
         [
             layers.Input((image_size, image_size, 3)),
             *_stem(c0),
-            cell(c0, c0),
+            NatsBenchCell(c0, c0),
             _reduction(c1),
-            cell(c1, c2),
+            NatsBenchCell(c1, c2),
             _reduction(c3),
-            cell(c3, c4),
+            NatsBenchCell(c3, c4),
             *_head(num_classes),
         ]
+    )
+
+
+class NasBench201Cell(Cell):
+    """The cell of NAS-Bench-201: four nodes, and on each of six edges one of five operations."""
+
+    def __init__(self) -> None:
+        super().__init__(4, _operation)
+
+
+class NatsBenchCell(Cell):
+    """The fixed cell of the size space of NATS-Bench: 3x3 convolutions on all edges but the one around the others.
+
+    Args:
+        before: The channels of its input.
+        width: The channels of its nodes; if it is the same decision, the edge around the others has no layers.
+    """
+
+    def __init__(self, before: Choice, width: Choice) -> None:
+        self.before, self.width = before, width
+
+        def edge(source: int, target: int) -> BlockLike:
+            return _skip(before, width) if (source, target) == (0, 3) else _convolution(width, 3)
+
+        super().__init__(4, edge)
+
+
+def _operation(source: int, target: int) -> BlockLike:
+    return layers.OneOf(
+        f"edge_{source}_{target}",
+        {
+            "none": layers.ReLU(max_value=0),  # Zeros in the shape of the input.
+            "skip_connect": [],
+            "nor_conv_1x1": _convolution(channels(), 1),
+            "nor_conv_3x3": _convolution(channels(), 3),
+            "avg_pool_3x3": layers.AveragePooling2D(3, strides=1, padding="same"),
+        },
     )
 
 
