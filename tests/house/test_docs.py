@@ -54,7 +54,7 @@ def test_the_blocks_print_the_output_below_them(tmp_path: Path, monkeypatch: pyt
             assert loaded.budget is not None
             assert loaded.space.within(loaded.budget).budget == loaded.budget
     assert not printed
-    assert shown == 4
+    assert shown == 5
 
 
 def test_the_quoted_parts_of_archbudget_are_up_to_date() -> None:
@@ -97,7 +97,8 @@ def test_each_file_of_the_page_on_space_files_is_read_and_written(text: str, mon
         own.__dict__,
     )
     exec(
-        "import archbudget as ab\nconvolutions = ab.Metric('convolutions', lambda layer: int(layer.type == 'Conv2D'))",
+        "import archbudget as ab\nconvolutions = ab.Metric('convolutions', lambda layer: int(layer.type == 'Conv2D'))\n"
+        "def bytes_moved(layer):\n    return layer.weight_bytes",
         metrics.__dict__,
     )
     for module in (own, metrics):

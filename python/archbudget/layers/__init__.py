@@ -9,6 +9,8 @@ cost: `to_keras` passes it on, and `to_torch` where PyTorch has it. MACs are mul
 
 Making a layer checks its arguments once, in time proportional to their size, and holds the GIL. Layers, blocks and
 tensors never change, so they are safe to use from several threads, and in several spaces.
+
+`layers.transformers` has more that Keras itself lacks: class tokens, learned positions, `LayerScale`, `DropPath`.
 """
 
 from archbudget.layers import (
@@ -31,6 +33,9 @@ from archbudget.layers import (
     _reshaping,
     _structure,
     _wrappers,
+)
+from archbudget.layers import (
+    transformers as transformers,
 )
 from archbudget.layers._activation import *
 from archbudget.layers._attention import *
@@ -73,6 +78,7 @@ __all__ = sorted(
         *_reshaping.__all__,
         *_structure.__all__,
         *_wrappers.__all__,
+        "transformers",
     ]
 )
 

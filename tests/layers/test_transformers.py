@@ -1,0 +1,165 @@
+"""The ready custom layers of transformers: their counts, and the same in Keras and in PyTorch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import InvalidArchitectureError
+from archbudget.layers import transformers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LENGTH, RATE = ab.Choice("length", [5, 9]), ab.Choice("rate", [0.0, 0.25])
+
+
+def small() -> ab.Space:
+    """Each of the layers once, all with decisions."""
+    return ab.Space(
+        [
+            layers.Input((4, 6)),
+            transformers.ClassToken(),
+            layers.Residual(transformers.PositionEmbedding(LENGTH)),
+            layers.Residual([layers.Dense(6), transformers.LayerScale(0.5), transformers.DropPath(RATE)]),
+        ]
+    )
+
+
+def vit(dim: int, depth: int, heads: int, classes: int) -> ab.Space:
+    """Dosovitskiy et al., arXiv 2010.11929, on images of 224 x 224 in patches of 16 x 16."""
+    block = [
+        layers.Residual([layers.LayerNormalization(), layers.MultiHeadAttention(heads, dim // heads)]),
+        layers.Residual([layers.LayerNormalization(), layers.Dense(4 * dim, activation="gelu"), layers.Dense(dim)]),
+    ]
+    return ab.Space(
+        [
+            layers.Input((224, 224, 3)),
+            layers.Conv2D(dim, 16, strides=16),
+            layers.Reshape((196, dim)),
+            transformers.ClassToken(),
+            layers.Residual(transformers.PositionEmbedding(197)),
+            layers.Repeat(depth, block),
+            layers.LayerNormalization(),
+            layers.Cropping1D((0, 196)),
+            layers.Flatten(),
+            layers.Dense(classes),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("dim", "depth", "heads", "published"), [(768, 12, 12, 86_567_656), (1024, 24, 16, 304_326_632)]
+)
+def test_vision_transformers_have_the_parameters_that_torchvision_publishes(
+    dim: int, depth: int, heads: int, published: int
+) -> None:
+    assert vit(dim, depth, heads, 1000).architecture().params == published
+
+
+def test_counts_are_those_of_a_hand_calculation() -> None:
+    space = small()
+    assert space.evaluate({"length": [5, 9], "rate": [0.0, 0.25]})["params"].tolist() == [
+        6 + length * 6 + (6 + 1) * 6 + 6 for length in (5, 9)
+    ]
+    arch = space.architecture(length=9, rate=0.25)
+    assert arch.macs == 5 * 6 * 6
+    assert [arch.layer(name).output_shape for name in ("class_token", "position_embedding", "layer_scale")] == [
+        (5, 6)
+    ] * 3
+    assert "params: 54" in arch.explain("position_embedding")
+    assert arch.layer("drop_path").params == 0
+
+
+def test_they_go_through_files_and_processes() -> None:
+    space = small()
+    text = space.to_yaml()
+    assert "archbudget.layers.transformers:LayerScale" in text
+    assert ab.Space.from_yaml(text) == space
+
+
+@pytest.mark.parametrize("length", [5, 9])
+def test_keras_has_the_same_weights_and_computes_what_it_should(tmp_path: Path, length: int) -> None:
+    arch = small().architecture(length=length, rate=0.25)
+    model = arch.to_keras()
+    assert model.count_params() == arch.params
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape) if weight.dtype == "float32" else weight)
+    x = rng.normal(size=(3, 4, 6)).astype("float32")
+    token, table, scale = (
+        np.asarray(model.get_layer(name).weights[0]) for name in ("class_token", "position_embedding", "layer_scale")
+    )
+    kernel, bias = (np.asarray(weight) for weight in model.get_layer("dense").weights)
+    placed = np.concatenate([np.broadcast_to(token, (3, 1, 6)), x], axis=1) + table[:5]
+    expected = placed + (placed @ kernel + bias) * scale
+    np.testing.assert_allclose(np.asarray(model(x)), expected, rtol=1e-5, atol=1e-5)
+    file = tmp_path / "model.keras"
+    model.save(file)
+    again = keras.models.load_model(file, custom_objects=transformers.keras_layers())
+    np.testing.assert_allclose(np.asarray(again(x)), expected, rtol=1e-5, atol=1e-5)
+
+
+def _dropped(made: Any, expected: np.ndarray[Any, Any]) -> float:
+    """The share of images without their branch; those that keep it have all of it, scaled."""
+    gone = np.all(made == 0, axis=(1, 2))
+    np.testing.assert_allclose(made[~gone], expected[~gone], rtol=1e-5)
+    return float(gone.mean())
+
+
+def test_paths_are_dropped_while_training_only() -> None:
+    space = ab.Space([layers.Input((4, 6)), transformers.DropPath(0.25)])
+    model = space.architecture().to_keras()
+    x = np.ones((4000, 4, 6), dtype="float32")
+    np.testing.assert_array_equal(np.asarray(model(x, training=False)), x)
+    assert abs(_dropped(np.asarray(model(x, training=True)), x / 0.75) - 0.25) < 0.04  # Over five deviations.
+
+
+@pytest.mark.parametrize("length", [5, 9])
+def test_pytorch_has_the_same_weights_and_computes_the_same(length: int) -> None:
+    torch = pytest.importorskip("torch")
+    arch = small().architecture(length=length, rate=0.25)
+    module, model = arch.to_torch().eval(), arch.to_keras()
+    assert sum(each.numel() for each in module.parameters()) == arch.params
+    rng = np.random.default_rng(0)
+    for name in ("class_token", "position_embedding", "layer_scale"):
+        (weight,), (parameter,) = model.get_layer(name).weights, getattr(module, name).parameters()
+        assert tuple(weight.shape) == tuple(parameter.shape)
+        weight.assign(rng.normal(size=weight.shape))
+        parameter.data = torch.tensor(np.asarray(weight))
+    kernel, bias = (np.asarray(weight) for weight in model.get_layer("dense").weights)
+    shaped = {(6, 6): kernel.T, (6,): bias}
+    for parameter in module.dense.parameters():
+        parameter.data = torch.tensor(np.ascontiguousarray(shaped[tuple(parameter.shape)]))
+    x = rng.normal(size=(3, 4, 6)).astype("float32")
+    found = module(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(found, np.asarray(model(x)), rtol=1e-4, atol=1e-5)
+    dropping = ab.Space([layers.Input((4, 6)), transformers.DropPath(0.25)]).architecture().to_torch().train()
+    torch.manual_seed(0)
+    many = torch.ones(4000, 4, 6)
+    assert abs(_dropped(dropping(many).numpy(), many.numpy() / 0.75) - 0.25) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (transformers.PositionEmbedding(3), (4, 6), "an input of 4 tokens is longer than sequence_length=3"),
+        (transformers.PositionEmbedding(0), (4, 6), "sequence_length must be an integer of at least 1, not 0"),
+        (transformers.PositionEmbedding("x"), (4, 6), "sequence_length must be an integer of at least 1, not 'x'"),
+        (transformers.PositionEmbedding(9), (4, 4, 6), r"it needs an input of \(tokens, features\), not \(4, 4, 6\)"),
+        (transformers.ClassToken(), (6,), r"it needs an input of \(tokens, features\), not \(6,\)"),
+        (transformers.LayerScale(None), (6,), "init_values must be a number, not None"),
+        (transformers.LayerScale(), (), "it needs an input of at least one axis"),
+        (transformers.DropPath(1.0), (6,), r"rate must be a number from 0 to below 1, not 1\.0"),
+        (transformers.DropPath(-0.1), (6,), "rate must be a number from 0 to below 1"),
+    ],
+)
+def test_what_they_cannot_take_is_one_line(layer: Any, shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(InvalidArchitectureError, match=message) as caught:
+        ab.Space([layers.Input(shape), layer])
+    assert "\n" not in str(caught.value)
