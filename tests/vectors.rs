@@ -82,8 +82,8 @@ fn layer(name: &str, lowered: &Value) -> Result<(Kind, Vec<i64>)> {
                 slot,
                 kind,
                 len: own.len(),
-                trainable: described[2] == true,
             });
+            args.push(i64::from(described[2] == true));
             args.extend(own);
         }
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archbudget._budget import BUILT_IN
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
+Place = tuple[int, int]
+"""A layer by its position in a program, and the number of a layer inside of it, or 0."""
+
 
 @dataclass(frozen=True)
 class Use:
@@ -30,6 +33,10 @@ class Use:
     """The values of decisions that the layer needs for its record."""
     weights: str = ""
     """The name of the layer that has its weights, which is mostly its own."""
+    place: Place = (0, 0)
+    """Where its weights were described first."""
+    inside: dict[Layer, Place] = field(default_factory=dict)
+    """The same for the layers inside of it, but for those of which Keras takes a copy."""
 
     def chosen(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
         """The values of the decisions that the layer reads, by their own names; those of inactive ones are not there.
@@ -90,6 +97,8 @@ class LayerRecord:
     """The value of each custom metric of the space, by name."""
     reused: bool
     """Whether an earlier use of the same layer counted its weights."""
+    reused_inside: bool
+    """Whether an earlier use counted those of a layer inside of it."""
     trainable_formula: Formula
     """The formula of `trainable_params`."""
     non_trainable_formula: Formula
@@ -138,6 +147,7 @@ def layer_record(
         **{metric: cost.pop(metric) for metric in BUILT_IN},
         custom=fixed(cost),
         reused=trace.reused,
+        reused_inside=trace.reused_inside,
         trainable_formula=formula(trace.trainable),
         non_trainable_formula=formula(trace.non_trainable),
         macs_formula=formula(trace.macs),

@@ -14,7 +14,7 @@ impl Kind {
             rest = others;
             own
         };
-        let inside: usize = self.inner().iter().map(|inner| inner.len).sum();
+        let inside: usize = self.inner().iter().map(|inner| 1 + inner.len).sum();
         let fixed: usize = self.parameters.iter().map(Parameter::len).sum();
         let own = self.parameters.iter().map(|parameter| {
             let n = match parameter.arity {
@@ -24,7 +24,7 @@ impl Kind {
             (parameter, take(n))
         });
         let own = own.collect();
-        let inner = self.inner().iter().map(|inner| (inner, take(inner.len)));
+        let inner = self.inner().iter().map(|inner| (inner, &take(1 + inner.len)[1..]));
         (own, inner.collect())
     }
 

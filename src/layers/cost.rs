@@ -1,6 +1,6 @@
 //! What a layer costs, in numbers or as formulas.
 
-use super::quantity::Quantity;
+use super::quantity::{Count, Quantity};
 use std::ops::Add;
 
 /// What one layer costs.
@@ -31,6 +31,13 @@ impl<Q: Quantity> Cost<Q> {
             non_trainable: self.trainable + self.non_trainable,
             macs: self.macs,
         }
+    }
+}
+
+impl Cost<Count> {
+    /// All weights.
+    pub(crate) fn weights(&self) -> i64 {
+        self.trainable.0.saturating_add(self.non_trainable.0)
     }
 }
 

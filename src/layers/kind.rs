@@ -96,6 +96,8 @@ pub struct Slot {
     pub many: bool,
     /// Whether it may be left out.
     pub optional: bool,
+    /// Whether Keras takes a copy of the layer, which has weights of its own.
+    pub copied: bool,
 }
 
 impl Slot {
@@ -104,21 +106,42 @@ impl Slot {
             name,
             many: false,
             optional: false,
+            copied: false,
         }
     }
 }
 
-/// A layer inside of another one.
+/// A layer inside of another one. In front of its hyperparameters stands a number that says of its weights whether
+/// training changes them: 1 or 0, or [`COUNTED`].
 #[derive(Debug, Clone)]
 pub struct Inner {
     /// The argument that it is.
     pub slot: &'static Slot,
     /// Its rule.
     pub kind: Kind,
+    /// How many numbers its hyperparameters are, without the one in front.
+    pub len: usize,
+}
+
+/// Stands for `trainable` of a layer inside whose weights are counted elsewhere.
+pub const COUNTED: i64 = -1;
+
+/// What the number in front of the hyperparameters of a layer inside is.
+pub const TRAINABLE: Parameter = Parameter::flag("trainable", true);
+
+/// A layer inside of another one, for one input of that.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The name of the layer in `keras.layers`.
+    pub name: Cow<'static, str>,
+    /// The position of the number in front of its hyperparameters, among those of the outermost layer.
+    pub mark: usize,
     /// How many numbers its hyperparameters are.
     pub len: usize,
-    /// Whether training changes its weights.
-    pub trainable: bool,
+    /// Its input.
+    pub on: Shape,
+    /// What it is built for by that.
+    pub built: Built,
 }
 
 /// A rule that is made while the program runs: a layer around another one, or a custom function.
@@ -155,6 +178,9 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     fn inner(&self) -> &[Inner] {
         &[]
     }
+
+    /// As [`Kind::held`], where the numbers of the layer begin at this position.
+    fn held(&self, _args: &[i64], _input: &Shape, _from: usize, _all: &mut Vec<Held>) {}
 
     /// Whether it has a kernel that is its own weight.
     fn has_kernel(&self) -> bool {
@@ -383,6 +409,19 @@ impl Kind {
         }
     }
 
+    /// Adds the layers inside, and those inside of them behind each, for an input that [`Self::output`] accepted, where
+    /// the numbers of this layer begin at this position.
+    pub fn held(&self, args: &[i64], input: &Shape, from: usize, all: &mut Vec<Held>) {
+        if let AnyRule::Dynamic(rule) = &self.rule {
+            rule.held(args, input, from, all);
+        }
+    }
+
+    /// How many layers are inside, with those inside of them.
+    pub fn layers_inside(&self) -> usize {
+        self.inner().iter().map(|inner| 1 + inner.kind.layers_inside()).sum()
+    }
+
     /// Whether it has a kernel (or a table) that is its own weight.
     pub(super) fn has_kernel(&self) -> bool {
         match &self.rule {
@@ -422,7 +461,10 @@ impl Kind {
             };
             std::iter::repeat_n(parameter, n)
         });
-        let inner = self.inner().iter().flat_map(|inner| inner.kind.owners(inner.len));
+        let inner = self
+            .inner()
+            .iter()
+            .flat_map(|inner| std::iter::once(&TRAINABLE).chain(inner.kind.owners(inner.len)));
         Box::new(own.chain(inner))
     }
 }

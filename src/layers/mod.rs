@@ -35,7 +35,7 @@ mod wrapper;
 
 pub use built::Built;
 pub use cost::Cost;
-pub use kind::{DynamicRule, Inner, Kind, Role, Slot};
+pub use kind::{COUNTED, DynamicRule, Held, Inner, Kind, Role, Slot, TRAINABLE};
 pub use mask::Mask;
 pub use parameter::{Arity, Domain, Parameter, UNSET, factor};
 pub use quantity::{Count, Formula, Quantity};

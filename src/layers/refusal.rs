@@ -59,7 +59,7 @@ impl Refusal {
     }
 
     /// The same by a layer inside of another one, on an input of this shape.
-    pub(super) fn inside(self, name: Cow<'static, str>, input: Shape) -> Self {
+    pub(crate) fn inside(self, name: Cow<'static, str>, input: Shape) -> Self {
         if self.is_fatal() {
             return self;
         }

@@ -1,9 +1,9 @@
 //! Layers around other layers. Each is a [`Wrapper`]: told what stands inside, it makes a [`Kind`], whose numbers are
-//! the wrapper's own and behind them those of each inner layer.
+//! the wrapper's own and behind them those of each inner layer, with one in front that says whether its weights are trained.
 
 use super::built::Built;
 use super::cost::Cost;
-use super::kind::{DynamicRule, Inner, Kind, Reading, Role, Slot};
+use super::kind::{COUNTED, DynamicRule, Held, Inner, Kind, Reading, Role, Slot};
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::{Count, Formula};
 use super::refusal::Refusal;
@@ -152,9 +152,14 @@ impl<W: Around> Made<W> {
         let own: usize = W::PARAMETERS.iter().map(Parameter::len).sum();
         let (own, mut rest) = args.split_at(own);
         let parts = self.inner.iter().enumerate().map(|(position, inner)| {
-            let (args, others) = rest.split_at(inner.len);
+            let (numbers, others) = rest.split_at(1 + inner.len);
             rest = others;
-            Part { position, inner, args }
+            Part {
+                position,
+                inner,
+                trainable: numbers[0],
+                args: &numbers[1..],
+            }
         });
         (own, parts.collect())
     }
@@ -203,6 +208,33 @@ impl<W: Around> DynamicRule for Made<W> {
         &self.inner
     }
 
+    fn held(&self, args: &[i64], input: &Shape, from: usize, all: &mut Vec<Held>) {
+        let (own, parts) = self.parts(args);
+        let mut on = if W::STEPS {
+            steps(input).expect("`output` accepted the input").1
+        } else {
+            *input
+        };
+        let mut mark = from + own.len();
+        for part in &parts {
+            let len = part.inner.len;
+            let built = part.built(&on);
+            let name = part.inner.kind.name.clone();
+            all.push(Held {
+                name,
+                mark,
+                len,
+                on,
+                built,
+            });
+            part.inner.kind.held(part.args, &on, mark + 1, all);
+            mark += 1 + len;
+            if W::ROW {
+                on = part.output(&on).expect("`output` accepted the input");
+            }
+        }
+    }
+
     fn has_kernel(&self) -> bool {
         W::KERNEL
     }
@@ -217,6 +249,8 @@ struct Part<'a> {
     /// Its position among the layers of its slot, where that is a list.
     position: usize,
     inner: &'a Inner,
+    /// Whether its weights are trained: 1 or 0, or [`COUNTED`].
+    trainable: i64,
     args: &'a [i64],
 }
 
@@ -241,7 +275,14 @@ impl Part<'_> {
     fn cost<Q: Reading>(&self, input: &Shape) -> Cost<Q> {
         let output = self.output(input).expect("`output` accepted the input");
         let cost = Q::cost_of(&self.inner.kind, self.args, std::slice::from_ref(input), &output);
-        let cost = if self.inner.trainable { cost } else { cost.frozen() };
+        let cost = match self.trainable {
+            COUNTED => Cost {
+                macs: cost.macs,
+                ..Cost::none()
+            },
+            0 => cost.frozen(),
+            _ => cost,
+        };
         let slot = self.inner.slot;
         let place = if slot.many {
             format!("{}[{}]", slot.name, self.position)
@@ -366,12 +407,15 @@ impl Around for Bidirectional {
         Arity::One,
         Some(0),
     )];
+    /// Of the layer forward Keras takes a copy, which has weights of its own; the one backward it takes as it is.
     const SLOTS: &'static [Slot] = &[
-        LAYER,
         Slot {
-            name: "backward_layer",
-            many: false,
+            copied: true,
+            ..Slot::one("layer")
+        },
+        Slot {
             optional: true,
+            ..Slot::one("backward_layer")
         },
     ];
     const PURPOSE: &'static str = "";
@@ -578,9 +622,8 @@ struct StackedRNNCells;
 impl Around for StackedRNNCells {
     const NAME: &'static str = "StackedRNNCells";
     const SLOTS: &'static [Slot] = &[Slot {
-        name: "cells",
         many: true,
-        optional: false,
+        ..Slot::one("cells")
     }];
     const PURPOSE: &'static str = "";
     const ROW: bool = true;
@@ -626,9 +669,8 @@ struct Pipeline;
 impl Around for Pipeline {
     const NAME: &'static str = "Pipeline";
     const SLOTS: &'static [Slot] = &[Slot {
-        name: "layers",
         many: true,
-        optional: false,
+        ..Slot::one("layers")
     }];
     const PURPOSE: &'static str = "it applies its layers in a row, and none of them has weights";
     const ROW: bool = true;

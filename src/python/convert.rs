@@ -5,7 +5,7 @@
 //! the values, `("incoming", axis, None)` or `(operator, left, right)`.
 //! A layer inside of another one is a `tuple` of its kind, its hyperparameters and whether training changes its weights.
 
-use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, UNSET, Wrapper};
+use crate::layers::{Arity, Domain, Inner, Kind, Parameter, Slot, TRAINABLE, UNSET, Wrapper};
 use crate::space::{Expr, Operator};
 use crate::{Argument, Error, Result};
 use pyo3::prelude::*;
@@ -202,15 +202,16 @@ fn put_inside(
     inner: &mut Vec<Inner>,
     all: &mut Vec<Expr>,
 ) -> Result<()> {
-    let Ok((name, given, trainable)) = value.extract::<(String, Bound<'_, PyDict>, bool)>() else {
+    let Ok((name, given, trainable)) = value.extract::<(String, Bound<'_, PyDict>, Bound<'_, PyAny>)>() else {
         return Err(Error::argument(format!(
             "{} must be a layer, not {}",
             slot.name,
             show(value)
         )));
     };
-    let (kind, mut args) =
-        layer(&name, &given).map_err(|error| Error::new(error.kind, format!("its {name}: {}", error.message)))?;
+    let inside = |error: Error| Error::new(error.kind, format!("its {name}: {}", error.message));
+    let (kind, mut args) = layer(&name, &given).map_err(inside)?;
+    let trainable = item(&TRAINABLE, &trainable).map_err(inside)?;
     if wrapper.row && !inner.is_empty() && args.iter().any(Expr::reads_input) {
         return Err(Error::argument(format!(
             "its {name}: an expression over channels() is known only in the first of its {}",
@@ -224,8 +225,8 @@ fn put_inside(
         slot,
         kind,
         len: args.len(),
-        trainable,
     });
+    all.push(trainable);
     all.extend(args);
     Ok(())
 }

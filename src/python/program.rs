@@ -6,7 +6,7 @@ use super::raise::{detached, raise};
 use crate::Error;
 use crate::diagram::{self, Limits};
 use crate::layers::{Kind, Mask};
-use crate::space::{self, Atom, Combine, Metric, Settings, Slot, Tensor, Values};
+use crate::space::{self, Atom, Combine, Member, Metric, Settings, Slot, Tensor, Values};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
@@ -144,9 +144,19 @@ impl Program {
         annotate().map_err(|error| raise(py, error))
     }
 
-    /// Says of a layer that its weights are those of another one.
-    fn share(&mut self, py: Python<'_>, layer: usize, other: usize) -> PyResult<()> {
-        self.program.share(layer, other).map_err(|error| raise(py, error))
+    /// Says of a layer, or one inside, that its weights are those of another one; each is the position of the layer, and
+    /// the number of the one inside, from 1 on, or 0.
+    fn share(&mut self, py: Python<'_>, one: (usize, usize), other: (usize, usize)) -> PyResult<()> {
+        let place = |(layer, inside)| Member { layer, inside };
+        let shared = self.program.share(place(one), place(other));
+        shared.map_err(|error| raise(py, error))
+    }
+
+    /// Says of a layer inside how many bits its weights take.
+    fn annotate_inside(&mut self, py: Python<'_>, place: (usize, usize), bits: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (layer, inside) = place;
+        let annotated = number(bits).and_then(|bits| self.program.annotate_inside(Member { layer, inside }, bits));
+        annotated.map_err(|error| raise(py, error))
     }
 
     /// Says of a layer which masks its calls give behind its inputs, by their names.

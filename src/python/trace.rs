@@ -40,6 +40,8 @@ pub(super) struct LayerTrace {
     cost: Vec<i64>,
     /// Whether an earlier use counted its weights.
     reused: bool,
+    /// Whether an earlier use counted those of a layer inside.
+    reused_inside: bool,
     /// Its trainable weights.
     trainable: FormulaParts,
     /// Its other weights.
@@ -66,6 +68,7 @@ impl LayerTrace {
                 .collect(),
             cost: trace.cost.clone(),
             reused: trace.reused,
+            reused_inside: trace.reused_inside,
             trainable: parts(&trace.trainable),
             non_trainable: parts(&trace.non_trainable),
             macs: parts(&trace.macs),

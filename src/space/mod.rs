@@ -39,7 +39,7 @@ pub use expr::{Expr, Operator};
 pub use guard::{Atom, Guard, Tensor};
 pub use measure::Measure;
 pub use metric::{BUILT_IN, BuiltIn, Combine, Metric};
-pub use program::{Decision, Layer, Program, Settings};
+pub use program::{Decision, Layer, Member, Program, Settings};
 pub(crate) use state::{Outcome, Pause, Place, State};
 pub use step::{Action, Step};
 pub use trace::{LayerTrace, Trace};

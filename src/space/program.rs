@@ -47,6 +47,28 @@ pub struct Layer {
     pub(super) applied: bool,
     /// Where its weights are remembered, if several steps apply it: they are counted once.
     pub(super) shared: Option<usize>,
+    /// The same for layers inside of it, by their numbers.
+    pub(super) shared_inside: Vec<(usize, usize)>,
+    /// The bits of the weights of layers inside of it, by their numbers, where these have their own.
+    pub(super) bits_inside: Vec<(usize, Expr)>,
+}
+
+impl Layer {
+    /// Where weights of it, or of layers inside, are remembered.
+    pub(super) fn slots(&self) -> impl Iterator<Item = usize> + '_ {
+        let inside = self.shared_inside.iter().map(|&(_, slot)| slot);
+        self.shared.into_iter().chain(inside)
+    }
+}
+
+/// A layer of a program, or one inside of it. Those inside have numbers from 1 on, in the order in which they stand,
+/// each in front of those inside of it; 0 is the layer itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// The layer of the program, by its position.
+    pub layer: usize,
+    /// Its number among those inside.
+    pub inside: usize,
 }
 
 /// What is counted.
@@ -253,6 +275,8 @@ impl Program {
             masks: Vec::new(),
             applied: false,
             shared: None,
+            shared_inside: Vec::new(),
+            bits_inside: Vec::new(),
         });
         self.layers.len() - 1
     }
@@ -290,18 +314,52 @@ impl Program {
         Ok(())
     }
 
-    /// Says of a layer that is not applied yet that its weights are those of another one: they are counted by the first
-    /// step that applies either.
+    /// Says of a layer, or one inside, that is not applied yet that its weights are those of another one: they are counted
+    /// by the first step that applies either.
     ///
     /// # Errors
-    /// `Argument` for a layer that is not there.
-    pub fn share(&mut self, layer: usize, other: usize) -> Result<()> {
-        if let Some(missing) = [layer, other].into_iter().find(|&each| each >= self.layers.len()) {
-            return Err(Error::argument(format!("there is no layer {missing}")));
-        }
+    /// `Argument` for a layer that is not there, or is applied.
+    pub fn share(&mut self, one: Member, other: Member) -> Result<()> {
+        self.find(one)?;
+        self.find(other)?;
+        self.require_not_applied(one.layer)?;
         let slot = self.slot(other);
-        self.layers[layer].shared = Some(slot);
+        let layer = &mut self.layers[one.layer];
+        match one.inside {
+            0 => layer.shared = Some(slot),
+            number => layer.shared_inside.push((number, slot)),
+        }
+        layer.shared_inside.sort_unstable();
         Ok(())
+    }
+
+    /// Says of a layer inside of one that is not applied yet how many bits its weights take, where that is not for the
+    /// layer around it to say.
+    ///
+    /// # Errors
+    /// `Argument` for a layer that is not there, or is applied.
+    pub fn annotate_inside(&mut self, member: Member, bits: Expr) -> Result<()> {
+        self.find(member)?;
+        self.require_not_applied(member.layer)?;
+        self.layers[member.layer].bits_inside.push((member.inside, bits));
+        Ok(())
+    }
+
+    /// Refuses a layer that is not there.
+    fn find(&self, member: Member) -> Result<()> {
+        match self.layers.get(member.layer) {
+            Some(layer) if member.inside <= layer.kind.layers_inside() => Ok(()),
+            _ => Err(Error::argument(format!("there is no layer {member:?}"))),
+        }
+    }
+
+    fn require_not_applied(&self, layer: usize) -> Result<()> {
+        match self.layers.get(layer) {
+            Some(layer) if !layer.applied => Ok(()),
+            _ => Err(Error::argument(format!(
+                "there is no layer {layer} that is not applied yet"
+            ))),
+        }
     }
 
     /// Says of a layer that is not applied yet which masks its calls give behind its inputs.
@@ -309,24 +367,31 @@ impl Program {
     /// # Errors
     /// `Argument` for a layer that is not there, or is applied.
     pub fn mask(&mut self, layer: usize, masks: Vec<Mask>) -> Result<()> {
-        match self.layers.get_mut(layer) {
-            Some(layer) if !layer.applied => {
-                layer.masks = masks;
-                Ok(())
-            }
-            _ => Err(Error::argument(format!(
-                "there is no layer {layer} that is not applied yet"
-            ))),
-        }
+        self.require_not_applied(layer)?;
+        self.layers[layer].masks = masks;
+        Ok(())
     }
 
     /// Where the weights of a layer that several steps may apply are remembered.
-    fn slot(&mut self, layer: usize) -> usize {
-        if let Some(slot) = self.layers[layer].shared {
+    fn slot(&mut self, member: Member) -> usize {
+        let layer = &mut self.layers[member.layer];
+        let known = match member.inside {
+            0 => layer.shared,
+            number => layer
+                .shared_inside
+                .iter()
+                .find(|(own, _)| *own == number)
+                .map(|own| own.1),
+        };
+        if let Some(slot) = known {
             return slot;
         }
         let slot = self.shared;
-        self.layers[layer].shared = Some(slot);
+        match member.inside {
+            0 => layer.shared = Some(slot),
+            number => layer.shared_inside.push((number, slot)),
+        }
+        layer.shared_inside.sort_unstable();
         self.last_use.push(self.steps.len());
         self.shared += 1;
         slot
@@ -474,7 +539,8 @@ impl Program {
             match &action {
                 Action::Layer { layer, .. } => {
                     let layer = &self.layers[*layer];
-                    let others = layer.bits.iter().chain([&layer.trainable]);
+                    let bits = layer.bits_inside.iter().map(|(_, bits)| bits).chain(&layer.bits);
+                    let others = bits.chain([&layer.trainable]);
                     layer.args.iter().chain(others).for_each(&mut visit);
                 }
                 Action::Require { condition, .. } => visit(condition),
@@ -517,8 +583,10 @@ impl Program {
         let step = self.steps.len();
         if let Action::Layer { layer, .. } = action {
             let again = std::mem::replace(&mut self.layers[layer].applied, true);
-            if again || self.layers[layer].shared.is_some() {
-                let slot = self.slot(layer);
+            if again {
+                self.slot(Member { layer, inside: 0 });
+            }
+            for slot in self.layers[layer].slots() {
                 self.last_use[slot] = step;
             }
         }

@@ -7,7 +7,7 @@ use super::program::{Layer, Program};
 use super::state::{Alive, FirstUse, OPEN, Outcome, Pause, State, not_computed};
 use super::step::{Action, Step};
 use super::trace::{Applied, LayerTrace, Trace};
-use crate::layers::{Built, Cost, Count, Refusal, Shape};
+use crate::layers::{Built, COUNTED, Cost, Count, Held, Refusal, Shape};
 use crate::{Error, Result};
 
 impl Program {
@@ -202,11 +202,14 @@ impl Program {
             trainable,
             bits,
             shared,
+            shared_inside,
+            bits_inside,
             ..
         } = &self.layers[layer];
         let mut values = std::mem::take(&mut state.args);
         let mut own = std::mem::take(&mut state.own);
         let mut extra = std::mem::take(&mut state.extra);
+        let mut marked = Vec::new();
         state.inputs.clear();
         values.clear();
         extra.clear();
@@ -221,7 +224,24 @@ impl Program {
             let output_shape = self.output(layer, &mut values, state)?;
             let shapes = self.extra(layer, &values, &state.inputs, others.len())?;
             extra.extend(others.iter().copied().zip(shapes));
-            let cost = kind.cost(&values, self.data(layer, &state.inputs).0, &output_shape);
+            let mut reused = false;
+            if let Some(slot) = *shared {
+                let here = self.built_for(layer, &values, &state.inputs);
+                reused = use_again(here, state, slot)?;
+            }
+            let mut held = Vec::new();
+            if !reused && (!shared_inside.is_empty() || !bits_inside.is_empty()) {
+                kind.held(&values, &state.inputs[0], 0, &mut held);
+                marked.clone_from(&values);
+                self.count_once(layer, &held, &mut marked, state)?;
+            }
+            let counted: &[i64] = if marked.is_empty() { &values } else { &marked };
+            let inputs_shapes = self.data(layer, &state.inputs).0;
+            let cost = kind.cost(counted, inputs_shapes, &output_shape);
+            let reused_inside = counted != values;
+            if reused_inside && cost.weights() == 0 && kind.cost(&values, inputs_shapes, &output_shape).weights() > 0 {
+                reused = true;
+            }
             let trainable = trainable.value(state)? != 0;
             let cost = if trainable { cost } else { cost.frozen() };
             let bits = match bits {
@@ -238,21 +258,22 @@ impl Program {
             for (_, shape) in &extra {
                 elements = elements.saturating_add(shape.elements().unwrap_or(i64::MAX));
             }
-            self.price(self.in_place(layer), elements, &cost, bits, state.alive, &mut own)?;
-            let mut reused = false;
-            if let Some(slot) = *shared {
-                reused = self.use_again(layer, &values, &state.inputs, &mut state.built[slot])?;
-                if reused {
-                    for metric in BuiltIn::ALL.iter().filter(|metric| metric.counts_weights()) {
-                        own[metric.index()] = 0;
-                    }
-                } else {
-                    state.used.push(slot);
+            let mut apart = Vec::new();
+            for (number, bits) in bits_inside {
+                apart.push((*number, bits.value(state)?));
+            }
+            let price = |counted: &[i64]| kind.cost(counted, inputs_shapes, &output_shape).weights();
+            let bytes = bytes_of_weights(counted, bits, &held, apart, price)?;
+            self.price(self.in_place(layer), elements, &cost, bytes, state.alive, &mut own)?;
+            if reused {
+                for metric in BuiltIn::ALL.iter().filter(|metric| metric.counts_weights()) {
+                    own[metric.index()] = 0;
                 }
             }
             let applied = Applied {
                 layer,
                 args: &values,
+                counted,
                 bits,
                 trainable,
                 inputs,
@@ -291,37 +312,43 @@ impl Program {
         result
     }
 
-    /// Whether a shared layer was used before; then it must have been built for the same.
-    fn use_again(
+    /// Marks the layers inside of another one whose weights were counted before, and remembers the others.
+    fn count_once(
         &self,
         layer: usize,
-        values: &[i64],
-        inputs: &[Shape],
-        first: &mut Option<FirstUse>,
-    ) -> std::result::Result<bool, Refusal> {
+        held: &[Held],
+        args: &mut [i64],
+        state: &mut State,
+    ) -> std::result::Result<(), Refusal> {
+        for &(number, slot) in &self.layers[layer].shared_inside {
+            let each = &held[number - 1];
+            if args[each.mark] == COUNTED {
+                continue;
+            }
+            let again = use_again(self.held_for(layer, each, args), state, slot);
+            if again.map_err(|refusal| refusal.inside(each.name.clone(), each.on))? {
+                // With it go those inside of it, which were counted where it was.
+                let inside = held[number - 1..].iter().map(|inside| inside.mark);
+                for mark in inside.take_while(|&mark| mark <= each.mark + each.len) {
+                    args[mark] = COUNTED;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a shared layer is built for here.
+    fn built_for(&self, layer: usize, values: &[i64], inputs: &[Shape]) -> Here {
         let Layer { kind, args, .. } = &self.layers[layer];
         let (inputs, _) = self.data(layer, inputs);
-        let mut here = kind.built(values, inputs);
-        if args.iter().any(Expr::reads_input) {
-            here.what = "hyperparameters, and what it is built for";
-            here.numbers.extend_from_slice(values);
-        }
-        let Some(FirstUse { on, numbers }) = first else {
-            *first = Some(FirstUse {
-                on: inputs.to_vec(),
-                numbers: here.numbers,
-            });
-            return Ok(false);
-        };
-        let before = Built {
-            what: here.what,
-            numbers: numbers.clone(),
-        };
-        if before.fits(&here) {
-            Ok(true)
-        } else {
-            Err(Refusal::shared(on.clone(), before, here.numbers))
-        }
+        Here::new(kind.built(values, inputs), inputs, args, values)
+    }
+
+    /// What a shared layer inside of another one is built for here.
+    fn held_for(&self, layer: usize, held: &Held, values: &[i64]) -> Here {
+        let own = held.mark + 1..held.mark + 1 + held.len;
+        let args = &self.layers[layer].args[own.clone()];
+        Here::new(held.built.clone(), &[held.on], args, &values[own])
     }
 
     /// All that custom metrics are told of a layer.
@@ -332,7 +359,7 @@ impl Program {
             i64::from(applied.trainable),
             i64::from(applied.reused),
         ];
-        key.extend_from_slice(applied.args);
+        key.extend_from_slice(applied.counted);
         key.extend_from_slice(applied.cost);
         let notes = self.layers[applied.layer].notes.iter();
         key.extend(notes.map(|&note| i64::from(chosen[note])));
@@ -348,8 +375,9 @@ impl Program {
     /// A layer as it was applied, with its formulas.
     fn layer_trace(&self, applied: &Applied<'_>, chosen: &[u32]) -> LayerTrace {
         let layer = &self.layers[applied.layer];
+        let reused_inside = applied.counted != applied.args;
         let formulas = layer.kind.explain(
-            applied.args,
+            if applied.reused { applied.args } else { applied.counted },
             self.data(applied.layer, applied.input_shapes).0,
             &applied.output_shape,
         );
@@ -366,6 +394,7 @@ impl Program {
             extra: applied.extra.to_vec(),
             cost: applied.cost.to_vec(),
             reused: applied.reused,
+            reused_inside,
             trainable: formulas.trainable,
             non_trainable: formulas.non_trainable,
             macs: formulas.macs,
@@ -378,12 +407,11 @@ impl Program {
         in_place: bool,
         written: i64,
         cost: &Cost<Count>,
-        bits: i64,
+        weight_bytes: i64,
         alive: Alive,
         own: &mut Vec<i64>,
     ) -> std::result::Result<(), Refusal> {
-        let params = cost.trainable.0.saturating_add(cost.non_trainable.0);
-        let weight_bytes = i64::try_from((i128::from(params) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
+        let params = cost.weights();
         // What works in place writes over what no later layer needs.
         let made = match written {
             elements if in_place && elements <= alive.dying => 0,
@@ -468,4 +496,75 @@ impl Program {
             }
         }
     }
+}
+
+/// What a shared layer is built for where it is used.
+struct Here {
+    built: Built,
+    on: Vec<Shape>,
+}
+
+impl Here {
+    /// With the hyperparameters, too, where these follow from the input.
+    fn new(mut built: Built, on: &[Shape], args: &[Expr], values: &[i64]) -> Self {
+        if args.iter().any(Expr::reads_input) {
+            built.what = "hyperparameters, and what it is built for";
+            built.numbers.extend_from_slice(values);
+        }
+        Self { built, on: on.to_vec() }
+    }
+}
+
+/// Whether a shared layer was used before; then it must have been built for the same.
+fn use_again(here: Here, state: &mut State, slot: usize) -> std::result::Result<bool, Refusal> {
+    let Some(FirstUse { on, numbers }) = &state.built[slot] else {
+        state.built[slot] = Some(FirstUse {
+            on: here.on,
+            numbers: here.built.numbers,
+        });
+        state.used.push(slot);
+        return Ok(false);
+    };
+    let before = Built {
+        what: here.built.what,
+        numbers: numbers.clone(),
+    };
+    if before.fits(&here.built) {
+        Ok(true)
+    } else {
+        Err(Refusal::shared(on.clone(), before, here.built.numbers))
+    }
+}
+
+/// The bytes of the weights of a layer: those of a layer inside with bits of its own are taken out, innermost first, and
+/// rounded up by themselves.
+fn bytes_of_weights(
+    counted: &[i64],
+    bits: i64,
+    held: &[Held],
+    mut apart: Vec<(usize, i64)>,
+    weights: impl Fn(&[i64]) -> i64,
+) -> std::result::Result<i64, Refusal> {
+    let bytes =
+        |weights: i64, bits: i64| i64::try_from((i128::from(weights) * i128::from(bits) + 7) / 8).unwrap_or(i64::MAX);
+    let mut left = weights(counted);
+    if held.is_empty() || left == i64::MAX {
+        return Ok(bytes(left, bits));
+    }
+    apart.sort_unstable();
+    let mut args = counted.to_vec();
+    let mut sum: i64 = 0;
+    for (number, bits) in apart.into_iter().rev() {
+        if bits < 1 {
+            return Err(Refusal::new(
+                "an expression gives {} where weight_bits cannot take it",
+                [bits],
+            ));
+        }
+        args[held[number - 1].mark] = COUNTED;
+        let others = weights(&args);
+        sum = sum.saturating_add(bytes(left - others, bits));
+        left = others;
+    }
+    Ok(sum.saturating_add(bytes(left, bits)))
 }

@@ -337,7 +337,7 @@ impl Program {
                     sources.clone_from(inputs);
                     waiting.clone_from(&at_their_places[number]);
                     sources.extend(tensors(&waiting));
-                    if let Some(slot) = self.layers[*layer].shared {
+                    for slot in self.layers[*layer].slots() {
                         program.last_use[slot] = program.steps.len();
                     }
                 }
@@ -481,7 +481,7 @@ impl<'a> Scheduler<'a> {
                     for (place, tensor) in step.action.writes().enumerate() {
                         self.tables[tensor.0] = self.output(step, *layer, inputs, place);
                     }
-                    if self.tables[output.0].is_some() && program.layers[*layer].shared.is_none() && told {
+                    if self.tables[output.0].is_some() && program.layers[*layer].slots().next().is_none() && told {
                         let in_place = program.in_place(*layer);
                         timing = self
                             .ahead(number, step, inputs, in_place)

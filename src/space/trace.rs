@@ -28,6 +28,8 @@ pub struct LayerTrace {
     pub cost: Vec<i64>,
     /// Whether its weights were counted by an earlier use.
     pub reused: bool,
+    /// Whether those of a layer inside were.
+    pub reused_inside: bool,
     /// Its trainable weights as a formula.
     pub trainable: Formula,
     /// Its other weights as a formula.
@@ -54,6 +56,8 @@ pub struct Trace {
 pub(crate) struct Applied<'a> {
     pub(crate) layer: usize,
     pub(crate) args: &'a [i64],
+    /// The same, with marks at the layers inside whose weights are counted elsewhere.
+    pub(crate) counted: &'a [i64],
     pub(crate) bits: i64,
     pub(crate) trainable: bool,
     pub(crate) inputs: &'a [Tensor],

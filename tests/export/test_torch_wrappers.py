@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from support import nested_layers  # noqa: E402
 from support.torch_networks import assert_same, counts, twins  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
@@ -207,3 +209,51 @@ def test_layers_of_pytorch_can_be_inside_other_layers(shape: tuple[int, ...], la
     assert made(torch.randint(0, 9, (2, *shape)).float()).shape == (2, *arch.layers[-1].output_shape)
     with pytest.raises(SpaceError, match="only PyTorch has"):
         arch.to_keras()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_layer_inside_others_is_one_module(seed: int) -> None:
+    rng = Random(f"one module {seed}")
+    pool = [layer for layer, _ in nested_layers.pool(rng)]
+    arch = row(layers.Input(nested_layers.SHAPE), *rng.choices(pool, k=5))
+    assert_same(arch, seed)
+    network = arch.to_torch()
+    assert counts(network) == {"params": arch.params, "trainable_params": arch.trainable_params}
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        layers.TimeDistributed,
+        layers.SpectralNormalization,
+        lambda layer: layers.Pipeline([layers.ReLU(), layer]),
+        lambda layer: layers.TimeDistributed(layers.SpectralNormalization(layer)),
+    ],
+)
+@pytest.mark.parametrize("first", [False, True])
+def test_a_change_of_a_layer_is_one_inside_others(around: Any, first: bool) -> None:
+    dense, x = layers.Dense(4), layers.Input((3, 5, 4))
+    calls = [dense, around(dense)]
+    arch = ab.Space(inputs=x, outputs=[layer(x) for layer in (calls if first else calls[::-1])]).architecture()
+    given = np.random.default_rng(0).normal(0, 1, (2, 3, 5, 4)).astype(np.float32)
+    network, model = arch.to_torch().eval(), arch.to_keras()
+    before = [each.detach().numpy() for each in network(torch.tensor(given))]
+    real_before = [np.array(each) for each in model(given)]
+    with torch.no_grad():
+        network.dense.get_parameter(next(iter(dict(network.dense.named_parameters())))).add_(1.0)
+    kernel = model.get_layer("dense").kernel
+    kernel.assign(np.array(kernel) + 1.0)
+    after = [each.detach().numpy() for each in network(torch.tensor(given))]
+    real_after = [np.array(each) for each in model(given)]
+    for old, new in zip([*before, *real_before], [*after, *real_after], strict=True):
+        assert np.abs(old - new).max() > 0.1
+
+
+def test_a_layer_inside_is_masked_where_another_use_is() -> None:
+    lstm = layers.LSTM(4, return_sequences=True, go_backwards=True)
+    forward = layers.LSTM(4, return_sequences=True)
+    for seed, held in enumerate([lstm, layers.Bidirectional(forward, "sum", backward_layer=lstm)]):
+        tokens = layers.Input((6,))
+        plain = lstm(layers.Embedding(3, 4)(tokens))
+        masked = held(layers.Embedding(3, 4, mask_zero=True)(tokens))
+        assert_same(ab.Space(inputs=tokens, outputs=[plain, masked]).architecture(), seed)

@@ -49,6 +49,14 @@ def _shared_layer() -> ab.Space:
     return _row(again, ab.OneOf("way", {"a": [again], "b": layers.Residual(again)}), again)
 
 
+def _shared_inside() -> ab.Space:
+    dense, cell = layers.Dense(4), layers.GRUCell(4)
+    around = layers.TimeDistributed(dense)
+    walk = layers.RNN([cell, cell], return_sequences=True)
+    whole = layers.Bidirectional(layers.RNN(cell))
+    return _row(around, dense, around, ab.Repeat(DEPTH, [around, walk], shared=[dense]), whole, source=SEQUENCE)
+
+
 def _shared_blocks() -> ab.Space:
     block = ab.Repeat(DEPTH, [layers.Dense(8), layers.BatchNormalization()])
     row: list[Any] = [layers.Dense(8), layers.ReLU()]
@@ -154,6 +162,7 @@ SPACES: dict[str, Callable[[], ab.Space]] = {
         layers.Dense(np.int64(3), use_bias=np.bool_(False)), layers.Dropout(np.float64(0.5))
     ),
     "shared layer": _shared_layer,
+    "shared layers inside others": _shared_inside,
     "shared blocks": _shared_blocks,
     "shared in repetitions": _shared_in_repetitions,
     "choice of inputs": _choice_of_inputs,

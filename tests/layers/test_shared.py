@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from random import Random
 from typing import Any
 
+import keras
 import pytest
 
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
 from archbudget.program.writer import snake_case
+from support import nested_layers
 from support.keras_layers import IMAGES, MERGING, describe, is_used_again, weight_shapes
 from support.layer_records import KINDS, PYTORCH_KINDS, count, one_layer_network, used_twice
 from support.random_layers import other_shapes, random_case
@@ -305,3 +309,155 @@ def test_weight_shapes_that_are_not_shapes_are_refused(weights: Any, message: st
 
     with pytest.raises(SpaceError, match=message):
         ab.Space([layers.Input((3,)), odd()])
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("seed", range(12))
+def test_weights_of_layers_inside_others_exist_once_as_in_keras(seed: int) -> None:
+    shared = alike = 0
+    for turn in range(4):
+        # Of each layer Keras has another one for each network.
+        networks = [nested_layers.pool(Random(f"{seed} {turn}")) for _ in range(8)]
+        rng = Random(f"nested {seed} {turn}")
+        places = [rng.sample(range(len(networks[0])), 2) for _ in range(3)]
+        blocks = [
+            layers.OneOf(f"op{number}", {"a": networks[0][first][0], "b": networks[0][second][0]})
+            for number, (first, second) in enumerate(places)
+        ]
+        space = ab.Space([layers.Input(nested_layers.SHAPE), *blocks])
+        columns = list(itertools.product("ab", repeat=3))
+        table = {f"op{number}": [column[number] for column in columns] for number in range(3)}
+        counted = space.evaluate(table)
+        for row, (column, pool) in enumerate(zip(columns, networks, strict=True)):
+            taken = [pool[pair["ab".index(value)]][1] for pair, value in zip(places, column, strict=True)]
+            source = x = keras.Input(nested_layers.SHAPE)
+            for layer in taken:
+                x = layer(x)
+            real = keras.Model(source, x)
+            trained = sum(math.prod(weight.shape) for weight in real.trainable_weights)
+            assert counted.valid[row]
+            assert counted["params"][row] == real.count_params()
+            assert counted["trainable_params"][row] == trained
+            arch = space.architecture(dict(zip(table, column, strict=True)))
+            assert (arch.params, arch.trainable_params) == (real.count_params(), trained)
+            assert sum(layer.params for layer in arch.layers) == arch.params
+            for layer in arch.layers:
+                formulas = layer.trainable_formula.value + layer.non_trainable_formula.value
+                assert layer.reused or formulas == layer.params
+                shared += layer.reused or layer.reused_inside
+            alike += not any(layer.reused or layer.reused_inside for layer in arch.layers)
+            if row == seed % 8:
+                made = arch.to_keras()
+                assert made.count_params() == arch.params
+                assert sum(math.prod(weight.shape) for weight in made.trainable_weights) == trained
+    assert shared > 8
+    assert alike > 0
+
+
+def row(*blocks: Any, shape: tuple[int, ...] = (5, 4)) -> ab.Architecture:
+    """The only network of a space of layers in a row."""
+    return ab.Space([layers.Input(shape), *blocks]).architecture()
+
+
+def test_a_layer_inside_and_outside_is_counted_by_the_first_use() -> None:
+    dense = layers.Dense(4)
+    for blocks, params, reused in (
+        ([layers.TimeDistributed(dense), dense], [20, 0], [False, True]),
+        ([dense, layers.TimeDistributed(dense)], [20, 0], [False, True]),
+        ([dense, layers.SpectralNormalization(dense)], [20, 4], [False, False]),
+        ([layers.SpectralNormalization(dense), dense], [24, 0], [False, True]),
+        ([layers.Pipeline([dense, layers.TimeDistributed(dense), dense])], [20], [False]),
+    ):
+        arch = row(*blocks)
+        assert [layer.params for layer in arch.layers[1:]] == params
+        assert [layer.reused for layer in arch.layers[1:]] == reused
+        assert arch.macs == 80 * sum(3 if layer.type == "Pipeline" else 1 for layer in arch.layers[1:])
+        assert "dense" in [layer.name for layer in arch.layers] or arch.layers[-1].type == "Pipeline"
+
+
+def test_what_a_layer_around_others_counts_is_explained() -> None:
+    dense = layers.Dense(4)
+    arch = row(dense, layers.SpectralNormalization(dense), layers.TimeDistributed(dense))
+    text = arch.explain("spectral_normalization")
+    assert "non-trainable params: 4\n" in text
+    assert "without the weights of a layer inside, which an earlier use already counted" in text
+    assert "params: 0, because an earlier use of the same layer already counted its weights" in arch.explain(
+        "time_distributed"
+    )
+
+
+def test_cells_in_several_stacks_have_one_set_of_weights() -> None:
+    cell = layers.GRUCell(4)
+    assert row(layers.RNN([cell, cell])).params == row(layers.RNN(cell)).params == 120
+    assert row(layers.RNN([cell, layers.GRUCell(4)], return_sequences=True), layers.RNN(cell)).params == 240
+
+
+def test_keras_takes_a_copy_of_the_layer_of_a_bidirectional_one() -> None:
+    lstm = layers.LSTM(4, return_sequences=True)
+    back = layers.LSTM(4, return_sequences=True, go_backwards=True)
+    both = row(layers.Bidirectional(lstm, "sum"), lstm)
+    assert both.params == both.to_keras().count_params() == 3 * 144
+    both = row(layers.Bidirectional(lstm, "sum", backward_layer=back), lstm, back)
+    assert both.params == both.to_keras().count_params() == 3 * 144
+
+
+def test_a_repetition_shares_a_layer_inside() -> None:
+    dense = layers.Dense(ab.Choice("units", [4, 6]))
+    around = layers.TimeDistributed(dense)
+    depth = ab.Int("depth", 1, 3)
+    shared = ab.Space([layers.Input((5, 4)), layers.Repeat(depth, around, shared=[dense])])
+    assert [shared.architecture(depth=number, units=4).params for number in (1, 2, 3)] == [20, 20, 20]
+    assert shared.architecture(depth=1, units=6).params == 30
+    # Six features are not the four that it was built for.
+    assert shared.size == 4
+    apart = ab.Space([layers.Input((5, 4)), layers.Repeat(3, [around, dense])])
+    assert apart.architecture(units_1=4, units_2=4, units_3=4).params == 60
+    held = ab.Space([layers.Input((5, 4)), layers.Repeat(3, [around, dense], shared=[around])])
+    assert held.architecture(units=4).params == 20
+
+
+def test_what_layers_around_a_shared_one_say_of_its_weights_must_agree() -> None:
+    dense, frozen, coarse = layers.Dense(4), layers.Dense(4, trainable=False), layers.Dense(4, weight_bits=3)
+    trained = ab.Choice("trained", [True, False])
+    for around, what in (
+        (layers.TimeDistributed(dense, trainable=False), "trainable"),
+        (layers.TimeDistributed(dense, trainable=trained), "trainable"),
+        (layers.TimeDistributed(dense, weight_bits=8), "weight_bits"),
+    ):
+        with pytest.raises(SpaceError, match=f"differ in their {what}; give {what} to the Dense itself"):
+            row(around, dense)
+    assert row(layers.TimeDistributed(frozen, trainable=False), frozen).trainable_params == 0
+    for network in ([coarse, layers.TimeDistributed(coarse)], [layers.TimeDistributed(coarse, weight_bits=8), coarse]):
+        arch = row(*network)
+        assert (arch.params, arch.weight_bytes) == (20, 8)
+
+
+def test_a_layer_inside_has_weight_bits_of_its_own() -> None:
+    bits = ab.Choice("bits", [2, 5])
+    dense = layers.Dense(4, weight_bits=bits)
+    space = ab.Space([layers.Input((5, 4)), layers.SpectralNormalization(dense, weight_bits=8), layers.Dense(2)])
+    assert space.evaluate({"bits": [2, 5]})["weight_bytes"].tolist() == [5 + 4 + 40, 13 + 4 + 40]
+    text = space.architecture(bits=5).explain("spectral_normalization")
+    assert "weight bytes: 17, of layers with weight_bits of their own" in text
+
+
+def test_whether_a_layer_inside_is_trained_is_a_decision() -> None:
+    trained = ab.Choice("trained", [True, False])
+    units = ab.Choice("units", [3, 5])
+    space = ab.Space(
+        [
+            layers.Input((5, 4)),
+            layers.TimeDistributed(layers.Dense(units, trainable=trained)),
+            layers.RNN([layers.LSTMCell(3, trainable=units == 5), layers.GRUCell(2)]),
+        ]
+    )
+    assert space.size == 4
+    for candidate in space.sample(30, seed=0):
+        arch = space.architecture(candidate)
+        model = arch.to_keras()
+        assert model.count_params() == arch.params
+        assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == arch.trainable_params
+    assert {space.architecture(trained=value, units=3).trainable_params for value in (True, False)} == {
+        15 + 42,
+        42,
+    }

@@ -258,16 +258,25 @@ def test_channels_inside_are_those_that_the_layer_inside_sees() -> None:
         ab.Space([layers.Input((7, 2)), beyond])
 
 
-def test_an_inner_layer_cannot_be_used_elsewhere() -> None:
-    dense, cell = layers.Dense(4), layers.LSTMCell(4)
-    for network in (
-        [layers.TimeDistributed(dense), dense],
-        [dense, layers.TimeDistributed(dense)],
-        [layers.TimeDistributed(dense), layers.SpectralNormalization(dense)],
-        [layers.RNN([cell, cell])],
-    ):
-        with pytest.raises(SpaceError, match="a layer inside another layer cannot share its weights"):
-            ab.Space([layers.Input((5, 4)), *network])
+def test_an_inner_layer_has_the_name_that_it_has_by_itself() -> None:
+    dense, cell = layers.Dense(4), layers.LSTMCell(4, name="cell")
+    blocks = [layers.TimeDistributed(dense), layers.RNN(cell, return_sequences=True), dense, layers.Dense(2)]
+    arch = ab.Space([layers.Input((5, 4)), *blocks]).architecture()
+    assert [layer.name for layer in arch.layers[1:]] == ["time_distributed", "rnn", "dense", "dense_1"]
+    model = arch.to_keras()
+    assert [layer.name for layer in model.layers[1:]] == ["time_distributed", "rnn", "dense", "dense_1"]
+    assert model.get_layer("time_distributed").layer is model.get_layer("dense")
+    assert model.get_layer("rnn").cell.name == "cell"
+
+
+def test_an_inner_layer_is_used_on_what_it_was_built_for() -> None:
+    norm = layers.LayerNormalization()
+    with pytest.raises(InvalidArchitectureError) as caught:
+        ab.Space([layers.Input((5, 4)), layers.TimeDistributed(norm), layers.Permute((2, 1)), layers.Pipeline([norm])])
+    text = str(caught.value)
+    assert "layer 'pipeline' (Pipeline) cannot be built on input shape (None, 4, 5): its LayerNormalization" in text
+    assert "on input shape (None, 4, 5): it is shared, and each use of it must have the same sides" in text
+    assert "[4] on input shape (None, 4), where it was built, and [5] here" in text
 
 
 def test_a_layer_around_another_one_is_shared_as_any_layer() -> None:

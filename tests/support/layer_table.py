@@ -92,11 +92,28 @@ are written in Python. With options of PyTorch a state has an axis for the layer
 `(num_layers * directions, units)`, if there are several. `stateful=True` changes no count, and needs the same
 `batch_size` in each `Input`.
 
-Wrappers accept any layer that Keras lets them wrap, including other wrappers (at most 32 levels); but `TimeDistributed`
-accepts no `Pipeline`, and cells can only be in an `RNN` or `StackedRNNCells`. A layer inside another layer is counted
-with it and shares no weights with any other; `trainable=False` freezes it in any position, and `to_keras` makes Keras
-do so, too. In `LayerRecord.arguments` it is a nested dict with its `type`. Layers that change images at random do so
-in training only.
+Wrappers accept any layer that Keras lets them wrap, including other wrappers (at most 32 levels); but
+`TimeDistributed` accepts no `Pipeline`, and cells can only be in an `RNN` or `StackedRNNCells`. A layer inside another
+layer is counted with it; `trainable=False`, or a decision, freezes it in any position, and `to_keras` makes Keras do
+so, too. It may have `weight_bits` of its own, and takes those of the layer around it otherwise. In
+`LayerRecord.arguments` it is a nested dict with its `type`. Layers that change images at random do so in training
+only.
+
+The same object inside several layers, or inside and by itself, is one layer, as in Keras: its weights are counted by
+the first use, what a wrapper adds (the vector of a `SpectralNormalization`) by the wrapper, and both exports make one
+layer of it. Only of the `layer` of a `Bidirectional` Keras takes a copy, whose weights are its own; a `backward_layer`
+is no copy. The layers around a shared one must say the same of its weights (`trainable`, `weight_bits`); what they do
+not agree on is given to the shared layer itself.
+
+```python
+import archbudget as ab
+from archbudget import layers
+
+x = layers.Input((20, 10, 64))
+word, cell = layers.Dense(64), layers.GRUCell(64)
+y = word(layers.TimeDistributed(layers.RNN([cell, cell]))(layers.TimeDistributed(word)(x)))
+print(ab.Space(inputs=x, outputs=y).architecture().params)  # one Dense, one cell: 4,160 + 24,960
+```
 
 ## Options of calls
 

@@ -19,13 +19,15 @@ class KerasWeights(Weights):
     """The weights of a Keras model, each handed out once."""
 
     def __init__(self, model: Any) -> None:
-        self.left = {(layer.name, weight.path): weight for layer in model.layers for weight in layer.weights}
+        self.left = [(layer.name, weight.path, weight) for layer in model.layers for weight in layer.weights]
 
     def value(self, layer: Any, name: str, shape: tuple[int, ...], *_: Any) -> torch.Tensor:
-        own = [key for key in self.left if key[0] == layer.name and key[1].endswith(f"/{name}")]
+        own = [weight for owner, path, weight in self.left if owner == layer.name and path.endswith(f"/{name}")]
         # Weights of several layers inside of one are handed out in order.
-        assert len(own) == 1 or (own and layer.held), (layer.name, name, list(self.left))
-        weight = self.left.pop(own[0])
+        assert len(own) == 1 or (own and layer.held), (layer.name, name, self.left)
+        weight = own[0]
+        # Those of a layer that is used inside of others, too, are weights of several layers.
+        self.left = [each for each in self.left if each[2] is not weight]
         assert tuple(weight.shape) == tuple(shape), (layer.name, name, weight.shape, shape)
         return torch.tensor(np.array(weight))
 
@@ -42,14 +44,17 @@ def twins(arch: ab.Architecture, rng: np.random.Generator) -> tuple[Any, Network
             layer.finalize_state()
     weights = KerasWeights(model)
     network = build(arch.network, weights)
-    assert {key[1].split("/")[-1] for key in weights.left} <= {"count", "seed_generator_state"}, list(weights.left)
+    assert {path.split("/")[-1] for _, path, _ in weights.left} <= {"count", "seed_generator_state"}, weights.left
     return model, network.eval()
 
 
 def counts(network: torch.nn.Module) -> dict[str, int]:
     """What the parameters and the buffers of a module come to."""
     parameters = list(network.parameters())
-    state = sum(value.numel() for name, value in network.state_dict().items() if "num_batches" not in name)
+    values = {
+        id(value): value for name, value in network.state_dict(keep_vars=True).items() if "num_batches" not in name
+    }
+    state = sum(value.numel() for value in values.values())
     return {"params": state, "trainable_params": sum(each.numel() for each in parameters if each.requires_grad)}
 
 

@@ -9,7 +9,11 @@ from archbudget.errors import SpaceError
 from archbudget.layers._base import resolve
 
 if TYPE_CHECKING:
-    from archbudget.network import Network
+    from collections.abc import Mapping
+
+    from archbudget._records import Place
+    from archbudget.layers import Layer
+    from archbudget.network import Call, Network
 
 
 def build(network: Network) -> Any:
@@ -27,23 +31,57 @@ def build(network: Network) -> Any:
             )
     keras = imported("keras", "to_keras")
     tensors: dict[int, Any] = {}
-    layers: dict[str, Any] = {}
+    layers = _Layers(keras, network)
     for call in network.calls:
-        real = call.layer.keras_arguments(call.counted, call.chosen)
         if call.layer.kind == "Input":
+            real = call.layer.keras_arguments(call.counted, call.chosen)
             real["shape"] = tuple(call.args["shape"])
             real.pop("trainable", None)
             tensors[call.outputs[0]] = keras.Input(**real, name=call.name)
             continue
-        if call.weights not in layers:
-            layers[call.weights] = call.layer.make_keras(keras, {**real, "name": call.weights})
-            if not resolve(call.layer.trainable, call.chosen):
-                layers[call.weights].trainable = False
+        layer = layers.of(call, call.layer, call.counted, call.use.place)
         sources = [tensors[tensor] for tensor in call.inputs]
         data = len(sources) - len(call.layer.masks)
         masks = call.layer.mask_keras(dict(zip(call.layer.masks, sources[data:], strict=True)))
         options = {**call.options, **masks}
-        made = keras.tree.flatten(call.layer.call_keras(layers[call.weights], sources[:data], options))
+        made = keras.tree.flatten(call.layer.call_keras(layer, sources[:data], options))
         tensors.update(zip(call.outputs, made, strict=True))
     inputs, outputs = ([tensors[tensor] for tensor in ends] for ends in (network.inputs, network.outputs))
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)
+
+
+class _Layers:
+    """The real layers of a network: one for all uses of a layer, those inside of others among them."""
+
+    def __init__(self, keras: Any, network: Network) -> None:
+        self._keras = keras
+        self._names = {call.use.place: call.weights for call in network.calls}
+        self._made: dict[Place, Any] = {}
+
+    def of(self, call: Call, layer: Layer, counted: Mapping[str, Any], place: Place | None) -> Any:
+        """The real layer.
+
+        Args:
+            call: The call that uses it first, itself or inside of another one.
+            layer: The layer.
+            counted: Its hyperparameters that touch shape or cost.
+            place: The place of its weights; `None` if it is to be copied.
+        """
+        if place in self._made:
+            return self._made[place]
+        inside = {name: self._inside(call, getattr(layer, name), counted.get(name)) for name in layer.LAYERS}
+        real = layer.keras_arguments({**counted, **inside}, call.chosen)
+        name = layer.name if place is None else self._names.get(place, layer.name)
+        made = layer.make_keras(self._keras, real if name is None else {**real, "name": name})
+        if not resolve(layer.trainable, call.chosen):
+            made.trainable = False
+        if place is not None:
+            self._made[place] = made
+        return made
+
+    def _inside(self, call: Call, given: Any, counted: Any) -> Any:
+        """The real layers of an argument that is a layer, or a list of them."""
+        if isinstance(given, (list, tuple)):
+            each = counted["cells"] if isinstance(counted, dict) else counted
+            return [self._inside(call, *pair) for pair in zip(given, each, strict=True)]
+        return None if given is None else self.of(call, given, counted, call.use.inside.get(given))

@@ -101,6 +101,7 @@ class _Description:
             yield from (block.body, block.shortcut, block.merge)
         else:
             yield from _blocks_in(block) if _is_made_in_python(block) else block.parts() or ()
+            yield from block.inside() if isinstance(block, Layer) and block.weights_of is block else ()
 
     def _count(self, block: Block) -> None:
         """Counts how often blocks with layers are named; what is inside of one counts once."""
@@ -245,7 +246,7 @@ class _Description:
         """Layers inside of a layer."""
         if isinstance(value, (list, tuple)):
             return [self._held(each) for each in value]
-        return self._layer(value) if isinstance(value, Layer) else value
+        return self._entry(value) if isinstance(value, Layer) else value
 
     def _value(self, value: Any, what: str) -> Any:
         """An argument of a layer.

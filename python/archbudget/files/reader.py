@@ -559,7 +559,9 @@ class _Reader:
         named = True
         if given is None:
             given = {}
-        elif not isinstance(given, dict) or (layer.LAYERS and len(given) == 1 and next(iter(given)) in classes):
+        elif not isinstance(given, dict) or (
+            layer.LAYERS and len(given) == 1 and next(iter(given)) in (*classes, "Shared")
+        ):
             if not positional:
                 raise MisplacedError(at, f"it takes no arguments, not {show(given)}")
             given, named = {positional[0]: given}, False
@@ -584,7 +586,12 @@ class _Reader:
             return self._layer(at, given, None)
         if isinstance(given, dict) and len(given) == 1:
             ((kind, arguments),) = given.items()
-            return self._layer((*at, kind), kind, arguments)
+            if kind != "Shared":
+                return self._layer((*at, kind), kind, arguments)
+            held = self._block(at, given)
+            if not isinstance(held, Layer):
+                raise MisplacedError((*at, kind), f"must name a layer, not {show(held)}")
+            return held
         if given is None:
             return None
         raise MisplacedError(

@@ -49,15 +49,15 @@ def schema() -> dict[str, Any]:
         "Sequential": row,
         "Shared": {"type": "string"},
     }
-    inside = {"$ref": "#/$defs/Layer"}
+    inside = {"$ref": "#/$defs/Inside"}
     held = {"anyOf": [inside, {"type": "array", "items": inside}]}
     layers_by_name: dict[str, Any] = {}
-    for name, layer in layer_classes().items():
-        given = {each.name: held if each.name in layer.LAYERS else value for each in fields(layer)}
-        arguments = mapping(given, required(layer))
-        first_argument = held if layer.LAYERS else {"type": ["integer", "number", "string", "array"]}
+    for name, kind in layer_classes().items():
+        given = {each.name: held if each.name in kind.LAYERS else value for each in fields(kind)}
+        arguments = mapping(given, required(kind))
+        first_argument = held if kind.LAYERS else {"type": ["integer", "number", "string", "array"]}
         layers_by_name[name] = {
-            "description": (inspect.getdoc(layer) or "").partition("\n")[0],
+            "description": (inspect.getdoc(kind) or "").partition("\n")[0],
             "anyOf": [arguments, first_argument, {"type": "null"}],
         }
     one = {"minProperties": 1, "maxProperties": 1}
@@ -77,10 +77,12 @@ def schema() -> dict[str, Any]:
     made["oneOf"] = [{"required": ["layers"]}, {"required": ["graph", "outputs"]}, {"required": ["space"]}]
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     own = {"type": "string", "pattern": "^[\\w.]+:[\\w.]+$", "description": "A layer or block of Python: module:name."}
-    made["$defs"]["Block"] = {"anyOf": [inside, {**mapping(blocks_by_name, []), **one}]}
+    layer = {"$ref": "#/$defs/Layer"}
+    made["$defs"]["Inside"] = {"anyOf": [layer, mapping({"Shared": {"type": "string"}}, ["Shared"])]}
+    made["$defs"]["Block"] = {"anyOf": [layer, {**mapping(blocks_by_name, []), **one}]}
     made["$defs"]["Layer"] = {
         "anyOf": [
-            {"enum": [name for name, layer in layer_classes().items() if not required(layer)]},
+            {"enum": [name for name, kind in layer_classes().items() if not required(kind)]},
             own,
             {**mapping(layers_by_name, []), "patternProperties": {own["pattern"]: {}}, **one},
         ]

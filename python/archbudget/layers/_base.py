@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import FrozenInstanceError, dataclass, field, fields
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar, Union
 
 from archbudget._core import Arguments, Parameter, Program, layer_parameters, layer_purpose
 from archbudget._expressions import (
@@ -340,12 +340,6 @@ class Layer(_Frozen, Block):
         for flag in possible(self.trainable):
             if not isinstance(flag, bool):
                 raise SpaceError(f"{self.kind}: trainable must be True or False, not {show(flag)}")
-        for layer in self.inside():
-            if isinstance(layer.trainable, Expression):
-                raise SpaceError(
-                    f"{self.kind}: its {layer.kind} has trainable={show(layer.trainable)}; a layer inside takes True "
-                    f"or False, the {self.kind} itself a decision"
-                )
         bits: Any = self.weight_bits
         if isinstance(bits, Decision):
             bits.require_integers(f"it is the weight_bits of a {self.kind}")
@@ -368,6 +362,8 @@ class Layer(_Frozen, Block):
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
     LAYERS: ClassVar[tuple[str, ...]] = ()
     """The arguments that are layers, or lists of layers."""
+    COPIED: ClassVar[tuple[str, ...]] = ()
+    """Those of which Keras takes a copy, which has weights of its own."""
 
     def __call__(self, inputs: TensorLike | Sequence[TensorLike], **options: Any) -> Any:
         """The tensor that the layer makes of these, in a graph that is being described.
@@ -494,6 +490,16 @@ class Layer(_Frozen, Block):
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
+        return iter(())
+
+    def members(self, around: tuple[Layer, ...] = (), *, copied: bool = False) -> Iterator[Member]:
+        """The layers that it holds, each in front of those that that one holds, as the engine numbers them from 1 on.
+
+        Args:
+            around: The layers around this one, outermost first.
+            copied: Whether Keras takes a copy of one of them.
+        """
+        del around, copied
         return iter(())
 
     def parts(self) -> Sequence[Block]:
@@ -658,6 +664,17 @@ def resolve(value: Any, chosen: Mapping[str, Scalar]) -> Any:
         return leaf.at(chosen) if isinstance(leaf, Expression) and not leaf.reads_input else leaf
 
     return mapped(taken, value)
+
+
+class Member(NamedTuple):
+    """A layer inside another one."""
+
+    layer: Layer | None
+    """The layer; `None` for the stack that an `RNN` makes of a list of cells."""
+    around: tuple[Layer, ...]
+    """The layers around it, outermost first."""
+    copied: bool
+    """Whether Keras takes a copy of it, or of one around it, so that no other layer has its weights."""
 
 
 @dataclass(frozen=True)

@@ -432,8 +432,10 @@ class Repeat(Block):
             raise SpaceError(f"Repeat: shared must be a list of decisions, names of them or layers, not {show(shared)}")
         self.given = tuple(each.name if isinstance(each, Decision) else each for each in shared)
         """The layers, and decisions by their names, that are shared as such."""
-        read = [decision.name for each in shared if isinstance(each, Layer) for decision in each.all_decisions()]
-        self.shared = frozenset([*self.given, *read])
+        given = [each for each in shared if isinstance(each, Layer)]
+        read = [decision.name for each in given for decision in each.all_decisions()]
+        held = [member.layer for each in given for member in each.members() if member.layer is not None]
+        self.shared = frozenset([*self.given, *read, *held])
         if self.given and isinstance(self.block, Block):
             found, known = _within(self.block)
             if known and (message := self._untied(found)) is not None:
@@ -446,8 +448,7 @@ class Repeat(Block):
                 names = sorted(name for name in found if isinstance(name, str))
                 return f"Repeat: no decision of the block is named {show(each)}, which is shared{hint(each, names)}"
             if each not in found:
-                held = "; it is held by another layer, which can be shared" if _is_held(each, found) else ""
-                return f"Repeat: {show(each)} is shared, but is no layer of the block{held}"
+                return f"Repeat: {show(each)} is shared, but is no layer of the block"
         return None
 
     def parts(self) -> Sequence[Block] | None:
@@ -526,22 +527,11 @@ def _within(block: Block) -> tuple[set[str | Layer], bool]:
         seen.add(id(each))
         found.update(decision.name for decision in each.all_decisions())
         if isinstance(each, Layer):
-            found.add(each)
+            found.update([each, *(member.layer for member in each.members() if member.layer is not None)])
         parts = each.parts()
         known = known and parts is not None
         waiting.extend(parts or ())
     return found, known
-
-
-def _is_held(layer: object, found: Set[str | Layer]) -> bool:
-    """Whether a layer is inside one of these."""
-    waiting = [each for outer in found if isinstance(outer, Layer) for each in outer.inside()]
-    while waiting:
-        each = waiting.pop()
-        if each is layer:
-            return True
-        waiting.extend(each.inside())
-    return False
 
 
 @dataclass(frozen=True)

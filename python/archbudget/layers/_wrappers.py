@@ -1,7 +1,8 @@
 """The layers of Keras 3 around other layers, and the cells that `RNN` walks with.
 
 What stands inside is a layer like any other: its hyperparameters may be decisions or expressions, and `channels()` is
-what flows into it. Inside of another layer it is one layer, counted with it: the same object may not stand elsewhere.
+what flows into it. The same object elsewhere, inside of another layer or by itself, is one layer with one set of
+weights, as in Keras: the first use counts them. Only of the `layer` of a `Bidirectional` Keras takes a copy.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Union
 
-from archbudget._expressions import Expression
-from archbudget._extras import imported
+from archbudget._expressions import Expression, lower
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Nested, layer_class, leaves, require_steps
+from archbudget.layers._base import ENGINE_PARAMETERS, Layer, Member, Nested, layer_class, leaves, require_steps
 from archbudget.layers._cell import Cell
 from archbudget.layers._recurrent import Recurrent, WithStates, said
 
@@ -38,8 +38,6 @@ class _Wrapper(Layer):
         for layer in self.inside():
             if layer.kind not in ENGINE_PARAMETERS:
                 raise SpaceError(f"{self.kind}: {layer.kind} is a custom layer, which cannot be inside another layer")
-            if layer.weight_bits is not None:
-                raise SpaceError(f"{self.kind}: weight_bits of {layer.kind} must be given to the layer around it")
             self._check_options(layer)
             self._check_held(layer)
         depth = 1 + max(each.depth if isinstance(each, _Wrapper) else 0 for each in self.inside())
@@ -81,6 +79,16 @@ class _Wrapper(Layer):
             given = getattr(self, name)
             yield from given if isinstance(given, (list, tuple)) else () if given is None else (given,)
 
+    def members(self, around: tuple[Layer, ...] = (), *, copied: bool = False) -> Iterator[Member]:
+        """The layers that it holds, each in front of those that that one holds."""
+        around = (*around, self)
+        for name in self.LAYERS:
+            given = getattr(self, name)
+            for layer in given if isinstance(given, (list, tuple)) else () if given is None else (given,):
+                apart = copied or name in self.COPIED
+                yield Member(layer, around, apart)
+                yield from layer.members(around, copied=apart)
+
     def lowered(self, scope: Scope) -> dict[str, Lowered]:
         """The hyperparameters that touch shape or cost, as the engine takes them; of each layer inside, too."""
         return {**super().lowered(scope), **{name: _lowered(getattr(self, name), scope) for name in self.LAYERS}}
@@ -119,28 +127,12 @@ class _Wrapper(Layer):
                 return found
         return None
 
-    def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The arguments of the real layer: real layers inside."""
-        real = {name: _real(getattr(self, name), counted.get(name), chosen) for name in self.LAYERS}
-        return super().keras_arguments({**counted, **real}, chosen)
-
 
 def _lowered(given: Any, scope: Scope) -> Lowered:
     """What the engine is told of a layer inside: its kind, its hyperparameters, and whether training changes it."""
     if isinstance(given, (list, tuple)):
         return [_lowered(each, scope) for each in given]
-    return None if given is None else (given.kind, given.lowered(scope), given.trainable)
-
-
-def _real(given: Any, counted: Any, chosen: Mapping[str, Scalar]) -> Any:
-    """The real layers of Keras."""
-    if isinstance(given, (list, tuple)):
-        return [_real(*each, chosen) for each in zip(given, counted, strict=True)]
-    if given is None:
-        return None
-    keras = imported("keras", "to_keras")
-    name = {} if given.name is None else {"name": given.name}
-    return given.make_keras(keras, {**given.keras_arguments(counted, chosen), **name})
+    return None if given is None else (given.kind, given.lowered(scope), lower(given.trainable, scope))
 
 
 def _other(given: Any, chosen: Mapping[str, Scalar]) -> Any:
@@ -217,6 +209,7 @@ class Bidirectional(_Wrapper, WithStates):
     backward_layer: Layer | None = None
 
     LAYERS = ("layer", "backward_layer")
+    COPIED = ("layer",)
 
     def __post_init__(self) -> None:
         if isinstance(self.merge_mode, Expression) and None in self.merge_mode.possible:
@@ -446,6 +439,12 @@ class RNN(_Wrapper, Recurrent):
                 "whose states Keras cannot describe"
             )
 
+    def members(self, around: tuple[Layer, ...] = (), *, copied: bool = False) -> Iterator[Member]:
+        """The layers that it holds: the stack of a list of cells, too."""
+        if isinstance(self.cell, (list, tuple)):
+            yield Member(None, (*around, self), copied)
+        yield from super().members(around, copied=copied)
+
     def lowered(self, scope: Scope) -> dict[str, Lowered]:
         """The hyperparameters that touch shape or cost, as the engine takes them: a list of cells as one cell."""
         given = super().lowered(scope)
@@ -457,11 +456,6 @@ class RNN(_Wrapper, Recurrent):
         """None: cells have no option of PyTorch."""
         del counted, chosen
         return None
-
-    def keras_arguments(self, counted: Mapping[str, Any], chosen: Mapping[str, Scalar]) -> dict[str, Any]:
-        """The arguments of the real layer: a list of cells as it was given."""
-        cells = counted["cell"]["cells"] if isinstance(self.cell, (list, tuple)) else counted["cell"]
-        return super().keras_arguments({**counted, "cell": cells}, chosen)
 
 
 def _depth(nested: Nested) -> int:

@@ -31,9 +31,14 @@ def explain(network: Network, call: Call) -> str:
     else:
         lines += _formula(network, call, "trainable params", record.trainable_formula)
         lines += _formula(network, call, "non-trainable params", record.non_trainable_formula)
+        if record.reused_inside:
+            lines.append("  without the weights of a layer inside, which an earlier use already counted")
     if record.macs:
         lines.append(f"macs: {_equation(record.macs_formula)}")
-    if (bits := layer.weight_bits) is not None and record.params:
+    inside = [member.layer for member in layer.members() if member.layer is not None]
+    if record.params and any(each.weight_bits is not None for each in inside):
+        lines.append(f"weight bytes: {record.weight_bytes:,}, of layers with weight_bits of their own")
+    elif (bits := layer.weight_bits) is not None and record.params:
         setting = f", set by {call.text(bits)}" if isinstance(bits, Expression) else ""
         lines.append(f"weight bytes: {record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}")
     lines += [f"{metric}: {value:,}" for metric, value in record.custom.items() if value]

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from archbudget._expressions import Decision, Scalar
+    from archbudget._records import Place
     from archbudget.layers._base import Atom, Block, Guard, Layer, Ranges, Repetition, Tensor
     from archbudget.metrics import Metric
     from archbudget.program.transcript import Transcript
 
-_HELD_TWICE = "{0!r} is used inside {1} and elsewhere, too; a layer inside another layer cannot share its weights"
+Key = tuple["Layer", tuple[tuple["Block", int], ...]]
+"""A layer, and the repetitions that have one of their own."""
 
 
 def snake_case(kind: str) -> str:
@@ -76,11 +78,15 @@ class Writer:
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
         """For each stem of an automatic name, how many layers have it."""
-        self._layers: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
-        self._owners: dict[tuple[Layer, tuple[tuple[Block, int], ...]], int] = {}
+        self._layers: dict[Key, int] = {}
+        self._owners: dict[Key, int] = {}
         """For each layer with weights the first of its calls that differ in their options."""
-        self._inside: dict[tuple[Layer, tuple[tuple[Block, int], ...]], Layer] = {}
-        """For each inner layer the layer around it."""
+        self._places: dict[Key, Place] = {}
+        """Where the weights of each layer, or layer inside, were described first."""
+        self._set: dict[Key, tuple[object, object]] = {}
+        """What the layers around it said there of its weights."""
+        self._held: dict[Key, str] = {}
+        """The names of layers that were first met inside others."""
         self._repetitions: list[Repetition] = []
         self._constraints: dict[str, list[Expression]] = {}
         """The constraints that read a decision, by its name in the space."""
@@ -193,21 +199,21 @@ class Writer:
         self._steps += 1
         require_steps(self._steps, "the space")
         owner = layer.weights_of
-        repetitions = tuple((repetition.block, repetition.number) for repetition in self._own(owner))
+        repetitions = self._repeated(owner)
         position = self._layers.get((layer, repetitions))
         if position is None:
             first = self._owners.get((owner, repetitions))
             if first is None:
-                self._hold(owner, repetitions)
-                name = weights = self._layer_name(owner)
+                self._name_inside(owner)
+                name = weights = self._held.get((owner, repetitions)) or self._layer_name(owner)
             else:
                 weights = self.uses[first].weights
                 name = self._call_name(layer, weights)
             position, values = layer.declare(self, name)
             if first is None:
                 self._owners[owner, repetitions] = position
-            else:
-                self.program.share(position, first)
+            place = self._place((owner, repetitions), (position, 0), ())
+            inside = self._hold(owner, position)
             if layer.masks:
                 self.program.mask(position, layer.masks)
             # A metric may read arguments that touch neither shape nor cost; otherwise their decisions are only taken.
@@ -216,7 +222,7 @@ class Writer:
             if layer.weight_bits is not None or trains is not None or notes:
                 self.program.annotate(position, lower(layer.weight_bits, self), lower(trains, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
-            self.uses.append(Use(layer, name, names, values, weights))
+            self.uses.append(Use(layer, name, names, values, weights, place, inside))
             self._layers[layer, repetitions] = position
         elif self._repetitions:
             # The repetitions around this use have its decisions, too.
@@ -230,17 +236,72 @@ class Writer:
             self._constrain(layer.all_decisions(), guard)
         return tuple(made)
 
-    def _hold(self, layer: Layer, repetitions: tuple[tuple[Block, int], ...]) -> None:
-        """Registers the inner layers of a layer: they get names as in Keras, and may not be used elsewhere."""
-        if (layer, repetitions) in self._inside:
-            raise SpaceError(_HELD_TWICE.format(layer, self._inside[layer, repetitions]))
+    def _repeated(self, layer: Layer) -> tuple[tuple[Block, int], ...]:
+        """The current repetitions that have a layer of their own."""
+        return tuple((repetition.block, repetition.number) for repetition in self._own(layer))
+
+    def _place(self, key: Key, place: Place, around: tuple[Layer, ...]) -> Place:
+        """Where the weights of a layer were described first; if not here, the program is told that they are the same.
+
+        Raises:
+            SpaceError: If the layers around it say something else of its weights than there.
+        """
+        said = (self._said(self._frozen(around)), self._said(self._bits(key[0], around)))
+        first = self._places.setdefault(key, place)
+        before = self._set.setdefault(key, said)
+        if first != place:
+            self.program.share(place, first)
+        for name, one, other in zip(("trainable", "weight_bits"), before, said, strict=True):
+            if one != other and not (name == "trainable" and key[0].trainable is False):
+                raise SpaceError(
+                    f"the weights of {show(key[0])} are used more than once, and the layers around it differ in their "
+                    f"{name}; give {name} to the {key[0].kind} itself"
+                )
+        return first
+
+    @staticmethod
+    def _frozen(around: tuple[Layer, ...]) -> object:
+        """What layers around another one say of its `trainable`."""
+        given = [each.trainable for each in around if each.trainable is not True]
+        return False if any(each is False for each in given) else tuple(given)
+
+    @staticmethod
+    def _bits(layer: Layer, around: tuple[Layer, ...]) -> object:
+        """The `weight_bits` of a layer, or of the innermost one around it that has them."""
+        given = [each.weight_bits for each in (*around, layer) if each.weight_bits is not None]
+        return given[-1] if given else None
+
+    def _said(self, value: object) -> object:
+        """An argument in a form that is equal where it says the same."""
+        if isinstance(value, tuple):
+            return tuple(map(self._said, value))
+        if isinstance(value, Expression):
+            return (id(value), tuple(self.name_of(decision) for decision in value.decisions()))
+        return value
+
+    def _hold(self, layer: Layer, position: int) -> dict[Layer, Place]:
+        """Describes the inner layers of a layer, and returns the places of their weights."""
+        places: dict[Layer, Place] = {}
+        for number, (each, around, copied) in enumerate(layer.members(), 1):
+            if each is None:
+                continue
+            if each.weight_bits is not None:
+                self.program.annotate_inside((position, number), lower(each.weight_bits, self))
+            key = (each.weights_of, self._repeated(each.weights_of))
+            if not copied:
+                places[each] = self._place(key, (position, number), around)
+        return places
+
+    def _name_inside(self, layer: Layer) -> None:
+        """Gives names to the inner layers of a layer, as in Keras in the order in which they are made."""
         for each in layer.inside():
-            self._hold(each, repetitions)
-            if (each, repetitions) in self._owners:
-                raise SpaceError(_HELD_TWICE.format(each, layer))
-            self._inside[each, repetitions] = layer
-            if each.name is None:
-                self._layer_name(each)
+            owner = each.weights_of
+            key = (owner, self._repeated(owner))
+            if key in self._held or key in self._owners:
+                continue
+            self._name_inside(owner)
+            if owner.name is None:
+                self._held[key] = self._layer_name(owner)
 
     def _layer_name(self, layer: Layer) -> str:
         if layer.name is not None:

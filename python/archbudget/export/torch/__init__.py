@@ -31,7 +31,7 @@ from archbudget.export.torch import (
     _reshaping,
     _wrappers,
 )
-from archbudget.export.torch._given import Blank, Given, Weights
+from archbudget.export.torch._given import Blank, Given, Shared, Weights
 from archbudget.export.torch._module import Call
 from archbudget.export.torch._module import Network as Module
 from archbudget.layers._base import Layer, resolve
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from archbudget._expressions import Scalar
+    from archbudget._records import Place
     from archbudget.network import Network
 
 BUILDERS: dict[str, Callable[[Given], Any]] = {
@@ -68,6 +69,7 @@ def build(network: Network, weights: Weights | None = None) -> Module:
         weights: The source of the weights; by default the initializers of the layers draw them.
     """
     weights = weights or Weights()
+    shared = Shared()
     applied: list[_masks.Applied] = []
     names: dict[str, str] = {}
     given: dict[str, Given] = {}
@@ -79,10 +81,12 @@ def build(network: Network, weights: Weights | None = None) -> Module:
             given[name] = Given(
                 call.weights,
                 call.layer.kind,
-                _told(call.layer, call.chosen),
+                _told(call.layer, call.chosen, call.use.inside),
                 call.counted,
                 weights,
                 make,
+                shared,
+                call.use.place,
                 custom=type(call.layer) if isinstance(call.layer, CustomLayer) else None,
             )
         name = names[call.weights]
@@ -98,6 +102,11 @@ def build(network: Network, weights: Weights | None = None) -> Module:
                 f"layer '{each.name}' ({each.kind}) does not know its real module; give @layers.custom(torch=...)"
             )
     applied, made = _masks.follow(_needed(applied, outputs), given, lambda name: _attribute(name, given))
+    for call in network.calls:
+        if call.weights in names and given[names[call.weights]].masked:
+            shared.masked |= {call.use.place, *call.use.inside.values()}
+    for each in given.values():
+        each.masked = each.masked or each.place in shared.masked
     with torch.no_grad(), torch.device("meta"):
         # Refusals come before anything takes memory or time.
         for each in given.values():
@@ -121,21 +130,34 @@ def _refuse_what_fails(given: Given) -> None:
 
 
 def make(given: Given) -> Any:
-    """The module of a layer."""
+    """The module of a layer: one for all uses of it, inside of other layers and by itself."""
+    blank = isinstance(given.weights, Blank)
+    if given.place in given.shared.made and not blank:
+        made, filled = given.shared.made[given.place]
+        given.filled.update(filled)
+        return made
     if given.custom is None and given.kind not in BUILDERS:
         raise SpaceError(
             f"layer '{given.name}' ({given.kind}) is not built in PyTorch: it is counted, and built in Keras"
         )
     made = BUILDERS[given.kind](given) if given.custom is None else _custom(given)
-    return made if given.told["trainable"] else made.requires_grad_(False)
+    if not given.told["trainable"]:
+        made.requires_grad_(False)
+    if given.place is not None and not blank:
+        given.shared.made[given.place] = (made, given.filled)
+    return made
 
 
-def _told(given: Any, chosen: Mapping[str, Scalar]) -> Any:
-    """The arguments of a layer with decisions taken; an inner layer is a nested dict with its `type`."""
+def _told(given: Any, chosen: Mapping[str, Scalar], places: Mapping[Layer, Place]) -> Any:
+    """The arguments of a layer with decisions taken; an inner layer is a nested dict with its `type` and its place."""
     if isinstance(given, Layer):
-        return {"type": given.kind, **{name: _told(each, chosen) for name, each in given.arguments().items()}}
+        own = {
+            name: _told(each, chosen, {} if name in given.COPIED else places)
+            for name, each in given.arguments().items()
+        }
+        return {"type": given.kind, "place": places.get(given), **own}
     if isinstance(given, (list, tuple)) and any(isinstance(each, Layer) for each in given):
-        return [_told(each, chosen) for each in given]
+        return [_told(each, chosen, places) for each in given]
     return resolve(given, chosen)
 
 

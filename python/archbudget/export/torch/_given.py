@@ -18,6 +18,7 @@ from archbudget.errors import SpaceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from archbudget._records import Place
     from archbudget.layers._custom import CustomLayer
 
 Shape = tuple[int, ...]
@@ -73,6 +74,16 @@ class Filled(NamedTuple):
     """The axes of Keras in the order of PyTorch."""
 
 
+@dataclass
+class Shared:
+    """What is known of the weights of a network, by the places where its space describes them."""
+
+    made: dict[Place, tuple[nn.Module, dict[str, Filled]]] = field(default_factory=dict)
+    """The modules, and the weights that became parameters of them unchanged."""
+    masked: set[Place] = field(default_factory=set)
+    """Those of layers that read a mask somewhere."""
+
+
 @dataclass(eq=False)
 class Given:
     """One layer of a network, the argument of a builder."""
@@ -89,6 +100,10 @@ class Given:
     """The source of its weights."""
     make: Callable[[Given], Any]
     """The function that makes the module of an inner layer."""
+    shared: Shared
+    """The modules of layers that are made already."""
+    place: Place | None = None
+    """The place of its weights; `None` if no other layer has them."""
     custom: type[CustomLayer] | None = None
     """Its class, if it is a custom layer."""
     masked: bool = False
@@ -161,9 +176,12 @@ class Given:
 
     def holding(self, told: Mapping[str, Any], counted: Mapping[str, Any], shape: Shape) -> Given:
         """An inner layer, by its arguments and the shape of its input."""
+        place = told["place"]
         inner = replace(
             self,
             kind=told["type"],
+            place=place,
+            masked=self.masked or place in self.shared.masked,
             told={**told, "trainable": told["trainable"] and self.told["trainable"]},
             counted=counted,
             held=True,

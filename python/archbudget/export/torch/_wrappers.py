@@ -86,6 +86,9 @@ def _bidirectional(given: Given) -> nn.Module:
     made = [
         given.make(replace(each, told={**each.told, "zero_output_for_mask": whole})) for each in (forward, backward)
     ]
+    if hasattr(made[1], "zero_output_for_mask"):
+        # A layer backward that is used elsewhere, too, is changed by this in Keras.
+        made[1].zero_output_for_mask = whole
     return Bidirectional(made[0], made[1], given["merge_mode"], whole)
 
 
@@ -176,7 +179,7 @@ class Walk(nn.Module):
 
     def __init__(
         self,
-        cells: nn.Module,
+        cells: nn.Sequential,
         *,
         return_sequences: bool,
         return_state: bool,
@@ -185,7 +188,7 @@ class Walk(nn.Module):
     ) -> None:
         super().__init__()
         self.cells = cells
-        self.states = sum(int(cell.states) for cell in cells.children())
+        self.states = sum(int(cell.states) for cell in cells)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -196,7 +199,7 @@ class Walk(nn.Module):
         if self.go_backwards:
             x, mask = x.flip(1), tuple(each.flip(1) for each in mask)
         lasts: list[torch.Tensor] = []
-        for cell in self.cells.children():
+        for cell in self.cells:
             x, *last = cell(x, *begun[len(lasts) :][: cell.states if begun else 0], *mask)
             lasts += last
         if mask and self.zero_output_for_mask:
