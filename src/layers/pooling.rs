@@ -3,6 +3,7 @@
 use super::convolution::sides;
 use super::geometry::{CHANNELS_FIRST, Image, Padding, VALID, Window, explicit_padding, given_padding, scaled};
 use super::kind::Rule;
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET, factor};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
@@ -229,6 +230,14 @@ fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, R
     Ok(Shape::new(&sides[..=N]))
 }
 
+/// The steps that a mask may say are there, of the only pooling whose call takes one.
+fn steps_of(name: &str, args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+    if name != "GlobalAveragePooling1D" {
+        return Err(Refusal::new("its call takes no mask", []));
+    }
+    Ok(Shape::new(&Image::<1>::of(input, args[0])?.spatial))
+}
+
 fn pool_to_size<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
     let (size, data_format) = args.split_at(N);
     let mut image = Image::<N>::of(input, data_format[0])?;
@@ -247,6 +256,10 @@ macro_rules! poolings {
 
             fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
                 $function::<N>(args, &inputs[0])
+            }
+
+            fn mask(args: &[i64], inputs: &[Shape], _: Mask) -> Result<Shape, Refusal> {
+                steps_of(Self::NAME, args, &inputs[0])
             }
         }
     )*};

@@ -112,3 +112,12 @@ def test_two_masks_of_one_tensor_are_refused(layer: Any) -> None:
     arch = ab.Space(inputs=[tokens, mask], outputs=layer(x, **named)).architecture()
     with pytest.raises(SpaceError, match="is called with .*mask, and its input has a mask already"):
         arch.to_torch()
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_mean_of_the_steps_that_are_there_is_that_of_keras(data_format: str, keepdims: bool) -> None:
+    x = layers.Input((6, 4))
+    source, mask = some(6 if data_format == "channels_last" else 4)
+    made = layers.GlobalAveragePooling1D(data_format=data_format, keepdims=keepdims)(x, mask=mask)
+    assert_same(ab.Space(inputs=[x, source], outputs=made).architecture())

@@ -19,12 +19,13 @@ HEADS = {
     "GroupQueryAttention": lambda: layers.GroupQueryAttention(4, 4, 2),
 }
 SCORES = {"Attention": layers.Attention, "AdditiveAttention": layers.AdditiveAttention}
-RECURRENT = {
+STEPS = {
     "SimpleRNN": lambda: layers.SimpleRNN(4),
     "LSTM": lambda: layers.LSTM(4, return_sequences=True),
     "GRU": lambda: layers.GRU(4),
     "RNN": lambda: layers.RNN(layers.LSTMCell(4)),
     "Bidirectional": lambda: layers.Bidirectional(layers.LSTM(4)),
+    "GlobalAveragePooling1D": layers.GlobalAveragePooling1D,
 }
 CALLS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     **{
@@ -39,17 +40,14 @@ CALLS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
         kind: (lambda inputs, kind=kind: SCORES[kind]()(inputs[:2], mask=inputs[2:]), [(3, 8), (5, 8), (3,), (5,)])
         for kind in SCORES
     },
-    **{
-        kind: (lambda inputs, kind=kind: RECURRENT[kind]()(inputs[0], mask=inputs[1]), [(6, 3), (6,)])
-        for kind in RECURRENT
-    },
+    **{kind: (lambda inputs, kind=kind: STEPS[kind]()(inputs[0], mask=inputs[1]), [(6, 3), (6,)]) for kind in STEPS},
 }
 
 
 def unmasked(kind: str, inputs: list[Any]) -> Any:
     kind = kind.split(",")[0]
-    if kind in RECURRENT:
-        return RECURRENT[kind]()(inputs[0])
+    if kind in STEPS:
+        return STEPS[kind]()(inputs[0])
     return {**HEADS, **SCORES}[kind]()(inputs[:2])
 
 
@@ -58,7 +56,7 @@ def test_a_mask_changes_the_peak_alone(kind: str) -> None:
     call, shapes = CALLS[kind]
     inputs = [layers.Input(shape) for shape in shapes]
     masked = ab.Space(inputs=inputs, outputs=call(inputs)).architecture()
-    data = 1 if kind in RECURRENT else 2
+    data = 1 if kind in STEPS else 2
     plain = ab.Space(inputs=inputs[:data], outputs=unmasked(kind, inputs)).architecture()
     values = sum(int(np.prod(shape)) for shape in shapes[data:])
     for metric, value in plain.costs.items():
@@ -87,12 +85,12 @@ def test_what_is_masked_does_not_matter_in_keras(kind: str) -> None:
     model = ab.Space(inputs=inputs, outputs=call(inputs)).architecture().to_keras()
     rng = np.random.default_rng(0)
     given = [rng.normal(size=(1, *shape)).astype("float32") for shape in shapes]
-    data = 1 if kind in RECURRENT else 2
+    data = 1 if kind in STEPS else 2
     for mask in given[data:]:
         mask[...] = 1
         mask[..., -1] = 0
     changed = [each.copy() for each in given]
-    read = 0 if kind in RECURRENT else 1
+    read = 0 if kind in STEPS else 1
     changed[read][:, -1] += 1
     same = np.asarray(model(given)) == np.asarray(model(changed))
     assert same.all()
@@ -146,6 +144,16 @@ def test_the_shape_of_an_attention_mask_is_held_to_keras(kind: str, shape: tuple
             [(6, 3), (5,)],
             lambda x, m: layers.LSTM(4)(x, mask=m),
             "its mask must have 1 axis beside the batch, of the 6 steps of its input; it has 1 axes, the last of 5",
+        ),
+        (
+            [(6, 3), (3,)],
+            lambda x, m: layers.GlobalAveragePooling1D()(x, mask=m),
+            "its mask must have 1 axis beside the batch, of the 6 steps of its input; it has 1 axes, the last of 3",
+        ),
+        (
+            [(6, 3), (6,)],
+            lambda x, m: layers.GlobalAveragePooling1D(data_format="channels_first")(x, mask=m),
+            "of the 3 steps of its input; it has 1 axes, the last of 6",
         ),
         ([(6, 3), (6, 1)], lambda x, m: layers.Bidirectional(layers.GRU(4))(x, mask=m), "it has 2 axes, the last of 1"),
         ([(6, 8, 3), (6,)], lambda x, m: layers.ConvLSTM1D(4, 3)(x, mask=m), "a mask for steps of features"),

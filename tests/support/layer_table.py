@@ -126,7 +126,7 @@ Calls of one layer with different options share its weights; in records they hav
   a decision.
 - `return_attention_scores` (attention layers): the scores are a second output, so that the call returns a tuple.
 - `reverse` (`ReversibleEmbedding`): the product with the table, which makes a value for each word: the tied head of a
-  language model.
+  language model. A bias behind it is `layers.transformers.Bias`.
 - `training` (all layers, in calls only): the layer works as in training, or as at inference, whatever the network does.
 - `initial_state` (recurrent layers, in calls only): the states to begin with.
 
@@ -137,7 +137,8 @@ Calls of one layer with different options share its weights; in records they hav
     sees, `(query, value)` or `(heads, query, value)`; a side may be 1. `value_mask` and `key_mask`: which positions of
     the value there are, `(value,)`. Keras ignores the `query_mask` of `MultiHeadAttention`, so that it is refused.
   - `mask=[query_mask, value_mask]` (`Attention`, `AdditiveAttention`): either may be `None`.
-  - `mask` (`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `Bidirectional`): which steps there are, `(steps,)`.
+  - `mask` (`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `Bidirectional`, `GlobalAveragePooling1D`): which steps there are,
+    `(steps,)`.
 
 ```python
 tokens, there = layers.Input((seq,)), layers.Input((seq,))

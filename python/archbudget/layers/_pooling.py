@@ -299,7 +299,7 @@ class GlobalMaxPooling3D(_GlobalPooling):
 
 @layer_class
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean of each channel.
+    """The mean of each channel; called with a `mask`, of the steps that are there.
 
     Input shape: `(steps, channels)`, with the channels first if `data_format` says so.
     Output shape: `(channels)`, or with sides of 1 for the positions with `keepdims`.
@@ -314,6 +314,8 @@ class GlobalAveragePooling1D(_GlobalPooling):
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             Default: `None`.
     """
+
+    MASKS: ClassVar[tuple[str, ...]] = ("mask",)
 
 
 @layer_class
