@@ -163,3 +163,40 @@ def test_what_they_cannot_take_is_one_line(layer: Any, shape: tuple[int, ...], m
     with pytest.raises(InvalidArchitectureError, match=message) as caught:
         ab.Space([layers.Input(shape), layer])
     assert "\n" not in str(caught.value)
+
+
+def test_a_tied_head_has_a_bias() -> None:
+    """As `BertForMaskedLM`, whose decoder is the table of the words and a bias of its own."""
+    vocab, dim = ab.Choice("vocab", [11, 20]), 6
+    tokens = layers.Input((4,))
+    table = layers.ReversibleEmbedding(vocab, dim)
+    hidden = layers.Dense(dim, activation="gelu")(table(tokens))
+    space = ab.Space(inputs=tokens, outputs=transformers.Bias()(table(hidden, reverse=True)))
+    assert space.evaluate({"vocab": [11, 20]})["params"].tolist() == [
+        size * dim + (dim + 1) * dim + size for size in (11, 20)
+    ]
+    arch = space.architecture(vocab=11)
+    assert arch.layers[-1].output_shape == (4, 11)
+    assert arch.macs == 4 * (dim * dim + dim * 11)
+    model = arch.to_keras()
+    assert model.count_params() == arch.params
+    given = np.array([[1, 5, 0, 10]])
+    before = np.asarray(model(given))
+    model.get_layer("bias").bias.assign(np.arange(11.0))
+    np.testing.assert_allclose(
+        np.asarray(model(given)) - before, np.broadcast_to(np.arange(11.0), (1, 4, 11)), atol=1e-4
+    )
+
+
+@pytest.mark.torch
+def test_a_tied_head_has_a_bias_in_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    tokens = layers.Input((4,))
+    table = layers.ReversibleEmbedding(11, 6)
+    arch = ab.Space(inputs=tokens, outputs=transformers.Bias()(table(table(tokens), reverse=True))).architecture()
+    network = arch.to_torch()
+    assert sum(each.numel() for each in network.parameters()) == arch.params == 11 * 6 + 11
+    before = network(torch.tensor([[1, 5, 0, 10]]))
+    with torch.no_grad():
+        network.bias.bias.add_(1.0)
+    assert torch.allclose(network(torch.tensor([[1, 5, 0, 10]])), before + 1.0, atol=1e-5)

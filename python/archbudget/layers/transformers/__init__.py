@@ -16,7 +16,7 @@ from archbudget.layers._custom import Counts, custom
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["ClassToken", "DropPath", "LayerScale", "PositionEmbedding", "keras_layers"]
+__all__ = ["Bias", "ClassToken", "DropPath", "LayerScale", "PositionEmbedding", "keras_layers"]
 
 
 def __dir__() -> list[str]:
@@ -97,6 +97,17 @@ def LayerScale(input_shape: Sequence[int], init_values: float = 1e-5) -> Counts:
     """
     if isinstance(init_values, bool) or not isinstance(init_values, (int, float)):
         raise InvalidArchitectureError(f"init_values must be a number, not {show(init_values)}")
+    if not input_shape:
+        raise InvalidArchitectureError("it needs an input of at least one axis beside the batch")
+    return Counts(output_shape=input_shape, trainable_params=input_shape[-1], weight_shapes=[(input_shape[-1],)])
+
+
+@custom(in_place=True, keras=_in_keras("Bias"), torch=_in_torch("Bias"))
+def Bias(input_shape: Sequence[int]) -> Counts:  # noqa: N802
+    """A learned number that is added to each feature, the last axis of its input.
+
+    Behind `table(x, reverse=True)` of a `ReversibleEmbedding` it is the bias of a tied head. Weights: `features`.
+    """
     if not input_shape:
         raise InvalidArchitectureError("it needs an input of at least one axis beside the batch")
     return Counts(output_shape=input_shape, trainable_params=input_shape[-1], weight_shapes=[(input_shape[-1],)])

@@ -83,6 +83,23 @@ class LayerScale(keras.layers.Layer):
 
 
 @registered
+class Bias(keras.layers.Layer):
+    """From any shape to the same one."""
+
+    def build(self, input_shape: Shape) -> None:
+        """Makes the numbers."""
+        self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
+
+    def call(self, x: Any) -> Any:
+        """The input and the numbers."""
+        return x + self.bias
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """That of the input."""
+        return input_shape
+
+
+@registered
 class DropPath(keras.layers.Layer):
     """From any shape to the same one."""
 

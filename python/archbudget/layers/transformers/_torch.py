@@ -43,6 +43,18 @@ class LayerScale(nn.Module):
         return x * self.gamma
 
 
+class Bias(nn.Module):
+    """From any shape to the same one."""
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(input_shape[-1]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The input and the numbers."""
+        return x + self.bias
+
+
 class DropPath(nn.Module):
     """From any shape to the same one."""
 
