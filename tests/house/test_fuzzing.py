@@ -146,6 +146,13 @@ def test_a_shared_layer_that_keras_refuses_is_noticed(monkeypatch: pytest.Monkey
         share_some()
 
 
+def test_a_layer_that_keras_never_runs_says_nothing_of_a_second_use() -> None:
+    """Keras builds it, but stretches its scale from the last axis on."""
+    assert not frameworks.runs_alone("RMSNormalization", {"axis": 1}, [4, 3])
+    assert frameworks.runs_alone("RMSNormalization", {"axis": -1}, [4, 3])
+    assert frameworks.runs_alone("Dense", {"units": 3}, [4])
+
+
 def share_some() -> None:
     """Draws shared layers."""
     for number in range(200):

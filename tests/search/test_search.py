@@ -46,14 +46,6 @@ def space() -> ab.Space:
     return ab.Space([layers.Input((4,)), *[layers.Dense(ab.Int(f"u{i}", 1, 64)) for i in range(4)]])
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Any:
-    known = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(known)
-
-
 def storages(folder: Path) -> dict[str, Callable[[], Any]]:
     """How each kind of storage is opened, by another process too."""
     return {

@@ -1,0 +1,81 @@
+"""How long compiling goes on before it gives up: `python benches/giving_up.py`.
+
+Each row compiles, in a separate process, a space whose diagram is beyond what is looked at (2^28 steps, conditions,
+tensors and decisions), so that it is open from some stage on. `compiled in` is the processor time until the space is
+there, with that in which its description is written; `refused in` that until `size` says that it is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+
+import archbudget as ab
+from archbudget import layers
+from search_quality import machine, show
+
+
+def repeated(number: int) -> ab.Space:
+    """Up to this many convolutions, each with a width of its own."""
+    block = layers.Conv2D(ab.Choice("filters", [8, 16, 32]), 3, padding="same")
+    return ab.Space([layers.Input((8, 8, 3)), ab.Repeat(ab.Int("depth", 0, number), block)])
+
+
+def nested(number: int) -> ab.Space:
+    """Up to this many groups of up to four convolutions."""
+    block = layers.Conv2D(ab.Choice("filters", [8, 16]), 3, padding="same")
+    inner = ab.Repeat(ab.Int("inner", 0, 4), block)
+    return ab.Space([layers.Input((8, 8, 3)), ab.Repeat(ab.Int("outer", 0, number), inner)])
+
+
+def unet(number: int) -> ab.Space:
+    """U-Nets of up to six halvings with this many widths."""
+    return ab.spaces.unet(widths=number, most_depth=6)
+
+
+ROWS = {
+    "Repeat of up to 5,000 convolutions": (repeated, 5000),
+    "Repeat of up to 1,000 Repeats": (nested, 1000),
+    "unet, 16 widths, 6 halvings": (unet, 16),
+}
+
+
+def measure(row: str) -> dict[str, str]:
+    """The seconds of a row."""
+    make, number = ROWS[row]
+    start = time.process_time()
+    space = make(number)
+    compiled = time.process_time() - start
+    start = time.process_time()
+    try:
+        size = f"{space.size:,}"
+    except ab.errors.LimitError:
+        size = "refused"
+    refused = time.process_time() - start
+    return {"size": size, "compiled in": f"{compiled:.2f} s", "refused in": f"{refused:.3f} s"}
+
+
+def main() -> None:
+    """Prints a line for each space."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--row", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.row:
+        print(json.dumps(measure(given.row)))
+        return
+    rows = []
+    for row in ROWS:
+        child = subprocess.run([sys.executable, __file__, "--row", row], check=True, capture_output=True, text=True)
+        rows.append([row, *json.loads(child.stdout).values()])
+        print(row, file=sys.stderr)
+    heading = ["space", "size", "compiled in", "refused in"]
+    show(("Diagrams beyond what is looked at", heading, rows, None), markdown=given.markdown)
+    print(machine())
+
+
+if __name__ == "__main__":
+    main()
