@@ -27,6 +27,7 @@ from archbudget._expressions import (
     minimum,
     round_to,
 )
+from archbudget._message import nearest
 from archbudget._records import Formula, LayerRecord
 from archbudget.layers import InputChoice, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
@@ -119,16 +120,40 @@ def _text(space: Family) -> str:
 store_with(Format(_read, _parse, _text))
 
 
-def __getattr__(name: str) -> object:
-    """What is loaded when it is first asked for: counting needs neither Optuna nor the shelf nor plots."""
-    if name in ("plot", "spaces"):
-        return import_module(f"archbudget.{name}")
-    if name == "BudgetSampler":
-        from archbudget.search.sampler import BudgetSampler
+NUMBERS = 'a space has whole numbers and words: Choice("rate", [0.1, 0.2]) has values of any kind'
+OTHER_NAMES = {
+    **dict.fromkeys(["Float", "Real", "Uniform", "FloatDistribution", "LogUniform"], NUMBERS),
+    **dict.fromkeys(["Categorical", "CategoricalDistribution", "ValueChoice", "Ordinal"], "use Choice"),
+    **dict.fromkeys(["Integer", "IntDistribution", "IntUniform", "Range"], "use Int"),
+    **dict.fromkeys(["Bool", "Boolean", "Flag"], 'use Choice("flag", [True, False])'),
+    "LayerChoice": "use OneOf",
+    "Model": "use Space",
+    "SearchSpace": "use Space",
+    "load": "use Space.load",
+}
+"""What other libraries call what is here."""
 
-        globals()[name] = BudgetSampler
-        return BudgetSampler
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+if not TYPE_CHECKING:  # So that type checkers know which names there are.
+
+    def __getattr__(name: str) -> object:
+        """What is loaded when it is first asked for: counting needs neither Optuna nor the shelf nor plots."""
+        if name in ("plot", "spaces"):
+            return import_module(f"archbudget.{name}")
+        if name == "BudgetSampler":
+            from archbudget.search.sampler import BudgetSampler
+
+            globals()[name] = BudgetSampler
+            return BudgetSampler
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        known = OTHER_NAMES.get(name)
+        if known is None and name in layers.__all__:
+            known = f"use archbudget.layers.{name}"
+        if known is None:
+            near = nearest(name, __all__)
+            known = "dir(archbudget) has its names" if near is None else f"did you mean {near}?"
+        raise AttributeError(f"archbudget has no {name}: {known}")
 
 
 def __dir__() -> list[str]:

@@ -11,18 +11,19 @@ from collections.abc import KeysView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Union
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, Union
 from unicodedata import category
 
 import numpy as np
 
 from archbudget import _nested as nested
-from archbudget._guard import METHODS, guarded, guards
+from archbudget._face import Faced
+from archbudget._guard import METHODS, answering, guarded, guards
 from archbudget._message import grouped, nearest, one_line, show
-from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError, UnknownArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
 Scalar = Union[int, float, str, bool, None]
 """A value of a decision."""
@@ -47,11 +48,16 @@ DEPTH, TERMS = 200, 10_000
 """The most levels of nested expressions, and the most terms of an expression, where each use counts."""
 
 
-class Expression:
+class Expression(metaclass=Faced):
     """An integer that depends on decisions; operators and comparisons make new expressions.
 
     `+ - * // % ** abs round` give numbers, `== != < <= > >=` conditions, and `& | ^ ~` join these.
     """
+
+    INTERNAL: ClassVar[tuple[str, ...]] = (
+        *("at", "decisions", "depth", "is_condition", "left", "lower", "operator", "possible", "reads_input"),
+        *("replaced", "require_integers", "right", "terms", "text", "values_in"),
+    )
 
     depth: int = 1
     """The levels of nested expressions, including this one."""
@@ -772,6 +778,8 @@ class Decision(Expression):
     A decision never changes, so it is safe to use from several threads.
     """
 
+    INTERNAL = ("is_integer", "keys", "narrowed")
+
     name: str
 
     @property
@@ -1058,6 +1066,19 @@ class Choice(Decision):
         return f"Choice({self.name!r}, [{values}{', ...' if len(self.values) > 8 else ''}])"
 
 
+def _refuse_log(args: Sequence[object], named: Mapping[str, object]) -> None:
+    """Answers the option of Optuna that an `Int` does not have.
+
+    Raises:
+        UnknownArgumentError: With what to do instead.
+    """
+    if "log" in named:
+        name = show(args[1] if len(args) > 1 else "units")
+        raise UnknownArgumentError(
+            f"an Int has no log: its values are steps apart; Choice({name}, [1, 2, 4, 8]) has the values of a scale"
+        )
+
+
 @guards(only=METHODS)
 class Int(Choice):
     """A decision for an integer from `low` to `high`, both included.
@@ -1065,14 +1086,16 @@ class Int(Choice):
     Args:
         name: The name, unique in a space among decisions with other values.
         low: The smallest value.
-        high: The upper end; the largest value is the last one that steps from `low` reach.
+        high: The largest value, which steps from `low` must reach.
         step: The distance between values.
 
     Raises:
-        SpaceError: If `low` exceeds `high`, `step` is not positive, or an argument is not an integer.
+        SpaceError: If `low` exceeds `high`, `step` is not positive, or does not reach `high`, or an argument is not an
+            integer.
         CountOverflowError: If a value does not fit into 63 bits.
     """
 
+    @answering(_refuse_log)
     def __init__(self, name: str, low: int, high: int, *, step: int = 1) -> None:
         require_name(name, "a decision needs a name,")
         for what, given in (("low", low), ("high", high), ("step", step)):
@@ -1082,6 +1105,12 @@ class Int(Choice):
             raise SpaceError(f"decision '{name}': step must be at least 1, not {show(step)}")
         if low > high:
             raise SpaceError(f"decision '{name}': low={show(low)} exceeds high={show(high)}")
+        if beyond := (int(high) - int(low)) % int(step):
+            last = int(high) - beyond
+            raise SpaceError(
+                f"decision '{name}': steps of {show(step)} from {show(low)} do not reach high={show(high)}; write "
+                f"high={show(last)} or high={show(last + int(step))}"
+            )
         super().__init__(name, range(int(low), int(high) + 1, int(step)))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from archbudget._face import Faced
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
@@ -39,7 +41,7 @@ def mapped(change: Callable[[Any], Any], value: Any) -> Any:
     return change(value)
 
 
-class SetOnce:
+class SetOnce(metaclass=Faced):
     """An object whose attributes are set once and never change."""
 
     def __setattr__(self, name: str, value: object) -> None:

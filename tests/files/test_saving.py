@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-WIDTH, DEPTH = ab.Int("width", 1, 20, step=3), ab.Int("depth", 0, 3)
+WIDTH, DEPTH = ab.Int("width", 1, 19, step=3), ab.Int("depth", 0, 3)
 NORM, KERNEL = ab.Choice("norm", ["batch", "none"]), ab.Choice("kernel", [1, 3])
 FLAG, SHARE = ab.Choice("flag", [True, False]), ab.Choice("share", [0.25, 0.5, float("inf")])
 ODD = ab.Choice("a {name} with \\ and $", ["it's", 'a "word"', "$x", None, True, 1.5, -2])

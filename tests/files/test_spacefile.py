@@ -503,7 +503,7 @@ def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
             "own:convolution",
             r":10: metrics.convolutions: own:convolution: .*did you mean convolutions",
         ),
-        ("own:convolutions", "own:Scale", r":10: metrics.convolutions: own:Scale is not a Metric but type"),
+        ("own:convolutions", "own:Scale", r":10: metrics.convolutions: own:Scale is not a Metric but a class"),
         ("own:convolutions", "3", r":10: metrics.convolutions.*not 3"),
         ("own:Scale: $by", "own:Scales: $by", r":6: layers\[2\].own:Scales: .*did you mean Scale\?"),
         (

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
+from archbudget.errors import (
+    ArchbudgetError,
+    CountOverflowError,
+    InvalidArchitectureError,
+    SpaceError,
+    UnknownArgumentError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,7 +241,7 @@ def test_one_name_for_two_domains_is_refused(one: ab.Choice, other: ab.Choice) -
 
 def test_an_int_is_the_choice_of_its_values() -> None:
     assert ab.Int("x", 16, 512, step=16).values == tuple(range(16, 513, 16))
-    assert ab.Int("x", 1, 10, step=4).values == (1, 5, 9)
+    assert ab.Int("x", 1, 9, step=4).values == (1, 5, 9)
     assert ab.Int("x", -3, -3).values == (-3,)
     space = ab.Space([layers.Input((3,)), layers.Dense(ab.Int("x", 1, 2)), layers.Dense(ab.Choice("x", [1, 2]))])
     assert list(space.decisions) == ["x"]
@@ -589,3 +595,18 @@ def test_values_need_an_order(values: Any) -> None:
     with pytest.raises(SpaceError, match="needs its values in an order"):
         ab.Choice("a", values)
     assert ab.Choice("a", {2: "x", 1: "y"}.keys()).values == (2, 1)
+
+
+def test_steps_reach_the_upper_end() -> None:
+    for high in (1, 4, 7, 10):
+        assert ab.Int("u", 1, high, step=3).values[-1] == high
+    with pytest.raises(SpaceError, match="steps of 3 from 1 do not reach high=9; write high=7 or high=10"):
+        ab.Int("u", 1, 9, step=3)
+    with pytest.raises(SpaceError, match="steps of 5 from -3 do not reach high=1; write high=-3 or high=2"):
+        ab.Int("u", -3, 1, step=5)
+
+
+def test_an_int_has_no_log() -> None:
+    with pytest.raises(UnknownArgumentError, match=r"an Int has no log: .*Choice\('u', \[1, 2, 4, 8\]\)") as caught:
+        ab.Int("u", 1, 9, log=True)  # type: ignore[call-arg]
+    assert "low" not in str(caught.value)

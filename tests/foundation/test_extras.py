@@ -109,5 +109,5 @@ def test_a_plain_installation_counts_without_optuna() -> None:
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'Spade'"):
+    with pytest.raises(AttributeError, match=r"archbudget has no Spade: did you mean Space\?"):
         _ = ab.Spade

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import archbudget as ab
 from archbudget import layers
 from archbudget._message import hint, nearest, with_nearest
+from archbudget.layers._elsewhere import OTHER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,3 +191,43 @@ def test_the_nearest_name() -> None:
     assert hint("x", []) == "; there are none"
     assert with_nearest("x", ["width"]) == "'x'"
     assert with_nearest("widht", ["width"]) == "'widht' (did you mean width?)"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead"),
+    [
+        (layers, "Lambda", "layers.custom"),
+        (layers, "Linear", "use Dense"),
+        (layers, "Conv2d", "use Conv2D"),
+        (layers, "BatchNorm2d", "use BatchNormalization"),
+        (layers, "ConvTranspose3d", "use Conv3DTranspose"),
+        (layers, "Sigmoid", r'use Activation\("sigmoid"\)'),
+        (layers, "PositionEmbedding", "use layers.transformers.PositionEmbedding"),
+        (layers, "TextVectorization", "Keras' TextVectorization learns a vocabulary"),
+        (layers, "Densee", r"did you mean Dense\?"),
+        (layers, "Xyzzy", "layers.custom makes a layer of a function"),
+        (ab, "Float", r'Choice\("rate", \[0.1, 0.2\]\)'),
+        (ab, "Categorical", "use Choice"),
+        (ab, "Integer", "use Int"),
+        (ab, "Boolean", r'Choice\("flag", \[True, False\]\)'),
+        (ab, "Dense", "use archbudget.layers.Dense"),
+        (ab, "Chioce", r"did you mean Choice\?"),
+        (ab, "Xyzzy", r"dir\(archbudget\)"),
+    ],
+)
+def test_a_name_of_another_library_is_answered(module: Any, name: str, instead: str) -> None:
+    with pytest.raises(AttributeError, match=f"{module.__name__} has no {name}: .*{instead}") as caught:
+        getattr(module, name)
+    assert "\n" not in str(caught.value)
+    assert not hasattr(module, name)
+
+
+def test_what_is_named_instead_exists() -> None:
+    for name, instead in {**OTHER_NAMES, **ab.OTHER_NAMES}.items():
+        assert not hasattr(layers, name) or name in ab.OTHER_NAMES, name
+        for path in re.findall(r"\b(?:archbudget\.|layers\.)?(?:[A-Za-z]\w*\.)*[A-Z]\w*", instead.removeprefix("use ")):
+            if path in ("True", "False"):
+                continue
+            found: Any = ab if path.startswith(("archbudget.", "layers.")) or name in ab.OTHER_NAMES else layers
+            for part in path.removeprefix("archbudget.").split("."):
+                found = getattr(found, part)

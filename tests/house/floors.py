@@ -36,9 +36,10 @@ PYTHON: list[list[Room]] = [
     [Room("_regular", "files that are read: regular ones, of bounded size")],
     [Room("_guard", "foreign errors become ours"), Room("_extras", "packages that need not be there")],
     [Room("errors", "the exceptions")],
+    [Room("_nested", "the one walk over lists, tuples and dicts")],
     [
+        Room("_face", "what `dir()` and `help()` show"),
         Room("_message", "how messages show what was given"),
-        Room("_nested", "the one walk over lists, tuples and dicts"),
         Room("_machine", "the cores at hand"),
         Room("_core", "the engine, in Rust"),
     ],

@@ -50,14 +50,6 @@ def space() -> ab.Space:
     return make_space()
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Any:
-    known = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    yield
-    optuna.logging.set_verbosity(known)
-
-
 def opened(storage: str, folder: Path) -> Any:
     """A storage, each time as another process would open it."""
     if storage == "memory":
@@ -229,3 +221,28 @@ def test_values_that_optuna_keeps_as_one_are_refused() -> None:
         with pytest.raises(ArchbudgetError, match="keeps 1 and True as one value, and decision 'which' has both"):
             ask()
     assert all(trial.state == TrialState.RUNNING for trial in study.trials)
+
+
+def test_two_spaces_in_one_trial_keep_their_costs_apart(space: ab.Space) -> None:
+    def of(name: str) -> ab.Space:
+        return ab.Space([layers.Input((4,)), layers.Dense(ab.Int(name, 1, 9))])
+
+    other = of("other")
+    study = optuna.create_study()
+    for _ in range(3):
+        trial = study.ask()
+        first, again = space.suggest(trial), space.suggest(trial)
+        assert again == first
+        with pytest.raises(SpaceError, match="has suggested another space, and keeps its costs: give this one a name"):
+            other.suggest(trial)
+        second = other.with_name("decoder").suggest(trial)
+        with pytest.raises(SpaceError, match="has suggested another space"):
+            of("third").with_name("decoder").suggest(trial)
+        costs = {**first.costs, **{f"decoder.{metric}": cost for metric, cost in second.costs.items()}}
+        assert {name: trial.user_attrs[name] for name in costs} == costs
+        study.tell(trial, 0.0)
+    trial = FixedTrial({**dict(space[0]), "other": 3})
+    space.suggest(trial)
+    other.with_name("decoder").suggest(trial)
+    assert trial.user_attrs["decoder.params"] == 15
+    assert trial.user_attrs["params"] == space[0].params

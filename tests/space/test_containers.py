@@ -328,3 +328,41 @@ def test_every_error_is_in_the_public_face() -> None:
         if isinstance(each, type) and each.__module__ == ab.errors.__name__
     }
     assert kinds == set(ab.errors.__all__)
+
+
+def test_a_data_frame_of_a_batch_has_values_by_name() -> None:
+    pd = pytest.importorskip("pandas")
+    space = ab.Space(
+        [
+            layers.Input((4,)),
+            ab.Repeat(ab.Int("depth", 0, 2), layers.Dense(ab.Choice("width", [3, 9]))),
+            layers.Dense(2, activation=ab.Choice("activation", ["relu", "tanh"])),
+        ]
+    )
+    batch = space.sample(50, seed=0)
+    frame = pd.DataFrame(batch)
+    assert set(frame.columns) == set(space.decisions)
+    for row, arch in enumerate(batch):
+        assert {name: value for name, value in frame.loc[row].items() if not pd.isna(value)} == dict(arch)
+    np.testing.assert_array_equal(space.evaluate(frame)["params"], space.evaluate(batch)["params"])
+    np.testing.assert_array_equal(np.asarray(batch), batch.indices)
+    full = batch[space.evaluate(batch)["params"] == space.range("params")[1]]
+    assert len(full)
+    pd.testing.assert_frame_equal(pd.DataFrame(full)[list(space.decisions)], full.to_pandas(), check_dtype=False)
+
+
+def test_spaces_are_not_called_and_tensors_not_sliced() -> None:
+    image = layers.Input((3, 4))
+    tensor = layers.ReLU()(image)
+    for call, message in (
+        (lambda: row_of((1, 2))(tensor), r"a space is a family of whole networks, and no layer: layers.Sequential"),
+        (lambda: tensor[:, 0], r"a tensor of the graph has no items, .*Cropping1D\(\(0, n - 1\)\) and Flatten\(\)"),
+        (lambda: layers.Input((3,))[0], "a tensor of the graph has no items"),
+        (lambda: list(tensor), "a tensor of the graph is one tensor"),
+        (lambda: dict([tensor]), "a tensor of the graph is one tensor"),
+    ):
+        with pytest.raises(SpaceError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    first = layers.Flatten()(layers.Cropping1D((0, 2))(tensor))
+    assert ab.Space(inputs=image, outputs=first).architecture().layers[-1].output_shape == (4,)

@@ -69,7 +69,7 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Architecture": lambda: row().architecture(units=4, depth=1, width_1=2, body="b"),
     "Candidates": lambda: row().sample(20, seed=0),
     "Choice": lambda: ab.Choice("a", [1, 2.5, True, "1", None]),
-    "Int": lambda: ab.Int("a", 1, 9, step=3),
+    "Int": lambda: ab.Int("a", 1, 10, step=3),
 }
 
 

@@ -18,25 +18,12 @@ import keras
 
 from archbudget import layers
 from archbudget.layers._base import ENGINE_PARAMETERS
+from archbudget.layers._elsewhere import UNCOUNTED
 from support.layer_records import CELLS, CLASSES, KINDS, PYTORCH_KINDS
 
 PAGE = Path(__file__).parents[2] / "docs/layers.md"
 
-VOCABULARY = "learns a vocabulary from data before its output shape is known"
-TENSORFLOW = "needs TensorFlow to run"
-FOREIGN = "wraps a model of another framework, whose weights its arguments do not tell"
-BASE = "is not a layer itself"
-
-REASONS = {
-    **dict.fromkeys(["IntegerLookup", "StringLookup", "TextVectorization"], VOCABULARY),
-    **dict.fromkeys(["HashedCrossing", "Hashing"], TENSORFLOW),
-    **dict.fromkeys(["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"], FOREIGN),
-    **dict.fromkeys(["InputSpec", "Layer", "Wrapper"], BASE),
-    "Equalization": "returns the symbolic tensor itself, so that Keras sees a cycle in any model with it",
-    "InputLayer": "is what Input makes; use Input",
-    "Lambda": "runs any function; `layers.custom` makes a layer from a rule",
-    "RandomCrop": "crops in training only, so that its output has another shape afterwards; use CenterCrop",
-}
+REASONS = {**UNCOUNTED, "Layer": "is not a layer itself"}
 """The classes of Keras that archbudget lacks, and why."""
 
 PYTORCH_NOTES = """\

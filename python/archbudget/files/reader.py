@@ -379,7 +379,8 @@ class _Reader:
         else:
             metric = self._loaded_attribute(given)
         if not isinstance(metric, Metric):
-            raise SpaceError(f"{given} is not a Metric but {type(metric).__name__}")
+            found = "a class" if isinstance(metric, type) else type(metric).__name__
+            raise SpaceError(f"{given} is not a Metric but {found}")
         if metric.name != name:
             raise SpaceError(f"{given} is named '{metric.name}'")
         return metric

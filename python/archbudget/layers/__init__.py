@@ -13,6 +13,8 @@ tensors never change, so they are safe to use from several threads, and in sever
 `layers.transformers` has more that Keras itself lacks: class tokens, learned positions, `LayerScale`, `DropPath`.
 """
 
+from typing import TYPE_CHECKING
+
 from archbudget.layers import (
     _activation,
     _attention,
@@ -44,6 +46,7 @@ from archbudget.layers._cell import *
 from archbudget.layers._convolution import *
 from archbudget.layers._custom import *
 from archbudget.layers._dense import *
+from archbudget.layers._elsewhere import answer
 from archbudget.layers._embedding import *
 from archbudget.layers._identity import *
 from archbudget.layers._input import *
@@ -81,6 +84,15 @@ __all__ = sorted(
         "transformers",
     ]
 )
+
+
+if not TYPE_CHECKING:  # So that type checkers know which names there are.
+
+    def __getattr__(name: str) -> object:
+        """Answers a name of Keras or PyTorch that is another one here, or none."""
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"archbudget.layers has no {name}: {answer(name, __all__)}")
 
 
 def __dir__() -> list[str]:

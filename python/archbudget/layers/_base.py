@@ -19,6 +19,7 @@ from archbudget._expressions import (
     require_few,
     require_name,
 )
+from archbudget._face import Faced
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import hint, listed, show
 from archbudget._nested import SetOnce, frozen, mapped
@@ -147,6 +148,8 @@ class Sink(Scope, Protocol):
 class Block(SetOnce):
     """A function of tensors, mostly of one: a layer, or several layers. A block never changes."""
 
+    INTERNAL: ClassVar[tuple[str, ...]] = ("all_decisions", "nested", "on", "parts", "steps", "write", "write_all")
+
     steps: int = 1
     """The number of layers when it is expanded, where each use counts; a lower bound if a function makes the layers."""
 
@@ -204,8 +207,10 @@ class Block(SetOnce):
 _NUMBERS = count()
 
 
-class Operand:
+class Operand(metaclass=Faced):
     """What `+`, `-` and `*` merge, as in Keras: `x + layer(x)` is `Add()([x, layer(x)])`."""
+
+    INTERNAL: ClassVar[tuple[str, ...]] = ("made_with", "number", "place")
 
     OPERATORS: ClassVar[dict[str, type[Layer]]] = {}
     """The layer of each operator; layers that merge stand above this file, and enter themselves."""
@@ -218,6 +223,15 @@ class Operand:
 
     def __mul__(self, other: object) -> Any:
         return self._merged("*", other)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        raise SpaceError(
+            f"a tensor of the graph has no items, and so none at {show(key)}: Cropping1D((0, n - 1)) and Flatten() "
+            "keep the first of n positions, Cropping2D a part of an image"
+        )
+
+    def __iter__(self) -> NoReturn:
+        raise SpaceError("a tensor of the graph is one tensor; a layer with return_state=True returns several")
 
     __radd__, __rsub__, __rmul__ = __add__, __sub__, __mul__
     """Of anything but a tensor, which is refused."""
@@ -297,6 +311,12 @@ class Layer(_Frozen, Block):
         weight_bits: The bits of one weight in `weight_bytes`, an integer or a decision; `None` for those of the space.
             The bytes of a layer are rounded up. It changes no number of weights, and no real model. Default: `None`.
     """
+
+    INTERNAL: ClassVar[tuple[str, ...]] = (
+        *("arguments", "beyond_keras", "call_keras", "call_options", "called", "called_with", "declare", "inside"),
+        *("keras_arguments", "kind", "lowered", "make_keras", "mask_keras", "masks", "needs_batch_size", "normalized"),
+        *("other_arguments", "other_decisions", "purpose", "recorded", "training_mode", "weights_of"),
+    )
 
     name: str | None = field(default=None, kw_only=True)
     trainable: bool | Expression = field(default=True, kw_only=True)

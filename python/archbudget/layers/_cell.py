@@ -19,6 +19,8 @@ __all__ = ["Cell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
 class Cell(Layer):
     """One step of a recurrent layer, which `RNN` takes."""
 
+    INTERNAL = ("state",)
+
     def __call__(self, inputs: TensorLike | Sequence[TensorLike], **options: Any) -> Any:
         """Refuses: a cell is no layer by itself."""
         del inputs, options

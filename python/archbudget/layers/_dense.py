@@ -102,6 +102,8 @@ class EinsumDense(Layer):
             Default: `None`.
     """
 
+    INTERNAL = ("terms",)
+
     equation: str
     output_shape: Any
     activation: Any = None

@@ -30,6 +30,8 @@ __all__ = ["GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "SimpleRNN"]
 class WithStates(Layer):
     """A layer that keeps states from step to step: it may begin with given ones, and hand on its last ones."""
 
+    INTERNAL = ("hands_on", "outputs", "states")
+
     MASKS: ClassVar[tuple[str, ...]] = ("mask",)
 
     @property

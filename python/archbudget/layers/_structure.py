@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import comb, prod
@@ -248,6 +248,8 @@ class InputChoice(Block):
         6
     """
 
+    INTERNAL = ("alone", "among", "given", "least", "most")
+
     def __init__(
         self,
         name: str | Decision,
@@ -404,6 +406,8 @@ class Repeat(Block):
         ('again', 'batch_normalization', 'batch_normalization_1', 'batch_normalization_2')
     """
 
+    INTERNAL = ("given", "most")
+
     def __init__(
         self,
         times: IntLike,
@@ -424,7 +428,8 @@ class Repeat(Block):
         """The most repetitions."""
         if least < 0:
             raise SpaceError(f"Repeat: a block cannot be repeated {show(least)} times")
-        self.block = block if callable(block) and not isinstance(block, Block) else as_block(block)
+        # A space can be called, to say that it cannot; it is a collection.
+        self.block = block if callable(block) and not isinstance(block, (Block, Collection)) else as_block(block)
         self.steps = require_steps(most * (self.block.steps if isinstance(self.block, Block) else 1), "a Repeat")
         if not isinstance(shared, (list, tuple, set, frozenset)) or not all(
             isinstance(each, (Decision, str, Layer)) for each in shared

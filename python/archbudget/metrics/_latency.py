@@ -63,6 +63,8 @@ class LatencyTable(Metric):
     names the layer.
     """
 
+    INTERNAL = ("look_up",)
+
     def __init__(
         self,
         name: str,

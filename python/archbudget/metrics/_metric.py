@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from archbudget._budget import BUILT_IN
 from archbudget._guard import guarded, guards
@@ -49,6 +49,8 @@ class Metric(SetOnce):
         >>> space.within(ab.Budget(custom={"convolutions": 2})).count()
         6
     """
+
+    INTERNAL: ClassVar[tuple[str, ...]] = ("check",)
 
     def __init__(
         self, name: str, function: Callable[[LayerRecord], int], *, combine: Literal["sum", "max"] = "sum"
@@ -130,6 +132,8 @@ class OutputSize(Metric):
         axis: The axis of the side; `None` for the number of elements.
         name: The name of the metric.
     """
+
+    INTERNAL = ("size_of",)
 
     def __init__(self, layer: str, axis: int | None = None, name: str = "output_size") -> None:
         if not isinstance(layer, str):

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archbudget._extras import imported
+from archbudget._face import FacedABC
 from archbudget._guard import guards
 from archbudget._message import hint, show
 from archbudget._nested import SetOnce
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @guards(but=["to_keras", "to_torch"])
-class Architecture(SetOnce, Mapping[str, Any]):
+class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
     Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`, which run the
@@ -34,6 +35,8 @@ class Architecture(SetOnce, Mapping[str, Any]):
     are made the first time they are needed. An architecture never changes, so it is safe to use from several threads.
     Its methods hold the GIL.
     """
+
+    INTERNAL = ("chosen_in", "network", "producer", "setting", "text", "use_of")
 
     def __init__(self, space: Family, indices: tuple[int, ...], trace: Trace) -> None:
         self.space = space

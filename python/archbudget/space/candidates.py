@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union, overload
 
 import numpy as np
@@ -31,7 +32,7 @@ from archbudget.space.table import table_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from zipfile import ZipFile
 
     from archbudget._expressions import Decision
@@ -46,7 +47,8 @@ class Candidates(SetOnce):
 
     To make one takes O(N * D), as every index is checked, and copies only where the type of the array must change. A
     batch is read-only: it is safe to use from several threads, as long as nobody writes to the array behind it. Its
-    methods hold the GIL, except where numpy or a file releases it.
+    methods hold the GIL, except where numpy or a file releases it. To Python and pandas it is a sequence of networks,
+    to NumPy an array of indices.
 
     Args:
         space: The space.
@@ -216,6 +218,8 @@ class Candidates(SetOnce):
         except SpaceError as error:
             raise SpaceError(f"{path}: {error}") from None
 
+
+Sequence.register(Candidates)  # So pandas.DataFrame(candidates) has values by name, not the array of indices.
 
 CandidatesLike = Union[Candidates, "Mapping[str, Any]", "Sequence[Mapping[str, Any]]", npt.ArrayLike]
 """A batch of candidates: `Candidates`; or a table, with a column of N values for each decision; or (N, D) indices.

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from archbudget._budget import BUILT_IN
+from archbudget._face import Faced
 from archbudget._guard import answering, guards
 from archbudget._message import grouped, show
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
@@ -63,9 +64,10 @@ def _refuse_positions(args: Sequence[object], named: Mapping[str, object]) -> No
 
 
 @guards()
-class Family:
+class Family(metaclass=Faced):
     """Layers whose hyperparameters may be open decisions, compiled into a decision diagram; see `Space`."""
 
+    INTERNAL: ClassVar[tuple[str, ...]] = ("indices_of",)
     _OWN: ClassVar[tuple[str, ...]] = ()
     """The attributes that lead back to the very object."""
 

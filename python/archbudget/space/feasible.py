@@ -86,6 +86,8 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         LimitError: If the space is too wide to be counted.
     """
 
+    INTERNAL = ("require_some",)
+
     @answering(refuse_loose_bounds)
     def __init__(self, space: S_co, budget: Budget, *, memory: int = MEMORY) -> None:
         require_budget(budget, "a feasible set")

@@ -202,6 +202,13 @@ class Space(Family):
         """
         return describe(self)
 
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        """Refuses the call, as a space is no layer."""
+        raise SpaceError(
+            "a space is a family of whole networks, and no layer: layers.Sequential([...]) of the same layers can be "
+            "called on tensors, and stands in lists"
+        )
+
     def __bool__(self) -> bool:
         """A space has at least one network."""
         return True
@@ -385,18 +392,20 @@ class Space(Family):
         Decisions over integers that form an ascending arithmetic progression are suggested as int parameters, all
         others as categorical ones. The distributions are always the same, so that every sampler can learn from every
         trial. The value of each metric becomes a user attribute of the trial by the name of the metric, `params`,
-        `macs` and so on, for plots and dashboards. O(layers), beside what the sampler and the storage of the study
-        take, which writes each parameter and attribute once; safe for trials in several threads.
+        `macs` and so on, for plots and dashboards; of a second space in the same trial they are `NAME.params`, by its
+        `name`. O(layers), beside what the sampler and the storage of the study take, which writes each parameter and
+        attribute once; safe for trials in several threads.
 
         Raises:
             InvalidArchitectureError: If the network cannot be built; this cannot happen under a `BudgetSampler`.
-            SpaceError: If `trial` is not a trial, or a decision has equal values, such as 1 and True, which Optuna does
-                not tell apart.
+            SpaceError: If `trial` is not a trial, or has suggested another space and this one has no name, or a
+                decision has equal values, such as 1 and True, which Optuna does not tell apart.
             optuna.TrialPruned: If a `BudgetSampler` found that enqueued values cannot fit its budget.
         """
         if not has(trial, "suggest_categorical"):
             raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
         trials.refuse(trial)
+        prefix = trials.prefix_of(trial, self)
         walk = self._compiled.diagram.walk()
         names = list(self.decisions)
         indices = [0] * len(names)
@@ -406,7 +415,7 @@ class Space(Family):
             walk.choose(indices[position])
         trials.check(trial, self.decisions)
         arch = architecture_at(self, indices)
-        trials.record(trial, arch.costs)
+        trials.record(trial, {f"{prefix}{metric}": cost for metric, cost in arch.costs.items()})
         return arch
 
     def from_trial(self, trial: optuna.trial.BaseTrial) -> Architecture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from archbudget._message import show
 from archbudget.errors import SpaceError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
     from archbudget._expressions import Decision
+    from archbudget.space.family import Family
 
 PREFIX = "archbudget:"
 """The names of archbudget's own attributes begin with this."""
@@ -99,6 +101,30 @@ def check(trial: BaseTrial, decisions: Mapping[str, Decision]) -> None:
     for name, value in trial.params.items():
         if name in decisions:
             decisions[name].index(value)
+
+
+def prefix_of(trial: BaseTrial, space: Family) -> str:
+    """What stands before the names of the metrics of a space in a trial: nothing for its first one, then their names.
+
+    Raises:
+        SpaceError: If the costs of another space of the trial have these names.
+    """
+    reference, known = _spaces.get(id(trial), (None, {}))
+    if reference is None or reference() is not trial:
+        key, known = id(trial), {}
+        _spaces[key] = (ref(trial, lambda _: _spaces.pop(key, None)), known)
+    prefix = "" if known.setdefault("", space) == space else f"{space.name or ''}."
+    if prefix == "." or known.setdefault(prefix, space) != space:
+        number = getattr(trial, "number", "")
+        raise SpaceError(
+            f"trial {number} has suggested another space, and keeps its costs: give this one a name of its own, "
+            'space.with_name("decoder"), so that the trial keeps decoder.params beside params'
+        )
+    return prefix
+
+
+_spaces: dict[int, tuple[ref[BaseTrial], dict[str, Family]]] = {}
+"""The spaces that each trial has suggested, by the identity of the trial, as long as it lives."""
 
 
 def record(trial: BaseTrial, costs: Mapping[str, int]) -> None:
