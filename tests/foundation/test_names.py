@@ -170,8 +170,7 @@ def test_a_layer_that_is_not_in_the_block_cannot_be_shared() -> None:
     other, held = layers.Dense(4), layers.Dense(4)
     with pytest.raises(ab.errors.SpaceError, match=r"Dense\(units=4\) is shared, but is no layer of the block$"):
         ab.Repeat(2, layers.Dense(4), shared=[other])
-    with pytest.raises(ab.errors.SpaceError, match="it is held by another layer, which can be shared"):
-        ab.Repeat(2, layers.TimeDistributed(held), shared=[held])
+    assert held in ab.Repeat(2, layers.TimeDistributed(held), shared=[held]).shared
     with pytest.raises(ab.errors.SpaceError, match="is no layer of the block$"):
         _shared(lambda _: layers.Dense(4), other)
 
