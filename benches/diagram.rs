@@ -1,7 +1,7 @@
 //! Micro-benchmarks of the passes: `cargo bench`.
 #![allow(missing_docs)] // criterion's macros make public items.
 
-use archbudget::diagram::{Column, Diagram, Evaluator, Limits, Strided, Workers};
+use archbudget::diagram::{Column, Diagram, Evaluator, Instructions, Limits, Output, Outputs, Range, Strided, Workers};
 use archbudget::layers::{Kind, UNSET};
 use archbudget::space::{BUILT_IN, BuiltIn, Expr, Program, Settings};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -27,10 +27,10 @@ fn lenet() -> Program {
     let conv = |filters: &Expr, kernel: &Expr| {
         let mut args = vec![filters.clone(), kernel.clone(), kernel.clone()];
         args.extend(constants(&[1, 1, 0, 0, 1, 1, 1, 1]));
-        args.extend(constants(&[UNSET; 5]));
+        args.extend(constants(&[UNSET, 0, UNSET, UNSET, UNSET, UNSET]));
         args
     };
-    let pool = || constants(&[2, 2, UNSET, UNSET, 0, 0, 0, UNSET, UNSET]);
+    let pool = || constants(&[2, 2, UNSET, UNSET, 0, 0, 0, 1, 1, UNSET, UNSET]);
     let dense = |units: Expr| vec![units, Expr::Constant(1), Expr::Constant(UNSET)];
     let mut tensor = None;
     for (kind, args) in [
@@ -73,7 +73,6 @@ fn passes(criterion: &mut Criterion) {
         .chunks(ROWS)
         .map(|column| Column::U8(Strided::new(column, 0, 1, ROWS)))
         .collect();
-    let evaluator = Evaluator::new(&diagram).expect("tables");
 
     let mut group = criterion.benchmark_group("one thread");
     group.throughput(Throughput::Elements(ROWS as u64));
@@ -81,17 +80,30 @@ fn passes(criterion: &mut Criterion) {
         let mut indices = vec![0_u8; ROWS * 5];
         bencher.iter(|| diagram.sample(0, ROWS, black_box(&mut indices), workers(1)));
     });
-    for (name, metrics) in [
-        ("params", vec![BuiltIn::Params.index()]),
-        ("all metrics", (0..BUILT_IN.len()).collect()),
-    ] {
-        group.bench_function(name, |bencher| {
+    for instructions in Instructions::all() {
+        let evaluator = Evaluator::with(&diagram, instructions).expect("tables");
+        for (name, metrics) in [
+            ("params", vec![BuiltIn::Params.index()]),
+            ("all metrics", (0..BUILT_IN.len()).collect()),
+        ] {
             let mut totals = vec![vec![0_i64; ROWS]; metrics.len()];
-            let mut valid = vec![false; ROWS];
-            bencher.iter(|| {
-                let mut outputs: Vec<_> = totals.iter_mut().map(Vec::as_mut_slice).collect();
-                evaluator.evaluate(&diagram, &columns, &metrics, &mut outputs, &mut valid, workers(1))
+            group.bench_function(format!("{name}, {}", instructions.name()), |bencher| {
+                bencher.iter(|| {
+                    let outputs = Outputs {
+                        totals: totals.iter_mut().map(|totals| Output::I64(totals)).collect(),
+                        valid: None,
+                    };
+                    evaluator.evaluate(&diagram, &columns, ROWS, &metrics, outputs, workers(1))
+                });
             });
+        }
+        let range = Range {
+            metric: BuiltIn::Params.index(),
+            low: 0,
+            high: 100_000,
+        };
+        group.bench_function(format!("count of those that fit, {}", instructions.name()), |bencher| {
+            bencher.iter(|| evaluator.fit(&diagram, &columns, ROWS, &[range], None, workers(1)));
         });
     }
     group.finish();

@@ -6,7 +6,10 @@
 #[allow(dead_code, unreachable_pub)]
 mod programs;
 
-use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, LayerTable, Limits, Strided, Walk, Workers};
+use archbudget::diagram::{
+    Column, Diagram, Evaluator, INVALID, Instructions, LayerTable, Limits, Output, Outputs, Range, Strided, Walk,
+    Workers,
+};
 use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
 use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNSET};
 use archbudget::space::{
@@ -161,6 +164,67 @@ fn diagrams(program: &Program, known: &[(Vec<u32>, Result<Trace>)]) -> Vec<Diagr
 }
 
 proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn all_instructions_layouts_and_outputs_say_the_same(
+        program in any_program(),
+        ranges in vec((0..METRICS, 0..=8_usize, 0..=8_usize), 0..4),
+        rows in 0..2500_usize,
+    ) {
+        let known = enumerate(&program);
+        let picked: Vec<_> = (0..rows).map(|row| &known[(row * 7 + row / 5) % known.len()]).collect();
+        let wide = SIZES.len() + 2;
+        let mut by_row = vec![0_u8; rows * wide + 1];
+        let mut halves = vec![vec![0_u16; rows]; SIZES.len()];
+        for (row, (choices, _)) in picked.iter().enumerate() {
+            for (decision, &choice) in choices.iter().enumerate() {
+                by_row[row * wide + 1 + decision] = choice as u8;
+                halves[decision][row] = choice as u16;
+            }
+        }
+        let in_rows = (0..SIZES.len()).map(|decision| {
+            let first = &by_row[(1 + decision).min(by_row.len())..];
+            Column::U8(Strided::new(first, 0, wide as isize, rows))
+        });
+        let in_rows: Vec<_> = in_rows.collect();
+        let in_columns: Vec<_> = halves.iter().map(|column| Column::U16(Strided::new(column, 0, 1, rows))).collect();
+        let cost = |row: usize, metric: usize| picked[row].1.as_ref().map_or(INVALID, |trace| trace.cost[metric]);
+        // Bounds at the costs of some candidates, so that they tell them apart.
+        let bound = |metric: usize, place: usize| cost(place * rows.saturating_sub(1) / 8, metric);
+        let ranges: Vec<_> = ranges
+            .into_iter()
+            .filter(|_| rows > 0)
+            .map(|(metric, low, high)| Range { metric, low: bound(metric, low), high: bound(metric, high) })
+            .collect();
+        let kept = |row: usize| picked[row].1.is_ok()
+            && ranges.iter().all(|range| (range.low..=range.high).contains(&cost(row, range.metric)));
+        let expected: Vec<bool> = (0..rows).map(kept).collect();
+        for diagram in diagrams(&program, &known) {
+            for instructions in Instructions::all() {
+                let evaluator = Evaluator::with(&diagram, instructions).unwrap();
+                for given in [&in_rows, &in_columns] {
+                    let mut mask = vec![true; rows];
+                    let count = evaluator.fit(&diagram, given, rows, &ranges, Some(&mut mask), workers(2)).unwrap();
+                    prop_assert_eq!(&mask, &expected);
+                    prop_assert_eq!(count, expected.iter().filter(|&&kept| kept).count());
+                    prop_assert_eq!(evaluator.fit(&diagram, given, rows, &ranges, None, workers(1)).unwrap(), count);
+                    for metric in 0..METRICS {
+                        let mut totals = vec![0; rows];
+                        let outputs = Outputs { totals: vec![Output::U32(&mut totals)], valid: None };
+                        let done = evaluator.evaluate(&diagram, given, rows, &[metric], outputs, workers(1));
+                        prop_assert_eq!(done.is_ok(), evaluator.is_narrow(metric));
+                        for (row, &total) in totals.iter().enumerate().filter(|_| done.is_ok()) {
+                            prop_assert_eq!(total, u32::try_from(cost(row, metric)).unwrap_or(u32::MAX));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(config(1500))]
 
     #[test]
@@ -171,10 +235,13 @@ proptest! {
         for diagram in diagrams(&program, &known) {
             let mut costs = vec![vec![0; known.len()]; METRICS];
             let mut valid = vec![false; known.len()];
-            let mut outputs: Vec<&mut [i64]> = costs.iter_mut().map(Vec::as_mut_slice).collect();
             let evaluator = Evaluator::new(&diagram).unwrap();
+            let outputs = Outputs {
+                totals: costs.iter_mut().map(|costs| Output::I64(costs)).collect(),
+                valid: Some(&mut valid),
+            };
             evaluator
-                .evaluate(&diagram, &as_columns(&data), &metrics, &mut outputs, &mut valid, workers(1))
+                .evaluate(&diagram, &as_columns(&data), known.len(), &metrics, outputs, workers(1))
                 .unwrap();
             for (position, (row, trace)) in known.iter().enumerate() {
                 let choices: Vec<_> = row.iter().copied().map(Some).collect();
@@ -235,10 +302,10 @@ proptest! {
         let data = columns(&known);
         for diagram in diagrams(&program, &known) {
             let mut costs = vec![0; known.len()];
-            let mut valid = vec![false; known.len()];
+            let outputs = Outputs { totals: vec![Output::I64(&mut costs)], valid: None };
             Evaluator::new(&diagram)
                 .unwrap()
-                .evaluate(&diagram, &as_columns(&data), &[metric], &mut [&mut costs], &mut valid, workers(2))
+                .evaluate(&diagram, &as_columns(&data), known.len(), &[metric], outputs, workers(2))
                 .unwrap();
             for (position, (row, trace)) in known.iter().enumerate() {
                 let alone = trace.as_ref().map_or(INVALID, |trace| trace.cost[metric]);

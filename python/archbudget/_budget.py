@@ -5,14 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, DecimalException
-from typing import Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
 
 from archbudget._core import metrics as built_in_metrics
-from archbudget._guard import answering, guards
+from archbudget._guard import answering, guards, has
 from archbudget._message import hint, listed, show, with_nearest
 from archbudget.errors import BudgetError, UnknownNameError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    class Candidates(Protocol):
+        """A batch that knows its space, which stands above budgets."""
+
+        space: Any
+
+        @property
+        def indices(self) -> npt.NDArray[Any]: ...
+
 
 BUILT_IN: tuple[str, ...] = tuple(name for name, _ in built_in_metrics())
 """The metrics that are counted for every network."""
@@ -169,6 +181,62 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             raise BudgetError(f"costs are a mapping from metrics to values, not {show(cost)}")
         require_metrics(list(cost), self)
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
+
+    def mask(
+        self,
+        candidates: Candidates,
+        *,
+        out: npt.NDArray[np.bool_] | None = None,
+        threads: int | None = None,
+    ) -> npt.NDArray[np.bool_]:
+        """Which of some candidates fit the budget: (N,) bool, False where a candidate cannot be built.
+
+        No total is written: faster than to evaluate and to compare. O(N * D); releases the GIL. As
+        [`Constraint.mask`][archbudget.Constraint.mask], which takes tables and arrays of indices, too.
+
+        Args:
+            candidates: `Candidates`, which know their space.
+            out: A contiguous array of N flags that is written and returned, in place of a new one.
+            threads: The number of threads, as for `Space.evaluate`.
+
+        Raises:
+            BudgetError: If they are no `Candidates`, or their space lacks a bounded metric.
+            SpaceError: As for `Space.evaluate`.
+
+        Example:
+            >>> import archbudget as ab
+            >>> drawn = ab.spaces.lenet().sample(1_000, seed=0)
+            >>> budget = ab.Budget(params=60_000)
+            >>> len(drawn[budget.mask(drawn)]) == budget.count(drawn)
+            True
+        """
+        mask: npt.NDArray[np.bool_] = _constraint_of(self, candidates, "mask").mask(
+            candidates, out=out, threads=threads
+        )
+        return mask
+
+    def count(self, candidates: Candidates, *, threads: int | None = None) -> int:
+        """The number of candidates that can be built and fit the budget. As `mask`, and writes nothing.
+
+        Raises:
+            BudgetError: As for `mask`.
+        """
+        return int(_constraint_of(self, candidates, "count").count(candidates, threads=threads))
+
+
+def _constraint_of(budget: Budget, candidates: object, what: str) -> Any:
+    """The constraint of a budget in the space that candidates know.
+
+    Raises:
+        BudgetError: If they know none.
+    """
+    space = getattr(candidates, "space", None) if has(candidates, "indices") else None
+    if not has(space, "constraint"):
+        raise BudgetError(
+            f"budget.{what} takes Candidates, which know their space, not {show(candidates)}; for a table or indices "
+            f"use space.constraint(budget).{what}(candidates)"
+        )
+    return space.constraint(budget)  # type: ignore[union-attr]
 
 
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}

@@ -213,15 +213,27 @@ class Diagram:
         *,
         threads: int | None = None,
     ) -> tuple[int, int] | None: ...
+    def can_fail(self) -> bool: ...
+    def is_narrow(self, metric: str) -> bool: ...
     def evaluate(
         self,
         columns: Sequence[Any],
+        n: int,
         metrics: Sequence[str],
-        totals: Sequence[npt.NDArray[np.int64]],
-        valid: npt.NDArray[np.bool_],
+        totals: Sequence[npt.NDArray[Any]],
+        valid: npt.NDArray[np.bool_] | None = None,
         *,
         threads: int | None = None,
     ) -> None: ...
+    def fit(
+        self,
+        columns: Sequence[Any],
+        n: int,
+        bounds: Sequence[tuple[str, int, int]],
+        mask: npt.NDArray[np.bool_] | None = None,
+        *,
+        threads: int | None = None,
+    ) -> int: ...
     def evaluate_layers(
         self,
         columns: Sequence[Any],

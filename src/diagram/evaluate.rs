@@ -1,26 +1,62 @@
-//! The costs of many candidates: a walk through the fused tables, block by block.
-#![allow(unsafe_code)] // The gathers: every key is proved in range when it is made, once, by `Column::add_to`.
+//! The costs of many candidates, and whether they fit: a walk through the fused tables, block by block.
 
 use super::arcs::{DEAD, Diagram, Reader};
-use super::input::Column;
+use super::input::{Buffer, Column, Domain, Indices, Rows};
+use super::instructions::Instructions;
+use super::kernel::{self, Key, Keys};
 use super::parallel::{Workers, work_off_until};
 use super::table::{Costs, Group, LookupTables, Lookups, Source, position};
 use crate::layers::MAX_RANK;
 use crate::space::{Combine, Outcome};
 use crate::{Error, Result};
+use num_integer::Integer;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The cost of a candidate that cannot be built: beyond every budget.
 pub const INVALID: i64 = i64::MAX;
 
-/// Candidates in a block: its keys and one metric stay in the first-level cache.
-const BLOCK: usize = 2048;
+/// Candidates in a block: its keys, its totals and one column stay in the first-level cache.
+const BLOCK: usize = 1024;
 /// Candidates in a job for a thread.
-const JOB: usize = 16 * BLOCK;
+const JOB: usize = 32 * BLOCK;
+
+/// From this many bytes on totals are written past the caches: they would not stay there, and need not be read first.
+const STREAMED: usize = 32 << 20;
 
 /// A diagram and its fused tables, ready for any number of batches.
 #[derive(Debug)]
 pub struct Evaluator {
     tables: LookupTables,
+    instructions: Instructions,
+}
+
+/// Where the totals of a metric go.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// Invalid candidates get [`INVALID`].
+    I64(&'a mut [i64]),
+    /// For totals that are all below 2^32 - 1, which invalid candidates get.
+    U32(&'a mut [u32]),
+}
+
+/// What is written for a batch.
+#[derive(Debug)]
+pub struct Outputs<'a> {
+    /// The totals of each metric that is asked for.
+    pub totals: Vec<Output<'a>>,
+    /// Whether each candidate can be built, if that is asked for.
+    pub valid: Option<&'a mut [bool]>,
+}
+
+/// The values that a metric may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The metric.
+    pub metric: usize,
+    /// The least value.
+    pub low: i64,
+    /// The largest value.
+    pub high: i64,
 }
 
 /// The costs and the output shape of each layer, for each candidate.
@@ -32,199 +68,446 @@ pub struct LayerTable<'a> {
     pub shapes: &'a mut [i64],
 }
 
-/// What one call asks for.
+/// What one call reads.
 struct Batch<'a> {
     diagram: &'a Diagram,
     columns: &'a [Column<'a>],
-    recipes: Vec<Recipe>,
+    /// The columns as rows, where they stand side by side.
+    rows: Option<Rows<'a>>,
+    /// The metrics that are looked up.
+    metrics: Vec<usize>,
+    /// The decisions that no group reads.
+    unread: Vec<usize>,
 }
 
-/// How an output is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recipe {
-    /// From the tables of a metric, times a factor.
-    Gather(usize, i64),
-    /// From an earlier output, times a factor.
-    Multiply(usize, i64),
+/// How a metric is found: from a metric that is looked up, by its place among these, times a factor.
+#[derive(Debug, Clone, Copy)]
+struct Recipe {
+    place: usize,
+    factor: i64,
 }
 
-/// Some candidates for one thread.
-struct Job<'a> {
-    start: usize,
-    outputs: Vec<&'a mut [i64]>,
-    valid: &'a mut [bool],
+/// The totals of a metric in a block.
+#[derive(Debug)]
+enum Totals {
+    /// Below 2^32.
+    Narrow(Vec<u32>),
+    /// Any.
+    Wide(Vec<i64>),
 }
 
+/// What was found for a block.
+struct Block<'a> {
+    totals: &'a [Totals],
+    /// 0 where a candidate can be built; nothing where all can.
+    ends: Option<&'a [u32]>,
+}
+
+/// A condition on the totals that are looked up.
+#[derive(Debug, Clone, Copy)]
+enum Condition {
+    /// No candidate meets it.
+    Never,
+    /// The totals at a place are from `low` to `low + span`.
+    Within { place: usize, low: i64, span: i64 },
+}
+
+/// What a thread keeps from block to block.
 struct Scratch<'a> {
     reader: Reader<'a>,
-    keys: Vec<u32>,
-    entries: Vec<u32>,
+    buffer: Buffer,
+    raw: Vec<u8>,
+    apart: Vec<u8>,
+    narrow: Vec<u16>,
+    wide: Vec<u32>,
+    /// Where each candidate stands: the entry of the next group, times its width.
+    bases: Vec<u32>,
+    totals: Vec<Totals>,
+}
+
+impl Output<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::I64(items) => items.len(),
+            Self::U32(items) => items.len(),
+        }
+    }
+
+    fn split(self, at: usize) -> (Self, Self) {
+        match self {
+            Self::I64(items) => {
+                let (one, other) = items.split_at_mut(at);
+                (Self::I64(one), Self::I64(other))
+            }
+            Self::U32(items) => {
+                let (one, other) = items.split_at_mut(at);
+                (Self::U32(one), Self::U32(other))
+            }
+        }
+    }
+
+    /// The parts of jobs.
+    fn jobs(self) -> impl Iterator<Item = Self> {
+        let mut rest = Some(self);
+        std::iter::from_fn(move || {
+            let output = rest.take().filter(|output| output.len() > 0)?;
+            let at = output.len().min(JOB);
+            let (one, other) = output.split(at);
+            rest = Some(other);
+            Some(one)
+        })
+    }
 }
 
 impl Evaluator {
-    /// Prepares the tables of a diagram. At most some 100,000 entries for each group of stages that are fused, and some
+    /// Prepares the tables of a diagram: at most some 100,000 entries for each group of stages that are fused, and some
     /// 8 million for all.
     ///
     /// # Errors
     /// None where the diagram compiled; `Limit` is passed on.
     pub fn new(diagram: &Diagram) -> Result<Self> {
+        Self::with(diagram, Instructions::best())
+    }
+
+    /// The same with some instructions of this machine.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(diagram: &Diagram, instructions: Instructions) -> Result<Self> {
         Ok(Self {
             tables: LookupTables::of(diagram)?,
+            instructions,
         })
     }
 
     /// The groups of stages that are looked up at once: for each its decisions, and the entries of its table.
     pub fn groups(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let groups = self.tables.groups.iter();
-        groups.map(|group| (group.columns.len(), (group.entries.len() + 1) * group.width))
+        groups.map(|group| (group.columns.len(), self.items(group)))
+    }
+
+    fn items(&self, group: &Group) -> usize {
+        (group.entries.len() + usize::from(self.tables.can_die)) * group.width
+    }
+
+    /// Whether some candidate cannot be built, as far as the diagram knows.
+    pub fn can_die(&self) -> bool {
+        self.tables.can_die
+    }
+
+    /// Whether every total of a metric is below 2^32 - 1, so that they can be written as [`Output::U32`].
+    pub fn is_narrow(&self, metric: usize) -> bool {
+        self.tables.largest[metric] < i64::from(u32::MAX)
     }
 
     /// Writes the costs of each candidate, and whether it is valid.
     ///
-    /// `columns` holds a column for each decision. `outputs` holds a slice of the same length for each of `metrics`;
-    /// invalid candidates get [`INVALID`]. Beside them a few blocks are needed for each thread, whatever the number of
-    /// candidates. O(candidates * groups).
+    /// `columns` holds a column for each decision, of `n` rows; the totals are `n` items for each of `metrics`. Beside
+    /// them a few blocks are needed for each thread, whatever the number of candidates. O(candidates * groups).
     ///
     /// # Errors
-    /// `Argument` for columns that are too many, too few or not of one length, and for an index outside its domain, by
-    /// its row; `Interrupted`.
+    /// `Argument` for columns that are too many, too few or not of one length, for an index outside its domain, by its
+    /// row, and for an output that is too short, or too narrow for its metric; `Interrupted`.
     pub fn evaluate(
         &self,
         diagram: &Diagram,
         columns: &[Column<'_>],
+        n: usize,
         metrics: &[usize],
-        outputs: &mut [&mut [i64]],
-        valid: &mut [bool],
+        Outputs { totals: outputs, valid }: Outputs<'_>,
         workers: Workers<'_>,
     ) -> Result<()> {
-        let n = valid.len();
         check_columns(diagram, columns, n)?;
-        check_outputs(metrics, outputs.iter().map(|output| output.len()), n)?;
-        let batch = Batch {
-            diagram,
-            columns,
-            recipes: self.recipes(metrics),
-        };
-        let mut outputs: Vec<_> = outputs.iter_mut().map(|output| output.chunks_mut(JOB)).collect();
-        let jobs = valid.chunks_mut(JOB).enumerate().map(|(number, valid)| Job {
-            start: number * JOB,
-            outputs: outputs.iter_mut().filter_map(Iterator::next).collect(),
-            valid,
-        });
-        let scratch = || Scratch {
-            reader: diagram.reader(),
-            keys: vec![0; BLOCK],
-            entries: vec![0; BLOCK],
-        };
-        work_off_until(jobs, workers, scratch, |scratch, mut job, ended| {
-            for start in (0..job.valid.len()).step_by(BLOCK) {
-                let rows = start..job.valid.len().min(start + BLOCK);
-                let outputs = job.outputs.iter_mut().map(|output| &mut output[rows.clone()]);
-                let mut block = Job {
-                    start: job.start + start,
-                    outputs: outputs.collect(),
-                    valid: &mut job.valid[rows.clone()],
-                };
-                self.block(&batch, &mut block, scratch, ended)?;
+        check_outputs(metrics, outputs.iter().map(Output::len), n)?;
+        if valid.as_ref().is_some_and(|valid| valid.len() != n) {
+            return Err(Error::argument(format!("valid needs {n} items")));
+        }
+        for (output, &metric) in outputs.iter().zip(metrics) {
+            if matches!(output, Output::U32(_)) && !self.is_narrow(metric) {
+                return Err(Error::argument(format!(
+                    "the {} of a candidate may not be below 2^32 - 1: they need 64 bits",
+                    diagram.program().metrics()[metric].name
+                )));
             }
-            Ok(())
+        }
+        let (batch, recipes) = self.batch(diagram, columns, metrics);
+        let mut outputs: Vec<_> = outputs.into_iter().map(Output::jobs).collect();
+        let mut valid = valid.map(|valid| valid.chunks_mut(JOB));
+        let jobs = (0..n.div_ceil(JOB)).map(|_| {
+            let outputs: Vec<_> = outputs.iter_mut().filter_map(Iterator::next).collect();
+            (outputs, valid.as_mut().and_then(Iterator::next))
+        });
+        let instructions = self.instructions;
+        let streams = !self.tables.can_die && n.saturating_mul(8 * metrics.len()) >= STREAMED;
+        self.run(&batch, n, jobs, workers, |(outputs, valid), rows, block| {
+            for (output, recipe) in outputs.iter_mut().zip(&recipes) {
+                match output {
+                    Output::I64(output) if streams => block.stream(instructions, *recipe, &mut output[rows.clone()]),
+                    Output::I64(output) => block.write(instructions, *recipe, &mut output[rows.clone()]),
+                    Output::U32(output) => block.write(instructions, *recipe, &mut output[rows.clone()]),
+                }
+            }
+            if let Some(valid) = valid {
+                let valid = &mut valid[rows];
+                match block.ends {
+                    Some(ends) => kernel::ended_well(instructions, ends, valid),
+                    None => valid.fill(true),
+                }
+            }
         })
     }
 
-    /// How each of these metrics is found: a multiple of one that is found before it is not looked up again.
-    fn recipes(&self, metrics: &[usize]) -> Vec<Recipe> {
-        let mut recipes: Vec<Recipe> = Vec::new();
+    /// The number of candidates that can be built and have each of some metrics in its range; and which these are, if
+    /// `mask` is given. No total is written. O(candidates * groups).
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn fit(
+        &self,
+        diagram: &Diagram,
+        columns: &[Column<'_>],
+        n: usize,
+        ranges: &[Range],
+        mask: Option<&mut [bool]>,
+        workers: Workers<'_>,
+    ) -> Result<usize> {
+        check_columns(diagram, columns, n)?;
+        if mask.as_ref().is_some_and(|mask| mask.len() != n) {
+            return Err(Error::argument(format!("a mask needs {n} items")));
+        }
+        let metrics: Vec<usize> = ranges.iter().map(|range| range.metric).collect();
+        let (batch, recipes) = self.batch(diagram, columns, &metrics);
+        let conditions = ranges
+            .iter()
+            .zip(&recipes)
+            .map(|(range, recipe)| recipe.condition(range));
+        let conditions: Vec<_> = conditions.collect();
+        let mut mask = mask.map(|mask| mask.chunks_mut(JOB));
+        let jobs = (0..n.div_ceil(JOB)).map(|_| mask.as_mut().and_then(Iterator::next));
+        let (instructions, found) = (self.instructions, AtomicUsize::new(0));
+        self.run(&batch, n, jobs, workers, |mask, rows, block| {
+            // Not in the caller's array, which others may write to: what is counted is what was found.
+            let mut own = [false; BLOCK];
+            let flags = &mut own[..rows.len()];
+            block.flag(instructions, &conditions, flags);
+            found.fetch_add(kernel::count(instructions, flags), Ordering::Relaxed);
+            if let Some(mask) = mask {
+                mask[rows].copy_from_slice(flags);
+            }
+        })?;
+        Ok(found.into_inner())
+    }
+
+    /// What is read for some metrics, and how each of them is found.
+    fn batch<'a>(
+        &self,
+        diagram: &'a Diagram,
+        columns: &'a [Column<'a>],
+        metrics: &[usize],
+    ) -> (Batch<'a>, Vec<Recipe>) {
+        let mut looked_up: Vec<usize> = Vec::new();
+        let mut recipes = Vec::new();
         for &metric in metrics {
             let (own, factor) = match self.tables.sources[metric] {
                 Source::Tables => (metric, 1),
                 Source::Multiple(other, factor) => (other, factor),
             };
-            let before = recipes.iter().position(|&recipe| recipe == Recipe::Gather(own, 1));
-            recipes.push(before.map_or(Recipe::Gather(own, factor), |place| Recipe::Multiply(place, factor)));
+            let place = looked_up.iter().position(|&known| known == own).unwrap_or_else(|| {
+                looked_up.push(own);
+                looked_up.len() - 1
+            });
+            recipes.push(Recipe { place, factor });
         }
-        recipes
+        let read = |decision: &usize| {
+            let mut groups = self.tables.groups.iter();
+            groups.any(|group| group.columns.iter().any(|(column, _)| column == decision))
+        };
+        let batch = Batch {
+            diagram,
+            columns,
+            rows: Rows::of(columns),
+            metrics: looked_up,
+            unread: (0..columns.len()).filter(|decision| !read(decision)).collect(),
+        };
+        (batch, recipes)
     }
 
+    /// Finds the totals of all candidates, block by block, and hands each block to `finish`, with its rows in its job.
+    fn run<J: Send>(
+        &self,
+        batch: &Batch<'_>,
+        n: usize,
+        jobs: impl Iterator<Item = J> + Send,
+        workers: Workers<'_>,
+        finish: impl Fn(&mut J, std::ops::Range<usize>, &Block<'_>) + Sync,
+    ) -> Result<()> {
+        let scratch = || Scratch {
+            reader: batch.diagram.reader(),
+            buffer: Buffer::default(),
+            raw: Vec::new(),
+            apart: batch
+                .rows
+                .as_ref()
+                .map_or_else(Vec::new, |rows| vec![0; BLOCK * rows.width()]),
+            narrow: vec![0; BLOCK],
+            wide: vec![0; BLOCK],
+            bases: vec![0; BLOCK],
+            totals: batch
+                .metrics
+                .iter()
+                .map(|&metric| {
+                    if self.tables.is_narrow(metric) {
+                        Totals::Narrow(vec![0; BLOCK])
+                    } else {
+                        Totals::Wide(vec![0; BLOCK])
+                    }
+                })
+                .collect(),
+        };
+        work_off_until(
+            jobs.enumerate(),
+            workers,
+            scratch,
+            |scratch, (number, mut job), ended| {
+                let start = number * JOB;
+                let rows = JOB.min(n - start);
+                for first in (0..rows).step_by(BLOCK) {
+                    let rows = first..rows.min(first + BLOCK);
+                    self.block(batch, start + first, rows.len(), scratch, ended)?;
+                    if ended() {
+                        break;
+                    }
+                    let block = Block {
+                        totals: &scratch.totals,
+                        ends: self.tables.can_die.then(|| &scratch.bases[..rows.len()]),
+                    };
+                    finish(&mut job, rows, &block);
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// Finds the totals of a block.
     fn block(
         &self,
         batch: &Batch<'_>,
-        block: &mut Job<'_>,
+        start: usize,
+        n: usize,
         scratch: &mut Scratch<'_>,
         ended: &dyn Fn() -> bool,
     ) -> Result<()> {
-        let diagram = batch.diagram;
-        let n = block.valid.len();
-        let entries = &mut scratch.entries[..n];
-        let keys = &mut scratch.keys[..n];
-        entries.fill(0);
+        if let Some(rows) = &batch.rows {
+            let room = (&mut scratch.raw, &mut scratch.apart[..], BLOCK);
+            rows.read(batch.columns, start, n, self.instructions, room);
+        }
+        scratch.bases[..n].fill(0);
         let mut fresh = true;
-        let mut unread = vec![true; batch.columns.len()];
         for (number, group) in self.tables.groups.iter().enumerate() {
-            let Lookups::Tables { next, costs } = &group.step else {
-                if std::mem::take(&mut fresh) {
-                    start_from(batch, block);
+            match &group.step {
+                Lookups::Tables { next, costs } => {
+                    let narrow = self.items(group) <= usize::from(u16::MAX) + 1;
+                    if narrow {
+                        let mut keys = std::mem::take(&mut scratch.narrow);
+                        let done = self.look_up(batch, (start, n), group, (next, costs), scratch, &mut keys, fresh);
+                        scratch.narrow = keys;
+                        done?;
+                    } else {
+                        let mut keys = std::mem::take(&mut scratch.wide);
+                        let done = self.look_up(batch, (start, n), group, (next, costs), scratch, &mut keys, fresh);
+                        scratch.wide = keys;
+                        done?;
+                    }
                 }
-                self.walk(number, batch, block, entries, &mut scratch.reader, ended)?;
-                continue;
-            };
-            if group.entries.len() == 1 && !self.tables.can_die {
-                keys.fill(0);
-            } else {
-                for (key, &entry) in keys.iter_mut().zip(entries.iter()) {
-                    *key = entry * group.width as u32;
-                }
-            }
-            for &(decision, factor) in &group.columns {
-                batch.add_to(decision, block.start, factor, keys)?;
-                unread[decision] = false;
-            }
-            for (recipe, output) in batch.recipes.iter().zip(&mut block.outputs) {
-                if let &Recipe::Gather(metric, _) = recipe
-                    && let Some(costs) = &costs[metric]
-                {
-                    let base = fresh.then_some(diagram.base()[metric]);
-                    gather(costs, keys, output, base, diagram.program().combine(metric));
+                Lookups::Arcs | Lookups::Run => {
+                    if fresh {
+                        start_from(batch, scratch, n);
+                    }
+                    self.walk(number, batch, (start, n), scratch, ended)?;
                 }
             }
             fresh = false;
-            if next.is_empty() {
-                entries.fill(0);
-            } else {
-                for (entry, &key) in entries.iter_mut().zip(keys.iter()) {
-                    *entry = next[key as usize];
-                }
-            }
         }
         if fresh {
-            start_from(batch, block);
+            start_from(batch, scratch, n);
         }
         // An index outside its domain is a mistake, even where no stage reads it.
-        for decision in (0..unread.len()).filter(|&decision| unread[decision]) {
-            batch.add_to(decision, block.start, 0, keys)?;
+        for &decision in &batch.unread {
+            batch.read(
+                decision,
+                start,
+                n,
+                self.instructions,
+                &scratch.apart,
+                &mut scratch.buffer,
+            )?;
         }
-        for (place, &recipe) in batch.recipes.iter().enumerate() {
-            let (before, after) = block.outputs.split_at_mut(place);
-            match recipe {
-                Recipe::Gather(_, 1) => {}
-                Recipe::Gather(_, factor) => after[0].iter_mut().for_each(|cost| *cost *= factor),
-                Recipe::Multiply(source, factor) => {
-                    for (cost, &other) in after[0].iter_mut().zip(before[source].iter()) {
-                        *cost = other * factor;
-                    }
+        Ok(())
+    }
+
+    /// A group of tables.
+    #[allow(clippy::too_many_arguments)]
+    fn look_up<K: Key>(
+        &self,
+        batch: &Batch<'_>,
+        (start, n): (usize, usize),
+        group: &Group,
+        (next, costs): (&[u32], &[Option<Costs>]),
+        scratch: &mut Scratch<'_>,
+        keys: &mut [K],
+        fresh: bool,
+    ) -> Result<()> {
+        let instructions = self.instructions;
+        let keys = &mut keys[..n];
+        let bases = &mut scratch.bases[..n];
+        let mut begun = group.entries.len() + usize::from(self.tables.can_die) > 1;
+        if begun {
+            kernel::narrow(instructions, bases, keys);
+        }
+        for &(decision, factor) in &group.columns {
+            let indices = batch.read(decision, start, n, instructions, &scratch.apart, &mut scratch.buffer)?;
+            match (indices, begun) {
+                (Indices::U8(indices), false) => kernel::begin(instructions, indices, factor, keys),
+                (Indices::U16(indices), false) => kernel::begin(instructions, indices, factor, keys),
+                (Indices::U32(indices), false) => kernel::begin(instructions, indices, factor, keys),
+                (Indices::U8(indices), true) => kernel::add(instructions, indices, factor, keys),
+                (Indices::U16(indices), true) => kernel::add(instructions, indices, factor, keys),
+                (Indices::U32(indices), true) => kernel::add(instructions, indices, factor, keys),
+            }
+            begun = true;
+        }
+        let keys = Keys::below(instructions, keys, self.items(group));
+        for (&metric, totals) in batch.metrics.iter().zip(&mut scratch.totals) {
+            let base = batch.diagram.base()[metric];
+            let combine = batch.diagram.program().combine(metric);
+            match (&costs[metric], totals) {
+                (Some(Costs::Narrow(costs)), Totals::Narrow(totals)) => {
+                    join(
+                        instructions,
+                        keys,
+                        costs,
+                        fresh.then_some(base as u32),
+                        combine,
+                        &mut totals[..n],
+                    );
                 }
+                (Some(Costs::Wide(costs)), Totals::Wide(totals)) => {
+                    join(
+                        instructions,
+                        keys,
+                        costs,
+                        fresh.then_some(base),
+                        combine,
+                        &mut totals[..n],
+                    );
+                }
+                _ => unreachable!("a metric that is looked up has tables as wide as its totals"),
             }
         }
-        if !self.tables.can_die {
-            block.valid.fill(true);
-            return Ok(());
-        }
-        for (valid, &entry) in block.valid.iter_mut().zip(entries.iter()) {
-            *valid = entry == 0;
-        }
-        for output in &mut block.outputs {
-            for (cost, &valid) in output.iter_mut().zip(block.valid.iter()) {
-                *cost = if valid { *cost } else { INVALID };
-            }
+        if next.is_empty() {
+            bases.fill(0);
+        } else {
+            kernel::follow(instructions, keys, next, bases);
         }
         Ok(())
     }
@@ -234,56 +517,68 @@ impl Evaluator {
         &self,
         number: usize,
         batch: &Batch<'_>,
-        block: &mut Job<'_>,
-        entries: &mut [u32],
-        reader: &mut Reader<'_>,
+        (start, n): (usize, usize),
+        scratch: &mut Scratch<'_>,
         ended: &dyn Fn() -> bool,
     ) -> Result<()> {
         let diagram = batch.diagram;
         let group = &self.tables.groups[number];
         let terminal = [diagram.terminal()];
-        let ends = self
-            .tables
-            .groups
-            .get(number + 1)
-            .map_or(&terminal[..], |next| &next.entries);
+        let (ends, width) = match self.tables.groups.get(number + 1) {
+            Some(next) => (&next.entries[..], next.width),
+            None => (&terminal[..], 1),
+        };
         // Each index is read once: what is checked here is what the walk takes.
         let mut chosen: Vec<Vec<u32>> = vec![Vec::new(); batch.columns.len()];
         for &(decision, _) in &group.columns {
             let own = &mut chosen[decision];
-            own.resize(entries.len(), 0);
-            batch.add_to(decision, block.start, 1, own)?;
+            own.resize(n, 0);
+            let apart = &scratch.apart;
+            match batch.read(decision, start, n, self.instructions, apart, &mut scratch.buffer)? {
+                Indices::U8(indices) => kernel::begin(self.instructions, indices, 1, own),
+                Indices::U16(indices) => kernel::begin(self.instructions, indices, 1, own),
+                Indices::U32(indices) => kernel::begin(self.instructions, indices, 1, own),
+            }
         }
         let choose = |row: usize, decision: usize| chosen[decision][row];
-        for (row, entry) in entries.iter_mut().enumerate() {
+        for (row, base) in scratch.bases[..n].iter_mut().enumerate() {
             if ended() {
                 break;
             }
-            let mut node = group.entries.get(*entry as usize).copied().unwrap_or(DEAD);
+            let mut node = group.entries.get(*base as usize).copied().unwrap_or(DEAD);
             while group.reads(diagram, node) {
                 let (next, cost) = if let Lookups::Run = group.step {
-                    match reader.finish(node, |decision| Ok(choose(row, decision)))? {
+                    match scratch.reader.finish(node, |decision| Ok(choose(row, decision)))? {
                         Some(cost) => (diagram.terminal(), cost),
                         None => (DEAD, &[] as &[i64]),
                     }
                 } else {
-                    let arc = reader.arc(node, choose(row, diagram.stage(node).decision) as usize);
+                    let arc = scratch
+                        .reader
+                        .arc(node, choose(row, diagram.stage(node).decision) as usize);
                     (arc.next, arc.cost)
                 };
                 node = next;
                 if node == DEAD {
                     break;
                 }
-                for (recipe, output) in batch.recipes.iter().zip(&mut block.outputs) {
-                    if let &Recipe::Gather(metric, _) = recipe {
-                        output[row] = diagram.program().combine(metric).join(output[row], cost[metric]);
-                        if output[row] == i64::MAX {
-                            return Err(diagram.overflow(metric));
+                for (&metric, totals) in batch.metrics.iter().zip(&mut scratch.totals) {
+                    let combine = diagram.program().combine(metric);
+                    match totals {
+                        // The range of the metric is known: only a candidate that dies later may go beyond it.
+                        Totals::Narrow(totals) => {
+                            totals[row] = combine.join(i64::from(totals[row]), cost[metric]) as u32;
+                        }
+                        Totals::Wide(totals) => {
+                            totals[row] = combine.join(totals[row], cost[metric]);
+                            if totals[row] == i64::MAX {
+                                return Err(diagram.overflow(metric));
+                            }
                         }
                     }
                 }
             }
-            *entry = position(ends, node);
+            *base = position(ends, node) * width as u32;
         }
         Ok(())
     }
@@ -333,7 +628,7 @@ impl Evaluator {
                     for (decision, choice) in choices.iter_mut().enumerate() {
                         let mut key = [0];
                         let known = &program.decisions()[decision];
-                        columns[decision].add_to(start + row, known.size, 1, &mut key, &known.name)?;
+                        columns[decision].read_wide(start + row, Domain::of(known), &mut key)?;
                         *choice = key[0];
                     }
                     let chosen: Vec<_> = choices.iter().copied().map(Some).collect();
@@ -399,74 +694,143 @@ fn check_outputs(metrics: &[usize], mut lengths: impl ExactSizeIterator<Item = u
 }
 
 impl Batch<'_> {
-    /// Adds the indices of a decision, times a factor, to keys.
-    fn add_to(&self, decision: usize, start: usize, factor: u32, keys: &mut [u32]) -> Result<()> {
-        let known = &self.diagram.program().decisions()[decision];
-        self.columns[decision].add_to(start, known.size, factor, keys, &known.name)
+    /// The indices of a decision in a block, each inside of its domain.
+    fn read<'r>(
+        &self,
+        decision: usize,
+        start: usize,
+        n: usize,
+        instructions: Instructions,
+        apart: &'r [u8],
+        buffer: &'r mut Buffer,
+    ) -> Result<Indices<'r>> {
+        let domain = Domain::of(&self.diagram.program().decisions()[decision]);
+        if let Some(rows) = &self.rows {
+            let own = &apart[rows.place(decision) * BLOCK..][..n];
+            domain.check(start, own, instructions)?;
+            return Ok(Indices::U8(own));
+        }
+        self.columns[decision].read(start, n, domain, instructions, buffer)
     }
 }
 
-fn start_from(batch: &Batch<'_>, block: &mut Job<'_>) {
-    for (recipe, output) in batch.recipes.iter().zip(&mut block.outputs) {
-        if let &Recipe::Gather(metric, _) = recipe {
-            output.fill(batch.diagram.base()[metric]);
+/// Totals of what precedes the first decision.
+fn start_from(batch: &Batch<'_>, scratch: &mut Scratch<'_>, n: usize) {
+    for (&metric, totals) in batch.metrics.iter().zip(&mut scratch.totals) {
+        let base = batch.diagram.base()[metric];
+        match totals {
+            Totals::Narrow(totals) => totals[..n].fill(base as u32),
+            Totals::Wide(totals) => totals[..n].fill(base),
         }
     }
 }
 
-/// Joins the cost at each key to its output; a first group starts from `base` instead.
-fn gather(costs: &Costs, keys: &[u32], output: &mut [i64], base: Option<i64>, combine: Combine) {
-    match (costs, combine) {
-        (Costs::Narrow(table), Combine::Sum) => gather_sum(table, keys, output, base),
-        (costs, combine) => {
+/// Joins the cost at each key to its total; a first group starts from `base` instead.
+fn join<K: Key, T: kernel::Total>(
+    instructions: Instructions,
+    keys: Keys<'_, K>,
+    costs: &[T],
+    base: Option<T>,
+    combine: Combine,
+    totals: &mut [T],
+) {
+    match (base, combine) {
+        (Some(base), Combine::Sum) => kernel::begin_totals(instructions, keys, costs, base, totals),
+        (None, Combine::Sum) => kernel::add_totals(instructions, keys, costs, totals),
+        (base, Combine::Max) => {
             if let Some(base) = base {
-                output.fill(base);
+                totals.fill(base);
             }
-            for (cost, &key) in output.iter_mut().zip(keys) {
-                *cost = combine.join(*cost, costs.get(key as usize));
-            }
+            kernel::raise_totals(instructions, keys, costs, totals);
         }
     }
 }
 
-#[allow(clippy::inline_always)] // It is compiled into each instruction set's own copy.
-#[inline(always)]
-fn gather_sum_plain(table: &[u32], keys: &[u32], output: &mut [i64], base: Option<i64>) {
-    debug_assert!(keys.iter().all(|&key| (key as usize) < table.len()));
-    // SAFETY: a key is `entry * width + joint`. `entry` is at most the number of entries, because it is 0 or was read
-    // from the `next` of the group before; `joint` is below `width`, because `Column::add_to` refused every index
-    // outside its domain; and a table has `(entries + 1) * width` items.
-    let cost = |key: u32| i64::from(unsafe { *table.get_unchecked(key as usize) });
-    match base {
-        Some(base) => {
-            for (output, &key) in output.iter_mut().zip(keys) {
-                *output = base + cost(key);
-            }
+impl Recipe {
+    /// A range of a metric as one of the totals that it is found from, which are at least 0.
+    fn condition(self, range: &Range) -> Condition {
+        let (low, high) = (range.low.max(0), range.high);
+        if low > high {
+            return Condition::Never;
         }
-        None => {
-            for (output, &key) in output.iter_mut().zip(keys) {
-                *output += cost(key);
-            }
+        let place = self.place;
+        if self.factor == 0 {
+            let all = Condition::Within {
+                place,
+                low: 0,
+                span: i64::MAX,
+            };
+            return if low == 0 { all } else { Condition::Never };
+        }
+        let (least, most) = (Integer::div_ceil(&low, &self.factor), high / self.factor);
+        if least > most {
+            return Condition::Never;
+        }
+        Condition::Within {
+            place,
+            low: least,
+            span: most - least,
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn gather_sum_avx512(table: &[u32], keys: &[u32], output: &mut [i64], base: Option<i64>) {
-    gather_sum_plain(table, keys, output, base);
-}
-
-/// Plain loops, compiled once for each instruction set.
-fn gather_sum(table: &[u32], keys: &[u32], output: &mut [i64], base: Option<i64>) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-    {
-        // SAFETY: the instructions are there.
-        return unsafe { gather_sum_avx512(table, keys, output, base) };
+impl Block<'_> {
+    fn write<O: kernel::Output>(&self, instructions: Instructions, recipe: Recipe, output: &mut [O]) {
+        let factor = recipe.factor;
+        match (&self.totals[recipe.place], self.ends) {
+            (Totals::Narrow(totals), None) => kernel::write(instructions, totals, factor, output),
+            (Totals::Wide(totals), None) => kernel::write(instructions, totals, factor, output),
+            (Totals::Narrow(totals), Some(ends)) => kernel::write_valid(instructions, totals, ends, factor, output),
+            (Totals::Wide(totals), Some(ends)) => kernel::write_valid(instructions, totals, ends, factor, output),
+        }
     }
-    gather_sum_plain(table, keys, output, base);
+
+    fn stream(&self, instructions: Instructions, recipe: Recipe, output: &mut [i64]) {
+        match &self.totals[recipe.place] {
+            Totals::Narrow(totals) => kernel::stream(instructions, &totals[..output.len()], recipe.factor, output),
+            Totals::Wide(totals) => kernel::stream(instructions, &totals[..output.len()], recipe.factor, output),
+        }
+    }
+
+    /// Sets the flags of the candidates that meet all conditions.
+    fn flag(&self, instructions: Instructions, conditions: &[Condition], flags: &mut [bool]) {
+        let mut begun = false;
+        for condition in conditions {
+            match *condition {
+                Condition::Never => {
+                    flags.fill(false);
+                    return;
+                }
+                Condition::Within { place, low, span } => match &self.totals[place] {
+                    Totals::Narrow(totals) => {
+                        let most = i64::from(u32::MAX);
+                        if low > most {
+                            flags.fill(false);
+                            return;
+                        }
+                        let (low, span) = (low as u32, span.min(most - low) as u32);
+                        if begun {
+                            kernel::within(instructions, totals, low, span, flags);
+                        } else {
+                            kernel::begin_within(instructions, totals, low, span, flags);
+                        }
+                    }
+                    Totals::Wide(totals) => {
+                        if begun {
+                            kernel::within(instructions, totals, low, span, flags);
+                        } else {
+                            kernel::begin_within(instructions, totals, low, span, flags);
+                        }
+                    }
+                },
+            }
+            begun = true;
+        }
+        if !begun {
+            flags.fill(true);
+        }
+        if let Some(ends) = self.ends {
+            kernel::clear_dead(instructions, ends, flags);
+        }
+    }
 }

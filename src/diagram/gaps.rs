@@ -2,7 +2,7 @@
 
 use super::arcs::{DEAD, Diagram, ROOT, Reader};
 use super::evaluate::check_columns;
-use super::input::Column;
+use super::input::{Column, Domain};
 use super::parallel::{Workers, work_off_until};
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -46,7 +46,7 @@ pub fn first_gap(
                 let known = &diagram.program().decisions()[decision];
                 own.clear();
                 own.resize(rows.len(), 0);
-                columns[decision].add_to(start, known.size, 1, own, &known.name)?;
+                columns[decision].read_wide(start, Domain::of(known), own)?;
             }
             for row in rows {
                 if found.is_some() || ended() {

@@ -1,17 +1,17 @@
 //! Candidates as they are handed in: one column of indices or of values for each decision.
 //!
 //! The memory of a column is somebody else's, who may write to it while it is read: an array of numpy has no lock. So it
-//! is read by relaxed atomic loads, a whole word at a time where the items stand side by side, each item once and into a
-//! buffer of our own; what was checked there is what is used. Whoever writes meanwhile gets the costs of some mixture of
+//! is read as by relaxed atomic loads, a cache line or a word at a time where the items stand side by side, each item once
+//! and into a buffer of our own; what was checked there is what is used. Whoever writes meanwhile gets the costs of some mixture of
 //! the old and the new candidates, or an error that names an index outside its domain.
-#![allow(unsafe_code)] // Atomic loads of words that hold several items.
+#![allow(unsafe_code)] // Loads of lines and words that hold several items.
 
+use super::instructions::Instructions;
+use super::kernel::{largest, take_apart};
+use crate::space::Decision;
 use crate::{Error, Result};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
-
-/// The items that are read into a buffer at once.
-const READ: usize = 256;
 
 /// An integer of a column.
 pub trait Item: Copy + Default {
@@ -88,7 +88,6 @@ impl<'a, T: Item> Strided<'a, T> {
     }
 
     /// Reads the items from one on, each once.
-    #[inline]
     fn read(&self, start: usize, items: &mut [T]) {
         if self.stride == 1 {
             let from = self.first + start;
@@ -101,29 +100,12 @@ impl<'a, T: Item> Strided<'a, T> {
             }
         }
     }
-
-    /// Calls back with the items from one on, some at a time, and with the row of the first of these among them; up to
-    /// the first error.
-    #[inline]
-    fn each_block<E>(
-        &self,
-        start: usize,
-        rows: usize,
-        mut block: impl FnMut(usize, &[T]) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let mut buffer = [T::default(); READ];
-        for row in (0..rows).step_by(READ) {
-            let items = &mut buffer[..READ.min(rows - row)];
-            self.read(start + row, items);
-            block(row, items)?;
-        }
-        Ok(())
-    }
 }
 
-/// Reads a slice by words of 64 bits, and what stands before and behind these item by item.
-#[inline]
+/// Reads a slice of memory that others may write to, each item once.
 fn read_words<T: Item>(shared: &[T::Shared], items: &mut [T]) {
+    let whole = copy_lines(shared, items);
+    let (shared, items) = (&shared[whole..], &mut items[whole..]);
     let each = size_of::<u64>() / size_of::<T>();
     let head = shared.as_ptr().align_offset(align_of::<u64>()).min(shared.len());
     let words = (shared.len() - head) / each;
@@ -143,6 +125,51 @@ fn read_words<T: Item>(shared: &[T::Shared], items: &mut [T]) {
     for (item, shared) in items[tail..].iter_mut().zip(&shared[tail..]) {
         *item = T::load(shared);
     }
+}
+
+/// Copies as many whole cache lines as there are, and returns the number of their items.
+///
+/// The compiler knows no vector load that may race with a store. So it is written in instructions: the machine reads
+/// each byte once, in an order and by pieces that do not matter, which is what relaxed loads of single bytes may do.
+#[cfg(target_arch = "x86_64")]
+fn copy_lines<T: Item>(shared: &[T::Shared], items: &mut [T]) -> usize {
+    const LINE: usize = 64;
+    let lines = size_of_val(items).min(size_of_val(shared)) / LINE;
+    if lines > 0 {
+        // SAFETY: `lines * LINE` bytes lie in both slices, of which the second is ours alone; every byte pattern is
+        // some integers; SSE2 is there on every such machine.
+        unsafe {
+            std::arch::asm!(
+                "2:",
+                "movdqu {a}, [{from}]",
+                "movdqu {b}, [{from} + 16]",
+                "movdqu {c}, [{from} + 32]",
+                "movdqu {d}, [{from} + 48]",
+                "movdqu [{to}], {a}",
+                "movdqu [{to} + 16], {b}",
+                "movdqu [{to} + 32], {c}",
+                "movdqu [{to} + 48], {d}",
+                "add {from}, 64",
+                "add {to}, 64",
+                "dec {lines}",
+                "jnz 2b",
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                from = inout(reg) shared.as_ptr() => _,
+                to = inout(reg) items.as_mut_ptr() => _,
+                lines = inout(reg) lines => _,
+                options(nostack),
+            );
+        }
+    }
+    lines * LINE / size_of::<T>()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn copy_lines<T: Item>(_: &[T::Shared], _: &mut [T]) -> usize {
+    0
 }
 
 /// The index of each value of a decision.
@@ -221,69 +248,276 @@ impl Column<'_> {
         self.len() == 0
     }
 
-    /// Adds `index * factor` to each key of a block. Each index is read once, and is below `size` if this succeeds.
+    /// Reads the indices of a block, each once. Each is below `size` if this succeeds.
     ///
     /// # Errors
     /// `Argument`, naming the row, for an index or a value outside the domain.
-    pub(super) fn add_to(&self, start: usize, size: usize, factor: u32, keys: &mut [u32], name: &str) -> Result<()> {
-        let outside = |(row, index): (usize, u32)| {
-            Error::argument(format!(
-                "row {}: index {index} is not in the domain of decision '{name}', which has {size} values",
-                start + row,
-            ))
-        };
+    pub(super) fn read<'r>(
+        &self,
+        start: usize,
+        rows: usize,
+        domain: Domain<'_>,
+        instructions: Instructions,
+        buffer: &'r mut Buffer,
+    ) -> Result<Indices<'r>> {
         match self {
-            Self::U8(column) => add_indices(column, start, size, factor, keys).map_err(outside),
-            Self::U16(column) => add_indices(column, start, size, factor, keys).map_err(outside),
-            Self::U32(column) => add_indices(column, start, size, factor, keys).map_err(outside),
-            Self::Values(column, lookup) => column.each_block(start, keys.len(), |first, values| {
-                for (row, &value) in (first..).zip(values) {
-                    let index = lookup.index(value).ok_or_else(|| {
+            Self::U8(column) => {
+                let items = resized(&mut buffer.bytes, rows);
+                column.read(start, items);
+                domain.check(start, items, instructions)?;
+                Ok(Indices::U8(items))
+            }
+            Self::U16(column) => {
+                let items = resized(&mut buffer.halves, rows);
+                column.read(start, items);
+                domain.check(start, items, instructions)?;
+                Ok(Indices::U16(items))
+            }
+            Self::U32(column) => {
+                let items = resized(&mut buffer.words, rows);
+                column.read(start, items);
+                domain.check(start, items, instructions)?;
+                Ok(Indices::U32(items))
+            }
+            Self::Values(column, lookup) => {
+                let values = resized(&mut buffer.values, rows);
+                column.read(start, values);
+                let items = resized(&mut buffer.words, rows);
+                for (row, (item, &value)) in items.iter_mut().zip(&*values).enumerate() {
+                    *item = lookup.index(value).ok_or_else(|| {
                         Error::argument(format!(
-                            "row {}: {value} is not a value of decision '{name}'",
-                            start + row
+                            "row {}: {value} is not a value of decision '{}'",
+                            start + row,
+                            domain.name
                         ))
                     })?;
-                    keys[row] = keys[row].wrapping_add(index.wrapping_mul(factor));
                 }
-                Ok(())
-            }),
+                Ok(Indices::U32(items))
+            }
+        }
+    }
+
+    /// The same as indices of 32 bits.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_wide(&self, start: usize, domain: Domain<'_>, indices: &mut [u32]) -> Result<()> {
+        let mut buffer = Buffer::default();
+        match self.read(start, indices.len(), domain, Instructions::best(), &mut buffer)? {
+            Indices::U8(items) => widen(items, indices),
+            Indices::U16(items) => widen(items, indices),
+            Indices::U32(items) => widen(items, indices),
+        }
+        Ok(())
+    }
+}
+
+fn widen<T: Copy + Into<u32>>(items: &[T], indices: &mut [u32]) {
+    for (index, &item) in indices.iter_mut().zip(items) {
+        *index = item.into();
+    }
+}
+
+fn resized<T: Copy + Default>(items: &mut Vec<T>, rows: usize) -> &mut [T] {
+    if items.len() < rows {
+        items.resize(rows, T::default());
+    }
+    &mut items[..rows]
+}
+
+/// The values that a column may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Domain<'a> {
+    pub(super) name: &'a str,
+    pub(super) size: usize,
+}
+
+impl<'a> Domain<'a> {
+    /// That of a decision.
+    pub(super) fn of(decision: &'a Decision) -> Self {
+        Self {
+            name: &decision.name,
+            size: decision.size,
+        }
+    }
+
+    /// Refuses indices outside.
+    ///
+    /// # Errors
+    /// `Argument`, with the first row of such an index.
+    pub(super) fn check<T>(self, start: usize, items: &[T], instructions: Instructions) -> Result<()>
+    where
+        T: Copy + Ord + Default + Into<u32>,
+    {
+        if items.is_empty() || (largest(instructions, items).into() as usize) < self.size {
+            return Ok(());
+        }
+        let rows = (start..).zip(items).map(|(row, &index)| (row, index.into()));
+        match rows.into_iter().find(|&(_, index)| index as usize >= self.size) {
+            None => Ok(()),
+            Some((row, index)) => Err(Error::argument(format!(
+                "row {row}: index {index} is not in the domain of decision '{}', which has {} values",
+                self.name, self.size
+            ))),
         }
     }
 }
 
-/// Adds `index * factor` to each key.
-///
-/// # Errors
-/// The first row whose index is not below `size`, and that index.
-#[inline]
-fn add_indices<T: Item + Into<u32>>(
-    column: &Strided<'_, T>,
-    start: usize,
-    size: usize,
-    factor: u32,
-    keys: &mut [u32],
-) -> std::result::Result<(), (usize, u32)> {
-    column.each_block(start, keys.len(), |first, indices| {
-        let mut largest = 0;
-        for (key, &index) in keys[first..].iter_mut().zip(indices) {
-            let index: u32 = index.into();
-            largest = largest.max(index);
-            *key = key.wrapping_add(index.wrapping_mul(factor));
+/// The indices of a block, as wide as they were given.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Indices<'a> {
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+}
+
+/// Memory of ours that columns are read into.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    bytes: Vec<u8>,
+    halves: Vec<u16>,
+    words: Vec<u32>,
+    values: Vec<i64>,
+}
+
+/// Columns of bytes that stand side by side in rows: they are read row by row, and taken apart in memory of ours.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    data: &'a [AtomicU8],
+    first: usize,
+    stride: usize,
+    len: usize,
+    /// The bytes of a row, eight at a time: where those begin among which there are columns.
+    octets: Vec<usize>,
+    /// The place of each column among the bytes of these.
+    places: Vec<usize>,
+    /// The bytes of a row up to its last column.
+    span: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// A row is at most this long, so that a block of them stays in cache.
+    const LONGEST: usize = 256;
+
+    /// These columns as rows, if they stand in that way.
+    pub(super) fn of(columns: &[Column<'a>]) -> Option<Self> {
+        let strided: Option<Vec<_>> = columns
+            .iter()
+            .map(|column| match column {
+                Column::U8(strided) if strided.stride > 1 && strided.len > 1 => Some(strided),
+                _ => None,
+            })
+            .collect();
+        let strided = strided?;
+        let address = |column: &Strided<'_, u8>| column.data.as_ptr().addr() + column.first;
+        let least = strided.iter().min_by_key(|column| address(column))?;
+        let stride = usize::try_from(least.stride).ok()?;
+        if stride > Self::LONGEST || strided.iter().any(|column| column.stride != least.stride) {
+            return None;
         }
-        if (largest as usize) < size {
-            return Ok(());
+        let offsets: Vec<_> = strided.iter().map(|column| address(column) - address(least)).collect();
+        let span = offsets.iter().max()? + 1;
+        if span > stride {
+            return None;
         }
-        let mut rows = (first..).zip(indices).map(|(row, &index)| (row, index.into()));
-        Err(rows
-            .find(|&(_, index)| index as usize >= size)
-            .unwrap_or((first, largest)))
-    })
+        let mut octets: Vec<usize> = offsets.iter().map(|offset| offset / 8 * 8).collect();
+        octets.sort_unstable();
+        octets.dedup();
+        let place = |offset: &usize| {
+            let octet = octets.partition_point(|octet| octet + 8 <= *offset);
+            8 * octet + offset % 8
+        };
+        Some(Self {
+            data: least.data,
+            first: least.first,
+            stride,
+            len: least.len,
+            places: offsets.iter().map(place).collect(),
+            octets,
+            span,
+        })
+    }
+
+    /// The columns that are taken out of the rows, among them all that were given.
+    pub(super) fn width(&self) -> usize {
+        8 * self.octets.len()
+    }
+
+    /// Which of these a column is.
+    pub(super) fn place(&self, column: usize) -> usize {
+        self.places[column]
+    }
+
+    /// Reads a block of all columns: `apart` has room for [`Self::width`] columns of `each` items, of which the first
+    /// `rows` are written.
+    pub(super) fn read(
+        &self,
+        columns: &[Column<'_>],
+        start: usize,
+        rows: usize,
+        instructions: Instructions,
+        (raw, apart, each): (&mut Vec<u8>, &mut [u8], usize),
+    ) {
+        // The last row of all may end before its last column does in memory that is known to be there.
+        let whole = if start + rows == self.len { rows - 1 } else { rows };
+        if whole > 0 {
+            let from = self.first + start * self.stride;
+            let bytes = (whole - 1) * self.stride + self.span;
+            let padded = resized(raw, bytes + 7);
+            read_words(&self.data[from..from + bytes], &mut padded[..bytes]);
+            for (&octet, apart) in self.octets.iter().zip(apart.chunks_exact_mut(8 * each)) {
+                take_apart(instructions, &padded[octet..], self.stride, whole, apart, each);
+            }
+        }
+        for (number, column) in columns.iter().enumerate() {
+            if let Column::U8(column) = column {
+                column.read(start + whole, &mut apart[self.places[number] * each..][whole..rows]);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const X: Domain<'_> = Domain { name: "x", size: 256 };
+
+    #[test]
+    fn rows_are_read_as_their_columns() {
+        let data: Vec<u8> = (0..1000).map(|item| (item % 251) as u8).collect();
+        for (stride, offsets) in [
+            (5, vec![0, 1, 2, 3, 4]),
+            (39, vec![37, 2, 20]),
+            (7, vec![6, 0, 3, 6]),
+            (2, vec![1]),
+        ] {
+            let n = (data.len() - 40) / stride;
+            let strided = |offset: &usize| Column::U8(Strided::new(&data[*offset..], 0, stride as isize, n));
+            let columns: Vec<_> = offsets.iter().map(strided).collect();
+            let rows = Rows::of(&columns).expect("they stand in rows");
+            for (start, count) in [(0, n), (3, 1), (n - 1, 1), (n - 20, 20), (1, 17)] {
+                let mut taken = vec![0; rows.width() * n];
+                let room = (&mut Vec::new(), &mut taken[..], n);
+                rows.read(&columns, start, count, Instructions::best(), room);
+                for (number, column) in columns.iter().enumerate() {
+                    let taken = &taken[rows.place(number) * n..];
+                    let mut alone = vec![0; count];
+                    column.read_wide(start, X, &mut alone).unwrap();
+                    assert!(
+                        alone
+                            .iter()
+                            .zip(taken)
+                            .all(|(&alone, &taken)| alone == u32::from(taken))
+                    );
+                }
+            }
+        }
+        let apart = |first: usize, stride| Column::U8(Strided::new(&data, first, stride, 10));
+        assert!(Rows::of(&[apart(0, 3), apart(5, 3)]).is_none());
+        assert!(Rows::of(&[apart(0, 3), apart(1, 4)]).is_none());
+        assert!(Rows::of(&[apart(0, 1), apart(1, 1)]).is_none());
+    }
 
     #[test]
     fn columns_are_read_in_every_layout() {
@@ -291,7 +525,7 @@ mod tests {
         let read = |first, stride, len| {
             let column = Column::U8(Strided::new(&data, first, stride, len));
             let mut keys = vec![0; len];
-            column.add_to(0, 256, 1, &mut keys, "x").unwrap();
+            column.read_wide(0, X, &mut keys).unwrap();
             keys
         };
         assert_eq!(read(0, 1, 3), [0, 1, 2]);
@@ -303,9 +537,9 @@ mod tests {
     #[test]
     fn words_hold_the_items_wherever_a_slice_begins_and_ends() {
         fn check<T: Item + TryFrom<usize> + PartialEq + std::fmt::Debug>() {
-            let data: Vec<T> = (0..100).filter_map(|item| item.try_into().ok()).collect();
+            let data: Vec<T> = (0..200).filter_map(|item| (item % 127).try_into().ok()).collect();
             for first in 0..20 {
-                for len in 0..=data.len() - first {
+                for len in (0..=data.len() - first).step_by(3) {
                     let mut items = vec![T::default(); len];
                     Strided::new(&data, first, 1, len).read(0, &mut items);
                     assert_eq!(items, data[first..first + len]);
@@ -333,9 +567,10 @@ mod tests {
                     }
                 }
             });
+            let few = Domain { name: "x", size: 3 };
             for _ in 0..2000 {
                 let mut keys = vec![0; 1000];
-                match Column::U8(Strided::shared(&shared, 0, 1, 1000)).add_to(0, 3, 1, &mut keys, "x") {
+                match Column::U8(Strided::shared(&shared, 0, 1, 1000)).read_wide(0, few, &mut keys) {
                     Ok(()) => assert!(keys.iter().all(|&key| key < 3)),
                     Err(error) => assert!(error.message.contains("index 255 is not in the domain")),
                 }
@@ -365,14 +600,15 @@ mod tests {
     #[test]
     fn what_is_outside_its_domain_is_named_with_its_row() {
         let column = Column::U8(Strided::new(&[0, 1, 9], 0, 1, 3));
-        let error = column.add_to(0, 3, 1, &mut [0; 3], "f1").unwrap_err();
+        let named = |size| Domain { name: "f1", size };
+        let error = column.read_wide(0, named(3), &mut [0; 3]).unwrap_err();
         assert_eq!(
             error.message,
             "row 2: index 9 is not in the domain of decision 'f1', which has 3 values"
         );
         let lookup = Lookup::new(&[8, 16]);
         let column = Column::Values(Strided::new(&[8, 12], 0, 1, 2), &lookup);
-        let error = column.add_to(0, 2, 1, &mut [0; 2], "f1").unwrap_err();
+        let error = column.read_wide(0, named(2), &mut [0; 2]).unwrap_err();
         assert_eq!(error.message, "row 1: 12 is not a value of decision 'f1'");
     }
 }

@@ -10,12 +10,15 @@
 
 mod arcs;
 mod blocks;
+mod cache;
 mod compile;
 mod count;
 mod evaluate;
 mod gaps;
 mod input;
+mod instructions;
 mod kept;
+mod kernel;
 mod optimize;
 mod parallel;
 mod sample;
@@ -28,9 +31,10 @@ pub use arcs::{Diagram, Fixed, ListedArc};
 pub use blocks::Index;
 pub(crate) use blocks::{BLOCK, below, blocks, stream};
 pub use compile::Limits;
-pub use evaluate::{Evaluator, INVALID, LayerTable};
+pub use evaluate::{Evaluator, INVALID, LayerTable, Output, Outputs, Range};
 pub use gaps::first_gap;
 pub use input::{Column, Item, Lookup, Strided};
+pub use instructions::Instructions;
 pub use kept::Extremes;
 pub(crate) use parallel::work_off;
 pub use parallel::{Workers, default_threads};

@@ -6,13 +6,17 @@
 //! table: its entry is `node * width + joint index`. So a batch of candidates takes one gather for each group of
 //! stages and each metric, over keys that are sums of columns.
 //!
-//! **Bound.** Stages are fused while their table has at most [`FUSED`] entries (512 KiB for each metric, which stay in
-//! the second-level cache); a single stage has a table of at most [`SINGLE`] entries, and all tables together have at
-//! most [`ALL`]. What lies behind them is walked arc by arc, and from an open stage on candidates are run one by one.
-//! An entry takes 4 bytes for the next node, and 4 or 8 for each metric that is not always a multiple of another one.
-//! Building a table follows one path of arcs for each of its entries.
+//! **Bound.** A table of several stages has at most [`FUSED`] entries, that of a single stage at most [`SINGLE`], and all
+//! tables together at most [`ALL`]. What lies behind them is walked arc by arc, and from an open stage on candidates are
+//! run one by one. An entry takes 4 bytes for the next node, and 4 or 8 for each metric that is not always a multiple of
+//! another one. Building a table follows one path of arcs for each of its entries.
+//!
+//! **Choice.** Fewer tables need fewer gathers, but larger tables lie further away. So of all ways to part the stages into
+//! groups the best is taken, by dynamic programming over pairs of gathers and bytes, where a gather costs what it does in
+//! the smallest cache that holds all tables together.
 
 use super::arcs::{DEAD, Diagram};
+use super::cache::Caches;
 use super::optimize::ANY;
 use crate::Result;
 use crate::space::Combine;
@@ -64,7 +68,7 @@ pub(super) struct Group {
 pub(super) enum Lookups {
     /// By tables with an item for each entry and each joint choice.
     Tables {
-        /// The entry of the next group; empty where it is always 0.
+        /// The entry of the next group, times its width; empty where it is always 0.
         next: Vec<u32>,
         /// The costs of each metric that has tables.
         costs: Vec<Option<Costs>>,
@@ -80,6 +84,8 @@ pub(super) enum Lookups {
 pub(super) struct LookupTables {
     pub(super) groups: Vec<Group>,
     pub(super) sources: Vec<Source>,
+    /// The largest total of each metric; 2^63 - 1 where it is not known.
+    pub(super) largest: Vec<i64>,
     /// Whether some candidate is invalid.
     pub(super) can_die: bool,
 }
@@ -112,25 +118,19 @@ impl LookupTables {
             )
         };
         let can_die = !closed || diagram.has_dead;
-        // A node may be entered from the stage after its earliest predecessor on, until its own stage.
-        let entries = |stage: usize| -> Vec<u32> {
-            let own = |node: u32| {
-                diagram
-                    .stage_of
-                    .get(node as usize)
-                    .map_or(usize::MAX, |&own| own as usize)
-            };
-            let entered = |node: u32| diagram.entered[node as usize] as usize;
-            (0..=diagram.terminal())
-                .filter(|&node| own(node) >= stage && lives[node as usize] && entered(node) <= stage)
-                .collect()
+        let layout = Layout {
+            diagram,
+            lives: &lives,
+            dead: usize::from(can_die),
         };
-
         let mut groups = Vec::new();
         let mut first = 0;
-        let mut starts = entries(0);
+        let mut starts = layout.entries(0);
         let mut spent = 0;
-        while first < diagram.stages.len() {
+        for part in layout.parts(Caches::here()) {
+            if part.last <= first {
+                continue;
+            }
             if diagram.first_open() == first {
                 groups.push(Group {
                     entries: starts,
@@ -143,36 +143,19 @@ impl LookupTables {
                 });
                 break;
             }
-            let mut decisions: Vec<usize> = vec![diagram.stages[first].decision];
-            let mut width = diagram.stages[first].size;
-            let mut last = first + 1;
-            let implicit = diagram.is_implicit(first) || width.saturating_mul(starts.len() + 1) > SINGLE;
-            while !implicit && last < diagram.stages.len() && !diagram.is_implicit(last) {
-                let stage = &diagram.stages[last];
-                let wider = if decisions.contains(&stage.decision) {
-                    width
-                } else {
-                    width.saturating_mul(stage.size)
-                };
-                if wider.saturating_mul(starts.len() + usize::from(can_die)) > FUSED {
-                    break;
-                }
-                if wider != width || !decisions.contains(&stage.decision) {
-                    decisions.push(stage.decision);
-                }
-                width = wider;
-                last += 1;
-            }
-            spent += (starts.len() + 1) * width;
-            let walked = implicit || spent > ALL;
-            if !implicit && walked {
+            let mut last = part.last;
+            let mut decisions = layout.decisions(first..last);
+            let mut width = part.width;
+            spent += (starts.len() + layout.dead) * width;
+            let walked = part.implicit || spent > ALL;
+            if walked && !part.implicit {
                 last = diagram.first_open();
-                decisions = diagram.stages[first..last].iter().map(|stage| stage.decision).collect();
-                decisions.sort_unstable();
-                decisions.dedup();
+                decisions = layout.decisions(first..last);
+            }
+            if walked {
                 width = 1;
             }
-            let ends = entries(last);
+            let ends = layout.entries(last);
             let mut factor = width;
             let columns: Vec<_> = decisions
                 .iter()
@@ -199,13 +182,28 @@ impl LookupTables {
             starts = ends;
             first = last;
         }
+        // Where a group leads to is kept as the first entry there.
+        for number in 1..groups.len() {
+            let (before, after) = groups.split_at_mut(number);
+            if let (Lookups::Tables { next, .. }, [after, ..]) = (&mut before[number - 1].step, after) {
+                for next in next {
+                    *next *= after.width as u32;
+                }
+            }
+        }
         let mut tables = Self {
             groups,
             sources: vec![Source::Tables; diagram.metrics()],
+            largest: ranges,
             can_die,
         };
         tables.find_multiples(diagram);
         Ok(tables)
+    }
+
+    /// Whether totals of a metric fit into 32 bits.
+    pub(super) fn is_narrow(&self, metric: usize) -> bool {
+        u32::try_from(self.largest[metric]).is_ok()
     }
 
     /// Finds the metrics that are always a multiple of another one, and drops their tables.
@@ -260,6 +258,187 @@ impl LookupTables {
     }
 }
 
+/// Some consecutive stages that may become a group.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// The first stage behind it.
+    last: usize,
+    /// The joint choices of its decisions.
+    width: usize,
+    /// Whether it is a stage that has no table.
+    implicit: bool,
+}
+
+/// The gathers and the bytes of a way to part the stages, and its last part.
+#[derive(Debug, Clone, Copy)]
+struct Parting {
+    gathers: usize,
+    bytes: usize,
+    first: usize,
+    part: Part,
+    /// Where the way to `first` stands among those that were kept.
+    before: usize,
+}
+
+/// The stages of a diagram, about to be parted into groups.
+struct Layout<'a> {
+    diagram: &'a Diagram,
+    lives: &'a [bool],
+    /// 1 where a table has entries for the dead.
+    dead: usize,
+}
+
+impl Layout<'_> {
+    /// The stages at which a node may be entered: from the one after its earliest predecessor on, until its own.
+    fn span(&self, node: u32) -> (usize, usize) {
+        let own = self.diagram.stage_of.get(node as usize);
+        (
+            self.diagram.entered[node as usize] as usize,
+            own.map_or(self.diagram.stages.len(), |&own| own as usize),
+        )
+    }
+
+    /// The nodes at which candidates may enter a stage.
+    fn entries(&self, stage: usize) -> Vec<u32> {
+        (0..=self.diagram.terminal())
+            .filter(|&node| {
+                let (entered, own) = self.span(node);
+                self.lives[node as usize] && entered <= stage && own >= stage
+            })
+            .collect()
+    }
+
+    /// The number of these for each stage, and behind the last.
+    fn widths(&self) -> Vec<usize> {
+        let mut steps = vec![0_isize; self.diagram.stages.len() + 2];
+        for node in (0..=self.diagram.terminal()).filter(|&node| self.lives[node as usize]) {
+            let (entered, own) = self.span(node);
+            if entered <= own {
+                steps[entered] += 1;
+                steps[own + 1] -= 1;
+            }
+        }
+        let mut sum = 0;
+        let sums = steps.iter().map(|step| {
+            sum += step;
+            sum as usize
+        });
+        sums.collect()
+    }
+
+    /// The distinct decisions of some stages, in their order.
+    fn decisions(&self, stages: std::ops::Range<usize>) -> Vec<usize> {
+        let mut decisions = Vec::new();
+        for stage in &self.diagram.stages[stages] {
+            if !decisions.contains(&stage.decision) {
+                decisions.push(stage.decision);
+            }
+        }
+        decisions
+    }
+
+    /// The best way to part the stages before the first open one.
+    fn parts(&self, caches: Caches) -> Vec<Part> {
+        let widths = self.widths();
+        let stages = self.diagram.first_open();
+        // For each stage the ways to come there, of which none has as few gathers and bytes as another.
+        let mut ways: Vec<Vec<Parting>> = vec![Vec::new(); stages + 1];
+        for first in 0..stages {
+            let before: Vec<_> = if first == 0 {
+                vec![(0, 0)]
+            } else {
+                ways[first].iter().map(|way| (way.gathers, way.bytes)).collect()
+            };
+            for part in self.parts_from(first, widths[first]) {
+                let entries = (widths[first] + self.dead).saturating_mul(part.width);
+                let tables = match (part.implicit, widths[part.last], self.dead) {
+                    (true, ..) => 0,
+                    (_, 1, 0) => 1,
+                    _ => 2,
+                };
+                for (place, &(gathers, bytes)) in before.iter().enumerate() {
+                    let way = Parting {
+                        gathers: gathers + tables,
+                        bytes: bytes.saturating_add(4 * tables * entries),
+                        first,
+                        part,
+                        before: place,
+                    };
+                    keep(&mut ways[part.last], way);
+                }
+            }
+        }
+        let cost = |way: &Parting| way.gathers as f64 * caches.gather(way.bytes);
+        let best = (0..ways[stages].len()).min_by(|&one, &other| {
+            let (one, other) = (&ways[stages][one], &ways[stages][other]);
+            cost(one).total_cmp(&cost(other))
+        });
+        let mut parts = Vec::new();
+        let (mut stage, mut way) = (stages, best.unwrap_or(0));
+        while stage > 0 {
+            let taken = ways[stage][way];
+            parts.push(taken.part);
+            (stage, way) = (taken.first, taken.before);
+        }
+        parts.reverse();
+        if stages < self.diagram.stages.len() {
+            parts.push(Part {
+                last: self.diagram.stages.len(),
+                width: 1,
+                implicit: true,
+            });
+        }
+        parts
+    }
+
+    /// The groups that may begin at a stage, which so many nodes enter.
+    fn parts_from(&self, first: usize, entries: usize) -> Vec<Part> {
+        let stages = &self.diagram.stages;
+        let rows = entries + self.dead;
+        let mut width = stages[first].size;
+        let mut parts = vec![Part {
+            last: first + 1,
+            width,
+            implicit: self.diagram.is_implicit(first) || width.saturating_mul(rows) > SINGLE,
+        }];
+        if parts[0].implicit {
+            return parts;
+        }
+        for last in first + 1..self.diagram.first_open() {
+            if self.diagram.is_implicit(last) {
+                break;
+            }
+            if !stages[first..last]
+                .iter()
+                .any(|stage| stage.decision == stages[last].decision)
+            {
+                width = width.saturating_mul(stages[last].size);
+            }
+            if width.saturating_mul(rows) > FUSED {
+                break;
+            }
+            parts.push(Part {
+                last: last + 1,
+                width,
+                implicit: false,
+            });
+        }
+        parts
+    }
+}
+
+/// Keeps a way unless another one has as few gathers and as few bytes; and drops those that it makes needless.
+fn keep(ways: &mut Vec<Parting>, way: Parting) {
+    if ways
+        .iter()
+        .any(|other| other.gathers <= way.gathers && other.bytes <= way.bytes)
+    {
+        return;
+    }
+    ways.retain(|other| other.gathers < way.gathers || other.bytes < way.bytes);
+    ways.push(way);
+}
+
 impl Costs {
     fn len(&self) -> usize {
         match self {
@@ -286,7 +465,8 @@ fn fuse(
     width: usize,
     ranges: &[i64],
 ) -> Lookups {
-    let items = (starts.len() + 1) * width;
+    let can_die = diagram.open.is_some() || diagram.has_dead;
+    let items = (starts.len() + usize::from(can_die)) * width;
     let mut next = Vec::with_capacity(items);
     let mut costs = vec![Vec::with_capacity(items); diagram.metrics()];
     let mut total = vec![0; diagram.metrics()];
@@ -336,7 +516,7 @@ fn fuse(
     });
     Lookups::Tables {
         costs: costs.collect(),
-        next: if !diagram.has_dead && next[..starts.len() * width].iter().all(|&next| next == 0) {
+        next: if !can_die && next.iter().all(|&next| next == 0) {
             Vec::new()
         } else {
             next

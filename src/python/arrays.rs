@@ -2,8 +2,8 @@
 #![allow(unsafe_code)] // numpy hands out a pointer and a stride; the slice below is what they span.
 
 use crate::Error;
-use crate::diagram::{Column, Item, Lookup, Strided};
-use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
+use crate::diagram::{Column, Item, Lookup, Output, Strided};
+use numpy::{Element, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 
 /// A borrowed array of one column.
@@ -42,6 +42,34 @@ impl<'py> Borrowed<'py> {
             Self::U16(array) => Column::U16(strided(array)?),
             Self::U32(array) => Column::U32(strided(array)?),
             Self::Values(array, lookup) => Column::Values(strided(array)?, lookup),
+        })
+    }
+}
+
+/// A borrowed array that totals are written to.
+pub(super) enum Totals<'py> {
+    I64(PyReadwriteArray1<'py, i64>),
+    U32(PyReadwriteArray1<'py, u32>),
+}
+
+impl<'py> Totals<'py> {
+    /// Borrows an array of int64 or uint32.
+    pub(super) fn of(array: &Bound<'py, PyAny>) -> crate::Result<Self> {
+        let taken = |error| Error::argument(format!("an output cannot be written to: {error}"));
+        if let Ok(array) = array.cast::<PyArray1<i64>>() {
+            return array.try_readwrite().map(Self::I64).map_err(taken);
+        }
+        if let Ok(array) = array.cast::<PyArray1<u32>>() {
+            return array.try_readwrite().map(Self::U32).map_err(taken);
+        }
+        Err(Error::argument("an output must be a 1-D array of int64 or uint32"))
+    }
+
+    /// The array, for as long as it is borrowed.
+    pub(super) fn output(&mut self) -> PyResult<Output<'_>> {
+        Ok(match self {
+            Self::I64(array) => Output::I64(array.as_slice_mut()?),
+            Self::U32(array) => Output::U32(array.as_slice_mut()?),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! A compiled space, as Python sees it.
 
-use super::arrays::{Borrowed, into_columns};
+use super::arrays::{Borrowed, Totals, into_columns};
 use super::feasible::Feasible;
 use super::raise::{detached, raise};
 use super::trace::{LayerTrace, Trace};
-use crate::diagram::{self, Column, Evaluator, LayerTable, Workers, default_threads};
+use crate::diagram::{self, Column, Evaluator, LayerTable, Outputs, Range, Workers, default_threads};
 use crate::feasible;
 use crate::space::{self, Program};
 use num_bigint::BigUint;
@@ -191,31 +191,83 @@ impl Diagram {
         }))
     }
 
-    /// Counts candidates, given a column for each decision, into contiguous arrays; see `archbudget.Space.evaluate`.
-    #[pyo3(signature = (columns, metrics, totals, valid, *, threads=None))]
+    /// Whether some candidate cannot be built, as far as is known without looking at it.
+    fn can_fail(&self, py: Python<'_>) -> PyResult<bool> {
+        let evaluator = self.evaluator().map_err(|error| raise(py, error))?;
+        Ok(evaluator.can_die())
+    }
+
+    /// Whether every total of a metric is below 2^32 - 1.
+    fn is_narrow(&self, py: Python<'_>, metric: &str) -> PyResult<bool> {
+        let metric = self.diagram.program().metric(metric);
+        let metric = metric.map_err(|error| raise(py, error))?;
+        let evaluator = self.evaluator().map_err(|error| raise(py, error))?;
+        Ok(evaluator.is_narrow(metric))
+    }
+
+    /// Counts candidates, given a column for each decision, into contiguous arrays of int64 or uint32; see
+    /// `archbudget.Space.evaluate`.
+    #[pyo3(signature = (columns, n, metrics, totals, valid=None, *, threads=None))]
+    #[allow(clippy::too_many_arguments)]
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
         columns: Vec<Bound<'py, PyAny>>,
+        n: usize,
         metrics: Vec<String>,
-        totals: Vec<PyReadwriteArray1<'py, i64>>,
-        mut valid: PyReadwriteArray1<'py, bool>,
+        totals: Vec<Bound<'py, PyAny>>,
+        valid: Option<PyReadwriteArray1<'py, bool>>,
         threads: Option<usize>,
     ) -> PyResult<()> {
         let metrics = metric_positions(py, self.diagram.program(), &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;
-        let mut totals = totals;
-        let mut outputs = Vec::new();
-        for array in &mut totals {
-            outputs.push(array.as_slice_mut()?);
-        }
-        let valid = valid.as_slice_mut()?;
+        let totals = totals.iter().map(Totals::of).collect::<crate::Result<Vec<_>>>();
+        let mut totals = totals.map_err(|error| raise(py, error))?;
+        let outputs = totals.iter_mut().map(Totals::output).collect::<PyResult<Vec<_>>>()?;
+        let mut valid = valid;
+        let valid = valid.as_mut().map(|valid| valid.as_slice_mut()).transpose()?;
+        let outputs = Outputs { totals: outputs, valid };
         let threads = threads.unwrap_or_else(default_threads);
         detached(py, |interrupt| {
             let workers = Workers { threads, interrupt };
             let evaluator = self.evaluator()?;
-            evaluator.evaluate(&self.diagram, &columns, &metrics, &mut outputs, valid, workers)
+            evaluator.evaluate(&self.diagram, &columns, n, &metrics, outputs, workers)
+        })
+    }
+
+    /// The number of candidates that can be built and keep bounds, triples of a metric, the least and the most it may
+    /// be; which these are is written into `mask`, a contiguous array.
+    #[pyo3(signature = (columns, n, bounds, mask=None, *, threads=None))]
+    fn fit<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Vec<Bound<'py, PyAny>>,
+        n: usize,
+        bounds: Vec<(String, i64, i64)>,
+        mask: Option<PyReadwriteArray1<'py, bool>>,
+        threads: Option<usize>,
+    ) -> PyResult<usize> {
+        let ranges = bounds.iter().map(|(metric, low, high)| {
+            let metric = self.diagram.program().metric(metric)?;
+            Ok(Range {
+                metric,
+                low: *low,
+                high: *high,
+            })
+        });
+        let ranges = ranges
+            .collect::<crate::Result<Vec<_>>>()
+            .map_err(|error| raise(py, error))?;
+        let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
+        let columns = read(&borrowed).map_err(|error| raise(py, error))?;
+        let mut mask = mask;
+        let mask = mask.as_mut().map(|mask| mask.as_slice_mut()).transpose()?;
+        let threads = threads.unwrap_or_else(default_threads);
+        detached(py, |interrupt| {
+            let workers = Workers { threads, interrupt };
+            self.evaluator()?
+                .fit(&self.diagram, &columns, n, &ranges, mask, workers)
         })
     }
 

@@ -139,6 +139,12 @@ CALLS: dict[str, list[Call]] = {
     "Budget.of": [ab.Budget.of, lambda v: ab.Budget.of({"params": v}), lambda v: ab.Budget.of({"own": v})],
     "Budget.violations": [BUDGET.violations, lambda v: BUDGET.violations({"params": v})],
     "Budget.__getitem__": [BUDGET.__getitem__],
+    "Budget.mask": [
+        BUDGET.mask,
+        BUDGET.count,
+        lambda v: BUDGET.mask(SPACE.sample(3, 0), out=v),
+        lambda v: BUDGET.mask(SPACE.sample(3, 0), threads=v),
+    ],
     "Space": [
         lambda v: ab.Space(v),
         lambda v: ab.Space([v]),
@@ -178,6 +184,8 @@ CALLS: dict[str, list[Call]] = {
     "Space.sample": [lambda v: SPACE.sample(number_of(v)), lambda v: SPACE.sample(3, v)],
     "Space.evaluate": [
         SPACE.evaluate,
+        lambda v: SPACE.evaluate(SPACE.sample(3, 0), out=v),
+        lambda v: SPACE.evaluate(SPACE.sample(3, 0), out={"params": v}),
         lambda v: SPACE.evaluate([v]),
         lambda v: SPACE.evaluate([[v] * 4]),
         lambda v: SPACE.evaluate({**VALUES, "filters": v}),
@@ -238,6 +246,12 @@ CALLS: dict[str, list[Call]] = {
     "Distribution.cdf": [SHARES.cdf],
     "Constraint": [lambda v: ab.Constraint(v, BUDGET), lambda v: ab.Constraint(SPACE, v)],
     "Constraint.__call__": [CONSTRAINT.__call__],
+    "Constraint.mask": [
+        CONSTRAINT.mask,
+        CONSTRAINT.count,
+        lambda v: CONSTRAINT.mask(SPACE.sample(3, 0), out=v),
+        lambda v: CONSTRAINT.count(SPACE.sample(3, 0), threads=v),
+    ],
     "Architecture.__getitem__": [ARCH.__getitem__],
     "Architecture.layer": [ARCH.layer],
     "Architecture.explain": [ARCH.explain],

@@ -2,7 +2,7 @@
 
 use super::chain::{Chain, Counted, Noted};
 use super::{Bytes, Network, build, cells, distinct, enumerate, returns};
-use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, Limits, Strided, Workers};
+use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, Limits, Output, Outputs, Strided, Workers};
 use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
 use archbudget::space::Program;
 use archbudget::{ErrorKind, Result};
@@ -401,9 +401,12 @@ fn evaluated(diagram: &Diagram, networks: &[Network], listed: bool) {
     let metrics: Vec<usize> = (0..diagram.program().metrics().len()).collect();
     let mut costs = vec![vec![0; n]; metrics.len()];
     let mut valid = vec![false; n];
-    let mut outputs: Vec<&mut [i64]> = costs.iter_mut().map(Vec::as_mut_slice).collect();
+    let outputs = Outputs {
+        totals: costs.iter_mut().map(|costs| Output::I64(costs)).collect(),
+        valid: Some(&mut valid),
+    };
     Evaluator::new(diagram)
-        .and_then(|evaluator| evaluator.evaluate(diagram, &columns, &metrics, &mut outputs, &mut valid, ALONE))
+        .and_then(|evaluator| evaluator.evaluate(diagram, &columns, n, &metrics, outputs, ALONE))
         .unwrap_or_else(|error| panic!("evaluate: {error}"));
     for (position, trace) in traces.iter().enumerate() {
         let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,11 @@ from archbudget._core import MAX_RANK
 from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import hint, show
-from archbudget.errors import SpaceError, UnknownNameError
+from archbudget.errors import LimitError, SpaceError, UnknownNameError
 from archbudget.space.candidates import columns_of
 from archbudget.space.description import check_metrics
 from archbudget.space.family import compiled
+from archbudget.space.outputs import VALID, check_apart, check_array, check_names, names_of
 
 if TYPE_CHECKING:
     from archbudget.space.candidates import CandidatesLike
@@ -64,26 +65,36 @@ class LayerEvaluation:
 
 
 @guards()
-class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
-    """The costs of N candidates: a mapping from each metric to its (N,) int64 totals.
+class Evaluation(Mapping[str, "npt.NDArray[Any]"]):
+    """The costs of N candidates: a mapping from each metric to its (N,) totals.
 
-    A candidate that cannot be built has `valid` False and the total 2^63 - 1, which no budget allows. archbudget never
-    changes an evaluation that it returned: safe to read from several threads.
+    Totals are int64, or uint32 where `out` gave such an array. A candidate that cannot be built has `valid` False and
+    the largest number of the type, 2^63 - 1 or 2^32 - 1, which no total reaches. archbudget changes an evaluation that
+    it returned only if it is given as `out`: otherwise it is safe to read from several threads.
     """
 
     def __init__(
         self,
-        totals: dict[str, npt.NDArray[np.int64]],
-        valid: npt.NDArray[np.bool_],
+        totals: dict[str, npt.NDArray[Any]],
+        valid: npt.NDArray[np.bool_] | None,
         layers: LayerEvaluation | None = None,
+        *,
+        rows: int,
     ) -> None:
         self._totals = totals
-        self.valid = valid
-        """(N,) bool: whether each candidate can be built."""
+        self._valid = valid
+        self._rows = rows
         self.layers = layers
         """The costs of each layer, with `per_layer=True`; otherwise `None`."""
 
-    def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+    @property
+    def valid(self) -> npt.NDArray[np.bool_]:
+        """(N,) bool: whether each candidate can be built. Made when it is asked for, where every candidate can."""
+        if self._valid is None:
+            self._valid = np.ones(self._rows, np.bool_)
+        return self._valid
+
+    def __getitem__(self, metric: str) -> npt.NDArray[Any]:
         try:
             return self._totals[metric]
         except KeyError:
@@ -108,7 +119,7 @@ class Evaluation(Mapping[str, "npt.NDArray[np.int64]"]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<Evaluation of {len(self.valid):,} candidates: {', '.join(self)}>"
+        return f"<Evaluation of {self._rows:,} candidates: {', '.join(self)}>"
 
     def to_pandas(self) -> Any:
         """The totals and `valid` as a `pandas.DataFrame` with N rows.
@@ -125,19 +136,25 @@ def evaluate(
     candidates: CandidatesLike,
     metrics: Iterable[str] | None = None,
     *,
+    out: Mapping[str, npt.NDArray[Any]] | None = None,
     per_layer: bool = False,
     threads: int | None = None,
 ) -> Evaluation:
     """Counts candidates; see `Space.evaluate`."""
     parts = compiled(space)
-    names = _metric_names(space, metrics)
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
-    threads = None if threads is None else min(threads, MOST_THREADS)
+    if isinstance(out, Evaluation):
+        flags = {} if out._valid is None else {VALID: out._valid}
+        out = {**out._totals, **flags}
+    names = _metric_names(space, names_of(out) if metrics is None and out is not None else metrics)
+    threads = checked_threads(threads)
     columns, rows = columns_of(space, candidates)
-    totals = [np.empty(rows, np.int64) for _ in names]
-    valid = np.empty(rows, np.bool_)
-    parts.diagram.evaluate(columns, names, totals, valid, threads=threads)
+    given = {} if out is None else _checked(space, names, out, rows, columns)
+    fresh = {name: np.empty(rows, np.int64) for name in names if name not in given}
+    valid: npt.NDArray[np.bool_] | None = given.get(VALID)
+    if valid is None and parts.diagram.can_fail():
+        valid = np.empty(rows, np.bool_)
+    totals = {name: given[name] if name in given else fresh[name] for name in names}
+    parts.diagram.evaluate(columns, rows, list(totals), list(totals.values()), valid, threads=threads)
     layers = None
     if per_layer:
         costs = [np.empty((rows, len(parts.uses)), np.int64) for _ in names]
@@ -145,7 +162,49 @@ def evaluate(
         parts.diagram.evaluate_layers(columns, names, costs, shapes, threads=threads)
         rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
         layers = LayerEvaluation(space.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
-    return Evaluation(dict(zip(names, totals, strict=True)), valid, layers)
+    return Evaluation(totals, valid, layers, rows=rows)
+
+
+def checked_threads(threads: int | None) -> int | None:
+    """The number of threads of a call.
+
+    Raises:
+        SpaceError: If it is not an integer of at least 1.
+    """
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise SpaceError(f"threads must be an integer of at least 1, not {show(threads)}")
+    return None if threads is None else min(threads, MOST_THREADS)
+
+
+def _checked(
+    space: Family, metrics: Sequence[str], out: Mapping[str, Any], rows: int, columns: Sequence[Any]
+) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of `out`, if the engine can write the totals of these metrics into them.
+
+    Raises:
+        SpaceError: With the first that it cannot be given.
+    """
+    check_names(out, metrics)
+    diagram = compiled(space).diagram
+    checked = {}
+    for name, array in out.items():
+        what = f"out[{show(name)}]"
+        types = ("bool",) if name == VALID else ("int64", "uint32")
+        checked[name] = check_array(what, array, rows, types)
+        if name != VALID and array.dtype == np.uint32 and not diagram.is_narrow(name):
+            raise SpaceError(
+                f"{what} must be of int64: uint32 holds totals below 2^32 - 1, which stands for a candidate that "
+                f"cannot be built, and the {name} of this space {_reach(space, name)}"
+            )
+    check_apart({f"out[{show(name)}]": array for name, array in checked.items()}, columns)
+    return checked
+
+
+def _reach(space: Family, metric: str) -> str:
+    try:
+        return f"reach {space.range(metric)[1]:,}"
+    except LimitError:
+        return "have no known bound, as it is too wide to look at every arc"
 
 
 def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:

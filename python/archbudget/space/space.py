@@ -33,6 +33,7 @@ from archbudget.space.table import row_of, without_others
 if TYPE_CHECKING:
     import os
 
+    import numpy.typing as npt
     import optuna
     from typing_extensions import Self
 
@@ -295,6 +296,7 @@ class Space(Family):
         candidates: CandidatesLike,
         metrics: Iterable[str] | None = None,
         *,
+        out: Mapping[str, npt.NDArray[Any]] | None = None,
         per_layer: bool = False,
         threads: int | None = None,
     ) -> Evaluation:
@@ -309,19 +311,27 @@ class Space(Family):
                 Inactive decisions may have no value (None, NaN, NA), or any of their domain. Integers may be floats.
                 Columns named like metrics and `valid` are passed over. uint8, uint16 and uint32 indices and int64
                 values are read in place, in any layout, without a copy.
-            metrics: The names of the metrics; all by default. Fewer are faster.
+            metrics: The names of the metrics; by default those of `out`, or all without it. Fewer are faster.
+            out: Arrays that are written, in place of new ones, by the names of their metrics; or an `Evaluation`, whose
+                arrays are written again. Each is a contiguous array of N int64 or uint32; uint32 only where all totals
+                of the space are below 2^32 - 1. `valid` names an array of N flags. Arrays that are kept from call to
+                call are up to twice as fast as new ones, whose memory the system clears first.
             per_layer: Whether to return the costs of each layer, too, and the shape of its first output. Much slower:
                 each candidate is then run by itself, in O(layers).
             threads: The number of threads, at most 1,024; by default as many as the process has cores.
 
         Returns:
-            For each metric (N,) int64 totals, and whether each candidate is valid.
+            For each metric (N,) totals, int64 or as in `out`, and whether each candidate is valid. The total of one
+            that is not is 2^63 - 1, or 2^32 - 1 in uint32.
 
         Raises:
             SpaceError: If there is no such metric; or a column is unknown or of the wrong length; or a value is outside
-                its domain, or missing where the network reads its decision; the message names the first such row.
+                its domain, or missing where the network reads its decision; the message names the first such row. Or if
+                an array of `out` has another type or length, is read-only or not contiguous, or shares memory with
+                another or with the candidates. Nothing is written before that is known, but where a value is outside
+                its domain, `out` may hold the totals of other candidates.
         """
-        return evaluate(self, candidates, metrics, per_layer=per_layer, threads=threads)
+        return evaluate(self, candidates, metrics, out=out, per_layer=per_layer, threads=threads)
 
     def architecture(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> Architecture:
         """One network, by the values of its decisions. O(layers); holds the GIL.
