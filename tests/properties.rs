@@ -409,7 +409,7 @@ proptest! {
             }
             match trace {
                 Ok(trace) => {
-                    prop_assert!(walk.is_ok());
+                    prop_assert_eq!(walk.unwrap().cost().map(<[i64]>::to_vec), Some(trace.cost));
                     prop_assert_eq!(asked, trace.active);
                 }
                 Err(error) => prop_assert_eq!(walk.map(|_| ()).unwrap_err(), error),

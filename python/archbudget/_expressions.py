@@ -993,6 +993,9 @@ def _unboxed(value: object) -> object:
 
 def _key(value: object) -> object:
     """The key of a value, equal for the same values: 1 is 1.0, and True is neither; numpy's numbers are Python's."""
+    kind = type(value)
+    if kind is int or kind is str:  # As nearly always.
+        return (float if kind is int else kind, value)
     value = _unboxed(value)
     kind = type(value)
     return (float if kind is int else kind, value)

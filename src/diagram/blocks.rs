@@ -25,12 +25,68 @@ indices! { u8 u16 u32 }
 pub(crate) const BLOCK: usize = 4096;
 
 /// An unbiased number below `n` (Lemire, "Fast Random Integer Generation in an Interval", 2019).
-pub(crate) fn below(rng: &mut ChaCha8Rng, n: u64) -> u64 {
+#[inline]
+pub(crate) fn below(rng: &mut impl Words, n: u64) -> u64 {
     loop {
-        let wide = u128::from(rng.next_u64()) * u128::from(n);
-        if wide as u64 >= n.wrapping_neg() % n {
+        let wide = u128::from(rng.word()) * u128::from(n);
+        // The remainder is below `n`: where that says enough, it is not needed.
+        if wide as u64 >= n || wide as u64 >= n.wrapping_neg() % n {
             return (wide >> 64) as u64;
         }
+    }
+}
+
+/// Random words of 64 bits.
+pub(crate) trait Words {
+    /// The next one.
+    fn word(&mut self) -> u64;
+}
+
+impl Words for ChaCha8Rng {
+    #[inline]
+    fn word(&mut self) -> u64 {
+        self.next_u64()
+    }
+}
+
+/// The random words of one block, made many at a time: the same as those of [`stream`] one by one.
+pub(crate) struct Ahead {
+    rng: ChaCha8Rng,
+    words: [u64; Self::WORDS],
+    next: usize,
+}
+
+impl Ahead {
+    const WORDS: usize = 256;
+
+    /// Those of a block.
+    pub(crate) fn of(seed: u64, block: u64) -> Self {
+        Self {
+            rng: stream(seed, block),
+            words: [0; Self::WORDS],
+            next: Self::WORDS,
+        }
+    }
+
+    #[cold]
+    fn refill(&mut self) {
+        let mut bytes = [0; 8 * Self::WORDS];
+        self.rng.fill_bytes(&mut bytes);
+        for (word, bytes) in self.words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        self.next = 0;
+    }
+}
+
+impl Words for Ahead {
+    #[inline]
+    fn word(&mut self) -> u64 {
+        if self.next == Self::WORDS {
+            self.refill();
+        }
+        self.next += 1;
+        self.words[self.next - 1]
     }
 }
 
@@ -46,4 +102,15 @@ pub(crate) fn blocks<T: Index>(n: usize, columns: &mut [T]) -> impl Iterator<Ite
     let columns = columns.chunks_mut(n.max(1));
     let mut columns: Vec<_> = columns.map(|column| column.chunks_mut(BLOCK)).collect();
     (0..n.div_ceil(BLOCK)).map(move |block| (block, columns.iter_mut().filter_map(Iterator::next).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_made_ahead_are_those_of_the_stream() {
+        let (mut ahead, mut stream) = (Ahead::of(7, 3), stream(7, 3));
+        assert!((0..1000).all(|_| ahead.word() == stream.next_u64()));
+    }
 }

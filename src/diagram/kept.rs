@@ -23,10 +23,23 @@ pub(super) enum Draw {
     Shares(usize),
 }
 
+/// A node whose arcs are stored, in as few words as a draw needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Choice {
+    /// Its first arc.
+    pub(super) arcs: usize,
+    /// Its decision.
+    pub(super) decision: u32,
+    /// How many values that has.
+    pub(super) size: u32,
+}
+
 /// What is needed to draw candidates.
 #[derive(Debug)]
 pub(super) struct Sampler {
     pub(super) draws: Vec<Draw>,
+    /// The nodes; nothing where some arcs are not stored.
+    pub(super) choices: Vec<Choice>,
     /// For each value of a node, `floor(2^64 * networks of the values up to it / networks of the node)`; the last,
     /// which would be 2^64, is `u64::MAX`.
     pub(super) shares: Vec<u64>,

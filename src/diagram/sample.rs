@@ -4,16 +4,14 @@
 //! draws every network with the same chance. KUS (Sharma, Gupta, Roy and Meel, LPAR 2018) and WAPS (Gupta, Sharma, Roy
 //! and Meel, TACAS 2019) do the same on d-DNNF, the latter with weights.
 
-use super::arcs::{DEAD, Diagram, ROOT, Reader};
-use super::blocks::{BLOCK, Index, below, blocks, stream};
-use super::kept::{Draw, Sampler};
+use super::arcs::{Arcs, DEAD, Diagram, ROOT, Reader, Stage};
+use super::blocks::{Ahead, BLOCK, Index, Words, below, blocks, stream};
+use super::kept::{Choice, Draw, Sampler};
 use super::parallel::{Workers, work_off, work_off_until};
 use crate::space::Outcome;
 use crate::{Error, ErrorKind, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 
 impl Diagram {
     fn sampler(&self, interrupt: Interrupt<'_>) -> Result<&Sampler> {
@@ -23,6 +21,7 @@ impl Diagram {
         let paths = self.paths(interrupt)?;
         let mut sampler = Sampler {
             draws: Vec::with_capacity(self.terminal() as usize),
+            choices: self.stored_choices().unwrap_or_default(),
             shares: Vec::new(),
         };
         let mut reader = self.reader();
@@ -63,6 +62,7 @@ impl Diagram {
     ///
     /// # Errors
     /// `Limit` where the diagram is open; `Interrupted`.
+    #[allow(clippy::needless_range_loop)] // A row stands in every column.
     pub fn sample<T: Index>(&self, seed: u64, n: usize, columns: &mut [T], workers: Workers<'_>) -> Result<()> {
         let decisions = self.program().decisions().len();
         if columns.len() != n * decisions {
@@ -80,21 +80,48 @@ impl Diagram {
             workers,
             || self.reader(),
             |reader, (block, mut columns)| {
-                let mut rng = stream(seed, block as u64);
-                for row in 0..(n - block * BLOCK).min(BLOCK) {
-                    for column in &mut columns {
-                        column[row] = T::of(0);
+                let mut rng = Ahead::of(seed, block as u64);
+                for column in &mut columns {
+                    column.fill(T::of(0));
+                }
+                let rows = (n - block * BLOCK).min(BLOCK);
+                if sampler.choices.is_empty() {
+                    for row in 0..rows {
+                        let mut node = ROOT;
+                        while node != self.terminal() {
+                            let Stage { decision, size, .. } = *self.stage(node);
+                            let value = sampler.draw(paths, reader, node, size, &mut rng);
+                            columns[decision][row] = T::of(value as u32);
+                            node = reader.arc(node, value).next;
+                        }
                     }
+                    return Ok(());
+                }
+                for row in 0..rows {
                     let mut node = ROOT;
-                    while node != self.terminal() {
-                        let value = sampler.draw(self, paths, reader, node, &mut rng);
-                        columns[self.stage(node).decision][row] = T::of(value as u32);
-                        node = reader.arc(node, value).next;
+                    while let Some(choice) = sampler.choices.get(node as usize) {
+                        let value = sampler.draw(paths, reader, node, choice.size as usize, &mut rng);
+                        columns[choice.decision as usize][row] = T::of(value as u32);
+                        node = self.next[choice.arcs + value];
                     }
                 }
                 Ok(())
             },
         )
+    }
+
+    /// The nodes, if all of their arcs are stored.
+    fn stored_choices(&self) -> Option<Vec<Choice>> {
+        let mut choices = Vec::with_capacity(self.terminal() as usize);
+        for stage in &self.stages {
+            let Arcs::Stored(first) = stage.arcs else { return None };
+            choices.extend((0..stage.nodes.len()).map(|local| Choice {
+                arcs: first + local * stage.size,
+                decision: stage.decision as u32,
+                size: stage.size as u32,
+            }));
+        }
+        Some(choices)
     }
 
     /// The same where the diagram is open: combinations of values are drawn until one can be built and has index 0 for
@@ -162,20 +189,12 @@ impl Diagram {
 }
 
 impl Sampler {
-    fn draw(
-        &self,
-        diagram: &Diagram,
-        paths: &[BigUint],
-        reader: &mut Reader<'_>,
-        node: u32,
-        rng: &mut ChaCha8Rng,
-    ) -> usize {
-        let size = diagram.stage(node).size;
+    fn draw(&self, paths: &[BigUint], reader: &mut Reader<'_>, node: u32, size: usize, rng: &mut impl Words) -> usize {
         match self.draws[node as usize] {
             Draw::Even => below(rng, size as u64) as usize,
             Draw::Shares(start) => {
                 let shares = &self.shares[start..start + size];
-                let word = rng.next_u64();
+                let word = rng.word();
                 let value = shares.partition_point(|&share| share < word);
                 if value == size || shares[value] != word {
                     return value.min(size - 1);
@@ -195,7 +214,7 @@ impl Sampler {
                 let total = ways[size - 1].clone();
                 let (mut point, mut bits) = (BigUint::from(word), 64_u64);
                 loop {
-                    point = (point << 64_u8) + rng.next_u64();
+                    point = (point << 64_u8) + rng.word();
                     bits += 64;
                     // The point is in [point, point + 1) / 2^bits.
                     let low = ways.partition_point(|part| (part << bits) <= &point * &total);

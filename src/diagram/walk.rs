@@ -32,6 +32,11 @@ impl Walk {
         }
     }
 
+    /// The value of each metric; nothing while a decision is open.
+    pub fn cost(&self) -> Option<&[i64]> {
+        (self.outcome == Outcome::Complete).then_some(&self.state.cost)
+    }
+
     /// Takes the open decision.
     ///
     /// # Errors

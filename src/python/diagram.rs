@@ -12,6 +12,9 @@ use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyReadwriteArra
 use pyo3::prelude::*;
 use std::sync::{Arc, OnceLock};
 
+/// A decision without a value, which decisions were read, and the value of each metric.
+type Taken = (Option<usize>, Vec<bool>, Option<Vec<i64>>);
+
 /// The decision diagram of a space. Frozen; its methods release the GIL.
 #[pyclass(frozen, module = "archbudget._core")]
 pub(super) struct Diagram {
@@ -155,6 +158,25 @@ impl Diagram {
     /// The value of each metric for one candidate, or `None` if it is invalid; inactive decisions may be `None`.
     fn cost(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Option<Vec<i64>>> {
         self.diagram.cost(&choices).map_err(|error| raise(py, error))
+    }
+
+    /// One network, by the index of the value of each decision, or `None`: the first decision that it reads and that has
+    /// none, which decisions it read, and the value of each metric where it read no such decision.
+    fn take(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Taken> {
+        let take = || {
+            let program = self.diagram.running();
+            let mut walk = diagram::Walk::new(program)?;
+            let mut active = vec![false; program.decisions().len()];
+            while let Some(decision) = walk.open() {
+                let Some(index) = choices.get(decision).copied().flatten() else {
+                    return Ok((Some(decision), active, None));
+                };
+                active[decision] = true;
+                walk.choose(program, index)?;
+            }
+            Ok((None, active, walk.cost().map(<[i64]>::to_vec)))
+        };
+        take().map_err(|error| raise(py, error))
     }
 
     /// A candidate without any decision taken.

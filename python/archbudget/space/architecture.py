@@ -31,26 +31,29 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
     Made by [`Space.architecture`][archbudget.Space.architecture], `Space.suggest` and `Candidates[i]`, which run the
-    space once for this network, in O(layers). Its values and totals are known from then on; the records of its layers
-    are made the first time they are needed. An architecture never changes, so it is safe to use from several threads.
-    Its methods hold the GIL.
+    space once for this network, in O(layers). Its values and totals are known from then on; its layers are written out,
+    in a second run, the first time that they are needed. An architecture never changes, so it is safe to use from
+    several threads. Its methods hold the GIL.
     """
 
     INTERNAL = ("chosen_in", "network", "producer", "setting", "text", "use_of")
 
-    def __init__(self, space: Family, indices: tuple[int, ...], trace: Trace) -> None:
+    def __init__(self, space: Family, indices: Iterable[int | None], active: list[bool], costs: list[int]) -> None:
         self.space = space
         """The space that the network belongs to."""
-        self.indices = tuple(index if active else 0 for index, active in zip(indices, trace.active, strict=True))
+        self.indices = tuple(index if index and taken else 0 for index, taken in zip(indices, active, strict=True))
         """The index of the value of each decision of the space; 0 where the decision is inactive."""
-        self._trace = trace
-        decisions = zip(space.decisions.values(), self.indices, trace.active, strict=True)
-        names = iter(space.decisions)
-        self._values = {
-            name: decision.values[index]
-            for name, (decision, index, active) in zip(names, decisions, strict=True)
-            if active
-        }
+        self._active = active
+        self._totals = costs
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        decisions = zip(self.space.decisions.items(), self.indices, self._active, strict=True)
+        return {name: decision.values[index] for (name, decision), index, taken in decisions if taken}
+
+    @cached_property
+    def _trace(self) -> Trace:
+        return compiled(self.space).diagram.trace(list(self.indices))
 
     @cached_property
     def network(self) -> Network:
@@ -91,7 +94,7 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
 
     @cached_property
     def _costs(self) -> dict[str, int]:
-        return dict(zip(self.space.metrics, self._trace.cost, strict=True))
+        return dict(zip(self.space.metrics, self._totals, strict=True))
 
     @property
     def params(self) -> int:
@@ -262,8 +265,14 @@ def architecture_at(space: Family, indices: Iterable[int]) -> Architecture:
     Raises:
         InvalidArchitectureError: If the network cannot be built.
     """
-    chosen = tuple(indices)
-    return Architecture(space, chosen, compiled(space).diagram.trace(list(chosen)))
+    chosen = [int(index) for index in indices]
+    diagram = compiled(space).diagram
+    try:
+        _, active, costs = diagram.take(chosen)
+    except InvalidArchitectureError:
+        diagram.trace(chosen)  # The layers in the order of the description: it refuses the first of these.
+        raise
+    return Architecture(space, chosen, active, costs or [])
 
 
 def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture:
@@ -278,7 +287,7 @@ def architecture_of(space: Family, values: Mapping[str, Scalar]) -> Architecture
             )
             raise SpaceError(f"{error}{hint}") from None
         raise
-    return architecture_at(space, _indices(space, values))
+    return _taken(space, values)
 
 
 def network_of(space: Family, network: object) -> Architecture:
@@ -313,33 +322,31 @@ def network_in(space: Family, network: object) -> Architecture | None:
 def _is_complete(space: Family, values: Mapping[str, Scalar]) -> bool:
     """Whether values take every active decision."""
     try:
-        _indices(space, values)
+        _taken(space, values)
     except ArchbudgetError:
         return False
     return True
 
 
-def _indices(space: Family, values: Mapping[str, Scalar]) -> list[int]:
-    """The index of the value of each decision; 0 where none is given, which may only be so where it is inactive.
+def _taken(space: Family, values: Mapping[str, Scalar]) -> Architecture:
+    """The network with these values, which only an inactive decision may lack.
 
     Raises:
         SpaceError: If an active decision has no value, or a value is not in its domain.
+        InvalidArchitectureError: If the network cannot be built.
     """
     parts = compiled(space)
-    walk = parts.diagram.walk()
-    indices = [0] * len(parts.names)
-    given = set()
+    indices: list[int | None] = [None] * len(parts.names)
     for name, value in values.items():
         decision = space.decisions[name]
-        index = missing_index(decision) if is_missing(value) else decision.index(value)
+        plain = type(value) in (int, str, bool)  # None of them is missing, and most values are one.
+        index = decision.index(value) if plain or not is_missing(value) else missing_index(decision)
         if index != GAP:
-            given.add(name)
             indices[parts.positions[name]] = index
-    while (position := walk.open) is not None:
-        name = parts.names[position]
-        if name not in given:
-            if name in values:
-                space.decisions[name].index(values[name])  # It refuses what is missing.
-            raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
-        walk.choose(indices[position])
-    return indices
+    missing, active, costs = parts.diagram.take(indices)
+    if missing is not None:
+        name = parts.names[missing]
+        if name in values:
+            space.decisions[name].index(values[name])  # It refuses what is missing.
+        raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
+    return Architecture(space, indices, active, costs or [])

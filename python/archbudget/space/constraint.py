@@ -42,7 +42,8 @@ def _settle(number: float, outside: bool) -> float:
 
 
 BLOCK = 1 << 16
-"""A batch is judged this many candidates at a time, so that what is between totals and numbers stays in cache."""
+"""A batch is judged this many candidates at a time, so that what is between totals and numbers stays in cache; that is
+too few for threads, which take as long to begin."""
 
 
 def _rows(column: Any, part: slice) -> Any:
@@ -246,7 +247,7 @@ class Constraint(SetOnce):
             costs = {metric: array[:size] for metric, array in totals.items()}
             own = [_rows(column, part) for column in columns]
             try:
-                diagram.evaluate(own, size, counted, list(costs.values()), valid[:size])
+                diagram.evaluate(own, size, counted, list(costs.values()), valid[:size], threads=1)
             except SpaceError:
                 # It counts rows from the block on; the whole batch says the right one.
                 diagram.fit(columns, rows, [], None)
