@@ -129,6 +129,7 @@ format: $(VENV)/.installed ## Format both languages
 bench: $(VENV)/.installed ## Measure the counting throughput against peers; installs numba and PyTorch
 	$(PIP) install -r requirements-bench.txt
 	$(BIN)/archbudget bench
+	$(BIN)/python benches/throughput.py
 
 lock: $(VENV)/.demo ## Pin the newest versions of everything that is installed here
 	$(PIP) install uv

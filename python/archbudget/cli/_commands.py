@@ -400,14 +400,14 @@ def bench(
     repeats: Annotated[int, typer.Option(metavar="N", help="How often each peer counts them.")] = 7,
     peer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Compare with: numpy, numba, floor, torch, keras; all that are installed."),
+        typer.Option(metavar="NAME", help="Compare with: numpy, numba, memory, torch, keras; all that are installed."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     as_json: Json = False,
 ) -> None:
     """Measure how fast networks are counted, compared with handwritten code.
 
-    The memory floor reads the same columns, writes the same output, and does nothing else.
+    The peer memory reads the same columns, fills an output, and does nothing else.
     """
     _options.one_format(markdown=markdown, as_json=as_json)
     from archbudget import bench as benchmark
