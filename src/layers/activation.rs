@@ -4,6 +4,7 @@ use super::built::Built;
 use super::cost::Cost;
 use super::geometry::{Axes, axis_beside_batch};
 use super::kind::{Rule, unchanged};
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::Quantity;
 use super::refusal::Refusal;
@@ -85,6 +86,11 @@ impl Rule for Softmax {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         Axes::of(args, &inputs[0]).map(|_| inputs[0])
+    }
+
+    /// Keras aligns it from the last axis on, so that one of fewer axes would have its batch beside another axis.
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+        mask.of_values(&inputs[0], given)
     }
 }
 

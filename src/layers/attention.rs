@@ -80,8 +80,8 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The shape of a mask of attention along the only axis of positions.
-fn masked(heads: i64, inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+/// Refuses a mask of attention that does not have the positions along its only axis.
+fn masked(heads: i64, inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
     let sources = Sources::of(inputs);
     if sources.query.rank() != 2 {
         return Err(Refusal::new(
@@ -89,11 +89,12 @@ fn masked(heads: i64, inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
             [sources.query.rank() as i64],
         ));
     }
-    Ok(match mask {
+    let own = match mask {
         Mask::Attention => Shape::new(&[heads, sources.query[0], sources.value[0]]),
         Mask::Query => Shape::new(&sources.query[..1]),
         _ => Shape::new(&sources.value[..1]),
-    })
+    };
+    mask.check(&own, given)
 }
 
 fn features(shape: &Shape) -> i64 {
@@ -352,7 +353,7 @@ impl Rule for MultiHeadAttention {
         Ok(vec![Shape::new(&[layer.heads, sources.query[0], seen])])
     }
 
-    fn mask(args: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
+    fn mask(args: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
         let layer = Self::parse(args);
         if layer.looks(&inputs[0])?.heads {
             return Err(Refusal::new(
@@ -360,7 +361,7 @@ impl Rule for MultiHeadAttention {
                 [],
             ));
         }
-        masked(layer.heads, inputs, mask)
+        masked(layer.heads, inputs, mask, given)
     }
 }
 
@@ -438,8 +439,8 @@ impl Rule for GroupQueryAttention {
         Ok(vec![Shape::new(&[args[1], sources.query[0], sources.value[0]])])
     }
 
-    fn mask(args: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
-        masked(args[1], inputs, mask)
+    fn mask(args: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+        masked(args[1], inputs, mask, given)
     }
 }
 
@@ -504,8 +505,8 @@ impl Rule for Attention {
         Ok(compared(inputs))
     }
 
-    fn mask(_: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
-        masked(1, inputs, mask)
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+        masked(1, inputs, mask, given)
     }
 }
 
@@ -533,8 +534,8 @@ impl Rule for AdditiveAttention {
         Ok(compared(inputs))
     }
 
-    fn mask(_: &[i64], inputs: &[Shape], mask: Mask) -> Result<Shape, Refusal> {
-        masked(1, inputs, mask)
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+        masked(1, inputs, mask, given)
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {

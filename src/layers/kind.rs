@@ -17,8 +17,8 @@ pub(super) type Columns = fn(&[i64], &Shape) -> i64;
 /// The shapes of what a layer can give beside its output, by its hyperparameters and its inputs.
 type Extra = fn(&[i64], &[Shape]) -> std::result::Result<Vec<Shape>, Refusal>;
 
-/// The shape of a mask that a call may give to a layer, by its hyperparameters and its inputs.
-type Masked = fn(&[i64], &[Shape], Mask) -> std::result::Result<Shape, Refusal>;
+/// Refuses a mask of this shape that a call gives to a layer, by its hyperparameters and its inputs.
+type Masked = fn(&[i64], &[Shape], Mask, &Shape) -> std::result::Result<(), Refusal>;
 
 /// The rule of one layer: everything archbudget knows of it.
 pub(super) trait Rule {
@@ -51,9 +51,9 @@ pub(super) trait Rule {
         Self::states(args, &inputs[0])
     }
 
-    /// The shape of a mask that a call may give it, for inputs that [`Rule::output`] accepted.
-    fn mask(_args: &[i64], _inputs: &[Shape], _mask: Mask) -> std::result::Result<Shape, Refusal> {
-        Err(Refusal::new("its call takes no such mask", []))
+    /// Refuses a mask of this shape that a call gives it, for inputs that [`Rule::output`] accepted.
+    fn mask(_args: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> std::result::Result<(), Refusal> {
+        mask.of_steps(Self::ROLE == Role::Recurrent, &inputs[0], given)
     }
 
     /// The cost, given an output shape that [`Rule::output`] returned.
@@ -177,6 +177,14 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     /// The layers inside; their numbers stand behind those of the layer around them.
     fn inner(&self) -> &[Inner] {
         &[]
+    }
+
+    /// As `Rule::mask`.
+    ///
+    /// # Errors
+    /// Why the mask does not fit.
+    fn mask(&self, _args: &[i64], _input: &Shape, _mask: Mask, _given: &Shape) -> std::result::Result<(), Refusal> {
+        Err(Mask::none())
     }
 
     /// As [`Kind::held`], where the numbers of the layer begin at this position.
@@ -360,21 +368,22 @@ impl Kind {
         masks: &[Mask],
         given: &[Shape],
     ) -> std::result::Result<(), Refusal> {
-        for (&mask, given) in masks.iter().zip(given) {
-            let own = match &self.rule {
-                _ if self.role == Role::Recurrent && inputs[0].rank() != 2 => {
-                    return Err(Refusal::new(
-                        "Keras has a mask for steps of features; its steps have {} axes",
-                        [inputs[0].rank() as i64 - 1],
-                    ));
-                }
-                _ if self.role == Role::Recurrent && mask == Mask::Steps => Shape::new(&inputs[0][..1]),
-                AnyRule::Static { mask: shape, .. } => shape(args, inputs, mask)?,
-                AnyRule::Dynamic(_) => return Err(Refusal::new("its call takes no such mask", [])),
-            };
-            mask.check(&own, given)?;
+        let mut pairs = masks.iter().zip(given);
+        pairs.try_for_each(|(&mask, given)| self.check_mask(args, inputs, mask, given))
+    }
+
+    /// Refuses one mask, as [`Self::check_masks`] does.
+    pub(super) fn check_mask(
+        &self,
+        args: &[i64],
+        inputs: &[Shape],
+        mask: Mask,
+        given: &Shape,
+    ) -> std::result::Result<(), Refusal> {
+        match &self.rule {
+            AnyRule::Static { mask: check, .. } => check(args, inputs, mask, given),
+            AnyRule::Dynamic(rule) => rule.mask(args, &inputs[0], mask, given),
         }
-        Ok(())
     }
 
     /// The cost of one layer as numbers, given an output shape that [`Self::output`] returned.

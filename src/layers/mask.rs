@@ -14,7 +14,7 @@ pub enum Mask {
     Value,
     /// Which positions of a key there are (`key_mask`).
     Key,
-    /// Which steps of a sequence there are (`mask`).
+    /// Which steps of a sequence, or which values there are (`mask`).
     Steps,
 }
 
@@ -69,5 +69,43 @@ impl Mask {
         } else {
             Err(Refusal::new(rule, [own[0], given.rank() as i64, last]))
         }
+    }
+
+    /// Refuses a mask that does not say of each step of a sequence whether it is there; only recurrent layers take one.
+    pub(super) fn of_steps(self, recurrent: bool, input: &Shape, given: &Shape) -> Result<(), Refusal> {
+        match input.rank() {
+            _ if !recurrent => Err(Self::none()),
+            2 => self.check(&Shape::new(&input[..1]), given),
+            rank => Err(Refusal::new(
+                "Keras has a mask for steps of features; its steps have {} axes",
+                [rank as i64 - 1],
+            )),
+        }
+    }
+
+    /// Refuses a mask that does not stretch to these first axes of an input: each side is that of the axis, or 1.
+    pub(super) fn of_values(self, own: &[i64], given: &Shape) -> Result<(), Refusal> {
+        if self != Self::Steps {
+            return Err(Self::none());
+        }
+        if own.len() != given.rank() {
+            return Err(Refusal::new(
+                "its mask must have {} axes beside the batch, not {}; each side must be that of the same axis of its \
+                 input, or 1",
+                [own.len() as i64, given.rank() as i64],
+            ));
+        }
+        match (0..own.len()).find(|&axis| given[axis] != own[axis] && given[axis] != 1) {
+            None => Ok(()),
+            Some(axis) => Err(Refusal::new(
+                "axis {} of its mask has {} positions; there must be the {} of its input, or 1",
+                [axis as i64 + 1, given[axis], own[axis]],
+            )),
+        }
+    }
+
+    /// Why a layer takes no mask.
+    pub(super) fn none() -> Refusal {
+        Refusal::new("its call takes no such mask", [])
     }
 }

@@ -4,6 +4,7 @@ use super::built::Built;
 use super::cost::Cost;
 use super::geometry::{Axes, axis_beside_batch};
 use super::kind::Rule;
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::Quantity;
 use super::refusal::Refusal;
@@ -65,6 +66,11 @@ impl Rule for BatchNormalization {
             ));
         }
         axis_beside_batch(args[0], &inputs[0]).map(|_| inputs[0])
+    }
+
+    /// Keras masks all places of the last axis, whatever the axis of the channels is.
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+        mask.of_values(&inputs[0][..inputs[0].rank() - 1], given)
     }
 
     /// Gamma and beta are trained; the moving mean and variance (and three more with `renorm`) are not, if there are any.
@@ -144,7 +150,21 @@ impl Rule for RMSNormalization {
     const PURPOSE: &'static str = "with elementwise_affine=False it has no scale";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        some_axes(&args[1..], &inputs[0])?.beside_batch().map(|_| inputs[0])
+        some_axes(&args[1..], &inputs[0])?.beside_batch()?;
+        // Keras stretches its scale from the last axis on, in the order of the axes as they are given.
+        let (rank, mut given) = (inputs[0].rank(), args[1..].to_vec());
+        given.sort_unstable();
+        for (along, &each) in (rank - given.len()..).zip(&given) {
+            let axis = axis_beside_batch(each, &inputs[0])?;
+            if args[0] == 1 && axis != along && inputs[0][axis] != 1 {
+                return Err(Refusal::new(
+                    "Keras would lay its scale for axis {} along axis {}, so that its axes must be the last ones; behind \
+                     a Permute they are",
+                    [axis as i64 + 1, along as i64 + 1],
+                ));
+            }
+        }
+        Ok(inputs[0])
     }
 
     /// A scale for each position of the axes that are normalised.

@@ -230,12 +230,12 @@ fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, R
     Ok(Shape::new(&sides[..=N]))
 }
 
-/// The steps that a mask may say are there, of the only pooling whose call takes one.
-fn steps_of(name: &str, args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
+/// Refuses a mask that does not say which steps there are, and any of a pooling whose call takes none.
+fn masked(name: &str, args: &[i64], input: &Shape, mask: Mask, given: &Shape) -> Result<(), Refusal> {
     if name != "GlobalAveragePooling1D" {
-        return Err(Refusal::new("its call takes no mask", []));
+        return Err(Mask::none());
     }
-    Ok(Shape::new(&Image::<1>::of(input, args[0])?.spatial))
+    mask.check(&Shape::new(&Image::<1>::of(input, args[0])?.spatial), given)
 }
 
 fn pool_to_size<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
@@ -258,8 +258,8 @@ macro_rules! poolings {
                 $function::<N>(args, &inputs[0])
             }
 
-            fn mask(args: &[i64], inputs: &[Shape], _: Mask) -> Result<Shape, Refusal> {
-                steps_of(Self::NAME, args, &inputs[0])
+            fn mask(args: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+                masked(Self::NAME, args, &inputs[0], mask, given)
             }
         }
     )*};

@@ -6,6 +6,7 @@ use super::convolution::{check_strides, padding, sides};
 use super::cost::Cost;
 use super::geometry::{Image, Padding, Window};
 use super::kind::{Role, Rule};
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter};
 use super::quantity::Quantity;
 use super::refusal::Refusal;
@@ -357,6 +358,10 @@ impl<const N: usize> Rule for ConvLSTM<N> {
     fn states(args: &[i64], input: &Shape) -> Result<Vec<Shape>, Refusal> {
         let (_, _, state) = Self::images(&Self::parse(args), input)?;
         Ok(vec![state.shape(); 2])
+    }
+
+    fn mask(_: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
+        mask.check(&Shape::new(&inputs[0][..1]), given)
     }
 
     /// `(k_1 * ... * k_N * (channels + filters) + bias) * 4 * filters` weights: a convolution of the step and one of

@@ -4,6 +4,7 @@
 use super::built::Built;
 use super::cost::Cost;
 use super::kind::{COUNTED, DynamicRule, Held, Inner, Kind, Reading, Role, Slot};
+use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::{Count, Formula};
 use super::refusal::Refusal;
@@ -107,6 +108,11 @@ trait Around: Send + Sync + 'static {
         Self::states(own, parts, input)
     }
 
+    /// As `Rule::mask`.
+    fn mask(_parts: &[Part<'_>], input: &Shape, mask: Mask, given: &Shape) -> std::result::Result<(), Refusal> {
+        mask.of_steps(Self::ROLE == Role::Recurrent, input, given)
+    }
+
     /// The cost, for an input that [`Around::output`] accepted.
     fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q>;
 
@@ -192,6 +198,10 @@ impl<W: Around> DynamicRule for Made<W> {
         W::extra(own, &parts, input)
     }
 
+    fn mask(&self, args: &[i64], input: &Shape, mask: Mask, given: &Shape) -> std::result::Result<(), Refusal> {
+        W::mask(&self.parts(args).1, input, mask, given)
+    }
+
     fn cost(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Count> {
         self.costs(args, inputs)
     }
@@ -259,6 +269,13 @@ impl Part<'_> {
     fn output(&self, input: &Shape) -> std::result::Result<Shape, Refusal> {
         let output = self.inner.kind.output(self.args, std::slice::from_ref(input));
         output.map_err(|refusal| refusal.inside(self.inner.kind.name.clone(), *input))
+    }
+
+    /// Refuses a mask, for an input that it accepted; a refusal says that it is the inner layer which does not take it.
+    fn mask(&self, input: &Shape, mask: Mask, given: &Shape) -> std::result::Result<(), Refusal> {
+        let kind = &self.inner.kind;
+        let taken = kind.check_mask(self.args, std::slice::from_ref(input), mask, given);
+        taken.map_err(|refusal| refusal.inside(kind.name.clone(), *input))
     }
 
     /// The shapes of its states, for an input that it accepted.
@@ -377,6 +394,19 @@ impl Around for TimeDistributed {
             _ => steps(input)?,
         };
         stacked(steps, &parts[0].output(&step)?)
+    }
+
+    /// Its layer gets at each step what stands there behind the first axis of the mask.
+    fn mask(parts: &[Part<'_>], input: &Shape, mask: Mask, given: &Shape) -> std::result::Result<(), Refusal> {
+        let (count, step) = steps(input)?;
+        match given.split_first() {
+            Some((&first, each)) if first == count => parts[0].mask(&step, mask, &Shape::new(each)),
+            _ => Err(Refusal::new(
+                "its mask must have the {} steps of its input as its first axis beside the batch, and behind it the axes \
+                 of a mask of its layer; it has {} axes, the first of {}",
+                [count, given.rank() as i64, given.first().copied().unwrap_or(1)],
+            )),
+        }
     }
 
     /// The weights of its layer; the multiply-accumulates of its layer at each step.

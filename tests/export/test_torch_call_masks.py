@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import archbudget as ab
@@ -12,7 +13,7 @@ from archbudget.errors import SpaceError
 
 torch = pytest.importorskip("torch")
 
-from support.torch_networks import assert_same  # noqa: E402
+from support.torch_networks import assert_same, inputs_of, twins  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
 
@@ -121,3 +122,95 @@ def test_a_mean_of_the_steps_that_are_there_is_that_of_keras(data_format: str, k
     source, mask = some(6 if data_format == "channels_last" else 4)
     made = layers.GlobalAveragePooling1D(data_format=data_format, keepdims=keepdims)(x, mask=mask)
     assert_same(ab.Space(inputs=[x, source], outputs=made).architecture())
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(-1, (4, 5)), (1, (4, 1)), ((-2, -1), (1, 5)), ((1, 2), (1, 1))])
+def test_a_softmax_over_the_values_that_are_there_is_that_of_keras(axis: Any, shape: tuple[int, ...]) -> None:
+    x = layers.Input((4, 5))
+    source, mask = some(*shape)
+    assert_same(ab.Space(inputs=[x, source], outputs=layers.Softmax(axis)(x, mask=mask)).architecture())
+
+
+def test_a_mask_of_a_softmax_is_there_above_one_half() -> None:
+    x, mask = layers.Input((4, 5)), layers.Input((4, 5))
+    arch = ab.Space(inputs=[x, mask], outputs=layers.Softmax()(x, mask=layers.Activation("sigmoid")(mask)))
+    assert_same(arch.architecture())
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False}, {"trainable": False}])
+@pytest.mark.parametrize(
+    ("shape", "sides"), [((4, 5), (4,)), ((4, 5), (1,)), ((4, 5, 3), (4, 5)), ((2, 3, 4, 2, 3), (2, 1, 4, 2))]
+)
+def test_statistics_of_what_is_there_are_those_of_keras(
+    shape: tuple[int, ...], sides: tuple[int, ...], options: Any, axis: int
+) -> None:
+    x = layers.Input(shape)
+    source, mask = some(*sides)
+    layer = layers.BatchNormalization(axis, momentum=0.7, **options)
+    arch = ab.Space(inputs=[x, source], outputs=layer(x, mask=mask)).architecture()
+    assert_same(arch)
+    rng = np.random.default_rng(0)
+    model, network = twins(arch, rng)
+    inputs = inputs_of(arch, rng, batch=6)
+    expected = np.asarray(model(inputs, training=True))
+    found = network.train()(*[torch.tensor(each) for each in inputs])
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=2e-3, atol=2e-4)
+    # So are the moving statistics, with which it normalises now.
+    expected = np.asarray(model(inputs, training=False))
+    found = network.eval()(*[torch.tensor(each) for each in inputs])
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("options", [{}, {"return_sequences": True}, {"go_backwards": True, "return_state": True}])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_a_mask_of_convolutional_steps_is_that_of_keras(axes: int, options: Any, begun: bool) -> None:
+    sides = (4, 3, 5)[:axes]
+    x = layers.Input((6, *sides, 2))
+    source, mask = some(6)
+    states = [layers.Input((*sides, 3)) for _ in range(2 * begun)]
+    layer = getattr(layers, f"ConvLSTM{axes}D")(3, 3, padding="same", **options)
+    made = layer(x, initial_state=states or None, mask=mask)
+    outputs = list(made) if isinstance(made, tuple) else made
+    assert_same(ab.Space(inputs=[x, *states, source], outputs=outputs).architecture())
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "sides"),
+    [
+        (lambda: layers.LSTM(4), (5, 6, 3), (5, 6)),
+        (lambda: layers.Bidirectional(layers.GRU(4, return_sequences=True)), (5, 6, 3), (5, 6)),
+        (lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(4)]), (5, 6, 3), (5, 6)),
+        (lambda: layers.ConvLSTM1D(2, 3), (5, 6, 4, 3), (5, 6)),
+        (layers.Softmax, (5, 6, 3), (5, 1, 3)),
+        (layers.BatchNormalization, (5, 6, 3), (5, 6)),
+        (lambda: layers.TimeDistributed(layers.LSTM(4)), (5, 2, 6, 3), (5, 2, 6)),
+    ],
+)
+def test_a_mask_at_each_step_is_that_of_keras(layer: Any, shape: tuple[int, ...], sides: tuple[int, ...]) -> None:
+    x = layers.Input(shape)
+    source, mask = some(*sides)
+    made = layers.TimeDistributed(layer())(x, mask=mask)
+    assert_same(ab.Space(inputs=[x, source], outputs=made).architecture())
+
+
+@pytest.mark.parametrize("names", [["query_mask"], ["query_mask", "value_mask"], ["query_mask", "attention_mask"]])
+@pytest.mark.parametrize("scores", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in HEADS if kind.startswith("Group")])
+def test_a_query_mask_is_that_of_keras(kind: str, scores: bool, names: list[str]) -> None:
+    query, value = layers.Input((3, 8)), layers.Input((5, 8))
+    shapes = {"query_mask": (3,), "value_mask": (5,), "attention_mask": (3, 5)}
+    masks = {name: some(*shapes[name]) for name in names}
+    named = {name: mask for name, (_, mask) in masks.items()}
+    made = HEADS[kind]()(query, value, **named, return_attention_scores=scores)
+    sources = [query, value, *(source for source, _ in masks.values())]
+    assert_same(ab.Space(inputs=sources, outputs=list(made) if scores else made).architecture())
+
+
+def test_calls_with_and_without_a_mask_are_one_module() -> None:
+    x = layers.Input((4, 5))
+    source, mask = some(4)
+    layer = layers.BatchNormalization()
+    network = assert_same(ab.Space(inputs=[x, source], outputs=[layer(x), layer(x, mask=mask)]).architecture())
+    assert len(list(network.parameters())) == 2

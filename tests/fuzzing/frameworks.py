@@ -62,8 +62,7 @@ def check_stack(rng: Random) -> str:
 def runs_alone(kind: str, arguments: dict[str, Any], shape: list[int]) -> bool:
     """Whether the real layer runs on one shape, and not only tells its weights and the shape of its output.
 
-    Keras builds an `RMSNormalization(axis=1)` for any input, but stretches its scale from the last axis on, so that few
-    of them run. That says nothing about a second use.
+    Where it does not, that says nothing about a second use.
     """
     import keras
 

@@ -131,7 +131,7 @@ def test_a_layer_with_options_of_pytorch_is_used_again_where_its_module_is(kind:
         ("LayerNormalization", {"axis": [1, 2]}, [[2, 6]], [[6, 2]], r"sides along its axes: [2, 6] on input shape"),
         ("LayerNormalization", {"axis": [-2, -1]}, [[3, 4]], [[5, 2, 6]], r"sides along its axes: [3, 4] on"),
         ("RMSNormalization", {"axis": [1, 2]}, [[2, 6]], [[6, 2]], r"first of them on: [-2, -1, 2, 6] on input shape"),
-        ("RMSNormalization", {"axis": 2}, [[5, 3, 3]], [[5, 3, 4]], r"first of them on: [-2, 3, 3] on input shape"),
+        ("RMSNormalization", {"axis": 3}, [[5, 3, 3]], [[5, 3, 4]], r"first of them on: [-1, 3] on input shape"),
         ("Normalization", {"axis": [1, 2]}, [[2, 6]], [[3, 4]], r"sides that are kept apart: [3, 2, 6] on input shape"),
         ("EinsumDense", {"equation": "abc,bcd->ad", "output_shape": 3}, [[2, 6]], [[6, 2]], r"sides of its kernel: "),
         ("ConvLSTM2D", {"filters": 2, "kernel_size": 1}, [[3, 4, 5, 2]], [[3, 5, 4, 2]], r"sides of a step: [4, 5, 2]"),

@@ -115,6 +115,8 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
             if two != 2 * one:
                 # It attends over the batch.
                 return None
+        if kind == "RMSNormalization" and not _scales_what_it_normalizes(layer, shapes[0]):
+            return None
         if kind.startswith("ZeroPadding"):
             # Some negative numbers are found only when they are fed.
             layer(np.zeros((2, *shapes[0])))
@@ -134,6 +136,18 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         "non_trainable": sum(math.prod(weight.shape) for weight in layer.non_trainable_weights),
         "macs": _macs(kind, layer, shapes, list(output)),
     }
+
+
+def _scales_what_it_normalizes(layer: Any, shape: list[int]) -> bool:
+    """Whether an `RMSNormalization` has its scale along its axes; Keras stretches it from the last axis on."""
+    ones = np.ones((2, *shape), "float32")
+    axes = [axis % ones.ndim for axis in layer.axis]
+    scale = np.arange(1.0, 1 + math.prod(layer.scale.shape)).reshape(layer.scale.shape)
+    layer.scale.assign(scale)
+    sides = [ones.shape[axis] if axis in axes else 1 for axis in range(ones.ndim)]
+    expected = ones * scale.transpose(np.argsort(axes)).reshape(sides)
+    made = np.asarray(layer(ones))
+    return made.shape == expected.shape and np.allclose(made, expected, rtol=1e-2)
 
 
 def weight_shapes(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> list[tuple[int, ...]]:

@@ -122,10 +122,17 @@ Calls of one layer with different options share its weights; in records they hav
   `Embedding(mask_zero=True)`.
   - `attention_mask` (`MultiHeadAttention`, `GroupQueryAttention`): for each position of the query which of the value it
     sees, `(query, value)` or `(heads, query, value)`; a side may be 1. `value_mask` and `key_mask`: which positions of
-    the value there are, `(value,)`. Keras ignores the `query_mask` of `MultiHeadAttention`, so that it is refused.
+    the value there are, `(value,)`. `query_mask` (`GroupQueryAttention`): which of the query, `(query,)`; Keras
+    ignores that of `MultiHeadAttention`, so that it is refused there.
   - `mask=[query_mask, value_mask]` (`Attention`, `AdditiveAttention`): either may be `None`.
-  - `mask` (`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `Bidirectional`, `GlobalAveragePooling1D`): which steps there are,
-    `(steps,)`.
+  - `mask` (`SimpleRNN`, `LSTM`, `GRU`, `RNN`, `Bidirectional`, `ConvLSTM1D` to `3D`, `GlobalAveragePooling1D`): which
+    steps there are, `(steps,)`. Keras follows that of a `ConvLSTM` on all of its backends only with `unroll=True`,
+    which `to_keras` then sets; around one, a `Bidirectional` takes none.
+  - `mask` (`Softmax`): which values there are, with as many axes as the input; a side may be 1. Keras takes what is
+    larger than 0.5 for there.
+  - `mask` (`BatchNormalization`): whose values the statistics are taken of while training, without the last axis of
+    the input; a side may be 1.
+  - `mask` (`TimeDistributed`): at each step the mask of its layer, `(steps, ...)`; a layer that takes none is refused.
 
 ```python
 tokens, there = layers.Input((seq,)), layers.Input((seq,))

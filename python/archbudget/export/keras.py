@@ -56,6 +56,8 @@ class _Layers:
     def __init__(self, keras: Any, network: Network) -> None:
         self._keras = keras
         self._names = {call.use.place: call.weights for call in network.calls}
+        masked = [call.use for call in network.calls if call.layer.masks]
+        self._masked = {place for use in masked for place in (use.place, *use.inside.values())}
         self._made: dict[Place, Any] = {}
 
     def of(self, call: Call, layer: Layer, counted: Mapping[str, Any], place: Place | None) -> Any:
@@ -71,6 +73,8 @@ class _Layers:
             return self._made[place]
         inside = {name: self._inside(call, getattr(layer, name), counted.get(name)) for name in layer.LAYERS}
         real = layer.keras_arguments({**counted, **inside}, call.chosen)
+        if place in self._masked:
+            real |= layer.KERAS_IF_MASKED
         name = layer.name if place is None else self._names.get(place, layer.name)
         made = layer.make_keras(self._keras, real if name is None else {**real, "name": name})
         if not resolve(layer.trainable, call.chosen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from archbudget.layers._arguments import Axes, IntsLike, check_numbers
 from archbudget.layers._base import Layer, layer_class
@@ -141,7 +141,7 @@ class PReLU(Axes):
 
 @layer_class
 class Softmax(Axes):
-    """`exp(x)`, divided by its sum along an axis.
+    """`exp(x)`, divided by its sum along an axis; called with a `mask`, over the values that are there.
 
     Input shape: any, `(...)`.
     Output shape: the same.
@@ -156,6 +156,8 @@ class Softmax(Axes):
     """
 
     axis: IntsLike = -1
+
+    MASKS: ClassVar[tuple[str, ...]] = ("mask",)
 
 
 @layer_class

@@ -85,14 +85,12 @@ class _Heads(_Attends):
             value: The value.
             key: The key.
             options: The options of the call, as in Keras; among them the masks `attention_mask`, `value_mask` and
-                `key_mask`, which are tensors.
+                `key_mask` (and `query_mask` of a `GroupQueryAttention`), which are tensors.
         """
         if value is None and key is not None:
             raise SpaceError(f"{self.kind}: a key needs a value")
-        if options.pop("query_mask", None) is not None:
-            raise SpaceError(
-                f"{self.kind}: the query_mask of a call, which Keras may ignore, is an attention_mask here"
-            )
+        if "query_mask" not in self.MASKS and options.pop("query_mask", None) is not None:
+            raise SpaceError(f"{self.kind}: the query_mask of a call, which Keras ignores, is an attention_mask here")
         queries = query if isinstance(query, (list, tuple)) else [query]
         return super().__call__([*queries, *(each for each in (value, key) if each is not None)], **options)
 
@@ -278,6 +276,7 @@ class GroupQueryAttention(_Heads):
     return_attention_scores: bool = field(default=False, kw_only=True)
 
     STEM: ClassVar[str] = "grouped_query_attention"
+    MASKS: ClassVar[tuple[str, ...]] = ("query_mask", "value_mask", "key_mask", "attention_mask")
 
 
 class _Scores(_Attends):

@@ -378,6 +378,8 @@ class Layer(_Frozen, Block):
     """The arguments that Keras takes where the layer is called: options that change what a call does."""
     MASKS: ClassVar[tuple[str, ...]] = ()
     """The masks that Keras takes where the layer is called, which are tensors, by the names of the arguments."""
+    KERAS_IF_MASKED: ClassVar[Mapping[str, object]] = {}
+    """The arguments with which the real layer follows the mask of a call on every backend of Keras."""
     STEM: ClassVar[str] = ""
     """What Keras' automatic names begin with, where that does not follow from the name of the layer."""
     LAYERS: ClassVar[tuple[str, ...]] = ()

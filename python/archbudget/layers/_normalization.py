@@ -37,6 +37,7 @@ class BatchNormalization(Layer):
     Weights: `channels` for each of gamma and beta, which are trained, and for each of the moving statistics, which are
     not.
     MACs: none.
+    Called with a `mask`, it takes the statistics of what is there while training.
     After Ioffe and Szegedy (2015). PyTorch's `num_batches_tracked` is not counted.
 
     Args:
@@ -86,6 +87,7 @@ class BatchNormalization(Layer):
     track_running_stats: Flag = field(default=True, kw_only=True)
 
     PYTORCH: ClassVar[Mapping[str, object]] = {"track_running_stats": True}
+    MASKS: ClassVar[tuple[str, ...]] = ("mask",)
 
 
 @layer_class
@@ -138,7 +140,8 @@ class RMSNormalization(Axes):
     After Zhang and Sennrich (2019).
 
     Args:
-        axis: The axis that is normalised along, or several; the batch is axis 0, and -1 the last axis. Default: `-1`.
+        axis: The axis that is normalised along, or several; the batch is axis 0, and -1 the last axis. With a scale
+            they must be the last ones. Default: `-1`.
         epsilon: What is added to a variance, so that nothing is divided by 0. It changes no count. Default: `1e-06`.
         name: Its name in the network; without one Keras' own, its type in snake case and a number. Default: `None`.
         trainable: Whether training changes its weights; if not, all of them count as non-trainable. Default: `True`.

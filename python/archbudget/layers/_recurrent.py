@@ -441,6 +441,9 @@ class _ConvLSTM(_LongShortTerm):
     go_backwards: bool = False
     stateful: bool = False
 
+    # In a loop, the backends of JAX and NumPy lay the batch of a mask along the last but one axis of the state.
+    KERAS_IF_MASKED: ClassVar[Mapping[str, object]] = {"unroll": True}
+
     def normalized(self) -> dict[str, Any]:
         """The hyperparameters that touch shape or cost; Keras takes the padding of a convolution in any case."""
         return lower_padding(super().normalized())

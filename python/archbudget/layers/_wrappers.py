@@ -178,6 +178,7 @@ class TimeDistributed(_Wrapper):
     layer: Layer
 
     LAYERS = ("layer",)
+    MASKS: ClassVar[tuple[str, ...]] = ("mask",)
 
 
 @layer_class

@@ -74,14 +74,23 @@ class AnyReLU(nn.Module):
 
 
 class SoftmaxOver(nn.Module):
-    """The softmax over several axes at once."""
+    """The softmax over several axes at once, over the values that a mask says are there."""
 
     def __init__(self, axes: tuple[int, ...]) -> None:
         super().__init__()
         self.axes = axes
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return (x - x.logsumexp(self.axes, keepdim=True)).exp()
+    @staticmethod
+    def there(mask: torch.Tensor) -> torch.Tensor:
+        """What a mask says is there; in Keras it is what is larger than one half."""
+        return mask if mask.dtype == torch.bool else mask > 0.5
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if mask is not None:
+            # A very negative number, as in Keras, makes no NaN where nothing is there.
+            x = torch.where(mask, x, torch.finfo(x.dtype).min / 2)
+        made = (x - x.logsumexp(self.axes, keepdim=True)).exp()
+        return made if mask is None else torch.where(mask, made, 0)
 
     def extra_repr(self) -> str:
         return f"{self.axes}"
@@ -170,7 +179,7 @@ def _relu(given: Given) -> nn.Module:
 
 def _softmax(given: Given) -> nn.Module:
     axes = given["axis"]
-    return nn.Softmax(axes[0]) if len(axes) == 1 else SoftmaxOver(axes)
+    return nn.Softmax(axes[0]) if len(axes) == 1 and not given.masked else SoftmaxOver(axes)
 
 
 def _prelu(given: Given) -> nn.Module:

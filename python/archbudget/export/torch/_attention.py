@@ -139,6 +139,7 @@ class Heads(nn.Module):
     def forward(
         self,
         *inputs: torch.Tensor,
+        query_mask: torch.Tensor | None = None,
         value_mask: torch.Tensor | None = None,
         key_mask: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
@@ -148,7 +149,7 @@ class Heads(nn.Module):
         query, value, key, masks = sources(inputs)
         queries = self.split(self.query(query), self.heads)
         keys = self.split(self.key(key), self.shared)
-        there = masks or (None, value_mask, key_mask)
+        there = masks or (query_mask, value_mask, key_mask)
         sees = self.seen(queries, keys, there, attention_mask, use_causal_mask)
         keys = self.lengthened(keys, self.bias_key)
         values = self.lengthened(self.split(self.value(value), self.shared), self.bias_value)

@@ -56,7 +56,8 @@ class Network(nn.Module):
         for call in self._calls:
             given = [tensors[number] for number in call.inputs]
             data = len(given) - len(call.masks)
-            masks = {name: mask.bool() for name, mask in zip(call.masks, given[data:], strict=True)}
+            there = getattr(getattr(self, call.module), "there", torch.Tensor.bool)
+            masks = {name: there(mask) for name, mask in zip(call.masks, given[data:], strict=True)}
             # A mask of steps stands behind the states of a recurrent layer, as those that come with a tensor do.
             steps = [masks.pop(name) for name in call.masks if name == "mask"]
             made = _call(getattr(self, call.module), [*given[:data], *steps], **masks, **call.options)

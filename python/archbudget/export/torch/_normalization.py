@@ -83,6 +83,47 @@ class Flat(nn.Module):
         return flat.reshape(x.shape)
 
 
+class MaskedBatchNorm(nn.Module):
+    """A batch normalisation along an axis, by the statistics of what a mask says is there; a place has all channels.
+
+    Args:
+        norm: The normalisation of channels along axis 1.
+        axis: The axis of the channels.
+    """
+
+    def __init__(self, norm: Any, axis: int) -> None:
+        super().__init__()
+        self.norm = norm
+        self.axis = axis
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        first = x.movedim(self.axis, 1)
+        norm = self.norm
+        if mask is None or not (norm.training or norm.running_mean is None):
+            flat = first.flatten(2) if first.dim() > 5 else first
+            made: torch.Tensor = norm(flat).reshape(first.shape)
+        else:
+            there = mask.unsqueeze(-1).expand(x.shape).movedim(self.axis, 1)
+            mean, variance = self.moments(first, there)
+            if norm.running_mean is not None:
+                norm.running_mean.lerp_(mean.detach(), norm.momentum)
+                norm.running_var.lerp_(variance.detach(), norm.momentum)
+            made = F.batch_norm(first, mean, variance, norm.weight, norm.bias, eps=norm.eps)
+        return made.movedim(1, self.axis)
+
+    @staticmethod
+    def moments(x: torch.Tensor, there: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The mean and the variance of each channel, where a very small number keeps Keras from dividing by 0."""
+        axes = (0, *range(2, x.dim()))
+        shape = [1, -1, *[1] * (x.dim() - 2)]
+        weights = there.sum(axes) + 1e-7
+        mean = torch.where(there, x, 0).sum(axes) / weights
+        return mean, torch.where(there, x - mean.reshape(shape), 0).square().sum(axes) / weights
+
+    def extra_repr(self) -> str:
+        return f"axis={self.axis}"
+
+
 def _fill_affine(given: Given, norm: Any, order: list[int] | None = None, shape: Shape | None = None) -> None:
     """Sets gamma and beta, or takes them away."""
     for parameter, wanted, name in (("weight", "scale", "gamma"), ("bias", "center", "beta")):
@@ -108,6 +149,8 @@ def _batch(given: Given) -> nn.Module:
     if given["track_running_stats"]:
         given.fill(norm.running_mean, "moving_mean", "moving_mean_initializer")
         given.fill(norm.running_var, "moving_variance", "moving_variance_initializer")
+    if given.masked:
+        return MaskedBatchNorm(norm, axis)
     return by_channel(axis, norm=norm if rank <= 4 else Flat(norm))
 
 

@@ -395,7 +395,7 @@ def _gru(given: Given) -> nn.Module:
 
 
 class ConvLSTM(nn.Module):
-    """An LSTM whose matrices are convolutions. Behind its sequence it takes the states to begin with."""
+    """An LSTM whose matrices are convolutions. Behind its sequence it takes the states to begin with, and a mask."""
 
     states = 2
 
@@ -426,25 +426,35 @@ class ConvLSTM(nn.Module):
         self.return_state = return_state
         self.go_backwards = go_backwards
 
-    def forward(self, x: torch.Tensor, *states: torch.Tensor) -> torch.Tensor | State:
+    def forward(self, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor | State:
+        states, mask = split(others)
         x = dropped(x, self.dropout, self.training)
         if self.go_backwards:
-            x = x.flip(1)
+            x, mask = x.flip(1), tuple(each.flip(1) for each in mask)
         if self.channels_last:
             x, states = x.movedim(-1, 2), tuple(each.movedim(-1, 1) for each in states)
         products = self.conv(self.pad(x.flatten(0, 1))).unflatten(0, x.shape[:2])
         h, carry = states or [torch.zeros_like(products[:, 0].chunk(4, 1)[0])] * 2
         kept = F.dropout(torch.ones_like(h), self.recurrent_dropout, self.training)
         outputs: list[torch.Tensor] = []
-        for product in products.unbind(1):
+        # As in Keras a masked step repeats the output before it, which is 0 where there is none.
+        output = torch.zeros_like(h)
+        for number, product in enumerate(products.unbind(1)):
             i, f, c, o = (product + self.recurrent(h * kept)).chunk(4, 1)
-            carry = self.recurrent_activation(f) * carry + self.recurrent_activation(i) * self.activation(c)
-            h = self.recurrent_activation(o) * self.activation(carry)
-            outputs.append(h)
-        made = [torch.stack(outputs, 1) if self.return_sequences else h, h, carry]
+            after = self.recurrent_activation(f) * carry + self.recurrent_activation(i) * self.activation(c)
+            step = (self.recurrent_activation(o) * self.activation(after), after)
+            if not mask:
+                (h, carry), output = step, step[0]
+            else:
+                here = mask[0][:, number].reshape(-1, *[1] * (h.dim() - 1))
+                h, carry, output = (
+                    torch.where(here, new, old) for new, old in zip((*step, step[0]), (h, carry, output), strict=True)
+                )
+            outputs.append(output)
+        made = (torch.stack(outputs, 1) if self.return_sequences else output, h, carry)
         if self.channels_last:
-            made = [each.movedim(2 - x.dim(), -1) for each in made]
-        return tuple(made) if self.return_state else made[0]
+            made = tuple(each.movedim(2 - x.dim(), -1) for each in made)
+        return made if self.return_state else made[0]
 
     def extra_repr(self) -> str:
         return f"return_sequences={self.return_sequences}, go_backwards={self.go_backwards}"

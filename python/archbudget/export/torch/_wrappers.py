@@ -26,8 +26,13 @@ class TimeDistributed(nn.Module):
         super().__init__()
         self.layer = layer
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        each: torch.Tensor = self.layer(x.flatten(0, 1))
+    def there(self, mask: torch.Tensor) -> torch.Tensor:
+        """What a mask says is there, to its layer."""
+        there: torch.Tensor = getattr(self.layer, "there", torch.Tensor.bool)(mask)
+        return there
+
+    def forward(self, x: torch.Tensor, *mask: torch.Tensor) -> torch.Tensor:
+        each: torch.Tensor = self.layer(x.flatten(0, 1), *(each.flatten(0, 1) for each in mask))
         return each.unflatten(0, x.shape[:2])
 
 
