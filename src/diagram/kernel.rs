@@ -237,6 +237,7 @@ compiled_for_each! {
     fn take_apart(rows: &[u8], stride: usize, n: usize, columns: &mut [u8], each: usize) {
         assert!(n == 0 || (n - 1) * stride + 8 <= rows.len(), "eight bytes of each row lie inside the rows");
         assert!(n <= each && 8 * each <= columns.len(), "there is room for eight columns");
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
         let mut done = 0;
         #[cfg(target_arch = "x86_64")]
         for first in (0..n / 8 * 8).step_by(8) {
