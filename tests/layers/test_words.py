@@ -77,3 +77,18 @@ def test_functions_objects_and_registered_words_are_taken() -> None:
     )
     made = ab.Space([layers.Input((3,)), layer]).architecture().to_keras()
     np.testing.assert_allclose(keras.ops.convert_to_numpy(made.layers[-1].kernel), 0.1)
+
+
+@pytest.mark.parametrize("given", [0, 0.5, True, ab.Choice("number", [0.5, 1.5])])
+@pytest.mark.parametrize(
+    "make",
+    [
+        layers.Activation,
+        lambda given: layers.Dense(2, kernel_initializer=given),
+        lambda given: layers.LSTM(2, recurrent_activation=given),
+        lambda given: layers.Dense(2, bias_constraint=given),
+    ],
+)
+def test_a_number_is_no_word(make: Any, given: Any) -> None:
+    with pytest.raises(SpaceError, match="must be a word of Keras or a function, not the number"):
+        make(given)

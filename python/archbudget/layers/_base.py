@@ -357,6 +357,10 @@ class Layer(_Frozen, Block):
                         f"{self.kind}: {each.name}={show(word)} is no word of Keras (a function is given itself)"
                         f"{hint(word, sorted(words))}"
                     )
+                if isinstance(word, (int, float)) and self.kind in ENGINE_PARAMETERS:
+                    raise SpaceError(
+                        f"{self.kind}: {each.name} must be a word of Keras or a function, not the number {show(word)}"
+                    )
         for flag in possible(self.trainable):
             if not isinstance(flag, bool):
                 raise SpaceError(f"{self.kind}: trainable must be True or False, not {show(flag)}")
