@@ -62,23 +62,53 @@ def test_layers_that_are_drawn_by_their_parameters_are_counted_as_by_keras(kind:
     assert accepted > 0
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "Input"])
-def test_every_layer_is_made_in_keras(kind: str) -> None:
+NEVER_FROZEN = ("Discretization", "Pipeline", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+"""The layers to which Keras gives no argument `trainable`."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "trainable"),
+    [
+        (kind, each)
+        for kind in KINDS
+        for each in (True, False)
+        if kind != "Input" and (each or kind not in NEVER_FROZEN)
+    ],
+)
+def test_every_layer_is_made_in_keras(kind: str, trainable: bool) -> None:
     rng = Random(f"made {kind}")
     built = 0
     for _ in range(40):
         arguments, shapes = random_case(rng, kind)
         try:
-            arch = one_layer_network(kind, arguments, shapes)
+            arch = one_layer_network(kind, arguments if trainable else {**arguments, "trainable": False}, shapes)
         except ArchbudgetError:
             continue
         made = arch.to_keras()
         assert [each.shape[1:] for each in made.outputs] == list(arch.layers[-1].output_shapes)
         assert made.count_params() == arch.params
+        assert trained(made) == arch.trainable_params
         built += 1
         if built == 5:
             break
     assert built == 5
+
+
+def trained(model: keras.Model) -> int:
+    """How many numbers training changes."""
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def test_frozen_attention_is_frozen_inside_of_others_and_by_decisions() -> None:
+    """Attention makes its inner layers when it is built, and Keras does not freeze these."""
+    attention = layers.MultiHeadAttention(2, 3, trainable=ab.Choice("trained", [True, False]))
+    grouped = layers.GroupQueryAttention(2, 4, 2, trainable=False)
+    x = layers.Input((6, 5))
+    y = attention(x, x, use_causal_mask=True)
+    space = ab.Space(inputs=x, outputs=layers.Dense(2)(grouped(y, y) + attention(y, y)))
+    for weights, row in ((155, {"trained": True}), (12, {"trained": False})):
+        arch = space.architecture(row)
+        assert trained(arch.to_keras()) == arch.trainable_params == weights
 
 
 @pytest.mark.parametrize(
@@ -187,9 +217,8 @@ def test_a_random_network_is_counted_as_by_keras(seed: int) -> None:
             ab.Space(network)
         return
     arch = ab.Space(network).architecture()
-    trainable = sum(int(np.prod(weight.shape)) for weight in real.trainable_weights)
     assert arch.params == real.count_params()
-    assert arch.trainable_params == trainable
+    assert arch.trainable_params == trained(real)
     assert [(layer.name, layer.output_shape, layer.params) for layer in arch.layers[1:]] == [
         (layer.name, layer.output.shape[1:], layer.count_params()) for layer in real.layers
     ]

@@ -118,6 +118,23 @@ def test_a_layer_that_is_used_again_says_so() -> None:
     assert "(reused)" in arch.summary()
 
 
+@pytest.mark.keras
+def test_the_summary_names_the_layers_that_lead_to_no_output() -> None:
+    x = layers.Input((4,))
+    shared = layers.Dense(4, name="shared")
+    wide = layers.Dense(4, name="last")(layers.Dense(9, name="wide")(x))
+    again = layers.ReLU(name="relu")(shared(x))
+    space = ab.Space(inputs=x, outputs=shared(layers.InputChoice("read")([wide, again])))
+    start = "Lead to no output, so counted but left out by to_keras(): "
+    for read, said, params in ((0, "relu (0 params)", 0), (1, "wide, last (85 params)", 85)):
+        arch = space.architecture(read=read)
+        assert arch.summary().splitlines()[-6].strip() == start + said
+        assert arch.to_keras().count_params() == arch.params - params
+    whole = ab.Space(inputs=x, outputs=[wide, again]).architecture()
+    assert start not in whole.summary()
+    assert whole.to_keras().count_params() == whole.params
+
+
 @pytest.mark.parametrize("seed", SEEDS[::3])
 def test_every_network_can_be_explained_and_summed_up(seed: int) -> None:
     known = random_space(seed)

@@ -46,6 +46,7 @@ def build(network: Network) -> Any:
         options = {**call.options, **masks}
         made = keras.tree.flatten(call.layer.call_keras(layer, sources[:data], options))
         tensors.update(zip(call.outputs, made, strict=True))
+    layers.freeze()
     inputs, outputs = ([tensors[tensor] for tensor in ends] for ends in (network.inputs, network.outputs))
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)
 
@@ -59,6 +60,7 @@ class _Layers:
         masked = [call.use for call in network.calls if call.layer.masks]
         self._masked = {place for use in masked for place in (use.place, *use.inside.values())}
         self._made: dict[Place, Any] = {}
+        self._frozen: list[Any] = []
 
     def of(self, call: Call, layer: Layer, counted: Mapping[str, Any], place: Place | None) -> Any:
         """The real layer.
@@ -79,9 +81,15 @@ class _Layers:
         made = layer.make_keras(self._keras, real if name is None else {**real, "name": name})
         if not resolve(layer.trainable, call.chosen):
             made.trainable = False
+            self._frozen.append(made)
         if place is not None:
             self._made[place] = made
         return made
+
+    def freeze(self) -> None:
+        """Freezes again what is frozen: layers such as attention make those inside of them when they are built."""
+        for each in self._frozen:
+            each.trainable = False
 
     def _inside(self, call: Call, given: Any, counted: Any) -> Any:
         """The real layers of an argument that is a layer, or a list of them."""

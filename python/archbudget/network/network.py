@@ -125,6 +125,18 @@ class Network:
         """The custom metrics."""
         return tuple(metric for metric in self.metrics if metric not in BUILT_IN)
 
+    @cached_property
+    def unread(self) -> tuple[Call, ...]:
+        """The calls of layers that lead to no output, which real models of Keras do not have."""
+        needed = set(self.outputs)
+        left = []
+        for call in reversed(self.calls):
+            if call.layer.kind == "Input" or not needed.isdisjoint(call.outputs):
+                needed.update(call.inputs)
+            else:
+                left.append(call)
+        return tuple(reversed(left))
+
     def source(self, tensor: int) -> int:
         """The number with which a tensor was written, through all of its aliases."""
         while tensor in self._sources:

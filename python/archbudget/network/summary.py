@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from archbudget._message import listed
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -59,7 +61,7 @@ def summary(network: Network) -> str:
     console = Console(file=out, width=100, color_system=None)
     console.print(table(network))
     for line in totals(network):
-        console.print(f" {line}", highlight=False)
+        console.print(f" {line}", highlight=False, markup=False, soft_wrap=True)
     return out.getvalue().rstrip("\n")
 
 
@@ -67,6 +69,7 @@ def totals(network: Network) -> list[str]:
     """The lines below the table."""
     costs = network.costs
     return [
+        *_unread(network),
         f"Total params: {costs['params']:,} ({_bytes(costs['weight_bytes'])})",
         f"Trainable params: {costs['trainable_params']:,}",
         f"Non-trainable params: {costs['params'] - costs['trainable_params']:,}",
@@ -74,6 +77,24 @@ def totals(network: Network) -> list[str]:
         f"Peak activations: {_bytes(costs['peak_activation_bytes'])}",
         *(f"{metric}: {costs[metric]:,}" for metric in network.custom),
     ]
+
+
+def _unread(network: Network) -> list[str]:
+    """The line of the layers that lead to no output, if there are any.
+
+    A layer that shares the weights of one inside of it may count some that the real model has after all.
+    """
+    unread = network.unread
+    read = [call for call in network.calls if call not in unread]
+    places = {place for call in read for place in (call.use.place, *call.use.inside.values())}
+    gone = [call for call in unread if call.use.place not in places]
+    if not gone:
+        return []
+    partly = any(not places.isdisjoint(call.use.inside.values()) for call in gone)
+    params = sum(call.record.params for call in gone)
+    names = listed(dict.fromkeys(call.weights for call in gone))
+    counted = f"{'at most ' if partly and params else ''}{params:,} params"
+    return [f"Lead to no output, so counted but left out by to_keras(): {names} ({counted})"]
 
 
 def _bytes(count: float) -> str:
