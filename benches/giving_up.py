@@ -31,15 +31,17 @@ def nested(number: int) -> ab.Space:
     return ab.Space([layers.Input((8, 8, 3)), ab.Repeat(ab.Int("outer", 0, number), inner)])
 
 
-def unet(number: int) -> ab.Space:
-    """U-Nets of up to six halvings with this many widths."""
-    return ab.spaces.unet(widths=number, most_depth=6)
+def two_depths(number: int) -> ab.Space:
+    """Convolutions whose number is the sum of two decisions, each up to this."""
+    block = layers.Conv2D(ab.Choice("filters", [8, 16]), 3, padding="same")
+    depth = ab.Int("depth", 0, number) + ab.Int("more", 0, number)
+    return ab.Space([layers.Input((8, 8, 3)), ab.Repeat(depth, block)])
 
 
 ROWS = {
     "Repeat of up to 5,000 convolutions": (repeated, 5000),
     "Repeat of up to 1,000 Repeats": (nested, 1000),
-    "unet, 16 widths, 6 halvings": (unet, 16),
+    "Repeat of two depths of up to 150": (two_depths, 150),
 }
 
 

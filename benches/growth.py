@@ -1,8 +1,8 @@
-"""How diagrams grow where many widths are alive at once: `python benches/growth.py`.
+"""How diagrams grow where many widths and choices wait: `python benches/growth.py`.
 
-Each row compiles a space in a separate process, and counts 100,000 random networks of it. `arcs` says how the arcs of
-the widest stage are kept: `stored`; `implicit`, which runs the rules again whenever an arc is asked for; or `open`,
-where candidates are counted one by one from there on, and nothing is counted over the whole space.
+Each row compiles a space in a separate process, counts the networks of at most the middle of its range of params,
+exactly or within bounds, and finds the range of its peaks, which may need a diagram of its own. Where that takes too
+much work, peaks can only be counted candidate by candidate.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import archbudget as ab
 from archbudget import layers
 from search_quality import machine, show
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROWS = {
     **{
         f"unet, {widths} widths, {depth} halvings": ("unet", widths, depth)
-        for widths, depth in [(8, 3), (8, 4), (8, 5)]
+        for widths, depth in [(8, 4), (16, 4), (16, 5), (32, 5), (64, 6)]
     },
-    **{f"unet, 16 widths, {depth} halvings": ("unet", 16, depth) for depth in (3, 4, 5)},
     **{f"densenet, 8 growths, {blocks} layers, joined": ("joined", 8, blocks) for blocks in (4, 8, 32)},
-    **{f"densenet, 8 growths, {blocks} layers, apart": ("apart", 8, blocks) for blocks in (4, 6, 7, 8, 9)},
+    **{f"densenet, 8 growths, {blocks} layers, apart": ("apart", 8, blocks) for blocks in (4, 8, 32)},
+    **{f"cell of {nodes} nodes of two inputs and operations each": ("cell", 5, nodes) for nodes in (4, 5, 8)},
 }
 
 
@@ -48,32 +52,61 @@ def densenet(growths: int, blocks: int, *, joined: bool) -> ab.Space:
     return ab.Space(inputs=image, outputs=layers.Dense(10)(layers.Concatenate()(before)))
 
 
+def cell(operations: int, nodes: int) -> ab.Space:
+    """A cell whose nodes each add two operations on any two tensors before them, as in NASNet (arXiv 1707.07012)."""
+    image = layers.Input((16, 16, 8))
+    tensors: list[layers.Tensor] = [layers.Conv2D(8, 1)(image), layers.Conv2D(8, 1)(image)]
+
+    def operation(name: str) -> layers.Tensor:
+        kinds = [
+            layers.SeparableConv2D(8, 3, padding="same"),
+            layers.SeparableConv2D(8, 5, padding="same"),
+            layers.MaxPooling2D(3, strides=1, padding="same"),
+            layers.AveragePooling2D(3, strides=1, padding="same"),
+            layers.Identity(),
+        ]
+        return layers.OneOf(f"op_{name}", kinds[:operations])(layers.InputChoice(f"from_{name}")(tensors))
+
+    for node in range(1, nodes + 1):
+        read = [operation(f"{node}a"), operation(f"{node}b")]
+        tensors.append(layers.Add()(read))
+    pooled = layers.GlobalAveragePooling2D()(layers.Concatenate()(tensors[2:]))
+    return ab.Space(inputs=image, outputs=layers.Dense(10)(pooled))
+
+
+def timed(ask: Callable[[], object]) -> str:
+    """The seconds that a question takes; nothing where it takes too much."""
+    start = time.perf_counter()
+    try:
+        ask()
+    except ab.errors.LimitError:
+        return f"given up in {time.perf_counter() - start:.1f} s"
+    return f"{time.perf_counter() - start:.3f} s"
+
+
 def measure(family: str, choices: int, deep: int) -> dict[str, object]:
     """The time and memory of a space."""
+    make = {
+        "unet": lambda: ab.spaces.unet(widths=choices, most_depth=deep),
+        "cell": lambda: cell(choices, deep),
+        "joined": lambda: densenet(choices, deep, joined=True),
+        "apart": lambda: densenet(choices, deep, joined=False),
+    }[family]
     start = time.perf_counter()
-    if family == "unet":
-        space = ab.spaces.unet(widths=choices, most_depth=deep)
-    else:
-        space = densenet(choices, deep, joined=family == "joined")
+    space = make()
     seconds = time.perf_counter() - start
-    stages = space.describe().stages
-    try:
-        size = f"{space.size:,}"
-        arcs = "stored" if all(stage.stored for stage in stages) else "implicit"
-    except ab.errors.LimitError:
-        size, arcs = "", "open"
+    nodes = space.describe().nodes
+    middle = sum(space.range("params")) // 2
+    counted = timed(lambda: space.within(ab.Budget(params=middle)).bounds())
+    peaks = timed(lambda: space.range("peak_activation_bytes"))
     peak = next(line for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines() if "VmHWM" in line)
-    candidates = space.sample(100_000, seed=0)
-    space.evaluate(candidates)
-    start = time.perf_counter()
-    space.evaluate(candidates)
     return {
-        "networks": size,
-        "nodes": f"{sum(stage.nodes for stage in stages):,}",
-        "arcs": arcs,
+        "networks": f"{space.size:.3g}" if space.size >= 10**12 else f"{space.size:,}",
+        "nodes": f"{nodes:,}",
         "compiled in": f"{seconds:.3f} s",
+        "params <= the middle": counted,
+        "peaks": peaks,
         "memory": f"{int(peak.split()[1]) // 1024:,} MiB",
-        "candidates a second": f"{len(candidates) / (time.perf_counter() - start):,.0f}",
     }
 
 
@@ -91,8 +124,8 @@ def main() -> None:
         child = subprocess.run([sys.executable, __file__, "--row", row], check=True, capture_output=True, text=True)
         rows.append([row, *json.loads(child.stdout).values()])
         print(row, file=sys.stderr)
-    heading = ["space", "networks", "nodes", "arcs", "compiled in", "memory", "candidates a second"]
-    show(("Diagrams where many widths are alive", heading, rows, None), markdown=given.markdown)
+    heading = ["space", "networks", "nodes", "compiled in", "params <= the middle", "peaks", "memory"]
+    show(("Diagrams where many widths and choices wait", heading, rows, None), markdown=given.markdown)
     print(machine())
 
 

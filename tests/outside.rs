@@ -14,6 +14,7 @@ const WIDE: Limits = Limits {
     nodes: 1 << 20,
     memory: 1 << 30,
     work: u64::MAX,
+    little: 0,
 };
 
 /// Makes its last axis as long as its argument, with that many weights; 5 it refuses, and with 7 it fails.

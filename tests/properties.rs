@@ -97,7 +97,7 @@ fn written_out(program: &Program, row: &[u32]) -> Program {
                 let there = outputs.iter().filter_map(|output| names.get(output).copied());
                 written.returns(there.collect()).expect("known tensors");
             }
-            Action::Require { .. } | Action::Read { .. } => {}
+            Action::Require { .. } | Action::Read { .. } | Action::Wait { .. } => {}
         }
     }
     written
@@ -250,6 +250,44 @@ proptest! {
                 prop_assert_eq!(valid[position], alone.is_some(), "{:?}", row);
                 let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();
                 prop_assert_eq!(together, alone.unwrap_or_else(|| vec![INVALID; METRICS]), "{:?}", row);
+            }
+        }
+    }
+
+    #[test]
+    fn without_peaks_all_else_is_the_same(program in any_program()) {
+        let known = enumerate(&program);
+        let data = columns(&known);
+        let without = program.without_peaks().expect("no function gives metrics");
+        let there: Vec<&Trace> = known.iter().filter_map(|(_, trace)| trace.as_ref().ok()).collect();
+        let whole = Diagram::compile(program.clone(), Limits::default(), NEVER);
+        for diagram in diagrams(&without, &known) {
+            prop_assert!(diagram.program().metric("peak_activation_bytes").is_err());
+            let metrics: Vec<usize> = (0..PEAK).collect();
+            let mut costs = vec![vec![0; known.len()]; PEAK];
+            let mut valid = vec![false; known.len()];
+            let evaluator = Evaluator::new(&diagram).unwrap();
+            let outputs = Outputs {
+                totals: costs.iter_mut().map(|costs| Output::I64(costs)).collect(),
+                valid: Some(&mut valid),
+            };
+            evaluator
+                .evaluate(&diagram, &as_columns(&data), known.len(), &metrics, outputs, workers(1))
+                .unwrap();
+            for (position, (row, trace)) in known.iter().enumerate() {
+                let choices: Vec<_> = row.iter().copied().map(Some).collect();
+                let alone = trace.as_ref().ok().map(|trace| trace.cost[..PEAK].to_vec());
+                prop_assert_eq!(&diagram.cost(&choices).unwrap(), &alone, "{:?}", row);
+                prop_assert_eq!(valid[position], alone.is_some(), "{:?}", row);
+                let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();
+                prop_assert_eq!(together, alone.unwrap_or_else(|| vec![INVALID; PEAK]), "{:?}", row);
+            }
+            let (Ok(size), Ok(whole)) = (diagram.size(NEVER), &whole) else { continue };
+            prop_assert_eq!(&size, &whole.size(NEVER).unwrap());
+            for metric in 0..PEAK {
+                let own = || there.iter().map(|trace| trace.cost[metric]);
+                let range = diagram.range(metric, NEVER).unwrap();
+                prop_assert_eq!(range, (own().min().unwrap(), own().max().unwrap()));
             }
         }
     }

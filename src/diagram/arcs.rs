@@ -135,6 +135,16 @@ impl Diagram {
             .map(|stage| (stage.decision, stage.nodes.len(), stage.nodes.len() * stage.size))
     }
 
+    /// Whether all arcs are kept.
+    pub(super) fn is_stored(&self) -> bool {
+        self.open.is_none() && (0..self.stages.len()).all(|stage| !self.is_implicit(stage))
+    }
+
+    /// Whether it was given up for its work.
+    pub(super) fn took_too_much_work(&self) -> bool {
+        self.open.is_some_and(|open| open.beyond == Beyond::Work)
+    }
+
     /// Whether arcs are kept, or found again each time that they are asked for; by stage.
     pub fn is_implicit(&self, stage: usize) -> bool {
         matches!(self.stages[stage].arcs, Arcs::Implicit(_))
@@ -248,28 +258,7 @@ impl Diagram {
     /// # Errors
     /// `Argument` for a wrong number of choices, an index outside its domain, or an active decision that is left open.
     pub fn cost(&self, choices: &[Option<u32>]) -> Result<Option<Vec<i64>>> {
-        let decisions = self.program.decisions();
-        if choices.len() != decisions.len() {
-            return Err(Error::argument(format!(
-                "{} choices given for {} decisions",
-                choices.len(),
-                decisions.len()
-            )));
-        }
-        let choose = |decision: usize| {
-            let known = &decisions[decision];
-            match choices[decision] {
-                Some(index) if (index as usize) < known.size => Ok(index),
-                Some(index) => Err(Error::argument(format!(
-                    "index {index} is not in the domain of decision '{}', which has {} values",
-                    known.name, known.size
-                ))),
-                None => Err(Error::argument(format!(
-                    "no value is given for decision '{}'",
-                    known.name
-                ))),
-            }
-        };
+        let choose = self.program.given(choices)?;
         let mut total = self.base.clone();
         let mut reader = self.reader();
         let mut node = ROOT;

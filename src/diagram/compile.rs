@@ -24,6 +24,8 @@ pub struct Limits {
     /// The most steps, conditions, tensors and decisions that are visited; from the stage on at which they are more
     /// the diagram is open.
     pub work: u64,
+    /// A diagram of all metrics that takes more of that is compiled when it is asked for, and one without peaks before.
+    pub little: u64,
 }
 
 impl Default for Limits {
@@ -35,6 +37,7 @@ impl Default for Limits {
             nodes: 1 << 21,
             memory: 1 << 30,
             work: 1 << 28,
+            little: 1 << 22,
         }
     }
 }

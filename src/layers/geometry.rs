@@ -26,7 +26,7 @@ pub(super) fn axis(given: i64, shape: &Shape) -> Result<usize, Refusal> {
 }
 
 /// The axis beside the batch that Keras means, as a position in the shape.
-pub(super) fn axis_beside_batch(given: i64, shape: &Shape) -> Result<usize, Refusal> {
+pub(crate) fn axis_beside_batch(given: i64, shape: &Shape) -> Result<usize, Refusal> {
     match axis(given, shape) {
         Ok(1..) => axis(given, shape).map(|axis| axis - 1),
         _ => Err(Refusal::new(

@@ -30,6 +30,9 @@ pub(super) trait Rule {
     const INPUTS: (usize, usize) = (1, 1);
     /// Whether it only rearranges or works element by element, so that it can write over an input.
     const IN_PLACE: bool = false;
+    /// Whether it puts its inputs side by side along the axis that is its only argument: of their sides there only the
+    /// sum matters.
+    const JOINS: bool = false;
     /// What the layer does, for a reader who wonders why it costs nothing.
     const PURPOSE: &'static str = "";
     /// What it is in a recurrent network.
@@ -255,6 +258,8 @@ pub struct Kind {
     pub inputs: (usize, usize),
     /// Whether it can work in place.
     pub in_place: bool,
+    /// As `Rule::JOINS`.
+    pub(crate) joins: bool,
     /// What it does, for layers without weights.
     pub purpose: &'static str,
     /// Whether only a custom function knows what its numbers mean.
@@ -271,6 +276,7 @@ impl Kind {
             parameters: Cow::Borrowed(R::PARAMETERS),
             inputs: R::INPUTS,
             in_place: R::IN_PLACE,
+            joins: R::JOINS,
             purpose: R::PURPOSE,
             opaque: false,
             role: R::ROLE,
@@ -299,6 +305,7 @@ impl Kind {
             parameters: Cow::Borrowed(parameters),
             inputs: (1, 1),
             in_place: false,
+            joins: false,
             purpose,
             opaque: false,
             role: Role::Plain,
@@ -314,6 +321,7 @@ impl Kind {
             parameters: Cow::Borrowed(ARGUMENTS),
             inputs,
             in_place,
+            joins: false,
             purpose: "its function gives it no weights",
             opaque: true,
             role: Role::Plain,

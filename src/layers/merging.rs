@@ -83,6 +83,7 @@ impl Rule for Concatenate {
     const NAME: &'static str = "Concatenate";
     const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
     const INPUTS: (usize, usize) = ANY;
+    const JOINS: bool = true;
     const PURPOSE: &'static str = "it puts its inputs side by side, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {

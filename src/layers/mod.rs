@@ -35,6 +35,7 @@ mod wrapper;
 
 pub use built::Built;
 pub use cost::Cost;
+pub(crate) use geometry::axis_beside_batch;
 pub use kind::{COUNTED, DynamicRule, Held, Inner, Kind, Role, Slot, TRAINABLE};
 pub use mask::Mask;
 pub use parameter::{Arity, Domain, Parameter, UNSET, factor};

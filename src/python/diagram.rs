@@ -10,16 +10,16 @@ use crate::space::{self, Program};
 use num_bigint::BigUint;
 use numpy::{PyArrayMethods, PyReadonlyArray1, PyReadwriteArray1, PyReadwriteArray2, PyReadwriteArray3};
 use pyo3::prelude::*;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A decision without a value, which decisions were read, and the value of each metric.
 type Taken = (Option<usize>, Vec<bool>, Option<Vec<i64>>);
 
-/// The decision diagram of a space. Frozen; its methods release the GIL.
+/// The decision diagrams of a space: mostly one, otherwise one without peaks and one with them, which is compiled when
+/// it is asked for. Frozen; its methods release the GIL.
 #[pyclass(frozen, module = "archbudget._core")]
 pub(super) struct Diagram {
-    diagram: Arc<diagram::Diagram>,
-    evaluator: OnceLock<Evaluator>,
+    diagrams: diagram::Diagrams,
 }
 
 /// A candidate whose decisions are taken one by one.
@@ -45,19 +45,15 @@ impl Walk {
 }
 
 impl Diagram {
-    pub(super) fn new(diagram: diagram::Diagram) -> Self {
-        Self {
-            diagram: Arc::new(diagram),
-            evaluator: OnceLock::new(),
-        }
+    pub(super) fn new(diagrams: diagram::Diagrams) -> Self {
+        Self { diagrams }
     }
 
-    fn evaluator(&self) -> crate::Result<&Evaluator> {
-        if let Some(evaluator) = self.evaluator.get() {
-            return Ok(evaluator);
-        }
-        let evaluator = Evaluator::new(&self.diagram)?;
-        Ok(self.evaluator.get_or_init(|| evaluator))
+    /// The diagram that knows some metrics, and their positions in it.
+    fn of(&self, py: Python<'_>, metrics: &[String]) -> PyResult<(&diagram::Compiled, Vec<usize>)> {
+        let positions = metric_positions(py, self.diagrams.program(), metrics)?;
+        let compiled = detached(py, |interrupt| self.diagrams.of(&positions, interrupt))?;
+        Ok((compiled, positions))
     }
 }
 
@@ -80,58 +76,58 @@ fn read<'a>(borrowed: &'a [Borrowed<'_>]) -> crate::Result<Vec<Column<'a>>> {
 impl Diagram {
     /// The number of distinct networks that can be built.
     fn size(&self, py: Python<'_>) -> PyResult<BigUint> {
-        detached(py, |interrupt| self.diagram.size(interrupt))
+        detached(py, |interrupt| self.diagrams.any().diagram().size(interrupt))
     }
 
     /// The smallest and the largest value of a metric.
-    fn range(&self, py: Python<'_>, metric: &str) -> PyResult<(i64, i64)> {
-        let metric = self
-            .diagram
-            .program()
-            .metric(metric)
-            .map_err(|error| raise(py, error))?;
-        detached(py, |interrupt| self.diagram.range(metric, interrupt))
+    fn range(&self, py: Python<'_>, metric: String) -> PyResult<(i64, i64)> {
+        let (compiled, metrics) = self.of(py, &[metric])?;
+        detached(py, |interrupt| compiled.diagram().range(metrics[0], interrupt))
     }
 
     /// How many networks have each value of a metric: the values, the numbers, and by how much a value may be too
     /// small.
-    fn distribution(&self, py: Python<'_>, metric: &str, memory: usize) -> PyResult<(Vec<i64>, Vec<BigUint>, i64)> {
-        let metric = self
-            .diagram
-            .program()
-            .metric(metric)
-            .map_err(|error| raise(py, error))?;
-        let found = detached(py, |interrupt| self.diagram.distribution(metric, memory, interrupt))?;
+    fn distribution(&self, py: Python<'_>, metric: String, memory: usize) -> PyResult<(Vec<i64>, Vec<BigUint>, i64)> {
+        let (compiled, metrics) = self.of(py, &[metric])?;
+        let diagram = compiled.diagram();
+        let found = detached(py, |interrupt| diagram.distribution(metrics[0], memory, interrupt))?;
         Ok((found.values, found.counts, found.error))
+    }
+
+    /// The metrics that its arcs have costs for.
+    fn metrics(&self) -> Vec<String> {
+        let metrics = self.diagrams.any().diagram().program().metrics().iter();
+        metrics.map(|metric| metric.name.to_string()).collect()
     }
 
     /// For each stage its decision, its number of nodes, its number of arcs, and whether its arcs are stored.
     fn stages(&self) -> Vec<(usize, usize, usize, bool)> {
-        let stages = self.diagram.stages().enumerate();
+        let diagram = self.diagrams.any().diagram();
+        let stages = diagram.stages().enumerate();
         stages
-            .map(|(stage, (decision, nodes, arcs))| (decision, nodes, arcs, !self.diagram.is_implicit(stage)))
+            .map(|(stage, (decision, nodes, arcs))| (decision, nodes, arcs, !diagram.is_implicit(stage)))
             .collect()
     }
 
     /// The bytes that its nodes and arcs take.
     fn memory(&self) -> usize {
-        self.diagram.memory()
+        self.diagrams.any().diagram().memory()
     }
 
     /// How much was visited to compile it: steps, tensors and decisions.
     fn work(&self) -> u64 {
-        self.diagram.work()
+        self.diagrams.any().diagram().work()
     }
 
     /// All arcs, at most this many: the node that each leaves, the one that it leads to (the terminal has the next
     /// number after the last node; `None` where it is dead), the index of the value, and one cost for each metric.
     fn arcs(&self, py: Python<'_>, most: usize) -> PyResult<Vec<diagram::ListedArc>> {
-        detached(py, |_| self.diagram.arcs(most))
+        detached(py, |_| self.diagrams.any().diagram().arcs(most))
     }
 
     /// The groups of stages that are looked up at once: for each its decisions and the entries of its table.
     fn groups(&self, py: Python<'_>) -> PyResult<Vec<(usize, usize)>> {
-        let evaluator = self.evaluator().map_err(|error| raise(py, error))?;
+        let evaluator = self.diagrams.any().evaluator().map_err(|error| raise(py, error))?;
         Ok(evaluator.groups().collect())
     }
 
@@ -142,9 +138,9 @@ impl Diagram {
             active,
             layers,
             aliases,
-        } = self.diagram.trace(&choices).map_err(|error| raise(py, error))?;
+        } = self.diagrams.trace(&choices).map_err(|error| raise(py, error))?;
         let layers = layers.iter().map(|trace| {
-            let kind = &self.diagram.program().layers()[trace.layer].kind;
+            let kind = &self.diagrams.program().layers()[trace.layer].kind;
             Py::new(py, LayerTrace::of(py, kind, trace)?)
         });
         Ok(Trace {
@@ -157,14 +153,14 @@ impl Diagram {
 
     /// The value of each metric for one candidate, or `None` if it is invalid; inactive decisions may be `None`.
     fn cost(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Option<Vec<i64>>> {
-        self.diagram.cost(&choices).map_err(|error| raise(py, error))
+        self.diagrams.cost(&choices).map_err(|error| raise(py, error))
     }
 
     /// One network, by the index of the value of each decision, or `None`: the first decision that it reads and that has
     /// none, which decisions it read, and the value of each metric where it read no such decision.
     fn take(&self, py: Python<'_>, choices: Vec<Option<u32>>) -> PyResult<Taken> {
         let take = || {
-            let program = self.diagram.running();
+            let program = self.diagrams.running();
             let mut walk = diagram::Walk::new(program)?;
             let mut active = vec![false; program.decisions().len()];
             while let Some(decision) = walk.open() {
@@ -179,27 +175,39 @@ impl Diagram {
         take().map_err(|error| raise(py, error))
     }
 
-    /// A candidate without any decision taken.
-    fn walk(&self, py: Python<'_>) -> PyResult<Walk> {
-        let walk = diagram::Walk::new(self.diagram.running()).map_err(|error| raise(py, error))?;
+    /// Whether decisions are asked for in the same order where some metrics are bounded as where none is.
+    fn is_asked_alike(&self, py: Python<'_>, metrics: Vec<String>) -> PyResult<bool> {
+        let positions = metric_positions(py, self.diagrams.program(), &metrics)?;
+        Ok(self.diagrams.is_any(&positions))
+    }
+
+    /// A candidate without any decision taken; they are asked for in the order of the diagram that knows some metrics.
+    fn walk(&self, py: Python<'_>, metrics: Vec<String>) -> PyResult<Walk> {
+        let diagram = self.of(py, &metrics)?.0.diagram();
+        let walk = diagram::Walk::new(diagram.running()).map_err(|error| raise(py, error))?;
         Ok(Walk {
-            diagram: Arc::clone(&self.diagram),
+            diagram: Arc::clone(diagram),
             walk,
         })
     }
 
-    /// The candidates that keep bounds: triples of a metric, the least and the most it may be.
-    #[pyo3(signature = (bounds, memory))]
-    fn within(&self, py: Python<'_>, bounds: Vec<(String, i64, i64)>, memory: usize) -> PyResult<Feasible> {
-        let bounds = bounds.iter().map(|(metric, low, high)| {
-            self.diagram.program().metric(metric).map(|metric| feasible::Bound {
-                metric,
-                low: *low,
-                high: *high,
-            })
-        });
-        let bounds = bounds.collect::<crate::Result<_>>().map_err(|error| raise(py, error))?;
-        let diagram = Arc::clone(&self.diagram);
+    /// The candidates that keep bounds: triples of a metric, the least and the most it may be. They can be asked about
+    /// these metrics, and more.
+    #[pyo3(signature = (bounds, memory, more=Vec::new()))]
+    fn within(
+        &self,
+        py: Python<'_>,
+        bounds: Vec<(String, i64, i64)>,
+        memory: usize,
+        more: Vec<String>,
+    ) -> PyResult<Feasible> {
+        let mut metrics: Vec<_> = bounds.iter().map(|(metric, ..)| metric.clone()).collect();
+        metrics.extend(more);
+        let (compiled, positions) = self.of(py, &metrics)?;
+        let bounds = bounds.iter().zip(positions);
+        let bounds = bounds.map(|(&(_, low, high), metric)| feasible::Bound { metric, low, high });
+        let bounds = bounds.collect();
+        let diagram = Arc::clone(compiled.diagram());
         let feasible = feasible::Feasible::new(diagram, bounds, memory).map_err(|error| raise(py, error))?;
         Ok(Feasible { feasible })
     }
@@ -209,22 +217,28 @@ impl Diagram {
     fn sample(&self, py: Python<'_>, columns: &Bound<'_, PyAny>, seed: u64, threads: Option<usize>) -> PyResult<()> {
         let threads = threads.unwrap_or_else(default_threads);
         into_columns!(py, columns, |n, slice| detached(py, |interrupt| {
-            self.diagram.sample(seed, n, slice, Workers { threads, interrupt })
+            self.diagrams
+                .any()
+                .diagram()
+                .sample(seed, n, slice, Workers { threads, interrupt })
         }))
     }
 
-    /// Whether some candidate cannot be built, as far as is known without looking at it.
-    fn can_fail(&self, py: Python<'_>) -> PyResult<bool> {
-        let evaluator = self.evaluator().map_err(|error| raise(py, error))?;
+    /// Whether some candidate cannot be built, as far as is known without looking at it, where these metrics are counted.
+    fn can_fail(&self, py: Python<'_>, metrics: Vec<String>) -> PyResult<bool> {
+        let (compiled, _) = self.of(py, &metrics)?;
+        let evaluator = compiled.evaluator().map_err(|error| raise(py, error))?;
         Ok(evaluator.can_die())
     }
 
-    /// Whether every total of a metric is below 2^32 - 1.
-    fn is_narrow(&self, py: Python<'_>, metric: &str) -> PyResult<bool> {
-        let metric = self.diagram.program().metric(metric);
-        let metric = metric.map_err(|error| raise(py, error))?;
-        let evaluator = self.evaluator().map_err(|error| raise(py, error))?;
-        Ok(evaluator.is_narrow(metric))
+    /// For each of some metrics whether every total is below 2^32 - 1, where these are counted.
+    fn are_narrow(&self, py: Python<'_>, metrics: Vec<String>) -> PyResult<Vec<bool>> {
+        let (compiled, positions) = self.of(py, &metrics)?;
+        let evaluator = compiled.evaluator().map_err(|error| raise(py, error))?;
+        Ok(positions
+            .into_iter()
+            .map(|metric| evaluator.is_narrow(metric))
+            .collect())
     }
 
     /// Counts candidates, given a column for each decision, into contiguous arrays of int64 or uint32; see
@@ -241,7 +255,7 @@ impl Diagram {
         valid: Option<PyReadwriteArray1<'py, bool>>,
         threads: Option<usize>,
     ) -> PyResult<()> {
-        let metrics = metric_positions(py, self.diagram.program(), &metrics)?;
+        let (compiled, metrics) = self.of(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;
         let totals = totals.iter().map(Totals::of).collect::<crate::Result<Vec<_>>>();
@@ -253,8 +267,8 @@ impl Diagram {
         let threads = threads.unwrap_or_else(default_threads);
         detached(py, |interrupt| {
             let workers = Workers { threads, interrupt };
-            let evaluator = self.evaluator()?;
-            evaluator.evaluate(&self.diagram, &columns, n, &metrics, outputs, workers)
+            let evaluator = compiled.evaluator()?;
+            evaluator.evaluate(compiled.diagram(), &columns, n, &metrics, outputs, workers)
         })
     }
 
@@ -270,17 +284,12 @@ impl Diagram {
         mask: Option<PyReadwriteArray1<'py, bool>>,
         threads: Option<usize>,
     ) -> PyResult<usize> {
-        let ranges = bounds.iter().map(|(metric, low, high)| {
-            let metric = self.diagram.program().metric(metric)?;
-            Ok(Range {
-                metric,
-                low: *low,
-                high: *high,
-            })
-        });
-        let ranges = ranges
-            .collect::<crate::Result<Vec<_>>>()
-            .map_err(|error| raise(py, error))?;
+        let metrics: Vec<_> = bounds.iter().map(|(metric, ..)| metric.clone()).collect();
+        let (compiled, positions) = self.of(py, &metrics)?;
+        let ranges = bounds.iter().zip(positions);
+        let ranges: Vec<_> = ranges
+            .map(|(&(_, low, high), metric)| Range { metric, low, high })
+            .collect();
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;
         let mut mask = mask;
@@ -288,8 +297,8 @@ impl Diagram {
         let threads = threads.unwrap_or_else(default_threads);
         detached(py, |interrupt| {
             let workers = Workers { threads, interrupt };
-            self.evaluator()?
-                .fit(&self.diagram, &columns, n, &ranges, mask, workers)
+            let evaluator = compiled.evaluator()?;
+            evaluator.fit(compiled.diagram(), &columns, n, &ranges, mask, workers)
         })
     }
 
@@ -312,7 +321,12 @@ impl Diagram {
         let flags = flags.collect::<Result<Vec<_>, _>>()?;
         let threads = threads.unwrap_or_else(default_threads);
         detached(py, |interrupt| {
-            diagram::first_gap(&self.diagram, &columns, &flags, Workers { threads, interrupt })
+            diagram::first_gap(
+                self.diagrams.any().diagram(),
+                &columns,
+                &flags,
+                Workers { threads, interrupt },
+            )
         })
     }
 
@@ -328,7 +342,7 @@ impl Diagram {
         mut shapes: PyReadwriteArray3<'py, i64>,
         threads: Option<usize>,
     ) -> PyResult<()> {
-        let metrics = metric_positions(py, self.diagram.program(), &metrics)?;
+        let (compiled, metrics) = self.of(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;
         let mut totals = totals;
@@ -343,7 +357,7 @@ impl Diagram {
         let threads = threads.unwrap_or_else(default_threads);
         detached(py, |interrupt| {
             let workers = Workers { threads, interrupt };
-            Evaluator::evaluate_layers(&self.diagram, &columns, &metrics, table, workers)
+            Evaluator::evaluate_layers(compiled.diagram(), &columns, &metrics, table, workers)
         })
     }
 }

@@ -232,8 +232,9 @@ impl Program {
     }
 
     /// Compiles the program. The limits are numbers of arcs, arcs and nodes of one stage, bytes of all of them, and
-    /// what is visited.
-    #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None, work=None))]
+    /// what is visited: in all, and before peaks are left to a diagram of their own.
+    #[pyo3(signature = (*, stored=None, visited=None, nodes=None, memory=None, work=None, little=None))]
+    #[allow(clippy::too_many_arguments)] // Each is a keyword.
     fn compile(
         &self,
         py: Python<'_>,
@@ -242,6 +243,7 @@ impl Program {
         nodes: Option<usize>,
         memory: Option<usize>,
         work: Option<u64>,
+        little: Option<u64>,
     ) -> PyResult<super::diagram::Diagram> {
         let program = self.program.clone();
         let default = Limits::default();
@@ -251,9 +253,10 @@ impl Program {
             nodes: nodes.unwrap_or(default.nodes),
             memory: memory.unwrap_or(default.memory),
             work: work.unwrap_or(default.work),
+            little: little.unwrap_or(default.little),
         };
-        let diagram = detached(py, |interrupt| diagram::Diagram::compile(program, limits, interrupt))?;
-        Ok(super::diagram::Diagram::new(diagram))
+        let diagrams = detached(py, |interrupt| diagram::Diagrams::compile(program, limits, interrupt))?;
+        Ok(super::diagram::Diagram::new(diagrams))
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the steps that are still to come can tell of a state. A node of a diagram is such a live state.
 
 use super::guard::{Atom, Tensor};
+use super::joins::Class;
 use super::program::Program;
-use super::state::{FirstUse, OPEN, Place, State};
+use super::state::{FirstUse, OPEN, Place, Present, State};
 use super::step::{Action, Step};
 use super::values::Values;
-use crate::layers::{MAX_RANK, Shape};
+use crate::layers::{MAX_RANK, Shape, axis_beside_batch};
 use rustc_hash::FxHashMap;
 
 /// Passing over this many steps that mention a decision takes as long as visiting one other thing.
@@ -83,9 +84,13 @@ impl Program {
         state.present.sort_unstable_by_key(|present| present.tensor);
         state.marks.clear();
         key.push(state.present.len() as i64);
+        let joined = self.joined(step, state);
         for place in 0..state.present.len() {
             let tensor = state.present[place].tensor;
-            let shape = state.tensors[tensor.0].expect("what is there has a shape");
+            let shape = match joined.binary_search_by_key(&place, |&(place, _)| place) {
+                Ok(found) => joined[found].1,
+                Err(_) => state.tensors[tensor.0].expect("what is there has a shape"),
+            };
             let first = state.marks.place(state.origin(tensor), place);
             key.push(pack(tensor.0, first << RANK_BITS | shape.rank()));
             key.extend_from_slice(&shape);
@@ -110,6 +115,61 @@ impl Program {
             }
         }
         state.visited(key.len());
+    }
+
+    /// The shapes that stand for those of tensors which all later steps only put side by side, or let wait, by their
+    /// places.
+    fn joined(&self, step: usize, state: &State) -> Vec<(usize, Shape)> {
+        let Some(joins) = self.joins() else {
+            return Vec::new();
+        };
+        // Each with its class, the axis along which sides add up, and a shape with 1 there.
+        let mut parts: Vec<(Class, usize, Shape, usize)> = Vec::new();
+        for (place, &Present { tensor, .. }) in state.present.iter().enumerate() {
+            if let Some(class) = joins.class(tensor, &self.readers[tensor.0], step)
+                && let Some(shape) = state.tensors[tensor.0]
+            {
+                match class.along.map(|axis| axis_beside_batch(axis, &shape)) {
+                    Some(Ok(axis)) if shape[axis] > 0 => parts.push((class, axis, shape.with(axis, 1), place)),
+                    None if shape.elements().is_some_and(|elements| elements > 0) => {
+                        parts.push((class, 0, Shape::new(&[1]), place));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let origin = |place: usize| state.origin(state.present[place].tensor);
+        if (0..state.present.len()).any(|place| origin(place) != state.present[place].tensor) {
+            // What is there by two names waits once.
+            let named = |place| (0..state.present.len()).any(|other| other != place && origin(other) == origin(place));
+            parts.retain(|&(.., place)| !named(place));
+        }
+        let mut found = Vec::with_capacity(parts.len());
+        while let Some(&(class, axis, one, _)) = parts.first() {
+            let alike: Vec<_> = parts
+                .extract_if(.., |part| (part.0, part.1, part.2) == (class, axis, one))
+                .map(|(.., place)| place)
+                .collect();
+            let size = |&place: &usize| {
+                let shape = state.tensors[state.present[place].tensor.0];
+                shape.and_then(|shape| match class.along {
+                    Some(_) => Some(shape[axis]),
+                    None => shape.elements(),
+                })
+            };
+            let sum = alike
+                .iter()
+                .map(size)
+                .try_fold(0_i64, |sum, size| sum.checked_add(size?));
+            let Some(first) = sum.map(|sum| sum - (alike.len() as i64 - 1)) else {
+                continue;
+            };
+            for (position, &place) in alike.iter().enumerate() {
+                found.push((place, one.with(axis, if position == 0 { first } else { 1 })));
+            }
+        }
+        found.sort_unstable_by_key(|&(place, _)| place);
+        found
     }
 
     /// Makes a state of what [`Self::encode`] wrote, with no cost so far.

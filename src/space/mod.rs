@@ -17,6 +17,7 @@ mod encode;
 mod expr;
 mod gates;
 mod guard;
+mod joins;
 mod left;
 mod liveness;
 mod measure;

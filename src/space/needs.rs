@@ -40,7 +40,7 @@ impl Needs {
                     Some((_, None)) => needs.add(number, *from, None),
                     None => {}
                 },
-                Action::Require { .. } | Action::Read { .. } => {}
+                Action::Require { .. } | Action::Read { .. } | Action::Wait { .. } => {}
             }
         }
         needs

@@ -6,8 +6,9 @@ use super::condition::Condition;
 use super::expr::Expr;
 use super::gates::Gates;
 use super::guard::{Guard, Tensor};
+use super::joins::Joins;
 use super::measure::{Measure, Measures};
-use super::metric::{BUILT_IN, Combine, Metric};
+use super::metric::{BUILT_IN, BuiltIn, Combine, Metric};
 use super::needs::Needs;
 use super::shapes::{Beside, looks};
 use super::skip::Skips;
@@ -71,6 +72,16 @@ pub struct Member {
     pub inside: usize,
 }
 
+impl Layer {
+    /// The axis along which it puts its inputs side by side, if it does nothing else and that is no decision.
+    fn joins_along(&self) -> Option<i64> {
+        match self.args[..] {
+            [Expr::Constant(axis)] if self.kind.joins && self.masks.is_empty() => Some(axis),
+            _ => None,
+        }
+    }
+}
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -101,6 +112,8 @@ pub struct Program {
     pub(crate) tensors: usize,
     pub(crate) settings: Settings,
     pub(super) metrics: Vec<Metric>,
+    /// Whether peaks of activations are counted; see [`Self::without_peaks`].
+    pub(super) peaks: bool,
     pub(super) measures: Option<Measures>,
     /// The conditions that are evaluated part by part, each once.
     pub(super) conditions: Vec<Condition>,
@@ -130,6 +143,7 @@ pub(super) struct Analyses {
     skips: OnceLock<Skips>,
     classes: OnceLock<Vec<OnceLock<Classes>>>,
     gates: OnceLock<Gates>,
+    joins: OnceLock<Option<Joins>>,
 }
 
 impl Program {
@@ -142,6 +156,7 @@ impl Program {
             tensors: 0,
             settings,
             metrics: BUILT_IN.to_vec(),
+            peaks: true,
             measures: None,
             conditions: Vec::new(),
             names: FxHashSet::default(),
@@ -178,6 +193,29 @@ impl Program {
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The same networks without [`BuiltIn::PeakActivationBytes`] among the metrics; nothing where functions give custom
+    /// metrics, as these may look at peaks.
+    ///
+    /// What waits beside a layer is then never asked for, so that runs need to know of the shapes that later layers
+    /// read alone.
+    pub fn without_peaks(&self) -> Option<Self> {
+        if self.measures.is_some() || !self.peaks {
+            return None;
+        }
+        let mut program = Self {
+            metrics: self.metrics[..BuiltIn::PeakActivationBytes.index()].to_vec(),
+            peaks: false,
+            analyses: Analyses::default(),
+            ..self.clone()
+        };
+        // That a tensor is returned matters to what waits alone.
+        let returns = |&number: &usize| matches!(self.steps[number].action, Action::Return { .. });
+        for readers in &mut program.readers {
+            readers.retain(|number| !returns(number));
+        }
+        Some(program)
     }
 
     /// The position of the metric of this name.
@@ -544,7 +582,7 @@ impl Program {
                     layer.args.iter().chain(others).for_each(&mut visit);
                 }
                 Action::Require { condition, .. } => visit(condition),
-                Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => {}
+                Action::Alias { .. } | Action::Read { .. } | Action::Wait { .. } | Action::Return { .. } => {}
             }
         }
         match &action {
@@ -559,6 +597,7 @@ impl Program {
                 reads.push((*decision, self.decisions.get(*decision).map_or(0, |read| read.size)));
             }
             Action::Require { input, .. } => sources.extend(input),
+            Action::Wait { .. } => {}
         }
         let atoms = guard.iter().map(|atom| (atom.decision, atom.allowed.size()));
         for (decision, size) in reads.iter().copied().chain(atoms) {
@@ -666,6 +705,20 @@ impl Program {
     pub(super) fn gates(&self) -> &Gates {
         let gates = || Gates::of(&self.steps, self.conditions.len(), &self.mentions);
         self.analyses.gates.get_or_init(gates)
+    }
+
+    /// Which tensors their readers only put side by side; nothing where functions from outside look at their shapes.
+    pub(super) fn joins(&self) -> Option<&Joins> {
+        let axis = |step: &Step| match &step.action {
+            Action::Layer { layer, .. } if step.known.is_none() => self.layers[*layer].joins_along(),
+            _ => None,
+        };
+        let joins = || {
+            let beside = self.beside.as_deref().unwrap_or_default();
+            let found = || Joins::of(&self.steps, &self.readers, axis, beside);
+            self.measures.is_none().then(found).flatten()
+        };
+        self.analyses.joins.get_or_init(joins).as_ref()
     }
 
     /// Which values of a decision the steps from one on can still tell apart.

@@ -30,7 +30,9 @@ impl Program {
                     arguments: None,
                 },
             ),
-            Action::Alias { .. } | Action::Read { .. } | Action::Return { .. } => return Error::new(kind, rule),
+            Action::Alias { .. } | Action::Read { .. } | Action::Wait { .. } | Action::Return { .. } => {
+                return Error::new(kind, rule);
+            }
         };
         Error {
             refused: Some(Box::new(refused)),

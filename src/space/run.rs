@@ -73,13 +73,15 @@ impl Program {
             |&&decision: &&usize| state.chosen[decision] == OPEN && !self.is_folded(step.condition, decision, state);
         if let Some(&decision) = step.reads.iter().find(open) {
             let passes = match step.action {
-                Action::Require { asks: false, .. } => !state.has_several(decision),
+                Action::Require { asks: false, .. } | Action::Wait { .. } => !state.has_several(decision),
                 Action::Read { .. } => state.has_several(decision),
                 _ => false,
             };
             return (!passes).then_some(Outcome::Open { step: number, decision });
         }
-        if let Action::Layer { layer, .. } = step.action {
+        if let Action::Layer { layer, .. } = step.action
+            && self.peaks
+        {
             match self.alive_beside(number, self.in_place(layer), state) {
                 Ok(alive) => state.alive = alive,
                 Err(decision) => return Some(Outcome::Open { step: number, decision }),
@@ -102,6 +104,14 @@ impl Program {
                 self.put(state, *to, shape, origin);
             }
             Action::Read { .. } | Action::Return { .. } => {}
+            Action::Wait { output } => {
+                if state.tensors[output.0].is_none()
+                    && let Some([known]) = step.known.as_deref()
+                    && let Some(shape) = known.shape(&state.chosen)
+                {
+                    self.put(state, *output, shape, *output);
+                }
+            }
             Action::Require { condition, input, .. } => {
                 if let Some(input) = input {
                     let shape = state.shape(*input)?;
@@ -422,7 +432,7 @@ impl Program {
             .saturating_add(made)
             .saturating_mul(self.settings.bytes_per_activation);
         own.clear();
-        own.extend(BuiltIn::ALL.iter().map(|metric| match metric {
+        own.extend(BuiltIn::ALL.iter().take(self.metrics.len()).map(|metric| match metric {
             BuiltIn::Params => params,
             BuiltIn::TrainableParams => cost.trainable.0,
             BuiltIn::Macs => cost.macs.0,
@@ -443,13 +453,7 @@ impl Program {
     /// `Argument` for a wrong number of choices or an index outside its domain; `Layer` where a layer cannot be built;
     /// `Overflow` where a count leaves 63 bits.
     pub fn trace(&self, choices: &[u32]) -> Result<Trace> {
-        if choices.len() != self.decisions.len() {
-            return Err(Error::argument(format!(
-                "{} choices given for {} decisions",
-                choices.len(),
-                self.decisions.len()
-            )));
-        }
+        self.check_number(choices.len())?;
         let mut layers = Vec::new();
         let mut state = self.start();
         let outcome = self.follow(&mut state, choices, |applied, chosen| {
@@ -470,26 +474,83 @@ impl Program {
         })
     }
 
+    fn check_number(&self, choices: usize) -> Result<()> {
+        let decisions = self.decisions.len();
+        if choices == decisions {
+            Ok(())
+        } else {
+            Err(Error::argument(format!(
+                "{choices} choices given for {decisions} decisions"
+            )))
+        }
+    }
+
+    /// The index of the value of a decision among those that are given, checked.
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of choices; later for an index outside its domain, or none where one is asked for.
+    pub(crate) fn given<'a>(&'a self, choices: &'a [Option<u32>]) -> Result<impl Fn(usize) -> Result<u32> + 'a> {
+        self.check_number(choices.len())?;
+        Ok(|decision: usize| {
+            let known = &self.decisions[decision];
+            match choices[decision] {
+                Some(index) => self.checked(decision, index),
+                None => Err(Error::argument(format!(
+                    "no value is given for decision '{}'",
+                    known.name
+                ))),
+            }
+        })
+    }
+
+    fn checked(&self, decision: usize, index: u32) -> Result<u32> {
+        let known = &self.decisions[decision];
+        if (index as usize) < known.size {
+            return Ok(index);
+        }
+        Err(Error::argument(format!(
+            "index {index} is not in the domain of decision '{}', which has {} values",
+            known.name, known.size
+        )))
+    }
+
+    /// The value of each metric for one candidate, or nothing if it is invalid. O(steps).
+    ///
+    /// `choices` holds the index of the value of each decision; inactive ones may be left open.
+    ///
+    /// # Errors
+    /// `Argument` for a wrong number of choices, an index outside its domain, or an active decision that is left open;
+    /// `Overflow` where a count leaves 63 bits.
+    pub(crate) fn cost(&self, choices: &[Option<u32>]) -> Result<Option<Vec<i64>>> {
+        let mut state = self.start();
+        match self.run_to_end(&mut state, self.given(choices)?, |_, _| {})? {
+            Outcome::Refused { step, refusal } if refusal.is_fatal() => Err(self.error(step, &refusal, &state)),
+            Outcome::Refused { .. } => Ok(None),
+            _ => Ok(Some(state.cost)),
+        }
+    }
+
     /// Runs to the end, taking decisions from `choices` as they are asked for.
     pub(crate) fn follow(
         &self,
         state: &mut State,
         choices: &[u32],
+        show: impl FnMut(&Applied<'_>, &[u32]),
+    ) -> Result<Outcome> {
+        self.run_to_end(state, |decision| self.checked(decision, choices[decision]), show)
+    }
+
+    fn run_to_end(
+        &self,
+        state: &mut State,
+        choose: impl Fn(usize) -> Result<u32>,
         mut show: impl FnMut(&Applied<'_>, &[u32]),
     ) -> Result<Outcome> {
         let mut from = 0;
         loop {
             match self.run(state, from, &mut show) {
                 Outcome::Open { step, decision } => {
-                    let value = choices[decision];
-                    let known = &self.decisions[decision];
-                    if value as usize >= known.size {
-                        return Err(Error::argument(format!(
-                            "index {value} is not in the domain of decision '{}', which has {} values",
-                            known.name, known.size
-                        )));
-                    }
-                    state.choose(decision, value);
+                    state.choose(decision, choose(decision)?);
                     from = step;
                 }
                 outcome => return Ok(outcome),

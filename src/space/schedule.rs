@@ -26,7 +26,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// The most rows of a table.
-const ROWS: usize = 1 << 12;
+const ROWS: usize = 1 << 15;
 
 /// The most paths of second names from a tensor to the steps that read it.
 const WAYS: usize = 1 << 8;
@@ -34,8 +34,11 @@ const WAYS: usize = 1 << 8;
 /// The most steps, among the first and among the last ones, that are searched for one that asks for a decision.
 const ASKS: usize = 1 << 7;
 
+/// The most places in which a layer is taken.
+const PLACES: usize = 1 << 6;
+
 /// The most rows and tensors that are visited; a program that takes more keeps its order.
-const WORK: usize = 1 << 24;
+const WORK: usize = 1 << 22;
 
 /// The caller is asked whether to stop each time that this many were visited.
 const INTERRUPT_EVERY: usize = 1 << 16;
@@ -96,13 +99,32 @@ enum Timing {
 
 /// What a layer needs to be taken ahead of its place.
 struct Ahead {
-    /// The number of steps of the program behind which it can be taken.
-    behind: usize,
+    /// Where it can be taken: mostly in one place.
+    places: Vec<Ask>,
     /// The shapes of its inputs.
     inputs: Vec<ShapeTable>,
     /// All decisions that it reads.
     reads: Vec<usize>,
     beside: Beside,
+    /// The tensors beside it that are noted before, by their positions, and behind how many steps.
+    noted: Vec<(usize, Vec<Ask>)>,
+}
+
+/// A place of the program, and the conditions under which it is the right one.
+#[derive(Clone, PartialEq)]
+struct Ask {
+    /// The number of steps before it.
+    behind: usize,
+    guard: Guard,
+}
+
+impl Ask {
+    fn always(behind: usize) -> Self {
+        Self {
+            behind,
+            guard: Guard::new(),
+        }
+    }
 }
 
 /// For each decision the steps that ask for it, each with the conditions under which it does.
@@ -156,11 +178,10 @@ impl Program {
     /// # Errors
     /// `Interrupted`.
     pub(crate) fn scheduled(&self, interrupt: Interrupt<'_>) -> Result<Option<Self>> {
-        let before = self.states(&self.spans());
-        let asks = self.asks();
-        if before <= self.states(&self.least_spans(&asks)) || !self.writes_once() || !self.needs().told() {
+        if !self.writes_once() || self.peaks && !self.needs().told() {
             return Ok(None);
         }
+        let asks = self.asks();
         let work = Allowance {
             done: 0,
             asked: 0,
@@ -173,13 +194,18 @@ impl Program {
         let Some(beside) = self.beside_at_their_places(&timings, &mut scheduler.work)? else {
             return Ok(None);
         };
+        let tables = scheduler.tables;
         let scheduled = self.reordered(&timings, &beside, &asks);
-        Ok((scheduled.states(&scheduled.spans()) < before).then_some(scheduled))
+        let states = |program: &Self| program.states(&program.spans(&tables));
+        Ok((states(&scheduled) < states(self)).then_some(scheduled))
     }
 
     /// What may be alive beside each layer that is taken at its own place; nothing where that is too much to list.
     fn beside_at_their_places(&self, timings: &[Timing], work: &mut Allowance<'_>) -> Result<Option<Vec<Beside>>> {
         let mut beside = vec![Beside::new(); self.steps.len()];
+        if !self.peaks {
+            return Ok(Some(beside));
+        }
         let mut there: Vec<Tensor> = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {
             if let (Action::Layer { layer, inputs, .. }, Timing::AtItsPlace) = (&step.action, &timings[number]) {
@@ -245,26 +271,17 @@ impl Program {
         asks
     }
 
-    /// For each decision the first and the last step that mention it.
-    fn spans(&self) -> Vec<Option<(usize, usize)>> {
+    /// For each decision the first and the last step that tell its values apart: they mention it, or read a tensor whose
+    /// shapes depend on it.
+    fn spans(&self, tables: &[Option<ShapeTable>]) -> Vec<Option<(usize, usize)>> {
         let ends = |mentions: &Vec<usize>| Some((*mentions.first()?, *mentions.last()?));
-        self.mentions.iter().map(ends).collect()
-    }
-
-    /// For each decision the shortest range of steps over which it is alive, in whatever order the steps are taken.
-    fn least_spans(&self, asks: &Asks<'_>) -> Vec<Option<(usize, usize)>> {
-        let mut spans = self.spans();
-        for (_, last) in spans.iter_mut().flatten() {
-            *last = 0;
-        }
-        for (number, step) in self.steps.iter().enumerate() {
-            let place = self
-                .asked(asks, number)
-                .map_or(number, |behind| behind.saturating_sub(1));
-            let guard = step.guard.iter().map(|atom| &atom.decision);
-            for decision in guard.chain(step.reads_values()) {
-                if let Some((_, last)) = &mut spans[*decision] {
-                    *last = (*last).max(place);
+        let mut spans: Vec<_> = self.mentions.iter().map(ends).collect();
+        for (table, readers) in tables.iter().zip(&self.readers) {
+            if let (Some(table), Some(&reader)) = (table, readers.last()) {
+                for decision in table.reads() {
+                    if let Some((_, last)) = &mut spans[decision] {
+                        *last = (*last).max(reader);
+                    }
                 }
             }
         }
@@ -316,22 +333,62 @@ impl Program {
             ..self.clone()
         };
         let kept = self.kept_names(timings, at_their_places);
-        let behind = |number: usize| match (&self.steps[number].action, &timings[number]) {
-            (_, Timing::Ahead(ahead)) => ahead.behind,
-            (Action::Require { input: None, .. }, _) => self.asked(asks, number).unwrap_or(number + 1),
-            _ => number + 1,
-        };
-        let mut order: Vec<_> = (0..self.steps.len()).collect();
-        order.sort_by_cached_key(|&number| (behind(number), behind(number) <= number, number));
+        let mut notes = Notes::default();
+        let mut order: Vec<(usize, Item<'_>)> = Vec::new();
+        for (number, step) in self.steps.iter().enumerate() {
+            let mut take = |behind: usize, guard| order.push((behind, Item::Step(number, guard)));
+            match (&step.action, &timings[number]) {
+                (_, Timing::Ahead(ahead)) => {
+                    for place in &ahead.places {
+                        take(place.behind, &place.guard[..]);
+                    }
+                    for (position, places) in &ahead.noted {
+                        notes.add(&mut program, &ahead.beside[*position].tensor, places);
+                    }
+                }
+                (Action::Require { input: None, .. }, _) => {
+                    take(self.asked(asks, number).unwrap_or(number + 1), &[]);
+                }
+                _ => take(number + 1, &[]),
+            }
+        }
+        for note in &notes.0 {
+            order.extend(
+                note.places
+                    .iter()
+                    .map(|place| (place.behind, Item::Note(note, &place.guard[..]))),
+            );
+        }
+        // What is noted is noted behind the step that asks for its last decision, and before all that is taken there.
+        order.sort_by_key(|&(behind, taken)| match taken {
+            Item::Step(number, _) => (behind, if behind <= number { 2 } else { 0 }, number),
+            Item::Note(note, _) => (behind, 1, note.tensor.0),
+        });
         let mut beside = Vec::new();
-        for number in order {
+        for (_, taken) in order {
+            let (number, guard) = match taken {
+                Item::Step(number, guard) => (number, guard),
+                Item::Note(note, guard) => {
+                    program.record(note.step(guard), &[], &[]);
+                    beside.push(Beside::new());
+                    continue;
+                }
+            };
             let mut step = self.steps[number].clone();
+            step.guard.extend_from_slice(guard);
             let (mut sources, mut waiting) = (Vec::new(), Beside::new());
             match (&step.action, &timings[number]) {
                 (Action::Layer { .. }, Timing::Ahead(ahead)) => {
                     step.reads.clone_from(&ahead.reads);
                     step.known = Some(ahead.inputs.clone());
                     waiting.clone_from(&ahead.beside);
+                    for &(position, _) in &ahead.noted {
+                        let tensor = &mut waiting[position].tensor;
+                        if let Some(note) = notes.find(tensor) {
+                            *tensor = Waiting::Tensor(note.tensor);
+                        }
+                    }
+                    sources.extend(tensors(&waiting));
                 }
                 (Action::Layer { inputs, layer, .. }, _) => {
                     sources.clone_from(inputs);
@@ -355,7 +412,7 @@ impl Program {
                 }
                 (Action::Require { input, .. }, _) => sources.extend(input),
                 // The layers know already what it keeps alive.
-                (Action::Return { .. }, _) => continue,
+                (Action::Wait { .. } | Action::Return { .. }, _) => continue,
             }
             sources.sort_unstable();
             sources.dedup();
@@ -393,6 +450,69 @@ impl Program {
     }
 }
 
+/// What is taken at a place.
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    /// A step, under further conditions.
+    Step(usize, &'a [Atom]),
+    /// A tensor that waits is noted, under some conditions.
+    Note(&'a Note, &'a [Atom]),
+}
+
+/// A tensor that waits beside layers, of a known shape.
+struct Note {
+    shape: ShapeTable,
+    /// What stands for it in states.
+    tensor: Tensor,
+    /// Where it is noted: each time that all decisions of its shape may be taken.
+    places: Vec<Ask>,
+}
+
+impl Note {
+    fn step(&self, guard: &[Atom]) -> Step {
+        Step {
+            guard: guard.to_vec(),
+            action: Action::Wait { output: self.tensor },
+            reads: self.shape.reads().collect(),
+            condition: None,
+            known: Some(vec![self.shape.clone()]),
+        }
+    }
+}
+
+/// The tensors that wait.
+#[derive(Default)]
+struct Notes(Vec<Note>);
+
+impl Notes {
+    fn find(&self, waiting: &Waiting) -> Option<&Note> {
+        match waiting {
+            Waiting::Foreseen(shape) => self.0.iter().find(|note| note.shape.is(shape)),
+            Waiting::Tensor(_) => None,
+        }
+    }
+
+    /// Adds places where a tensor is noted.
+    fn add(&mut self, program: &mut Program, waiting: &Waiting, places: &[Ask]) {
+        let Waiting::Foreseen(shape) = waiting else {
+            return;
+        };
+        let known = self.0.iter().position(|note| note.shape.is(shape)).unwrap_or_else(|| {
+            self.0.push(Note {
+                shape: shape.clone(),
+                tensor: program.tensor(),
+                places: Vec::new(),
+            });
+            self.0.len() - 1
+        });
+        for place in places {
+            if !self.0[known].places.contains(place) {
+                self.0[known].places.push(place.clone());
+            }
+        }
+    }
+}
+
 fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
     beside.iter().filter_map(|waits| match waits.tensor {
         Waiting::Tensor(tensor) => Some(tensor),
@@ -400,13 +520,68 @@ fn tensors(beside: &Beside) -> impl Iterator<Item = Tensor> + '_ {
     })
 }
 
-/// The first step before `step` that is certain to ask for a decision wherever the guard holds.
+/// The first step before `step` behind which a decision is certain to be asked for wherever the guard holds.
 fn first_ask(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<usize> {
+    let places = asked_before(asks, guard, step)?;
+    places.iter().map(|place| place.behind).max().map(|behind| behind - 1)
+}
+
+/// The places behind the first steps before `step` that ask for a decision, of which one is certain to wherever the
+/// guard holds, and no more than one.
+fn asked_before(asks: &[(usize, &[Atom])], guard: &[Atom], step: usize) -> Option<Vec<Ask>> {
     let before = &asks[..asks.partition_point(|(asked, _)| *asked < step)];
     let last = before.len().saturating_sub(ASKS).max(before.len().min(ASKS));
-    let before = before[..before.len().min(ASKS)].iter().chain(&before[last..]);
-    let mut certain = before.filter(|(_, before)| implies(guard, before));
-    certain.next().map(|&(asked, _)| asked)
+    let mut near = before[..before.len().min(ASKS)].iter().chain(&before[last..]);
+    if let Some((asked, _)) = near.find(|(_, conditions)| implies(guard, conditions)) {
+        return Some(vec![Ask::always(asked + 1)]);
+    }
+    if before.len() > PLACES {
+        return None;
+    }
+    // None is certain by itself: some together are, where their conditions cover all cases.
+    let (mut places, mut covered, mut apart) = (Vec::<Ask>::new(), When::NEVER, true);
+    for &(asked, conditions) in before {
+        let Some(both) = joined(guard, conditions) else {
+            continue;
+        };
+        let left: Guard = both
+            .into_iter()
+            .filter(|atom| told(guard, atom) != Some(true))
+            .collect();
+        if places.iter().any(|place| implies(&left, &place.guard)) {
+            continue;
+        }
+        apart &= places.iter().all(|place| excludes(&left, &place.guard));
+        covered.insert(left.clone());
+        places.push(Ask {
+            behind: asked + 1,
+            guard: left,
+        });
+        if covered == When::always() {
+            return Some(if apart { places } else { vec![Ask::always(asked + 1)] });
+        }
+    }
+    None
+}
+
+/// The places behind two others, of which one is the right one in each case; one place where they would be too many.
+fn behind_both(first: &[Ask], second: &[Ask]) -> Vec<Ask> {
+    let pairs = first
+        .iter()
+        .flat_map(|one| second.iter().map(move |other| (one, other)));
+    let both = pairs.filter_map(|(one, other)| {
+        let guard = joined(&one.guard, &other.guard)?;
+        Some(Ask {
+            behind: one.behind.max(other.behind),
+            guard,
+        })
+    });
+    let both: Vec<_> = both.collect();
+    if both.len() <= PLACES {
+        return both;
+    }
+    let behind = both.iter().map(|place| place.behind).max();
+    vec![Ask::always(behind.unwrap_or_default())]
 }
 
 /// Adds a tensor that may be alive; it shares an entry with one of the same shape that is never alive at the same
@@ -464,7 +639,7 @@ impl<'a> Scheduler<'a> {
     fn read(&mut self) -> Result<Option<Vec<Timing>>> {
         let program = self.program;
         let mut found = Vec::with_capacity(program.steps.len());
-        // Whether it is known when each tensor so far is needed.
+        // Whether it is known when each tensor so far is needed, as far as it matters.
         let mut told = true;
         for (number, step) in program.steps.iter().enumerate() {
             self.origins
@@ -488,9 +663,10 @@ impl<'a> Scheduler<'a> {
                             .map_or(Timing::AtItsPlace, Timing::Ahead);
                     }
                     for tensor in step.action.writes() {
-                        match self.origin(number, tensor) {
-                            Some(origin) => self.origins.push(origin),
-                            None => told = false,
+                        if program.peaks && told {
+                            let origin = self.origin(number, tensor);
+                            told = origin.is_some();
+                            self.origins.extend(origin);
                         }
                     }
                 }
@@ -502,7 +678,7 @@ impl<'a> Scheduler<'a> {
                     self.sources[to.0].push((&step.guard, *from));
                     self.tables[to.0] = self.meeting(*to);
                 }
-                Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => {}
+                Action::Require { .. } | Action::Read { .. } | Action::Wait { .. } | Action::Return { .. } => {}
             }
             found.push(timing);
         }
@@ -575,7 +751,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// The readers of a tensor that a layer writes; nothing where there are too many paths to them.
-    fn origin(&self, number: usize, tensor: Tensor) -> Option<Origin> {
+    fn origin(&mut self, number: usize, tensor: Tensor) -> Option<Origin> {
         let program = self.program;
         let mut ways: Vec<(usize, Guard)> = Vec::new();
         let mut open: Vec<(usize, Tensor, Guard)> = Vec::new();
@@ -586,6 +762,7 @@ impl<'a> Scheduler<'a> {
             let readers = &program.readers[name.0];
             for &reader in &readers[readers.partition_point(|&reader| reader <= written)..] {
                 let step = &program.steps[reader];
+                self.work.add((guard.len() + 1) * (step.guard.len() + 1));
                 let Some(both) = joined(&guard, &step.guard) else {
                     continue;
                 };
@@ -651,15 +828,20 @@ impl<'a> Scheduler<'a> {
             self.work.add(1 + beside.len());
             add(&mut beside, table, read, kept);
         }
-        let mut behind = 0;
+        let mut places = vec![Ask::always(0)];
         for (position, atom) in step.guard.iter().enumerate() {
             let asked = first_ask(&self.asks[atom.decision], &step.guard[..position], number);
-            behind = behind.max(asked.unwrap_or(number) + 1);
+            places = behind_both(&places, &[Ask::always(asked.unwrap_or(number) + 1)]);
         }
-        let sizes = beside.iter().filter_map(|waits| match &waits.tensor {
-            Waiting::Foreseen(table) => Some(table),
-            Waiting::Tensor(_) => None,
-        });
+        let noted = self.noted(number, step, &inputs, &beside);
+        let is_noted = |position: usize| noted.iter().any(|&(noted, _)| noted == position);
+        let sizes = beside
+            .iter()
+            .enumerate()
+            .filter_map(|(position, waits)| match &waits.tensor {
+                Waiting::Foreseen(table) if !is_noted(position) => Some(table),
+                _ => None,
+            });
         let mut reads = step.reads.clone();
         for decision in inputs.iter().chain(sizes).flat_map(ShapeTable::reads) {
             if !reads.contains(&decision) {
@@ -668,8 +850,21 @@ impl<'a> Scheduler<'a> {
         }
         for &decision in &reads {
             let own = step.reads.contains(&decision) || step.guard.iter().any(|atom| atom.decision == decision);
-            let asked = first_ask(&self.asks[decision], &step.guard, number);
-            behind = behind.max(asked.or(own.then_some(number))? + 1);
+            let asked = asked_before(&self.asks[decision], &step.guard, number);
+            places = behind_both(&places, &asked.or_else(|| own.then(|| vec![Ask::always(number + 1)]))?);
+        }
+        for (_, noted) in &noted {
+            let further = |place: &Ask| Ask {
+                behind: place.behind,
+                guard: place
+                    .guard
+                    .iter()
+                    .filter(|atom| told(&step.guard, atom) != Some(true))
+                    .cloned()
+                    .collect(),
+            };
+            let noted: Vec<_> = noted.iter().map(further).collect();
+            places = behind_both(&places, &noted);
         }
         for guard in beside.iter().flat_map(Waits::guards) {
             let mut before = step.guard.clone();
@@ -680,15 +875,54 @@ impl<'a> Scheduler<'a> {
                 if asked.is_none() {
                     self.asks_beside[atom.decision].push((number, &step.guard));
                 }
-                behind = behind.max(asked.unwrap_or(number) + 1);
+                places = behind_both(&places, &[Ask::always(asked.unwrap_or(number) + 1)]);
                 before.push(atom.clone());
             }
         }
         Some(Ahead {
-            behind,
+            places,
             inputs,
             reads,
             beside,
+            noted,
         })
+    }
+
+    /// The tensors beside a layer whose shapes depend on decisions that the layer does not read itself, by their
+    /// positions: where each can be noted, so that the states behind need not know the decisions, but what waits.
+    fn noted(&self, number: usize, step: &Step, inputs: &[ShapeTable], beside: &Beside) -> Vec<(usize, Vec<Ask>)> {
+        let own: Vec<_> = inputs
+            .iter()
+            .flat_map(ShapeTable::reads)
+            .chain(step.reads.iter().copied())
+            .collect();
+        let waiting = beside.iter().enumerate().filter_map(|(position, waits)| {
+            let Waiting::Foreseen(shape) = &waits.tensor else {
+                return None;
+            };
+            // Of what a layer writes over the size by itself matters.
+            if waits.read != When::NEVER || shape.reads().all(|decision| own.contains(&decision)) {
+                return None;
+            }
+            let mut places = vec![Ask::always(0)];
+            for decision in shape.reads() {
+                let asked = asked_before(&self.asks[decision], &step.guard, number)?;
+                places = behind_both(&places, &asked);
+            }
+            // A condition whose decision is asked for before hides it from networks without the layer.
+            for place in &mut places {
+                let mut guard = Guard::new();
+                for (position, atom) in step.guard.iter().enumerate() {
+                    let asked = first_ask(&self.asks[atom.decision], &step.guard[..position], number);
+                    if asked.is_none_or(|asked| asked >= place.behind) {
+                        break;
+                    }
+                    guard.push(atom.clone());
+                }
+                place.guard = joined(&guard, &place.guard)?;
+            }
+            Some((position, places))
+        });
+        waiting.collect()
     }
 }

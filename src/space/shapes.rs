@@ -64,6 +64,11 @@ impl ShapeTable {
         })
     }
 
+    /// Whether it is the same table, and not only an equal one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.rows, &other.rows) && self.decisions == other.decisions
+    }
+
     pub(super) fn reads(&self) -> impl Iterator<Item = usize> + '_ {
         self.decisions.iter().map(|&(decision, _)| decision)
     }

@@ -41,6 +41,12 @@ pub enum Action {
         /// The decision.
         decision: usize,
     },
+    /// Notes a tensor of a known shape that waits beside later layers, and is not there by itself; only a scheduler writes
+    /// it. It is passed over where a decision of the shape is open, and where the tensor is noted already.
+    Wait {
+        /// The tensor that stands for it.
+        output: Tensor,
+    },
     /// Ends the network: these tensors are its outputs, which stay to the end.
     Return {
         /// The outputs.
@@ -59,7 +65,7 @@ pub struct Step {
     pub(super) reads: Vec<usize>,
     /// The condition that it requires, by its position, where that is evaluated part by part.
     pub(super) condition: Option<usize>,
-    /// Where its shapes are known ahead of it: those of its inputs.
+    /// Where shapes are known ahead of it: those of its inputs, or of what waits.
     pub(super) known: Option<Vec<ShapeTable>>,
 }
 
@@ -75,7 +81,7 @@ impl Action {
     pub(super) fn writes(&self) -> impl Iterator<Item = Tensor> + '_ {
         let (first, extra): (_, &[Tensor]) = match self {
             Self::Layer { output, extra, .. } => (Some(*output), extra),
-            Self::Alias { to, .. } => (Some(*to), &[]),
+            Self::Alias { to: output, .. } | Self::Wait { output, .. } => (Some(*output), &[]),
             Self::Require { .. } | Self::Read { .. } | Self::Return { .. } => (None, &[]),
         };
         first.into_iter().chain(extra.iter().copied())

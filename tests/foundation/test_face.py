@@ -30,10 +30,10 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         | {"space", "summary", "to_dict", "to_keras", "to_torch", "trainable_params", "weight_bytes"},
     ),
     "Bounds": (ab.Bounds(1, 2), {"exact", "lower", "ratio", "upper"}),
-    "Budget": (ab.Budget(params=1), MAPPING | {"describe", "of", "violations"}),
+    "Budget": (ab.Budget(params=1), MAPPING | {"count", "describe", "mask", "of", "violations"}),
     "Candidates": (BATCH, {"indices", "load", "save", "space", "to_pandas", "values"}),
     "Choice": (ab.Choice("word", ["a", "b"]), {"index", "map", "name", "step", "values"}),
-    "Constraint": (SPACE.constraint(ab.Budget(params=1)), {"budget", "names", "space"}),
+    "Constraint": (SPACE.constraint(ab.Budget(params=1)), {"budget", "count", "mask", "names", "space"}),
     "Description": (
         SPACE.describe(),
         {"arcs", "combinations", "decisions", "heading", "layers", "memory", "nodes", "rows", "size", "stages"}

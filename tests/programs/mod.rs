@@ -47,7 +47,7 @@ pub fn returns(program: &mut Program, numbers: &[u8]) {
 pub fn writes(action: &Action) -> Vec<Tensor> {
     match action {
         Action::Layer { output, extra, .. } => [&[*output], &extra[..]].concat(),
-        Action::Alias { to, .. } => vec![*to],
+        Action::Alias { to: output, .. } | Action::Wait { output } => vec![*output],
         Action::Require { .. } | Action::Read { .. } | Action::Return { .. } => Vec::new(),
     }
 }

@@ -92,7 +92,7 @@ def in_order(known: Enumeration, networks: list[dict[str, Any]]) -> list[dict[st
     """Networks in the order of their choices, taken as the space asks for them."""
 
     def key(network: dict[str, Any]) -> list[int]:
-        walk = known.space._compiled.diagram.walk()
+        walk = known.space._compiled.diagram.walk([])
         names = list(known.space.decisions)
         taken = []
         while (position := walk.open) is not None:

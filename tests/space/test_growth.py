@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import math
 import os
 import signal
 import threading
@@ -130,10 +131,18 @@ def test_work_grows_as_the_diagram_does(
 LARGE: list[tuple[Callable[[int], ab.Space], int]] = [
     (repeated, 5000),
     (repeated_in_repeated, 1000),
-    (read_from_all, 100),
     (two_depths, 100),
-    (lambda number: ab.spaces.unet(widths=number, most_depth=6), 16),
 ]
+
+
+def test_what_waits_for_many_choices_is_counted_without_peaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = little(lambda: read_from_all(100), monkeypatch, work=1 << 24)
+    assert space.size == math.factorial(100)
+    assert space.range("params")[0] == space.range("params")[1]
+    with pytest.raises(LimitError, match="too much work"):
+        space.range("peak_activation_bytes")
+    fits = space.within(ab.Budget(macs=10**9))
+    assert fits.count() == space.size
 
 
 @pytest.mark.parametrize(("make", "size"), LARGE)

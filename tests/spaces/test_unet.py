@@ -1,4 +1,4 @@
-"""U-Net's own counts, computed by hand, and what the widths that are kept cost the diagram."""
+"""U-Net's own counts, computed by hand, and what its diagram remembers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 import archbudget as ab
 from archbudget import spaces
 from archbudget.errors import InvalidArchitectureError
+from support.small_diagrams import little
 
 ORIGINAL = {f"width_{level}": 32 * 2**level for level in range(1, 6)}
 
@@ -46,12 +47,21 @@ def test_sides_that_cannot_be_halved_are_refused() -> None:
         space.architecture(ORIGINAL, depth=4, resolution=72)
 
 
-@pytest.mark.parametrize("most_depth", [2, 3, 4])
+@pytest.mark.parametrize("most_depth", [2, 3, 4, 6])
 @pytest.mark.parametrize("widths", [2, 4, 8])
-def test_the_nodes_are_the_combinations_of_the_widths_that_are_kept(widths: int, most_depth: int) -> None:
-    stages = spaces.unet(widths=widths, most_depth=most_depth)._compiled.diagram.stages()
-    kept = [widths**levels for depth in range(2, most_depth + 1) for levels in range(depth + 1)]
-    assert sum(nodes for _, nodes, _, _ in stages) == 1 + sum(kept)
+def test_the_nodes_are_the_widths_of_one_level_at_a_time(
+    widths: int, most_depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = little(lambda: spaces.unet(widths=widths, most_depth=most_depth), monkeypatch, little=0)
+    levels = sum(1 + widths * depth for depth in range(2, most_depth + 1))
+    assert sum(stage.nodes for stage in space.describe().stages) == 1 + levels
+
+
+def test_peaks_need_to_know_how_much_waits_but_not_in_which_widths() -> None:
+    # A width doubles from level to level and an image has a quarter of the pixels, so sums of them coincide.
+    stages = spaces.unet(widths=8, most_depth=4).describe().stages
+    combinations = 1 + sum(8**levels for depth in range(2, 5) for levels in range(depth + 1))
+    assert sum(stage.nodes for stage in stages) < combinations / 5
 
 
 def test_random_networks_are_what_keras_builds() -> None:

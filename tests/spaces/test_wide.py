@@ -46,7 +46,7 @@ def rows(space: ab.Space) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 @pytest.mark.parametrize("make", MAKE)
-@pytest.mark.parametrize("limits", [{"stored": 8}, {"stored": 8, "visited": 8}, {"nodes": 4}])
+@pytest.mark.parametrize("limits", [{"stored": 8}, {"stored": 8, "visited": 8}, {"nodes": 2}])
 def test_every_candidate_counts_the_same(make: str, limits: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     space, known = little(MAKE[make], monkeypatch, **limits), MAKE[make]()
     assert all(stage.stored for stage in known.describe().stages)

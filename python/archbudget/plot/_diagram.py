@@ -143,7 +143,7 @@ class _Drawing:
     """The positions of the nodes and arcs of a diagram. The last node is the complete network."""
 
     def __init__(self, space: Space, stages: Sequence[Stage]) -> None:
-        arcs = compiled(space).diagram.arcs(MOST_ARCS)
+        arcs, metrics = compiled(space).diagram.arcs(MOST_ARCS), compiled(space).diagram.metrics()
         columns = [column for column, stage in enumerate(stages) for _ in range(stage.nodes)] + [len(stages)]
         self.tallest = max((stage.nodes for stage in stages), default=1)
         self.networks = [0] * (len(columns) - 1) + [1]
@@ -181,7 +181,7 @@ class _Drawing:
             points = self._points(start, end)
             decision, name = decisions[columns[start]], stages[columns[start]].decision
             rows = [
-                f"{name} = {decision.values[value]}: {'cannot be built' if end is None else _costs(space, cost)}"
+                f"{name} = {decision.values[value]}: {'cannot be built' if end is None else _costs(metrics, cost)}"
                 for value, cost in choices[:SHOWN]
             ]
             more = [f"... and {len(choices) - SHOWN:,} more"] if len(choices) > SHOWN else []
@@ -233,5 +233,5 @@ def _values(indices: Sequence[int], values: Sequence[Any]) -> str:
     return ", ".join(texts if len(texts) <= 4 else [*texts[:3], "..."])
 
 
-def _costs(space: Space, cost: Sequence[int]) -> str:
-    return ", ".join(f"{title_of(metric)} {each:,}" for metric, each in zip(space.metrics, cost, strict=True))
+def _costs(metrics: Sequence[str], cost: Sequence[int]) -> str:
+    return ", ".join(f"{title_of(metric)} {each:,}" for metric, each in zip(metrics, cost, strict=True))

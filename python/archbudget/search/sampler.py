@@ -15,8 +15,9 @@ from archbudget._guard import answering, guards
 from archbudget._message import listed, nearest, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.search.propose import Inside, Question, ask_narrowed, proposer_for
+from archbudget.space.family import compiled
 from archbudget.space.space import require_space
-from archbudget.space.trials import MISNAMED, REFUSED
+from archbudget.space.trials import MISNAMED, ORDER, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -114,6 +115,8 @@ class BudgetSampler(BaseSampler):
         if reason is not None:
             _set_attr(study, trial, REFUSED, reason)
             _logger.warning(f"Trial {trial.number} will be pruned, for the values that are fixed for it: {reason}")
+        if not compiled(self.space).diagram.is_asked_alike(list(self.budget)):
+            _set_attr(study, trial, ORDER, list(self.budget))
         self.base.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

@@ -256,6 +256,6 @@ class Constraint(SetOnce):
                 _distances(
                     costs[self.space.metrics[position]], sign, bound, log_bound, numbers[row, part], flags[:size]
                 )
-            if diagram.can_fail():
+            if diagram.can_fail(counted):
                 numbers[:, part][:, ~valid[:size]] = np.inf
         return numbers.T

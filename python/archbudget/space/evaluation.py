@@ -151,7 +151,7 @@ def evaluate(
     given = {} if out is None else _checked(space, names, out, rows, columns)
     fresh = {name: np.empty(rows, np.int64) for name in names if name not in given}
     valid: npt.NDArray[np.bool_] | None = given.get(VALID)
-    if valid is None and parts.diagram.can_fail():
+    if valid is None and parts.diagram.can_fail(names):
         valid = np.empty(rows, np.bool_)
     totals = {name: given[name] if name in given else fresh[name] for name in names}
     parts.diagram.evaluate(columns, rows, list(totals), list(totals.values()), valid, threads=threads)
@@ -185,13 +185,13 @@ def _checked(
         SpaceError: With the first that it cannot be given.
     """
     check_names(out, metrics)
-    diagram = compiled(space).diagram
+    narrow = dict(zip(metrics, compiled(space).diagram.are_narrow(metrics), strict=True))
     checked = {}
     for name, array in out.items():
         what = f"out[{show(name)}]"
         types = ("bool",) if name == VALID else ("int64", "uint32")
         checked[name] = check_array(what, array, rows, types)
-        if name != VALID and array.dtype == np.uint32 and not diagram.is_narrow(name):
+        if name != VALID and array.dtype == np.uint32 and not narrow[name]:
             raise SpaceError(
                 f"{what} must be of int64: uint32 holds totals below 2^32 - 1, which stands for a candidate that "
                 f"cannot be built, and the {name} of this space {_reach(space, name)}"

@@ -406,7 +406,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
     def _extreme(self, metric: str, *, largest: bool) -> Architecture:
         require_metrics(self.space.metrics, [metric])
         self.require_some()
-        found = self._core.extreme(metric, largest)
+        found = self._knowing(metric).extreme(metric, largest)
         if found is None:
             raise self._nothing()
         return architecture_at(self.space, found)
@@ -437,6 +437,14 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         if not found:
             raise self._nothing()
         return min(found, key=lambda arch: (abs(arch.costs[metric] - value), arch.costs[metric]))
+
+    def _knowing(self, metric: str) -> Feasible:
+        """The set as the engine keeps it, where it can be asked about a metric."""
+        diagram = compiled(self.space).diagram
+        if diagram.is_asked_alike([metric]) or not diagram.is_asked_alike(list(self.budget)):
+            return self._core
+        core = diagram.within(_bounds(self.budget), self.memory, [metric])
+        return core.fix(self.space.indices_of(self.fixed))
 
     def _bounded(self, metric: str, low: int, high: int) -> FeasibleSet[S_co]:
         """The part of the set within a range of a metric."""

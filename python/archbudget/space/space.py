@@ -416,7 +416,7 @@ class Space(Family):
             raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
         trials.refuse(trial)
         prefix = trials.prefix_of(trial, self)
-        walk = self._compiled.diagram.walk()
+        walk = self._compiled.diagram.walk(trials.order(trial, self.metrics))
         names = list(self.decisions)
         indices = [0] * len(names)
         while (position := walk.open) is not None:

@@ -9,7 +9,7 @@ from archbudget._message import show
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from optuna.distributions import CategoricalDistribution, IntDistribution
     from optuna.trial import BaseTrial
@@ -43,6 +43,12 @@ DIVERGED = "archbudget:diverged"
 
 MISNAMED = "archbudget:misnamed"
 """The user attribute of a trial with fixed values whose names are no decisions: the nearest decision of each."""
+
+ORDER = "archbudget:order"
+"""The user attribute of a trial whose decisions are asked for in the order of a budget on peaks: its metrics.
+
+Only wide spaces have another order for other budgets.
+"""
 
 SPACE, BUDGET = "archbudget:space", "archbudget:budget"
 """The user attributes of a study that say which space and budget it has."""
@@ -133,6 +139,11 @@ def record(trial: BaseTrial, costs: Mapping[str, int]) -> None:
     for metric, cost in costs.items():
         if known.get(metric) != cost:
             trial.set_user_attr(metric, cost)
+
+
+def order(trial: BaseTrial, metrics: Collection[str]) -> list[str]:
+    """Those of a space's metrics that say in which order a trial asks for its decisions; see `ORDER`."""
+    return [metric for metric in trial.user_attrs.get(ORDER, ()) if metric in metrics]
 
 
 def refuse(trial: BaseTrial) -> None:

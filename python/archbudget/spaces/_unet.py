@@ -27,8 +27,8 @@ def unet(
     The decisions are the `depth`, which is how often the sides are halved, and the filters `width_1, ..., width_5` of
     each level, from an eighth of U-Net's own to all of them; encoder and decoder have the same.
 
-    The diagram remembers the widths of all levels until the decoder returns to them, so it has a node for each
-    combination of widths, without the lowest level: about `widths ** most_depth`.
+    A level of the decoder is counted with that of the encoder, so the diagram remembers one width at a time; for peaks
+    it also remembers how much waits in the levels above.
 
     Args:
         resolution: The sides of the images, or a decision; a multiple of 2 to the power of the depth.

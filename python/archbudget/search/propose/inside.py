@@ -124,7 +124,7 @@ class Inside:
 
     def active(self, row: Sequence[int] | Rows) -> Iterator[int]:
         """The positions of the active decisions of a candidate, in the order in which the space asks for them."""
-        walk = compiled(self.space).diagram.walk()
+        walk = compiled(self.space).diagram.walk([])
         while (position := walk.open) is not None:
             yield position
             walk.choose(int(row[position]))
