@@ -1168,6 +1168,13 @@ def possible(value: object) -> tuple[Any, ...]:
     return value.possible if isinstance(value, Expression) else (value,)
 
 
+def tied(first: Decision, second: Decision) -> bool:
+    """Whether two decisions are one: they have one name and the same values."""
+    return first is second or (
+        first.name == second.name and first.keys == second.keys and first.values == second.values
+    )
+
+
 def decisions_in(value: object) -> Iterator[Decision]:
     """The decisions that a hyperparameter reads, once for each use."""
     for leaf in nested.leaves(value):
@@ -1180,15 +1187,19 @@ class Slots:
 
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
-        """The decisions, by their numbers."""
-        self._numbers: dict[int, int] = {}
+        """The decisions, by their numbers; tied ones are one."""
+        self._numbers: dict[str, list[int]] = {}
+        """The numbers of the decisions of a name: several only where their values differ, which no space has."""
 
     def position(self, decision: Decision) -> int:
         """The number of a decision."""
-        if id(decision) not in self._numbers:
-            self._numbers[id(decision)] = len(self.decisions)
-            self.decisions.append(decision)
-        return self._numbers[id(decision)]
+        numbers = self._numbers.setdefault(decision.name, [])
+        for number in numbers:
+            if tied(self.decisions[number], decision):
+                return number
+        numbers.append(len(self.decisions))
+        self.decisions.append(decision)
+        return numbers[-1]
 
     def values(self, decision: Decision) -> tuple[Scalar, ...]:
         """All values of a decision."""

@@ -391,3 +391,47 @@ def test_a_study_is_resumed_with_an_equal_space_and_budget() -> None:
         search(loaded, ab.Budget(params=10**6), 5)
     with pytest.raises(SpaceError, match="belongs to another space"):
         search(row(units=[4, 9]), ab.Budget(params=10**6, custom={"weighted": 9}), 5)
+
+
+def shared_kernel(kernel: Callable[[], ab.Choice]) -> dict[str, ab.Space]:
+    """Spaces whose decision is named several times."""
+    image, sequence = layers.Input((8, 8, 3)), layers.Input((8, 3))
+    dense = layers.Dense(4)
+    one, three = kernel().map({1: 2, 3: 4}.get), kernel().map({1: "relu", 3: "tanh"}.get)
+    return {
+        "flag": ab.Space([image, layers.Conv2D(kernel(), 3, use_bias=kernel() == 1)]),
+        "map": ab.Space([image, layers.Conv2D(one, kernel(), activation=three, weight_bits=kernel())]),
+        "branches": ab.Space(
+            [image, layers.OneOf("way", [layers.Conv2D(4, kernel()), layers.Conv2D(kernel(), kernel(), kernel())])]
+        ),
+        "structure": ab.Space(
+            [image, layers.OneOf(kernel(), {1: [], 3: layers.Conv2D(kernel(), 1, trainable=kernel() == 1)})]
+        ),
+        "repetitions": ab.Space(
+            [image, layers.Repeat(kernel(), layers.Conv2D(kernel(), kernel(), padding="same"))],
+            constraints=[kernel() < 3],
+        ),
+        "conditions": ab.Space([image, layers.Require((kernel() < 2) | (kernel() == 3)), layers.Conv2D(kernel(), 1)]),
+        "wrappers": ab.Space(
+            [
+                sequence,
+                layers.TimeDistributed(dense, trainable=kernel() == 1),
+                layers.Dense(3),
+                layers.TimeDistributed(dense, trainable=kernel() == 1),
+                layers.Bidirectional(layers.LSTM(kernel(), use_bias=kernel() == 1)),
+            ]
+        ),
+        "custom": ab.Space([image, Twice((kernel(), kernel() * 2))]),
+    }
+
+
+@pytest.mark.parametrize("name", list(shared_kernel(lambda: ab.Choice("k", [1, 3]))))
+def test_decisions_of_one_name_and_domain_are_one(name: str) -> None:
+    only = ab.Choice("k", [1, 3])
+    first, second = shared_kernel(lambda: only)[name], shared_kernel(lambda: ab.Choice("k", [1, 3]))[name]
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first.size == second.size
+    if name != "custom":  # Its function is no attribute under its own name, as pytest imports this file in its own way.
+        assert first.to_yaml() == second.to_yaml()
+        assert ab.Space.from_yaml(second.to_yaml()) == second

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from archbudget._expressions import Decision, Expression
+from archbudget._expressions import Decision, Expression, tied
 from archbudget._guard import has
 from archbudget._message import show
 from archbudget._nested import leaves as values_in
@@ -278,7 +278,7 @@ class _Description:
         return text_of(expression, refer or self._declared)
 
     def _is_declared(self, decision: Decision) -> bool:
-        return any(_alike(each, decision) for each in self.decisions.values())
+        return any(tied(each, decision) for each in self.decisions.values())
 
     def _declared(self, decision: Decision) -> str:
         """The name of a decision in the file; the first use declares it."""
@@ -287,7 +287,7 @@ class _Description:
                 continue
             if key not in self.decisions:
                 self.decisions[key] = decision
-            if _alike(self.decisions[key], decision):
+            if tied(self.decisions[key], decision):
                 return key
         raise AssertionError("there is always another name")
 
@@ -347,13 +347,6 @@ def _numbered(stem: str) -> Iterator[str]:
 def _in_space(decision: Decision) -> str:
     """The name of a decision in a constraint, which has those of the space."""
     return decision.name
-
-
-def _alike(first: Decision, second: Decision) -> bool:
-    """Whether two decisions are tied: they have one name and the same values."""
-    return first is second or (
-        first.name == second.name and first.keys == second.keys and first.values == second.values
-    )
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -13,6 +13,7 @@ from archbudget._records import Use
 from archbudget.errors import SpaceError
 from archbudget.layers._base import require_steps
 from archbudget.program.measure import Measure
+from archbudget.program.transcript import comparable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -276,7 +277,7 @@ class Writer:
         if isinstance(value, tuple):
             return tuple(map(self._said, value))
         if isinstance(value, Expression):
-            return (id(value), tuple(self.name_of(decision) for decision in value.decisions()))
+            return (comparable(value), tuple(self.name_of(decision) for decision in value.decisions()))
         return value
 
     def _hold(self, layer: Layer, position: int) -> dict[Layer, Place]:
