@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator as operators
 from collections.abc import KeysView
+from collections.abc import Mapping as MappingABC
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import islice
@@ -656,6 +657,8 @@ def compared(sign: str, left: object, right: object) -> Expression:
         right = _builtin(right)
         if not (left.is_integer and _is_number(right) and right == int(right)):  # type: ignore[call-overload]
             return _taken(sign, left, right)
+        if sign in ("==", "!="):
+            left.index(right)
     if isinstance(left, Decision) and isinstance(right, Decision) and not (left.is_integer and right.is_integer):
         left, right = _coded(sign, left, right)
     if sign in ("==", "!="):
@@ -686,6 +689,11 @@ def _coded(sign: str, left: Decision, right: Decision) -> tuple[Expression, Expr
     """Numbers for the values of two decisions that compare as the values do."""
     values = (*left.values, *right.values)
     if sign in ("==", "!="):
+        if left.keys.isdisjoint(right.keys) and not all(map(_is_number, values)):
+            raise SpaceError(
+                f"decisions '{left.name}' and '{right.name}' have no value in common, so {sign} decides nothing: "
+                f"{show(left)} and {show(right)}"
+            )
         codes = {key: number for number, key in enumerate(dict.fromkeys(map(_kind, values)))}
     else:
         for decision in (left, right):
@@ -743,14 +751,31 @@ def as_condition(value: object, *, reads_input: bool = False) -> Expression:
     """The condition of a constraint, which may read the sides of a tensor or not.
 
     Raises:
-        SpaceError: If it is not an expression, or reads no decision.
+        SpaceError: If it is not an expression, reads no decision, or is a number other than 0 and 1.
     """
     if not isinstance(value, Expression):
         raise SpaceError(f"a constraint is a condition over decisions such as width1 <= width2, not {show(value)}")
     if not (reads_input and value.reads_input) and not any(True for _ in value.decisions()):
         raise SpaceError(f"the constraint {show(value)} reads no decision")
     value.require_integers("it is used as a condition", flags=True)
+    if not _holds_or_not(value):
+        written = as_written(value, {})
+        raise SpaceError(f"the constraint {written} is a number, not a condition; compare it, as in {written} <= 8")
     return value
+
+
+def _holds_or_not(value: object) -> bool:
+    """Whether a value is 1 or 0 whatever the decisions are, as a condition is."""
+    if not isinstance(value, Expression):
+        return value in (0, 1)
+    if value.is_condition:
+        return True
+    if isinstance(value, Binary):
+        if value.operator == "modulo":
+            return isinstance(value.right, int) and value.right in (1, 2)
+        joins = value.operator in ("multiply", "minimum", "maximum")
+        return joins and _holds_or_not(value.left) and _holds_or_not(value.right)
+    return all(not isinstance(each, Expression) and each in (0, 1) for each in value.possible)
 
 
 def as_written(condition: Expression, names: Mapping[str, str]) -> str:
@@ -810,14 +835,16 @@ class Decision(Expression):
 
     _indices: dict[object, int]
 
-    def map(self, function: Callable[[Any], Scalar]) -> Expression:
+    def map(self, function: Callable[[Any], Scalar] | Mapping[Any, Scalar]) -> Expression:
         """What a function returns for the taken value: an integer for any use in shapes, a flag, a word or `None`.
 
         Args:
-            function: A function of a value; it is called once for each value, and not kept.
+            function: A function of a value; it is called once for each value, and not kept. Or a mapping, such as
+                `{1: "valid", 3: "same"}`, with an entry for each value and no others.
 
         Raises:
-            SpaceError: If it returns anything but an int, float, bool, str or `None`, or fails.
+            SpaceError: If it returns anything but an int, float, bool, str or `None`, or fails, or a mapping lacks a
+                value, or has what is none.
 
         Example:
             >>> import archbudget as ab
@@ -828,9 +855,10 @@ class Decision(Expression):
             288
         """
         table: dict[object, Scalar] = {}
+        take = self._entry_of(function) if isinstance(function, MappingABC) else function
         for value in self.values:
             try:
-                given = function(value)
+                given = take(value)
             except ArchbudgetError:
                 raise
             except Exception as error:
@@ -846,6 +874,14 @@ class Decision(Expression):
                 )
             table[_key(value)] = given
         return Mapped(self, table)
+
+    def _entry_of(self, entries: Mapping[Any, Scalar]) -> Callable[[Any], Scalar]:
+        """What a mapping has for a value."""
+        found = {self.index(key): entries[key] for key in entries}
+        for index, value in enumerate(self.values):
+            if index not in found:
+                raise SpaceError(f"decision '{self.name}': map has nothing for its value {show(value)}")
+        return lambda value: found[self.index(value)]
 
     def require_integers(self, because: str, *, flags: bool = False) -> None:
         """Refuses a decision over anything but integers, or but flags where these stand for 1 and 0.

@@ -610,3 +610,43 @@ def test_an_int_has_no_log() -> None:
     with pytest.raises(UnknownArgumentError, match=r"an Int has no log: .*Choice\('u', \[1, 2, 4, 8\]\)") as caught:
         ab.Int("u", 1, 9, log=True)  # type: ignore[call-arg]
     assert "low" not in str(caught.value)
+
+
+def test_a_mapping_maps_like_a_function() -> None:
+    kernel = ab.Choice("k", [1, 3, "x"])
+    one = ab.Space([layers.Input((8,)), layers.Dense(kernel.map({3.0: 5, "x": 2, 1: 4}))])
+    assert one == ab.Space([layers.Input((8,)), layers.Dense(kernel.map({1: 4, 3: 5, "x": 2}.get))])
+    assert one.architecture(k=3).params == 45
+    for entries, message in (
+        ({1: 4, 3: 5}, "decision 'k': map has nothing for its value 'x'"),
+        ({1: 4, 3: 5, "x": 2, "y": 1}, "'y' is not a value of decision 'k'"),
+        ({1: 4, 3: 5, "x": []}, "map must return an int, float, bool, str or None, not"),
+    ):
+        with pytest.raises(SpaceError, match=message):
+            kernel.map(entries)
+
+
+WORDS, ODD_NUMBERS = ab.Choice("norm", ["batch", "none"]), ab.Choice("k", [1, 3, 5])
+
+
+@pytest.mark.parametrize(
+    ("compare", "message"),
+    [
+        (lambda: ODD_NUMBERS == 7, "7 is not a value of decision 'k'"),
+        (lambda: ODD_NUMBERS != 7.0, "7.0 is not a value of decision 'k'"),
+        (lambda: ab.equal(2, ODD_NUMBERS), "2 is not a value of decision 'k'"),
+        (lambda: WORDS == ODD_NUMBERS, "decisions 'norm' and 'k' have no value in common"),
+        (lambda: ODD_NUMBERS != WORDS, "decisions 'k' and 'norm' have no value in common"),
+        (lambda: ab.Choice("n", ["btach"]) == WORDS, "decisions 'n' and 'norm' have no value in common"),
+    ],
+)
+def test_a_comparison_that_never_holds_is_refused(compare: Callable[[], Any], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        compare()
+
+
+def test_a_condition_may_become_constant_where_values_are_taken_away() -> None:
+    space = ab.Space([layers.Input((8,)), layers.Dense(ODD_NUMBERS), layers.Dense(4, use_bias=ODD_NUMBERS == 5)])
+    left = space.with_constraints([(ODD_NUMBERS == 5) | (ODD_NUMBERS == 3)]).with_domains({"k": [1, 3]})
+    assert left.size == 1
+    assert ab.Space.from_yaml(left.to_yaml()) == left

@@ -120,7 +120,7 @@ def test_a_constraint_prunes_a_space() -> None:
         (ab.different(W1, 3), lambda a, _: a != 3, "different(w1, 3)"),
         (ab.both(W1 <= 3, W2 > 1), lambda a, b: a <= 3 and b > 1, "both((w1 <= 3), (1 < w2))"),
         (ab.either(W1 <= 1, W2 < W1), lambda a, b: a <= 1 or b < a, "either((w1 <= 1), (w2 < w1))"),
-        (W1 - W2, lambda a, b: a != b, "w1 - w2"),
+        ((W1 - W2) % 2, lambda a, b: (a - b) % 2 == 1, "(w1 - w2) % 2"),
     ],
 )
 def test_conditions_are_shown_as_they_are_written(condition: Any, holds: Callable[[int, int], bool], text: str) -> None:
@@ -201,11 +201,36 @@ def test_equality_is_a_condition() -> None:
         ([ab.Int("w1", 1, 3) <= W2], "two decisions are named 'w1', with different values"),
         ([ab.channels() <= W1], "reads the input of a layer, but stands beside no layer"),
         ([ab.Choice("w", ["a"])], "decision 'w' must have integer values"),
+        ([W1 + W2], r"the constraint w1 \+ w2 is a number, not a condition; compare it, as in w1 \+ w2 <= 8"),
+        ([W1], "the constraint w1 is a number"),
+        ([(W1 < 2) + (W2 < 2)], "is a number"),
     ],
 )
 def test_anything_but_a_constraint_is_refused(constraints: Any, message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         ab.Space(ROW, constraints=constraints)
+
+
+def test_a_number_is_no_condition_of_a_row_or_a_file() -> None:
+    for number in (W1 - 4, ab.channels()):
+        with pytest.raises(SpaceError, match="is a number, not a condition"):
+            layers.Require(number)
+    text = "decisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: $u\nconstraints:\n- $u + 1\n"
+    with pytest.raises(SpaceError, match=r"^space:6: constraints\[0\]: the constraint u \+ 1 is a number"):
+        ab.Space.from_yaml(text)
+
+
+def test_numbers_of_conditions_are_conditions() -> None:
+    flag = ab.Choice("flag", [0, 1])
+    row = [*ROW, layers.Dense(flag + 1)]
+    for condition, holds in (
+        ((W1 < 3) * (W2 < 3), lambda a, b, _: a < 3 and b < 3),
+        (W1 % 2, lambda a, *_: a % 2 == 1),
+        (flag, lambda *given: given[2] == 1),
+        (ab.maximum(flag, W1 < 2), lambda a, _, c: c == 1 or a < 2),
+    ):
+        expected = sum(map(bool, itertools.starmap(holds, itertools.product(W1.values, W2.values, flag.values))))
+        assert ab.Space(row, constraints=[condition]).size == expected
 
 
 @pytest.mark.parametrize("right", ["b", 2.5, None, True])
