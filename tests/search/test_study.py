@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 import pytest
+from optuna.samplers import RandomSampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FixedTrial, TrialState
+from optuna.trial import FixedTrial, Trial, TrialState
 
 import archbudget as ab
 from archbudget import layers
@@ -105,7 +106,7 @@ def test_attributes_are_written_once(space: ab.Space, monkeypatch: pytest.Monkey
     trial = optuna.create_study().ask()
     for _ in range(3):
         space.suggest(trial)
-    assert written == list(space.metrics)
+    assert written == ["archbudget:spaces", *space.metrics]
 
 
 def test_other_trials_keep_their_costs_too(space: ab.Space) -> None:
@@ -246,3 +247,51 @@ def test_two_spaces_in_one_trial_keep_their_costs_apart(space: ab.Space) -> None
     other.with_name("decoder").suggest(trial)
     assert trial.user_attrs["decoder.params"] == 15
     assert trial.user_attrs["params"] == space[0].params
+
+
+def test_a_trial_that_is_made_again_knows_whose_costs_it_keeps(space: ab.Space, tmp_path: Path) -> None:
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/study.db")
+    dense = {width: ab.Space([layers.Input((4,)), layers.Dense(width, name="one")]) for width in (3, 5)}
+    for first, other in ((space, dense[3]), (dense[3], dense[5])):  # The latter two have the same decisions and names.
+        trial = study.ask()
+        costs = first.suggest(trial).costs
+        again = Trial(study, trial._trial_id)
+        with pytest.raises(SpaceError, match="has suggested another space, and keeps its costs"):
+            other.suggest(again)
+        assert first.suggest(again).costs == costs
+        other.with_name("other").suggest(again)
+        other.with_name("other").suggest(Trial(study, trial._trial_id))
+        kept = study.trials[-1].user_attrs
+        assert {name: kept[name] for name in costs} == costs
+        assert kept["other.params"] == other.range("params")[0]
+
+
+def test_enqueued_names_near_those_of_decisions_are_refused_in_any_study(space: ab.Space) -> None:
+    name = next(iter(space.decisions))
+    wrong = f"{name}s"
+    value = space.decisions[name].values[0]
+    enqueued = optuna.create_study(sampler=RandomSampler(seed=0))
+    enqueued.enqueue_trial({wrong: value})
+    fixed = optuna.create_study(sampler=optuna.samplers.PartialFixedSampler({wrong: value}, RandomSampler(seed=0)))
+    for study in (enqueued, fixed):
+        with pytest.raises(SpaceError, match=f"a fixed value of '{wrong}', .* did you mean '{name}'"):
+            space.suggest(study.ask())
+    own = optuna.create_study(sampler=RandomSampler(seed=0))
+    own.enqueue_trial({wrong: 0.5})
+    trial = own.ask()
+    assert trial.suggest_float(wrong, 0, 1) == 0.5  # It is a parameter of the objective.
+    assert space.suggest(trial)
+
+
+@pytest.mark.parametrize("gap", [None, float("nan")])
+@pytest.mark.parametrize("n", [1, 2])
+def test_gaps_of_enqueued_decisions_are_left_to_the_sampler(gap: object, n: int) -> None:
+    space = ab.Space([layers.Input((8,)), layers.Repeat(ab.Int("n", 1, 2), layers.Dense(ab.Int("u", 1, 3)))])
+    for sampler in (RandomSampler(seed=0), ab.BudgetSampler(space, ab.Budget(params=99), seed=0)):
+        study = optuna.create_study(sampler=sampler)
+        study.enqueue_trial({"n": n, "u_1": 2, "u_2": gap})
+        study.optimize(lambda trial: space.suggest(trial).params, n_trials=1)
+        (trial,) = study.trials
+        assert trial.state == TrialState.COMPLETE
+        assert (trial.params["n"], trial.params["u_1"]) == (n, 2)
+        assert ("u_2" in trial.params) == (n == 2)

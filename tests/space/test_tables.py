@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
-from collections import namedtuple
+from collections import deque, namedtuple
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 import archbudget as ab
 from archbudget import layers
 from archbudget.errors import InvalidArchitectureError, SpaceError
+from archbudget.space import table as tables
 from support.random_spaces import draw_space
 
 if TYPE_CHECKING:
@@ -396,3 +398,93 @@ def test_gaps_are_refused_where_and_only_where_a_network_reads_them(seed: int, d
         if None not in space.decisions[name].values:
             with pytest.raises(SpaceError, match=f"row {row}: .*'{name}'"):
                 space.evaluate(cells)
+
+
+def nested() -> ab.Space:
+    return ab.Space([layers.Input((8,)), layers.Repeat(ab.Int("n", 1, 2), layers.Dense(ab.Int("u", 1, 3)))])
+
+
+def test_rows_of_trials_are_networks_wherever_one_is_given() -> None:
+    space = nested()
+    fits = space.within(ab.Budget(params=20))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: space.suggest(trial).params, n_trials=12)
+    frame = study.trials_dataframe()
+    inside = [trial.value <= 20 for trial in study.trials]
+    assert 0 < sum(inside) < 12
+    assert [row in fits for _, row in frame.iterrows()] == inside
+    assert all(row in space for _, row in frame.iterrows())
+    for trial, (_, row) in zip(study.trials, frame.iterrows(), strict=True):
+        arch = space.architecture(row)
+        assert arch == space.from_trial(trial)
+        if arch in fits:
+            assert fits.rank(row) == fits.rank(arch)
+    assert {"params_n": 1, "params_u_1": 2, "params_rate": 0.1} in space
+
+
+@pytest.mark.parametrize(
+    ("row", "name"), [({"m": 1, "u_1": 2}, "'m'"), ({"n": 1, "u_1": 2, "rate": 0.1}, "'rate'"), ({"nn": 1}, "'nn'")]
+)
+def test_names_that_architecture_refuses_are_refused_by_in(row: dict[str, Any], name: str) -> None:
+    space = nested()
+    for some in (space, space.within(ab.Budget(params=99)), space.sample(3, seed=0)):
+        with pytest.raises(SpaceError, match=f"unknown decisions in the architecture: {name}"):
+            assert row in some
+    with pytest.raises(SpaceError, match="two columns hold decision 'n'"):
+        assert {"n": 1, "params_n": 2, "u_1": 1} in space
+
+
+def test_every_iterable_of_rows_is_a_batch() -> None:
+    space = independent()
+    drawn = space.sample(20, seed=0)
+    rows = [dict(arch) for arch in drawn]
+    frame = drawn.to_pandas()
+    for make in (
+        lambda: (row for row in rows),
+        lambda: map(dict, rows),
+        lambda: deque(rows),
+        lambda: iter(drawn),
+        lambda: frame.itertuples(),
+        lambda: pd.Series(rows),
+        lambda: np.array(rows, dtype=object),
+        lambda: frame.reset_index(),
+        lambda: frame.to_records(),
+        lambda: (list(map(int, row)) for row in drawn.indices),
+    ):
+        counted_alike(space, make(), drawn)
+        assert len(ab.Candidates(space, make())) == 20
+
+
+def test_an_iterable_without_an_end_and_a_single_row_are_no_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = nested()
+    monkeypatch.setattr(tables, "MOST_ROWS", 1000)
+    with pytest.raises(SpaceError, match="an iterable gives at most 1,000 rows at once"):
+        space.evaluate({"n": 1, "u_1": 1} for _ in itertools.count())
+    frame = space.sample(2, seed=0).to_pandas()
+    for row in ({"n": 1, "u_1": 1}, frame.iloc[0], next(frame.itertuples()), frame.to_records()[0]):
+        with pytest.raises(SpaceError, match="space.architecture"):
+            space.evaluate(row)
+    with pytest.raises(SpaceError, match="a batch has an order"):
+        space.evaluate({1, 2})
+
+
+@pytest.mark.parametrize("gap", [None, math.nan, np.ma.masked, pd.NA, ""])
+def test_gaps_of_decisions_fix_nothing(gap: Any) -> None:
+    space = nested()
+    fits = space.within(ab.Budget(params=99))
+    assert space.architecture(n=1, u_1=2, u_2=gap) == space.architecture(n=1, u_1=2)
+    assert {"n": 1, "u_1": 2, "u_2": gap} in fits
+    assert space.evaluate([{"n": 1, "u_1": 2, "u_2": gap}])["params"].tolist() == [18]
+    assert fits.fix({"n": 1, "u_2": gap}) == fits.fix({"n": 1}) == fits.fix(n=1)
+    assert fits.fix(n=1).fix(n=gap) == fits.fix(n=1)
+    assert fits.allowed({"n": 2, "u_1": gap}) == ("u_1", [True, True, True])
+    with pytest.raises(SpaceError, match="decision 'u_2'"):
+        space.architecture(n=2, u_1=2, u_2=gap)
+
+
+def test_an_empty_text_that_is_a_value_is_no_gap() -> None:
+    word = ab.Choice("word", ["", "wide"])
+    space = ab.Space([layers.Input((8,)), layers.Dense(word.map(lambda text: 2 if text else 1))])
+    assert space.architecture(word="").params == 9
+    assert space.within(ab.Budget(params=99)).fix(word="").count() == 1
+    assert space.evaluate({"word": ["", "wide"]})["params"].tolist() == [9, 18]

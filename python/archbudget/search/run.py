@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
@@ -17,7 +16,6 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from archbudget._budget import require_budget
-from archbudget._expressions import as_written
 from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SearchError, SpaceError
@@ -27,7 +25,7 @@ from archbudget.search.running import Heart, Limits, Watch, finished, is_finishe
 from archbudget.search.sampler import BudgetSampler, check_seed
 from archbudget.search.storage import open_storage, storage_errors
 from archbudget.space.space import require_space
-from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE
+from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -481,13 +479,7 @@ def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Se
             f"{', '.join(ours)}; take another study_name or storage"
         )
     ours_by_key = {
-        SPACE: json.dumps(
-            {
-                "decisions": {name: list(decision.values) for name, decision in space.decisions.items()},
-                "layers": list(space.layer_names),
-                **({"constraints": [as_written(each, {}) for each in space.constraints]} if space.constraints else {}),
-            }
-        ),
+        SPACE: written(space),
         BUDGET: budget.describe(),
     }
     for key, value in ours_by_key.items():

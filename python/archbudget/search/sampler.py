@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler, PartialFixedSampler, TPESampler
+from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler, TPESampler
 from optuna.trial import TrialState
 
 from archbudget._budget import refuse_loose_bounds
 from archbudget._guard import answering, guards
-from archbudget._message import listed, nearest, show
+from archbudget._message import listed, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.search.propose import Inside, Question, ask_narrowed, proposer_for
+from archbudget.space.columns import is_gap
 from archbudget.space.family import compiled
 from archbudget.space.space import require_space
-from archbudget.space.trials import MISNAMED, ORDER, REFUSED
+from archbudget.space.trials import MISNAMED, ORDER, REFUSED, misnamed, new_names, unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
@@ -85,7 +87,7 @@ class BudgetSampler(BaseSampler):
         self.space = space
         self.budget = budget
         self.base: BaseSampler = TPESampler(seed=seed) if base is None else base
-        learner, _ = _unwrapped(self.base)
+        learner, _ = unwrapped(self.base)
         _refuse_base(learner)
         fits = space.within(budget)
         fits.require_some()
@@ -108,9 +110,9 @@ class BudgetSampler(BaseSampler):
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Checks the values that are fixed for the trial; called by Optuna."""
         fixed = self._fixed(study, trial)
-        misnamed = self._misnamed(study, fixed)
-        if misnamed:
-            _set_attr(study, trial, MISNAMED, misnamed)
+        wrong = misnamed(study, fixed, self.space.decisions)
+        if wrong:
+            _set_attr(study, trial, MISNAMED, wrong)
         reason = self._refusal(self._of_decisions(fixed))
         if reason is not None:
             _set_attr(study, trial, REFUSED, reason)
@@ -125,7 +127,7 @@ class BudgetSampler(BaseSampler):
         if self._proposer is None or REFUSED in trial.user_attrs:
             joint = self.base.infer_relative_search_space(study, trial)
             return {name: distribution for name, distribution in joint.items() if name not in decisions}
-        _, settled = _unwrapped(self.base)
+        _, settled = unwrapped(self.base)
         own = self._proposer.own(study, trial, self._inside)
         own = {name: each for name, each in own.items() if name not in settled}
         return {**own, **{name: each for name, each in decisions.items() if not each.single()}}
@@ -174,25 +176,22 @@ class BudgetSampler(BaseSampler):
             f"trial {trial.number} ignored the fixed value of {listed(map(show, ignored))}: no decision of the space "
             f"and no parameter of the objective has that name; the decisions are {listed(decisions) or 'none'}"
         )
-        if trial.params and trial.params.keys() <= decisions.keys() and _new_names(study, ignored):
+        if trial.params and trial.params.keys() <= decisions.keys() and new_names(study, ignored):
             raise SpaceError(message)
         _logger.warning(message)
 
     def _fixed(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """The values that are fixed for the trial."""
-        _, outer = _unwrapped(study.sampler)
-        _, inner = _unwrapped(self.base)
+        _, outer = unwrapped(study.sampler)
+        _, inner = unwrapped(self.base)
         return {**inner, **outer, **trial.system_attrs.get("fixed_params", {})}
 
     def _of_decisions(self, fixed: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in fixed.items() if name in self.space.decisions}
-
-    def _misnamed(self, study: Study, fixed: dict[str, Any]) -> dict[str, str]:
-        """The fixed names that are nearly those of decisions which are not fixed, with the nearest one of each."""
-        free = [name for name in self.space.decisions if name not in fixed]
-        found = {name: nearest(name, free) for name in fixed if name not in self.space.decisions}
-        suspects = {name: near for name, near in found.items() if near is not None}
-        return {name: suspects[name] for name in _new_names(study, suspects)}
+        """Those of decisions; a gap of one fixes nothing."""
+        decisions = self.space.decisions
+        return {
+            name: value for name, value in fixed.items() if name in decisions and not is_gap(decisions[name], value)
+        }
 
     def _part(self, fixed: dict[str, Any]) -> Inside:
         """The candidates that have the fixed values."""
@@ -253,19 +252,12 @@ def check_seed(seed: object, sampler: object) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise SpaceError(f"seed must be None or an integer of at least 0, not {show(seed)}")
     if isinstance(sampler, BaseSampler):
-        raise SpaceError(
-            f"seed={seed} is not for a sampler that is given as an object; give it to "
-            f"{type(sampler).__name__}(seed={seed})"
-        )
-
-
-def _unwrapped(sampler: BaseSampler) -> tuple[BaseSampler, dict[str, Any]]:
-    """The sampler within `PartialFixedSampler`s, and the values that they fix."""
-    fixed: dict[str, Any] = {}
-    while isinstance(sampler, PartialFixedSampler):
-        fixed = {**sampler._fixed_params, **fixed}
-        sampler = sampler._base_sampler
-    return sampler, fixed
+        learner, _ = unwrapped(sampler)
+        _refuse_base(learner)
+        kind = type(learner).__name__
+        takes = "seed" in inspect.signature(type(learner)).parameters
+        advice = f"give it to {kind}(seed={seed})" if takes else f"{kind} has none"
+        raise SpaceError(f"seed={seed} is not for a sampler that is given as an object; {advice}")
 
 
 def _refuse_base(learner: BaseSampler) -> None:
@@ -284,15 +276,6 @@ def _refuse_base(learner: BaseSampler) -> None:
     for kind, reason in reasons.items():
         if isinstance(learner, kind):
             raise SpaceError(f"BudgetSampler cannot have {show(learner)} as its base: it {reason}")
-
-
-def _new_names(study: Study, names: Iterable[str]) -> list[str]:
-    """The names that no trial of a study has suggested; others were parameters of the objective."""
-    new = list(names)
-    if new:
-        for trial in study.get_trials(deepcopy=False):
-            new = [name for name in new if name not in trial.params]
-    return new
 
 
 def _set_attr(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:

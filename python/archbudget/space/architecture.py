@@ -13,11 +13,11 @@ from archbudget._message import hint, show
 from archbudget._nested import SetOnce
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError, UnknownNameError
 from archbudget.network import Network, explain, summary
-from archbudget.space.columns import GAP, is_missing, missing_index
+from archbudget.space.columns import GAP, index_of
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
 from archbudget.space.stored import stored
-from archbudget.space.table import row_of, without_others
+from archbudget.space.table import row_of, values_by_decision
 
 if TYPE_CHECKING:
     from archbudget._core import Trace
@@ -299,23 +299,37 @@ def network_of(space: Family, network: object) -> Architecture:
     """
     if isinstance(network, Architecture) and network.space is space:
         return network
+    return architecture_of(space, values_in(space, network))
+
+
+def values_in(space: Family, network: object) -> dict[Any, Any]:
+    """The values of a network by the names of its decisions, and of unknown ones, from what has them by name.
+
+    It is read as a row of a table is: metrics and what else may stand beside the decisions are left out, and
+    `params_units` is `units`.
+
+    Raises:
+        SpaceError: If it has no names.
+    """
     row = row_of(network)
     if row is None:
         raise SpaceError(f"a network is an Architecture, or a mapping from decisions to values, not {show(network)}")
-    return architecture_of(space, without_others(row, space.decisions, space.metrics))
+    return values_by_decision(row, space.decisions, space.metrics)
 
 
 def network_in(space: Family, network: object) -> Architecture | None:
     """The same; `None` for a network that is not one of the space.
 
     Raises:
-        SpaceError: If it is neither an architecture nor a mapping.
+        SpaceError: If it is neither an architecture nor a mapping; or a mapping with names that no decision has, as
+            only the network of another space has such.
     """
+    values = values_in(space, network)
+    if not isinstance(network, Architecture):
+        check_names(space.decisions, values, "architecture")
     try:
         return network_of(space, network)
     except (SpaceError, InvalidArchitectureError):
-        if row_of(network) is None:
-            raise
         return None
 
 
@@ -339,8 +353,7 @@ def _taken(space: Family, values: Mapping[str, Scalar]) -> Architecture:
     indices: list[int | None] = [None] * len(parts.names)
     for name, value in values.items():
         decision = space.decisions[name]
-        plain = type(value) in (int, str, bool)  # None of them is missing, and most values are one.
-        index = decision.index(value) if plain or not is_missing(value) else missing_index(decision)
+        index = index_of(decision, value)
         if index != GAP:
             indices[parts.positions[name]] = index
     missing, active, costs = parts.diagram.take(indices)

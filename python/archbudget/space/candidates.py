@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Union, overload
 
 import numpy as np
@@ -28,11 +28,11 @@ from archbudget.space.columns import (
     values_of,
 )
 from archbudget.space.family import compiled, require_family
-from archbudget.space.table import table_of
+from archbudget.space.table import in_memory, row_of, table_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from zipfile import ZipFile
 
     from archbudget._expressions import Decision
@@ -122,7 +122,8 @@ class Candidates(SetOnce):
         """Whether a network is one of the batch. O(N * D).
 
         Raises:
-            SpaceError: If it is neither an Architecture nor a mapping from decisions to values.
+            SpaceError: If it is neither an Architecture nor a mapping from decisions to values, or the mapping has
+                names that `Space.architecture` refuses.
         """
         own = network_in(self.space, arch)
         if own is None:
@@ -221,11 +222,11 @@ class Candidates(SetOnce):
 
 Sequence.register(Candidates)  # So pandas.DataFrame(candidates) has values by name, not the array of indices.
 
-CandidatesLike = Union[Candidates, "Mapping[str, Any]", "Sequence[Mapping[str, Any]]", npt.ArrayLike]
+CandidatesLike = Union[Candidates, "Mapping[str, Any]", "Iterable[Mapping[str, Any]]", npt.ArrayLike]
 """A batch of candidates: `Candidates`; or a table, with a column of N values for each decision; or (N, D) indices.
 
 A table is a mapping from names to columns; a data frame of pandas or polars, or a table of pyarrow; a structured array;
-or a list of `Architecture`s, dicts, or other rows with names.
+or a list, or another iterable, of `Architecture`s, dicts, or other rows with names.
 """
 
 
@@ -235,6 +236,7 @@ def columns_of(space: Family, given: CandidatesLike) -> tuple[list[Any], int]:
     Raises:
         SpaceError: If it is no batch of the space, or a candidate has no value where its network reads a decision.
     """
+    given = _batch(given)
     table = _table(given)
     if table is None:
         return index_columns(_given_indices(space, given))
@@ -248,6 +250,7 @@ def indices_of(space: Family, given: CandidatesLike, where: Where = as_row) -> I
     Raises:
         SpaceError: As for `columns_of`.
     """
+    given = _batch(given)
     table = _table(given)
     if table is None:
         return _given_indices(space, given)
@@ -266,11 +269,26 @@ def closed(space: Family, values: Values, where: Where) -> Indices:
     return indices.T
 
 
-def _table(given: object) -> Table | None:
+def _batch(given: Any) -> Any:
+    """A batch that can be read more than once.
+
+    Raises:
+        SpaceError: If it is one network, and not a batch of them.
+    """
+    if isinstance(given, Candidates):
+        return given
     if isinstance(given, Architecture):
         raise SpaceError(
             "one architecture is not a batch; its totals are arch.params, arch.macs, ...; [arch] is a batch of one"
         )
+    given = in_memory(given)
+    is_row = not isinstance(given, Mapping) and row_of(given) is not None
+    if is_row and all(isinstance(cell, (str, bytes)) or np.ndim(cell) == 0 for cell in given):
+        raise SpaceError("one row is not a batch; its network is space.architecture(row), and [row] is a batch of one")
+    return given
+
+
+def _table(given: object) -> Table | None:
     return None if isinstance(given, Candidates) else table_of(given)
 
 

@@ -176,6 +176,28 @@ def missing_index(decision: Decision) -> int:
     return decision.index(None) if None in decision.values else GAP
 
 
+def index_of(decision: Decision, value: object) -> int:
+    """The index of a value; for a gap as `missing_index`. An empty text is a gap, too, as it is in a CSV file.
+
+    Raises:
+        SpaceError: If it is neither a value of the decision nor a gap.
+    """
+    if type(value) in (int, bool) or (type(value) is str and value):
+        return decision.index(value)  # Most values are one.
+    if value is ABSENT:
+        return GAP
+    return missing_index(decision) if _is_blank(decision, value) else decision.index(value)
+
+
+def _is_blank(decision: Decision, value: object) -> bool:
+    return is_missing(value) or (value == "" and "" not in decision.values)
+
+
+def is_gap(decision: Decision, value: object) -> bool:
+    """Whether a value says that a decision has none, and is itself no value of the decision."""
+    return _is_blank(decision, value) and index_of(decision, value) == GAP
+
+
 class _Lookup(dict[tuple[type, Any], int]):
     """The index of each cell, by its type and its value."""
 
@@ -185,9 +207,9 @@ class _Lookup(dict[tuple[type, Any], int]):
 
     def __missing__(self, key: tuple[type, Any]) -> int:
         _, value = key
-        if is_missing(value):
-            return GAP if value is ABSENT else missing_index(self._decision)
-        self[key] = index = self._decision.index(value)
+        if is_missing(value):  # It may have no hash, and NaN equals nothing.
+            return index_of(self._decision, value)
+        self[key] = index = index_of(self._decision, value)
         return index
 
 
@@ -236,7 +258,8 @@ def _column_array(decision: Decision, column: Any) -> npt.NDArray[Any]:
     what = f"the column of decision '{decision.name}'"
     array = as_array(column, what, 1)
     if array.ndim != 1:
-        raise SpaceError(f"{what} must have one axis, not the shape {array.shape}")
+        row = "" if array.ndim else "; one network by its values is space.architecture(values), and [values] a batch"
+        raise SpaceError(f"{what} must have one axis, not the shape {array.shape}{row}")
     return array
 
 

@@ -18,6 +18,8 @@ from archbudget.metrics import Metric
 from archbudget.metrics._distinct import Collector
 from archbudget.program import Transcript, Writer, comparable
 from archbudget.space import description
+from archbudget.space.columns import GAP, index_of
+from archbudget.space.table import ABSENT
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -369,10 +371,11 @@ class Family(metaclass=Faced):
         return (transcript.lines, decisions, [comparable(use.layer) for use in writer.uses], settings, self._custom)
 
     def indices_of(self, values: Mapping[str, Any]) -> list[int | None]:
-        """The index of each decision's value among those given; `None` where none is given."""
+        """The index of each decision's value among those given; `None` where none is given, or what is no value."""
         if not isinstance(values, Mapping):
             raise SpaceError(f"values are given by a mapping from decisions, not by {show(values)}")
-        return [self.decisions[name].index(values[name]) if name in values else None for name in self.decisions]
+        indices = (index_of(each, values.get(name, ABSENT)) for name, each in self.decisions.items())
+        return [None if index == GAP else index for index in indices]
 
 
 def compiled(family: Family) -> Compiled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 import numpy as np
@@ -336,7 +336,8 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         """Whether a network is one of the space, and fits. O(layers).
 
         Raises:
-            SpaceError: If it is neither an Architecture nor a mapping from decisions to values.
+            SpaceError: If it is neither an Architecture nor a mapping from decisions to values, or the mapping has
+                names that `Space.architecture` refuses.
         """
         own = network_in(self.space, arch)
         return own is not None and not self.budget.violations(own.costs) and not self._departures(own)
@@ -458,25 +459,29 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         part.fixed = MappingProxyType(dict(fixed))
         return part
 
-    def fix(self, values: Mapping[str, Scalar]) -> FeasibleSet[S_co]:
+    def fix(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> FeasibleSet[S_co]:
         """The part of the set in which some decisions have fixed values; values of inactive decisions do not matter.
 
         O(D); the first question to the part costs a count of its own. Values that are fixed already stay fixed.
 
         Args:
-            values: The values by the names of their decisions.
+            values: The values by the names of their decisions; a decision without a value (None, NaN) is not fixed.
+            **named: Values by keyword, which replace those of the mapping.
 
         Raises:
             SpaceError: If a decision is unknown, or a value is not in its domain, or another one is fixed already.
         """
-        if not isinstance(values, Mapping):
+        if not isinstance(values, (Mapping, NoneType)):
             raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {show(values)}")
-        check_names(self.space.decisions, values, "fixed values")
-        before = self.space.indices_of(self.fixed)
-        for name, old, new in zip(self.space.decisions, before, self.space.indices_of(values), strict=True):
+        given = {**(values or {}), **named}
+        check_names(self.space.decisions, given, "fixed values")
+        fixed = dict(self.fixed)
+        before, after = self.space.indices_of(fixed), self.space.indices_of(given)
+        for name, old, new in zip(self.space.decisions, before, after, strict=True):
             if None not in (old, new) and old != new:
-                raise SpaceError(f"decision '{name}' is fixed at {show(self.fixed[name])}, not at {show(values[name])}")
-        fixed = {**self.fixed, **values}
+                raise SpaceError(f"decision '{name}' is fixed at {show(fixed[name])}, not at {show(given[name])}")
+            if new is not None:
+                fixed[name] = given[name]
         return self._part(self._core.fix(self.space.indices_of(fixed)), fixed)
 
     def is_empty(self) -> bool:

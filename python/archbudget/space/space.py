@@ -28,7 +28,7 @@ from archbudget.space.evaluation import Evaluation, evaluate
 from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
 from archbudget.space.stored import stored
-from archbudget.space.table import row_of, without_others
+from archbudget.space.table import row_of, values_by_decision
 
 if TYPE_CHECKING:
     import os
@@ -243,7 +243,8 @@ class Space(Family):
         """Whether a network is one of the space, and can be built. O(layers).
 
         Raises:
-            SpaceError: If it is neither an Architecture nor a mapping from decisions to values.
+            SpaceError: If it is neither an Architecture nor a mapping from decisions to values, or the mapping has
+                names that `architecture` refuses.
         """
         return network_in(self, arch) is not None
 
@@ -307,10 +308,11 @@ class Space(Family):
         Args:
             candidates: `Candidates`; or a table, whose columns are values by name; or an (N, D) array of indices. A
                 table is a dict of columns, a data frame of pandas or polars, a table of pyarrow, a structured array, or
-                a list of `Architecture`s, dicts or other rows with names; `study.trials_dataframe()` is one, too.
-                Inactive decisions may have no value (None, NaN, NA), or any of their domain. Integers may be floats.
-                Columns named like metrics and `valid` are passed over. uint8, uint16 and uint32 indices and int64
-                values are read in place, in any layout, without a copy.
+                a list of `Architecture`s, dicts or other rows with names, or another iterable of at most 2^20 of them;
+                `study.trials_dataframe()` is one, too. Inactive decisions may have no value (None, NaN, NA, empty
+                text), or any of their domain. Integers may be floats. Columns named like metrics and `valid` are
+                passed over. uint8, uint16 and uint32 indices and int64 values are read in place, in any layout,
+                without a copy.
             metrics: The names of the metrics; by default those of `out`, or all without it. Fewer are faster.
             out: Arrays that are written, in place of new ones, by the names of their metrics; or an `Evaluation`, whose
                 arrays are written again. Each is a contiguous array of N int64 or uint32; uint32 only where all totals
@@ -337,7 +339,8 @@ class Space(Family):
         """One network, by the values of its decisions. O(layers); holds the GIL.
 
         Args:
-            values: The values of decisions by name: a mapping, or a row of a table, which may have metrics beside them.
+            values: The values of decisions by name: a mapping, or a row of a table, which may have metrics beside them,
+                also of `study.trials_dataframe()`.
             **named: The values of decisions by keyword, which replace those of the mapping: `architecture(arch, a=3)`
                 is a neighbour of `arch`. Inactive decisions may be omitted, or be None or NaN.
 
@@ -350,7 +353,7 @@ class Space(Family):
         row = {} if values is None else row_of(values)
         if row is None:
             raise SpaceError(f"a network is given as a mapping from decisions to values, not as {show(values)}")
-        return architecture_of(self, {**without_others(row, self.decisions, self.metrics), **named})
+        return architecture_of(self, {**values_by_decision(row, self.decisions, self.metrics), **named})
 
     @answering(refuse_loose_bounds)
     def constraint(self, budget: Budget) -> Constraint:
@@ -409,13 +412,14 @@ class Space(Family):
         Raises:
             InvalidArchitectureError: If the network cannot be built; this cannot happen under a `BudgetSampler`.
             SpaceError: If `trial` is not a trial, or has suggested another space and this one has no name, or a
-                decision has equal values, such as 1 and True, which Optuna does not tell apart.
+                decision has equal values, such as 1 and True, which Optuna does not tell apart; or if a value was
+                enqueued under a name that is nearly that of a decision, and no parameter of the objective.
             optuna.TrialPruned: If a `BudgetSampler` found that enqueued values cannot fit its budget.
         """
         if not has(trial, "suggest_categorical"):
             raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
-        trials.refuse(trial)
-        prefix = trials.prefix_of(trial, self)
+        trials.refuse(trial, self.decisions)
+        trials.forget_gaps(trial, self.decisions)
         walk = self._compiled.diagram.walk(trials.order(trial, self.metrics))
         names = list(self.decisions)
         indices = [0] * len(names)
@@ -425,6 +429,7 @@ class Space(Family):
             walk.choose(indices[position])
         trials.check(trial, self.decisions)
         arch = architecture_at(self, indices)
+        prefix = trials.prefix_of(trial, self, arch.costs)
         trials.record(trial, {f"{prefix}{metric}": cost for metric, cost in arch.costs.items()})
         return arch
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping, Set
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,6 @@ from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-
-T = TypeVar("T")
 
 
 class _Absent:
@@ -36,6 +34,41 @@ class Table(NamedTuple):
     """Each column in any form that numpy, or `list`, can read. Names are text, or tuples of it."""
     rows: int | None
     """The number of rows, where the columns need not say it."""
+
+
+MOST_ROWS = 1 << 20
+"""An iterable gives at most this many rows; more are given in parts, or as columns."""
+
+
+def in_memory(given: Any) -> Any:
+    """A batch that can be read more than once: the items of a generator, a `map`, a `deque` or the like as a list.
+
+    A column of objects, such as a `pandas.Series` of dicts, is a list of its cells. All others are returned unchanged.
+
+    Raises:
+        SpaceError: If there are more than `MOST_ROWS`, or the batch is a set, whose items have no order.
+    """
+    if isinstance(given, Set):
+        raise SpaceError(f"a batch has an order, and {show(given)} has none; give a list")
+    if isinstance(given, (Mapping, list, tuple, str, bytes, bytearray, memoryview, np.ndarray)):
+        return given
+    if has(given, "dtype") and given.dtype == object and row_of(given) is not None and has(given, "tolist"):
+        cells = given.tolist()
+        return cells if cells and row_of(cells[0]) is not None else given
+    is_array = any(
+        has(given, name) for name in ("__array__", "__array_interface__", "__arrow_c_stream__", "__dlpack__")
+    )
+    if is_array or has(given, "collect") or _names(given) is not None or not isinstance(given, Iterable):
+        return given
+    if row_of(given) is not None:
+        return given
+    rows = list(islice(given, MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise SpaceError(
+            f"an iterable gives at most {MOST_ROWS:,} rows at once; give more of them in parts, "
+            "list(itertools.islice(rows, 1_000_000)), or as columns"
+        )
+    return rows
 
 
 def table_of(given: Any) -> Table | None:
@@ -124,8 +157,8 @@ OF_TRIALS = ("number", "value", "state", "duration")
 OF_TRIALS_FROM = ("values_", "datetime_", "user_attrs_", "system_attrs_", "intermediate_values_")
 """The names of the other columns of a table of trials, and what they begin with."""
 
-INDICES = ("", "Unnamed: 0")
-"""The names of the column into which pandas writes the index of a data frame."""
+INDICES = ("", "Unnamed: 0", "index", "Index")
+"""The names of the column, or the field, into which pandas writes the index of a data frame."""
 
 
 def columns_by_decision(decisions: Collection[str], metrics: Collection[str], columns: Iterable[Any]) -> dict[str, Any]:
@@ -143,8 +176,35 @@ def columns_by_decision(decisions: Collection[str], metrics: Collection[str], co
     Raises:
         SpaceError: If there are other columns, or two columns for one decision, or no column for any.
     """
+    found, unknown = _sorted(decisions, metrics, columns)
+    if unknown or (decisions and not found):
+        problem = "no column is named like a decision"
+        if unknown:
+            problem = f"unknown columns {listed(with_nearest(name, decisions) for name in unknown)}"
+            if not any(isinstance(name, str) for name in unknown):
+                problem += " (indices are given as an array without names)"
+        raise SpaceError(f"{problem}; this space has {listed(decisions) or 'no decisions'}")
+    return found
+
+
+def values_by_decision(row: Mapping[Any, Any], decisions: Collection[str], metrics: Collection[str]) -> dict[Any, Any]:
+    """A row of a table by its decisions, without what may stand beside them, as in a table; unknown names stay.
+
+    Raises:
+        SpaceError: If it has two values for one decision.
+    """
+    if all(name in decisions for name in row):
+        return dict(row)
+    found, unknown = _sorted(decisions, metrics, row)
+    return {**{name: row[column] for name, column in found.items()}, **{name: row.get(name) for name in unknown}}
+
+
+def _sorted(
+    decisions: Collection[str], metrics: Collection[str], columns: Iterable[Any]
+) -> tuple[dict[str, Any], list[Any]]:
+    """The column of each decision that has one, and the columns that may not stand beside them."""
     found: dict[str, Any] = {}
-    others: list[str] = []
+    others: list[Any] = []
     is_of_trials = False
     for column in columns:
         name = "_".join(filter(None, map(str, column))) if isinstance(column, tuple) else column
@@ -158,20 +218,7 @@ def columns_by_decision(decisions: Collection[str], metrics: Collection[str], co
             raise SpaceError(f"two columns hold decision '{decision}': {listed([found[decision], column])}")
         else:
             found[decision] = column
-    unknown = [] if is_of_trials else [name for name in others if not _is_known(name, metrics)]
-    if unknown or (decisions and not found):
-        problem = "no column is named like a decision"
-        if unknown:
-            problem = f"unknown columns {listed(with_nearest(name, decisions) for name in unknown)}"
-            if not any(isinstance(name, str) for name in unknown):
-                problem += " (indices are given as an array without names)"
-        raise SpaceError(f"{problem}; this space has {listed(decisions) or 'no decisions'}")
-    return found
-
-
-def without_others(row: Mapping[Any, T], decisions: Collection[str], metrics: Collection[str]) -> dict[Any, T]:
-    """A row of a table without what may stand beside the decisions, such as its metrics; unknown names stay."""
-    return {name: value for name, value in row.items() if name in decisions or not _is_known(name, metrics)}
+    return found, [] if is_of_trials else [name for name in others if not _is_known(name, metrics)]
 
 
 def _is_known(name: object, metrics: Collection[str]) -> bool:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
-from weakref import ref
+from weakref import WeakKeyDictionary
 
-from archbudget._message import show
+from archbudget._expressions import as_written
+from archbudget._message import nearest, show
 from archbudget.errors import SpaceError
+from archbudget.space.columns import is_gap
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from optuna import Study
     from optuna.distributions import CategoricalDistribution, IntDistribution
+    from optuna.samplers import BaseSampler
     from optuna.trial import BaseTrial
 
     from archbudget._expressions import Decision
@@ -49,6 +55,9 @@ ORDER = "archbudget:order"
 
 Only wide spaces have another order for other budgets.
 """
+
+SPACES = "archbudget:spaces"
+"""The user attribute of a trial that says which space keeps its costs under which names: fingerprints by prefix."""
 
 SPACE, BUDGET = "archbudget:space", "archbudget:budget"
 """The user attributes of a study that say which space and budget it has."""
@@ -109,28 +118,52 @@ def check(trial: BaseTrial, decisions: Mapping[str, Decision]) -> None:
             decisions[name].index(value)
 
 
-def prefix_of(trial: BaseTrial, space: Family) -> str:
+def prefix_of(trial: BaseTrial, space: Family, costs: Mapping[str, int]) -> str:
     """What stands before the names of the metrics of a space in a trial: nothing for its first one, then their names.
+
+    The trial keeps which space has which names, so that it may be made again, also by another process.
 
     Raises:
         SpaceError: If the costs of another space of the trial have these names.
     """
-    reference, known = _spaces.get(id(trial), (None, {}))
-    if reference is None or reference() is not trial:
-        key, known = id(trial), {}
-        _spaces[key] = (ref(trial, lambda _: _spaces.pop(key, None)), known)
-    prefix = "" if known.setdefault("", space) == space else f"{space.name or ''}."
-    if prefix == "." or known.setdefault(prefix, space) != space:
-        number = getattr(trial, "number", "")
-        raise SpaceError(
-            f"trial {number} has suggested another space, and keeps its costs: give this one a name of its own, "
-            'space.with_name("decoder"), so that the trial keeps decoder.params beside params'
-        )
-    return prefix
+    known = trial.user_attrs
+    owners = known.get(SPACES, {})
+    own = fingerprint(space)
+    for prefix in ("", *([f"{space.name}."] if space.name else [])):
+        is_ours = owners.get(prefix, own) == own
+        # One that only differs in what the fingerprint leaves out has other costs, or may share them.
+        if is_ours and all(known.get(f"{prefix}{metric}", cost) == cost for metric, cost in costs.items()):
+            if prefix not in owners:
+                trial.set_user_attr(SPACES, {**owners, prefix: own})
+            return prefix
+    raise SpaceError(
+        f"trial {getattr(trial, 'number', '')} has suggested another space, and keeps its costs: give this one a name "
+        'of its own, space.with_name("decoder"), so that the trial keeps decoder.params beside params'
+    )
 
 
-_spaces: dict[int, tuple[ref[BaseTrial], dict[str, Family]]] = {}
-"""The spaces that each trial has suggested, by the identity of the trial, as long as it lives."""
+def written(space: Family) -> str:
+    """The decisions, layers and constraints of a space, as studies keep them."""
+    constraints = [as_written(each, {}) for each in space.constraints]
+    return json.dumps(
+        {
+            "decisions": {name: list(decision.values) for name, decision in space.decisions.items()},
+            "layers": list(space.layer_names),
+            **({"constraints": constraints} if constraints else {}),
+        }
+    )
+
+
+def fingerprint(space: Family) -> str:
+    """What tells spaces apart within a trial, the same in each process; made once for each space."""
+    found = _fingerprints.get(space)
+    if found is None:
+        text = json.dumps([written(space), space.metrics])
+        found = _fingerprints[space] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return found
+
+
+_fingerprints: WeakKeyDictionary[Family, str] = WeakKeyDictionary()
 
 
 def record(trial: BaseTrial, costs: Mapping[str, int]) -> None:
@@ -146,14 +179,14 @@ def order(trial: BaseTrial, metrics: Collection[str]) -> list[str]:
     return [metric for metric in trial.user_attrs.get(ORDER, ()) if metric in metrics]
 
 
-def refuse(trial: BaseTrial) -> None:
+def refuse(trial: BaseTrial, decisions: Mapping[str, Decision]) -> None:
     """Refuses a trial whose fixed values have no decision in the space, or cannot fit the budget of its sampler.
 
     Raises:
         SpaceError: If the name of a fixed value is nearly that of a decision, and not yet suggested by the trial.
         optuna.TrialPruned: If no network with the values fits, or one of the values does not exist.
     """
-    for name, near in trial.user_attrs.get(MISNAMED, {}).items():
+    for name, near in {**trial.user_attrs.get(MISNAMED, {}), **_misnamed_here(trial, decisions)}.items():
         if name not in trial.params:
             raise SpaceError(
                 f"trial {trial.number} has a fixed value of {show(name)}, which is no decision of the space; did you "
@@ -164,3 +197,57 @@ def refuse(trial: BaseTrial) -> None:
         from optuna import TrialPruned
 
         raise TrialPruned(reason)
+
+
+def forget_gaps(trial: BaseTrial, decisions: Mapping[str, Decision]) -> None:
+    """Lets a sampler choose where `enqueue_trial` gave a decision no value (None, NaN), as rows of tables do."""
+    fixed = getattr(trial, "_fixed_params", None)
+    if not isinstance(fixed, dict):
+        return
+    gaps = [name for name, value in fixed.items() if name in decisions and is_gap(decisions[name], value)]
+    for name in gaps:
+        del fixed[name]
+
+
+def unwrapped(sampler: BaseSampler) -> tuple[BaseSampler, dict[str, Any]]:
+    """The sampler within `PartialFixedSampler`s, and the values that they fix."""
+    from optuna.samplers import PartialFixedSampler
+
+    fixed: dict[str, Any] = {}
+    while isinstance(sampler, PartialFixedSampler):
+        fixed = {**sampler._fixed_params, **fixed}
+        sampler = sampler._base_sampler
+    return sampler, fixed
+
+
+def misnamed(study: Study, fixed: Mapping[str, Any], decisions: Mapping[str, Decision]) -> dict[str, str]:
+    """The fixed names that are nearly those of decisions which are not fixed, with the nearest one of each.
+
+    Names that a trial of the study has suggested are those of parameters of the objective.
+    """
+    unknown = [name for name in fixed if name not in decisions]
+    if not unknown:
+        return {}
+    free = [name for name in decisions if name not in fixed]
+    found = {name: nearest(name, free) for name in unknown}
+    suspects = {name: near for name, near in found.items() if near is not None}
+    return {name: suspects[name] for name in new_names(study, suspects)}
+
+
+def _misnamed_here(trial: BaseTrial, decisions: Mapping[str, Decision]) -> dict[str, str]:
+    """The same for the values that were enqueued for a trial, or are fixed by the sampler of its study."""
+    from optuna import Trial
+
+    if not isinstance(trial, Trial):
+        return {}
+    _, fixed = unwrapped(trial.study.sampler)
+    return misnamed(trial.study, {**fixed, **trial._fixed_params}, decisions)
+
+
+def new_names(study: Study, names: Iterable[str]) -> list[str]:
+    """The names that no trial of a study has suggested; others were parameters of the objective."""
+    new = list(names)
+    if new:
+        for trial in study.get_trials(deepcopy=False):
+            new = [name for name in new if name not in trial.params]
+    return new
