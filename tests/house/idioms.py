@@ -62,7 +62,7 @@ space = ab.Space(
         layers.Flatten(),
         layers.Dense(share.map(lambda value: int(64 * value))),
     ],
-    constraints=[width <= 56, ab.either(width < 16, width > 24), ab.both(width >= 8, kernel != 2)],
+    constraints=[width <= 56, ab.either(width < 16, width > 24), ab.both(width >= 8, kernel <= 3)],
 )
 values = [value * 2 for value in space.decisions["width"].values]
 
