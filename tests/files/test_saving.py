@@ -496,6 +496,36 @@ LINES: dict[str, tuple[str, str]] = {
         "graph:\n  a: {Input: [8]}\n  b: {Conv2D: {filters: 1, kernel_size: 1}, of: a}\noutputs: b\n",
         "space:3: .*layer 'conv2d'",
     ),
+    "a shared layer of another form": (
+        f"shared: {{again: {{Dense: 8}}}}\n{INPUT}- Shared: {{again: 1}}\n",
+        "space:4: .*must be the name of one shared layer or block, not {'again': 1}",
+    ),
+    "a list of shared layers": (
+        f"shared: {{again: {{Dense: 8}}}}\n{INPUT}- TimeDistributed: {{layer: {{Shared: [again]}}}}\n",
+        r"space:4: .*must be the name of one shared layer or block, not \['again'\]",
+    ),
+    "a shared block within itself": (
+        f"shared:\n  a: [Flatten, Shared: b]\n  b: [Shared: a]\n{INPUT}- Shared: a\n",
+        "space:3: .*the shared block 'a' stands within itself: a -> b -> a",
+    ),
+    "a decision and a shared layer of one name": (
+        (
+            f"decisions: {{d: [1, 2]}}\nshared: {{d: {{Dense: 8}}}}\n{INPUT}"
+            "- Repeat: {times: 2, block: [Shared: d, Dense: $d], shared: [d]}\n"
+        ),
+        r"space:5: .*'d' names a decision and a shared layer; rename one of them; \$d is the decision",
+    ),
+    "a choice and a shared layer of one name": (
+        (
+            f"shared: {{d: {{Dense: 8}}}}\n{INPUT}"
+            "- Repeat: {times: 2, block: [Shared: d, OneOf: {name: d, blocks: {a: [], b: [Flatten]}}], shared: [d]}\n"
+        ),
+        "space:4: .*'d' names a decision and a shared layer; rename one of them$",
+    ),
+    "a misspelt layer that is shared": (
+        f"shared: {{again: {{Dense: 8}}}}\n{INPUT}- Repeat: {{times: 2, block: [Shared: again], shared: [agian]}}\n",
+        r"space:4: .*no shared layer, is named 'agian'; did you mean again\?",
+    ),
     "too few blocks": (f"{INPUT}- Repeat:\n    times: 3\n    blocks: [[Flatten]]\n", "space:5: .*there are 1 blocks"),
     "a bound": (f"budget:\n  macs: 3\n  params: 64KB\n{INPUT}", "space:3: .*is not a whole number"),
     "bytes of two kinds": (
@@ -521,6 +551,23 @@ LINES: dict[str, tuple[str, str]] = {
         "space:4: .*nothing for the value 2",
     ),
 }
+
+
+def test_shared_layers_stand_in_any_order() -> None:
+    later = f"shared:\n  block: [Shared: one, Flatten]\n  one: {{Dense: 8}}\n{INPUT}- Shared: block\n- Shared: one\n"
+    earlier = f"shared:\n  one: {{Dense: 8}}\n  block: [Shared: one, Flatten]\n{INPUT}- Shared: block\n- Shared: one\n"
+    assert parse(later).space == parse(earlier).space
+    assert parse(later).space.architecture().params == 72
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_shared_layer_and_a_decision_of_its_name_are_told_apart(first: bool) -> None:
+    again, decided = layers.Dense(4), layers.Dense(ab.Int("dense", 4, 5))
+    narrow = layers.Dense(4)
+    row = [again, decided, narrow] if first else [decided, narrow, again]
+    space = _row(ab.Repeat(2, row, shared=[again]), source=SEQUENCE)
+    assert space.size == 4
+    assert parse(space.to_yaml()).space == space
 
 
 @pytest.mark.parametrize("name", LINES)

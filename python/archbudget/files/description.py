@@ -58,6 +58,8 @@ class _Description:
         """Their names, by the identities of the blocks."""
         self.numbered: dict[int, list[Block]] = {}
         """For each `Repeat` of a function the block of each repetition."""
+        self.named: set[str] = set()
+        """The names of all decisions."""
         self.tied: set[str] = set()
         """The names of decisions that repetitions share."""
         self.uses: Counter[int] = Counter()
@@ -109,6 +111,7 @@ class _Description:
             return
         self.uses[id(block)] += 1
         if self.uses[id(block)] == 1:
+            self.named.update(decision.name for decision in block.all_decisions())
             for each in self._children(block):
                 self._count(each)
 
@@ -130,7 +133,7 @@ class _Description:
 
     def _shared_name(self, block: Block) -> str:
         stem = (block.name or snake_case(block.kind)) if isinstance(block, Layer) else snake_case(type(block).__name__)
-        taken = {*self.shared, *self.decisions, *self.tied}
+        taken = {*self.shared, *self.decisions, *self.named, *self.tied}
         return next(name for name in _numbered(stem) if name not in taken)
 
     def _made(self, block: Block) -> Any:
@@ -283,7 +286,7 @@ class _Description:
     def _declared(self, decision: Decision) -> str:
         """The name of a decision in the file; the first use declares it."""
         for key in _numbered(decision.name):
-            if key in self.tied and key != decision.name:
+            if (key in self.tied or key in self.shared) and key != decision.name:
                 continue
             if key not in self.decisions:
                 self.decisions[key] = decision

@@ -57,7 +57,7 @@ from archbudget.files.writer import Loaded
 from archbudget.files.yaml import MOST_BYTES, Document, dump
 from archbudget.layers import Block, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.layers._base import as_tensor, flat
-from archbudget.layers._structure import Sequential
+from archbudget.layers._structure import Sequential, names_within
 from archbudget.metrics import LatencyTable, Metric
 from archbudget.space.description import check_domains, described, uses_of
 from archbudget.space.space import Space
@@ -179,6 +179,10 @@ class _Reader:
         self.conditions: list[Require] = []
         """The conditions among the layers."""
         self.shared: dict[str, Block] = {}
+        self.entries: dict[str, Any] = {}
+        """What the file says of each shared layer or block, in any order."""
+        self.making: list[str] = []
+        """The shared ones that are being made, each of which names the next one."""
         self.unshared: set[str] = set()
         """The shared layers and blocks that nothing has named."""
 
@@ -234,10 +238,9 @@ class _Reader:
         """The space of the layers of the file."""
         decisions = {name: self._decision(("decisions", name), name, each) for name, each in spec.decisions.items()}
         self.names = Names(decisions, dict(decisions))
-        for name, entry in spec.shared.items():
-            at = ("shared", name)
-            self.shared[name] = Sequential(self._row(at, entry)) if isinstance(entry, list) else self._block(at, entry)
-            self.unshared.add(name)
+        self.entries, self.unshared = spec.shared, set(spec.shared)
+        for name in self.entries:
+            self._shared(("shared", name), name)
         blocks: dict[str, Any]
         if spec.layers is not None:
             blocks = {"layers": [self._block(("layers", place), entry) for place, entry in enumerate(spec.layers)]}
@@ -245,7 +248,7 @@ class _Reader:
             blocks = self._graph(spec)
         for name in self.names.unused:
             raise MisplacedError(("decisions", name), f"no layer uses this decision; write ${name} where it belongs")
-        for name in self.shared:
+        for name in self.entries:
             if name in self.unshared:
                 raise MisplacedError(
                     ("shared", name), "no layer uses it; write {Shared: " + name + "} where it belongs"
@@ -473,7 +476,6 @@ class _Reader:
             shared = args.get("shared", [])
             if not isinstance(shared, list) or not all(isinstance(name, str) for name in shared):
                 raise MisplacedError((*at, "shared"), f"must be a list of decisions, not {show(shared)}")
-            shared = [self._named((*at, "shared"), name) for name in shared]
             times = self._value((*at, "times"), args["times"])
             block: Any
             if whole == "blocks":
@@ -483,6 +485,7 @@ class _Reader:
                 block = Numbered(numbered)
             else:
                 block = self._row((*at, whole), args[whole])
+            shared = [self._named((*at, "shared"), name, block) for name in shared]
             repeat = made_at(at, lambda: Repeat(times, block, shared=shared))
             if whole == "blocks" and repeat.most != len(numbered):
                 raise MisplacedError(
@@ -524,10 +527,12 @@ class _Reader:
         if kind == "Sequential":
             return Sequential(self._row(at, given))
         if kind == "Shared":
-            if given not in self.shared:
-                raise MisplacedError(at, f"no shared layer or block is named {show(given)}{hint(given, self.shared)}")
+            if not isinstance(given, str):
+                raise MisplacedError(at, f"must be the name of one shared layer or block, not {show(given)}")
+            if given not in self.entries:
+                raise MisplacedError(at, f"no shared layer or block is named {show(given)}{hint(given, self.entries)}")
             self.unshared.discard(given)
-            return self.shared[given]
+            return self._shared(at, given)
         if kind == "Require":
             condition = self._value(at, given)
             return made_at(at, lambda: Require(condition))
@@ -535,15 +540,38 @@ class _Reader:
             return self._custom(at, kind, given)
         return self._layer(at, kind, given)
 
-    def _named(self, at: KeyPath, name: str) -> Any:
-        """A decision of the file, or a shared layer, by its name; any other name is that of a decision in the block."""
+    def _shared(self, at: KeyPath, name: str) -> Block:
+        """A shared layer or block, which is made where it is named first."""
+        if name not in self.shared:
+            if name in self.making:
+                way = " -> ".join([*self.making[self.making.index(name) :], name])
+                raise MisplacedError(at, f"the shared block {show(name)} stands within itself: {way}")
+            self.making.append(name)
+            entry, where = self.entries[name], ("shared", name)
+            made = Sequential(self._row(where, entry)) if isinstance(entry, list) else self._block(where, entry)
+            self.shared[name] = made
+            self.making.pop()
+        return self.shared[name]
+
+    def _named(self, at: KeyPath, name: str, block: Any) -> Any:
+        """What repetitions share: a decision of the file, or of their block, or a shared layer, by its name."""
         if name.startswith("$"):
             return read_expression(name, at, self.names)
+        inside = names_within(Sequential(block.blocks if isinstance(block, Numbered) else block))
+        if name in self.entries:
+            if name in self.names.decisions or name in (inside or ()):
+                instead = f"; ${name} is the decision" if name in self.names.decisions else ""
+                raise MisplacedError(
+                    at, f"{show(name)} names a decision and a shared layer; rename one of them{instead}"
+                )
+            self.unshared.discard(name)
+            return self._shared(at, name)
         if name in self.names.decisions:
             return read_expression(reference(name), at, self.names)
-        if name in self.shared:
-            self.unshared.discard(name)
-        return self.shared.get(name, name)
+        if inside is not None and name not in inside:
+            near = hint(name, [*inside, *self.names.decisions, *self.entries])
+            raise MisplacedError(at, f"no decision of the block, and no shared layer, is named {show(name)}{near}")
+        return name
 
     def _layer(self, at: KeyPath, kind: object, given: object) -> Layer:
         if isinstance(kind, str) and ":" in kind:

@@ -539,6 +539,12 @@ def _within(block: Block) -> tuple[set[str | Layer], bool]:
     return found, known
 
 
+def names_within(block: Block) -> list[str] | None:
+    """The names of the decisions of a block; `None` where only writing it tells."""
+    found, known = _within(block)
+    return sorted(name for name in found if isinstance(name, str)) if known else None
+
+
 @dataclass(frozen=True)
 class _Numbered:
     """The blocks of the repetitions that a function gave, as a function."""
