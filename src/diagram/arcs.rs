@@ -135,6 +135,15 @@ impl Diagram {
             .map(|stage| (stage.decision, stage.nodes.len(), stage.nodes.len() * stage.size))
     }
 
+    /// The position of the arc of a node and a value, where it is stored.
+    pub(super) fn stored_arc(&self, node: u32, value: u32) -> Option<usize> {
+        let stage = self.stage(node);
+        match stage.arcs {
+            Arcs::Stored(offset) => Some(offset + (node - stage.nodes.start) as usize * stage.size + value as usize),
+            Arcs::Implicit(_) => None,
+        }
+    }
+
     /// Whether all arcs are kept.
     pub(super) fn is_stored(&self) -> bool {
         self.open.is_none() && (0..self.stages.len()).all(|stage| !self.is_implicit(stage))

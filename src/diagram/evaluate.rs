@@ -6,8 +6,7 @@ use super::instructions::Instructions;
 use super::kernel::{self, Key, Keys};
 use super::parallel::{Workers, work_off_until};
 use super::table::{Costs, Group, LookupTables, Lookups, Source, position};
-use crate::layers::MAX_RANK;
-use crate::space::{Combine, Outcome};
+use crate::space::Combine;
 use crate::{Error, Result};
 use num_integer::Integer;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,15 +56,6 @@ pub struct Range {
     pub low: i64,
     /// The largest value.
     pub high: i64,
-}
-
-/// The costs and the output shape of each layer, for each candidate.
-#[derive(Debug)]
-pub struct LayerTable<'a> {
-    /// For each metric, candidates x layers; 0 where a layer is not in the network.
-    pub costs: Vec<&'a mut [i64]>,
-    /// Candidates x layers x [`MAX_RANK`] sides; 0 where a layer is not in the network, and behind the last axis.
-    pub shapes: &'a mut [i64],
 }
 
 /// What one call reads.
@@ -582,78 +572,6 @@ impl Evaluator {
         }
         Ok(())
     }
-
-    /// Writes what each layer of each candidate costs, and its output shape; by running each candidate alone, if it
-    /// can be built: custom functions are asked about no other.
-    ///
-    /// # Errors
-    /// As [`Self::evaluate`].
-    pub fn evaluate_layers(
-        diagram: &Diagram,
-        columns: &[Column<'_>],
-        metrics: &[usize],
-        table: LayerTable<'_>,
-        workers: Workers<'_>,
-    ) -> Result<()> {
-        const ROWS: usize = 256;
-        let program = diagram.program();
-        let layers = program.layers().len();
-        let n = table.shapes.len() / (layers * MAX_RANK);
-        check_columns(diagram, columns, n)?;
-        check_outputs(metrics, table.costs.iter().map(|costs| costs.len()), n * layers)?;
-        let mut costs: Vec<_> = table
-            .costs
-            .into_iter()
-            .map(|costs| costs.chunks_mut((ROWS * layers).max(1)))
-            .collect();
-        let shapes = table.shapes.chunks_mut((ROWS * layers * MAX_RANK).max(1));
-        let jobs = shapes.enumerate().map(|(number, shapes)| {
-            let costs: Vec<&mut [i64]> = costs.iter_mut().filter_map(Iterator::next).collect();
-            (number * ROWS, costs, shapes)
-        });
-        let scratch = || (program.start(), vec![0; columns.len()]);
-        work_off_until(
-            jobs,
-            workers,
-            scratch,
-            |(state, choices), (start, mut costs, shapes), ended| {
-                shapes.fill(0);
-                for costs in &mut costs {
-                    costs.fill(0);
-                }
-                for row in 0..shapes.len() / (layers * MAX_RANK) {
-                    if ended() {
-                        break;
-                    }
-                    for (decision, choice) in choices.iter_mut().enumerate() {
-                        let mut key = [0];
-                        let known = &program.decisions()[decision];
-                        columns[decision].read_wide(start + row, Domain::of(known), &mut key)?;
-                        *choice = key[0];
-                    }
-                    let chosen: Vec<_> = choices.iter().copied().map(Some).collect();
-                    if diagram.cost(&chosen)?.is_none() {
-                        continue;
-                    }
-                    state.reset();
-                    let outcome = program.follow(state, choices, |applied, _| {
-                        let place = row * layers + applied.layer;
-                        for (costs, &metric) in costs.iter_mut().zip(metrics) {
-                            let cost = applied.cost[metric];
-                            costs[place] = diagram.program().combine(metric).join(costs[place], cost);
-                        }
-                        let shape = &mut shapes[place * MAX_RANK..(place + 1) * MAX_RANK];
-                        shape.fill(0);
-                        shape[..applied.output_shape.rank()].copy_from_slice(&applied.output_shape);
-                    })?;
-                    if let Outcome::Refused { step, refusal } = outcome {
-                        return Err(program.error(step, &refusal, state));
-                    }
-                }
-                Ok(())
-            },
-        )
-    }
 }
 
 impl Group {
@@ -685,7 +603,11 @@ pub(super) fn check_columns(diagram: &Diagram, columns: &[Column<'_>], n: usize)
 }
 
 /// Refuses outputs that are not one for each metric, of `n` items each.
-fn check_outputs(metrics: &[usize], mut lengths: impl ExactSizeIterator<Item = usize>, n: usize) -> Result<()> {
+pub(super) fn check_outputs(
+    metrics: &[usize],
+    mut lengths: impl ExactSizeIterator<Item = usize>,
+    n: usize,
+) -> Result<()> {
     if lengths.len() == metrics.len() && lengths.all(|length| length == n) {
         Ok(())
     } else {

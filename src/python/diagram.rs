@@ -330,8 +330,8 @@ impl Diagram {
         })
     }
 
-    /// Counts each layer of candidates, given a column for each decision, into contiguous arrays; see
-    /// `archbudget.Space.evaluate`.
+    /// Counts each layer of candidates, given a column for each decision, into contiguous arrays, and returns the most
+    /// axes that an output has; see `archbudget.Space.evaluate`.
     #[pyo3(signature = (columns, metrics, totals, shapes, *, threads=None))]
     fn evaluate_layers<'py>(
         &self,
@@ -341,7 +341,7 @@ impl Diagram {
         totals: Vec<PyReadwriteArray2<'py, i64>>,
         mut shapes: PyReadwriteArray3<'py, i64>,
         threads: Option<usize>,
-    ) -> PyResult<()> {
+    ) -> PyResult<usize> {
         let (compiled, metrics) = self.of(py, &metrics)?;
         let borrowed = borrow(&columns).map_err(|error| raise(py, error))?;
         let columns = read(&borrowed).map_err(|error| raise(py, error))?;

@@ -159,8 +159,7 @@ def evaluate(
     if per_layer:
         costs = [np.empty((rows, len(parts.uses)), np.int64) for _ in names]
         shapes = np.empty((rows, len(parts.uses), MAX_RANK), np.int64)
-        parts.diagram.evaluate_layers(columns, names, costs, shapes, threads=threads)
-        rank = int(np.max(np.count_nonzero(shapes, axis=2), initial=0))
+        rank = parts.diagram.evaluate_layers(columns, names, costs, shapes, threads=threads)
         layers = LayerEvaluation(space.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
     return Evaluation(totals, valid, layers, rows=rows)
 

@@ -318,8 +318,8 @@ class Space(Family):
                 arrays are written again. Each is a contiguous array of N int64 or uint32; uint32 only where all totals
                 of the space are below 2^32 - 1. `valid` names an array of N flags. Arrays that are kept from call to
                 call are up to twice as fast as new ones, whose memory the system clears first.
-            per_layer: Whether to return the costs of each layer, too, and the shape of its first output. Much slower:
-                each candidate is then run by itself, in O(layers).
+            per_layer: Whether to return the costs of each layer, too, and the shape of its first output: O(layers) time
+                and memory for each candidate.
             threads: The number of threads, at most 1,024; by default as many as the process has cores.
 
         Returns:
