@@ -245,7 +245,7 @@ def mixed() -> ab.Space:
             layers.Activation(ab.Choice("activation", ["relu", "gelu", None])),
             layers.Dropout(ab.Choice("rate", [0.1, 0.25, 0.5])),
             layers.OneOf("operation", {"none": [], "wide": layers.Dense(9)}),
-            layers.Activation(ab.Choice("slope", [0, 0.5, False])),
+            layers.Rescaling(ab.Choice("slope", [0, 0.5, False])),
         ]
     )
 
