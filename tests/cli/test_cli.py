@@ -1419,3 +1419,45 @@ def test_a_template_is_written_before_there_is_a_table(
     assert files.load("own.yaml").space.range("latency_us") == (7, 21)
     assert answer(capsys, "template", "own.yaml", "-o", "b.csv") == {"output": "b.csv", "rows": 4}
     assert own.size == 6
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("count toy:space --params 60k --params 70k", "--params"),
+        ("sample toy:space -n 2 --number 3", "--number"),
+        ("spaces --json --json", "--json"),
+        ("search toy:space --params 60k --trials 3 --trials 4", "--trials"),
+    ],
+)
+def test_an_option_that_is_given_twice_is_refused(words: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    assert f"error: {option} is given twice" in capsys.readouterr().err
+
+
+def test_a_table_of_candidates_without_decisions_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.yaml").write_text("layers: [Input: [4], Dense: 3]")
+    Path("one.csv").write_text("\n\n")
+    for words in ("sample one.yaml -n 2", "sample one.yaml -n 2 -o two.csv", "evaluate one.yaml --input one.csv"):
+        assert main(words.split()) == 2
+        assert "error: the space has no decisions" in capsys.readouterr().err
+    assert not Path("two.csv").exists()
+    assert main(["sample", "one.yaml", "-n", "2", "-o", "two.npz"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "one.yaml", "--input", "two.npz"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["search", "one.yaml", "--params", "60k", "--objective", "m:f", "--storage", "x.db"]) == 2
+    assert "such as sqlite:///x.db" in capsys.readouterr().err
+
+
+def test_a_study_is_not_continued_with_another_objective(folder: Path) -> None:
+    (folder / "goals.py").write_text("def one(arch): return 1.0\ndef two(arch): return 2.0\n")
+    words = "search toy:space --params 60k --trials 1 --workers 1 --objective"
+    assert run(*words.split(), "goals:one").returncode == 0
+    refused = run(*words.split(), "goals:two")
+    assert refused.returncode == 2
+    assert "belongs to another objective: it has goals:one, not goals:two; take another study_name" in refused.stderr

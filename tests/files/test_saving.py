@@ -577,3 +577,15 @@ def test_every_error_has_its_line(name: str) -> None:
         parse(text)
     assert "\n" not in str(caught.value)
     assert "pydantic" not in str(caught.value).lower()
+
+
+def test_only_yaml_is_written_and_read_as_a_space_file(tmp_path: Path) -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(3)])
+    for name in ("space.json", "space", "space.txt"):
+        with pytest.raises(SpaceError, match="a space file is YAML, and its name ends in .yaml or .yml"):
+            space.save(tmp_path / name)
+        with pytest.raises(SpaceError, match="a space file is YAML"):
+            ab.Space.load(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    space.save(tmp_path / "space.yml")
+    assert ab.Space.load(tmp_path / "space.yml") == space

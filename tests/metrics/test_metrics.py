@@ -1131,3 +1131,10 @@ def test_a_table_is_not_asked_about_networks_that_cannot_be_built() -> None:
     assert (counts.layers["latency"][counts.valid].sum(axis=1) == counts["latency"][counts.valid]).all()
     assert not counts.layers["latency"][~counts.valid].any()
     assert not counts.layers.shapes[~counts.valid].any()
+
+
+def test_a_template_has_no_column_named_like_a_built_in_metric(tmp_path: Path) -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(3)])
+    with pytest.raises(SpaceError, match="cannot be named 'macs': that is a built-in metric"):
+        ab.metrics.LatencyTable.write_template(space, tmp_path / "table.csv", column="macs")
+    assert not list(tmp_path.iterdir())

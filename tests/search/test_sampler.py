@@ -768,3 +768,16 @@ def test_a_value_that_does_not_exist_is_not_outside_the_budget(
     assert "5 is not a value of decision 'width1', which is Int('width1', " in study.trials[0].user_attrs[REFUSED]
     assert "5 is not a value of decision 'width1'" in caplog.text
     assert "outside" not in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_a_seed_beside_a_sampler_is_answered_with_what_takes_it() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
+    tpe = optuna.samplers.TPESampler()
+    for sampler, message in (
+        (tpe, r"give it to TPESampler\(seed=0\)"),
+        (optuna.samplers.PartialFixedSampler({"units": 3}, tpe), r"give it to TPESampler\(seed=0\)"),
+        (optuna.samplers.BruteForceSampler(), "cannot have .*BruteForceSampler"),
+    ):
+        with pytest.raises(SpaceError, match=message):
+            ab.search(space, lambda arch: arch.params, ab.Budget(params=99), 2, seed=0, sampler=sampler)

@@ -790,3 +790,18 @@ def test_one_exception_type_is_caught_as_several_are(space: ab.Space) -> None:
         raise RuntimeError("bad luck")
 
     assert states(search(space, objective, 2, catch=RuntimeError)) == ["FAIL"] * 2
+
+
+def test_a_study_keeps_its_objective(space: ab.Space, tmp_path: Path) -> None:
+    budget = ab.Budget(params=space.range("params")[1])
+    storage = f"sqlite:///{tmp_path}/study.db"
+    for objective in (math.prod, math.prod, lambda _: 1.0):  # What has no name in a module may be the same.
+        ab.search(space, objective, budget, 0, storage=storage, study_name="x")
+    with pytest.raises(SpaceError, match="belongs to another objective: it has math:prod, not math:fsum; take another"):
+        ab.search(space, math.fsum, budget, 0, storage=storage, study_name="x")
+    ab.search(space, math.fsum, budget, 0, storage=storage, study_name="y")
+
+
+def test_a_storage_that_is_no_url_is_answered_with_one(space: ab.Space) -> None:
+    with pytest.raises(SearchError, match="a storage is given as a URL, such as sqlite:///x.db, not 'x.db'"):
+        ab.search(space, len, ab.Budget(params=10**9), 1, storage="x.db")

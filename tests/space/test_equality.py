@@ -435,3 +435,16 @@ def test_decisions_of_one_name_and_domain_are_one(name: str) -> None:
     if name != "custom":  # Its function is no attribute under its own name, as pytest imports this file in its own way.
         assert first.to_yaml() == second.to_yaml()
         assert ab.Space.from_yaml(second.to_yaml()) == second
+
+
+def test_mappings_of_decisions_are_compared_by_names_and_values() -> None:
+    def of(*values: int, name: str = "units") -> ab.Space:
+        return ab.Space([layers.Input((4,)), layers.Dense(ab.Choice(name, list(values)))])
+
+    space = of(1, 3)
+    assert space.decisions == of(1, 3).decisions == pickle.loads(pickle.dumps(space)).decisions
+    assert space.decisions == dict(space.decisions)
+    for other in (of(1, 2), of(1, 3, 5), of(1, 3, name="width"), of(1)):
+        assert space.decisions != other.decisions
+    assert space.decisions != {"units": [1, 3]}
+    assert space.decisions != 3

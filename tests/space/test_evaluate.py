@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 import threading
 import tracemalloc
 from contextlib import suppress
@@ -10,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import archbudget as ab
@@ -502,3 +505,47 @@ def test_indices_that_another_thread_changes_are_used_as_they_were_checked(
     finally:
         done.set()
         writer.join()
+
+
+def test_an_evaluation_is_a_table_of_its_metrics(lenet: ab.Space) -> None:
+    counts = lenet.evaluate(lenet.sample(20, seed=0), per_layer=True)
+    frame = pd.DataFrame(counts)
+    assert list(frame) == list(lenet.metrics)
+    for metric in lenet.metrics:
+        np.testing.assert_array_equal(frame[metric], counts[metric])
+    assert len(pd.DataFrame(lenet.evaluate([]))) == 0
+    assert pickle.loads(pickle.dumps(counts)) == counts == copy.deepcopy(counts)
+    assert counts != lenet.evaluate(lenet.sample(20, seed=1))
+    for array in (counts, counts.layers):
+        with pytest.raises(SpaceError, match="not one array"):
+            np.asarray(array)
+    changes: list[Callable[[Any], Any]] = [
+        lambda counts: counts.update(params=1),
+        lambda counts: counts.__setitem__("params", 1),
+        lambda counts: counts.pop("params"),
+        lambda counts: counts.clear(),
+        lambda counts: counts.__ior__({}),
+    ]
+    for change in changes:
+        with pytest.raises(SpaceError, match="an evaluation cannot be changed"):
+            change(counts)
+    with pytest.raises(KeyError, match=r"'flops' \(did you mean macs\? 1 MAC is 2 FLOPs\) was not evaluated"):
+        counts["flops"]
+
+
+def test_what_is_under_a_mask_is_no_index(lenet: ab.Space) -> None:
+    batch = lenet.sample(4, seed=0)
+    masked = np.ma.masked_array(batch.indices, mask=np.eye(4, 5, dtype=bool))
+    for ask in (lenet.evaluate, lambda given: ab.Candidates(lenet, given)):
+        for given in (masked, list(masked)):
+            with pytest.raises(SpaceError, match="indices cannot be masked"):
+                ask(given)
+    assert lenet.evaluate(np.ma.masked_array(batch.indices)) == lenet.evaluate(batch)
+    for key, message in (
+        (np.ma.masked_array([0, 1], mask=[True, False]), "cannot be masked"),
+        ([True, False], "2 flags are given for a batch of 4: one is needed for each"),
+        ([0, 4], "there is no candidate 4 in a batch of 4"),
+        ([0, -5], "there is no candidate -5 in a batch of 4"),
+    ):
+        with pytest.raises(SpaceError, match=message):
+            batch[key]

@@ -17,6 +17,8 @@ from archbudget.workers.failure import describe, report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["app", "main"]
+
 app = typer.Typer(
     name="archbudget",
     no_args_is_help=True,

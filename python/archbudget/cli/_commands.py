@@ -18,6 +18,7 @@ from archbudget.cli._options import (
     Json,
     Memory,
     NoCode,
+    Once,
     PlotFile,
     Settings,
     SpaceReference,
@@ -36,17 +37,19 @@ OUTSIDE = 1
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    app.command(epilog=_example("evaluate space.yaml --input candidates.csv --output counts.parquet"))(evaluate)
-    app.command(epilog=_example("explain space.yaml conv2d_1 --set filters=32 --set kernel=5"))(explain)
-    app.command(epilog=_example("count space.yaml --params 60k --macs 1M:5M"))(count)
-    app.command(epilog=_example("describe space.yaml"))(describe)
-    app.command(epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
-    app.command(epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
-    app.command(epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
-    app.command(epilog=_example("template space.yaml --column latency_ms --output latency.csv"))(template)
-    app.command(epilog=_example("spaces --json"))(spaces)
-    app.command(epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
-    app.command(epilog=_example("schema > space.schema.json"))(schema)
+    app.command(cls=Once, epilog=_example("evaluate space.yaml --input candidates.csv --output counts.parquet"))(
+        evaluate
+    )
+    app.command(cls=Once, epilog=_example("explain space.yaml conv2d_1 --set filters=32 --set kernel=5"))(explain)
+    app.command(cls=Once, epilog=_example("count space.yaml --params 60k --macs 1M:5M"))(count)
+    app.command(cls=Once, epilog=_example("describe space.yaml"))(describe)
+    app.command(cls=Once, epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
+    app.command(cls=Once, epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
+    app.command(cls=Once, epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
+    app.command(cls=Once, epilog=_example("template space.yaml --column latency_ms --output latency.csv"))(template)
+    app.command(cls=Once, epilog=_example("spaces --json"))(spaces)
+    app.command(cls=Once, epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
+    app.command(cls=Once, epilog=_example("schema > space.schema.json"))(schema)
 
 
 def _example(command: str) -> str:
@@ -82,7 +85,7 @@ def evaluate(
     if unknown:
         shown = listed(with_nearest(name, loaded.metrics) for name in unknown)
         raise ArchbudgetError(f"--metrics: unknown {shown}; there are {listed(loaded.metrics)}")
-    candidates.format_of(source)
+    _options.check_table(loaded, candidates.format_of(source))
     rows = valid = 0
     with candidates.writing(target, [*wanted, "valid"], lines=as_json) as write:
         for batch in candidates.read(loaded, source):
@@ -251,7 +254,7 @@ def sample(
     """
     loaded = files.load(space, code=not no_code)
     budget = bounds.within(None if whole else loaded.budget)
-    candidates.format_of(target)
+    _options.check_table(loaded.space, candidates.format_of(target))
     _options.check_plot(picture)
     number_drawn, limit = number_of(number, "-n"), _options.memory(memory, budget)
     data: dict[str, Any] = {"output": target}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from archbudget import plot
 from archbudget._budget import BUILT_IN, Budget, bound_of, number
@@ -65,6 +66,25 @@ WHAT = {
     "peak_activation_bytes": "bytes of activations alive at once",
 }
 """What the options of the built-in metrics bound, in words; of a metric that is not here, its name."""
+
+
+class Once(TyperCommand):
+    """A command that refuses an option which is given twice, unless it may be; otherwise the last one would win."""
+
+    def make_parser(self, ctx: Any) -> Any:
+        """The parser of the command line, which reads each option once."""
+        parser = super().make_parser(ctx)
+        parse = parser.parse_args
+
+        def parse_once(args: list[str]) -> Any:
+            values, rest, order = parse(args)
+            for position, option in enumerate(order):
+                if option in order[:position] and not getattr(option, "multiple", True) and not ctx.resilient_parsing:
+                    raise ArchbudgetError(f"{max(option.opts, key=len)} is given twice")
+            return values, rest, order
+
+        parser.parse_args = parse_once  # type: ignore[method-assign]
+        return parser
 
 
 @dataclass(frozen=True)
@@ -205,6 +225,19 @@ def check_plot(file: Path | None) -> None:
         raise FileNotFoundError(f"{file}: there is no folder {file.parent}")
     for module in ("plotly", *(["kaleido"] if form not in plot.ALONE else [])):
         imported(module, "a plot")
+
+
+def check_table(space: Space, form: str) -> None:
+    """Refuses a table of candidates without decisions: it would have no columns, and so no rows.
+
+    Raises:
+        SpaceError: If the space has no decisions, and the format is that of a table.
+    """
+    if not space.decisions and form != "npz":
+        raise SpaceError(
+            "the space has no decisions, and so a table of its candidates no columns: explain shows its one network, "
+            "and an .npz file holds any number of candidates"
+        )
 
 
 def values(space: Space, settings: Iterable[str]) -> dict[str, Scalar]:

@@ -21,12 +21,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from archbudget import files, plot
 from archbudget._atomic import atomic
 from archbudget._machine import cores
+from archbudget._message import show
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     NO_BOUNDS,
     BudgetOptions,
     Json,
     NoCode,
+    Once,
     PlotFile,
     takes_budget,
 )
@@ -64,9 +66,9 @@ class Goal(str, Enum):
 
 def register(app: typer.Typer) -> None:
     """Adds the command to the command line."""
-    app.command(epilog="Example: [bold]archbudget search space.yaml --params 5k --objective train:accuracy[/bold]")(
-        search
-    )
+    app.command(
+        cls=Once, epilog="Example: [bold]archbudget search space.yaml --params 5k --objective train:accuracy[/bold]"
+    )(search)
 
 
 @takes_budget
@@ -161,6 +163,10 @@ def search(
 
     With --no-code only --objective gives the objective, as a space file may not name Python then.
     """
+    if storage is not None and "://" not in storage:
+        raise ArchbudgetError(
+            f"--storage takes the URL of a database, such as sqlite:///{storage}, not {show(storage)}"
+        )
     if storage is not None and is_in_memory(storage):
         raise ArchbudgetError(
             f"--storage {storage} keeps the study in memory, where worker processes do not see it; "

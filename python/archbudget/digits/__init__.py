@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from archbudget.space.architecture import Architecture
 
+__all__ = ["SPACE_FILE", "Part", "accuracy", "data", "fit"]
+
 SPACE_FILE = Path(__file__).with_name("space.yaml")
 """The space, its budget and its objective."""
 

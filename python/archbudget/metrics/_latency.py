@@ -13,7 +13,7 @@ import numpy as np
 
 from archbudget import layers
 from archbudget._atomic import atomic
-from archbudget._budget import MOST
+from archbudget._budget import BUILT_IN, MOST
 from archbudget._guard import guarded, guards
 from archbudget._message import hint, nearest, show
 from archbudget._regular import path_of, read_text
@@ -230,8 +230,8 @@ class LatencyTable(Metric):
 
         Raises:
             LimitError: If the space is too wide to look at every arc.
-            SpaceError: If the column has no name, or the name of one that describes layers. Exceptions of `measure` are
-                raised unchanged.
+            SpaceError: If the column has no name, or that of a built-in metric or of one that describes layers.
+                Exceptions of `measure` are raised unchanged.
         """
         found, names = _template(space, column)
         if measure is not None and not callable(measure):
@@ -248,6 +248,8 @@ def _template(space: Layered, column: str) -> tuple[dict[tuple[tuple[str, str], 
     """The distinct layers of a space by their descriptions in a table, and the columns of these descriptions."""
     if not isinstance(column, str) or not column.strip():
         raise SpaceError(f"the column of the values needs a name, not {show(column)}")
+    if column in BUILT_IN:
+        raise SpaceError(f"the column of the values cannot be named '{column}': that is a built-in metric")
     found: dict[tuple[tuple[str, str], ...], LayerRecord] = {}
     for layer in distinct_layers(space):
         found.setdefault(tuple(described(layer).items()), layer)

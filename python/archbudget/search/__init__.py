@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from archbudget.search.run import Callback
     from archbudget.space.space import Space
 
+__all__ = ["search"]
+
 
 @answered
 @answering(refuse_loose_bounds)

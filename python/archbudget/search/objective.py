@@ -126,3 +126,11 @@ def _end_child(error: BaseException | None) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code & 0xFF if isinstance(code, int) else int(code is not None))
+
+
+def reference_to(function: object) -> str | None:
+    """A function as `module:function`, if it has a name there that stays; a lambda or a script's function has none."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__" or "<" in name:
+        return None
+    return f"{module}:{name}"

@@ -20,12 +20,12 @@ from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
-from archbudget.search.objective import Direction, Objective
+from archbudget.search.objective import Direction, Objective, reference_to
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
 from archbudget.search.sampler import BudgetSampler, check_seed
 from archbudget.search.storage import open_storage, storage_errors
 from archbudget.space.space import require_space
-from archbudget.space.trials import BUDGET, FAILED, LOST, PREFIX, SPACE, written
+from archbudget.space.trials import BUDGET, FAILED, LOST, OBJECTIVE, PREFIX, SPACE, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,7 @@ def search(
             storage=storage,
             study_name=study_name,
             directions=sought,
+            objective=reference_to(objective),
             pruner=pruner,
         )
         # A resumed study continues with other random numbers.
@@ -170,13 +171,14 @@ def open_study(
     storage: str | optuna.storages.BaseStorage | None,
     study_name: str | None,
     directions: Sequence[Direction],
+    objective: str | None = None,
     pruner: optuna.pruners.BasePruner | None = None,
 ) -> optuna.Study:
     """The study of a search, made if there is none.
 
     Raises:
         InfeasibleBudgetError: If no network of the space fits.
-        SpaceError: If it belongs to another space or budget.
+        SpaceError: If it belongs to another space, budget or objective.
         SearchError: If the database of the storage fails.
     """
     space.within(budget).require_some()
@@ -188,7 +190,7 @@ def open_study(
             pruner=pruner,
             load_if_exists=True,
         )
-        _recognize(study, space, budget, directions)
+        _recognize(study, space, budget, directions, objective)
     return study
 
 
@@ -464,8 +466,12 @@ def _require_integer(name: str, value: object, least: int, what: str = "an integ
         raise SpaceError(f"{name} must be {what} of at least {least}, not {show(value)}")
 
 
-def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Sequence[Direction]) -> None:
-    """Refuses a study that belongs to another space or budget, or has other directions.
+def _recognize(
+    study: optuna.Study, space: Space, budget: Budget, directions: Sequence[Direction], objective: str | None
+) -> None:
+    """Refuses a study that belongs to another space, budget or objective, or has other directions.
+
+    An objective that has no name in a module is taken for the same.
 
     Raises:
         SpaceError: With what differs.
@@ -481,16 +487,17 @@ def _recognize(study: optuna.Study, space: Space, budget: Budget, directions: Se
     ours_by_key = {
         SPACE: written(space),
         BUDGET: budget.describe(),
+        **({} if objective is None else {OBJECTIVE: objective}),
     }
     for key, value in ours_by_key.items():
         stored = study.user_attrs.get(key)
         if stored is None:
-            if any(map(is_finished, study.get_trials(deepcopy=False))):
+            if key != OBJECTIVE and any(map(is_finished, study.get_trials(deepcopy=False))):
                 raise SpaceError(f"study '{study.study_name}' was not made by a search; take another study_name")
             study.set_user_attr(key, value)
         elif stored != value:
             what = key.removeprefix(PREFIX)
-            shown = f": it has {stored}, not {value}" if what == "budget" else ""
+            shown = f": it has {stored}, not {value}" if key in (BUDGET, OBJECTIVE) else ""
             raise SpaceError(
                 f"study '{study.study_name}' belongs to another {what}{shown}; take another study_name or storage"
             )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from archbudget._message import one_line
+from archbudget._message import one_line, show
 from archbudget.errors import SearchError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.st
     """
     if not isinstance(storage, str):
         return storage
+    if "://" not in storage:
+        raise SearchError(f"a storage is given as a URL, such as sqlite:///{storage}, not {show(storage)}")
     if is_in_memory(storage):
         return optuna.storages.InMemoryStorage()
     arguments = {"connect_args": {"timeout": LOCKED}} if storage.startswith("sqlite") else None

@@ -4,3 +4,5 @@ From the bottom up: `bounds`, `description`, `table`, `columns`, `stored`, `draw
 `candidates`, `distribution`, `evaluation` and `trials`; then `constraint`, `describe` and `feasible`, which know a
 `Family`; and `space`, the face with all questions.
 """
+
+__all__: list[str] = []

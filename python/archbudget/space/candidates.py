@@ -24,6 +24,7 @@ from archbudget.space.columns import (
     check_indices,
     empty_columns,
     index_columns,
+    refuse_masked,
     value_array,
     values_of,
 )
@@ -105,11 +106,17 @@ class Candidates(SetOnce):
                 raise OutOfRangeError(f"there is no candidate {show(key)} in a batch of {len(self):,}")
             return architecture_at(self.space, (int(index) for index in self._indices[key]))
         if not isinstance(key, slice):
+            refuse_masked(key, "what indexes a batch")
             key = as_array(None if isinstance(key, tuple) else key, "what indexes a batch", 1)
             if key.ndim != 1 or (key.dtype.kind not in "iub" and key.size):
                 raise SpaceError(
                     f"a batch is indexed by an integer, a slice, or 1-D integers or flags, not {show(key)}"
                 )
+            if key.dtype.kind == "b" and len(key) not in (0, len(self)):
+                raise SpaceError(f"{len(key):,} flags are given for a batch of {len(self):,}: one is needed for each")
+            if key.dtype.kind in "iu" and key.size and not -len(self) <= key.min() <= key.max() < len(self):
+                wrong = key.min() if key.min() < -len(self) else key.max()
+                raise OutOfRangeError(f"there is no candidate {wrong} in a batch of {len(self):,}")
             if key.size == 0:
                 key = slice(0, 0)
         return unchecked(self.space, self._indices[key])

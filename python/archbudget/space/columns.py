@@ -92,6 +92,17 @@ def _items(values: object, most: int) -> int:
     return number
 
 
+def refuse_masked(values: Any, what: str) -> None:
+    """Refuses an array with masked items, or rows of such: what is under a mask is no index.
+
+    Raises:
+        SpaceError: If an item is masked.
+    """
+    rows = values if isinstance(values, (list, tuple)) else (values,)
+    if any(isinstance(row, np.ma.MaskedArray) and np.ma.is_masked(row) for row in rows):
+        raise SpaceError(f"{what} cannot be masked: what is under a mask is no index")
+
+
 def check_indices(decisions: Mapping[str, Decision], indices: Any) -> Indices:
     """Indices as an (N, D) array of uint8, uint16 or uint32; such an array is not copied, and no range is checked.
 
@@ -101,6 +112,7 @@ def check_indices(decisions: Mapping[str, Decision], indices: Any) -> Indices:
     columns = len(decisions)
     if isinstance(indices, (list, tuple)) and not indices:
         return np.zeros((0, columns), dtype=np.uint8)
+    refuse_masked(indices, "indices")
     array = as_array(indices, "indices", 2)
     if array.ndim != 2 or array.shape[1] != columns:
         raise SpaceError(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from archbudget._budget import meant
 from archbudget._core import MAX_RANK
 from archbudget._extras import imported
+from archbudget._face import Faced
 from archbudget._guard import guards
-from archbudget._message import hint, show
+from archbudget._message import listed, show
 from archbudget.errors import LimitError, SpaceError, UnknownNameError
 from archbudget.space.candidates import columns_of
 from archbudget.space.description import check_metrics
@@ -20,6 +21,8 @@ from archbudget.space.family import compiled
 from archbudget.space.outputs import VALID, check_apart, check_array, check_names, names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from archbudget.space.candidates import CandidatesLike
     from archbudget.space.family import Family
 
@@ -60,18 +63,29 @@ class LayerEvaluation:
 
     def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
         if metric not in self.costs:
-            raise UnknownNameError(f"{show(metric)} was not evaluated{hint(metric, self.costs)}")
+            raise _unknown(metric, self.costs)
         return self.costs[metric]
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise SpaceError("the costs of layers are not one array: layers[metric] has the (N, L) costs of one metric")
+
+
+def _unknown(metric: object, known: Iterable[str]) -> UnknownNameError:
+    known = list(known)
+    return UnknownNameError(f"{meant(metric, known)} was not evaluated; there are {listed(known) or 'none'}")
 
 
 @guards()
-class Evaluation(Mapping[str, "npt.NDArray[Any]"]):
-    """The costs of N candidates: a mapping from each metric to its (N,) totals.
+class Evaluation(dict[str, "npt.NDArray[Any]"], metaclass=Faced):
+    """The costs of N candidates: a read-only mapping from each metric to its (N,) totals.
 
     Totals are int64, or uint32 where `out` gave such an array. A candidate that cannot be built has `valid` False and
     the largest number of the type, 2^63 - 1 or 2^32 - 1, which no total reaches. archbudget changes an evaluation that
-    it returned only if it is given as `out`: otherwise it is safe to read from several threads.
+    it returned only if it is given as `out`: otherwise it is safe to read from several threads. It is a `dict`, so that
+    `pandas.DataFrame(evaluation)` has a column for each metric.
     """
+
+    INTERNAL = ("clear", "copy", "fromkeys", "pop", "popitem", "setdefault", "update")
 
     def __init__(
         self,
@@ -81,11 +95,26 @@ class Evaluation(Mapping[str, "npt.NDArray[Any]"]):
         *,
         rows: int,
     ) -> None:
-        self._totals = totals
+        super().__init__(totals)
         self._valid = valid
         self._rows = rows
         self.layers = layers
         """The costs of each layer, with `per_layer=True`; otherwise `None`."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise SpaceError("an evaluation cannot be changed: make a new mapping, {**evaluation, name: column}")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore, (dict(self), self._valid, self.layers, self._rows))
+
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        raise SpaceError(
+            "an evaluation is not one array: evaluation[metric] is the array of one metric, "
+            "np.column_stack(list(evaluation.values())) has a column for each"
+        )
 
     @property
     def valid(self) -> npt.NDArray[np.bool_]:
@@ -95,28 +124,20 @@ class Evaluation(Mapping[str, "npt.NDArray[Any]"]):
         return self._valid
 
     def __getitem__(self, metric: str) -> npt.NDArray[Any]:
-        try:
-            return self._totals[metric]
-        except KeyError:
-            raise UnknownNameError(f"{show(metric)} was not evaluated{hint(metric, self._totals)}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._totals)
-
-    def __len__(self) -> int:
-        return len(self._totals)
+        if metric not in self:
+            raise _unknown(metric, self)
+        return super().__getitem__(metric)
 
     def __eq__(self, other: object) -> bool:
         """Whether another evaluation has the same totals of the same metrics, for as many candidates."""
         if not isinstance(other, Evaluation):
             return NotImplemented
-        return (
-            _equal(self._totals, other._totals)
-            and np.array_equal(self.valid, other.valid)
-            and self.layers == other.layers
-        )
+        return _equal(self, other) and np.array_equal(self.valid, other.valid) and self.layers == other.layers
 
-    __hash__ = None  # type: ignore[assignment]
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
 
     def __repr__(self) -> str:
         return f"<Evaluation of {self._rows:,} candidates: {', '.join(self)}>"
@@ -128,7 +149,13 @@ class Evaluation(Mapping[str, "npt.NDArray[Any]"]):
             MissingPackageError: If pandas is not installed (`pip install pandas`).
         """
         pd = imported("pandas", "to_pandas")
-        return pd.DataFrame({**self._totals, "valid": self.valid})
+        return pd.DataFrame({**self, "valid": self.valid})
+
+
+def _restore(
+    totals: dict[str, npt.NDArray[Any]], valid: npt.NDArray[np.bool_] | None, layers: LayerEvaluation | None, rows: int
+) -> Evaluation:
+    return Evaluation(totals, valid, layers, rows=rows)
 
 
 def evaluate(
@@ -144,7 +171,7 @@ def evaluate(
     parts = compiled(space)
     if isinstance(out, Evaluation):
         flags = {} if out._valid is None else {VALID: out._valid}
-        out = {**out._totals, **flags}
+        out = {**out, **flags}
     names = _metric_names(space, names_of(out) if metrics is None and out is not None else metrics)
     threads = checked_threads(threads)
     columns, rows = columns_of(space, candidates)

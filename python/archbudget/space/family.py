@@ -54,6 +54,20 @@ class Compiled:
     """The names of the decisions, by their positions."""
 
 
+class _Decisions(dict[str, "Decision"]):
+    """Decisions by name, equal to others of the same names and values; `==` of two decisions is a condition."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self.keys() == other.keys() and all(comparable(each) == comparable(other[n]) for n, each in self.items())
+
+    def __ne__(self, other: object) -> bool:
+        return NotImplemented if not isinstance(other, Mapping) else not self == other
+
+    __hash__ = None
+
+
 def _refuse_positions(args: Sequence[object], named: Mapping[str, object]) -> None:
     """Answers arguments that are given by position.
 
@@ -136,7 +150,7 @@ class Family(metaclass=Faced):
                 description.check_constraint(whole.decisions, constraint)
         uses = tuple(writer.uses)
         self._size: int | None = None
-        self._decisions: Mapping[str, Decision] = MappingProxyType(writer.decisions)
+        self._decisions: Mapping[str, Decision] = MappingProxyType(_Decisions(writer.decisions))
         self._domains = MappingProxyType(
             {
                 name: decision.values

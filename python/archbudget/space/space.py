@@ -107,7 +107,7 @@ class Space(Family):
         called: trust a file as you trust a program. The space is compiled, as in `Space(...)`.
 
         Args:
-            file: The file, at most 1 MiB of UTF-8.
+            file: The file, at most 1 MiB of UTF-8; its name ends in `.yaml` or `.yml`.
             code: Whether what the file names as `module:attribute` may be imported and called. If not, such a file is
                 refused, and reading runs no code but archbudget's.
 
@@ -116,7 +116,7 @@ class Space(Family):
                 with the line and the path in it.
             InvalidArchitectureError: If no network of the space can be built.
         """
-        return cast("Space", stored().read(Path(path_of(file)), _require_code(code)))
+        return cast("Space", stored().read(_space_file(file), _require_code(code)))
 
     @classmethod
     def from_yaml(cls, text: str, *, code: bool = True) -> Space:
@@ -172,13 +172,13 @@ class Space(Family):
         """Writes a space file, whole or not at all: what `to_yaml` gives.
 
         Args:
-            file: The file; command line and `load` take names that end in `.yaml`.
+            file: The file, whose name ends in `.yaml` or `.yml`.
 
         Raises:
-            SpaceError: As for `to_yaml`; then nothing is written.
+            SpaceError: As for `to_yaml`, or if the name ends otherwise; then nothing is written.
             FileError: If the file cannot be written.
         """
-        path = path_of(file)
+        path = _space_file(file)
         text = self.to_yaml()
         with atomic(path) as part:
             part.write_text(text, encoding="utf-8")
@@ -484,6 +484,18 @@ class Space(Family):
         except ValueError as error:  # Optuna's for a study without such a trial.
             raise SpaceError(f"study {show(study.study_name)} has no best trial: {one_line(error)}") from None
         return self.from_trial(trial)
+
+
+def _space_file(file: str | os.PathLike[str]) -> Path:
+    """The path of a space file.
+
+    Raises:
+        SpaceError: If its name has another ending, as if it held another format.
+    """
+    path = Path(path_of(file))
+    if path.suffix not in (".yaml", ".yml"):
+        raise SpaceError(f"{path}: a space file is YAML, and its name ends in .yaml or .yml")
+    return path
 
 
 def _require_code(code: object) -> bool:

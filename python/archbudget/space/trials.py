@@ -59,8 +59,8 @@ Only wide spaces have another order for other budgets.
 SPACES = "archbudget:spaces"
 """The user attribute of a trial that says which space keeps its costs under which names: fingerprints by prefix."""
 
-SPACE, BUDGET = "archbudget:space", "archbudget:budget"
-"""The user attributes of a study that say which space and budget it has."""
+SPACE, BUDGET, OBJECTIVE = "archbudget:space", "archbudget:budget", "archbudget:objective"
+"""The user attributes of a study that say which space, budget and objective it has."""
 
 MODELS = "archbudget:models"
 """The user attribute of a study, and of a trial, that says where its models are kept."""

@@ -60,7 +60,7 @@ class Job:
         """The study, made if there is none.
 
         Raises:
-            ArchbudgetError: If it belongs to another space or budget, its storage fails, or no network fits.
+            ArchbudgetError: If it belongs to another space, budget or objective, its storage fails, or no network fits.
         """
         return open_study(
             space,
@@ -68,6 +68,7 @@ class Job:
             storage=self.storage,
             study_name=self.study_name,
             directions=self.directions,
+            objective=self.objective,
         )
 
     def run(self) -> None:

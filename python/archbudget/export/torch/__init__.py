@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from archbudget._records import Place
     from archbudget.network import Network
 
+__all__ = ["build", "make"]
+
 BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_activation.BUILDERS,
     **_attention.BUILDERS,
