@@ -234,9 +234,11 @@ def questions() -> list[list[str]]:
             [f"samples, {name}", f"{n / took['space'] / 1e6:.1f} M/s"],
             [f"samples inside a budget, {name}", f"{n / took['fits'] / 1e6:.2f} M/s"],
         ]
-    few = lenet.sample(50_000, seed=0)
-    took = medians({"layers": lambda: lenet.evaluate(few, ["params"], per_layer=True, threads=1)}, 3)
-    rows.append(["per layer, one thread", f"{len(few) * len(lenet.layer_names) / took['layers'] / 1e6:.1f} M layers/s"])
+    for name, space in (("LeNet family", lenet), ("MobileNetV3", mobile)):
+        few = space.sample(50_000, seed=0)
+        took = medians({"layers": lambda s=space, c=few: s.evaluate(c, ["params"], per_layer=True, threads=1)}, 3)
+        rate = len(few) * len(space.layer_names) / took["layers"] / 1e6
+        rows.append([f"layer by layer, one thread, {name}", f"{rate:.1f} M layers/s"])
 
     def microseconds(call: Callable[[], object]) -> float:
         return statistics.median(timeit.repeat(call, number=500, repeat=9)) / 500 * 1e6
