@@ -21,10 +21,10 @@ from archbudget._expressions import (
 )
 from archbudget._face import Faced
 from archbudget._guard import METHODS, guarded, guards
-from archbudget._message import hint, listed, show
+from archbudget._message import hint, listed, nearest, show
 from archbudget._nested import SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
-from archbudget.layers._words import BY_ARGUMENT, is_registered
+from archbudget.layers._words import BY_ARGUMENT, OPTIONS, WITH_ARGUMENTS, is_registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -357,9 +357,21 @@ class Layer(_Frozen, Block):
                         f"{self.kind}: {each.name}={show(word)} is no word of Keras (a function is given itself)"
                         f"{hint(word, sorted(words))}"
                     )
+                if isinstance(word, (list, tuple, dict)) and self.kind in ENGINE_PARAMETERS:
+                    _check_config(f"{self.kind}: {each.name}", word, words)
                 if isinstance(word, (int, float)) and self.kind in ENGINE_PARAMETERS:
                     raise SpaceError(
                         f"{self.kind}: {each.name} must be a word of Keras or a function, not the number {show(word)}"
+                    )
+            options = OPTIONS.get((self.kind, each.name), ())
+            for option in possible(getattr(self, each.name)) if options else ():
+                plain = option is None or isinstance(option, (str, bool, int, float, Expression, list, tuple, dict))
+                if plain and not any(type(option) is type(known) and option == known for known in options):
+                    meant = nearest(option, [known for known in options if isinstance(known, str)])
+                    near = "" if meant is None else f"; did you mean {meant}?"
+                    raise SpaceError(
+                        f"{self.kind}: {each.name} must be one of {listed(map(repr, options))}, not {show(option)}"
+                        f"{near}"
                     )
         for flag in possible(self.trainable):
             if not isinstance(flag, bool):
@@ -668,6 +680,18 @@ class Layer(_Frozen, Block):
         if self.name is not None:
             given["name"] = self.name
         return f"{self.kind}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+def _check_config(what: str, given: Any, words: frozenset[str]) -> None:
+    """Refuses a list, and a dict that is not the configuration of what Keras, or its user, has."""
+    name = given.get("class_name") if isinstance(given, dict) else None
+    if not isinstance(name, str):
+        instead = "; a decision over words is a Choice" if isinstance(given, (list, tuple)) else ""
+        raise SpaceError(f"{what} must be a word of Keras, a function or a configuration, not {show(given)}{instead}")
+    module = given.get("module")
+    own = given.get("registered_name") is not None or (module is not None and not str(module).startswith("keras"))
+    if not (own or name in words or name in WITH_ARGUMENTS or is_registered(name)):
+        raise SpaceError(f"{what}: Keras has no class_name {show(name)}{hint(name, sorted(words))}")
 
 
 def _same(value: Any, default: Any) -> bool:
