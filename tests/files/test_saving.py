@@ -36,6 +36,11 @@ def scale(input_shape: tuple[int, ...], by: Any = 1, *, shift: bool = False) -> 
     return layers.Counts(input_shape, trainable_params=(by + shift) * input_shape[-1])
 
 
+@layers.custom
+def kinds(input_shape: tuple[int, ...], kind: Any) -> layers.Counts:  # noqa: ARG001
+    return layers.Counts(input_shape)
+
+
 def _wide(layer: Any) -> int:
     return layer.params  # type: ignore[no-any-return]
 
@@ -355,7 +360,11 @@ UNWRITABLE: dict[str, tuple[Callable[[], ab.Space], str]] = {
     "custom layer": (lambda: _row(_local()), r"cannot hold the custom layer own\(\)"),
     "metric": (
         lambda: _row(layers.Dense(3), metrics=[ab.Metric("wide", lambda layer: layer.params)]),
-        "cannot hold the argument the custom metric 'wide': function=<function .*does not have it under a name",
+        "cannot hold the custom metric 'wide': function=<function .*does not have it under a name",
+    ),
+    "a tuple that a rule may tell from a list": (
+        lambda: _row(kinds((1, 2), name="odd")),
+        r"read back, the argument kind of layer 'odd' \(\(1, 2\), \[1, 2\]\) differs",
     ),
     "a block that keeps no arguments": (
         lambda: _row(Forgetful(layers.Dense(3))),
@@ -551,6 +560,14 @@ LINES: dict[str, tuple[str, str]] = {
         "space:4: .*nothing for the value 2",
     ),
 }
+
+
+@pytest.mark.keras
+def test_functions_of_keras_are_written_by_their_public_names() -> None:
+    keras = pytest.importorskip("keras")
+    space = _row(layers.Dense(3, activation=keras.activations.relu))
+    assert "keras.activations:relu" in space.to_yaml()
+    assert parse(space.to_yaml()).space == space
 
 
 def test_shared_layers_stand_in_any_order() -> None:

@@ -189,7 +189,10 @@ class _Description:
         return {kind: {name: value for name, value in arguments.items() if name != "name"}}  # It is the key already.
 
     def _call(self, layer: Layer) -> dict[str, Any]:
-        options = {name: self._value(value, f"{layer.kind}: {name}") for name, value in layer.called_with().items()}
+        options = {
+            name: self._value(value, f"the argument {layer.kind}: {name}")
+            for name, value in layer.called_with().items()
+        }
         return {"layer": self._entry(layer.weights_of), **options}
 
     def _choice(self, block: InputChoice) -> dict[str, Any]:
@@ -236,7 +239,7 @@ class _Description:
             }
         if not given:
             return kind
-        what = f"{layer.kind}{'' if layer.name is None else f' {show(layer.name)}'}"
+        what = f"the argument {layer.kind}{'' if layer.name is None else f' {show(layer.name)}'}"
         held = type(layer).LAYERS
         return {
             kind: {
@@ -271,9 +274,9 @@ class _Description:
         if isinstance(value, Block):
             return {"Sequential": self._row(value)}
         if has(value, "__qualname__"):
-            return {PYTHON: self._named(value, f"the argument {what}={show(value)}")}
+            return {PYTHON: self._named(value, f"{what}={show(value)}")}
         raise SpaceError(
-            f"a space file cannot hold the argument {what}={show(value)}, a {type(value).__name__} of Python; where "
+            f"a space file cannot hold {what}={show(value)}, a {type(value).__name__} of Python; where "
             "Keras has a word for it, give the word"
         )
 

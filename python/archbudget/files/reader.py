@@ -60,6 +60,7 @@ from archbudget.layers._base import as_tensor, flat
 from archbudget.layers._structure import Sequential, names_within
 from archbudget.metrics import LatencyTable, Metric
 from archbudget.space.description import check_domains, described, uses_of
+from archbudget.space.family import difference
 from archbudget.space.space import Space
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def text_of_space(space: Family) -> str:
     except ArchbudgetError as error:
         raise SpaceError(f"a space file cannot hold this space, as it would be refused: {error}") from error
     if again != space or again.name != space.name:
-        raise SpaceError("a space file cannot hold all of this space: read back, its text gives another one")
+        raise SpaceError(f"a space file cannot hold all of this space: read back, {difference(space, again)} differs")
     return text
 
 

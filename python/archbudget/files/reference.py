@@ -66,7 +66,8 @@ def reference_to(found: Any) -> str:
     if not name:
         raise SpaceError(f"module {named} does not have it under a name")
     parts = str(named).split(".")
-    packages = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    public = [part for part in parts if part != "src" and not part.startswith("_")]  # keras.src.activations is private.
+    packages = [".".join(row[:length]) for row in (public, parts) for length in range(1, len(row) + 1)]
     return next(f"{each}:{name}" for each in packages if _at(sys.modules.get(each), name) is found)
 
 

@@ -402,6 +402,31 @@ def definition(family: Family) -> Mapping[str, Any]:
     return MappingProxyType(family._definition)
 
 
+def difference(first: Family, second: Family) -> str:
+    """The first part in which two families that are not equal differ, and what it is in each."""
+    if first.name != second.name:
+        return f"the name ({show(first.name)}, {show(second.name)})"
+    (one_steps, one_decisions, one_layers, one_settings, _), (_, decisions, layers, settings, _) = (
+        cast("tuple[Any, ...]", each._written) for each in (first, second)
+    )
+    for one, other in zip(one_decisions, decisions, strict=False):
+        if one != other:
+            return f"decision '{one[0]}'"
+    if len(one_decisions) != len(decisions) or len(one_layers) != len(layers):
+        return "the number of decisions or layers"
+    for use, one, again, other in zip(compiled(first).uses, one_layers, compiled(second).uses, layers, strict=True):
+        if one == other:
+            continue
+        given, read = use.layer.arguments(), again.layer.arguments()
+        for name in given:
+            if comparable(given[name]) != comparable(read.get(name)):
+                return f"the argument {name} of layer '{use.name}' ({show(given[name])}, {show(read.get(name))})"
+        return f"layer '{use.name}'"
+    if one_settings != settings:
+        return "a setting of bytes or in_place"
+    return "a custom metric" if first._custom != second._custom else f"the order of its {len(one_steps)} steps"
+
+
 def require_family(value: object, what: str) -> None:
     """Refuses a value that is not a space.
 
