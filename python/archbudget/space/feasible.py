@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from types import MappingProxyType, NoneType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
 
 import numpy as np
@@ -45,6 +45,9 @@ else:
     S_co = TypeVar("S_co", bound=Family, covariant=True)
 
 Answer = TypeVar("Answer")
+
+NOTHING: Mapping[str, Scalar] = MappingProxyType({})
+"""No value of any decision."""
 
 CHUNK = 1 << 20
 """The number of candidates that a chunk has by default."""
@@ -459,7 +462,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         part.fixed = MappingProxyType(dict(fixed))
         return part
 
-    def fix(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> FeasibleSet[S_co]:
+    def fix(self, values: Mapping[str, Scalar] = NOTHING, /, **named: Scalar) -> FeasibleSet[S_co]:
         """The part of the set in which some decisions have fixed values; values of inactive decisions do not matter.
 
         O(D); the first question to the part costs a count of its own. Values that are fixed already stay fixed.
@@ -471,9 +474,9 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         Raises:
             SpaceError: If a decision is unknown, or a value is not in its domain, or another one is fixed already.
         """
-        if not isinstance(values, (Mapping, NoneType)):
+        if not isinstance(values, Mapping):
             raise SpaceError(f"values are fixed by a mapping from decisions to values, not by {show(values)}")
-        given = {**(values or {}), **named}
+        given = {**values, **named}
         check_names(self.space.decisions, given, "fixed values")
         fixed = dict(self.fixed)
         before, after = self.space.indices_of(fixed), self.space.indices_of(given)
