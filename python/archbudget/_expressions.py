@@ -657,8 +657,6 @@ def compared(sign: str, left: object, right: object) -> Expression:
         right = _builtin(right)
         if not (left.is_integer and _is_number(right) and right == int(right)):  # type: ignore[call-overload]
             return _taken(sign, left, right)
-        if sign in ("==", "!="):
-            left.index(right)
     if isinstance(left, Decision) and isinstance(right, Decision) and not (left.is_integer and right.is_integer):
         left, right = _coded(sign, left, right)
     if sign in ("==", "!="):
@@ -765,7 +763,7 @@ def as_condition(value: object, *, reads_input: bool = False) -> Expression:
 
 
 def _holds_or_not(value: object) -> bool:
-    """Whether a value is 1 or 0 whatever the decisions are, as a condition is."""
+    """Whether a value is made of conditions, and of numbers that are 1 or 0, alone, so that it says what holds."""
     if not isinstance(value, Expression):
         return value in (0, 1)
     if value.is_condition:
@@ -773,7 +771,7 @@ def _holds_or_not(value: object) -> bool:
     if isinstance(value, Binary):
         if value.operator == "modulo":
             return isinstance(value.right, int) and value.right in (1, 2)
-        joins = value.operator in ("multiply", "minimum", "maximum")
+        joins = value.operator in ("add", "multiply", "minimum", "maximum")
         return joins and _holds_or_not(value.left) and _holds_or_not(value.right)
     return all(not isinstance(each, Expression) and each in (0, 1) for each in value.possible)
 
