@@ -224,64 +224,55 @@ proptest! {
     }
 }
 
+/// Holds what a diagram says of each candidate, by itself and in a batch, against the first metrics of its trace.
+fn cost_the_same_as_alone(
+    diagram: &Diagram,
+    known: &[(Vec<u32>, Result<Trace>)],
+    metrics: usize,
+) -> std::result::Result<(), TestCaseError> {
+    let mut costs = vec![vec![0; known.len()]; metrics];
+    let mut valid = vec![false; known.len()];
+    let outputs = Outputs {
+        totals: costs.iter_mut().map(|costs| Output::I64(costs)).collect(),
+        valid: Some(&mut valid),
+    };
+    let asked: Vec<usize> = (0..metrics).collect();
+    let data = columns(known);
+    Evaluator::new(diagram)
+        .unwrap()
+        .evaluate(diagram, &as_columns(&data), known.len(), &asked, outputs, workers(1))
+        .unwrap();
+    for (position, (row, trace)) in known.iter().enumerate() {
+        let choices: Vec<_> = row.iter().copied().map(Some).collect();
+        let alone = trace.as_ref().ok().map(|trace| trace.cost[..metrics].to_vec());
+        prop_assert_eq!(&diagram.cost(&choices).unwrap(), &alone, "{:?}", row);
+        prop_assert_eq!(valid[position], alone.is_some(), "{:?}", row);
+        let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();
+        prop_assert_eq!(together, alone.unwrap_or_else(|| vec![INVALID; metrics]), "{:?}", row);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(config(1500))]
 
     #[test]
     fn candidates_cost_the_same_together_as_alone(program in any_program()) {
         let known = enumerate(&program);
-        let data = columns(&known);
-        let metrics: Vec<usize> = (0..METRICS).collect();
         for diagram in diagrams(&program, &known) {
-            let mut costs = vec![vec![0; known.len()]; METRICS];
-            let mut valid = vec![false; known.len()];
-            let evaluator = Evaluator::new(&diagram).unwrap();
-            let outputs = Outputs {
-                totals: costs.iter_mut().map(|costs| Output::I64(costs)).collect(),
-                valid: Some(&mut valid),
-            };
-            evaluator
-                .evaluate(&diagram, &as_columns(&data), known.len(), &metrics, outputs, workers(1))
-                .unwrap();
-            for (position, (row, trace)) in known.iter().enumerate() {
-                let choices: Vec<_> = row.iter().copied().map(Some).collect();
-                let alone = trace.as_ref().ok().map(|trace| trace.cost.clone());
-                prop_assert_eq!(&diagram.cost(&choices).unwrap(), &alone, "{:?}", row);
-                prop_assert_eq!(valid[position], alone.is_some(), "{:?}", row);
-                let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();
-                prop_assert_eq!(together, alone.unwrap_or_else(|| vec![INVALID; METRICS]), "{:?}", row);
-            }
+            cost_the_same_as_alone(&diagram, &known, METRICS)?;
         }
     }
 
     #[test]
     fn without_peaks_all_else_is_the_same(program in any_program()) {
         let known = enumerate(&program);
-        let data = columns(&known);
         let without = program.without_peaks().expect("no function gives metrics");
         let there: Vec<&Trace> = known.iter().filter_map(|(_, trace)| trace.as_ref().ok()).collect();
         let whole = Diagram::compile(program.clone(), Limits::default(), NEVER);
         for diagram in diagrams(&without, &known) {
             prop_assert!(diagram.program().metric("peak_activation_bytes").is_err());
-            let metrics: Vec<usize> = (0..PEAK).collect();
-            let mut costs = vec![vec![0; known.len()]; PEAK];
-            let mut valid = vec![false; known.len()];
-            let evaluator = Evaluator::new(&diagram).unwrap();
-            let outputs = Outputs {
-                totals: costs.iter_mut().map(|costs| Output::I64(costs)).collect(),
-                valid: Some(&mut valid),
-            };
-            evaluator
-                .evaluate(&diagram, &as_columns(&data), known.len(), &metrics, outputs, workers(1))
-                .unwrap();
-            for (position, (row, trace)) in known.iter().enumerate() {
-                let choices: Vec<_> = row.iter().copied().map(Some).collect();
-                let alone = trace.as_ref().ok().map(|trace| trace.cost[..PEAK].to_vec());
-                prop_assert_eq!(&diagram.cost(&choices).unwrap(), &alone, "{:?}", row);
-                prop_assert_eq!(valid[position], alone.is_some(), "{:?}", row);
-                let together: Vec<i64> = costs.iter().map(|costs| costs[position]).collect();
-                prop_assert_eq!(together, alone.unwrap_or_else(|| vec![INVALID; PEAK]), "{:?}", row);
-            }
+            cost_the_same_as_alone(&diagram, &known, PEAK)?;
             let (Ok(size), Ok(whole)) = (diagram.size(NEVER), &whole) else { continue };
             prop_assert_eq!(&size, &whole.size(NEVER).unwrap());
             for metric in 0..PEAK {
