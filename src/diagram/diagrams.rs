@@ -77,10 +77,11 @@ impl Diagrams {
             _ => None,
         };
         // A diagram that was given up for its work alone may have been given up early.
-        let whole = OnceLock::new();
-        if !diagram.took_too_much_work() || first.work == limits.work {
-            whole.get_or_init(|| Compiled::new(diagram));
-        }
+        let whole = if diagram.took_too_much_work() && first.work < limits.work {
+            OnceLock::new()
+        } else {
+            OnceLock::from(Compiled::new(diagram))
+        };
         Ok(Self {
             program,
             limits,

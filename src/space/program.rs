@@ -60,6 +60,14 @@ impl Layer {
         let inside = self.shared_inside.iter().map(|&(_, slot)| slot);
         self.shared.into_iter().chain(inside)
     }
+
+    /// The axis along which it puts its inputs side by side, if it does nothing else and that is no decision.
+    fn joins_along(&self) -> Option<i64> {
+        match self.args[..] {
+            [Expr::Constant(axis)] if self.kind.joins && self.masks.is_empty() => Some(axis),
+            _ => None,
+        }
+    }
 }
 
 /// A layer of a program, or one inside of it. Those inside have numbers from 1 on, in the order in which they stand,
@@ -70,16 +78,6 @@ pub struct Member {
     pub layer: usize,
     /// Its number among those inside.
     pub inside: usize,
-}
-
-impl Layer {
-    /// The axis along which it puts its inputs side by side, if it does nothing else and that is no decision.
-    fn joins_along(&self) -> Option<i64> {
-        match self.args[..] {
-            [Expr::Constant(axis)] if self.kind.joins && self.masks.is_empty() => Some(axis),
-            _ => None,
-        }
-    }
 }
 
 /// What is counted.
