@@ -7,15 +7,11 @@ there, with that in which its description is written; `refused in` that until `s
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import time
 
 import archbudget as ab
+from apart import main
 from archbudget import layers
-from search_quality import machine, show
 
 
 def repeated(number: int) -> ab.Space:
@@ -60,24 +56,5 @@ def measure(row: str) -> dict[str, str]:
     return {"size": size, "compiled in": f"{compiled:.2f} s", "refused in": f"{refused:.3f} s"}
 
 
-def main() -> None:
-    """Prints a line for each space."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.add_argument("--row", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.row:
-        print(json.dumps(measure(given.row)))
-        return
-    rows = []
-    for row in ROWS:
-        child = subprocess.run([sys.executable, __file__, "--row", row], check=True, capture_output=True, text=True)
-        rows.append([row, *json.loads(child.stdout).values()])
-        print(row, file=sys.stderr)
-    heading = ["space", "size", "compiled in", "refused in"]
-    show(("Diagrams beyond what is looked at", heading, rows, None), markdown=given.markdown)
-    print(machine())
-
-
 if __name__ == "__main__":
-    main()
+    main(__file__, __doc__, "Diagrams beyond what is looked at", ROWS, measure)

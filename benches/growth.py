@@ -7,17 +7,13 @@ much work, peaks can only be counted candidate by candidate.
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import archbudget as ab
+from apart import main
 from archbudget import layers
-from search_quality import machine, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,24 +106,5 @@ def measure(family: str, choices: int, deep: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Prints a line for each space."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
-    parser.add_argument("--row", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.row:
-        print(json.dumps(measure(*ROWS[given.row])))
-        return
-    rows = []
-    for row in ROWS:
-        child = subprocess.run([sys.executable, __file__, "--row", row], check=True, capture_output=True, text=True)
-        rows.append([row, *json.loads(child.stdout).values()])
-        print(row, file=sys.stderr)
-    heading = ["space", "networks", "nodes", "compiled in", "params <= the middle", "peaks", "memory"]
-    show(("Diagrams where many widths and choices wait", heading, rows, None), markdown=given.markdown)
-    print(machine())
-
-
 if __name__ == "__main__":
-    main()
+    main(__file__, __doc__, "Diagrams where many widths and choices wait", ROWS, lambda row: measure(*ROWS[row]))
