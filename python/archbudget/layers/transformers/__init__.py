@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archbudget._message import show
 from archbudget.errors import InvalidArchitectureError
 from archbudget.layers._custom import Counts, custom
+from archbudget.layers._elsewhere import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +22,15 @@ __all__ = ["Bias", "ClassToken", "DropPath", "LayerScale", "PositionEmbedding", 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+if not TYPE_CHECKING:  # So that type checkers know which names there are.
+
+    def __getattr__(name: str) -> object:
+        """Answers a name of another library, or none."""
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"archbudget.layers.transformers has no {name}: {answer(name, __all__)}")
 
 
 def keras_layers() -> dict[str, type]:
