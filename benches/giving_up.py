@@ -1,6 +1,6 @@
 """How long compiling goes on before it gives up: `python benches/giving_up.py`.
 
-Each row compiles, in a separate process, a space whose diagram is beyond what is looked at (2^28 steps, conditions,
+Each row compiles, in a separate process, a space whose diagram is beyond what is looked at (2 * 10^8 steps, conditions,
 tensors and decisions), so that it is open from some stage on. `compiled in` is the processor time until the space is
 there, with that in which its description is written; `refused in` that until `size` says that it is not counted.
 """

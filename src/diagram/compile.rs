@@ -36,7 +36,7 @@ impl Default for Limits {
             visited: 1 << 26,
             nodes: 1 << 21,
             memory: 1 << 30,
-            work: 1 << 28,
+            work: 3 << 26,
             little: 1 << 22,
         }
     }
