@@ -6,7 +6,7 @@ import contextlib
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
@@ -15,6 +15,8 @@ from archbudget.errors import SearchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection
 
 LOCKED = 60
 """Seconds that SQLite waits for a database that another process writes to."""
@@ -27,9 +29,13 @@ def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.st
     """The storage of Optuna for a URL.
 
     A database in memory, which threads could not share, becomes Optuna's storage in memory. The file of an SQLite
-    database stays the same if the process changes its working directory.
+    database stays the same if the process changes its working directory. In SQLite, two processes never take the same
+    waiting trial, see `locks_rows`.
     """
     if not isinstance(storage, str):
+        behind = getattr(storage, "_backend", storage)  # Behind the cache of Optuna.
+        if isinstance(behind, optuna.storages.RDBStorage):
+            locks_rows(behind)
         return storage
     if "://" not in storage:
         raise SearchError(f"a storage is given as a URL, such as sqlite:///{storage}, not {show(storage)}")
@@ -38,12 +44,40 @@ def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.st
     arguments = {"connect_args": {"timeout": LOCKED}} if storage.startswith("sqlite") else None
     for _ in range(ATTEMPTS):
         try:
-            return optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments)
+            return locks_rows(optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments))
         except Exception as error:
             if not _is_being_made(error):
                 raise
             time.sleep(random.random())
-    return optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments)
+    return locks_rows(optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments))
+
+
+def locks_rows(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:
+    """The storage, whose `SELECT ... FOR UPDATE` keeps other writers away in SQLite as in other databases.
+
+    Optuna takes a waiting trial by such a SELECT and an UPDATE. SQLite leaves `FOR UPDATE` out, so that two processes
+    could both take the trial, each with values of its own, and the result of one would be stored with the values of the
+    other. Here the transaction takes the lock of the writer before it reads.
+    """
+    from sqlalchemy import event
+
+    if storage.engine.dialect.name == "sqlite" and not event.contains(storage.engine, EXECUTE, _lock_first):
+        event.listen(storage.engine, EXECUTE, _lock_first)
+    return storage
+
+
+EXECUTE = "before_cursor_execute"
+"""The event of SQLAlchemy before each statement."""
+
+
+def _lock_first(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+) -> None:
+    del statement, parameters, executemany
+    asked = getattr(getattr(context, "compiled", None), "statement", None)
+    locks = getattr(asked, "_for_update_arg", None) is not None
+    if locks and not connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+        cursor.execute("BEGIN IMMEDIATE")
 
 
 def _is_being_made(error: Exception) -> bool:
