@@ -27,6 +27,7 @@ __all__ = [
     "OutOfRangeError",
     "SearchError",
     "SpaceError",
+    "TranslationError",
     "UnknownArgumentError",
     "UnknownNameError",
 ]
@@ -67,6 +68,17 @@ class SpaceError(ArchbudgetError):
 
 class MissingEntryError(SpaceError):
     """A latency table has no entry for a layer of a space; the message names the layer."""
+
+
+class TranslationError(SpaceError):
+    """A model of a framework has parts that archbudget cannot translate; the message names them, by name and type."""
+
+    parts: tuple[tuple[str, str, str], ...]
+    """Every such part: its name, its type, and why."""
+
+    def __init__(self, message: object = "", *, parts: tuple[tuple[str, str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.parts = parts
 
 
 class InvalidArchitectureError(ArchbudgetError):

@@ -24,6 +24,7 @@ PYTHON: list[list[Room]] = [
     [Room("__init__", "what users import: the names of the rooms below, gathered")],
     [Room("plot", "figures"), Room("spaces", "the shelf of published spaces")],
     [Room("files", "space files and files of candidates")],
+    [Room("importers", "models of frameworks, read into spaces without decisions")],
     [Room("search", "Optuna: `BudgetSampler`, `search`, and what proposes values")],
     [Room("space", "a family, one network, batches, and what is asked about them")],
     [Room("export", "real models of Keras and PyTorch, made of a `Network`")],
