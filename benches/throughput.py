@@ -21,36 +21,17 @@ import optuna
 
 import archbudget as ab
 from archbudget import layers
+from archbudget.bench.lenet import by_numpy, numba_loop
+from archbudget.bench.memory import floor
+from archbudget.bench.timing import medians
 from search_quality import machine, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     Array = np.ndarray[Any, Any]
 
 TURNS = 9
-
-
-@numba.njit(parallel=True)  # type: ignore[untyped-decorator]
-def lenet_by_hand(c0: Array, c1: Array, c2: Array, c3: Array, c4: Array, out: Array) -> None:
-    """Params of the LeNet family."""
-    for i in numba.prange(len(out)):
-        f1, k1 = 8 * (np.int32(c0[i]) + 1), 2 * np.int32(c1[i]) + 3
-        f2, k2 = 8 * (np.int32(c2[i]) + 1), 2 * np.int32(c3[i]) + 3
-        units = 16 * (np.int32(c4[i]) + 1)
-        side = ((28 - k1 + 1) // 2 - k2 + 1) // 2
-        total = (k1 * k1 + 1) * f1 + (k2 * k2 * f1 + 1) * f2
-        out[i] = total + (side * side * f2 + 1) * units + (units + 1) * 10
-
-
-def lenet_by_numpy(columns: list[Array]) -> Array:
-    """The same, in NumPy."""
-    widths, kernels, all_units = np.arange(8, 129, 8), np.array([3, 5, 7]), np.arange(16, 513, 16)
-    f1, k1, f2, k2 = (domain[c] for domain, c in zip((widths, kernels) * 2, columns, strict=False))
-    units = all_units[columns[4]]
-    side = ((28 - k1 + 1) // 2 - k2 + 1) // 2
-    total: Array = (k1 * k1 + 1) * f1 + (k2 * k2 * f1 + 1) * f2
-    return total + (side * side * f2 + 1) * units + (units + 1) * 10
 
 
 @numba.njit(parallel=True)  # type: ignore[untyped-decorator]
@@ -59,31 +40,6 @@ def wide_by_hand(first: Array, second: Array, out: Array) -> None:
     for i in numba.prange(len(out)):
         a, b = np.int32(first[i]) + 1, np.int32(second[i]) + 1
         out[i] = 28 * a + (9 * a + 1) * b
-
-
-@numba.njit(parallel=True)  # type: ignore[untyped-decorator]
-def memory_alone(words: Array, out: Array) -> None:
-    """Reads 64-bit words of columns, eight candidates in each, and fills the output: what memory alone takes."""
-    columns, number = words.shape
-    for part in numba.prange(64):
-        mixed = np.uint64(0)
-        for column in range(columns):
-            for word in range(part * number // 64, (part + 1) * number // 64):
-                mixed ^= words[column, word]
-        out[part * len(out) // 64 : (part + 1) * len(out) // 64] = np.int64(mixed)
-
-
-def medians(contestants: Mapping[str, Callable[[], object]], turns: int = TURNS) -> dict[str, float]:
-    """The median seconds of each, after one call that warms up."""
-    for contestant in contestants.values():
-        contestant()
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(turns):
-        for name, contestant in contestants.items():
-            start = time.perf_counter()
-            contestant()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def batches(n: int) -> list[list[str]]:
@@ -98,7 +54,7 @@ def batches(n: int) -> list[list[str]]:
     drawn = lenet.sample(n, seed=0)
     in_rows = ab.Candidates(lenet, np.ascontiguousarray(drawn.indices))
     columns = list(drawn.indices.T)
-    words = np.ascontiguousarray(drawn.indices.T)[:, : n // 8 * 8].view(np.uint64)
+    lenet_by_hand, memory = numba_loop(), floor(columns)
     out, hand = np.zeros(n, np.int64), np.zeros(n, np.int64)
     narrow, mask = np.zeros(n, np.uint32), np.zeros(n, np.bool_)
     five = {metric: np.zeros(n, np.int64) for metric in lenet.metrics}
@@ -107,12 +63,12 @@ def batches(n: int) -> list[list[str]]:
     lenet.evaluate(drawn, out={"params": out})
     lenet_by_hand(*columns, hand)
     assert np.array_equal(out, hand)
-    assert np.array_equal(out, lenet_by_numpy(columns))
+    assert np.array_equal(out, by_numpy(columns))
     assert budget.count(drawn) == int((out <= 100_000).sum())
 
     few = max(n // 4, 8)
     many = mobile.sample(few, seed=0)
-    many_words = np.ascontiguousarray(many.indices.T)[:, : few // 8 * 8].view(np.uint64)
+    many_memory = floor(list(many.indices.T))
     two = wide.sample(n, seed=0)
     two_columns = list(two.indices.T)
     wide.evaluate(two, out={"params": out})
@@ -132,13 +88,14 @@ def batches(n: int) -> list[list[str]]:
             "mask": lambda: lenet.constraint(budget).mask(drawn, out=mask),
             "constraint": lambda: lenet.constraint(budget)(drawn),
             "numba": lambda: lenet_by_hand(*columns, hand),
-            "memory": lambda: memory_alone(words, hand),
-            "numpy": lambda: lenet_by_numpy(columns),
+            "memory": lambda: memory(hand),
+            "numpy": lambda: by_numpy(columns),
             "mobile": lambda: mobile.evaluate(many, out={"params": out[:few]}),
-            "mobile memory": lambda: memory_alone(many_words, hand[:few]),
+            "mobile memory": lambda: many_memory(hand[:few]),
             "wide": lambda: wide.evaluate(two, out={"params": out}),
             "wide numba": lambda: wide_by_hand(*two_columns, hand),
-        }
+        },
+        TURNS,
     )
 
     def rate(name: str) -> str:
@@ -179,6 +136,7 @@ def one_core() -> list[list[str]]:
     narrow, out = np.zeros(n, np.uint32), np.zeros(n, np.int64)
     five = {metric: np.zeros(n, np.uint32) for metric in lenet.metrics}
     constraint = lenet.constraint(ab.Budget(params=100_000))
+    lenet_by_hand = numba_loop()
     numba.set_num_threads(1)
     contestants: dict[str, Callable[[], object]] = {
         "LeNet family, params in int64": lambda: lenet.evaluate(drawn, out={"params": out}, threads=1),

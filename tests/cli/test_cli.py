@@ -240,6 +240,9 @@ def test_shell_completion() -> None:
         (["evaluate", "toy:space", "-i", "-", "--metrics", "weight"], "unknown 'weight'"),
         (["bench", "--peer", "abacus"], "unknown peers abacus"),
         (["bench", "--rows", "0"], "rows must be at least 1"),
+        (["bench", "toy:space", "--peer", "numpy"], "--peer counts the LeNet family by hand"),
+        (["bench", "--params", "5k"], "those of a SPACE, and none is given"),
+        (["bench", "toy:space", "--memory", "1M"], "there is none: give --params"),
         (["search", "toy:space", "--params", "3k"], "needs an objective"),
         (["search", "toy:space", "--objective", "toy:accuracy"], "needs a budget"),
         ([*SEARCH[:2], "--params", "3k", "--objective", "toy:nothing"], "nothing"),
@@ -550,6 +553,26 @@ def test_bench(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[3].startswith("| numpy | 1,000 |")
     assert main(arguments) == 0
     assert "candidates/s" in capsys.readouterr().out
+
+
+def test_bench_of_a_space(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "toy:space", "--rows", "1k", "--repeats", "1"]
+    assert main([*arguments, "--params", "3k", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["name"] == "toy:space"
+    assert data["rows"] == 1000
+    assert data["budget"] == {"params": [0, 3000]}
+    assert {"numpy", "cpu"} <= data["environment"].keys()
+    works = [row["work"] for row in data["measurements"]]
+    assert "samples inside the budget" in works
+    assert main([*arguments, "--markdown"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "toy:space: 1,000 candidates a batch, budget: that half of the batch fits"
+    shown = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    assert shown == ["work", *(work for work in works if work != "samples inside the budget")]
+    assert main(arguments) == 0
+    assert "compiled in" in capsys.readouterr().out
+    assert space.decisions
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -352,6 +352,13 @@ CALLS: dict[str, list[Call]] = {
     "plot.diagram": [plot.diagram],
     "plot.save": [lambda v: plot.save(v, "plot.json"), lambda v: plot.save(None, v)],
     "plot.kind_of": [plot.kind_of],
+    "bench.measure": [
+        lambda v: bench.measure(v, rows=1, repeats=1),
+        lambda v: bench.measure(SPACE, v, 1, 1),
+        lambda v: bench.measure(SPACE, None, number_of(v), 1),
+        lambda v: bench.measure(SPACE, None, 1, number_of(v)),
+        lambda v: bench.measure(SPACE, BUDGET, 1, 1, v),
+    ],
     "bench.run": [lambda v: bench.run(number_of(v), 1, []), lambda v: bench.run(10, number_of(v), [])],
     **{
         f"spaces.{make.__name__}.{name}": [lambda v, name=name, make=make: make(**{name: v})]  # type: ignore[misc]

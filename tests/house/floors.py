@@ -19,7 +19,7 @@ class Room(NamedTuple):
 PYTHON: list[list[Room]] = [
     [Room("__main__", "`python -m archbudget`")],
     [Room("cli", "the commands: arguments in, text out")],
-    [Room("bench", "the throughput against peers"), Room("digits", "the search of the demo")],
+    [Room("bench", "how fast a space is counted, and against peers"), Room("digits", "the search of the demo")],
     [Room("workers", "a search in processes of its own")],
     [Room("__init__", "what users import: the names of the rooms below, gathered")],
     [Room("plot", "figures"), Room("spaces", "the shelf of published spaces")],

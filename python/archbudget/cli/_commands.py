@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command(cls=Once, epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
     app.command(cls=Once, epilog=_example("template space.yaml --column latency_ms --output latency.csv"))(template)
     app.command(cls=Once, epilog=_example("spaces --json"))(spaces)
-    app.command(cls=Once, epilog=_example("bench --rows 1M --repeats 3 --peer numpy --peer numba"))(bench)
+    app.command(cls=Once, epilog=_example("bench space.yaml --params 60k"))(bench)
     app.command(cls=Once, epilog=_example("schema > space.schema.json"))(schema)
 
 
@@ -398,19 +398,45 @@ def spaces(
         _tables.print_table(_tables.shelf(rows))
 
 
+@takes_budget
 def bench(
-    rows: Annotated[str, typer.Option(metavar="N", help="How many candidates; 10M works.")] = "10M",
-    repeats: Annotated[int, typer.Option(metavar="N", help="How often each peer counts them.")] = 7,
+    space: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SPACE",
+            help="A space to measure: a YAML file, or [bold]module:attribute[/bold]. Without one: the LeNet family, "
+            "beside handwritten code.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="How many candidates; 10M works, and is the default without a SPACE. With one: what takes some 50 ms.",
+            show_default=False,
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(metavar="N", help="How often each is measured.")] = 7,
     peer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Compare with: numpy, numba, memory, torch, keras; all that are installed."),
+        typer.Option(
+            metavar="NAME",
+            help="Without a SPACE: compare with numpy, numba, memory, torch, keras; all that are installed.",
+            show_default=False,
+        ),
     ] = None,
+    bounds: BudgetOptions = NO_BOUNDS,
+    memory: Memory = None,
+    no_code: NoCode = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how fast networks are counted, compared with handwritten code.
+    """Measure how fast networks are counted: those of a space, in a minute, or beside handwritten code.
 
-    The peer memory reads the same columns, fills an output, and does nothing else.
+    Of a space: counting from columns, rows and values, all metrics, masks, samples, layers, and compiling, on one core
+    and on all. With a budget, also samples inside it. [bold]memory[/bold] reads the same columns, fills an output, and
+    counts nothing.
     """
     _options.one_format(markdown=markdown, as_json=as_json)
     from archbudget import bench as benchmark
@@ -418,7 +444,23 @@ def bench(
 
     quiet()
 
-    results = benchmark.run(number_of(rows, "--rows"), repeats, peer or None)
+    number = None if rows is None else number_of(rows, "--rows")
+    if space is not None:
+        if peer:
+            raise ArchbudgetError("--peer counts the LeNet family by hand: it goes without a SPACE")
+        loaded = files.load(space, code=not no_code)
+        budget = bounds.within(loaded.budget)
+        limit = _options.memory(memory, budget)
+        found = benchmark.measure(loaded.space, budget, number, repeats, limit)
+        data = {"name": loaded.name, "environment": benchmark.environment(), **found}
+        if as_json:
+            _tables.print_json(data)
+        else:
+            _tables.print_measured(data, markdown=markdown)
+        return
+    if bounds.within(None) is not None or memory is not None or no_code:
+        raise ArchbudgetError("a budget, --memory and --no-code are those of a SPACE, and none is given")
+    results = benchmark.run(10_000_000 if number is None else number, repeats, peer or None)
     constraint = benchmark.constraint_call()
     environment = benchmark.environment()
     if as_json:

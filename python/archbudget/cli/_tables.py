@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from archbudget._budget import Budget
 from archbudget._message import grouped
 from archbudget.errors import LimitError
 from archbudget.space.describe import TEXTS
@@ -272,6 +273,48 @@ def bench_markdown(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+MEASURED = ("work", "a call", "a second", "ratio")
+"""The columns of the measurements of a space; the last one compares rates with those of params from columns."""
+
+
+def print_measured(data: dict[str, Any], *, markdown: bool = False) -> None:
+    """Prints the measurements of a space, and what goes with them."""
+    rows = [_measured_row(row) for row in data["measurements"]]
+    bounds = Budget.of(data["budget"]).describe() if data["budget"] else "that half of the batch fits"
+    plain(f"{data['name']}: {data['rows']:,} candidates a batch, budget: {bounds}")
+    if markdown:
+        lines = [f"| {' | '.join(MEASURED)} |", "|---|--:|--:|--:|", *(f"| {' | '.join(row)} |" for row in rows)]
+        plain("\n".join(["", *lines, ""]))
+    else:
+        made = table(*MEASURED)
+        for row in rows:
+            made.add_row(*row)
+        print_table(made)
+    for work, why in data["not_measured"].items():
+        plain(f"{work}: not measured: {why}")
+    taken = [f"compiled in {_seconds(data['compile_seconds'])}"]
+    if data["feasible_seconds"] is not None:
+        taken.append(f"first sample inside the budget after {_seconds(data['feasible_seconds'])}")
+    taken.append(f"{data['memory']['batch'] / 2**20:,.1f} MiB of candidates and totals")
+    if data["memory"]["process"] is not None:
+        taken.append(f"at most {data['memory']['process'] / 2**20:,.0f} MiB of the process")
+    plain("; ".join(taken))
+    plain(environment_text(data["environment"]))
+
+
+def _measured_row(row: dict[str, Any]) -> list[str]:
+    ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+    if row["beside"] is not None and not row["beside"].startswith("params, columns"):
+        ratio += f" of {row['beside']}"
+    rate = row["per_second"]
+    number = f"{rate / 1e6:,.0f} M" if rate >= 1e7 else f"{rate / 1e6:,.2f} M" if rate >= 1e4 else f"{rate:,.0f}"
+    return [row["work"], _seconds(row["median_seconds"]), number, ratio]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.1f} ms"
+
+
 def constraint_text(seconds: dict[str, float]) -> str:
     """The time of one call of the constraint function, in one line."""
     frozen, live = (f"{1e6 * seconds[name]:.1f} microseconds" for name in ("frozen_trial", "live_trial"))
@@ -290,7 +333,7 @@ def _bench_row(row: dict[str, Any]) -> list[str]:
     return [
         row["name"],
         f"{row['rows']:,}",
-        f"{seconds:.2f} s" if seconds >= 1 else f"{1e3 * seconds:.1f} ms",
+        _seconds(seconds),
         f"{row['per_second']:,.0f}",
         "" if row["name"] == "archbudget" else f"{ratio:,.1f}x" if ratio >= 1 else f"{ratio:.2f}x",
     ]
