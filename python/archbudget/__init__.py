@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archbudget import plot, spaces
+    from archbudget.importers.huggingface import from_huggingface
     from archbudget.search.sampler import BudgetSampler
     from archbudget.space.family import Family
 
@@ -85,6 +86,7 @@ __all__ = [
     "either",
     "equal",
     "errors",
+    "from_huggingface",
     "layers",
     "maximum",
     "metrics",
@@ -134,6 +136,10 @@ OTHER_NAMES = {
 """What other libraries call what is here."""
 
 
+IMPORTERS = {"from_huggingface": "huggingface"}
+"""The functions that read models of frameworks, by their names, and the modules of `importers` that they are in."""
+
+
 if not TYPE_CHECKING:  # So that type checkers know which names there are.
 
     def __getattr__(name: str) -> object:
@@ -145,6 +151,9 @@ if not TYPE_CHECKING:  # So that type checkers know which names there are.
 
             globals()[name] = BudgetSampler
             return BudgetSampler
+        if name in IMPORTERS:
+            globals()[name] = getattr(import_module(f"archbudget.importers.{IMPORTERS[name]}"), name)
+            return globals()[name]
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         known = OTHER_NAMES.get(name)
