@@ -7,7 +7,7 @@ fit a budget, and search under Optuna with every trial inside of it. Start with 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # NumPy comes first: loaded in the midst of the modules below, all takes a third longer (benches/imports.py).
 import numpy as _numpy  # noqa: F401
@@ -119,7 +119,14 @@ def _text(space: Family) -> str:
     return files.text_of_space(space)
 
 
-store_with(Format(_read, _parse, _text))
+def _evaluate(space: Any, source: Any, target: str, metrics: list[str], progress: bool) -> int:
+    """Counts candidates into a file, in the same way."""
+    from archbudget.files.streaming import evaluate_to_file
+
+    return evaluate_to_file(space, source, target, metrics, progress=progress).candidates
+
+
+store_with(Format(_read, _parse, _text, _evaluate))
 
 
 NUMBERS = 'a space has whole numbers and words: Choice("rate", [0.1, 0.2]) has values of any kind'

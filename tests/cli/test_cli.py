@@ -831,6 +831,20 @@ def test_evaluate_all_formats(
     )
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a terminal of POSIX")
+def test_evaluate_shows_a_bar_on_a_terminal_only(space: ab.Space, folder: Path) -> None:
+    np.save(folder / "in.npy", space.sample(1000, seed=0).indices)
+    command = [sys.executable, "-m", "archbudget", "evaluate", "toy:space", "-i", "in.npy", "-o", "out.csv"]
+    ours, theirs = os.openpty()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as terminal:
+        shown = terminal.read1(1 << 16).decode()
+    assert done.stdout == "out.csv: 1,000 candidates, 0 of them cannot be built\n"
+    assert "of 1,000 candidates" in shown
+    assert run(*command[3:]).stderr == ""
+
+
 def _caches(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir() if entry.name == "__pycache__"}
 
@@ -984,7 +998,7 @@ ODD_TABLES: dict[str, tuple[str, Callable[[str], bytes], str]] = {
         lambda width: parquet(width, filters=np.array([2**64 - 1], np.uint64), kernel=[1], depth=[0]),
         "row 0: 18446744073709551615 is not a value",
     ),
-    "JSON": ("in.json", lambda _: b"[]", "in.json: the name must end in .csv, .npz or .parquet"),
+    "JSON": ("in.json", lambda _: b"[]", "in.json: the name must end in .csv, .npy, .npz or .parquet"),
 }
 
 
@@ -1025,7 +1039,7 @@ def test_a_damaged_table_is_one_line_or_harmless(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes and devices are those of POSIX")
-@pytest.mark.parametrize("kind", ["csv", "npz", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "npy", "npz", "parquet"])
 @pytest.mark.usefixtures("hang_guard", "space")
 def test_a_table_is_a_regular_file(kind: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo(folder / f"pipe.{kind}")

@@ -182,6 +182,13 @@ CALLS: dict[str, list[Call]] = {
     "Space.range": [SPACE.range],
     "Space.distribution": [SPACE.distribution, lambda v: SPACE.distribution("params", memory=v)],
     "Space.sample": [lambda v: SPACE.sample(number_of(v)), lambda v: SPACE.sample(3, v)],
+    "Space.evaluate_to_file": [
+        lambda v: SPACE.evaluate_to_file(v, "counts.csv"),
+        lambda v: SPACE.evaluate_to_file(iter([v]), "counts.npz"),
+        lambda v: SPACE.evaluate_to_file(BATCH, v),
+        lambda v: SPACE.evaluate_to_file(BATCH, "counts.csv", v),
+        lambda v: SPACE.evaluate_to_file(BATCH, "counts.csv", progress=v),
+    ],
     "Space.evaluate": [
         SPACE.evaluate,
         lambda v: SPACE.evaluate(SPACE.sample(3, 0), out=v),

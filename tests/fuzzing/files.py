@@ -156,7 +156,7 @@ def check_file(rng: Random) -> tuple[str, bool]:
         folder = Path(name)
         for file, text in (("inner.yaml", INNER), ("latency.csv", TABLE)):
             (folder / file).write_text(text)
-        what, arguments = rng.choice([_space, _space, _table, _csv, _npz, _parquet])(rng, folder)
+        what, arguments = rng.choice([_space, _space, _table, _csv, _npy, _npz, _parquet])(rng, folder)
         file = next(argument for argument in arguments if (folder / argument).exists())
         if what == "table":
             file = "latency.csv"
@@ -286,6 +286,30 @@ def _on(file: str) -> list[str]:
     return ["evaluate", "--input", file, "inner.yaml", "--output", "counts.csv"]
 
 
+def _npy(rng: Random, folder: Path) -> tuple[str, list[str]]:
+    file = folder / "given.npy"
+    indices = _candidates()[1].indices
+    np.save(file, _odd_array(rng, indices) if rng.random() < 0.5 else indices)
+    if rng.random() < 0.6:
+        file.write_bytes(_bytes(rng, file.read_bytes()))
+    return "npy", _on("given.npy")
+
+
+def _odd_array(rng: Random, array: Any) -> Any:
+    """An array in the place of another one."""
+    odd: list[Callable[[], Any]] = [
+        lambda: array.astype(object),
+        lambda: array[None],
+        lambda: array[:0],
+        lambda: np.array(rng.choice([0, 1.5, "x", None, [["a"]], [[1, 2, 3]]])),
+        lambda: np.zeros((3, 4), rng.choice(["f8", "c16", "M8[s]", "b1", "i8", "u8", "S3", "U3"])),
+        lambda: np.full((2, 4), rng.choice([-1, 255, 2**62])),
+        lambda: np.zeros((0, rng.choice([0, 4, 5])), np.uint8),
+        lambda: array.T,
+    ]
+    return rng.choice(odd)()
+
+
 def _npz(rng: Random, folder: Path) -> tuple[str, list[str]]:
     file = folder / "given.npz"
     _candidates()[1].save(file)
@@ -294,17 +318,7 @@ def _npz(rng: Random, folder: Path) -> tuple[str, list[str]]:
             arrays: dict[str, Any] = dict(stored)
         name = rng.choice(list(arrays))
         array = arrays[name]
-        odd: list[Callable[[], Any]] = [
-            lambda: array.astype(object),
-            lambda: array[None],
-            lambda: array[:0],
-            lambda: np.array(rng.choice([0, 1.5, "x", None, [["a"]], [[1, 2, 3]]])),
-            lambda: np.zeros((3, 4), rng.choice(["f8", "c16", "M8[s]", "b1", "i8", "u8", "S3", "U3"])),
-            lambda: np.full((2, 4), rng.choice([-1, 255, 2**62])),
-            lambda: np.zeros((0, rng.choice([0, 4, 5])), np.uint8),
-            lambda: array.T,
-        ]
-        arrays[name] = rng.choice(odd)()
+        arrays[name] = _odd_array(rng, array)
         if rng.random() < 0.2:
             del arrays[rng.choice(list(arrays))]
         np.savez(file, **arrays)

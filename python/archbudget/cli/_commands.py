@@ -26,6 +26,7 @@ from archbudget.cli._options import (
 )
 from archbudget.errors import ArchbudgetError
 from archbudget.files import candidates
+from archbudget.files.streaming import evaluate_to_file
 from archbudget.metrics import LatencyTable
 from archbudget.space.architecture import Architecture
 from archbudget.space.space import Space
@@ -59,7 +60,8 @@ def _example(command: str) -> str:
 def evaluate(
     space: SpaceReference,
     source: Annotated[
-        str, typer.Option("--input", "-i", metavar="FILE", help="Candidates: .csv, .npz or .parquet; - reads CSV.")
+        str,
+        typer.Option("--input", "-i", metavar="FILE", help="Candidates: .csv, .npy, .npz or .parquet; - reads CSV."),
     ],
     target: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="The counts: .csv, .npz or .parquet; - prints CSV.")
@@ -73,11 +75,11 @@ def evaluate(
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
-    """Count candidates: a table of values in, a table of metrics out, streamed.
+    """Count candidates: a table of values in, a table of metrics out, in chunks, so that both may exceed the memory.
 
     The columns of the input are named like the decisions of the space. A cell may be empty where the network does not
-    read the decision. The output has a column for each metric, and [bold]valid[/bold]: whether the network can be
-    built. A file appears when it is complete.
+    read the decision. An .npy file holds indices, a column for each decision. The output has a column for each metric,
+    and [bold]valid[/bold]: whether the network can be built. A file appears when it is complete.
     """
     loaded = files.load(space, code=not no_code).space
     wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
@@ -85,13 +87,8 @@ def evaluate(
     if unknown:
         shown = listed(with_nearest(name, loaded.metrics) for name in unknown)
         raise ArchbudgetError(f"--metrics: unknown {shown}; there are {listed(loaded.metrics)}")
-    _options.check_table(loaded, candidates.format_of(source))
-    rows = valid = 0
-    with candidates.writing(target, [*wanted, "valid"], lines=as_json) as write:
-        for batch in candidates.read(loaded, source):
-            counts = loaded.evaluate(batch, wanted)
-            write({**counts, "valid": counts.valid})
-            rows, valid = rows + len(batch), valid + int(counts.valid.sum())
+    _options.check_table(loaded, candidates.format_of(source, candidates.READ))
+    rows, valid = evaluate_to_file(loaded, source, target, wanted, lines=as_json, progress=not as_json)
     if target == "-":
         return
     if as_json:

@@ -233,7 +233,7 @@ def check_table(space: Space, form: str) -> None:
     Raises:
         SpaceError: If the space has no decisions, and the format is that of a table.
     """
-    if not space.decisions and form != "npz":
+    if not space.decisions and form not in ("npy", "npz"):
         raise SpaceError(
             "the space has no decisions, and so a table of its candidates no columns: explain shows its one network, "
             "and an .npz file holds any number of candidates"

@@ -1,17 +1,20 @@
-"""Batches of candidates in files: CSV, NPZ and Parquet, read in chunks and written whole or not at all."""
+"""Batches of candidates in files: CSV, NPY, NPZ and Parquet, read in chunks and written whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import shutil
 import sys
+import tempfile
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, TextIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -20,6 +23,7 @@ from archbudget._extras import imported
 from archbudget._message import listed, one_line, show
 from archbudget._regular import lines, reading
 from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.files import array
 from archbudget.files.values import Texts
 from archbudget.space.candidates import Candidates, closed, indices_of, unchecked
 from archbudget.space.columns import as_row, gathered, missing_index
@@ -42,29 +46,54 @@ MISSING = ("", "nan", "NaN", "NA", "<NA>", "None", "null")
 """The texts of a cell without a value, unless they are values of its decision."""
 
 
-def format_of(target: str) -> str:
-    """The format of a file by its name: `csv`, `npz` or `parquet`; `-` is CSV.
+READ, WRITTEN = ("csv", "npy", "npz", "parquet"), ("csv", "npz", "parquet")
+"""The formats of files that are read, and of those that are written."""
+
+
+def format_of(file: str, formats: Sequence[str] = WRITTEN) -> str:
+    """The format of a file by its name, one of `formats`; `-` is CSV.
 
     Raises:
         ArchbudgetError: If the name has another ending.
     """
-    ending = "csv" if target == "-" else Path(target).suffix.lower().removeprefix(".")
-    if ending not in ("csv", "npz", "parquet"):
-        raise ArchbudgetError(f"{target}: the name must end in .csv, .npz or .parquet, or be - for CSV")
+    ending = "csv" if file == "-" else Path(file).suffix.lower().removeprefix(".")
+    if ending not in formats:
+        first = ", ".join(f".{form}" for form in formats[:-1])
+        raise ArchbudgetError(f"{file}: the name must end in {first} or .{formats[-1]}, or be - for CSV")
     return ending
+
+
+def number_in(space: Space, source: str) -> int | None:
+    """How many candidates a file has; `None` where that is known only when it has been read.
+
+    Raises:
+        ArchbudgetError: If the file is not valid.
+    """
+    form = format_of(source, READ)
+    if form == "npy":
+        return array.number(space, source)
+    if form == "parquet":
+        with _parquet_file(source) as file:
+            return int(file.metadata.num_rows)
+    return None
 
 
 def read(space: Space, source: str) -> Iterator[Candidates]:
     """The candidates of a file, in batches of at most `CHUNK`; at least one batch, which may be empty.
 
+    Of all formats but NPZ, which is read whole, no more than a batch, or a page of a Parquet file, is in memory.
+
     Raises:
         ArchbudgetError: If the file is not valid; the message names the line.
     """
-    form = format_of(source)
+    form = format_of(source, READ)
     if form == "npz":
         stored = Candidates.load(source, space)
         for start in range(0, max(len(stored), 1), CHUNK):
             yield stored[start : start + CHUNK]
+    elif form == "npy":
+        for indices in array.chunks(space, source, CHUNK):
+            yield unchecked(space, indices)
     elif form == "parquet":
         yield from _read_parquet(space, source)
     elif source == "-":
@@ -142,14 +171,31 @@ def _raise_first_fault(indices_by_text: Texts, position: int, rows: list[tuple[i
 
 
 def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
+    with _parquet_file(source) as file:
+        start = 0
+        for batch in _parquet_batches(file) if file.metadata.num_rows else [file.schema_arrow.empty_table()]:
+            yield unchecked(space, indices_of(space, batch, partial(_row, start)))
+            start += batch.num_rows
+
+
+def _parquet_batches(file: Any) -> Iterator[Any]:
+    """The batches of a file, one row group after the other: read at once, it would keep what it has read of each."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(CHUNK, row_groups=[group])
+
+
+@contextmanager
+def _parquet_file(source: str) -> Iterator[Any]:
+    """An open Parquet file; what is wrong with it is an error that names it.
+
+    Raises:
+        SpaceError: With what is wrong.
+    """
     pa, pq = imported("pyarrow", "a Parquet file"), imported("pyarrow.parquet", "a Parquet file")
 
     try:
         with reading(source) as stream, pq.ParquetFile(stream) as file:
-            start = 0
-            for batch in file.iter_batches(CHUNK) if file.metadata.num_rows else [file.schema_arrow.empty_table()]:
-                yield unchecked(space, indices_of(space, batch, partial(_row, start)))
-                start += batch.num_rows
+            yield file
     except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
         if isinstance(error, ArchbudgetError):
             raise
@@ -180,11 +226,8 @@ def writing(target: str, names: Sequence[str], *, lines: bool = False) -> Iterat
             with part.open("w", encoding="utf-8", newline="") as stream:
                 yield _csv(stream, names)
         elif form == "npz":
-            chunks: list[Columns] = []
-            yield chunks.append
-            arrays: dict[str, Any] = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in names}
-            with part.open("wb") as binary:
-                np.savez_compressed(binary, **arrays)
+            with _npz(part, names) as write:
+                yield write
         else:
             with part.open("wb") as binary, _parquet(binary) as write:
                 yield write
@@ -208,6 +251,40 @@ def _json_lines(stream: TextIO, names: Sequence[str]) -> Write:
             stream.write(json.dumps(dict(zip(names, row, strict=True))) + "\n")
 
     return write
+
+
+@contextmanager
+def _npz(part: Path, names: Sequence[str]) -> Iterator[Write]:
+    """Writes an archive of arrays, which takes them in turn: until then each column is in a file without a name."""
+    with ExitStack() as stack:
+        spools = {name: stack.enter_context(_nameless(part.parent)) for name in names}
+        types: dict[str, np.dtype[Any]] = {}
+        rows = 0
+
+        def write(columns: Columns) -> None:
+            nonlocal rows
+            for name, spool in spools.items():
+                column = np.ascontiguousarray(columns[name])
+                types[name] = column.dtype
+                spool.write(column.data)
+            rows += len(column)
+
+        yield write
+        with part.open("wb") as binary, ZipFile(binary, "w", ZIP_DEFLATED) as archive:
+            for name, spool in spools.items():
+                spool.seek(0)
+                header = {"descr": types[name].str, "fortran_order": False, "shape": (rows,)}
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array_header_1_0(member, header)
+                    shutil.copyfileobj(spool, member, 1 << 20)
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    """An open file without a name, in a folder, or, where nothing can be written there, as in `/dev`, anywhere."""
+    try:
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def _list(column: Sequence[Any] | npt.NDArray[Any]) -> Sequence[Any]:

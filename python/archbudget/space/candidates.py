@@ -21,6 +21,7 @@ from archbudget.space.columns import (
     Indices,
     as_array,
     as_row,
+    check_domains,
     check_indices,
     empty_columns,
     index_columns,
@@ -67,15 +68,7 @@ class Candidates(SetOnce):
         self.space = space
         """The space whose domains the indices refer to."""
         array = indices_of(space, indices)
-        sizes = [len(decision.values) for decision in space.decisions.values()]
-        for column, (name, size) in enumerate(zip(space.decisions, sizes, strict=True)):
-            values = array[:, column]
-            if len(values) and int(values.max()) >= size:
-                row = int(np.argmax(values >= size))
-                raise SpaceError(
-                    f"row {row}: index {int(values[row])} is not in the domain of decision '{name}', which has {size} "
-                    "values"
-                )
+        check_domains(space.decisions, array, as_row)
         self._indices = array.view()
         self._indices.flags.writeable = False
 

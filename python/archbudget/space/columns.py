@@ -103,7 +103,32 @@ def refuse_masked(values: Any, what: str) -> None:
         raise SpaceError(f"{what} cannot be masked: what is under a mask is no index")
 
 
-def check_indices(decisions: Mapping[str, Decision], indices: Any) -> Indices:
+def check_domains(decisions: Mapping[str, Decision], indices: Indices, where: Where) -> None:
+    """Refuses indices outside their domains.
+
+    Raises:
+        SpaceError: With the first such row of the first such column.
+    """
+    for column, (name, decision) in enumerate(decisions.items()):
+        values, size = indices[:, column], len(decision.values)
+        if len(values) and int(values.max()) >= size:
+            row = int(np.argmax(values >= size))
+            raise SpaceError(
+                f"{where(row)}: index {int(values[row])} is not in the domain of decision '{name}', which has {size} "
+                "values"
+            )
+
+
+Where = Callable[[int], str]
+"""What a row of a table is called in messages."""
+
+
+def as_row(row: int) -> str:
+    """The row of a table that has no other name."""
+    return f"row {row}"
+
+
+def check_indices(decisions: Mapping[str, Decision], indices: Any, where: Where = as_row) -> Indices:
     """Indices as an (N, D) array of uint8, uint16 or uint32; such an array is not copied, and no range is checked.
 
     Raises:
@@ -139,7 +164,7 @@ def check_indices(decisions: Mapping[str, Decision], indices: Any) -> Indices:
             name = list(decisions)[column]
             size = len(decisions[name].values)
             raise SpaceError(
-                f"row {row}: index {bad} is not in the domain of decision '{name}', which has {size} values"
+                f"{where(row)}: index {bad} is not in the domain of decision '{name}', which has {size} values"
             )
     return array.astype(np.uint32)
 
@@ -155,15 +180,6 @@ class Values(NamedTuple):
     """The number of candidates."""
     absent: Collection[str]
     """The decisions without a column."""
-
-
-Where = Callable[[int], str]
-"""What a row of a table is called in messages."""
-
-
-def as_row(row: int) -> str:
-    """The row of a table that has no other name."""
-    return f"row {row}"
 
 
 GAP = -1

@@ -172,7 +172,7 @@ def evaluate(
     if isinstance(out, Evaluation):
         flags = {} if out._valid is None else {VALID: out._valid}
         out = {**out, **flags}
-    names = _metric_names(space, names_of(out) if metrics is None and out is not None else metrics)
+    names = metric_names(space, names_of(out) if metrics is None and out is not None else metrics)
     threads = checked_threads(threads)
     columns, rows = columns_of(space, candidates)
     given = {} if out is None else _checked(space, names, out, rows, columns)
@@ -233,8 +233,12 @@ def _reach(space: Family, metric: str) -> str:
         return "have no known bound, as it is too wide to look at every arc"
 
 
-def _metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
-    """The names of the requested metrics."""
+def metric_names(space: Family, metrics: Iterable[str] | None) -> list[str]:
+    """The names of the metrics that are asked for; all of the space by default.
+
+    Raises:
+        SpaceError: If there is no such metric.
+    """
     if metrics is None:
         return list(space.metrics)
     names = []

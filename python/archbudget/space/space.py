@@ -24,7 +24,7 @@ from archbudget.space.constraint import Constraint
 from archbudget.space.describe import describe
 from archbudget.space.distribution import Distribution
 from archbudget.space.drawing import distinct, require_flag
-from archbudget.space.evaluation import Evaluation, evaluate
+from archbudget.space.evaluation import Evaluation, evaluate, metric_names
 from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
 from archbudget.space.stored import stored
@@ -334,6 +334,39 @@ class Space(Family):
                 its domain, `out` may hold the totals of other candidates.
         """
         return evaluate(self, candidates, metrics, out=out, per_layer=per_layer, threads=threads)
+
+    def evaluate_to_file(
+        self,
+        candidates: str | os.PathLike[str] | CandidatesLike | Iterator[CandidatesLike],
+        file: str | os.PathLike[str],
+        metrics: Iterable[str] | None = None,
+        *,
+        progress: bool = False,
+    ) -> int:
+        """Counts any number of candidates, chunk by chunk, into a file; the memory does not grow with their number.
+
+        The file has a column for each metric, and `valid`. It appears when all candidates are counted: after an error,
+        or Ctrl-C, there is none, or the one that was there before.
+
+        Args:
+            candidates: A file: `.csv` or `.parquet` with a column of values for each decision; `.npy`, an (N, D) array
+                of indices; or `.npz` from `Candidates.save`, which alone is read whole. Or an (N, D) array of indices,
+                such as one that `np.load(file, mmap_mode="r")` maps. Or an iterator of batches, each of which
+                `evaluate` takes, such as the batches of a Parquet file. Or one such batch.
+            file: The file to write; its name ends in `.csv`, `.npz` or `.parquet`.
+            metrics: The names of the metrics; all by default.
+            progress: Whether to show a bar, if standard error is a terminal.
+
+        Returns:
+            The number of candidates.
+
+        Raises:
+            SpaceError: If the candidates are not those of the space; with the row or the line.
+            FileError: If a file cannot be read or written.
+        """
+        if not isinstance(progress, bool):
+            raise SpaceError(f"progress must be True or False, not {show(progress)}")
+        return stored().evaluate(self, candidates, path_of(file), metric_names(self, metrics), progress)
 
     def architecture(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> Architecture:
         """One network, by the values of its decisions. O(layers); holds the GIL.

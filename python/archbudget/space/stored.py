@@ -1,9 +1,9 @@
-"""Spaces as texts: what reads and writes space files stands above spaces, and is handed in."""
+"""Spaces and batches in files: what reads and writes files stands above spaces, and is handed in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """The functions that read and write space files; `code` says whether the Python that they name may be run."""
+    """The functions that read and write files; `code` says whether the Python that a space file names may be run."""
 
     read: Callable[[Path, bool], Family]
     """The space of a file, by its path and `code`."""
@@ -22,16 +22,18 @@ class Format:
     """The space of a text, and `code`."""
     text: Callable[[Family], str]
     """The text of a space."""
+    evaluate: Callable[[Any, Any, str, list[str], bool], int]
+    """Counts candidates of a space into a file, of these metrics, and with a bar of progress; how many there were."""
 
 
 _formats: list[Format] = []
 
 
 def store_with(form: Format) -> None:
-    """Sets what reads and writes space files."""
+    """Sets what reads and writes files."""
     _formats[:] = [form]
 
 
 def stored() -> Format:
-    """What reads and writes space files."""
+    """What reads and writes files."""
     return _formats[0]
