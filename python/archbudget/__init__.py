@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from archbudget import plot, spaces
     from archbudget.importers.huggingface import from_huggingface
+    from archbudget.importers.keras import from_keras
     from archbudget.search.sampler import BudgetSampler
     from archbudget.space.family import Family
 
@@ -87,6 +88,7 @@ __all__ = [
     "equal",
     "errors",
     "from_huggingface",
+    "from_keras",
     "layers",
     "maximum",
     "metrics",
@@ -143,7 +145,7 @@ OTHER_NAMES = {
 """What other libraries call what is here."""
 
 
-IMPORTERS = {"from_huggingface": "huggingface"}
+IMPORTERS = {"from_huggingface": "huggingface", "from_keras": "keras"}
 """The functions that read models of frameworks, by their names, and the modules of `importers` that they are in."""
 
 

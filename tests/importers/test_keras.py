@@ -1,0 +1,156 @@
+"""Models of Keras as spaces: their weights, shapes and names are Keras' own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import SpaceError, TranslationError
+
+keras = pytest.importorskip("keras")
+
+from support.keras_models import counts, differences  # noqa: E402
+
+MODELS = Path(__file__).parent / "models"
+
+
+def read(model: Any, **arguments: Any) -> ab.Architecture:
+    """The network of a model, the same as an object, as text, as a dict and as a whole."""
+    arch = ab.from_keras(model, **arguments).architecture()
+    text = model.to_json()
+    for given in (text, json.loads(text), model.get_config()):
+        again = ab.from_keras(given, **arguments).architecture()
+        assert [record.output_shape for record in again.layers] == [record.output_shape for record in arch.layers]
+        assert (again.params, again.macs) == (arch.params, arch.macs)
+    assert not differences(model, arch)
+    return arch
+
+
+def test_the_question_of_the_second_convolution_from_the_json_of_keras_1() -> None:
+    arch = ab.from_keras(MODELS / "mnist_cnn_keras_1.1.1.json").architecture()
+    assert arch.layer("convolution2d_2").params == 51_264
+    assert "(5*5*32 + 1) * 64 = 51,264" in str(arch.explain("convolution2d_2"))
+    assert [record.output_shape for record in arch.layers] == [
+        (28, 28, 1),
+        (24, 24, 32),
+        (12, 12, 32),
+        (8, 8, 64),
+        (4, 4, 64),
+        (4, 4, 64),
+        (1024,),
+        (128,),
+        (128,),
+        (10,),
+    ]
+    assert arch.params == 832 + 51_264 + 1_025 * 128 + 129 * 10
+
+
+def test_a_shared_model_of_keras_1() -> None:
+    arch = ab.from_keras(MODELS / "shared_encoder_keras_1.1.1.json").architecture()
+    assert (arch.params, arch.trainable_params) == (1_600 + 4 * 32 + 33, 1_600 + 2 * 32 + 33)
+    assert [record.name for record in arch.layers if record.reused] == ["lstm_1"]
+
+
+def test_operations_between_layers() -> None:
+    x, m = keras.Input((4, 6), name="a"), keras.Input((4,), name="m", dtype="bool")
+    y = keras.layers.Dense(6)(x)
+    first, second = keras.ops.split(keras.ops.concatenate([x, y], axis=1), 2, axis=1)
+    _, h, c = keras.layers.LSTM(3, return_sequences=True, return_state=True)(first)
+    last = keras.layers.LSTM(3)(second, initial_state=[h, c])
+    attended = keras.layers.MultiHeadAttention(2, 3)(x, y, use_causal_mask=True)
+    looked_up = keras.layers.Attention()([x, y], mask=[m, m])
+    product = keras.ops.matmul(x, keras.ops.transpose(y, (0, 2, 1)))
+    mean = keras.ops.mean(product, axis=-1) * 2 + 1
+    pairs = keras.ops.einsum("abc,adc->abd", x, y)
+    inverse = 1.0 / keras.ops.sqrt(keras.ops.abs(x))
+    model = keras.Model({"a": x, "m": m}, {"o": [x[:, 0], last], "p": [attended, looked_up, mean, pairs, inverse]})
+    arch = read(model)
+    assert arch.layer(product._keras_history[0].name).macs == 4 * 4 * 6
+    assert arch.layer(pairs._keras_history[0].name).macs == 4 * 4 * 6
+
+
+def test_models_within_models_that_share_layers() -> None:
+    inner = keras.Sequential([keras.Input((6,)), keras.layers.Dense(6, name="dense")], name="inner")
+    source = keras.Input((6,))
+    outer = keras.Model(source, inner(source) + inner(source * 2), name="outer")
+    x = keras.Input((6,))
+    model = keras.Model(x, [inner(outer(x)), outer(inner(x))])
+    arch = ab.from_keras(model).architecture()
+    assert (arch.params, arch.trainable_params) == counts(model) == (42, 42)
+    assert sum(record.name == "dense" for record in arch.layers) == 6
+    # A text does not say that both are one: Keras makes two of them, too.
+    loaded = keras.models.model_from_json(model.to_json())
+    assert ab.from_keras(model.to_json()).architecture().params == counts(loaded)[0] == 84
+
+
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny", "EfficientNetB0", "InceptionResNetV2"])
+def test_models_of_keras_applications(name: str) -> None:
+    model = getattr(keras.applications, name)(weights=None, input_shape=(96, 96, 3))
+    assert not differences(model, ab.from_keras(model.to_json()).architecture())
+
+
+def test_everything_that_cannot_be_translated_is_named_at_once() -> None:
+    @keras.saving.register_keras_serializable("tests")
+    class Mystery(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x
+
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            Mystery(name="first"),
+            keras.layers.Lambda(lambda x: x * 2, name="second"),
+            keras.layers.Dense(2),
+            Mystery(name="third"),
+        ]
+    )
+    with pytest.raises(TranslationError) as caught:
+        ab.from_keras(model)
+    assert [part[:2] for part in caught.value.parts] == [
+        ("first", "Mystery"),
+        ("second", "Lambda"),
+        ("third", "Mystery"),
+    ]
+    custom = {"tests>Mystery": lambda _: layers.Identity(), "Lambda": lambda _: layers.Identity()}
+    arch = ab.from_keras(model, custom=custom).architecture()
+    assert (arch.params, [record.name for record in arch.layers][1:3]) == (10, ["first", "second"])
+
+
+def test_open_sides_need_a_shape() -> None:
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
+    with pytest.raises(SpaceError, match=r"\(None, None, 3\) has sides that are not known: give input_shape="):
+        ab.from_keras(model)
+    assert ab.from_keras(model, input_shape=(8, 9, 3)).architecture().layers[-1].output_shape == (6, 7, 4)
+    with pytest.raises(SpaceError, match="does not fit the model"):
+        ab.from_keras(model, input_shape=(8, 9, 4))
+
+
+def test_a_subclassed_model_is_called_on_symbolic_tensors() -> None:
+    class Twice(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(4)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(self.dense(x)) + x
+
+    with pytest.raises(SpaceError, match="give input_shape="):
+        ab.from_keras(Twice())
+    assert ab.from_keras(Twice(), input_shape=(4,)).architecture().params == 20
+
+
+@pytest.mark.parametrize("suffix", ["keras", "json", "h5"])
+def test_files(tmp_path: Path, suffix: str) -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()])
+    path = tmp_path / f"model.{suffix}"
+    if suffix == "json":
+        path.write_text(model.to_json())
+    else:
+        model.save(path)
+    arch = ab.from_keras(path).architecture()
+    assert (arch.params, arch.trainable_params) == counts(model)
