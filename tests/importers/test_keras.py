@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 
 import archbudget as ab
 from archbudget import layers
@@ -15,16 +18,19 @@ from archbudget.errors import SpaceError, TranslationError
 keras = pytest.importorskip("keras")
 
 from support.keras_models import counts, differences  # noqa: E402
+from support.layer_records import KINDS, one_layer_network  # noqa: E402
+from support.random_keras_models import random_model  # noqa: E402
 
 MODELS = Path(__file__).parent / "models"
+VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def read(model: Any, **arguments: Any) -> ab.Architecture:
     """The network of a model, the same as an object, as text, as a dict and as a whole."""
     arch = ab.from_keras(model, **arguments).architecture()
     text = model.to_json()
-    for given in (text, json.loads(text), model.get_config()):
-        again = ab.from_keras(given, **arguments).architecture()
+    for configuration in (text, json.loads(text), model.get_config()):
+        again = ab.from_keras(configuration, **arguments).architecture()
         assert [record.output_shape for record in again.layers] == [record.output_shape for record in arch.layers]
         assert (again.params, again.macs) == (arch.params, arch.macs)
     assert not differences(model, arch)
@@ -154,3 +160,61 @@ def test_files(tmp_path: Path, suffix: str) -> None:
         model.save(path)
     arch = ab.from_keras(path).architecture()
     assert (arch.params, arch.trainable_params) == counts(model)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None, database=None)
+def test_random_models(seed: int) -> None:
+    try:
+        model = random_model(Random(seed))
+    except ValueError:  # Keras takes a `MultiHeadAttention` in no row, and a `PReLU` on no open side.
+        reject()
+    assert not differences(model, ab.from_keras(model).architecture())
+    arch = ab.from_keras(model.to_json()).architecture()
+    loaded = keras.models.model_from_json(model.to_json())
+    assert (arch.params, arch.trainable_params) == counts(loaded)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_go_to_keras_and_come_back(kind: str) -> None:
+    read = 0
+    for vector in json.loads((VECTORS / f"{kind}.json").read_text(encoding="utf-8")):
+        if vector.get("error") or read == 4:
+            continue
+        arch = one_layer_network(kind, vector["args"], vector["inputs"])
+        model = arch.to_keras()
+        for source in (model, model.to_json()):
+            assert facts(ab.from_keras(source).architecture()) == facts(arch)
+        read += 1
+    assert read
+
+
+def facts(arch: ab.Architecture) -> list[Any]:
+    """What is known of each layer of a network."""
+    return [
+        (each.name, each.type, each.output_shapes, each.params, each.trainable_params, each.macs, each.reused)
+        for each in arch.layers
+    ]
+
+
+SHELF: dict[str, Any] = {
+    "darts": lambda: ab.spaces.darts(),
+    "ds_cnn": lambda: ab.spaces.ds_cnn(),
+    "efficientnet": lambda: ab.spaces.efficientnet(),
+    "lenet": lambda: ab.spaces.lenet(),
+    "nas_bench_201": lambda: ab.spaces.nas_bench_201(),
+    "ofa_mobilenet_v3": lambda: ab.spaces.ofa_mobilenet_v3(),
+    "recurrent": lambda: ab.spaces.recurrent(5, 6),
+    "resnet": lambda: ab.spaces.resnet(),
+    "tc_resnet": lambda: ab.spaces.tc_resnet(),
+    "unet": lambda: ab.spaces.unet(),
+    "vgg": lambda: ab.spaces.vgg(),
+}
+
+
+@pytest.mark.parametrize("name", SHELF)
+def test_networks_of_the_shelf_go_to_keras_and_come_back(name: str) -> None:
+    arch = SHELF[name]().sample(1, seed=0)[0]
+    again = ab.from_keras(arch.to_keras()).architecture()
+    assert (again.params, again.trainable_params, again.macs) == (arch.params, arch.trainable_params, arch.macs)
+    assert sorted(facts(again), key=str) == sorted(facts(arch), key=str)

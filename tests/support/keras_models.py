@@ -42,9 +42,12 @@ def differences(model: Any, arch: ab.Architecture) -> list[str]:
         if each.name not in records:
             found.append(f"{each.name} is missing")
             continue
-        (record,) = records[each.name]
+        record = records[each.name][0]
         weights = each.count_params() if isinstance(each, keras.layers.Layer) else 0
-        shapes = {tuple(tensor.shape[1:]) for tensor in each._inbound_nodes[0].output_tensors}
-        if record.params != weights or tuple(record.output_shape) not in shapes:
+        shapes = [tuple(tensor.shape[1:]) for tensor in each._inbound_nodes[0].output_tensors]
+        fits = len(record.output_shape) == len(shapes[0]) and all(
+            side in (None, own) for side, own in zip(shapes[0], record.output_shape, strict=True)
+        )
+        if record.params != weights or not fits:
             found.append(f"{each.name}: {record.params} in {record.output_shape}, Keras {weights} in {shapes}")
     return found

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._message import cut, line, listed, show
 from archbudget.errors import ArchbudgetError, SpaceError, TranslationError
-from archbudget.layers._base import MOST_STEPS
+from archbudget.layers._base import MOST_STEPS, Block
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from archbudget.layers._base import Guard, Sink
 
 MOST_LAYERS = MOST_STEPS
 """The most layers, or operations, of a model; a space has no more."""
@@ -81,6 +83,25 @@ class Refusals:
         what = f"{self._model} has {count:,} part{'s' if count > 1 else ''} that archbudget cannot translate: "
         room = 1_900 - len(what) - len(hint)
         raise TranslationError(what + cut(shown, room) + (f". {hint}" if hint else ""), parts=tuple(self._parts))
+
+
+class Beside(Block):
+    """Its first tensor; the others lead to no output, but belong to the model with the layers that make them.
+
+    A space has the layers that lead to its outputs. Frameworks count those as well whose tensors nobody reads.
+    """
+
+    def parts(self) -> tuple[()]:
+        """None."""
+        return ()
+
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes nothing."""
+        del writer, guard
+        return inputs[0]
+
+    def __repr__(self) -> str:
+        return "what leads to no output"
 
 
 def _text(given: object) -> str:

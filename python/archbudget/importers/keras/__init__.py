@@ -81,6 +81,7 @@ def from_keras(
     refusals.check()
     if any(each is UNKNOWN for each in [*inputs, *outputs]):
         raise SpaceError(f"{what} has parts that cannot be translated")
+    outputs = translator.with_unread(outputs)
     space = Space(inputs=inputs, outputs=outputs, name=given.name or None)
     if source.live is not None:
         _check(space, source.live, source.counted, what)

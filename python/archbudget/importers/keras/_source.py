@@ -52,7 +52,7 @@ def source_of(given: Any, input_shape: Any) -> Source:
     )
 
 
-MOST_VALUES, MOST_LEVELS = 4_000_000, 400
+MOST_VALUES, MOST_LEVELS = 2_000_000, 400
 """The most values of a configuration, and the most levels of lists and dicts in it."""
 
 

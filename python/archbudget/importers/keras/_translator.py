@@ -8,7 +8,7 @@ from typing import Any
 from archbudget import layers
 from archbudget._message import listed, show
 from archbudget.errors import SpaceError
-from archbudget.importers._common import Refusals, require_side
+from archbudget.importers._common import Beside, Refusals, require_side
 from archbudget.importers.keras._graph import Entry, Graph, Reference, Unknown
 from archbudget.importers.keras._layer import Configured, Custom, Layers, identity, plain_name
 from archbudget.importers.keras._operation import TENSORFLOW, Operation
@@ -54,6 +54,10 @@ class Translator:
         """The layer of each entry, by the identity of the entry."""
         self._operations: dict[tuple[object, int], list[Layer]] = {}
         """The layers of each call of an operation."""
+        self._tensors: dict[Tensor, None] = {}
+        """What layers made."""
+        self._read: set[Tensor] = set()
+        """What layers read of it."""
         self._ranks: dict[Tensor, int] = {}
         self.names: dict[int, str] = {}
         """The names in the space, by the identity of the entries."""
@@ -108,6 +112,14 @@ class Translator:
             made[name, number] = self._called(entry, number, made)
         return [self._tensor(each, made) for each in graph.outputs]
 
+    def with_unread(self, outputs: list[Any]) -> list[Any]:
+        """The outputs of the whole model, the first with the tensors beside it that nothing reads."""
+        # Of the tensors that one layer makes, one is enough.
+        made = {tensor.made_with or tensor: tensor for tensor in self._tensors}
+        read = {tensor.made_with or tensor for tensor in (*self._read, *outputs) if isinstance(tensor, Tensor)}
+        beside = [tensor for leading, tensor in made.items() if leading not in read]
+        return [Beside()([outputs[0], *beside]), *outputs[1:]] if beside else outputs
+
     def _tensor(self, each: Reference, made: Mapping[tuple[str, int], list[Any]]) -> Any:
         """A tensor that was made."""
         found = made.get((each.layer, each.call))
@@ -134,11 +146,19 @@ class Translator:
 
     def _called(self, entry: Entry, number: int, made: Mapping[tuple[str, int], list[Any]]) -> list[Any]:
         """The tensors of a call."""
-        given, call = entry.given, entry.calls[number]
+        call = entry.calls[number]
         args = [self._filled(each, made) for each in call.args]
         kwargs = {name: self._filled(each, made) for name, each in call.kwargs.items() if each is not None}
         if entry.model is not None:
             return self._within(entry, args, kwargs)
+        tensors = self._of(entry, number, args, kwargs)
+        self._read.update(each for each in _flat([*args, *kwargs.values()]) if isinstance(each, Tensor))
+        self._tensors.update(dict.fromkeys(each for each in tensors if isinstance(each, Tensor)))
+        return tensors
+
+    def _of(self, entry: Entry, number: int, args: list[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+        """The tensors of a call of a layer or an operation."""
+        given = entry.given
         untranslated = any(each is UNKNOWN for each in _flat([*args, *kwargs.values()]))
         with self._refusals.part(given.name, given.kind):
             operation = _operation(given)
@@ -154,7 +174,7 @@ class Translator:
             layer = self._layer(entry)
             if layer is None or untranslated:
                 return [UNKNOWN]
-            return flat(_apply(layer, args, kwargs))
+            return flat(_apply(layer, args, dict(kwargs)))
         return [UNKNOWN]
 
     def _layer(self, entry: Entry) -> Layer | None:
