@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
-.PHONY: help demo test test-rust test-python derived fuzz sanitize lint format bench lock clean
+.PHONY: help demo test test-rust test-python derived fuzz sanitize lint format bench instructions lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -130,6 +130,9 @@ bench: $(VENV)/.installed ## Measure the counting throughput against peers; inst
 	$(PIP) install -r requirements-bench.txt
 	$(BIN)/archbudget bench
 	$(BIN)/python benches/throughput.py
+
+instructions: ## Count the instructions of the kernels with valgrind; WRITE=--write keeps the new numbers
+	$(PYTHON) benches/instructions.py $(WRITE)
 
 lock: $(VENV)/.demo ## Pin the newest versions of everything that is installed here
 	$(PIP) install uv
