@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from archbudget import plot, spaces
     from archbudget.importers.huggingface import from_huggingface
     from archbudget.importers.keras import from_keras
+    from archbudget.importers.torch import from_torch
     from archbudget.search.sampler import BudgetSampler
     from archbudget.space.family import Family
 
@@ -89,6 +90,7 @@ __all__ = [
     "errors",
     "from_huggingface",
     "from_keras",
+    "from_torch",
     "layers",
     "maximum",
     "metrics",
@@ -145,7 +147,7 @@ OTHER_NAMES = {
 """What other libraries call what is here."""
 
 
-IMPORTERS = {"from_huggingface": "huggingface", "from_keras": "keras"}
+IMPORTERS = {"from_huggingface": "huggingface", "from_keras": "keras", "from_torch": "torch"}
 """The functions that read models of frameworks, by their names, and the modules of `importers` that they are in."""
 
 

@@ -1,0 +1,297 @@
+"""Networks as frameworks record them: a list of operations, each with the shapes that it read and made.
+
+An operation becomes a layer of `archbudget.layers` where one gives exactly what was recorded: the shape, the weights,
+the multiply-accumulates. Otherwise it is an `Operation`, which has these numbers from the record. Either way the counts
+are those of the record, and no layer is taken on trust.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archbudget import layers
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError
+from archbudget.importers._common import require_layers, require_shape
+from archbudget.layers import Counts, custom
+from archbudget.space.space import Space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+    from archbudget._records import LayerRecord
+
+Shape = tuple[int, ...]
+
+
+def _recorded(
+    input_shapes: Sequence[Shape], reads: Sequence[Shape], output_shape: Shape, macs: int, weights: Sequence[int]
+) -> Counts:
+    """What was recorded, for the inputs for which it was."""
+    if tuple(map(tuple, input_shapes)) != tuple(map(tuple, reads)):
+        raise InvalidArchitectureError(
+            f"it was recorded for inputs of {tuple(map(tuple, reads))}, and is not known for {tuple(input_shapes)}"
+        )
+    trainable, non_trainable = weights
+    return Counts(output_shape, trainable_params=trainable, non_trainable_params=non_trainable, macs=macs)
+
+
+@custom
+def Operation(  # noqa: N802
+    input_shapes: Sequence[Shape],
+    operation: str,
+    reads: Sequence[Shape],
+    output_shape: Shape,
+    macs: int = 0,
+    weights: Sequence[int] = (0, 0),
+) -> Counts:
+    """An operation as a framework recorded it; `weights` are how many are trained, and how many are not."""
+    del operation
+    return _recorded(input_shapes, reads, output_shape, macs, weights)
+
+
+@custom(in_place=True)
+def InPlaceOperation(  # noqa: N802
+    input_shapes: Sequence[Shape],
+    operation: str,
+    reads: Sequence[Shape],
+    output_shape: Shape,
+    macs: int = 0,
+    weights: Sequence[int] = (0, 0),
+) -> Counts:
+    """An operation that only rearranges or works element by element, so that it may write over what it reads."""
+    del operation
+    return _recorded(input_shapes, reads, output_shape, macs, weights)
+
+
+@custom(in_place=True)
+def Unused(input_shape: Shape, weights: Sequence[int], macs: int = 0) -> Counts:  # noqa: N802
+    """What a model has or computes and no output needs, such as a head for training only; its input passes."""
+    trainable, non_trainable = weights
+    return Counts(input_shape, trainable_params=trainable, non_trainable_params=non_trainable, macs=macs)
+
+
+class Weight(NamedTuple):
+    """A weight of a model."""
+
+    key: Hashable
+    """What it is the same weight by."""
+    name: str
+    size: int
+    trained: bool
+    bits: int | None = None
+    """The bits of one of its numbers, where they are known and may differ from weight to weight."""
+
+
+@dataclass
+class Step:
+    """One operation, and the tensor that it makes.
+
+    Args:
+        name: What its layer is called; a number is added where the name is taken.
+        operation: What the framework calls it.
+        reads: The tensors that it reads, without weights and constants.
+        makes: The tensor that it makes.
+        shape: The shape of that, the batch not counted.
+        macs: Its multiply-accumulates.
+        weights: The weights that it reads.
+        layer: Makes the layer that it should be the same as, from `name` and `trainable`.
+        in_place: Whether it only rearranges or works element by element.
+        options: The options of the call of the layer.
+    """
+
+    name: str
+    operation: str
+    reads: list[Hashable]
+    makes: Hashable
+    shape: Shape
+    macs: int = 0
+    weights: list[Weight] = field(default_factory=list)
+    layer: Callable[..., layers.Layer] | None = None
+    in_place: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Recording:
+    """A network that is written down step by step, and then made of those steps that its outputs need.
+
+    Args:
+        model: What the model is called in messages.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._inputs: list[tuple[Hashable, str]] = []
+        self._shapes: dict[Hashable, Shape] = {}
+        self._aliases: dict[Hashable, Hashable] = {}
+        self._steps: list[Step] = []
+        self._tensors: dict[Hashable, Any] = {}
+        self._names: set[str] = set()
+        self._counted: set[Hashable] = set()
+        self._shared: dict[Hashable, layers.Layer] = {}
+        self._same: dict[Hashable, bool] = {}
+
+    def input(self, key: Hashable, name: str, shape: Sequence[int]) -> None:
+        """An input of the network."""
+        self._shapes[key] = require_shape(tuple(shape), f"the shape of input {name!r}")
+        self._inputs.append((key, name))
+
+    def alias(self, key: Hashable, other: Hashable) -> None:
+        """A second name of a tensor."""
+        self._shapes[key] = self._shapes[other]
+        self._aliases[key] = self._aliases.get(other, other)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._shapes
+
+    def shape(self, key: Hashable) -> Shape:
+        """The shape of a tensor, the batch not counted."""
+        return self._shapes[key]
+
+    def add(self, step: Step) -> None:
+        """Writes a step down."""
+        require_layers(len(self._steps) + 1, self._model)
+        step.shape = self._shapes[step.makes] = require_shape(step.shape, f"the output shape of {step.name!r}")
+        step.reads = [self._aliases.get(key, key) for key in step.reads]
+        self._steps.append(step)
+
+    def space(self, outputs: Sequence[Hashable], unused: Iterable[Weight] = (), name: str | None = None) -> Space:
+        """The network as a space without decisions.
+
+        Args:
+            outputs: The tensors that it makes.
+            unused: Weights that the model has, whether a step reads them or not.
+            name: The name of the space.
+        """
+        wanted = [self._aliases.get(key, key) for key in outputs]
+        live, needed = [], set(wanted)
+        for step in reversed(self._steps):
+            if step.makes in needed:
+                needed.update(step.reads)
+                live.append(step)
+        for key, given in self._inputs:
+            self._tensors[key] = layers.Input(self._shapes[key], name=self._named(given))
+        inputs = [self._tensors[key] for key, _ in self._inputs]
+        for step in reversed(live):
+            self._make(step)
+        # What nobody reads is computed all the same, and its weights are weights of the model.
+        lost = {id(step) for step in self._steps} - {id(step) for step in live}
+        for step in self._steps:
+            if id(step) in lost:
+                self._pass_on(wanted[-1], step.name, step.weights, step.macs)
+        owners: dict[str, list[Weight]] = {}
+        for weight in unused:
+            owners.setdefault(weight.name.rpartition(".")[0] or weight.name, []).append(weight)
+        for owner, own in owners.items():
+            self._pass_on(wanted[-1], owner, own, 0)
+        made = [self._tensors[key] for key in wanted]
+        return Space(inputs=inputs, outputs=made if len(made) > 1 else made[0], name=name)
+
+    def _make(self, step: Step) -> None:
+        """Makes the layer of a step, and its tensor."""
+        inputs = [self._tensors[key] for key in step.reads]
+        shapes = [self._shapes[key] for key in step.reads]
+        new = {weight.key: weight for weight in step.weights if weight.key not in self._counted}
+        layer = self._like(step, shapes, bool(new))
+        options = step.options
+        if layer is None:
+            kind, options = InPlaceOperation if step.in_place else Operation, {}
+            bits = {weight.bits for weight in new.values()}
+            layer = kind(
+                step.operation,
+                shapes,
+                step.shape,
+                step.macs,
+                _sizes(new.values()),
+                name=self._named(step.name),
+                weight_bits=bits.pop() if len(bits) == 1 else None,
+            )
+        self._counted.update(new)
+        given = inputs if layer.MERGES or len(inputs) > 1 else inputs[0]
+        self._tensors[step.makes] = layer(given, **options)
+
+    def _pass_on(self, key: Hashable, name: str, weights: Iterable[Weight], macs: int) -> None:
+        """Counts what leads to no output as a layer that passes a tensor on."""
+        new = {weight.key: weight for weight in weights if weight.key not in self._counted}
+        if new or macs:
+            self._counted.update(new)
+            layer = Unused(_sizes(new.values()), macs, name=self._named(name))
+            self._tensors[key] = layer(self._tensors[key])
+
+    def _named(self, name: str) -> str:
+        """A name that is not taken."""
+        plain = name.replace("/", ".").strip() or "layer"
+        given, number = plain, 0
+        while given in self._names:
+            number += 1
+            given = f"{plain}_{number}"
+        self._names.add(given)
+        return given
+
+    def _like(self, step: Step, shapes: list[Shape], new: bool) -> layers.Layer | None:
+        """The layer that gives what a step was recorded to give, if there is one."""
+        if step.layer is None or not step.reads:
+            return None
+        trained = {weight.trained for weight in step.weights}
+        bits = {weight.bits for weight in step.weights}
+        if len(trained) > 1 and not _keeps_statistics(step):
+            return None
+        if len(bits) > 1:
+            return None
+        settings: dict[str, Any] = {"trainable": True in trained or not trained}
+        if bits and bits != {None}:
+            settings["weight_bits"] = next(iter(bits))
+        try:
+            plain = step.layer(**settings)
+        except ArchbudgetError:
+            return None
+        weights = tuple(weight.key for weight in step.weights)
+        which = (repr(plain), weights)
+        if weights and not new:
+            return self._shared.get(which)
+        if any(key in self._counted for key in weights):
+            return None
+        sizes = _sizes(step.weights)
+        told = (repr(plain), tuple(shapes), tuple(step.shape), step.macs, sizes, repr(step.options))
+        if told not in self._same:
+            self._same[told] = _gives(plain, shapes, step, sizes)
+        if not self._same[told]:
+            return None
+        layer = step.layer(name=self._named(step.name), **settings)
+        if weights:
+            self._shared[which] = layer
+        return layer
+
+
+def _keeps_statistics(step: Step) -> bool:
+    """Whether a layer has weights that are not trained beside those that are."""
+    return "norm" in step.operation
+
+
+def _sizes(weights: Iterable[Weight]) -> tuple[int, int]:
+    """How many numbers are trained, and how many are not."""
+    sizes = [0, 0]
+    for weight in weights:
+        sizes[not weight.trained] += weight.size
+    return sizes[0], sizes[1]
+
+
+def _gives(layer: layers.Layer, shapes: list[Shape], step: Step, sizes: tuple[int, int]) -> bool:
+    """Whether a layer gives what was recorded: shape, weights and multiply-accumulates."""
+    inputs = [layers.Input(shape) for shape in shapes]
+    try:
+        made = layer(inputs if layer.MERGES or len(inputs) > 1 else inputs[0], **step.options)
+        record: LayerRecord = Space(inputs=inputs, outputs=made).architecture().layers[-1]
+    except ArchbudgetError:
+        return False
+    return (
+        record.output_shape == tuple(step.shape)
+        and (record.trainable_params, record.params - record.trainable_params) == sizes
+        and record.macs == step.macs
+    )
+
+
+def numel(shape: Iterable[int]) -> int:
+    """How many values a tensor of a shape has."""
+    return prod(shape)
