@@ -13,7 +13,8 @@ from archbudget.errors import SpaceError
 
 torch = pytest.importorskip("torch")
 
-from support.torch_networks import assert_same, inputs_of, twins  # noqa: E402
+from support.network_inputs import inputs_of  # noqa: E402
+from support.torch_networks import assert_same, twins  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.keras]
 

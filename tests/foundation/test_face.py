@@ -27,7 +27,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         ARCH,
         MAPPING
         | {"costs", "explain", "from_dict", "indices", "layer", "layers", "macs", "params", "peak_activation_bytes"}
-        | {"space", "summary", "to_dict", "to_keras", "to_torch", "trainable_params", "weight_bytes"},
+        | {"space", "summary", "to_code", "to_dict", "to_keras", "to_torch", "trainable_params", "weight_bytes"},
     ),
     "Bounds": (ab.Bounds(1, 2), {"exact", "lower", "ratio", "upper"}),
     "Budget": (ab.Budget(params=1), MAPPING | {"count", "describe", "mask", "of", "violations"}),

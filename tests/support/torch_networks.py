@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +10,7 @@ import torch
 import archbudget as ab
 from archbudget.export.torch import Weights, build
 from archbudget.export.torch._module import Network
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from support.network_inputs import inputs_of
 
 
 class KerasWeights(Weights):
@@ -56,28 +54,6 @@ def counts(network: torch.nn.Module) -> dict[str, int]:
     }
     state = sum(value.numel() for value in values.values())
     return {"params": state, "trainable_params": sum(each.numel() for each in parameters if each.requires_grad)}
-
-
-def _tables(arguments: Any) -> Iterator[int]:
-    """The numbers of rows of the tables of a layer, and of those inside of it."""
-    if isinstance(arguments, tuple):
-        for each in arguments:
-            yield from _tables(each)
-    elif isinstance(arguments, dict):
-        if "input_dim" in arguments:
-            yield arguments["input_dim"]
-        yield from _tables(tuple(arguments.values()))
-
-
-def inputs_of(arch: ab.Architecture, rng: np.random.Generator, batch: int = 2) -> list[np.ndarray]:
-    """Random inputs; integers where a table is looked up."""
-    wide = [size for record in arch.layers for size in _tables(record.arguments)]
-    made = []
-    for record in arch.layers:
-        if record.type == "Input":
-            shape = (batch, *record.output_shape)
-            made.append(rng.integers(0, min(wide), shape) if wide else rng.normal(0, 1, shape).astype(np.float32))
-    return made
 
 
 def assert_same(arch: ab.Architecture, seed: int = 0, tolerance: float = 2e-4) -> Network:

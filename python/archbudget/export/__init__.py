@@ -1,3 +1,3 @@
-"""Real models of other libraries: a `Network` in, a model out. Each file imports its library when it is imported."""
+"""Real models of other libraries, and text that builds them: a `Network` in, a model out."""
 
 __all__: list[str] = []

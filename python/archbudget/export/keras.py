@@ -9,7 +9,7 @@ from archbudget.errors import SpaceError
 from archbudget.layers._base import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from archbudget._records import Place
     from archbudget.layers import Layer
@@ -23,13 +23,29 @@ def build(network: Network) -> Any:
         SpaceError: If a layer, or an option of it, is one that Keras has not; nothing is built then.
         MissingPackageError: If Keras or the backend that `KERAS_BACKEND` names is not installed.
     """
+    refuse_what_keras_has_not(network)
+    keras = imported("keras", "to_keras")
+    return applied(network, keras, lambda made, _: keras.tree.flatten(made))
+
+
+def refuse_what_keras_has_not(network: Network) -> None:
+    """Refuses a layer, or an option of one, that only PyTorch has."""
     for call in network.calls:
         missing = call.layer.beyond_keras(call.args, call.chosen)
         if missing is not None:
             raise SpaceError(
                 f"layer '{call.name}' ({call.layer.kind}): Keras has no {missing}, only PyTorch has; use to_torch()"
             )
-    keras = imported("keras", "to_keras")
+
+
+def applied(network: Network, keras: Any, unpacked: Callable[[Any, Call], Sequence[Any]]) -> Any:
+    """The model of a network, by the layers of Keras or by what stands for them.
+
+    Args:
+        network: The network.
+        keras: Keras, or what has its `Input`, `Model` and `layers`.
+        unpacked: The tensors that a call makes, from what the layer returned.
+    """
     tensors: dict[int, Any] = {}
     layers = _Layers(keras, network)
     for call in network.calls:
@@ -44,8 +60,8 @@ def build(network: Network) -> Any:
         data = len(sources) - len(call.layer.masks)
         masks = call.layer.mask_keras(dict(zip(call.layer.masks, sources[data:], strict=True)))
         options = {**call.options, **masks}
-        made = keras.tree.flatten(call.layer.call_keras(layer, sources[:data], options))
-        tensors.update(zip(call.outputs, made, strict=True))
+        made = call.layer.call_keras(layer, sources[:data], options)
+        tensors.update(zip(call.outputs, unpacked(made, call), strict=True))
     layers.freeze()
     inputs, outputs = ([tensors[tensor] for tensor in ends] for ends in (network.inputs, network.outputs))
     return keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs[0] if len(outputs) == 1 else outputs)

@@ -202,6 +202,33 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
 
         return build(self.network)
 
+    def to_code(self, framework: str = "keras") -> str:
+        """The source text that builds the network: it imports the framework alone, and ends in `model = ...`.
+
+        One assignment a layer, loops where layers repeat, formatted as `ruff format` and Black leave it. What runs is
+        the network of `to_keras`: the same weights in the same order, the same shapes and the same outputs. Layers
+        that were given no name get one from Keras. O(layers), a tenth of a second for a few hundred; Keras need not be
+        installed.
+
+        Args:
+            framework: `"keras"`.
+
+        Raises:
+            SpaceError: If a part of the network is no text, such as a custom layer or a function as an activation;
+                the message names all of them. Or as for `to_keras`.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8,)), layers.Dense(ab.Int("units", 1, 9))])
+            >>> text = space.architecture(units=3).to_code("keras")
+            >>> "x = layers.Dense(units=3)(inputs)" in text
+            True
+        """
+        from archbudget.export.code import write
+
+        return write(self.network, framework)
+
     def to_dict(self) -> dict[str, Any]:
         """The network in plain values for JSON: its space as text, its own values, and its totals.
 
