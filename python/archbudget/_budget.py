@@ -179,7 +179,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         """
         if not isinstance(cost, Mapping):
             raise BudgetError(f"costs are a mapping from metrics to values, not {show(cost)}")
-        require_metrics(list(cost), self)
+        require_metrics(Metrics(cost), self)
         return {metric: cost[metric] for metric, (low, high) in self.items() if not low <= cost[metric] <= high}
 
     def mask(
@@ -290,7 +290,36 @@ def bound_of(metric: str, text: str, what: str) -> tuple[int | None, int | None]
     return (end(low) if low.strip() else None, end(high) if high.strip() else None)
 
 
-def require_metrics(metrics: Sequence[str], names: Iterable[object]) -> None:
+SIDED: tuple[str, ...] = ("macs", "peak_activation_bytes")
+"""The built-in metrics that depend on every side of the inputs."""
+
+
+class Metrics(tuple[str, ...]):
+    """The names of the metrics of a space, and why others are unknown.
+
+    Args:
+        names: The names of all metrics.
+        unknown: Why the metrics of `SIDED` are unknown, as a clause; empty if they are known.
+    """
+
+    unknown: str
+
+    def __new__(cls, names: Iterable[str], unknown: str = "") -> Metrics:
+        made = super().__new__(cls, [name for name in names if not (unknown and name in SIDED)])
+        made.unknown = unknown
+        return made
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (tuple, (tuple(self),))
+
+    def say(self, name: object) -> str:
+        """What is said of a metric that is none of them."""
+        if self.unknown and name in SIDED:
+            return f"{name} is unknown, {self.unknown}"
+        return f"unknown metric {meant(name, self)}; the metrics are {listed(self)}"
+
+
+def require_metrics(metrics: Metrics, names: Iterable[object]) -> None:
     """Refuses a name that is not that of a metric of a space.
 
     Raises:
@@ -299,9 +328,7 @@ def require_metrics(metrics: Sequence[str], names: Iterable[object]) -> None:
     for metric in names:
         if metric not in metrics:
             name = metric if isinstance(metric, str) else None
-            raise BudgetError(
-                f"unknown metric {meant(metric, metrics)}; the metrics are {listed(metrics)}", metric=name
-            )
+            raise BudgetError(metrics.say(metric), metric=name)
 
 
 def meant(name: object, metrics: Sequence[str]) -> str:

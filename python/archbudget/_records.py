@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from archbudget._budget import BUILT_IN
+from archbudget._message import show
 from archbudget._nested import fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from archbudget._core import LayerTrace
     from archbudget._expressions import Scalar
     from archbudget.layers import Layer
 
-Shape = tuple[int, ...]
+Shape = tuple[Union[int, Any], ...]
+"""The sides of a tensor; `None` for one that is unknown."""
 
 Place = tuple[int, int]
 """A layer by its position in a program, and the number of a layer inside of it, or 0."""
@@ -86,13 +88,13 @@ class LayerRecord:
     """The number of its weights; 0 if `reused`."""
     trainable_params: int
     """The number of its trained weights; 0 if `reused`."""
-    macs: int
-    """Its multiply-accumulates for one input."""
+    macs: int | Any
+    """Its multiply-accumulates for one input; `None` where they depend on a side that is unknown."""
     weight_bytes: int
     """The bytes of its weights; 0 if `reused`."""
-    peak_activation_bytes: int
+    peak_activation_bytes: int | Any
     """The bytes of the activations alive while it runs: its inputs and outputs, the tensors that later layers read, and
-    the outputs of the network made so far."""
+    the outputs of the network made so far; `None` where a side of an input of the network is unknown."""
     custom: dict[str, int]
     """The value of each custom metric of the space, by name."""
     reused: bool
@@ -103,8 +105,8 @@ class LayerRecord:
     """The formula of `trainable_params`."""
     non_trainable_formula: Formula
     """The formula of `non_trainable_params`."""
-    macs_formula: Formula
-    """The formula of `macs`."""
+    macs_formula: Formula | Any
+    """The formula of `macs`, `None` if they are unknown."""
     inputs: tuple[int, ...]
     """The tensors that it reads, by their numbers in the program."""
     output: int
@@ -119,7 +121,13 @@ class LayerRecord:
 
 
 def layer_record(
-    use: Use, trace: LayerTrace, metrics: Sequence[str], chosen: Mapping[str, Scalar], *, connected: bool = True
+    use: Use,
+    trace: LayerTrace,
+    metrics: Sequence[str],
+    chosen: Mapping[str, Scalar],
+    *,
+    connected: bool = True,
+    sided: bool = True,
 ) -> LayerRecord:
     """The record of a layer.
 
@@ -129,12 +137,17 @@ def layer_record(
         metrics: The metrics whose values the trace has.
         chosen: The values of the decisions that the layer reads, by their names in the layer.
         connected: Whether the record has the tensors that the layer reads and writes.
+        sided: Whether the sides of all inputs of the network are known.
     """
 
     def formula(parts: tuple[str, int, list[tuple[int, str]]]) -> Formula:
         return Formula(parts[0], parts[1], tuple(parts[2]))
 
-    cost = dict(zip(metrics, trace.cost, strict=True))
+    cost: dict[str, Any] = dict(zip(metrics, trace.cost, strict=True))
+    if trace.macs is None:
+        cost["macs"] = None
+    if not sided:
+        cost["peak_activation_bytes"] = None
     return LayerRecord(
         name=use.name,
         type=use.layer.kind,
@@ -150,7 +163,7 @@ def layer_record(
         reused_inside=trace.reused_inside,
         trainable_formula=formula(trace.trainable),
         non_trainable_formula=formula(trace.non_trainable),
-        macs_formula=formula(trace.macs),
+        macs_formula=None if trace.macs is None else formula(trace.macs),
         inputs=tuple(trace.inputs) if connected else (),
         output=trace.output if connected else -1,
         outputs=(trace.output, *(tensor for tensor, _ in trace.extra)) if connected else (),
@@ -173,3 +186,15 @@ def _set(arguments: dict[str, Any]) -> dict[str, Any]:
         axes = len(given["kernel_size"] if "kernel_size" in given else given["pool_size"])
         given["padding"] = explicit if len(explicit) == axes else tuple(zip(explicit[::2], explicit[1::2], strict=True))
     return given
+
+
+def unknown_sides(uses: Iterable[Use]) -> str:
+    """Why MACs and peaks are unknown, as a clause; empty if every side of every input is known."""
+    for use in uses:
+        if use.layer.kind != "Input":
+            break  # Inputs are described first.
+        sides = use.layer.arguments()["shape"]
+        if any(side is None for side in sides):
+            shape = ", ".join(show(side) for side in sides)
+            return f"as a side of '{use.name}' is, ({shape}): give its shape, space.with_sides({{{use.name!r}: (...)}})"
+    return ""

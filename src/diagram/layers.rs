@@ -212,8 +212,11 @@ fn write_row(
             costs[place] = diagram.program().combine(metric).join(costs[place], cost[metric]);
         }
         let shape = &mut table.shapes[place * MAX_RANK..(place + 1) * MAX_RANK];
-        shape[..sides.len()].copy_from_slice(sides);
-        shape[sides.len()..].fill(0);
+        let known = |&side: &i64| if side == crate::layers::UNKNOWN { -1 } else { side };
+        shape.fill(0);
+        for (to, side) in shape.iter_mut().zip(sides.iter().map(known)) {
+            *to = side;
+        }
     };
     if let Some(layers) = layers {
         if parts_of(diagram, choices, parts).is_none() {

@@ -7,6 +7,7 @@ use super::parameter::{Arity, Domain, Parameter};
 use super::quantity::{Count, Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::Shape;
+use super::unknown;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(super) trait Rule {
     /// Whether it puts its inputs side by side along the axis that is its only argument: of their sides there only the
     /// sum matters.
     const JOINS: bool = false;
+    /// Whether [`Rule::output`] reads unknown sides itself.
+    const TAKES_UNKNOWN: bool = false;
     /// What the layer does, for a reader who wonders why it costs nothing.
     const PURPOSE: &'static str = "";
     /// What it is in a recurrent network.
@@ -249,6 +252,7 @@ pub enum Role {
 
 /// A layer as data: its name, its parameters and its rule.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // Each says something of its own.
 pub struct Kind {
     /// The name of the layer in `keras.layers`.
     pub name: Cow<'static, str>,
@@ -260,6 +264,8 @@ pub struct Kind {
     pub in_place: bool,
     /// As `Rule::JOINS`.
     pub(crate) joins: bool,
+    /// As `Rule::TAKES_UNKNOWN`.
+    takes_unknown: bool,
     /// What it does, for layers without weights.
     pub purpose: &'static str,
     /// Whether only a custom function knows what its numbers mean.
@@ -277,6 +283,7 @@ impl Kind {
             inputs: R::INPUTS,
             in_place: R::IN_PLACE,
             joins: R::JOINS,
+            takes_unknown: R::TAKES_UNKNOWN,
             purpose: R::PURPOSE,
             opaque: false,
             role: R::ROLE,
@@ -306,6 +313,7 @@ impl Kind {
             inputs: (1, 1),
             in_place: false,
             joins: false,
+            takes_unknown: false,
             purpose,
             opaque: false,
             role: Role::Plain,
@@ -322,6 +330,7 @@ impl Kind {
             inputs,
             in_place,
             joins: false,
+            takes_unknown: false,
             purpose: "its function gives it no weights",
             opaque: true,
             role: Role::Plain,
@@ -329,11 +338,19 @@ impl Kind {
         }
     }
 
+    /// Whether numbers are tried in the place of unknown sides, as its rule reads numbers only.
+    fn tries(&self, inputs: &[Shape]) -> bool {
+        unknown::any(inputs) && !self.takes_unknown
+    }
+
     /// The output shape of one layer, the first of several; `args` are the values of `parameters`, flattened.
     ///
     /// # Errors
     /// Why it cannot be built.
     pub fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
+        if self.tries(inputs) {
+            return unknown::output(self, args, inputs);
+        }
         let output = match &self.rule {
             AnyRule::Static { output, .. } => output(args, inputs),
             AnyRule::Dynamic(rule) => rule.output(args, inputs),
@@ -358,6 +375,9 @@ impl Kind {
     /// # Errors
     /// Why it gives nothing else.
     pub fn extra(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        if self.tries(inputs) {
+            return unknown::extra(self, args, inputs);
+        }
         match (&self.rule, inputs) {
             (_, []) => Ok(Vec::new()),
             (AnyRule::Static { extra, .. }, _) => extra(args, inputs),
@@ -376,6 +396,9 @@ impl Kind {
         masks: &[Mask],
         given: &[Shape],
     ) -> std::result::Result<(), Refusal> {
+        if !masks.is_empty() && (unknown::any(inputs) || unknown::any(given)) {
+            return unknown::check_masks(self, args, inputs, masks, given);
+        }
         let mut pairs = masks.iter().zip(given);
         pairs.try_for_each(|(&mask, given)| self.check_mask(args, inputs, mask, given))
     }
@@ -396,14 +419,26 @@ impl Kind {
 
     /// The cost of one layer as numbers, given an output shape that [`Self::output`] returned.
     pub fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count> {
+        if self.tries(inputs) {
+            return unknown::cost(self, args, inputs);
+        }
         match &self.rule {
             AnyRule::Static { cost, .. } => cost(args, inputs, output),
             AnyRule::Dynamic(rule) => rule.cost(args, inputs, output),
         }
     }
 
+    /// Whether the MACs of one layer can be told, given inputs that [`Self::output`] accepted: they may depend on a side
+    /// that is unknown.
+    pub fn macs_are_known(&self, args: &[i64], inputs: &[Shape]) -> bool {
+        !self.tries(inputs) || unknown::macs_are_known(self, args, inputs)
+    }
+
     /// The same as formulas.
     pub fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula> {
+        if self.tries(inputs) {
+            return unknown::cost(self, args, inputs);
+        }
         match &self.rule {
             AnyRule::Static { explain, .. } => explain(args, inputs, output),
             AnyRule::Dynamic(rule) => rule.explain(args, inputs, output),
@@ -412,6 +447,9 @@ impl Kind {
 
     /// What the layer is built for by inputs that [`Self::output`] accepted.
     pub fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
+        if self.tries(inputs) {
+            return self.built(args, &unknown::first(inputs));
+        }
         match &self.rule {
             AnyRule::Static { built, .. } => built(args, inputs),
             AnyRule::Dynamic(rule) => rule.built(args, inputs),
@@ -430,7 +468,7 @@ impl Kind {
     /// the numbers of this layer begin at this position.
     pub fn held(&self, args: &[i64], input: &Shape, from: usize, all: &mut Vec<Held>) {
         if let AnyRule::Dynamic(rule) = &self.rule {
-            rule.held(args, input, from, all);
+            rule.held(args, &unknown::first(&[*input])[0], from, all);
         }
     }
 

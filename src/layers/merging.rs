@@ -7,10 +7,10 @@ use super::kind::Rule;
 use super::parameter::{Arity, Parameter};
 use super::quantity::Quantity;
 use super::refusal::Refusal;
-use super::shape::{MAX_RANK, Shape};
+use super::shape::{MAX_RANK, Shape, UNKNOWN};
 
 /// The shape of several tensors combined element by element: axes of 1 stretch, from the last axis on (`_Merge` of
-/// Keras 3).
+/// Keras 3). An axis is unknown where it is in one of them.
 fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
     let mut joint = inputs[0];
     for other in &inputs[1..] {
@@ -23,7 +23,9 @@ fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
         joint = long;
         for (axis, &side) in short.iter().enumerate() {
             match (joint[offset + axis], side) {
+                (UNKNOWN, _) => {}
                 (a, b) if a == b || b == 1 => {}
+                (_, UNKNOWN) => joint = joint.with(offset + axis, UNKNOWN),
                 (1, b) => joint = joint.with(offset + axis, b),
                 (a, b) => {
                     return Err(Refusal::new(
@@ -53,6 +55,7 @@ macro_rules! elementwise {
             const PARAMETERS: &'static [Parameter] = &[];
             const INPUTS: (usize, usize) = $inputs;
             const IN_PLACE: bool = true;
+            const TAKES_UNKNOWN: bool = true;
             const PURPOSE: &'static str = $purpose;
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -84,6 +87,7 @@ impl Rule for Concatenate {
     const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
     const INPUTS: (usize, usize) = ANY;
     const JOINS: bool = true;
+    const TAKES_UNKNOWN: bool = true;
     const PURPOSE: &'static str = "it puts its inputs side by side, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -91,6 +95,8 @@ impl Rule for Concatenate {
         let axes = rank as i64 + 1;
         let axis = axis_beside_batch(args[0], &inputs[0])?;
         let mut joint = inputs[0];
+        // Where the first input has an unknown side, the first one that is known.
+        let mut known = inputs[0];
         for other in &inputs[1..] {
             if other.rank() != rank {
                 return Err(Refusal::new(
@@ -98,15 +104,21 @@ impl Rule for Concatenate {
                     [axes, other.rank() as i64 + 1],
                 ));
             }
-            for (position, (&a, &b)) in inputs[0].iter().zip(other.iter()).enumerate() {
-                if a != b && position != axis {
+            for (position, &b) in other.iter().enumerate() {
+                let a = known[position];
+                if a == UNKNOWN {
+                    known = known.with(position, b);
+                } else if a != b && b != UNKNOWN && position != axis {
                     return Err(Refusal::new(
                         "its inputs must agree on every axis but {}; on axis {} one has {}, another {}",
                         [axis as i64 + 1, position as i64 + 1, a, b],
                     ));
                 }
             }
-            let side = joint[axis].checked_add(other[axis]).ok_or_else(Refusal::overflow)?;
+            let side = match (joint[axis], other[axis]) {
+                (UNKNOWN, _) | (_, UNKNOWN) => UNKNOWN,
+                (a, b) => a.checked_add(b).ok_or_else(Refusal::overflow)?,
+            };
             joint = joint.with(axis, side);
         }
         Ok(joint)

@@ -31,6 +31,7 @@ mod refusal;
 mod regularization;
 mod reshaping;
 mod shape;
+mod unknown;
 mod wrapper;
 
 pub use built::Built;
@@ -41,7 +42,7 @@ pub use mask::Mask;
 pub use parameter::{Arity, Domain, Parameter, UNSET, factor};
 pub use quantity::{Count, Formula, Quantity};
 pub use refusal::Refusal;
-pub use shape::{MAX_RANK, Shape};
+pub use shape::{MAX_RANK, Shape, UNKNOWN};
 pub use wrapper::{WRAPPERS, Wrapper};
 
 use crate::{Error, Result};

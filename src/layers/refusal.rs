@@ -69,6 +69,19 @@ impl Refusal {
         }
     }
 
+    /// The same where this number stands for each side that is unknown.
+    pub(super) fn with_unknown(self, stand: i64) -> Self {
+        if self.is_fatal() {
+            return self;
+        }
+        let said = self.to_string();
+        if said.contains(&stand.to_string()) {
+            Self::reason(format!("{said} (where {stand} stands for a side that is unknown)"))
+        } else {
+            self
+        }
+    }
+
     /// A shared layer was built for something else: on these inputs, where they are known, and what is found here.
     pub(crate) fn shared(on: Vec<Shape>, built: Built, here: Vec<i64>) -> Self {
         Self {

@@ -5,7 +5,7 @@ use super::geometry::{CHANNELS_FIRST, Image, Margin, Padding, Window, axis_besid
 use super::kind::Rule;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::refusal::Refusal;
-use super::shape::{MAX_RANK, Shape};
+use super::shape::{MAX_RANK, Shape, UNKNOWN};
 
 pub(super) struct Flatten;
 
@@ -368,6 +368,7 @@ impl Rule for Reshape {
     const NAME: &'static str = "Reshape";
     const PARAMETERS: &'static [Parameter] = &[Parameter::new("target_shape", Domain::Int(-1), Arity::Any, None)];
     const IN_PLACE: bool = true;
+    const TAKES_UNKNOWN: bool = true;
     const PURPOSE: &'static str = "it gives the same values another shape, which needs no weights";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -377,7 +378,6 @@ impl Rule for Reshape {
                 [args.len() as i64, MAX_RANK as i64],
             ));
         }
-        let elements = inputs[0].elements().ok_or_else(Refusal::overflow)?;
         let open = args.iter().filter(|&&side| side == -1).count();
         if open > 1 {
             return Err(Refusal::new(
@@ -385,6 +385,10 @@ impl Rule for Reshape {
                 [open as i64],
             ));
         }
+        if inputs[0].has_unknown() && !args.contains(&0) {
+            return Ok(filled(args, UNKNOWN));
+        }
+        let elements = inputs[0].elements().ok_or_else(Refusal::overflow)?;
         let mut sides = args.iter().filter(|&&side| side != -1);
         let known = sides
             .try_fold(1_i64, |product, &side| product.checked_mul(side))
@@ -400,14 +404,19 @@ impl Rule for Reshape {
                 [elements, known],
             ));
         }
-        let mut shape = Shape::new(args);
-        for axis in 0..shape.rank() {
-            if shape[axis] == -1 {
-                shape = shape.with(axis, elements / known);
-            }
-        }
-        Ok(shape)
+        Ok(filled(args, elements.checked_div(known).unwrap_or(0)))
     }
+}
+
+/// The shape of these sides, with another one in the place of -1.
+fn filled(target: &[i64], open: i64) -> Shape {
+    let mut shape = Shape::new(target);
+    for axis in 0..shape.rank() {
+        if shape[axis] == -1 {
+            shape = shape.with(axis, open);
+        }
+    }
+    shape
 }
 
 pub(super) struct Permute;

@@ -6,7 +6,10 @@ use std::ops::Deref;
 /// The most axes a tensor may have beside the batch axis.
 pub const MAX_RANK: usize = 7;
 
-/// The sides of a tensor without its batch axis; each is at least 1. Dereferences to a slice.
+/// A side that nobody knows before data arrives.
+pub const UNKNOWN: i64 = 0;
+
+/// The sides of a tensor without its batch axis; each is at least 1, or [`UNKNOWN`]. Dereferences to a slice.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     rank: u8,
@@ -33,7 +36,23 @@ impl Shape {
         usize::from(self.rank)
     }
 
-    /// The number of elements; `None` beyond `i64`.
+    /// Whether a side is unknown.
+    #[inline]
+    pub fn has_unknown(&self) -> bool {
+        self.contains(&UNKNOWN)
+    }
+
+    /// The same shape with a number on each axis whose side is unknown.
+    pub(super) fn known_as(mut self, number: impl Fn(usize) -> i64) -> Self {
+        for axis in 0..self.rank() {
+            if self.sides[axis] == UNKNOWN {
+                self.sides[axis] = number(axis);
+            }
+        }
+        self
+    }
+
+    /// The number of elements, 0 where a side is unknown; `None` beyond `i64`.
     pub fn elements(&self) -> Option<i64> {
         self.iter().try_fold(1_i64, |product, &side| product.checked_mul(side))
     }
@@ -59,8 +78,12 @@ impl fmt::Display for Shape {
     /// As Keras prints it, with `None` for the batch axis.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("(None")?;
-        for side in self.iter() {
-            write!(f, ", {side}")?;
+        for &side in self.iter() {
+            if side == UNKNOWN {
+                f.write_str(", None")?;
+            } else {
+                write!(f, ", {side}")?;
+            }
         }
         f.write_str(if self.rank == 0 { ",)" } else { ")" })
     }

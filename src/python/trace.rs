@@ -1,7 +1,7 @@
 //! The layers of a network, as Python sees them.
 
 use super::convert::values;
-use crate::layers::{Formula, Kind};
+use crate::layers::{Formula, Kind, Shape, UNKNOWN};
 use crate::space;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -13,6 +13,13 @@ fn parts(formula: &Formula) -> FormulaParts {
     let numbers = formula.numbers().into_iter();
     let numbers = numbers.map(|(number, meaning)| (number, meaning.to_owned()));
     (formula.to_string(), formula.value(), numbers.collect())
+}
+
+/// The sides of a tensor without the batch axis; `None` for one that is unknown.
+type Sides = Vec<Option<i64>>;
+
+fn sides(shape: &Shape) -> Sides {
+    shape.iter().map(|&side| (side != UNKNOWN).then_some(side)).collect()
 }
 
 /// One layer of a network, as it was applied.
@@ -29,13 +36,13 @@ pub(super) struct LayerTrace {
     /// The tensors it read.
     inputs: Vec<usize>,
     /// Their shapes, without the batch axis.
-    input_shapes: Vec<Vec<i64>>,
+    input_shapes: Vec<Sides>,
     /// The tensor it wrote.
     output: usize,
     /// Its shape, without the batch axis.
-    output_shape: Vec<i64>,
+    output_shape: Sides,
     /// The tensors it wrote beside that, with their shapes.
-    extra: Vec<(usize, Vec<i64>)>,
+    extra: Vec<(usize, Sides)>,
     /// Its own value of each metric.
     cost: Vec<i64>,
     /// Whether an earlier use counted its weights.
@@ -46,8 +53,8 @@ pub(super) struct LayerTrace {
     trainable: FormulaParts,
     /// Its other weights.
     non_trainable: FormulaParts,
-    /// Its multiply-accumulates.
-    macs: FormulaParts,
+    /// Its multiply-accumulates, where they are known.
+    macs: Option<FormulaParts>,
 }
 
 impl LayerTrace {
@@ -58,20 +65,20 @@ impl LayerTrace {
             bits: trace.bits,
             notes: trace.notes.clone(),
             inputs: trace.inputs.iter().map(|tensor| tensor.0).collect(),
-            input_shapes: trace.input_shapes.iter().map(|shape| shape.to_vec()).collect(),
+            input_shapes: trace.input_shapes.iter().map(sides).collect(),
             output: trace.output.0,
-            output_shape: trace.output_shape.to_vec(),
+            output_shape: sides(&trace.output_shape),
             extra: trace
                 .extra
                 .iter()
-                .map(|(tensor, shape)| (tensor.0, shape.to_vec()))
+                .map(|(tensor, shape)| (tensor.0, sides(shape)))
                 .collect(),
             cost: trace.cost.clone(),
             reused: trace.reused,
             reused_inside: trace.reused_inside,
             trainable: parts(&trace.trainable),
             non_trainable: parts(&trace.non_trainable),
-            macs: parts(&trace.macs),
+            macs: trace.macs.as_ref().map(parts),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Hyperparameters as expressions over decisions and the sides of tensors.
 
 use super::state::State;
-use crate::layers::Refusal;
+use crate::layers::{Refusal, UNKNOWN};
 use std::sync::Arc;
 
 /// What joins two expressions.
@@ -207,7 +207,13 @@ impl Expr {
                 let rank = shape.len() as i64;
                 let position = if *axis < 0 { axis.saturating_add(rank) } else { *axis };
                 if (0..rank).contains(&position) {
-                    Ok(shape[position as usize])
+                    match shape[position as usize] {
+                        UNKNOWN => Err(Refusal::new(
+                            "an expression reads axis {} of a tensor, whose side there is unknown",
+                            [*axis],
+                        )),
+                        side => Ok(side),
+                    }
                 } else {
                     Err(Refusal::new(
                         "an expression reads axis {} of a tensor with {} axes beside the batch",

@@ -386,9 +386,10 @@ impl Program {
     fn layer_trace(&self, applied: &Applied<'_>, chosen: &[u32]) -> LayerTrace {
         let layer = &self.layers[applied.layer];
         let reused_inside = applied.counted != applied.args;
+        let inputs = self.data(applied.layer, applied.input_shapes).0;
         let formulas = layer.kind.explain(
             if applied.reused { applied.args } else { applied.counted },
-            self.data(applied.layer, applied.input_shapes).0,
+            inputs,
             &applied.output_shape,
         );
         let formulas = if applied.trainable { formulas } else { formulas.frozen() };
@@ -407,7 +408,7 @@ impl Program {
             reused_inside,
             trainable: formulas.trainable,
             non_trainable: formulas.non_trainable,
-            macs: formulas.macs,
+            macs: layer.kind.macs_are_known(applied.args, inputs).then_some(formulas.macs),
         }
     }
 

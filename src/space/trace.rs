@@ -34,8 +34,8 @@ pub struct LayerTrace {
     pub trainable: Formula,
     /// Its other weights as a formula.
     pub non_trainable: Formula,
-    /// Its multiply-accumulates as a formula.
-    pub macs: Formula,
+    /// Its multiply-accumulates as a formula, where they are known.
+    pub macs: Option<Formula>,
 }
 
 /// A complete network.

@@ -82,7 +82,7 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         if kind in CELLS:
             output = keras.layers.RNN(layer)(np.zeros((2, 3, *shapes[0]))).shape[1:]
         else:
-            (batch, *output), *others = (each.shape for each in keras.tree.flatten(_call(kind, layer, inputs)))
+            (batch, *output), *others = (each.shape for each in keras.tree.flatten(call(kind, layer, inputs)))
             extra = [list(shape[1:]) for shape in others]
             if batch is not None or (
                 kind == "CategoryEncoding" and len(shapes[0]) > 1 and layer.output_mode != "one_hot"
@@ -95,7 +95,7 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
                 return None
         dtype = int if kind == "CategoryEncoding" else float
         if kind in (*WRAPPERS, *RECURRENT, *FED, *IMAGES):
-            made = keras.tree.flatten(_call(kind, layer, [np.zeros((2, *shape), dtype) for shape in shapes]))
+            made = keras.tree.flatten(call(kind, layer, [np.zeros((2, *shape), dtype) for shape in shapes]))
             if [list(each.shape[1:]) for each in made] != [list(output), *extra]:
                 # Keras describes another tensor than it makes: of two layers of different widths in both directions, or
                 # of axes that an equation does not name, which it takes in the reverse order.
@@ -155,7 +155,7 @@ def weight_shapes(kind: str, arguments: dict[str, Any], shapes: list[list[int]])
     import keras
 
     layer = make(keras.layers, kind, arguments)
-    _call(kind, layer, [keras.Input(tuple(shape)) for shape in shapes])
+    call(kind, layer, [keras.Input(tuple(shape)) for shape in shapes])
     return [tuple(weight.shape) for weight in layer.weights]
 
 
@@ -172,7 +172,7 @@ def is_used_again(
     dtype = int if kind == "CategoryEncoding" else float
 
     def shapes(inputs: list[Any]) -> list[list[int]]:
-        return [list(each.shape[1:]) for each in keras.tree.flatten(_call(kind, layer, inputs))]
+        return [list(each.shape[1:]) for each in keras.tree.flatten(call(kind, layer, inputs))]
 
     shapes([keras.Input(tuple(shape)) for shape in first])
     try:
@@ -193,7 +193,7 @@ def states_of(layer: Any) -> list[list[int]]:
     return [list(state.shape[1:]) for way in ways for state in keras.tree.flatten(way.get_initial_state(2))]
 
 
-def _call(kind: str, layer: Any, inputs: list[Any]) -> Any:
+def call(kind: str, layer: Any, inputs: list[Any]) -> Any:
     if kind in RECURRENT and len(inputs) > 1:
         import keras
 
@@ -232,7 +232,7 @@ def products(kind: str, layer: Any, inputs: list[Any]) -> int:
 
     ops.einsum, ops.dot_product_attention = counted, attended
     try:
-        _call(kind, layer, inputs)
+        call(kind, layer, inputs)
     finally:
         ops.einsum, ops.dot_product_attention = einsum, attend
     return count

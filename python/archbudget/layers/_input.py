@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
+from archbudget._expressions import Decision
 from archbudget._message import show
 from archbudget.errors import SpaceError
 from archbudget.layers._arguments import SIDES
@@ -26,7 +27,9 @@ class Input(Operand, Layer):
     It has no weights and no MACs.
 
     Args:
-        shape: The sides of the tensor, the batch not counted: at most 7 integers, decisions or expressions.
+        shape: The sides of the tensor, the batch not counted: at most 7 integers, decisions or expressions; `None` for
+            a side that is unknown. No weights may depend on it, and MACs and peak activations are unknown until
+            `space.with_sides` gives it.
         batch_size: The size of a batch, which layers with `stateful=True` need. No count depends on it.
             Default: `None`.
         dtype: The type of the values. Kept for Keras. Default: `None`.
@@ -36,7 +39,7 @@ class Input(Operand, Layer):
             Default: `None`.
     """
 
-    shape: Sequence[IntLike]
+    shape: Sequence[IntLike | None]
     batch_size: int | None = None
     dtype: str | None = None
 
@@ -49,9 +52,7 @@ class Input(Operand, Layer):
             object.__setattr__(self, "shape", tuple(islice(self.shape, SIDES + 2)))
         except Exception:  # It may do anything where it is gone through.
             raise SpaceError(f"Input: shape must be a tuple of integers, not {show(self.shape)}") from None
-        if any(side is None for side in self.shape):
-            raise SpaceError(
-                f"Input: shape={show(self.shape)} has an unknown side; every side but the batch must be known to count "
-                "MACs"
-            )
+        for side in self.shape:
+            if isinstance(side, Decision) and None in side.values:
+                raise SpaceError(f"Input: shape={show(self.shape)}: a side is a number or None, not by a decision")
         super().__post_init__()

@@ -33,7 +33,9 @@ def explain(network: Network, call: Call) -> str:
         lines += _formula(network, call, "non-trainable params", record.non_trainable_formula)
         if record.reused_inside:
             lines.append("  without the weights of a layer inside, which an earlier use already counted")
-    if record.macs:
+    if record.macs is None:
+        lines.append("macs: unknown, as they depend on a side of its input that is unknown")
+    elif record.macs:
         lines.append(f"macs: {_equation(record.macs_formula)}")
     inside = [member.layer for member in layer.members() if member.layer is not None]
     if record.params and any(each.weight_bits is not None for each in inside):

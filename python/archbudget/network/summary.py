@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from archbudget.network.network import Network
 
 
+UNKNOWN = "unknown"
+"""Stands in tables where a number depends on a side that is unknown."""
+
+
+def _known(count: int | None) -> str:
+    return UNKNOWN if count is None else f"{count:,}"
+
+
 def show_shape(shape: tuple[int, ...]) -> str:
     """A shape with the batch axis, as Keras prints it."""
     return f"(None, {', '.join(str(side) for side in shape)})" if shape else "(None,)"
@@ -46,7 +54,7 @@ def table(network: Network) -> Table:
             f"{record.name} ({record.type}){again}",
             show_shapes(record.output_shapes),
             f"{record.params:,}",
-            f"{record.macs:,}",
+            _known(record.macs),
             *([f"{record.weight_bits}" if record.params else ""] if mixed else []),
             *(f"{record.custom[metric]:,}" for metric in network.custom),
         )
@@ -73,8 +81,8 @@ def totals(network: Network) -> list[str]:
         f"Total params: {costs['params']:,} ({_bytes(costs['weight_bytes'])})",
         f"Trainable params: {costs['trainable_params']:,}",
         f"Non-trainable params: {costs['params'] - costs['trainable_params']:,}",
-        f"MACs: {costs['macs']:,}",
-        f"Peak activations: {_bytes(costs['peak_activation_bytes'])}",
+        f"MACs: {_known(costs.get('macs'))}",
+        f"Peak activations: {_bytes(costs['peak_activation_bytes']) if 'macs' in costs else UNKNOWN}",
         *(f"{metric}: {costs[metric]:,}" for metric in network.custom),
     ]
 

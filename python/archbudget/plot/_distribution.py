@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from archbudget._budget import MOST, Budget
+from archbudget._budget import MOST, Budget, Metrics
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
@@ -71,7 +71,7 @@ def distribution(
     if not (budget is None or isinstance(budget, Budget)):
         raise SpaceError(f"the budget of a distribution must be a Budget, not {show(budget)}")
     if isinstance(source, Distribution):
-        metrics: tuple[str, ...] = (source.metric,)
+        metrics = Metrics([source.metric])
         metric = source.metric if metric is None else metric
     else:
         metrics = source.metrics if isinstance(source, Space) else source.space.metrics

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archbudget._budget import BUILT_IN, MOST
 from archbudget._guard import reworded
 from archbudget._message import one_line, show
-from archbudget._records import layer_record
+from archbudget._records import layer_record, unknown_sides
 from archbudget.errors import ArchbudgetError, CountOverflowError, MissingEntryError, SpaceError
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class Measure:
         read = [decision.name for decision in use.layer.other_decisions()]
         names = [use.names[own] for own in read]
         taken = [self._decisions[name].values[index] for name, index in zip(names, trace.notes, strict=True)]
-        record = layer_record(use, trace, BUILT_IN, dict(zip(read, taken, strict=True)), connected=False)
+        chosen = dict(zip(read, taken, strict=True))
+        sided = not unknown_sides(self._uses)
+        record = layer_record(use, trace, BUILT_IN, chosen, connected=False, sided=sided)
         return [self._value(metric, record) for metric in self._metrics]
 
     def _value(self, metric: Metric, record: LayerRecord) -> int:

@@ -59,7 +59,7 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     def network(self) -> Network:
         """The network layer by layer, as exporters and texts read it."""
         parts = compiled(self.space)
-        return Network(self._trace, parts.uses, parts.outputs, self.space.metrics, self._values)
+        return Network(self._trace, parts.uses, parts.outputs, parts.metrics, self._values)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
@@ -82,19 +82,21 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in self.items())
-        return f"<Architecture {values}: {self.params:,} params, {self.macs:,} macs>"
+        macs = "unknown" if self.macs is None else f"{self.macs:,}"
+        return f"<Architecture {values}: {self.params:,} params, {macs} macs>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (architecture_at, (self.space, self.indices))
 
     @property
     def costs(self) -> dict[str, int]:
-        """The value of each metric."""
+        """The value of each metric that is known."""
         return dict(self._costs)
 
     @cached_property
     def _costs(self) -> dict[str, int]:
-        return dict(zip(self.space.metrics, self._totals, strict=True))
+        totals = dict(zip(compiled(self.space).metrics, self._totals, strict=True))
+        return {metric: totals[metric] for metric in self.space.metrics}
 
     @property
     def params(self) -> int:
@@ -107,9 +109,9 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         return self._costs["trainable_params"]
 
     @property
-    def macs(self) -> int:
-        """The number of multiply-accumulates for one input."""
-        return self._costs["macs"]
+    def macs(self) -> int | Any:
+        """The number of multiply-accumulates for one input; `None` where a side of an input is unknown."""
+        return self._costs.get("macs")
 
     @property
     def weight_bytes(self) -> int:
@@ -117,9 +119,9 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         return self._costs["weight_bytes"]
 
     @property
-    def peak_activation_bytes(self) -> int:
-        """The most bytes of activations that are alive at once."""
-        return self._costs["peak_activation_bytes"]
+    def peak_activation_bytes(self) -> int | Any:
+        """The most bytes of activations that are alive at once; `None` where a side of an input is unknown."""
+        return self._costs.get("peak_activation_bytes")
 
     @cached_property
     def layers(self) -> tuple[LayerRecord, ...]:

@@ -108,7 +108,7 @@ class Constraint(SetOnce):
         bounds = []
         require_metrics(space.metrics, budget)
         for metric, (low, high) in budget.items():
-            position = space.metrics.index(metric)
+            position = compiled(space).metrics.index(metric)
             if high < MOST:
                 bounds.append((metric, position, 1, high, math.log(high)))
             if low > 0:
@@ -236,7 +236,8 @@ class Constraint(SetOnce):
         columns, rows = columns_of(self.space, candidates)
         # A column for each bound, in one piece.
         numbers = np.empty((len(self._bounds), rows))
-        counted = list(dict.fromkeys(self.space.metrics[position] for _, position, *_ in self._bounds))
+        names = compiled(self.space).metrics
+        counted = list(dict.fromkeys(names[position] for _, position, *_ in self._bounds))
         diagram = compiled(self.space).diagram
         block = min(rows, BLOCK)
         totals = {metric: np.empty(block, np.int64) for metric in counted}
@@ -253,9 +254,7 @@ class Constraint(SetOnce):
                 diagram.fit(columns, rows, [], None)
                 raise
             for row, (_, position, sign, bound, log_bound) in enumerate(self._bounds):
-                _distances(
-                    costs[self.space.metrics[position]], sign, bound, log_bound, numbers[row, part], flags[:size]
-                )
+                _distances(costs[names[position]], sign, bound, log_bound, numbers[row, part], flags[:size])
             if diagram.can_fail(counted):
                 numbers[:, part][:, ~valid[:size]] = np.inf
         return numbers.T

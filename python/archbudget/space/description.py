@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import meant
 from archbudget._expressions import MOST_VALUES, as_condition, as_written, require_name
 from archbudget._message import listed, show, with_nearest
 from archbudget.errors import SpaceError
@@ -16,6 +15,7 @@ from archbudget.metrics import Metric
 from archbudget.program import Writer
 
 if TYPE_CHECKING:
+    from archbudget._budget import Metrics
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._records import Use
     from archbudget.layers._base import Tensor, TensorLike
@@ -108,7 +108,7 @@ def check_names(decisions: Mapping[str, Decision], given: Iterable[str], what: s
         )
 
 
-def check_metrics(metrics: Sequence[str], given: Iterable[object]) -> None:
+def check_metrics(metrics: Metrics, given: Iterable[object]) -> None:
     """Refuses names that no metric of a space has.
 
     Raises:
@@ -116,7 +116,7 @@ def check_metrics(metrics: Sequence[str], given: Iterable[object]) -> None:
     """
     for metric in given:
         if metric not in metrics:
-            raise SpaceError(f"unknown metric {meant(metric, metrics)}; the metrics are {listed(metrics)}")
+            raise SpaceError(metrics.say(metric))
 
 
 def custom_metrics(metrics: Iterable[Metric]) -> tuple[Metric, ...]:

@@ -50,7 +50,7 @@ class LayerEvaluation:
     """For each metric its (N, L) int64 costs; 0 where a layer is not in the network."""
     shapes: npt.NDArray[np.int64]
     """(N, L, rank) int64 sides of the output of each layer, without the batch axis; of the first output where a layer
-    has several. They are 0 where a layer is not in the network, and after the last axis."""
+    has several. They are 0 where a layer is not in the network, and after the last axis; -1 where one is unknown."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LayerEvaluation):

@@ -9,16 +9,18 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from archbudget._budget import BUILT_IN
+from archbudget._budget import BUILT_IN, Metrics
 from archbudget._face import Faced
 from archbudget._guard import answering, guards
-from archbudget._message import grouped, show
+from archbudget._message import grouped, listed, show, with_nearest
+from archbudget._records import unknown_sides
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 from archbudget.metrics import Metric
 from archbudget.metrics._distinct import Collector
 from archbudget.program import Transcript, Writer, comparable
 from archbudget.space import description
 from archbudget.space.columns import GAP, index_of
+from archbudget.space.rebuilding import Rebuilding, with_arguments
 from archbudget.space.table import ABSENT
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from archbudget._core import Diagram
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._records import LayerRecord, Use
+    from archbudget.layers import Layer
     from archbudget.layers._base import TensorLike
     from archbudget.layers._structure import BlockLike, Sequential
 
@@ -52,6 +55,8 @@ class Compiled:
     """The position of each decision, by its name."""
     names: tuple[str, ...]
     """The names of the decisions, by their positions."""
+    metrics: tuple[str, ...]
+    """All that the engine counts, by its position in costs."""
 
 
 class _Decisions(dict[str, "Decision"]):
@@ -118,7 +123,6 @@ class Family(metaclass=Faced):
         kept = description.kept_domains(domains)
         self._constraints = description.conditions(constraints)
         self._custom = description.custom_metrics(metrics)
-        self._metrics = (*BUILT_IN, *(metric.name for metric in self._custom))
         self._definition: dict[str, Any] = {
             "layers": None if layers is None else cast("Sequential", targets[0].block).blocks,
             "inputs": tuple(sources) if layers is None else None,
@@ -158,6 +162,8 @@ class Family(metaclass=Faced):
                 if len(decision.values) < len(writer.described[name].values)
             }
         )
+        counted = (*BUILT_IN, *(metric.name for metric in self._custom))
+        self._metrics = Metrics(counted, unknown_sides(uses))
         for metric in self._custom:
             metric.check(uses, whole=not kept)
         self._compiled = Compiled(
@@ -166,6 +172,7 @@ class Family(metaclass=Faced):
             tuple(returned),
             {name: position for position, name in enumerate(writer.decisions)},
             tuple(writer.decisions),
+            counted,
         )
         if writer.measure is not None:
             writer.measure.settle()
@@ -259,8 +266,11 @@ class Family(metaclass=Faced):
         return self._with(domains=dict(self.domains), constraints=self.constraints + more)
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """The names of what is counted: the built-in metrics, and the custom metrics of the space."""
+    def metrics(self) -> Metrics:
+        """The names of what is counted: the built-in metrics, and the custom metrics of the space.
+
+        Without MACs and peak activations where a side of an input is unknown.
+        """
         return self._metrics
 
     def with_metrics(self, metrics: Iterable[Metric]) -> Self:
@@ -281,6 +291,44 @@ class Family(metaclass=Faced):
             (1, 3)
         """
         return self._with(metrics=(*self._custom, *description.custom_metrics(metrics)))
+
+    def with_sides(self, sides: Mapping[str, Sequence[Any]] | Sequence[Any]) -> Self:
+        """A space whose inputs have other shapes: sides that were unknown, or other ones. It is compiled anew.
+
+        Args:
+            sides: The shape of each input that changes, by its name; of the only input also by itself. A side is an
+                integer, a decision or an expression over decisions, or `None` for one that is unknown.
+
+        Raises:
+            SpaceError: If no input has a name, or a shape is none.
+            InvalidArchitectureError: If no network can be built on these inputs.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> image = layers.Input((None, None, 3), name="image")
+            >>> space = ab.Space([image, layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(), layers.Dense(10)])
+            >>> space.architecture().macs is None
+            True
+            >>> space.with_sides({"image": (32, 32, 3)}).architecture().macs
+            194480
+            >>> space.with_sides((ab.Int("side", 24, 32), 32, 3)).range("macs")
+            (142640, 194480)
+        """
+        inputs = {use.name: use.layer for use in self._compiled.uses if use.layer.kind == "Input"}
+        if not isinstance(sides, Mapping):
+            if len(inputs) > 1:
+                raise SpaceError(f"with_sides takes a shape for each of {listed(inputs)}, by name, not {show(sides)}")
+            sides = dict.fromkeys(inputs, sides)
+        for name in sides:
+            if name not in inputs:
+                raise SpaceError(f"no input is named {with_nearest(name, inputs)}; the inputs are {listed(inputs)}")
+        shapes = {inputs[name]: shape for name, shape in sides.items()}
+
+        def change(layer: Layer) -> Layer:
+            return with_arguments(layer, {"shape": shapes[layer]}) if layer in shapes else layer
+
+        return self._described(Rebuilding(change).definition(self._definition))
 
     def distinct_layers(self) -> list[LayerRecord]:
         """Each distinct layer of the space, once; see [`metrics.distinct_layers`][archbudget.metrics.distinct_layers].

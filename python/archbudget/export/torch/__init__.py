@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from archbudget._message import one_line, show
+from archbudget._records import unknown_sides
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.export.torch import (
     _activation,
@@ -70,6 +71,8 @@ def build(network: Network, weights: Weights | None = None) -> Module:
         network: The network.
         weights: The source of the weights; by default the initializers of the layers draw them.
     """
+    if unknown := unknown_sides([call.use for call in network.calls]):
+        raise SpaceError(f"to_torch makes modules for shapes that are known; MACs and shapes are unknown, {unknown}")
     weights = weights or Weights()
     shared = Shared()
     applied: list[_masks.Applied] = []
