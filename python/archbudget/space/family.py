@@ -325,7 +325,7 @@ class Family(metaclass=Faced):
                 raise SpaceError(f"no input is named {with_nearest(name, inputs)}; the inputs are {listed(inputs)}")
         shapes = {inputs[name]: shape for name, shape in sides.items()}
 
-        def change(layer: Layer) -> Layer:
+        def change(layer: Layer, _: Layer) -> Layer:
             return with_arguments(layer, {"shape": shapes[layer]}) if layer in shapes else layer
 
         return self._described(Rebuilding(change).definition(self._definition))

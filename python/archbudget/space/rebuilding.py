@@ -13,8 +13,9 @@ from archbudget.layers._structure import Repeat
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Change = Callable[[Layer], Layer]
-"""The layer that stands in the place of another one: the same object where nothing is to change."""
+Change = Callable[[Layer, Layer], Layer]
+"""The layer that stands in the place of another one: the same object where nothing is to change. The second layer is the
+one that was described; the first one is that, or a copy in which layers inside have changed."""
 
 
 def with_arguments(layer: Layer, arguments: Mapping[str, Any]) -> Layer:
@@ -81,10 +82,11 @@ class Rebuilding:
             options = layer.called_with()
             masks = options.pop("masks", ())
             return layer if owner is layer.weights_of else owner.called(options, masks)
+        described = layer
         held = {name: self._value(getattr(layer, name)) for name in layer.LAYERS}
         if any(held[name] is not getattr(layer, name) for name in held):
             layer = with_arguments(layer, held)
-        return self._change(layer)
+        return self._change(layer, described)
 
     def _parts(self, block: Block) -> Block:
         state = {name: self._value(value) for name, value in vars(block).items()}

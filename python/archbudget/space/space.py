@@ -29,6 +29,7 @@ from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
+from archbudget.space.varying import varied
 
 if TYPE_CHECKING:
     import os
@@ -431,6 +432,41 @@ class Space(Family):
         """
         require_metrics(self.metrics, [metric])
         return Distribution(metric, *self._compiled.diagram.distribution(metric, memory))
+
+    def vary(self, changes: Mapping[str, Any]) -> Self:
+        """A space in which arguments of layers are decisions: a model, or a space, made searchable in one line.
+
+        Shapes follow by themselves, and so do other arguments that must be equal: the widths of all that an `Add` merges,
+        the groups and filters of depthwise convolutions, target shapes, tied embeddings get the same decision. They are
+        found by doubling a width in a network of the space, and looking which layer refuses until what changes with it.
+
+        Args:
+            changes: What stands in the place of arguments, by patterns of their paths, `layer.argument`, as in
+                `"conv2d*.filters"`, with the wildcards of shells; the layers inside of others have paths such as
+                `bidirectional.layer.units`, items `reshape.target_shape[2]`. A pattern may stand for many arguments:
+                `ab.scale(...)` gives each a decision of its own (or all of them one, if it has a name), anything else,
+                such as `ab.Choice("kernel", [3, 5])`, is the same for all.
+
+        Raises:
+            SpaceError: If a pattern matches nothing, two match the same argument, an argument has a decision already,
+                cannot have what stands there, or cannot change as some layer refuses whatever follows it.
+            InvalidArchitectureError: If no network can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> image = layers.Input((8, 8, 3))
+            >>> x = layers.Conv2D(16, 3, padding="same")(image)
+            >>> x = layers.Add()([x, layers.Conv2D(16, 3, padding="same")(x)])
+            >>> space = ab.Space(inputs=image, outputs=layers.GlobalAveragePooling2D()(x))
+            >>> wider = space.vary({"conv2d*.filters": ab.scale(0.5, 2, divisor=8)})
+            >>> wider.decisions["conv2d_filters"]
+            Choice('conv2d_filters', [8, 16, 24, 32])
+            >>> wider.size
+            4
+        """
+        arch = self.sample(1, seed=0)[0] if self.decisions else architecture_of(self, {})
+        return self._described(varied(self, arch, changes, self._described))
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """Lets an Optuna trial take each active decision, in the order of the description.

@@ -1,0 +1,386 @@
+"""Making a model searchable: decisions in the place of arguments of its layers, with what depends on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Union
+
+from archbudget._expressions import Choice, Expression, channels, require_name
+from archbudget._message import hint, listed, show
+from archbudget.errors import InvalidArchitectureError, SpaceError
+from archbudget.layers._base import Layer
+from archbudget.space.family import compiled, definition
+from archbudget.space.rebuilding import Rebuilding, with_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from archbudget._records import Use
+    from archbudget.space.architecture import Architecture
+    from archbudget.space.family import Family
+
+__all__ = ["Scale", "scale"]
+
+MOST_WIDTHS = 4_096
+"""The most values of one argument that is scaled."""
+
+Factor = Union[int, float]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Multiples of what an argument is; made by `scale`."""
+
+    low: Factor
+    high: Factor
+    divisor: int
+    step: Factor
+    name: str | None
+
+    def rounded(self, number: Factor) -> int:
+        """The multiple of the divisor nearest to a number, and at least the divisor."""
+        return max(1, int(number / self.divisor + 0.5)) * self.divisor
+
+    def widths(self, number: int) -> list[int]:
+        """The values that an argument may have: multiples of the divisor in the range, and the number itself.
+
+        Raises:
+            SpaceError: If there are too many.
+        """
+        first = max(1, -int(-self.low * number // self.divisor))
+        last = int(self.high * number // self.divisor)
+        if last - first >= MOST_WIDTHS:
+            raise SpaceError(
+                f"scale: {number} times {self.low} to {self.high} has {last - first + 1:,} values; at most "
+                f"{MOST_WIDTHS:,} are supported: give a larger divisor"
+            )
+        return sorted({number, *(each * self.divisor for each in range(first, last + 1))})
+
+    def multipliers(self) -> list[float]:
+        """The values of the decision by which all arguments are scaled alike, with 1 among them if it is in the range.
+
+        Raises:
+            SpaceError: If there are too many.
+        """
+        count = int((self.high - self.low) / self.step + 1e-9) + 1
+        if count > MOST_WIDTHS:
+            raise SpaceError(f"scale: {count:,} multipliers; at most {MOST_WIDTHS:,} are supported: give a larger step")
+        found = {round(self.low + number * self.step, 9) for number in range(count)}
+        return sorted({float(each) for each in found | ({1.0} if self.low <= 1 <= self.high else set())})
+
+
+def scale(low: float, high: float, *, divisor: int = 1, name: str | None = None, step: float = 0.01) -> Scale:
+    """Multiples of what an argument is, for `Space.vary`.
+
+    Without a name each argument has a decision of its own, over the multiples of `divisor` from `low` to `high` times
+    the present number, and the present number. With a name all arguments are scaled by one decision of that name, a
+    multiplier: each is the multiple of `divisor` nearest to its product with the multiplier, and at least `divisor`.
+
+    Args:
+        low: The smallest factor, above 0.
+        high: The largest factor.
+        divisor: What all new numbers are divisible by.
+        name: The name of the decision that scales all arguments alike.
+        step: The difference between two multipliers of that decision.
+
+    Raises:
+        SpaceError: If a number is not what it must be.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.scale(0.25, 1.5, divisor=8).widths(32)
+        [8, 16, 24, 32, 40, 48]
+    """
+    for what, number in (("low", low), ("high", high), ("step", step)):
+        is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+        if not is_number or not 0 < number < 1e6:
+            raise SpaceError(f"scale: {what} must be a number above 0, not {show(number)}")
+    if low > high:
+        raise SpaceError(f"scale: low must not be above high, and {low} is above {high}")
+    if isinstance(divisor, bool) or not isinstance(divisor, int) or divisor < 1:
+        raise SpaceError(f"scale: divisor must be an integer of at least 1, not {show(divisor)}")
+    return Scale(low, high, divisor, step, None if name is None else require_name(name, "scale: name must be"))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An argument of a layer, or an item of it."""
+
+    layer: Layer
+    argument: str
+    item: int | None = None
+
+    @property
+    def value(self) -> Any:
+        """What it is now."""
+        given = getattr(self.layer, self.argument)
+        return given if self.item is None else given[self.item]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a plain integer above 1, which may be the width of something."""
+        return isinstance(self.value, int) and not isinstance(self.value, bool) and self.value > 1
+
+
+New = dict[Slot, Any]
+"""What stands in the place of some arguments."""
+
+
+def rebuilt(definition: Mapping[str, Any], new: New) -> dict[str, Any]:
+    """The arguments of a space in which some arguments of layers are others."""
+    by_layer: dict[Layer, dict[str, Any]] = {}
+    for slot, value in new.items():
+        arguments = by_layer.setdefault(slot.layer, {})
+        if slot.item is None:
+            arguments[slot.argument] = value
+        else:
+            items = list(arguments.get(slot.argument, getattr(slot.layer, slot.argument)))
+            items[slot.item] = value
+            arguments[slot.argument] = tuple(items)
+
+    def change(layer: Layer, described: Layer) -> Layer:
+        return with_arguments(layer, by_layer[described]) if described in by_layer else layer
+
+    return Rebuilding(change).definition(definition)
+
+
+class Model:
+    """The layers of a space, as `vary` reads them.
+
+    Args:
+        uses: The layers of the space.
+    """
+
+    def __init__(self, uses: Iterable[Use]) -> None:
+        self.names: dict[Layer, list[str]] = {}
+        self.slots: dict[str, list[Slot]] = {}
+        """The arguments that have a path, by it: `conv2d.filters`, `bidirectional.layer.units`."""
+        self.owners: dict[Slot, str] = {}
+        """The first path of each."""
+        for use in uses:
+            owner = use.layer.weights_of
+            self.names.setdefault(owner, []).append(use.weights)
+            self._enter(use.weights, owner)
+
+    def _enter(self, path: str, layer: Layer) -> None:
+        for argument, given in layer.arguments().items():
+            if argument in layer.LAYERS:
+                several = given if isinstance(given, tuple) else (given,)
+                for number, inside in enumerate(several):
+                    if isinstance(inside, Layer):
+                        place = f"{argument}[{number}]" if isinstance(given, tuple) else argument
+                        self._enter(f"{path}.{place}", inside)
+                continue
+            if argument == "trainable":
+                continue
+            self._add(f"{path}.{argument}", Slot(layer, argument))
+            if isinstance(given, tuple):
+                for item in range(len(given)):
+                    self._add(f"{path}.{argument}[{item}]", Slot(layer, argument, item))
+
+    def _add(self, path: str, slot: Slot) -> None:
+        self.slots.setdefault(path, []).append(slot)
+        self.owners.setdefault(slot, path)
+
+    def matching(self, pattern: object) -> list[Slot]:
+        """The arguments that a pattern names, each once.
+
+        Raises:
+            SpaceError: If it names none, or only some uses of a layer that is used under several names.
+        """
+        if not isinstance(pattern, str) or "." not in pattern:
+            raise SpaceError(
+                f"vary takes patterns such as 'conv2d*.filters', the name of a layer and of its argument, not "
+                f"{show(pattern)}"
+            )
+        plain = pattern.replace("[", "[[]")
+        found = {path: slots for path, slots in self.slots.items() if fnmatchcase(path, plain)}
+        if not found:
+            near = [path for path in self.slots if path.rpartition(".")[2] == pattern.rpartition(".")[2]]
+            raise SpaceError(
+                f"vary: no layer has an argument that matches {show(pattern)}"
+                f"{hint(pattern, list(self.slots)) or (f'; there are {listed(near)}' if near else '')}"
+            )
+        chosen = dict.fromkeys(slot for slots in found.values() for slot in slots)
+        for slot in chosen:
+            paths = [path for path, slots in self.slots.items() if slot in slots]
+            left = [path for path in paths if path not in found]
+            if left:
+                raise SpaceError(
+                    f"vary: {show(pattern)} matches {paths[0] if paths[0] in found else paths[-1]}, but {left[0]} is "
+                    "the same argument of the same layer: give a pattern that matches both"
+                )
+        return list(chosen)
+
+
+SPATIAL = frozenset(
+    "kernel_size strides pool_size dilation_rate padding output_padding size cropping height width explicit_padding axis "
+    "dims axes num_heads seed".split()
+)
+"""The arguments that are no widths, so that they never follow one."""
+
+
+class Ties:
+    """Which arguments must change together: found by doubling some of them in a network, and looking which layer refuses.
+
+    Layers are applied in order. A network in which one width is doubled fails at the first layer that needs another one
+    to be doubled, too; an argument that belongs to it lets the network go on, at least to a later layer.
+
+    Args:
+        space: The space.
+        arch: A network of it.
+        model: Its layers.
+        new: What changes already.
+        make: Makes a space of a definition.
+    """
+
+    def __init__(
+        self, space: Family, arch: Architecture, model: Model, new: New, make: Callable[[dict[str, Any]], Any]
+    ) -> None:
+        self._definition = definition(space)
+        self._values = dict(arch)
+        self._model = model
+        self._new = new
+        self._make = make
+
+    def closure(self, roots: list[Slot], others: list[Slot]) -> list[Slot]:
+        """The roots, and those of the others that must change with them.
+
+        Raises:
+            SpaceError: If a layer refuses whatever changes with them.
+        """
+        probes = {slot: f"probe{number}" for number, slot in enumerate([*roots, *others])}
+        doubled = {slot: Choice(name, [slot.value, 2 * slot.value]) for slot, name in probes.items()}
+        space = self._make(rebuilt(self._definition, {**self._new, **doubled}))
+        order = {name: place for place, name in enumerate(space.layer_names)}
+        names = {
+            slot: [each for each in space.decisions if re.fullmatch(rf"{name}(_\d+)*", each)]
+            for slot, name in probes.items()
+        }
+
+        def refusing(chosen: list[Slot]) -> tuple[int, InvalidArchitectureError] | None:
+            """The place of the first layer that refuses, and how."""
+            values = {
+                each: slot.value * (2 if slot in chosen else 1) for slot, every in names.items() for each in every
+            }
+            try:
+                space.architecture({**self._values, **values})
+            except InvalidArchitectureError as error:
+                return order.get(error.layer or "", -1), error
+            return None
+
+        found = list(roots)
+        while (refused := refusing(found)) is not None:
+            place, error = refused
+            for slot in [each for each in others if each not in found]:
+                later = refusing([*found, slot])
+                if later is None or later[0] > place:
+                    found.append(slot)
+                    break
+            else:
+                root = self._model.owners[roots[0]]
+                raise SpaceError(
+                    f"vary: {root} cannot change by itself: with twice its value layer '{error.layer}' ({error.kind}) "
+                    f"refuses, and no other argument follows: {error}"
+                )
+        return found
+
+
+def varied(
+    space: Family, arch: Architecture, changes: Mapping[str, Any], make: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any]:
+    """The definition of a space whose layers have decisions in the place of arguments; see `Space.vary`."""
+    if not isinstance(changes, Mapping):
+        raise SpaceError(f"vary takes a mapping from patterns to what stands there, not {show(changes)}")
+    model = Model(compiled(space).uses)
+    new: New = {}
+    scaled: dict[Slot, Scale] = {}
+    patterns: dict[Slot, str] = {}
+    for pattern, given in changes.items():
+        for slot in model.matching(pattern):
+            path = model.owners[slot]
+            if slot in patterns:
+                raise SpaceError(f"vary: {path} matches both {show(patterns[slot])} and {show(pattern)}")
+            patterns[slot] = pattern
+            if isinstance(slot.value, Expression):
+                raise SpaceError(f"vary: {path} is set by {show(slot.value)} already; with_domains narrows a decision")
+            if isinstance(given, Scale):
+                if not isinstance(slot.value, int) or isinstance(slot.value, bool) or slot.value < 1:
+                    raise SpaceError(f"vary: {path} is {show(slot.value)}, which scale cannot multiply")
+                scaled[slot] = given
+            elif isinstance(given, (list, set, frozenset, range, dict)):
+                raise SpaceError(
+                    f"vary: {show(pattern)}: values to choose from are a decision, ab.Choice(name, {show(given)}), which "
+                    "all matching arguments share"
+                )
+            else:
+                new[slot] = given
+    _follow_channels(model, arch, new, scaled)
+    _scale(model, Ties(space, arch, model, new, make), new, scaled)
+    return rebuilt(definition(space), new)
+
+
+def _follow_channels(model: Model, arch: Architecture, new: New, scaled: dict[Slot, Scale]) -> None:
+    """Lets the groups of depthwise convolutions, and their filters, be as many as the channels that flow in."""
+    if not scaled:
+        return
+    for record in arch.layers:
+        groups, filters = record.arguments.get("groups", 1), record.arguments.get("filters")
+        axis = 0 if record.arguments.get("data_format") == "channels_first" else -1
+        slots = model.slots.get(f"{record.name}.groups"), model.slots.get(f"{record.name}.filters")
+        if groups == 1 or filters is None or slots[0] is None or slots[1] is None:
+            continue
+        (grouped,), (made,) = slots
+        plain = not any(isinstance(slot.value, Expression) or slot in new for slot in (grouped, made))
+        if plain and groups == record.input_shapes[0][axis] and filters % groups == 0:
+            new[grouped] = channels(axis)
+            new[made] = channels(axis) if filters == groups else channels(axis) * (filters // groups)
+            scaled.pop(made, None)
+
+
+def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> None:
+    """Puts decisions in the place of arguments that are scaled, the same one where they must be equal."""
+    free = [
+        slot
+        for slot in model.owners
+        if slot.is_number and slot.argument not in SPATIAL and slot not in new and slot not in scaled
+    ]
+    together: dict[str, list[Slot]] = {}
+    for slot, each in scaled.items():
+        if each.name is not None:
+            together.setdefault(each.name, []).append(slot)
+    for name, slots in together.items():
+        one = scaled[slots[0]]
+        if any(scaled[slot] != one for slot in slots):
+            raise SpaceError(f"vary: two scales have the name {name} and differ")
+        multiplier = Choice(name, one.multipliers())
+        for slot in ties.closure(slots, free):
+            base = slot if slot in scaled else _base(slot, slots, model)
+            widths = {value: one.rounded(base.value * value) for value in multiplier.values}
+            new[slot] = _times(multiplier.map({**widths, 1.0: base.value} if 1.0 in widths else widths), slot, base)
+    alone = [slot for slot, each in scaled.items() if each.name is None]
+    while alone:
+        root = alone[0]
+        others = [slot for slot in [*alone[1:], *free] if slot not in new and slot.value % root.value == 0]
+        tied = ties.closure([root], others)
+        path = re.sub(r"\W+", "_", model.owners[root]).strip("_")
+        decision = Choice(path, scaled[root].widths(root.value))
+        for slot in tied:
+            new[slot] = _times(decision, slot, root)
+        alone = [slot for slot in alone if slot not in tied]
+
+
+def _base(slot: Slot, slots: list[Slot], model: Model) -> Slot:
+    """The scaled argument that another one follows: the largest of which it is a multiple."""
+    bases = [each for each in slots if slot.value % each.value == 0]
+    if not bases:
+        raise SpaceError(f"vary: {model.owners[slot]} must follow the arguments that are scaled, and is no multiple of one")
+    return max(bases, key=lambda each: each.value)
+
+
+def _times(width: Expression, slot: Slot, base: Slot) -> Expression:
+    factor = slot.value // base.value
+    return width if factor == 1 else width * factor
