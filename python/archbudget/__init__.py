@@ -42,6 +42,7 @@ from archbudget.space.evaluation import Evaluation, LayerEvaluation
 from archbudget.space.feasible import FeasibleSet, Marginals
 from archbudget.space.space import Space
 from archbudget.space.stored import Format, store_with
+from archbudget.space.varying import Scale, scale
 
 __version__ = VERSION
 
@@ -79,6 +80,7 @@ __all__ = [
     "Repeat",
     "Require",
     "Residual",
+    "Scale",
     "Space",
     "Stage",
     "__version__",
@@ -97,6 +99,7 @@ __all__ = [
     "minimum",
     "plot",
     "round_to",
+    "scale",
     "search",
     "spaces",
 ]

@@ -420,7 +420,8 @@ impl Kind {
     /// The cost of one layer as numbers, given an output shape that [`Self::output`] returned.
     pub fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count> {
         if self.tries(inputs) {
-            return unknown::cost(self, args, inputs);
+            let (shapes, output) = unknown::case(self, args, inputs);
+            return self.without_unknown(args, inputs, self.cost(args, &shapes, &output));
         }
         match &self.rule {
             AnyRule::Static { cost, .. } => cost(args, inputs, output),
@@ -434,10 +435,21 @@ impl Kind {
         !self.tries(inputs) || unknown::macs_are_known(self, args, inputs)
     }
 
+    /// A cost without MACs that are unknown.
+    fn without_unknown<Q: Quantity>(&self, args: &[i64], inputs: &[Shape], cost: Cost<Q>) -> Cost<Q> {
+        let macs = if self.macs_are_known(args, inputs) {
+            cost.macs
+        } else {
+            Q::zero()
+        };
+        Cost { macs, ..cost }
+    }
+
     /// The same as formulas.
     pub fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula> {
         if self.tries(inputs) {
-            return unknown::cost(self, args, inputs);
+            let (shapes, output) = unknown::case(self, args, inputs);
+            return self.without_unknown(args, inputs, self.explain(args, &shapes, &output));
         }
         match &self.rule {
             AnyRule::Static { explain, .. } => explain(args, inputs, output),
@@ -521,6 +533,30 @@ impl Kind {
             .iter()
             .flat_map(|inner| std::iter::once(&TRAINABLE).chain(inner.kind.owners(inner.len)));
         Box::new(own.chain(inner))
+    }
+}
+
+impl unknown::Asked for Kind {
+    fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
+        self.output(args, inputs)
+    }
+
+    fn extra(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.extra(args, inputs)
+    }
+
+    fn masks(
+        &self,
+        args: &[i64],
+        inputs: &[Shape],
+        masks: &[Mask],
+        given: &[Shape],
+    ) -> std::result::Result<(), Refusal> {
+        self.check_masks(args, inputs, masks, given)
+    }
+
+    fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count> {
+        self.cost(args, inputs, output)
     }
 }
 

@@ -5,10 +5,22 @@
 //! differ depend on a side that must be known, so the layer refuses as in Keras; and where MACs differ they are unknown.
 
 use super::cost::Cost;
-use super::kind::{Kind, Reading};
 use super::mask::Mask;
+use super::quantity::Count;
 use super::refusal::Refusal;
 use super::shape::{Shape, UNKNOWN};
+
+/// A layer, as far as it is asked with numbers in the place of unknown sides.
+pub(super) trait Asked {
+    /// As `Rule::output`.
+    fn output(&self, args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal>;
+    /// As `Rule::extra`.
+    fn extra(&self, args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal>;
+    /// As `Rule::mask`, for several.
+    fn masks(&self, args: &[i64], inputs: &[Shape], masks: &[Mask], given: &[Shape]) -> Result<(), Refusal>;
+    /// As `Rule::cost`.
+    fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
+}
 
 /// The numbers that stand for an unknown side: multiples of all numbers to 10, and of one another.
 const STANDS: [i64; 2] = [5_040, 10_080];
@@ -39,7 +51,7 @@ fn alike(inputs: &[Shape], stand: i64) -> Vec<Shape> {
 
 /// The output of a layer with the two numbers, and what it read in each case.
 fn tried(
-    kind: &Kind,
+    kind: &impl Asked,
     args: &[i64],
     inputs: &[Shape],
     places: fn(&[Shape], i64) -> Vec<Shape>,
@@ -53,7 +65,7 @@ fn tried(
 
 /// The inputs and the outputs of a layer that can be built, in both cases. Where it can only be with sides that are
 /// alike, an unknown side may still be another one, such as 1 that stretches: so it must not have weights.
-fn cases(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<[(Vec<Shape>, Shape); 2], Refusal> {
+fn cases(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> Result<[(Vec<Shape>, Shape); 2], Refusal> {
     tried(kind, args, inputs, with).or_else(|refusal| {
         let again = tried(kind, args, inputs, alike).ok();
         let free = again.filter(|[(shapes, output), _]| kind.cost(args, shapes, output).weights() == 0);
@@ -72,8 +84,8 @@ fn common(first: &Shape, second: &Shape) -> Shape {
     both
 }
 
-/// As [`Kind::output`].
-pub(super) fn output(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+/// As [`Asked::output`].
+pub(super) fn output(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
     let [first, second] = cases(kind, args, inputs)?;
     if first.1.rank() != second.1.rank() {
         return Err(Refusal::new(
@@ -99,16 +111,16 @@ pub(super) fn output(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Shap
     Ok(output)
 }
 
-/// As [`Kind::extra`].
-pub(super) fn extra(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+/// As [`Asked::extra`].
+pub(super) fn extra(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
     let [first, second] = cases(kind, args, inputs)?;
     let (one, other) = (kind.extra(args, &first.0)?, kind.extra(args, &second.0)?);
     Ok(one.iter().zip(&other).map(|(one, other)| common(one, other)).collect())
 }
 
-/// As [`Kind::check_masks`], where a side of an input or of a mask is unknown.
+/// As [`Asked::masks`], where a side of an input or of a mask is unknown.
 pub(super) fn check_masks(
-    kind: &Kind,
+    kind: &impl Asked,
     args: &[i64],
     inputs: &[Shape],
     masks: &[Mask],
@@ -118,7 +130,7 @@ pub(super) fn check_masks(
     let check = |places: fn(&[Shape], i64) -> Vec<Shape>| {
         let shapes = places(&all, STANDS[0]);
         let (inputs, given) = shapes.split_at(inputs.len());
-        kind.check_masks(args, inputs, masks, given)
+        kind.masks(args, inputs, masks, given)
     };
     // A mask and a tensor have different axes: here a known side beside an unknown one is for the data to tell.
     check(with).or_else(|refusal| {
@@ -130,22 +142,14 @@ pub(super) fn check_masks(
     })
 }
 
-/// As [`Kind::cost`] or [`Kind::explain`], with no MACs where they are unknown.
-pub(super) fn cost<Q: Reading>(kind: &Kind, args: &[i64], inputs: &[Shape]) -> Cost<Q> {
-    let [(shapes, output), _] = cases(kind, args, inputs).expect("`output` gave a shape");
-    let cost = Q::cost_of(kind, args, &shapes, &output);
-    if macs_are_known(kind, args, inputs) {
-        cost
-    } else {
-        Cost {
-            macs: Q::zero(),
-            ..cost
-        }
-    }
+/// The inputs and the output of a layer that can be built, with numbers in the place of what is unknown.
+pub(super) fn case(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> (Vec<Shape>, Shape) {
+    let [first, _] = cases(kind, args, inputs).expect("`output` gave a shape");
+    first
 }
 
 /// Whether MACs do not depend on what is unknown.
-pub(super) fn macs_are_known(kind: &Kind, args: &[i64], inputs: &[Shape]) -> bool {
+pub(super) fn macs_are_known(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> bool {
     let Ok(cases) = tried(kind, args, inputs, with) else {
         return false;
     };

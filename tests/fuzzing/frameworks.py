@@ -10,7 +10,7 @@ from archbudget import layers
 from archbudget.errors import ArchbudgetError
 from fuzzing.draws import MOST_COMBINATIONS, Real, any_space
 from support import pytorch_layers
-from support.keras_layers import FED, IMAGES, MERGING, SCORES, _call, describe, make
+from support.keras_layers import FED, IMAGES, MERGING, SCORES, call, describe, make
 from support.layer_records import KINDS, count
 from support.random_layers import random_case
 from support.random_pytorch_layers import DRAWN, random_pytorch_case
@@ -67,7 +67,7 @@ def runs_alone(kind: str, arguments: dict[str, Any], shape: list[int]) -> bool:
     import keras
 
     try:
-        _call(kind, make(keras.layers, kind, arguments), [keras.ops.zeros((2, *shape))])
+        call(kind, make(keras.layers, kind, arguments), [keras.ops.zeros((2, *shape))])
     except Exception:
         return False
     return True
@@ -100,10 +100,10 @@ def check_shared(rng: Random) -> str:
     inputs = [keras.Input(tuple(shape)) for shape in (first, second)]
     try:
         real = make(keras.layers, kind, arguments)
-        outputs = [_call(kind, real, [source]) for source in inputs]
+        outputs = [call(kind, real, [source]) for source in inputs]
         model = keras.Model(inputs, outputs)
         for shape in (first, second):
-            _call(kind, real, [keras.ops.zeros((2, *shape))])
+            call(kind, real, [keras.ops.zeros((2, *shape))])
     except Exception:  # Keras refuses with errors of many types.
         refused = arch is None or not all(runs_alone(kind, arguments, shape) for shape in (first, second))
         assert refused, f"{case}: accepted, but Keras refuses it"

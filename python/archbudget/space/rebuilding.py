@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Change = Callable[[Layer, Layer], Layer]
-"""The layer that stands in the place of another one: the same object where nothing is to change. The second layer is the
-one that was described; the first one is that, or a copy in which layers inside have changed."""
+"""The layer that stands in the place of another one: the same object where nothing is to change. The second layer is
+the one that was described; the first one is that, or a copy in which layers inside have changed."""
 
 
 def with_arguments(layer: Layer, arguments: Mapping[str, Any]) -> Layer:

@@ -436,9 +436,10 @@ class Space(Family):
     def vary(self, changes: Mapping[str, Any]) -> Self:
         """A space in which arguments of layers are decisions: a model, or a space, made searchable in one line.
 
-        Shapes follow by themselves, and so do other arguments that must be equal: the widths of all that an `Add` merges,
-        the groups and filters of depthwise convolutions, target shapes, tied embeddings get the same decision. They are
-        found by doubling a width in a network of the space, and looking which layer refuses until what changes with it.
+        Shapes follow by themselves, and so do other arguments that must be equal: the widths of all that an `Add`
+        merges, the groups and filters of depthwise convolutions, target shapes, tied embeddings get the same decision.
+        They are found by doubling a width in a network of the space, and looking which layer refuses, until what must
+        change with it is found. O(layers^2) at worst, mostly a few seconds for hundreds of layers.
 
         Args:
             changes: What stands in the place of arguments, by patterns of their paths, `layer.argument`, as in

@@ -216,15 +216,15 @@ class Model:
         return list(chosen)
 
 
-SPATIAL = frozenset(
-    "kernel_size strides pool_size dilation_rate padding output_padding size cropping height width explicit_padding axis "
-    "dims axes num_heads seed".split()
-)
+SPATIAL = {
+    *("kernel_size", "strides", "pool_size", "dilation_rate", "padding", "output_padding", "explicit_padding", "size"),
+    *("cropping", "height", "width", "axis", "dims", "axes", "num_heads", "seed"),
+}
 """The arguments that are no widths, so that they never follow one."""
 
 
 class Ties:
-    """Which arguments must change together: found by doubling some of them in a network, and looking which layer refuses.
+    """Which arguments must change together: found by doubling some of them, and looking which layer refuses.
 
     Layers are applied in order. A network in which one width is doubled fails at the first layer that needs another one
     to be doubled, too; an argument that belongs to it lets the network go on, at least to a later layer.
@@ -233,17 +233,17 @@ class Ties:
         space: The space.
         arch: A network of it.
         model: Its layers.
-        new: What changes already.
+        follows: What depends on channels that flow in.
         make: Makes a space of a definition.
     """
 
     def __init__(
-        self, space: Family, arch: Architecture, model: Model, new: New, make: Callable[[dict[str, Any]], Any]
+        self, space: Family, arch: Architecture, model: Model, follows: New, make: Callable[[dict[str, Any]], Any]
     ) -> None:
         self._definition = definition(space)
         self._values = dict(arch)
         self._model = model
-        self._new = new
+        self._follows = follows
         self._make = make
 
     def closure(self, roots: list[Slot], others: list[Slot]) -> list[Slot]:
@@ -254,7 +254,7 @@ class Ties:
         """
         probes = {slot: f"probe{number}" for number, slot in enumerate([*roots, *others])}
         doubled = {slot: Choice(name, [slot.value, 2 * slot.value]) for slot, name in probes.items()}
-        space = self._make(rebuilt(self._definition, {**self._new, **doubled}))
+        space = self._make(rebuilt(self._definition, {**self._follows, **doubled}))
         order = {name: place for place, name in enumerate(space.layer_names)}
         names = {
             slot: [each for each in space.decisions if re.fullmatch(rf"{name}(_\d+)*", each)]
@@ -313,32 +313,34 @@ def varied(
                 scaled[slot] = given
             elif isinstance(given, (list, set, frozenset, range, dict)):
                 raise SpaceError(
-                    f"vary: {show(pattern)}: values to choose from are a decision, ab.Choice(name, {show(given)}), which "
-                    "all matching arguments share"
+                    f"vary: {show(pattern)}: values to choose from are a decision, ab.Choice(name, {show(given)}), "
+                    "which all matching arguments share"
                 )
             else:
                 new[slot] = given
-    _follow_channels(model, arch, new, scaled)
-    _scale(model, Ties(space, arch, model, new, make), new, scaled)
+    if scaled:
+        follows = _channels(model, arch, new)
+        scaled = {slot: each for slot, each in scaled.items() if slot not in follows}
+        new.update(follows)
+        _scale(model, Ties(space, arch, model, follows, make), new, scaled)
     return rebuilt(definition(space), new)
 
 
-def _follow_channels(model: Model, arch: Architecture, new: New, scaled: dict[Slot, Scale]) -> None:
-    """Lets the groups of depthwise convolutions, and their filters, be as many as the channels that flow in."""
-    if not scaled:
-        return
+def _channels(model: Model, arch: Architecture, new: New) -> New:
+    """The groups of depthwise convolutions, and their filters, as the channels that flow in."""
+    follows: New = {}
     for record in arch.layers:
         groups, filters = record.arguments.get("groups", 1), record.arguments.get("filters")
         axis = 0 if record.arguments.get("data_format") == "channels_first" else -1
         slots = model.slots.get(f"{record.name}.groups"), model.slots.get(f"{record.name}.filters")
         if groups == 1 or filters is None or slots[0] is None or slots[1] is None:
             continue
-        (grouped,), (made,) = slots
+        grouped, made = slots[0][0], slots[1][0]
         plain = not any(isinstance(slot.value, Expression) or slot in new for slot in (grouped, made))
         if plain and groups == record.input_shapes[0][axis] and filters % groups == 0:
-            new[grouped] = channels(axis)
-            new[made] = channels(axis) if filters == groups else channels(axis) * (filters // groups)
-            scaled.pop(made, None)
+            follows[grouped] = channels(axis)
+            follows[made] = channels(axis) if filters == groups else channels(axis) * (filters // groups)
+    return follows
 
 
 def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> None:
@@ -346,7 +348,11 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
     free = [
         slot
         for slot in model.owners
-        if slot.is_number and slot.argument not in SPATIAL and slot not in new and slot not in scaled
+        if slot.is_number
+        and slot.layer.kind != "Input"
+        and slot.argument not in SPATIAL
+        and slot not in new
+        and slot not in scaled
     ]
     together: dict[str, list[Slot]] = {}
     for slot, each in scaled.items():
@@ -357,7 +363,8 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
         if any(scaled[slot] != one for slot in slots):
             raise SpaceError(f"vary: two scales have the name {name} and differ")
         multiplier = Choice(name, one.multipliers())
-        for slot in ties.closure(slots, free):
+        spatial = all(slot.argument in SPATIAL for slot in slots)
+        for slot in slots if spatial else ties.closure(slots, free):
             base = slot if slot in scaled else _base(slot, slots, model)
             widths = {value: one.rounded(base.value * value) for value in multiplier.values}
             new[slot] = _times(multiplier.map({**widths, 1.0: base.value} if 1.0 in widths else widths), slot, base)
@@ -365,7 +372,7 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
     while alone:
         root = alone[0]
         others = [slot for slot in [*alone[1:], *free] if slot not in new and slot.value % root.value == 0]
-        tied = ties.closure([root], others)
+        tied = [root] if root.argument in SPATIAL else ties.closure([root], others)
         path = re.sub(r"\W+", "_", model.owners[root]).strip("_")
         decision = Choice(path, scaled[root].widths(root.value))
         for slot in tied:
@@ -377,7 +384,7 @@ def _base(slot: Slot, slots: list[Slot], model: Model) -> Slot:
     """The scaled argument that another one follows: the largest of which it is a multiple."""
     bases = [each for each in slots if slot.value % each.value == 0]
     if not bases:
-        raise SpaceError(f"vary: {model.owners[slot]} must follow the arguments that are scaled, and is no multiple of one")
+        raise SpaceError(f"vary: {model.owners[slot]} must follow arguments that are scaled, and is no multiple of one")
     return max(bases, key=lambda each: each.value)
 
 
