@@ -72,7 +72,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         {"architecture", "best", "combinations", "constraint", "constraints", "decisions", "describe", "domains"}
         | {"distinct_layers", "distribution", "evaluate", "from_trial", "from_yaml", "layer_names", "load", "metrics"}
         | {"name", "range", "sample", "save", "size", "suggest", "to_yaml", "with_constraints", "with_domains"}
-        | {"with_metrics", "with_name", "within"},
+        | {"evaluate_to_file", "vary", "with_metrics", "with_name", "with_sides", "within"},
     ),
     "expression": (WIDTH + 1, set()),
     "tensor": (layers.ReLU()(layers.Input((3,))), {"block", "inputs"}),
