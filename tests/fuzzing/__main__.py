@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RUST = ROOT / "fuzz" / "target"
-ROUNDS = {"random": 100, "guided": 400, "spaces": 200, "chains": 4, "real": 400, "files": 200}
+ROUNDS = {"random": 100, "guided": 400, "spaces": 200, "chains": 4, "real": 400, "files": 200, "models": 1000}
 """How many cases of each driver are a round: some ten seconds of work."""
 BUDGETS = 5
 """The budgets that are drawn for a space."""
@@ -112,7 +112,15 @@ def files(rng: Random, counted: Counter[str]) -> str:
     return kind
 
 
-PYTHON: dict[str, Check] = {"spaces": spaces, "chains": chains, "real": real, "files": files}
+def models(rng: Random, counted: Counter[str]) -> str:
+    """Mutated models of frameworks: each is read, or refused in one line."""
+    from fuzzing import models
+
+    counted["models that were read" if models.check_model(rng) else "models that were refused"] += 1
+    return "model"
+
+
+PYTHON: dict[str, Check] = {"spaces": spaces, "chains": chains, "real": real, "files": files, "models": models}
 RUST_DRIVERS = ("random", "guided")
 
 

@@ -26,6 +26,7 @@ LEAST: dict[str, dict[str, int]] = {
     "real": {"layers": 20, "networks": 35, "shared layers": 20},
     "files": {f"{kind} files": 8 for kind in ("csv", "npz", "parquet", "space", "table")}
     | {"files that were read": 20, "files that were refused": 40},
+    "models": {"models that were read": 100, "models that were refused": 400},
 }
 """How much each driver asks about in a round, at least."""
 

@@ -62,6 +62,39 @@ def test_a_shared_model_of_keras_1() -> None:
     assert [record.name for record in arch.layers if record.reused] == ["lstm_1"]
 
 
+def test_operations_and_nested_models_of_keras_2() -> None:
+    arch = ab.from_keras(MODELS / "operations_keras_2.15.json").architecture()
+    weights = {record.name: record.params for record in arch.layers if record.params}
+    assert weights == {
+        "conv2d": 224,
+        "depthwise_conv2d": 80,
+        "stage1_conv": 584,  # It was stage1/conv, which Keras 3 refuses.
+        "bn": 32,
+        "multi_head_attention": 4 * 8 * 9,
+        "lstm": 280,
+        "lstm_1": 220,
+        "dense": 60,
+    }
+    assert arch.trainable_params == arch.params - 584 - 16
+    assert [record.name for record in arch.layers if record.reused] == ["stage1_conv", "bn"]
+    assert arch.layer("tf.__operators__.getitem").output_shape == (16, 8)
+
+
+def test_frozen_models_and_wrappers_of_keras_2_freeze_what_is_inside() -> None:
+    dense = {"class_name": "Dense", "config": {"name": "dense", "units": 3, "trainable": True}}
+    config = {"layer": dense, "trainable": False, "name": "steps", "batch_input_shape": [None, 4, 5]}
+    wrapper = {"class_name": "TimeDistributed", "config": config}
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "trainable": False, "layers": [dense]}}
+    for frozen in (wrapper, inner):
+        first = {"class_name": "InputLayer", "config": {"name": "x", "batch_input_shape": [None, 4, 5]}}
+        model = {"class_name": "Sequential", "config": {"name": "model", "layers": [first, frozen]}}
+        trained = {
+            version: ab.from_keras({**model, "keras_version": version}).architecture().trainable_params
+            for version in ("2.15.0", "3.15.0")
+        }
+        assert trained == {"2.15.0": 0, "3.15.0": 18}
+
+
 def test_operations_between_layers() -> None:
     x, m = keras.Input((4, 6), name="a"), keras.Input((4,), name="m", dtype="bool")
     y = keras.layers.Dense(6)(x)

@@ -74,7 +74,9 @@ def from_keras(
     what = f"the Keras model {show(given.name)}" if given.name else "the Keras model"
     graph = Reader(what).graph(given, source.live)
     refusals = Refusals(what)
-    translator = Translator(functions, refusals, frozen=_is_frozen(given, source.live))
+    version = source.config.get("keras_version") if isinstance(source.config, dict) else None
+    is_old = isinstance(version, str) and version.startswith(("1.", "2."))
+    translator = Translator(functions, refusals, frozen=_is_frozen(given, source.live), is_old=is_old)
     translator.name_all(graph)
     inputs = translator.inputs(graph, shapes_by_input(graph, input_shape))
     outputs = translator.outputs(graph, inputs)

@@ -389,8 +389,15 @@ def _ordered(graph: Graph) -> list[tuple[str, int]]:
     if len(order) < len(waiting):
         stuck = listed(repr(name) for name in dict.fromkeys(name for (name, _), left in waiting.items() if left))
         raise SpaceError(f"the layers of model {show(graph.name)} go in circles: {stuck}")
+    if not graph.inputs or not graph.outputs:
+        raise SpaceError(f"model {show(graph.name)} has no {'outputs' if graph.inputs else 'inputs'}")
     for each in graph.outputs:
         known = each.layer in made or each.layer in graph.entries
         if not known or (each.layer not in made and not 0 <= each.call < len(graph.entries[each.layer].calls)):
             raise SpaceError(f"model {show(graph.name)} has no tensor {show(list(each[:3]))}, which it should return")
-    return order
+    # A model of Keras is what leads to its outputs.
+    leading = {(each.layer, each.call) for each in graph.outputs}
+    for name, number in reversed(order):
+        if (name, number) in leading:
+            leading.update((each.layer, each.call) for each in graph.entries[name].calls[number].references())
+    return [each for each in order if each in leading]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from archbudget import layers
 from archbudget._expressions import channels
-from archbudget._message import one_line, show
+from archbudget._message import listed, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.importers.keras._legacy import modern
 from archbudget.layers import Layer, transformers
@@ -133,21 +133,22 @@ class Layers:
 
     Args:
         custom: What makes those of custom classes.
-        frozen: Whether the whole model is frozen.
+        is_old: Whether Keras 1 or 2 made them, whose frozen layers freeze what is inside of them.
     """
 
-    def __init__(self, custom: Custom, *, frozen: bool) -> None:
+    def __init__(self, custom: Custom, *, is_old: bool) -> None:
         self._custom = custom
-        self._frozen = frozen
+        self._is_old = is_old
         self._shared: dict[object, Layer] = {}
 
-    def of(self, given: Configured, name: str | None, live: Any) -> Layer:
+    def of(self, given: Configured, name: str | None, live: Any, *, frozen: bool = False) -> Layer:
         """The layer of a configuration.
 
         Args:
             given: The configuration.
             name: Its name in the space.
             live: The layer of Keras where it is at hand.
+            frozen: Whether a model around it is frozen.
 
         Raises:
             SpaceError: If archbudget has none; the message says why.
@@ -155,12 +156,14 @@ class Layers:
         key = identity(given, live)
         if key is not None and key in self._shared:
             return self._shared[key]
-        made = self._own(given) or self._of_applications(given) or self._builtin(given, live)
+        said = given.config.get("trainable", True) is not False
+        frozen = frozen or (self._is_old and not said)
+        made = self._own(given) or self._of_applications(given) or self._builtin(given, live, frozen=frozen)
         own = copy(made)
         for cached in ("_lowered", "_called", "_tensor"):
             own.__dict__.pop(cached, None)
         own.__dict__["name"] = name
-        if not made.LAYERS and (self._frozen or not trained(given, live)):
+        if (frozen or not (self._is_old or trained(given, live))) and made.kind != "Pipeline":
             own.__dict__["trainable"] = False
         if key is not None:
             self._shared[key] = own
@@ -195,7 +198,7 @@ class Layers:
             return layers.Add()  # The second input is scaled by a number, which is neither a weight nor a MAC.
         return None
 
-    def _builtin(self, given: Configured, live: Any) -> Layer:
+    def _builtin(self, given: Configured, live: Any, *, frozen: bool) -> Layer:
         """The layer of the same name."""
         if not given.is_builtin:
             name = given.registered or given.kind
@@ -213,9 +216,13 @@ class Layers:
             config["output_shape"] = _known_sides(config)
         elif kind == "RandomShear":
             config.update({name: _largest(config[name]) for name in ("x_factor", "y_factor") if name in config})
-        return made(**self._arguments(made, config, live))
+        arguments = self._arguments(made, config, live, frozen=frozen)
+        missing = [each.name for each in fields(made) if each.default is MISSING and each.name not in arguments]
+        if missing:
+            raise SpaceError(f"its configuration lacks {listed(missing)}")
+        return made(**arguments)
 
-    def _arguments(self, made: type[Layer], config: Mapping[str, Any], live: Any) -> dict[str, Any]:
+    def _arguments(self, made: type[Layer], config: Mapping[str, Any], live: Any, *, frozen: bool) -> dict[str, Any]:
         """The arguments of a layer, of those that its configuration has."""
         known = {each.name for each in fields(made)}
         taken: dict[str, Any] = {}
@@ -223,7 +230,7 @@ class Layers:
             if name in ("name", "trainable"):
                 continue
             if name in made.LAYERS:
-                taken[name] = self._inside(value, f"its {name}", getattr(live, name, None))
+                taken[name] = self._inside(value, f"its {name}", getattr(live, name, None), frozen=frozen)
             elif name in known:
                 taken.update(_kept(name, value))
             elif name in WITHOUT_EFFECT or name in OF_A_LAYER.get(made.__name__, ()):
@@ -232,19 +239,19 @@ class Layers:
                 raise SpaceError(f"its configuration has {name}={show(value)}, which archbudget does not know")
         return taken
 
-    def _inside(self, given: Any, what: str, live: Any) -> Any:
+    def _inside(self, given: Any, what: str, live: Any, *, frozen: bool) -> Any:
         """A layer that is the argument of another one, or several."""
         if isinstance(given, list):
             several = live if isinstance(live, (list, tuple)) and len(live) == len(given) else [None] * len(given)
-            return [self._inside(each, what, own) for each, own in zip(given, several, strict=True)]
+            return [self._inside(each, what, own, frozen=frozen) for each, own in zip(given, several, strict=True)]
         if given is None:
             return None
         inner = configured(given, what)
         if inner.kind in ("Sequential", "Functional", "Model"):
-            return self._row(inner, what, live)
-        return self.of(inner, plain_name(inner.name), live)
+            return self._row(inner, what, live, frozen=frozen)
+        return self.of(inner, plain_name(inner.name), live, frozen=frozen)
 
-    def _row(self, given: Configured, what: str, live: Any) -> Layer:
+    def _row(self, given: Configured, what: str, live: Any, *, frozen: bool) -> Layer:
         """A `Sequential` inside another layer, as one layer."""
         entries = given.config.get("layers")
         if given.kind != "Sequential" or not isinstance(entries, list):
@@ -253,7 +260,7 @@ class Layers:
         held = [configured(each, what) for each in entries]
         return layers.Pipeline(
             [
-                self._inside(each, what, found.get(inner.name))
+                self._inside(each, what, found.get(inner.name), frozen=frozen)
                 for each, inner in zip(entries, held, strict=True)
                 if inner.kind != "InputLayer"
             ],

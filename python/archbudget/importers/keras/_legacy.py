@@ -129,6 +129,9 @@ def modern(kind: str, config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             given[new] = given.pop(old)
     if known == "GRU" and "reset_after" not in given:
         given["reset_after"] = False  # Keras 3 writes it; older versions that do not write it do not have it.
+    axis = given.get("axis")
+    if known == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+        given["axis"] = axis[0]  # So Keras 2 writes it.
     if known == "BatchNormalization" and given.get("mode", 0) not in (0, 1, 2):
         raise SpaceError(f"mode must be 0, 1 or 2, not {show(given['mode'])}")
     if known == "Embedding" and isinstance(given.get("dropout"), (int, float)):

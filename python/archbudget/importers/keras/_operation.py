@@ -207,6 +207,12 @@ def _rank(operation: Operation, tensor: Tensor) -> int:
     return rank
 
 
+def _axis(axis: Any, rank: int) -> int:
+    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
+        raise SpaceError(f"a tensor of {rank} axes, the batch counted, has no axis {show(axis)}")
+    return axis % rank
+
+
 def _transpose(operation: Operation, args: Arguments) -> Any:
     tensor, axes = args.tensor(), args.get(1, "axes", "perm")
     if not isinstance(axes, (list, tuple)) or not all(isinstance(axis, int) for axis in axes):
@@ -216,8 +222,9 @@ def _transpose(operation: Operation, args: Arguments) -> Any:
 
 def _swap(operation: Operation, args: Arguments) -> Any:
     tensor = args.tensor()
-    order = list(range(_rank(operation, tensor)))
-    one, other = (args.get(place, name) for place, name in ((1, "axis1"), (2, "axis2")))
+    rank = _rank(operation, tensor)
+    order = list(range(rank))
+    one, other = (_axis(args.get(place, name), rank) for place, name in ((1, "axis1"), (2, "axis2")))
     order[one], order[other] = order[other], order[one]
     return _permuted(operation, tensor, order)
 
@@ -227,8 +234,10 @@ def _move(operation: Operation, args: Arguments) -> Any:
     rank = _rank(operation, tensor)
     pairs = [args.get(place, name) for place, name in ((1, "source"), (2, "destination"))]
     sources, targets = (
-        [axis % rank for axis in (each if isinstance(each, (list, tuple)) else [each])] for each in pairs
+        [_axis(axis, rank) for axis in (each if isinstance(each, (list, tuple)) else [each])] for each in pairs
     )
+    if len(set(sources)) < len(sources) or len(set(targets)) < len(targets) or len(sources) != len(targets):
+        raise SpaceError(f"it moves the axes {show(sources)} to {show(targets)}")
     order = [axis for axis in range(rank) if axis not in sources]
     for target, source in sorted(zip(targets, sources, strict=True)):
         order.insert(target, source)

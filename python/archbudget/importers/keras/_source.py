@@ -152,7 +152,11 @@ def _file(path: str) -> Any:
             if content.lstrip()[:1] not in (b"{", b"["):
                 raise FileError(f"{path} is no model of Keras: neither a .keras archive, nor HDF5, nor JSON")
             return parse_json(content, path)
-    return parse_json(_attribute(path), f"model_config in {path}")
+    text, version = _attributes(path)
+    config = parse_json(text, f"model_config in {path}")
+    if isinstance(config, dict) and version is not None:
+        config.setdefault("keras_version", version)
+    return config
 
 
 def _archived(path: str, stream: Any) -> bytes:
@@ -174,8 +178,8 @@ def _archived(path: str, stream: Any) -> bytes:
         raise FileError(f"{path} cannot be read as a .keras archive: {one_line(error)}") from None
 
 
-def _attribute(path: str) -> str | bytes:
-    """The configuration in a file of HDF5."""
+def _attributes(path: str) -> tuple[str | bytes, str | None]:
+    """The configuration in a file of HDF5, and the version of the Keras that wrote it."""
     h5py = imported("h5py", "reading a model from HDF5")
     try:
         with h5py.File(path, "r") as file:
@@ -184,11 +188,12 @@ def _attribute(path: str) -> str | bytes:
             attribute = file.attrs.get_id("model_config")
             if attribute.shape != () or attribute.get_storage_size() > MOST_BYTES:
                 raise FileError(f"{path}: the attribute model_config is no text")
-            value = file.attrs["model_config"]
+            value, version = file.attrs["model_config"], file.attrs.get("keras_version")
     except FileError:
         raise
     except Exception as error:  # A damaged file raises several types of errors.
         raise FileError(f"{path} cannot be read as HDF5: {one_line(error)}") from None
     if not isinstance(value, (str, bytes)):
         raise FileError(f"{path}: the attribute model_config is no text")
-    return value
+    version = version.decode("utf-8", "replace") if isinstance(version, bytes) else version
+    return value, version if isinstance(version, str) else None

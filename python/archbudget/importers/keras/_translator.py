@@ -45,10 +45,15 @@ class Translator:
         custom: What makes layers of custom classes.
         refusals: Where what cannot be translated is noted.
         frozen: Whether the whole model is frozen.
+        is_old: Whether Keras 1 or 2 made it, whose frozen models and wrappers freeze what is inside of them.
     """
 
-    def __init__(self, custom: Custom, refusals: Refusals, *, frozen: bool = False) -> None:
-        self._layers = Layers(custom, frozen=frozen)
+    def __init__(self, custom: Custom, refusals: Refusals, *, frozen: bool, is_old: bool) -> None:
+        self._layers = Layers(custom, is_old=is_old)
+        self._frozen: set[int] = set()
+        """The entries that are frozen with a model around them."""
+        self._all_frozen = frozen
+        self._is_old = is_old
         self._refusals = refusals
         self._made: dict[int, Layer | None] = {}
         """The layer of each entry, by the identity of the entry."""
@@ -75,6 +80,16 @@ class Translator:
             if name and (len(owners[name]) > 1 and around):
                 name = ".".join([*around, name])
             self.names[id(entry)] = name
+        self._freeze(graph, self._all_frozen)
+
+    def _freeze(self, graph: Graph, frozen: bool) -> None:
+        """Notes the layers that are frozen with a model around them."""
+        for entry in graph.entries.values():
+            own = self._is_old and entry.given.config.get("trainable", True) is False
+            if entry.model is not None:
+                self._freeze(entry.model, frozen or own)
+            elif frozen:
+                self._frozen.add(id(entry))
 
     def inputs(self, graph: Graph, shapes: Mapping[str, tuple[Any, ...]]) -> list[Any]:
         """The inputs of a model, by the shapes of some of them without the batch."""
@@ -181,7 +196,8 @@ class Translator:
         """The layer of an entry, which all of its calls share; `None` where it was refused."""
         if id(entry) not in self._made:
             self._made[id(entry)] = None
-            self._made[id(entry)] = self._layers.of(entry.given, self.names.get(id(entry)) or None, entry.live)
+            name = self.names.get(id(entry)) or None
+            self._made[id(entry)] = self._layers.of(entry.given, name, entry.live, frozen=id(entry) in self._frozen)
         return self._made[id(entry)]
 
     def _within(self, entry: Entry, args: list[Any], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -288,7 +304,7 @@ def _options(layer: Layer, named: Mapping[str, Any]) -> dict[str, Any]:
 
 def _recur(layer: WithStates, inputs: Any, named: dict[str, Any]) -> Any:
     """The tensors that a recurrent layer makes of a sequence and of states, which may stand behind it."""
-    if isinstance(inputs, list):
+    if isinstance(inputs, list) and inputs:
         inputs, *states = inputs
         if states:
             named.setdefault("initial_state", states)
