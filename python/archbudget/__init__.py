@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archbudget import plot, spaces
+    from archbudget.checking.assertion import assert_within
     from archbudget.importers.huggingface import from_huggingface
     from archbudget.importers.keras import from_keras
     from archbudget.importers.torch import from_torch
@@ -84,6 +85,7 @@ __all__ = [
     "Space",
     "Stage",
     "__version__",
+    "assert_within",
     "both",
     "channels",
     "different",
@@ -165,6 +167,11 @@ if not TYPE_CHECKING:  # So that type checkers know which names there are.
 
             globals()[name] = BudgetSampler
             return BudgetSampler
+        if name == "assert_within":
+            from archbudget.checking.assertion import assert_within
+
+            globals()[name] = assert_within
+            return assert_within
         if name in IMPORTERS:
             globals()[name] = getattr(import_module(f"archbudget.importers.{IMPORTERS[name]}"), name)
             return globals()[name]

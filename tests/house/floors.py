@@ -23,6 +23,7 @@ PYTHON: list[list[Room]] = [
     [Room("workers", "a search in processes of its own")],
     [Room("__init__", "what users import: the names of the rooms below, gathered")],
     [Room("plot", "figures"), Room("spaces", "the shelf of published spaces")],
+    [Room("checking", "one model in any form, against a budget or another model")],
     [Room("files", "space files and files of candidates")],
     [Room("importers", "models of frameworks, read into spaces without decisions")],
     [Room("search", "Optuna: `BudgetSampler`, `search`, and what proposes values")],

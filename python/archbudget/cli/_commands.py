@@ -9,7 +9,6 @@ import typer
 
 from archbudget import files, plot
 from archbudget._budget import number as number_of
-from archbudget._budget import require_metrics
 from archbudget._message import grouped, listed, with_nearest
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
@@ -32,9 +31,6 @@ from archbudget.space.architecture import Architecture
 from archbudget.space.space import Space
 from archbudget.spaces import SHELF
 
-OUTSIDE = 1
-"""The exit code of `check` for a network outside the budget."""
-
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
@@ -44,7 +40,6 @@ def register(app: typer.Typer) -> None:
     app.command(cls=Once, epilog=_example("explain space.yaml conv2d_1 --set filters=32 --set kernel=5"))(explain)
     app.command(cls=Once, epilog=_example("count space.yaml --params 60k --macs 1M:5M"))(count)
     app.command(cls=Once, epilog=_example("describe space.yaml"))(describe)
-    app.command(cls=Once, epilog=_example("check space.yaml --set filters=32 --params 60k || exit 1"))(check)
     app.command(cls=Once, epilog=_example("sample space.yaml -n 1000 --seed 0 --output candidates.csv"))(sample)
     app.command(cls=Once, epilog=_example("prune space.yaml --params 60k --output pruned.yaml"))(prune)
     app.command(cls=Once, epilog=_example("template space.yaml --column latency_ms --output latency.csv"))(template)
@@ -187,44 +182,6 @@ def describe(space: SpaceReference, no_code: NoCode = False, as_json: Json = Fal
     _tables.plain(f"{loaded.name}: {found.heading}")
     _tables.print_table(_tables.stages(found))
     _tables.plain(found.totals)
-
-
-@takes_budget
-def check(
-    space: SpaceReference,
-    settings: Settings = None,
-    bounds: BudgetOptions = NO_BOUNDS,
-    no_code: NoCode = False,
-    as_json: Json = False,
-) -> None:
-    """Check that one network fits a budget: exit code 0 inside, 1 outside, 2 for an error. It guards a CI pipeline."""
-    loaded = files.load(space, code=not no_code)
-    found = bounds.within(loaded.budget)
-    budget = _options.require_budget(found, "check")
-    require_metrics(loaded.space.metrics, budget)
-    arch = loaded.space.architecture(_options.values(loaded.space, settings or []))
-    violations = budget.violations(arch.costs)
-    if as_json:
-        _tables.print_json(
-            {
-                "fits": not violations,
-                "values": dict(arch),
-                "costs": arch.costs,
-                "budget": {metric: list(bounds) for metric, bounds in budget.items()},
-                "violations": violations,
-            }
-        )
-    elif violations:
-        faults = []
-        for metric, value in violations.items():
-            low, high = budget[metric]
-            faults.append(f"{metric} {value:,} {f'> {high:,}' if value > high else f'< {low:,}'}")
-        _tables.plain(f"outside the budget: {', '.join(faults)}")
-    else:
-        costs = ", ".join(f"{metric} {arch.costs[metric]:,}" for metric in budget)
-        _tables.plain(f"inside the budget: {costs}; {budget.describe()}")
-    if violations:
-        raise typer.Exit(OUTSIDE)
 
 
 @takes_budget
