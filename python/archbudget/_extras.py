@@ -28,6 +28,8 @@ EXTRAS = {
     "kaleido": Extra("kaleido", "kaleido"),
     "keras": Extra("Keras", "keras"),
     "numba": Extra("numba", "numba"),
+    "onnx": Extra("onnx", "onnx"),
+    "onnxscript": Extra("onnxscript", "onnxscript"),
     "pandas": Extra("pandas", "pandas"),
     "plotly": Extra("plotly", "plotly"),
     "pyarrow": Extra("pyarrow", "pyarrow"),

@@ -28,6 +28,7 @@ USES = {
     ],
     "keras": [ARCH.to_keras],
     "torch": [ARCH.to_torch],
+    "onnx": [lambda: ARCH.to_onnx("network.onnx")],
     "plotly": [
         lambda: plot.distribution(SPACE),
         lambda: plot.marginals(FITS),

@@ -27,7 +27,17 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         ARCH,
         MAPPING
         | {"costs", "explain", "from_dict", "indices", "layer", "layers", "macs", "params", "peak_activation_bytes"}
-        | {"space", "summary", "to_code", "to_dict", "to_keras", "to_torch", "trainable_params", "weight_bytes"},
+        | {
+            "space",
+            "summary",
+            "to_code",
+            "to_dict",
+            "to_keras",
+            "to_onnx",
+            "to_torch",
+            "trainable_params",
+            "weight_bytes",
+        },
     ),
     "Bounds": (ab.Bounds(1, 2), {"exact", "lower", "ratio", "upper"}),
     "Budget": (ab.Budget(params=1), MAPPING | {"count", "describe", "mask", "of", "violations"}),
@@ -70,7 +80,17 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     "Space": (
         SPACE,
         {"architecture", "best", "combinations", "constraint", "constraints", "decisions", "describe", "domains"}
-        | {"distinct_layers", "distribution", "evaluate", "from_trial", "from_yaml", "layer_names", "load", "metrics"}
+        | {
+            "distinct_layers",
+            "distribution",
+            "evaluate",
+            "evaluate_to_file",
+            "from_trial",
+            "from_yaml",
+            "layer_names",
+            "load",
+            "metrics",
+        }
         | {"name", "range", "sample", "save", "size", "suggest", "to_yaml", "with_constraints", "with_domains"}
         | {"evaluate_to_file", "vary", "with_metrics", "with_name", "with_sides", "within"},
     ),

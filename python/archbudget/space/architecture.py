@@ -20,13 +20,15 @@ from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
 
 if TYPE_CHECKING:
+    import os
+
     from archbudget._core import Trace
     from archbudget._expressions import Expression, Scalar
     from archbudget._records import LayerRecord, Use
     from archbudget.space.family import Family
 
 
-@guards(but=["to_keras", "to_torch"])
+@guards(but=["to_keras", "to_torch", "to_onnx"])
 class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     """One network of a space: a read-only mapping from the names of its active decisions to their values.
 
@@ -230,6 +232,26 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         from archbudget.export.code import write
 
         return write(self.network, framework)
+
+    def to_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Writes the network into a file of ONNX, with batches of any size, and weights as `to_torch` starts them.
+
+        PyTorch exports the module of `to_torch`; where it is not installed, or cannot, Keras exports the model of
+        `to_keras`. The file is checked by `onnx`, and appears when it is whole. A network that was trained is
+        exported by `torch.onnx.export` or by `model.export` of Keras itself. Takes seconds, as PyTorch traces the
+        module.
+
+        Args:
+            path: The file.
+
+        Raises:
+            MissingPackageError: If `onnx` or `onnxscript` is not installed, or neither framework.
+            SpaceError: If neither framework can export the network, with the reason of each.
+            FileError: If the file cannot be written.
+        """
+        from archbudget.export.onnx import write
+
+        write(self.network, path)
 
     def to_dict(self) -> dict[str, Any]:
         """The network in plain values for JSON: its space as text, its own values, and its totals.
