@@ -142,9 +142,35 @@ def test_shapes_as_they_are_typed() -> None:
             read_shapes(wrong, "--input-shape")
 
 
-def test_a_space_has_its_own_shapes() -> None:
-    with pytest.raises(SpaceError, match="linear is a space, whose shapes are its own"):
-        read(LINEAR, input_shape=(3,))
+OPEN = ab.Space([layers.Input((None, None, 3), name="image"), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])
+
+
+def test_unknown_sides_are_given_to_spaces_and_models() -> None:
+    assert read(OPEN).macs is None
+    for shape in ((8, 8, 3), {"image": (8, 8, 3)}):
+        assert read(OPEN, input_shape=shape).macs == 36 * 27 * 4
+    with pytest.raises(SpaceError, match="the model is one network, whose shapes are known"):
+        read(OPEN.architecture(), input_shape=(8, 8, 3))
+
+
+@layers.custom
+def Gate(input_shape: tuple[int, ...]) -> layers.Counts:  # noqa: N802
+    return layers.Counts(input_shape, trainable_params=5)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("int4", 4), ("int2", 2), ("int1", 1)])
+def test_weights_of_less_than_a_byte_are_rounded_up_by_layer(kind: str, bits: int) -> None:
+    blocks = [
+        layers.Dense(3),
+        layers.Dense(5, weight_bits=16),
+        Gate(),
+        layers.TimeDistributed(layers.Dense(3, use_bias=False)),
+        layers.Residual(layers.Repeat(2, layers.Dense(3))),
+    ]
+    arch = read(ab.Space([layers.Input((4, 6)), *blocks]), weights=kind)
+    counts = [record.params for record in arch.layers if record.params]
+    assert counts == [21, 20, 5, 15, 12, 12]
+    assert arch.weight_bytes == sum(-(-count * (16 if count == 20 else bits) // 8) for count in counts)
 
 
 class TestKeras:

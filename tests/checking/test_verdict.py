@@ -47,6 +47,7 @@ def test_every_bound_is_judged() -> None:
         "peak_activation_bytes: 832 is 332 over 500 (66.4 % of the bound)",
         "most params: head 1,450 (97.3 %), conv2d 40 (2.68 %)",
         "most peak_activation_bytes: conv2d 832 (100 %), head 616 (74 %), flatten 576 (69.2 %)",
+        "no multiplier of all widths fits: with 0.05 it has params 750, macs 1,368, peak_activation_bytes 544",
     ]
     assert found(params=2_000).headline == "inside the budget: params 1,490; params <= 2,000"
 
@@ -77,3 +78,18 @@ def test_the_verdict_for_machines() -> None:
 def test_metrics_that_are_not_there_are_refused() -> None:
     with pytest.raises(BudgetError, match="unknown metric 'latency'"):
         found(custom={"latency": 3})  # type: ignore[arg-type]
+
+
+def test_what_is_unknown_is_shown_so_and_refused_in_a_budget() -> None:
+    space = ab.Space([layers.Input((None, None, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])
+    checked = network_of_model(space, ReadOptions())
+    result = verdict(checked, ab.Budget(params=100))
+    assert [(row.params, row.macs, row.activation_bytes) for row in result.rows] == [
+        (0, 0, None),
+        (112, None, None),
+        (0, 0, None),
+    ]
+    assert result.to_dict()["costs"]["macs"] is None
+    assert verdict(checked, None).rows[1].share == 1
+    with pytest.raises(BudgetError, match="macs is unknown, as a side of 'input_layer' is.*with_sides"):
+        verdict(checked, ab.Budget(macs=100))

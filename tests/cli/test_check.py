@@ -51,10 +51,14 @@ def test_the_table_and_the_conclusion(capsys: pytest.CaptureFixture[str]) -> Non
     assert re.search(r"conv +Conv2D +\(None, 6, 6, 8\) +80 +2,592 ", rows["conv"])
     assert re.search(r"head .* 2,890 .* 97\.3 % #{19}$", rows["head"])
     assert re.search(r"total +2,970 +5,472 ", rows["total"])
-    assert text.splitlines()[-4:] == [
+    assert text.splitlines()[-5:] == [
         "params: 2,970 is 970 over 2,000 (48.5 % of the bound)",
         "macs: 5,472 is 4,528 below 10,000 (45.3 % of the bound)",
         "most params: head 2,890 (97.3 %), conv 80 (2.69 %)",
+        (
+            "0.74 times all widths but those of the outputs would fit, each a multiple of 4: params 1,490, macs 2,736 "
+            "(conv.filters 8 -> 4)"
+        ),
         "model.keras: outside the budget: params 2,970 > 2,000",
     ]
     assert check(capsys, "model.json", "--params", "3k")[0] == 0

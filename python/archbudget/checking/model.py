@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -19,8 +20,10 @@ from archbudget.importers.huggingface import from_huggingface
 from archbudget.importers.keras import from_keras
 from archbudget.importers.keras._source import is_model
 from archbudget.importers.torch import from_torch
+from archbudget.layers import CustomLayer
 from archbudget.space.architecture import Architecture
 from archbudget.space.family import definition
+from archbudget.space.rebuilding import Rebuilding, with_arguments
 from archbudget.space.space import Space
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from archbudget._budget import Budget
     from archbudget._expressions import Scalar
+    from archbudget.layers import Layer
 
 Shapes = Union["Sequence[int]", "Sequence[Sequence[int]]", "Mapping[str, Sequence[int]]"]
 """The shapes of inputs without the batch: of the only one, of several in their order, or by their names."""
@@ -94,12 +98,14 @@ def network_of_model(model: object, options: ReadOptions) -> Checked:
         arch, scalable = found.model, not found.model.space.decisions
         if options.values is not None:
             raise SpaceError(f"{found.name} is one network, whose decisions are taken: --set is for spaces")
+        if options.input_shape is not None:
+            raise SpaceError(f"{found.name} is one network, whose shapes are known: {SHAPE} is for models and spaces")
         if options.weights is not None or options.activations is not None:
             arch = _architecture(_typed(_space(arch), options), dict(arch), found.name)
         return Checked(found.name, arch, found.budget, scalable)
     space = found.model
     if options.input_shape is not None and found.shapes_left:
-        raise SpaceError(f"{found.name} is a space, whose shapes are its own: {SHAPE} is for models")
+        space = space.with_sides(options.input_shape)
     space = _typed(space, options)
     arch = _architecture(space, {} if options.values is None else options.values(space), found.name)
     return Checked(found.name, arch, found.budget, not space.decisions)
@@ -228,20 +234,34 @@ def _typed(space: Space, options: ReadOptions) -> Space:
     """The space with other types of weights and activations.
 
     Raises:
-        SpaceError: If a type is unknown, or not of whole bytes where it must be.
+        SpaceError: If a type is unknown, or the activations are not of whole bytes.
     """
+    described = definition(space)
     changes: dict[str, Any] = {}
-    for what, setting, kind in (
-        ("weights", "bytes_per_weight", options.weights),
-        ("activations", "bytes_per_activation", options.activations),
-    ):
-        if kind is None:
-            continue
-        bits = bits_of(kind, what)
+    if options.activations is not None:
+        bits = bits_of(options.activations, "activations")
         if bits % 8:
-            raise SpaceError(f"{what}: {show(kind)} has {bits} bits, which are no whole bytes")
-        changes[setting] = bits // 8
-    return Space(**{**definition(space), **changes}) if changes else space
+            raise SpaceError(f"activations: {show(options.activations)} has {bits} bits, which are no whole bytes")
+        changes["bytes_per_activation"] = bits // 8
+    if options.weights is not None:
+        bits = bits_of(options.weights, "weights")
+        if bits % 8:
+            described = Rebuilding(partial(_with_bits, bits)).definition(described)
+        else:
+            changes["bytes_per_weight"] = bits // 8
+    if options.weights is None and options.activations is None:
+        return space
+    return Space(**{**described, **changes})
+
+
+def _with_bits(bits: int, layer: Layer, _: Layer) -> Layer:
+    """A layer whose weights have so many bits, where it does not say itself how many they have."""
+    if layer.weight_bits is not None:
+        return layer
+    if isinstance(layer, CustomLayer):
+        reserved: dict[str, Any] = {"name": layer.name, "trainable": layer.trainable, "weight_bits": bits}
+        return type(layer)(**layer.given, **reserved)
+    return with_arguments(layer, {"weight_bits": bits})
 
 
 def bits_of(kind: object, what: str) -> int:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import MOST, Budget, require_metrics
+from archbudget._budget import BUILT_IN, MOST, Budget, require_metrics
 from archbudget._message import line
+from archbudget.checking.advice import Advice, narrower
 from archbudget.errors import BudgetError
 from archbudget.network import show_shapes
 
@@ -194,23 +195,33 @@ class Verdict:
         return f"most {metric}: {shown}"
 
     @property
+    def exceeded(self) -> list[str]:
+        """The metrics whose upper bound is exceeded."""
+        return [bound.metric for bound in self.missed if bound.value > bound.high]
+
+    @cached_property
+    def advice(self) -> Advice | None:
+        """What would meet the budget; `None` where no upper bound is exceeded, or nothing can be said."""
+        return narrower(self.arch, self.budget) if self.budget is not None and self.exceeded else None
+
+    @property
     def lines(self) -> list[str]:
-        """By how much each bound is met or missed, and which layers weigh most in those that are exceeded."""
-        exceeded = [bound.metric for bound in self.missed if bound.value > bound.high]
-        return [*(bound.text for bound in self.bounds), *(self.heaviest_text(metric) for metric in exceeded)]
+        """How far each bound is met or missed, the heaviest layers for those that are exceeded, and what would fit."""
+        heaviest = [self.heaviest_text(metric) for metric in self.exceeded]
+        return [*(bound.text for bound in self.bounds), *heaviest, *([self.advice.text] if self.advice else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict for JSON."""
-        exceeded = [bound.metric for bound in self.missed if bound.value > bound.high]
         return {
             "name": self.name,
             "fits": self.fits,
             "values": dict(self.arch),
-            "costs": {metric: self.arch.costs.get(metric) for metric in self.arch.space.metrics},
+            "costs": {metric: self.arch.costs.get(metric) for metric in dict.fromkeys([*BUILT_IN, *self.arch.costs])},
             "budget": {metric: list(ends) for metric, ends in (self.budget or {}).items()},
             "violations": {bound.metric: bound.value for bound in self.missed},
             "bounds": [bound.to_dict() for bound in self.bounds],
-            "heaviest": {metric: [list(each) for each in self.heaviest(metric)] for metric in exceeded},
+            "heaviest": {metric: [list(each) for each in self.heaviest(metric)] for metric in self.exceeded},
+            "advice": None if self.advice is None else self.advice.to_dict(),
             "shares_of": self.weighed,
             "layers": [row.to_dict() for row in self.rows],
         }

@@ -1,0 +1,167 @@
+"""What would meet a budget that is exceeded: the largest multiplier of all widths with which a network fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from archbudget._message import line, listed
+from archbudget.errors import ArchbudgetError
+from archbudget.layers import CustomLayer, Layer
+from archbudget.space.space import Space
+from archbudget.space.varying import scale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archbudget._budget import Budget
+    from archbudget.network import Call
+    from archbudget.space.architecture import Architecture
+
+WIDTHS = ("filters", "units")
+"""The arguments that are widths of layers."""
+SMALLEST, STEP = 0.05, 0.01
+"""The smallest multiplier that is tried, and the difference between two."""
+DIVISORS = (8, 4, 2, 1)
+"""What widths are divisible by: the first that divides all present ones, and is at most half of each."""
+MOST_LAYERS = 500
+"""Networks of more layers are not varied, which takes time proportional to the square of their number."""
+SHOWN = 4
+"""So many widths are named."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The largest multiplier of the widths whose network fits a budget, or why there is none."""
+
+    multiplier: float | None = None
+    """The multiplier; `None` if none fits."""
+    costs: dict[str, int] = field(default_factory=dict)
+    """What the narrower network has of each metric of the budget; without a multiplier, what the narrowest has."""
+    widths: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The widths that change, by the paths of their arguments: before and after."""
+    divisor: int = 1
+    """The number that divides all widths."""
+    reason: str = ""
+    """Why no multiplier was looked for."""
+
+    @property
+    def text(self) -> str:
+        """The advice as a sentence."""
+        if self.reason:
+            return f"no multiplier of all widths was looked for: {self.reason}"
+        costs = ", ".join(f"{metric} {cost:,}" for metric, cost in self.costs.items())
+        if self.multiplier is None:
+            return f"no multiplier of all widths fits: with {SMALLEST} it has {costs}"
+        named = [f"{line(path)} {before:,} -> {after:,}" for path, (before, after) in self.widths.items()]
+        more = f", {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+        multiples = f", each a multiple of {self.divisor}" if self.divisor > 1 else ""
+        return (
+            f"{self.multiplier:g} times all widths but those of the outputs would fit{multiples}: {costs} "
+            f"({', '.join(named[:SHOWN])}{more})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The advice for JSON."""
+        return {
+            "width_multiplier": self.multiplier,
+            "costs": self.costs,
+            "widths": {path: list(ends) for path, ends in self.widths.items()},
+            "reason": self.reason or None,
+        }
+
+
+def narrower(arch: Architecture, budget: Budget) -> Advice | None:
+    """What would make a network fit whose budget is exceeded; `None` where its widths are not plain numbers.
+
+    The narrower networks are one space with one decision, whose networks are counted like any others.
+    """
+    space = arch.space
+    if not isinstance(space, Space) or space.decisions:
+        return None
+    if len(arch.layers) > MOST_LAYERS:
+        return Advice(reason=f"the network has more than {MOST_LAYERS:,} layers")
+    custom = dict.fromkeys(call.layer.kind for call in arch.network.calls if isinstance(call.layer, CustomLayer))
+    if custom:
+        return Advice(reason=f"it has custom layers ({listed(custom)}), whose arguments are their own")
+    kept = {call.weights for call in _last(arch)}
+    found = {
+        path: width
+        for call in arch.network.calls
+        if call.weights not in kept
+        for path, width in _widths(call.weights, call.layer.weights_of)
+    }
+    if not found:
+        return Advice(reason="it has no width but those of its outputs")
+    divisor = next(
+        each for each in DIVISORS if all(width % each == 0 and width >= 2 * each for width in found.values())
+    )
+    try:
+        multiplier = scale(SMALLEST, 1, divisor=divisor, name="width", step=STEP)
+        varied = space.vary(dict.fromkeys(found, multiplier))
+        values = varied.decisions["width"].values
+        mask = varied.constraint(budget).mask({"width": list(values)})
+        fitting = [value for value, fits in zip(values, mask, strict=True) if fits]
+        chosen = varied.architecture(width=max(fitting) if fitting else min(values))
+        if _shapes(chosen) != _shapes(arch):
+            return Advice(reason="the shapes of its outputs would change")
+    except ArchbudgetError as error:
+        return Advice(reason=str(error))
+    costs = {metric: chosen.costs[metric] for metric in budget}
+    if not fitting:
+        return Advice(costs=costs)
+    after = {path: width for call in chosen.network.calls for path, width in _recorded(call)}
+    widths = {path: (width, after[path]) for path, width in found.items() if after.get(path, width) != width}
+    return Advice(float(max(fitting)), costs, widths, divisor)
+
+
+def _last(arch: Architecture) -> Iterator[Call]:
+    """The calls whose widths are those of the outputs: behind them no other layer has a width."""
+    network = arch.network
+    seen: set[int] = set()
+    waiting = list(network.outputs)
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        call = network.producer(tensor)
+        if call is None:
+            continue
+        if any(True for _ in _widths(call.weights, call.layer.weights_of)):
+            yield call
+        else:
+            waiting.extend(call.inputs)
+
+
+def _widths(path: str, layer: Layer) -> Iterator[tuple[str, int]]:
+    """The widths of a layer, and of those inside of it, by the paths of their arguments."""
+    for argument, given in layer.arguments().items():
+        if argument in layer.LAYERS:
+            for number, inside in enumerate(given if isinstance(given, tuple) else (given,)):
+                if isinstance(inside, Layer):
+                    place = f"{argument}[{number}]" if isinstance(given, tuple) else argument
+                    yield from _widths(f"{path}.{place}", inside)
+        elif argument in WIDTHS and isinstance(given, int) and not isinstance(given, bool) and given > 1:
+            yield f"{path}.{argument}", given
+
+
+def _recorded(call: Call) -> Iterator[tuple[str, int]]:
+    """The widths that a call of a varied network has, by the same paths."""
+
+    def within(path: str, arguments: Any) -> Iterator[tuple[str, int]]:
+        for argument, given in arguments.items():
+            if isinstance(given, dict):
+                yield from within(f"{path}.{argument}", given)
+            elif isinstance(given, tuple) and any(isinstance(each, dict) for each in given):
+                for number, each in enumerate(given):
+                    yield from within(f"{path}.{argument}[{number}]", each)
+            elif argument in WIDTHS and isinstance(given, int):
+                yield f"{path}.{argument}", given
+
+    return within(call.weights, call.record.arguments)
+
+
+def _shapes(arch: Architecture) -> list[Any]:
+    network = arch.network
+    return [call.record.output_shapes for tensor in network.outputs if (call := network.producer(tensor)) is not None]
