@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from archbudget.checking.assertion import assert_within
     from archbudget.importers.huggingface import from_huggingface
     from archbudget.importers.keras import from_keras
+    from archbudget.importers.onnx import from_onnx
     from archbudget.importers.torch import from_torch
     from archbudget.search.sampler import BudgetSampler
     from archbudget.space.family import Family
@@ -94,6 +95,7 @@ __all__ = [
     "errors",
     "from_huggingface",
     "from_keras",
+    "from_onnx",
     "from_torch",
     "layers",
     "maximum",
@@ -152,7 +154,7 @@ OTHER_NAMES = {
 """What other libraries call what is here."""
 
 
-IMPORTERS = {"from_huggingface": "huggingface", "from_keras": "keras", "from_torch": "torch"}
+IMPORTERS = {"from_huggingface": "huggingface", "from_keras": "keras", "from_onnx": "onnx", "from_torch": "torch"}
 """The functions that read models of frameworks, by their names, and the modules of `importers` that they are in."""
 
 

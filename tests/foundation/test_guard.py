@@ -392,6 +392,7 @@ CALLS: dict[str, list[Call]] = {
         lambda v: ab.from_keras([{"class_name": "Own", "config": {}}], (3,), custom={"Own": v}),
         lambda v: ab.from_keras([{"class_name": "Own", "config": {}}], (3,), custom={"Own": lambda _: v}),
     ],
+    "from_onnx": [ab.from_onnx, lambda v: ab.from_onnx("model.onnx", v), lambda v: ab.from_onnx(v, input_shapes=v)],
     "from_torch": [lambda v: ab.from_torch(v, (3,)), lambda v: ab.from_torch(v, v), lambda v: ab.from_torch(3, v)],
     "plot.diagram": [plot.diagram],
     "plot.save": [lambda v: plot.save(v, "plot.json"), lambda v: plot.save(None, v)],

@@ -8,6 +8,7 @@ are those of the record, and no layer is taken on trust.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -266,7 +267,7 @@ class Recording:
 
 def _keeps_statistics(step: Step) -> bool:
     """Whether a layer has weights that are not trained beside those that are."""
-    return "norm" in step.operation
+    return "norm" in step.operation.lower()
 
 
 def _sizes(weights: Iterable[Weight]) -> tuple[int, int]:
@@ -292,6 +293,64 @@ def _gives(layer: layers.Layer, shapes: list[Shape], step: Step, sizes: tuple[in
     )
 
 
-def numel(shape: Iterable[int]) -> int:
-    """How many values a tensor of a shape has."""
-    return prod(shape)
+def for_one_input(shape: Shape) -> Shape:
+    """The sides of a tensor for one input: the first axis is the batch where it has one place."""
+    return shape[1:] if shape and shape[0] == 1 else shape
+
+
+def sides_of(given: Any, rank: int) -> Any:
+    """One number, or one for each axis."""
+    values = list(given) if isinstance(given, (list, tuple)) else [given]
+    values = values * rank if len(values) == 1 else values
+    return values[0] if len(set(values)) == 1 else tuple(values)
+
+
+def keras_axis(axis: int, shape: Shape) -> int:
+    """An axis as Keras counts it: a tensor whose first axis is not the batch has the batch in front of it."""
+    axis %= len(shape)
+    return axis if shape[0] == 1 else axis + 1
+
+
+def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
+    """The multiply-accumulates of a sum of products of one or two tensors; `None` where they are not known.
+
+    They are one for each combination of the letters, if a letter of both is summed. Without a sum the values are
+    multiplied one by one, which does not count.
+    """
+    equation = equation.replace(" ", "")
+    terms, arrow, target = equation.partition("->")
+    read = terms.split(",")
+    if "." in equation or len(shapes) > 2 or len(read) != len(shapes):
+        return None
+    if not arrow:
+        joined = terms.replace(",", "")
+        target = "".join(sorted(letter for letter in set(joined) if joined.count(letter) == 1))
+    sides: dict[str, int] = {}
+    for term, shape in zip(read, shapes, strict=True):
+        if len(term) != len(shape):
+            return None
+        for letter, side in zip(term, shape, strict=True):
+            sides[letter] = max(side, sides.get(letter, 1))
+    if len(shapes) == 1:
+        return 0
+    # A letter of one factor alone that the output lacks is summed before anything is multiplied.
+    kept = [letter for letter in sides if letter in target or all(letter in term for term in read)]
+    return prod(sides[letter] for letter in kept) if any(letter not in target for letter in kept) else 0
+
+
+def rearranged(read: Shape, made: Shape, ours: Sequence[int]) -> Callable[..., layers.Layer] | None:
+    """The layer that gives values another shape, in the same order; `ours` is the shape without the batch."""
+    if prod(read) != prod(made) or not ours:
+        return None
+    return layers.Flatten if len(ours) == 1 else partial(layers.Reshape, tuple(ours))
+
+
+def transposed(read: Shape, order: Sequence[int]) -> Callable[..., layers.Layer] | None:
+    """The layer that gives axes another order."""
+    moved = [axis for axis in order if read[axis] != 1]
+    if moved == sorted(moved):
+        ours = [read[axis] for axis in order]
+        return partial(layers.Reshape, tuple(ours[1:] if ours[0] == 1 else ours))
+    if read[0] == 1 and order[0] == 0:
+        return partial(layers.Permute, tuple(order[1:]))
+    return partial(layers.Permute, tuple(axis + 1 for axis in order)) if read[0] != 1 and read[order[0]] != 1 else None

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from archbudget import layers
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from archbudget.importers._recorded import einsum_macs, keras_axis, sides_of
 
 Shape = tuple[int, ...]
 
@@ -152,24 +150,7 @@ def _cell(call: Call) -> int:
 
 
 def _einsum(call: Call) -> int | None:
-    """The product over all letters of two factors, where some letter is summed; `None` where it is not known."""
-    equation, tensors = call.get("equation").replace(" ", ""), call.get("tensors")
-    if "." in equation or len(tensors) > 2:
-        return None
-    terms, _, target = equation.partition("->")
-    read = terms.split(",")
-    if "->" not in equation:
-        joined = terms.replace(",", "")
-        target = "".join(sorted(letter for letter in set(joined) if joined.count(letter) == 1))
-    sides: dict[str, int] = {}
-    for term, tensor in zip(read, tensors, strict=True):
-        for letter, side in zip(term, tensor.shape, strict=True):
-            sides[letter] = max(side, sides.get(letter, 1))
-    if len(tensors) == 1:
-        return 0
-    # A letter of one factor alone that the output lacks is summed before anything is multiplied.
-    kept = [letter for letter in sides if letter in target or all(letter in term for term in read)]
-    return prod(sides[letter] for letter in kept) if any(letter not in target for letter in kept) else 0
+    return einsum_macs(call.get("equation"), [each.shape for each in call.get("tensors")])
 
 
 PRODUCTS: dict[str, Callable[[Call], int | None]] = {
@@ -221,19 +202,6 @@ MERGES: dict[str, Callable[..., layers.Layer]] = {
 Make = Callable[..., layers.Layer]
 
 
-def _sides(given: Any, rank: int) -> Any:
-    """One number, or one for each axis."""
-    values = list(given) if isinstance(given, (list, tuple)) else [given]
-    values = values * rank if len(values) == 1 else values
-    return values[0] if len(set(values)) == 1 else tuple(values)
-
-
-def _keras_axis(axis: int, shape: Shape) -> int:
-    """An axis as Keras counts it: a tensor whose first axis is not the batch has the batch in front of it."""
-    axis %= len(shape)
-    return axis if shape[0] == 1 else axis + 1
-
-
 def _conv(call: Call, name: str) -> Make | None:
     rank = int(name[4])
     padding = call.get("padding", 0)
@@ -242,11 +210,11 @@ def _conv(call: Call, name: str) -> Make | None:
     return partial(
         (layers.Conv1D, layers.Conv2D, layers.Conv3D)[rank - 1],
         call.shape("weight")[0],
-        _sides(call.shape("weight")[2:], rank),
-        strides=_sides(call.get("stride", 1), rank),
-        padding=_sides(padding, rank),
+        sides_of(call.shape("weight")[2:], rank),
+        strides=sides_of(call.get("stride", 1), rank),
+        padding=sides_of(padding, rank),
         data_format="channels_first",
-        dilation_rate=_sides(call.get("dilation", 1), rank),
+        dilation_rate=sides_of(call.get("dilation", 1), rank),
         groups=call.get("groups", 1),
         use_bias=call.get("bias") is not None,
     )
@@ -258,12 +226,12 @@ def _conv_transpose(call: Call, name: str) -> Make | None:
     return partial(
         (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)[rank - 1],
         call.shape("weight")[1] * groups,
-        _sides(call.shape("weight")[2:], rank),
-        strides=_sides(call.get("stride", 1), rank),
-        padding=_sides(call.get("padding", 0), rank),
-        output_padding=_sides(call.get("output_padding", 0), rank),
+        sides_of(call.shape("weight")[2:], rank),
+        strides=sides_of(call.get("stride", 1), rank),
+        padding=sides_of(call.get("padding", 0), rank),
+        output_padding=sides_of(call.get("output_padding", 0), rank),
         data_format="channels_first",
-        dilation_rate=_sides(call.get("dilation", 1), rank),
+        dilation_rate=sides_of(call.get("dilation", 1), rank),
         groups=groups,
         use_bias=call.get("bias") is not None,
     )
@@ -279,7 +247,7 @@ def _batch_norm(call: Call, _: str) -> Make | None:
         return None
     return partial(
         layers.BatchNormalization,
-        axis=_keras_axis(1, shape),
+        axis=keras_axis(1, shape),
         momentum=1 - call.get("momentum", 0.1),
         epsilon=call.get("eps", 1e-5),
         center=call.get("bias") is not None,
@@ -290,7 +258,7 @@ def _batch_norm(call: Call, _: str) -> Make | None:
 def _instance_norm(call: Call, _: str) -> Make | None:
     return partial(
         layers.InstanceNormalization,
-        axis=_keras_axis(1, call.shape("input")),
+        axis=keras_axis(1, call.shape("input")),
         epsilon=call.get("eps", 1e-5),
         affine=call.get("weight") is not None,
         track_running_stats=call.get("running_mean") is not None,
@@ -325,7 +293,7 @@ def _group_norm(call: Call, _: str) -> Make | None:
     return partial(
         layers.GroupNormalization,
         call.get("num_groups"),
-        axis=_keras_axis(1, call.shape("input")),
+        axis=keras_axis(1, call.shape("input")),
         epsilon=call.get("eps", 1e-5),
         center=call.get("bias") is not None,
         scale=call.get("weight") is not None,
@@ -342,17 +310,17 @@ def _pool(call: Call, name: str) -> Make | None:
     kind = "Max" if name.startswith("max") else "Average"
     options: dict[str, Any] = {}
     if kind == "Max":
-        options["dilation"] = _sides(call.get("dilation", 1), rank)
+        options["dilation"] = sides_of(call.get("dilation", 1), rank)
     elif call.get("divisor_override") is not None:
         return None
     else:
         options["count_include_pad"] = call.get("count_include_pad", True)
-    size = _sides(call.get("kernel_size"), rank)
+    size = sides_of(call.get("kernel_size"), rank)
     return partial(
         getattr(layers, f"{kind}Pooling{rank}D"),
         size,
-        strides=_sides(call.get("stride"), rank) if call.get("stride") else size,
-        padding=_sides(call.get("padding", 0), rank),
+        strides=sides_of(call.get("stride"), rank) if call.get("stride") else size,
+        padding=sides_of(call.get("padding", 0), rank),
         data_format="channels_first",
         ceil_mode=call.get("ceil_mode", False),
         **options,
@@ -362,7 +330,7 @@ def _pool(call: Call, name: str) -> Make | None:
 def _adaptive(call: Call, name: str) -> Make | None:
     rank = int(name[-2])
     kind = "Max" if "max" in name else "Average"
-    size = _sides(call.output[-rank:], rank)
+    size = sides_of(call.output[-rank:], rank)
     return partial(getattr(layers, f"Adaptive{kind}Pooling{rank}D"), size, data_format="channels_first")
 
 
@@ -386,7 +354,7 @@ def _softmax(call: Call, _: str) -> Make | None:
     shape = call.shape("self")
     if not shape or (shape[0] == 1 and call.get("dim") % len(shape) == 0):
         return None
-    return partial(layers.Softmax, axis=_keras_axis(call.get("dim"), shape))
+    return partial(layers.Softmax, axis=keras_axis(call.get("dim"), shape))
 
 
 def _cat(call: Call, _: str) -> Make | None:
@@ -434,7 +402,7 @@ def _attend(call: Call, _: str) -> Make | None:
 def _glu(call: Call, _: str) -> Make | None:
     shape = call.shape("self")
     axis = call.get("dim", -1) % len(shape)
-    return None if shape[0] == 1 and axis == 0 else partial(layers.GLU, axis=_keras_axis(axis, shape))
+    return None if shape[0] == 1 and axis == 0 else partial(layers.GLU, axis=keras_axis(axis, shape))
 
 
 LAYERS: dict[str, Callable[[Call, str], Make | None]] = {
@@ -467,21 +435,3 @@ LAYERS: dict[str, Callable[[Call, str], Make | None]] = {
     "scaled_dot_product_attention": _attend,
 }
 """The layer that an operation may be, if its arguments are such; whether it is one is tried."""
-
-
-def rearranged(read: Shape, made: Shape, ours: Sequence[int]) -> Make | None:
-    """The layer that gives values another shape, in the same order; `ours` is the shape without the batch."""
-    if prod(read) != prod(made) or not ours:
-        return None
-    return layers.Flatten if len(ours) == 1 else partial(layers.Reshape, tuple(ours))
-
-
-def transposed(read: Shape, order: Sequence[int]) -> Make | None:
-    """The layer that gives axes another order."""
-    moved = [axis for axis in order if read[axis] != 1]
-    if moved == sorted(moved):
-        ours = [read[axis] for axis in order]
-        return partial(layers.Reshape, tuple(ours[1:] if ours[0] == 1 else ours))
-    if read[0] == 1 and order[0] == 0:
-        return partial(layers.Permute, tuple(order[1:]))
-    return partial(layers.Permute, tuple(axis + 1 for axis in order)) if read[0] != 1 and read[order[0]] != 1 else None

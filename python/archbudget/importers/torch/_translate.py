@@ -11,7 +11,7 @@ import torch
 from torch import fx
 
 from archbudget.importers._common import Refusals
-from archbudget.importers._recorded import Recording, Step, Weight
+from archbudget.importers._recorded import Recording, Step, Weight, for_one_input, rearranged, transposed
 from archbudget.importers.torch._operations import (
     CREATING,
     LAYERS,
@@ -21,8 +21,6 @@ from archbudget.importers.torch._operations import (
     WITHOUT_PRODUCTS,
     Call,
     Read,
-    rearranged,
-    transposed,
 )
 from archbudget.layers import Embedding, Layer, ReversibleEmbedding
 
@@ -89,7 +87,7 @@ class Translator:
         for node in self._traced.inputs:
             value = node.meta.get("val")
             if isinstance(value, torch.Tensor):
-                self._recording.input(node.name, _plain(node.name), _ours(tuple(value.shape)))
+                self._recording.input(node.name, _plain(node.name), for_one_input(tuple(value.shape)))
         for node, path in self._traced.state.items():
             weight = self._state.get(path)
             self._constants[node] = Constant({} if weight is None else {weight.key: weight}, {})
@@ -145,7 +143,7 @@ class Translator:
             products = {node.name: macs} if macs else {}
             self._constants[node] = Constant(constant.weights, {**constant.products, **products})
             return
-        shape = _ours(call.output)
+        shape = for_one_input(call.output)
         if len(read) == 1 and (name in PASSING or (name in RESHAPING and shape == self._recording.shape(data[0].name))):
             self._recording.alias(node.name, data[0].name)
             return
@@ -154,7 +152,7 @@ class Translator:
         if makes is None:
             return
         if several:
-            shape = _ours(tuple(makes.meta["val"].shape))
+            shape = for_one_input(tuple(makes.meta["val"].shape))
         before = {key: macs for key, macs in constant.products.items() if key not in self._taken}
         self._taken.update(before)
         weights = [self._by_key[each] for each in self._ordered(node, constant)]
@@ -179,7 +177,7 @@ class Translator:
         if not reads or not node.users or not isinstance(node.meta.get("val"), torch.Tensor):
             self._constants[node] = constant
             return
-        shape = _ours(tuple(node.meta["val"].shape))
+        shape = for_one_input(tuple(node.meta["val"].shape))
         name = self._named(source, _name_of(source), part=True)
         self._recording.add(Step(name, _name_of(source), reads, node.name, shape))
 
@@ -346,11 +344,6 @@ def _shape(value: torch.Tensor) -> Shape | None:
     """The sides of a tensor, if all of them are known and at least 1."""
     sides = tuple(value.shape)
     return sides if all(type(side) is int and side > 0 for side in sides) else None
-
-
-def _ours(shape: Shape) -> Shape:
-    """The sides of a tensor for one input: the first axis is the batch where it has one place."""
-    return shape[1:] if shape and shape[0] == 1 else shape
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,355 @@
+"""Graphs of ONNX as spaces: weights, products and shapes, quantised operators, and files that are not well formed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import archbudget as ab
+from archbudget.errors import ArchbudgetError, FileError, SpaceError, TranslationError
+
+onnx = pytest.importorskip("onnx")
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+FLOAT = TensorProto.FLOAT
+
+
+def weight(name: str, *sides: int, kind: Any = np.float32) -> Any:
+    return numpy_helper.from_array(np.zeros(sides, dtype=kind), name)
+
+
+def model_of(
+    nodes: list[Any],
+    weights: list[Any],
+    shape: Any = (1, 3, 8, 8),
+    opset: int = 17,
+    kind: int = FLOAT,
+) -> Any:
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", kind, shape)],
+        [helper.make_tensor_value_info(nodes[-1].output[0], FLOAT, None)],
+        weights,
+    )
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8)
+
+
+def network(opset: int = 17, batch: Any = "batch") -> Any:
+    """A convolution, a residual sum, a pooling and a head."""
+    nodes = [
+        helper.make_node("Conv", ["x", "stem.weight", "stem.bias"], ["a"], "/stem/Conv", pads=[1, 1, 1, 1]),
+        helper.make_node("BatchNormalization", ["a", "g", "b", "m", "v"], ["n"], "/norm/BatchNormalization"),
+        helper.make_node("Relu", ["n"], ["r"], "/Relu"),
+        helper.make_node("Conv", ["r", "deep.weight"], ["d"], "/deep/Conv", group=4, auto_pad="SAME_UPPER"),
+        helper.make_node("Add", ["r", "d"], ["s"], "/Add"),
+        helper.make_node("MaxPool", ["s"], ["p"], "/MaxPool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("GlobalAveragePool", ["p"], ["q"], "/Global"),
+        helper.make_node("Flatten", ["q"], ["f"], "/Flatten"),
+        helper.make_node("Gemm", ["f", "head.weight", "head.bias"], ["y"], "/head/Gemm", transB=1),
+    ]
+    weights = [weight("stem.weight", 4, 3, 3, 3), weight("stem.bias", 4), *(weight(name, 4) for name in "gbmv")]
+    weights += [weight("deep.weight", 4, 1, 3, 3), weight("head.weight", 5, 4), weight("head.bias", 5)]
+    return model_of(nodes, weights, (batch, 3, 8, 8), opset=opset)
+
+
+@pytest.mark.parametrize("opset", range(11, min(onnx.defs.onnx_opset_version(), 24) + 1))
+def test_a_network_of_each_version(opset: int) -> None:
+    arch = ab.from_onnx(network(opset)).architecture()
+    assert arch.params == 4 * 27 + 4 + 16 + 36 + 25
+    assert arch.params - arch.trainable_params == 8
+    assert arch.macs == 64 * 4 * 27 + 64 * 36 + 20
+    assert [(layer.name, layer.type) for layer in arch.layers] == [
+        ("x", "Input"),
+        ("stem", "Conv2D"),
+        ("norm.BatchNormalization", "BatchNormalization"),
+        ("Relu", "ReLU"),
+        ("deep", "Conv2D"),
+        ("Add", "Add"),
+        ("MaxPool", "MaxPooling2D"),
+        ("Global", "GlobalAveragePooling2D"),
+        ("Flatten", "Flatten"),
+        ("head", "Dense"),
+    ]
+    assert arch.layers[-1].output_shape == (5,)
+
+
+def test_a_file_an_object_and_a_file_with_weights_elsewhere(tmp_path: Path) -> None:
+    model = network()
+    expected = ab.from_onnx(model).architecture()
+    onnx.save(model, tmp_path / "model.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name == "stem.weight":
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value="../../../etc/passwd")
+    (tmp_path / "outside.onnx").write_bytes(model.SerializeToString())
+    for file in ("model.onnx", "outside.onnx"):
+        arch = ab.from_onnx(tmp_path / file).architecture()
+        assert (arch.params, arch.macs) == (expected.params, expected.macs)
+
+
+def test_shared_weights_count_once_and_unused_ones_too() -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["a"], "first", pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["a", "w", "b"], ["c"], "second", pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["c", "w"], ["y"], "third", pads=[1, 1, 1, 1]),
+    ]
+    model = model_of(nodes, [weight("w", 3, 3, 3, 3), weight("b", 3), weight("aside.weight", 7, 2)])
+    arch = ab.from_onnx(model).architecture()
+    assert arch.params == 81 + 3 + 14
+    assert arch.macs == 3 * 81 * 64
+    assert [layer.type for layer in arch.layers] == ["Input", "Conv2D", "Conv2D", "Operation", "Unused"]
+
+
+def test_shapes_that_the_graph_computes() -> None:
+    """x.view(x.shape[0], -1, 2 * 8), as exporters write it."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Gather", ["s", "zero"], ["n"], axis=0),
+        helper.make_node("Unsqueeze", ["n", "axes"], ["u"]),
+        helper.make_node("Mul", ["two", "eight"], ["m"]),
+        helper.make_node("Concat", ["u", "minus", "m"], ["t"], axis=0),
+        helper.make_node("Reshape", ["x", "t"], ["r"]),
+        helper.make_node("MatMul", ["r", "w"], ["y"], "product"),
+    ]
+    small = {"zero": 0, "axes": [0], "two": [2], "eight": [8], "minus": [-1]}
+    constants = [numpy_helper.from_array(np.array(value, dtype=np.int64), name) for name, value in small.items()]
+    arch = ab.from_onnx(model_of(nodes, [*constants, weight("w", 16, 10)], ("n", 3, 8, 8))).architecture()
+    assert [layer.output_shape for layer in arch.layers] == [(3, 8, 8), (12, 16), (12, 10)]
+    assert (arch.params, arch.macs) == (160, 12 * 160)
+
+
+def test_quantised_weights_have_their_bits() -> None:
+    quantised = [
+        helper.make_node("QuantizeLinear", ["x", "sx", "zx"], ["qx"]),
+        helper.make_node("DequantizeLinear", ["qx", "sx", "zx"], ["dx"]),
+        helper.make_node("DequantizeLinear", ["w", "sw", "zw"], ["dw"]),
+        helper.make_node("DequantizeLinear", ["b", "sb"], ["db"]),
+        helper.make_node("Conv", ["dx", "dw", "db"], ["y"], "conv"),
+    ]
+    scales = [
+        weight("sx"),
+        weight("zx", kind=np.uint8),
+        weight("sw", 4),
+        weight("zw", 4, kind=np.int8),
+        weight("sb", 4),
+    ]
+    model = model_of(quantised, [*scales, weight("w", 4, 3, 3, 3, kind=np.int8), weight("b", 4, kind=np.int32)])
+    arch = ab.from_onnx(model).architecture()
+    assert (arch.params, arch.macs) == (108 + 4, 36 * 108)
+    assert arch.weight_bytes == 108 + 16
+    assert [(layer.name, layer.weight_bits) for layer in arch.layers if layer.params] == [
+        ("conv", 8),
+        ("conv.bias", 32),
+    ]
+
+
+def test_operators_on_quantised_values() -> None:
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node(
+            "QLinearConv", ["q", "s", "z", "w", "s", "zw", "s", "z", "b"], ["c"], "conv", pads=[1, 1, 1, 1]
+        ),
+        helper.make_node("QLinearAdd", ["c", "s", "z", "c", "s", "z", "s", "z"], ["a"], "add", domain="com.microsoft"),
+        helper.make_node("Reshape", ["a", "t"], ["r"]),
+        helper.make_node("QLinearMatMul", ["r", "s", "z", "m", "s", "zw", "s", "z"], ["p"], "product"),
+        helper.make_node("DequantizeLinear", ["p", "s", "z"], ["y"]),
+    ]
+    scales = [weight("s"), weight("z", kind=np.uint8), weight("zw", kind=np.int8)]
+    shape = numpy_helper.from_array(np.array([1, -1], dtype=np.int64), "t")
+    own = [weight("w", 2, 3, 3, 3, kind=np.int8), weight("b", 2, kind=np.int32), weight("m", 128, 10, kind=np.int8)]
+    arch = ab.from_onnx(model_of(nodes, [*scales, shape, *own])).architecture()
+    assert (arch.params, arch.macs) == (54 + 2 + 1280, 64 * 54 + 1280)
+    assert arch.weight_bytes == 54 + 8 + 1280
+
+
+def test_half_precision() -> None:
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], "conv")]
+    model = model_of(nodes, [weight("w", 4, 3, 3, 3, kind=np.float16)], kind=TensorProto.FLOAT16)
+    arch = ab.from_onnx(model).architecture()
+    assert (arch.params, arch.weight_bytes) == (108, 216)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_recurrent_operators(kind: str, directions: int) -> None:
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[kind]
+    direction = "forward" if directions == 1 else "bidirectional"
+    node = helper.make_node(kind, ["x", "w", "r", "b"], ["y"], "cell", hidden_size=6, direction=direction)
+    weights = [weight("w", directions, gates * 6, 5), weight("r", directions, gates * 6, 6)]
+    model = model_of([node], [*weights, weight("b", directions, 2 * gates * 6)], (7, 1, 5))
+    with pytest.raises(SpaceError, match="a batch of 7"):
+        ab.from_onnx(model)
+    turned = [helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]), node]
+    turned[1].input[0] = "t"
+    model = model_of(turned, list(model.graph.initializer), (1, 7, 5))
+    arch = ab.from_onnx(model).architecture()
+    assert arch.params == directions * gates * 6 * (5 + 6 + 2)
+    assert arch.macs == 7 * directions * gates * 6 * (5 + 6)
+
+
+def test_open_sides_need_shapes() -> None:
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], "conv")]
+    model = model_of(nodes, [weight("w", 4, 3, 3, 3)], ("n", 3, "h", "w"))
+    with pytest.raises(SpaceError, match=r"input 'x' has open sides, .*'h', 'w'\); give input_shapes=\{\"x\": "):
+        ab.from_onnx(model)
+    arch = ab.from_onnx(model, input_shapes={"x": (3, 10, 12)}).architecture()
+    assert arch.layers[-1].output_shape == (4, 8, 10)
+    with pytest.raises(SpaceError, match="there is no input 'z'; there are x"):
+        ab.from_onnx(model, input_shapes={"z": (3, 10, 12)})
+
+
+def test_all_that_is_not_known_is_named_at_once() -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], "fine"),
+        helper.make_node("Own", ["a"], ["b"], "mine", domain="com.example"),
+        helper.make_node("Det", ["x"], ["c"], "volume"),
+        helper.make_node("NonZero", ["x"], ["d"], "where"),
+        helper.make_node("Add", ["b", "x"], ["y"], "after"),
+    ]
+    with pytest.raises(TranslationError) as caught:
+        ab.from_onnx(model_of(nodes, []))
+    assert {(name, kind) for name, kind, _ in caught.value.parts} == {
+        ("mine", "com.example.Own"),
+        ("volume", "Det"),
+        ("where", "NonZero"),
+    }
+
+
+def changed(change: Any) -> Any:
+    model = network()
+    change(model)
+    return model
+
+
+def _cycle(model: Any) -> None:
+    model.graph.node[0].input[0] = "y"
+
+
+def _huge(model: Any) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 2**40
+
+
+def _huge_weight(model: Any) -> None:
+    model.graph.initializer[0].dims[0] = 2**40
+
+
+def _huge_constant(model: Any) -> None:
+    side = numpy_helper.from_array(np.array([2**40, 2**20], dtype=np.int64), "side")
+    model.graph.initializer.append(side)
+    model.graph.node.insert(0, helper.make_node("ConstantOfShape", ["side"], ["large"], "large"))
+
+
+def _negative(model: Any) -> None:
+    model.graph.initializer[0].dims[0] = -4
+
+
+def _twice(model: Any) -> None:
+    model.graph.node[2].output[0] = "a"
+
+
+def _old(model: Any) -> None:
+    model.opset_import[0].version = 9
+
+
+def _no_operators(model: Any) -> None:
+    del model.graph.node[:]
+
+
+def _graph_inside(model: Any) -> None:
+    model.graph.node.append(helper.make_node("If", ["y"], ["z"], then_branch=model.graph, else_branch=model.graph))
+
+
+def _wrong_shapes(model: Any) -> None:
+    model.graph.initializer[0].dims[1] = 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_cycle, "the graph is cyclic, or not in order"),
+        (_huge, "must be an integer from 1 to 2,147,483,647"),
+        (_huge_weight, "must be an integer from 1 to 2,147,483,647"),
+        (_huge_constant, "must be an integer from 1 to 2,147,483,647"),
+        (_negative, "must be an integer from 1"),
+        (_twice, "'a' is made twice"),
+        (_old, "operators of version 11 or newer are read, not 9"),
+        (_no_operators, "it has no operators"),
+        (_graph_inside, "graphs within the graph are not followed"),
+        (_wrong_shapes, "does not go with 3 channels"),
+    ],
+)
+def test_a_graph_that_is_not_well_formed_is_one_line(change: Any, message: str) -> None:
+    with pytest.raises(ArchbudgetError) as caught:
+        ab.from_onnx(changed(change))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [None, 3, b"", "no/such/file.onnx", {}])
+def test_what_is_no_graph_is_refused(given: Any) -> None:
+    with pytest.raises(SpaceError):
+        ab.from_onnx(given)
+
+
+def test_broken_files_are_one_line(tmp_path: Path) -> None:
+    """Any bytes are read, or refused in one line; nothing large is allocated."""
+    whole = network().SerializeToString()
+    rng = Random(0)
+    file = tmp_path / "model.onnx"
+    refused = 0
+    for number in range(400):
+        content = bytearray(whole)
+        if number % 4 == 0:
+            content = content[: rng.randrange(len(content))]
+        else:
+            for _ in range(rng.randint(1, 6)):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+        file.write_bytes(bytes(content))
+        try:
+            ab.from_onnx(file).architecture()
+        except ArchbudgetError as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert len(str(error)) <= 2000
+    assert refused > 100
+    file.write_bytes(b"")
+    with pytest.raises(SpaceError, match="is no graph of ONNX"):
+        ab.from_onnx(file)
+    with pytest.raises(FileError):
+        ab.from_onnx(tmp_path)
+
+
+def test_not_strict_is_not_there_yet() -> None:
+    with pytest.raises(SpaceError, match="strict=False is not supported yet"):
+        ab.from_onnx(network(), strict=False)
+
+
+EXPORTED = ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2_x0_5", "vit_b_16", "convnext_tiny")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", EXPORTED)
+def test_what_pytorch_exports_multiplies_as_the_module_does(name: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    models = pytest.importorskip("torchvision.models")
+    module = models.get_model(name).eval()
+    with torch.no_grad():  # Equal weights would become one.
+        for value in module.state_dict().values():
+            if value.is_floating_point():
+                value.uniform_(0.5, 1.5)
+    file = tmp_path / "model.onnx"
+    torch.onnx.export(module, (torch.zeros(1, 3, 224, 224),), file, dynamo=False, opset_version=17)
+    arch = ab.from_onnx(file).architecture()
+    expected = ab.from_torch(module, (3, 224, 224)).architecture()
+    assert arch.macs == expected.macs
+    # Batch normalisation becomes part of the convolution before it: of four numbers a channel one is left, its bias.
+    folded = sum(3 * layer.output_shape[0] for layer in expected.layers if layer.type == "BatchNormalization")
+    assert abs(arch.params - (expected.params - folded)) < 0.01 * expected.params
