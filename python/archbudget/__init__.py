@@ -40,6 +40,7 @@ from archbudget.space.describe import Description, Stage
 from archbudget.space.distribution import Distribution
 from archbudget.space.evaluation import Evaluation, LayerEvaluation
 from archbudget.space.feasible import FeasibleSet, Marginals
+from archbudget.space.removing import Optional, optional
 from archbudget.space.space import Space
 from archbudget.space.stored import Format, store_with
 from archbudget.space.varying import Scale, scale
@@ -79,6 +80,7 @@ __all__ = [
     "Marginals",
     "Metric",
     "OneOf",
+    "Optional",
     "Repeat",
     "Require",
     "Residual",
@@ -101,6 +103,7 @@ __all__ = [
     "maximum",
     "metrics",
     "minimum",
+    "optional",
     "plot",
     "round_to",
     "scale",

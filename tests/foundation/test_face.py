@@ -74,9 +74,11 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     ),
     "Metric": (ab.Metric("m", len), METRIC),  # type: ignore[arg-type]
     "OneOf": (ab.OneOf("o", {"a": []}), {"blocks", "decision"}),
+    "Optional": (ab.optional("a"), {"layers", "matches", "name"}),
     "Repeat": (ab.Repeat(2, []), {"block", "shared", "times"}),
     "Require": (ab.Require(WIDTH < 2), {"condition"}),
     "Residual": (ab.Residual([]), {"body", "merge", "shortcut"}),
+    "Scale": (ab.scale(1, 2), {"divisor", "high", "low", "multipliers", "name", "rounded", "step", "widths"}),
     "Space": (
         SPACE,
         {"architecture", "best", "combinations", "constraint", "constraints", "decisions", "describe", "domains"}

@@ -183,3 +183,67 @@ def test_a_model_of_keras_is_searched_in_five_lines() -> None:
     assert len(space.decisions) == 25
     (drawn,) = fits.sample(1, seed=1)
     assert drawn.to_keras().count_params() == drawn.params <= 300_000
+
+
+# Parts that may be left out
+
+
+def chain(number: int, x: Any) -> Any:
+    y = layers.Conv2D(8, 1, name=f"block_{number}_expand")(x)
+    y = layers.DepthwiseConv2D(3, padding="same", name=f"block_{number}_depthwise")(y)
+    y = layers.Conv2D(4, 1, name=f"block_{number}_project")(y)
+    return layers.Add(name=f"block_{number}_add")([x, y])
+
+
+def blocks(*numbers: int) -> ab.Space:
+    image = layers.Input((6, 6, 4))
+    x = image
+    for number in numbers:
+        x = chain(number, x)
+    return ab.Space(inputs=image, outputs=layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+
+
+def test_blocks_that_are_left_out_are_gone() -> None:
+    space = blocks(1, 2, 3).vary(ab.optional("block_1"), ab.optional("block/3", name="third"))
+    assert space.decisions["block_1"].values == (True, False)
+    assert space.size == 4
+    for first, third in product((True, False), repeat=2):
+        left = [number for number, taken in ((1, first), (2, True), (3, third)) if taken]
+        assert space.architecture(block_1=first, third=third).costs == blocks(*left).architecture().costs
+
+
+def test_blocks_that_are_left_out_and_widths_go_together() -> None:
+    wide = ab.scale(0.5, 1, divisor=2)
+    space = blocks(1, 2).vary({"*expand.filters": wide}, ab.optional("block_2"))
+    assert space.size == 3 + 3 * 3
+    same = blocks(1, 2).vary(ab.optional("block_2"), {"*expand.filters": wide})
+    assert same.size == space.size
+    assert same.range("params") == space.range("params")
+
+
+def test_layers_in_a_row_are_left_out_together() -> None:
+    row = ab.Space(
+        [layers.Input((5,)), layers.Dense(5, name="a_1"), layers.ReLU(name="a_2"), layers.Dense(7, name="last")]
+    )
+    space = row.vary(ab.optional("a"))
+    assert [space.architecture(a=taken).params for taken in (True, False)] == [30 + 42, 42]
+    assert ab.Space.from_yaml(space.to_yaml()) == space
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("block_4", "no layer's name begins with 'block_4'; did you mean block_"),
+        ("block_1_expand", r"cannot be left out: \(6, 6, 4\) flows in, \(6, 6, 8\) out"),
+        ("block_*_add", "cannot be left out: 3 tensors flow in and 2 out; one must flow in, and one out"),
+        ("input_layer", "input_layer is an Input, which cannot be left out"),
+    ],
+)
+def test_what_cannot_be_left_out_is_refused(name: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=said):
+        blocks(1, 2).vary(ab.optional(name))
+
+
+def test_a_decision_has_one_name() -> None:
+    with pytest.raises(SpaceError, match="the space has a decision 'block_1'; give another name"):
+        blocks(1, 2).vary(ab.optional("block_1"), ab.optional("block_2", name="block_1"))

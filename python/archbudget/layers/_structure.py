@@ -138,6 +138,36 @@ class Residual(Block):
         return f"Residual({show(self.body)})"
 
 
+class Part(Block):
+    """A part of a graph as one block: calls of blocks between one tensor that flows in and one that flows out.
+
+    Args:
+        calls: The calls in their order; each is a block and the tensors that it reads. A tensor is the number of the
+            call that makes it and its place among those that the call makes; (-1, 0) is the one that flows in.
+        result: The tensor that flows out.
+    """
+
+    def __init__(self, calls: Sequence[tuple[Block, Sequence[tuple[int, int]]]], result: tuple[int, int]) -> None:
+        self.calls = tuple((block, tuple(inputs)) for block, inputs in calls)
+        self.result = result
+        self.steps = max(1, sum(block.steps for block, _ in self.calls))
+
+    def parts(self) -> Sequence[Block]:
+        """The blocks that are called."""
+        return tuple(block for block, _ in self.calls)
+
+    def write(self, writer: Sink, inputs: Sequence[int], guard: Guard) -> int:
+        """Writes the calls."""
+        written: list[tuple[int, ...]] = [tuple(inputs)]
+        for block, read in self.calls:
+            sources = [written[call + 1][place] for call, place in read]
+            written.append(tuple(block.write_all(writer, sources, guard)))
+        return written[self.result[0] + 1][self.result[1]]
+
+    def __repr__(self) -> str:
+        return f"Part({show([block for block, _ in self.calls])})"
+
+
 class OneOf(Block):
     """One of several blocks, by a decision.
 

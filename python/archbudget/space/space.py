@@ -27,6 +27,7 @@ from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import Evaluation, evaluate, metric_names
 from archbudget.space.family import Family
 from archbudget.space.feasible import FeasibleSet, length_of
+from archbudget.space.removing import Optional, without
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
 from archbudget.space.varying import varied
@@ -433,7 +434,7 @@ class Space(Family):
         require_metrics(self.metrics, [metric])
         return Distribution(metric, *self._compiled.diagram.distribution(metric, memory))
 
-    def vary(self, changes: Mapping[str, Any]) -> Self:
+    def vary(self, *changes: Mapping[str, Any] | Optional) -> Self:
         """A space in which arguments of layers are decisions: a model, or a space, made searchable in one line.
 
         Shapes follow by themselves, and so do other arguments that must be equal: the widths of all that an `Add`
@@ -446,7 +447,8 @@ class Space(Family):
                 `"conv2d*.filters"`, with the wildcards of shells; the layers inside of others have paths such as
                 `bidirectional.layer.units`, items `reshape.target_shape[2]`. A pattern may stand for many arguments:
                 `ab.scale(...)` gives each a decision of its own (or all of them one, if it has a name), anything else,
-                such as `ab.Choice("kernel", [3, 5])`, is the same for all.
+                such as `ab.Choice("kernel", [3, 5])`, is the same for all. Or `ab.optional("block_3")`, for layers that
+                may be left out. Several are applied one after the other.
 
         Raises:
             SpaceError: If a pattern matches nothing, two match the same argument, an argument has a decision already,
@@ -466,8 +468,15 @@ class Space(Family):
             >>> wider.size
             4
         """
-        arch = self.sample(1, seed=0)[0] if self.decisions else architecture_of(self, {})
-        return self._described(varied(self, arch, changes, self._described))
+        space = self
+        for change in changes:
+            arch = space.sample(1, seed=0)[0] if space.decisions else architecture_of(space, {})
+            if isinstance(change, Optional):
+                made = without(space, arch, change)
+            else:
+                made = varied(space, arch, change, self._described)
+            space = self._described(made)
+        return space
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """Lets an Optuna trial take each active decision, in the order of the description.

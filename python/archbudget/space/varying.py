@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Union
 
 from archbudget._expressions import Choice, Expression, channels, require_name
+from archbudget._face import Faced
 from archbudget._message import hint, listed, show
 from archbudget.errors import InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
@@ -31,7 +32,7 @@ Factor = Union[int, float]
 
 
 @dataclass(frozen=True)
-class Scale:
+class Scale(metaclass=Faced):
     """Multiples of what an argument is; made by `scale`."""
 
     low: Factor
