@@ -76,7 +76,7 @@ test-rust: ## Run the Rust tests, without Python
 	cargo test --locked --quiet
 
 test-python: $(VENV)/.installed ## Run the Python tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal
 
 SCHEMA := python/archbudget/space.schema.json
 
