@@ -128,6 +128,17 @@ def test_the_length_of_the_sequence_changes_no_weights() -> None:
     assert attended == [2 * 768 * 100 * 100, 2 * 768 * 50 * 50]
 
 
+@pytest.mark.parametrize("model", ["llama", "phi", "t5", "gemma3_text", "mixtral"])
+def test_without_a_length_the_weights_are_known_and_the_products_are_not(model: str) -> None:
+    small = {"model_type": model, "num_layers" if model == "t5" else "num_hidden_layers": 1}
+    space = ab.from_huggingface(small)
+    arch = space.architecture()
+    counted = ab.from_huggingface(small, 9).architecture()
+    assert (arch.params, arch.macs) == (counted.params, None)
+    sides = {layer.name: (9,) for layer in arch.layers if layer.type == "Input"}
+    assert space.with_sides(sides if len(sides) > 1 else (9,)).architecture().macs == counted.macs
+
+
 def test_two_lengths_of_an_encoder_and_a_decoder() -> None:
     arch = ab.from_huggingface({"model_type": "t5", "num_layers": 1}, (30, 7)).architecture()
     assert arch.layer("encoder.block.0.layer.0.SelfAttention.products").macs == 2 * 512 * 30 * 30
@@ -194,7 +205,6 @@ REFUSED: list[tuple[Any, str]] = [
     ({"model_type": "vit", "image_size": 8}, "has no patch"),
     ({"model_type": "vit", "patch_size": 0}, "patch_size must be one or two integers"),
     ({"model_type": "vit", "num_labels": 3, "id2label": {"0": "a"}}, ""),
-    ({"model_type": "t5"}, "T5 has no longest sequence"),
     ({"model_type": "t5", "n_positions": 5, "feed_forward_proj": "wide-relu"}, "feed_forward_proj='wide-relu'"),
     ({"model_type": "t5", "n_positions": 5, "is_gated_act": True}, "does not agree with feed_forward_proj"),
     ({"model_type": "mixtral", "num_local_experts": 2, "num_experts_per_tok": 3}, "num_experts_per_tok must be"),

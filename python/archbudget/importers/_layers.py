@@ -79,6 +79,15 @@ def AttentionProducts(input_shapes: Sequence[Shape], num_heads: int, num_key_val
 
 
 @custom
+def OnePosition(input_shape: Shape, place: str = "first") -> Counts:  # noqa: N802
+    """The features of the first position, such as a token for the class, or those of the last one."""
+    del place
+    if len(input_shape) != 2:
+        raise InvalidArchitectureError(f"it needs an input of (positions, features), not {input_shape}")
+    return Counts(output_shape=input_shape[1:])
+
+
+@custom
 def RelativePositionBias(input_shapes: Sequence[Shape], num_heads: int, num_buckets: int) -> Counts:  # noqa: N802
     """A learned number for each head and each distance of two positions: `num_buckets * num_heads` weights.
 

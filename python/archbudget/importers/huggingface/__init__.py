@@ -108,9 +108,10 @@ def from_huggingface(
     Args:
         config: The path of a `config.json`, or of the folder with it; its text; a dict; or a configuration of
             transformers. Options that it lacks have the defaults of transformers.
-        sequence_length: The number of tokens that the network reads; two numbers for an encoder and a decoder. By
-            default the most that the configuration states (`max_position_embeddings` or `n_positions`). Parameters do
-            not depend on it, MACs and activations do. For ViT the sizes of image and patch say it.
+        sequence_length: The number of tokens that the network reads; two numbers for an encoder and a decoder. Without
+            it, it is unknown, and so are MACs and activations, until `space.with_sides` gives it; parameters are
+            counted. A model that learns a vector for each position has as many positions as these by default. For
+            ViT the sizes of image and patch say it.
         architecture: The class of transformers that is meant, such as `"BertForMaskedLM"`; by default the one in
             `architectures`, and without that `BertModel`, `RobertaModel`, `DistilBertModel` or `ViTModel`, and of other
             families the model with a head for words.

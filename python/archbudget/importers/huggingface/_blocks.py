@@ -9,6 +9,7 @@ from archbudget.importers._layers import (
     AttentionProducts,
     Elementwise,
     GatedActivation,
+    OnePosition,
     RotaryEmbedding,
     TopKExperts,
 )
@@ -55,11 +56,9 @@ def add(x: Any, y: Any, name: str) -> Any:
     return layers.Add(name=name)([x, y])
 
 
-def one_position(x: Any, positions: int, name: str, last: bool = False) -> Any:
+def one_position(x: Any, name: str, place: str = "first") -> Any:
     """The features of the first position, such as a token for the class, or those of the last one."""
-    if positions > 1:
-        x = layers.Cropping1D((positions - 1, 0) if last else (0, positions - 1), name=f"{name}.position")(x)
-    return layers.Flatten(name=f"{name}.features")(x)
+    return OnePosition(place, name=f"{name}.position")(x)
 
 
 class Heads:

@@ -159,14 +159,13 @@ DECODERS = {
 """The relatives of Llama by their `model_type`, with vocabulary, features, units, blocks, heads and positions."""
 
 
-def head_of(config: Config, x: Any, head: str, positions: int, vocabulary: int, table: Any, use_bias: bool) -> Any:
+def head_of(config: Config, x: Any, head: str, vocabulary: int, table: Any, use_bias: bool) -> Any:
     """What stands behind the last block of a language model.
 
     Args:
         config: The configuration.
         x: The features of all positions.
         head: `"base"`, `"CausalLM"`, `"SequenceClassification"` or `"TokenClassification"`.
-        positions: How many positions there are.
         vocabulary: How many words.
         table: The embedding, if its weights are those of the head.
         use_bias: Whether a head for words has a bias.
@@ -179,7 +178,7 @@ def head_of(config: Config, x: Any, head: str, positions: int, vocabulary: int, 
         words = table(x, reverse=True)
         return Bias(name="lm_head")(words) if use_bias else words
     scores = dense(x, config.labels(), "score", use_bias=head == "TokenClassification")
-    return one_position(scores, positions, "pooled_logits", last=True) if head == "SequenceClassification" else scores
+    return one_position(scores, "pooled_logits", "last") if head == "SequenceClassification" else scores
 
 
 def table_of(vocabulary: int, hidden: int, tied: bool, name: str) -> Any:
@@ -196,15 +195,14 @@ def llama(config: Config, kind: Decoder, head: str, positions: int | None) -> tu
     function = config.word(*kind.function_names, default=kind.function, known=FUNCTIONS)
     heads = Heads(config, hidden, default_heads=kind.heads, default=kind.head, default_shared=kind.key_heads)
     tied = config.flag("tie_word_embeddings", kind.tied) and head == "CausalLM"
-    most = config.size("max_position_embeddings", default=kind.positions)
+    config.size("max_position_embeddings", default=kind.positions)
     query_bias, output_bias, network_bias = (
         each(config) for each in (kind.query_bias, kind.output_bias, kind.network_bias)
     )
     _check_types(config, blocks)
 
     base = "" if head == "base" else "model."
-    length = most if positions is None else positions
-    tokens = layers.Input((length,), name="input_ids")
+    tokens = layers.Input((positions,), name="input_ids")
     table = table_of(vocabulary, hidden, tied, f"{base}embed_tokens")
     x = table(tokens)
     if kind.scaled:
@@ -240,7 +238,7 @@ def llama(config: Config, kind: Decoder, head: str, positions: int | None) -> tu
             y = layers.RMSNormalization(name=f"{name}.post_feedforward_layernorm")(y)
         x = add(x, y, f"{name}.mlp_sum")
     x = layers.RMSNormalization(name=f"{base}norm")(x)
-    return [tokens], head_of(config, x, head, length, vocabulary, table if tied else None, use_bias=False)
+    return [tokens], head_of(config, x, head, vocabulary, table if tied else None, use_bias=False)
 
 
 def _check_types(config: Config, blocks: int) -> None:
@@ -265,13 +263,12 @@ def phi(config: Config, head: str, positions: int | None) -> tuple[list[Any], An
     heads = Heads(config, hidden, default_heads=32)
     head_norms = config.flag("qk_layernorm", False)
     tied = config.flag("tie_word_embeddings", False) and head == "CausalLM"
-    most = config.size("max_position_embeddings", default=2048)
+    config.size("max_position_embeddings", default=2048)
     if head_norms and heads.size * heads.query != hidden:
         raise config.error(f"qk_layernorm needs heads of hidden_size / num_attention_heads, not head_dim={heads.size}")
 
     base = "" if head == "base" else "model."
-    length = most if positions is None else positions
-    tokens = layers.Input((length,), name="input_ids")
+    tokens = layers.Input((positions,), name="input_ids")
     table = table_of(vocabulary, hidden, tied, f"{base}embed_tokens")
     x = table(tokens)
     for block in range(blocks):
@@ -291,7 +288,7 @@ def phi(config: Config, head: str, positions: int | None) -> tuple[list[Any], An
         z = dense(z, hidden, f"{name}.mlp.fc2")
         x = layers.Add(name=f"{name}.sum")([y, z, x])
     x = layers.LayerNormalization(name=f"{base}final_layernorm")(x)
-    return [tokens], head_of(config, x, head, length, vocabulary, table if tied else None, use_bias=True)
+    return [tokens], head_of(config, x, head, vocabulary, table if tied else None, use_bias=True)
 
 
 def gpt2(config: Config, head: str, positions: int | None) -> tuple[list[Any], Any]:
@@ -325,4 +322,4 @@ def gpt2(config: Config, head: str, positions: int | None) -> tuple[list[Any], A
         y = dense(activate(y, function, f"{name}.mlp.act"), hidden, f"{name}.mlp.c_proj")
         x = add(x, y, f"{name}.mlp.sum")
     x = layers.LayerNormalization(name=f"{base}ln_f")(x)
-    return [tokens], head_of(config, x, head, length, vocabulary, table if tied else None, use_bias=False)
+    return [tokens], head_of(config, x, head, vocabulary, table if tied else None, use_bias=False)

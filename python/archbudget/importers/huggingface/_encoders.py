@@ -108,7 +108,7 @@ def _bert(
     inputs = [tokens, segments]
 
     if head in ("base", "PreTraining") or (head == "SequenceClassification" and padding is None):
-        pooled = dense(one_position(x, length, f"{base}pooler"), hidden, f"{base}pooler.dense")
+        pooled = dense(one_position(x, f"{base}pooler"), hidden, f"{base}pooler.dense")
         pooled = layers.Activation("tanh", name=f"{base}pooler.activation")(pooled)
         if head == "base":
             return inputs, [x, pooled]
@@ -117,7 +117,7 @@ def _bert(
         scores = _bert_words(x, hidden, function, table)
         return inputs, [scores, dense(pooled, 2, "cls.seq_relationship")]
     if head == "SequenceClassification":
-        y = dense(one_position(x, length, "classifier"), hidden, "classifier.dense")
+        y = dense(one_position(x, "classifier"), hidden, "classifier.dense")
         y = layers.Activation("tanh", name="classifier.activation")(y)
         return inputs, dense(y, config.labels(), "classifier.out_proj")
     if head == "MaskedLM" and padding is None:
@@ -170,7 +170,7 @@ def distilbert(config: Config, head: str, positions: int | None) -> tuple[list[A
             return [tokens], Bias(name="vocab_projector")(table(y, reverse=True))
         return [tokens], dense(y, vocabulary, "vocab_projector")
     if head == "SequenceClassification":
-        y = dense(one_position(x, length, "pre_classifier"), hidden, "pre_classifier")
+        y = dense(one_position(x, "pre_classifier"), hidden, "pre_classifier")
         y = layers.Activation("relu", name="pre_classifier.activation")(y)
         return [tokens], dense(y, config.labels(), "classifier")
     if head == "TokenClassification":
@@ -221,7 +221,7 @@ def vit(config: Config, head: str, positions: int | None) -> tuple[list[Any], An
         x = add(x, y, f"{name}.mlp.sum")
     x = _norm(x, f"{base}layernorm")
     if head == "base":
-        y = dense(one_position(x, patches + 1, "pooler"), pooled, "pooler.dense")
+        y = dense(one_position(x, "pooler"), pooled, "pooler.dense")
         return [pixels], [x, activate(y, pooler, "pooler.activation")]
-    y = one_position(x, patches + 1, "classifier")
+    y = one_position(x, "classifier")
     return [pixels], dense(y, config.labels(), "classifier")

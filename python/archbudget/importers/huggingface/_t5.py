@@ -38,11 +38,9 @@ def t5(config: Config, head: str, positions: tuple[int, int] | None) -> tuple[li
     buckets = config.size("relative_attention_num_buckets", default=32)
     vocabulary = config.size("vocab_size", default=32_128)
     config.get("relative_attention_max_distance")
-    # Older files state their length, though a model with relative positions has none.
-    longest = config.get("n_positions", "max_position_embeddings")
-    if positions is None and longest is None:
-        raise config.error("T5 has no longest sequence; sequence_length= says for which one it is counted")
-    length, target = positions or (config.size("n_positions", "max_position_embeddings"),) * 2
+    # Older files state a length, though a model with relative positions has none.
+    config.get("n_positions", "max_position_embeddings")
+    length, target = positions or (None, None)
     kind = config.word("feed_forward_proj", default="relu")
     gate, _, function = kind.rpartition("-")
     if gate not in ("", "gated") or function not in FUNCTIONS:
