@@ -160,10 +160,17 @@ def test_everything_that_cannot_be_translated_is_named_at_once() -> None:
     assert (arch.params, [record.name for record in arch.layers][1:3]) == (10, ["first", "second"])
 
 
-def test_open_sides_need_a_shape() -> None:
+def test_unknown_sides_are_unknown_until_they_are_given() -> None:
+    model = keras.Sequential(
+        [keras.Input((None, None, 3), name="image"), keras.layers.Conv2D(4, 3), keras.layers.GlobalMaxPooling2D()]
+    )
+    space = ab.from_keras(model)
+    arch = space.architecture()
+    assert (arch.params, arch.macs) == (112, None)
+    assert not differences(model, arch)
+    assert space.with_sides({"image": (8, 9, 3)}).architecture().macs == 6 * 7 * 4 * 27
+    assert ab.from_keras(model, input_shape=(8, None, 3)).architecture().layers[1].output_shape == (6, None, 4)
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
-    with pytest.raises(SpaceError, match=r"\(None, None, 3\) has sides that are not known: give input_shape="):
-        ab.from_keras(model)
     assert ab.from_keras(model, input_shape=(8, 9, 3)).architecture().layers[-1].output_shape == (6, 7, 4)
     with pytest.raises(SpaceError, match="does not fit the model"):
         ab.from_keras(model, input_shape=(8, 9, 4))

@@ -24,6 +24,7 @@ __all__ = [
     "Matmul",
     "Pad",
     "Reduce",
+    "Reshape",
     "Split",
     "Squeeze",
     "Stack",
@@ -105,6 +106,19 @@ def Reduce(input_shape: Shape, operation: str, axis: Any, keepdims: bool = False
     gone = _axes(axis, len(input_shape) + 1)
     sides = [1 if place in gone else side for place, side in enumerate(input_shape, 1) if keepdims or place not in gone]
     return Counts(output_shape=sides)
+
+
+@custom(in_place=True)
+def Reshape(input_shape: Shape, sides: Sequence[int]) -> Counts:  # noqa: N802
+    """The values of each input in another shape, one side of which may be -1, for what is left.
+
+    `layers.Reshape` is the same, but takes it that an unknown side fits; here one that may not is refused, as values of
+    several inputs would come together.
+    """
+    held, fixed = prod(input_shape), prod(side for side in sides if side != -1)
+    if list(sides).count(-1) > 1 or not fixed or held % fixed or (-1 not in sides and held != fixed):
+        raise InvalidArchitectureError(f"its values do not fill the shape {show(tuple(sides))}")
+    return Counts(output_shape=[held // fixed if side == -1 else side for side in sides])
 
 
 @custom(in_place=True)

@@ -46,7 +46,7 @@ def from_keras(
         model: A model; its configuration, as a dict or as JSON text (`model.to_json()`); or the path of a `.keras`,
             `.json` or `.h5` file. `.h5` files need h5py. A subclassed model is called on symbolic tensors, and needs
             `input_shape`.
-        input_shape: The shape of the input without the batch, where the model leaves sides open or does not have it;
+        input_shape: The shape of the input without the batch, where the model leaves sides unknown or does not have it;
             a list of shapes, or a dict by the names of the inputs, where there are several.
         strict: Must be `True`: what cannot be translated is refused.
         custom: For custom layers, by their registered or their class name, a function that takes the configuration of

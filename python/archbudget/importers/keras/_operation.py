@@ -30,6 +30,7 @@ class Operation:
         name: Its name in the space.
         config: Its configuration.
         ranks: The number of axes of its inputs, the batch counted, as far as the configuration says it.
+        has_unknown: Whether sides of the model are unknown.
         layers: The layers of an earlier use of the same call, in a model that is called several times; they are used
             again.
     """
@@ -41,11 +42,14 @@ class Operation:
         config: Mapping[str, Any],
         ranks: Mapping[Tensor, int],
         layers: list[Layer],
+        *,
+        has_unknown: bool = False,
     ) -> None:
         self.kind = kind
         self.name = name
         self.config = config
         self.ranks = ranks
+        self.has_unknown = has_unknown
         self._layers = layers
         self._used = 0
 
@@ -191,6 +195,8 @@ def _reshape(operation: Operation, args: Arguments) -> Any:
     if shape[0] not in (-1, None):
         raise SpaceError(f"its new shape {show(shape)} fixes the size of the batch")
     sides = [-1 if side is None else side for side in shape[1:]]
+    if operation.has_unknown:
+        return operation.on(operations.Reshape(sides, name=operation.name), args.tensor())
     return operation.on(layers.Reshape(sides, name=operation.name), args.tensor())
 
 

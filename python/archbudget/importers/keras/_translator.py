@@ -54,6 +54,7 @@ class Translator:
         """The entries that are frozen with a model around them."""
         self._all_frozen = frozen
         self._is_old = is_old
+        self._has_unknown = False
         self._refusals = refusals
         self._made: dict[int, Layer | None] = {}
         """The layer of each entry, by the identity of the entry."""
@@ -101,6 +102,7 @@ class Translator:
             with self._refusals.part(entry.given.name, "InputLayer"):
                 declared = graph.input_shapes.get(each.layer)
                 sides = _sides(declared, shape, entry.given.name)
+                self._has_unknown |= None in sides
                 size = declared[0] if isinstance(declared, (list, tuple)) and declared else None
                 dtype = entry.given.config.get("dtype")
                 made.append(
@@ -185,7 +187,8 @@ class Translator:
                 if number and name is not None:
                     name = f"{name}_{number}"
                 earlier = self._operations.setdefault((identity(given, entry.live) or id(entry), number), [])
-                return flat(Operation(operation, name, given.config, self._ranks, earlier).apply(args, kwargs))
+                applied = Operation(operation, name, given.config, self._ranks, earlier, has_unknown=self._has_unknown)
+                return flat(applied.apply(args, kwargs))
             layer = self._layer(entry)
             if layer is None or untranslated:
                 return [UNKNOWN]
@@ -315,35 +318,28 @@ def _recur(layer: WithStates, inputs: Any, named: dict[str, Any]) -> Any:
     return layer(inputs, initial_state=begun, **options)
 
 
-def _sides(declared: Any, given: tuple[Any, ...] | None, name: str) -> tuple[int, ...]:
-    """The sides of an input without the batch.
+def _sides(declared: Any, given: tuple[Any, ...] | None, name: str) -> tuple[int | None, ...]:
+    """The sides of an input without the batch; `None` for one that is not known.
 
     Raises:
-        SpaceError: If one of them is not known, or is given otherwise than the model has it.
+        SpaceError: If there are none, or one is given otherwise than the model has it.
     """
     if declared is None:
         if given is None:
             raise SpaceError("the model does not say what shape its input has: give input_shape=")
-        return tuple(require_side(side, "a side of input_shape") for side in given)
+        return given
     if not isinstance(declared, (list, tuple)) or not declared:
         raise SpaceError(f"its shape must be a list of sides behind the batch, not {show(declared)}")
     sides = tuple(declared[1:])
     if given is not None:
         fits = len(given) == len(sides) and all(
-            own is None or own == other for own, other in zip(sides, given, strict=True)
+            own is None or other is None or own == other for own, other in zip(sides, given, strict=True)
         )
         if not fits:
             raise SpaceError(f"input_shape={show(given)} does not fit the model, which has {show(sides)} there")
-        sides = given
-    if None in sides:
-        raise SpaceError(
-            f"its shape {show(sides)} has sides that are not known: give input_shape=, as {_example(sides)}"
-        )
-    return tuple(require_side(side, f"a side of the input {show(name)}") for side in sides)
-
-
-def _example(sides: tuple[Any, ...]) -> str:
-    return show(tuple(224 if side is None else side for side in sides))
+        sides = tuple(own if other is None else other for own, other in zip(sides, given, strict=True))
+    what = f"a side of the input {show(name)}"
+    return tuple(None if side is None else require_side(side, what) for side in sides)
 
 
 def shapes_by_input(graph: Graph, given: Any) -> dict[str, tuple[Any, ...]]:
@@ -372,4 +368,4 @@ def shapes_by_input(graph: Graph, given: Any) -> dict[str, tuple[Any, ...]]:
 def _shape(given: Any) -> tuple[Any, ...]:
     if not isinstance(given, (list, tuple)):
         raise SpaceError(f"input_shape must be a tuple of sides without the batch, not {show(given)}")
-    return tuple(require_side(side, "a side of input_shape") for side in given)
+    return tuple(None if side is None else require_side(side, "a side of input_shape") for side in given)
