@@ -258,3 +258,47 @@ def test_networks_of_the_shelf_go_to_keras_and_come_back(name: str) -> None:
     again = ab.from_keras(arch.to_keras()).architecture()
     assert (again.params, again.trainable_params, again.macs) == (arch.params, arch.trainable_params, arch.macs)
     assert sorted(facts(again), key=str) == sorted(facts(arch), key=str)
+
+
+def test_layers_of_transformers_come_back() -> None:
+    transformers = ab.layers.transformers
+    x = ab.layers.Input((8, 6))
+    y = transformers.ClassToken()(x)
+    y = y + transformers.PositionEmbedding(9)(y)
+    y = transformers.Bias()(transformers.LayerScale(0.1)(transformers.DropPath(0.2)(y)))
+    arch = ab.Space(inputs=x, outputs=y).architecture()
+    assert facts(ab.from_keras(arch.to_keras().to_json()).architecture()) == facts(arch)
+
+
+def test_a_sequential_of_keras_1_that_merges_models() -> None:
+    branches = [
+        {
+            "class_name": "Sequential",
+            "config": [
+                {
+                    "class_name": "Dense",
+                    "config": {"name": f"dense_{number}", "output_dim": 4, "batch_input_shape": [None, side]},
+                }
+            ],
+        }
+        for number, side in ((1, 3), (2, 5))
+    ]
+    merge = {"name": "merge_1", "mode": "concat", "mode_type": "raw", "concat_axis": -1, "layers": branches}
+    last = {"class_name": "Dense", "config": {"name": "dense_3", "output_dim": 1}}
+    model = {"class_name": "Sequential", "config": [{"class_name": "Merge", "config": merge}, last]}
+    arch = ab.from_keras(model).architecture()
+    assert [(each.name, each.output_shape, each.params) for each in arch.layers] == [
+        ("dense_1_input", (3,), 0),
+        ("dense_2_input", (5,), 0),
+        ("dense_1", (4,), 16),
+        ("dense_2", (4,), 24),
+        ("merge_1", (8,), 0),
+        ("dense_3", (1,), 9),
+    ]
+
+
+def test_a_model_without_an_input_takes_the_one_that_is_given() -> None:
+    model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(2)])
+    assert ab.from_keras(model, input_shape=(4,)).architecture().params == 5 * 3 + 4 * 2
+    with pytest.raises(SpaceError, match="does not say what shape its input has: give input_shape="):
+        ab.from_keras(model)

@@ -152,6 +152,9 @@ class Reader:
             name = own.name or f"{own.kind} {number}"
             if name in graph.entries:
                 raise SpaceError(f"model {show(given.name)} has two layers of the name {show(name)}")
+            if before is None and own.kind == "Merge" and isinstance(own.config.get("layers"), list):
+                before = self._merged(graph, name, entry, depth)
+                continue
             if before is None and own.kind != "InputLayer":
                 shape = (
                     _batch_shape(own) or given.config.get("build_input_shape") or given.config.get("batch_input_shape")
@@ -180,6 +183,32 @@ class Reader:
             raise SpaceError(f"model {show(given.name)} has no layers")
         graph.outputs = [before]
         return graph
+
+    def _merged(self, graph: Graph, name: str, merge: Entry, depth: int) -> Reference:
+        """The models in front of a `Sequential` of Keras 1, whose first layer merges what they make."""
+        made: list[Reference] = []
+        for number, each in enumerate(merge.given.config["layers"], 1):
+            given = configured(each, f"a branch of {show(name)}")
+            if not is_graph(given):
+                raise SpaceError(f"{show(name)} merges a {given.kind}, and not models alone")
+            own = given.name or f"{name}_{number}"
+            if own in graph.entries:
+                raise SpaceError(f"{show(name)} merges two models of the name {show(own)}")
+            inner = self.graph(given, None, depth + 1)
+            sources = []
+            for source in inner.inputs:
+                outer = f"{own}/{source.layer}"
+                graph.entries[outer] = inner.entries[source.layer]
+                graph.input_shapes[outer] = inner.input_shapes.get(source.layer)
+                sources.append(Reference(outer, 0, 0, None))
+            graph.inputs += sources
+            graph.entries[own] = Entry(given, None, [Call(list(sources), {})], inner)
+            graph.order.append((own, 0))
+            made += [Reference(own, 0, place, None) for place in range(len(inner.outputs))]
+        merge.calls = [Call([made], {})]
+        graph.entries[name] = merge
+        graph.order.append((name, 0))
+        return Reference(name, 0, 0, None)
 
 
 INPUT = "input"

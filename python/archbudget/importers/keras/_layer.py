@@ -158,7 +158,7 @@ class Layers:
             return self._shared[key]
         said = given.config.get("trainable", True) is not False
         frozen = frozen or (self._is_old and not said)
-        made = self._own(given) or self._of_applications(given) or self._builtin(given, live, frozen=frozen)
+        made = self._own(given) or self._brought_along(given) or self._builtin(given, live, frozen=frozen)
         own = copy(made)
         for cached in ("_lowered", "_called", "_tensor"):
             own.__dict__.pop(cached, None)
@@ -185,8 +185,13 @@ class Layers:
         return made
 
     @staticmethod
-    def _of_applications(given: Configured) -> Layer | None:
-        """The layers that models of `keras.applications` bring along."""
+    def _brought_along(given: Configured) -> Layer | None:
+        """The layers that models of `keras.applications`, and those of `to_keras`, bring along."""
+        package, _, name = (given.registered or "").partition(">")
+        if package == "archbudget" and name in transformers.__all__ and name != "keras_layers":
+            common = ("name", "trainable", *WITHOUT_EFFECT)
+            made: type[Layer] = getattr(transformers, name)
+            return made(**{argument: value for argument, value in given.config.items() if argument not in common})
         if given.module is None or not given.module.startswith(("keras.src.applications.", "keras.applications.")):
             return None
         config = given.config

@@ -12,7 +12,7 @@ from archbudget.importers._common import Beside, Refusals, require_side
 from archbudget.importers.keras._graph import Entry, Graph, Reference, Unknown
 from archbudget.importers.keras._layer import Configured, Custom, Layers, identity, plain_name
 from archbudget.importers.keras._operation import TENSORFLOW, Operation
-from archbudget.layers import Layer
+from archbudget.layers import CustomLayer, Layer
 from archbudget.layers._base import Tensor, as_tensor, flat
 from archbudget.layers._recurrent import WithStates
 
@@ -300,7 +300,7 @@ def _options(layer: Layer, named: Mapping[str, Any]) -> dict[str, Any]:
             takes = name in layer.MASKS or (name == "mask" and layer.kind in ("Attention", "AdditiveAttention"))
             if takes and tensors:
                 kept[name] = value
-        elif name != "training" or isinstance(value, bool):
+        elif name != "training" or (isinstance(value, bool) and not isinstance(layer, CustomLayer)):
             kept[name] = value
     return kept
 
