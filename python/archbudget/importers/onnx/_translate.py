@@ -285,7 +285,8 @@ class Translator:
         bits = {weight.bits for weight in weights}
         place = {"Conv": 2, "ConvTranspose": 2, "Gemm": 2, "QLinearConv": 8}.get(kind)
         if len(bits) > 1 and place is not None and len(weights) == 2 and call.has(place):
-            bare = call._replace(inputs=[None if at == place else each for at, each in enumerate(call.inputs)])
+            others = [None if at == place else each for at, each in enumerate(call.inputs)]
+            bare = Call(others, call.is_data, call.output, call.attributes, call.values)
             step.layer = None if build is None else build(bare, kind)
             step.makes, step.weights = (node.output[0], "without bias"), weights[:1]
             self._recording.add(step)
@@ -306,7 +307,9 @@ class Translator:
                 continue
             if constant.is_weight or place in WEIGHT_PLACES.get(kind, ()):
                 moving = kind == "BatchNormalization" and place > 2
-                weights.extend(weight._replace(trained=not moving) for weight in constant.weights)
+                weights.extend(
+                    Weight(weight.key, weight.name, weight.size, not moving, weight.bits) for weight in constant.weights
+                )
         return list({weight.key: weight for weight in weights}.values())
 
     def _macs(self, kind: str, call: Call) -> int:

@@ -311,14 +311,10 @@ def _state_of(module: torch.nn.Module) -> Iterator[tuple[str, Weight]]:
     """The weights of a module by their paths: parameters, and buffers of numbers that are saved with it."""
     for path, weight in module.named_parameters(remove_duplicate=False):
         yield path, Weight(id(weight), path, weight.numel(), weight.requires_grad)
-    saved = set()
-    for prefix, part in module.named_modules(remove_duplicate=False):
-        for name, value in part.named_buffers(recurse=False, remove_duplicate=False):
-            if name not in part._non_persistent_buffers_set and value.is_floating_point():
-                path = f"{prefix}.{name}" if prefix else name
-                if path not in saved:
-                    saved.add(path)
-                    yield path, Weight(id(value), path, value.numel(), False)
+    saved = module.state_dict(keep_vars=True)
+    for path, value in module.named_buffers(remove_duplicate=False):
+        if path in saved and value.is_floating_point():
+            yield path, Weight(id(value), path, value.numel(), False)
 
 
 def _name_of(node: fx.Node) -> str:
