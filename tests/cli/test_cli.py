@@ -456,6 +456,19 @@ def test_count_has_certified_bounds_where_the_memory_is_short(capsys: pytest.Cap
     assert data["metrics"]["params"]["largest"] <= 100_000
 
 
+def test_count_says_what_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "open.yaml"
+    file.write_text("layers: [Input: {shape: [null, 3]}, LSTM: 4, Dense: 2]\n")
+    assert main(["count", str(file)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-2:] for line in lines if line.strip().startswith(("macs", "MACs", "peak"))] == [
+        ["unknown", "unknown"],
+        ["unknown", "unknown"],
+    ]
+    assert main(["count", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ranges"]["macs"] == {"smallest": None, "largest": None}
+
+
 def test_count_without_a_budget(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["count", "toy:space", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from archbudget._budget import Budget
+from archbudget._budget import SIDED, Budget
 from archbudget._message import grouped
 from archbudget.errors import LimitError
 from archbudget.space.describe import TEXTS
@@ -146,6 +146,9 @@ def ranges(space: Space, fits: FeasibleSet | None = None) -> tuple[Table, dict[s
             found += [_extreme(fits.smallest, metric), _extreme(fits.largest, metric)]
             data["inside"][metric] = {"smallest": found[2], "largest": found[3]}
         made.add_row(title(metric), *("not known" if cost is None else f"{cost:,}" for cost in found))
+    for metric in SIDED if space.metrics.unknown else ():
+        data["ranges"][metric] = {"smallest": None, "largest": None}
+        made.add_row(title(metric), *["unknown"] * (4 if inside else 2))
     return made, data
 
 
