@@ -268,7 +268,7 @@ CALLS: dict[str, list[Call]] = {
     ],
     "Architecture.__getitem__": [ARCH.__getitem__],
     "Architecture.layer": [ARCH.layer],
-    "Architecture.explain": [ARCH.explain],
+    "Architecture.explain": [ARCH.explain, lambda v: ARCH.explain(format=v)],
     "Metric": [
         lambda v: ab.Metric(v, len),  # type: ignore[arg-type]
         lambda v: ab.Metric("m", v),

@@ -39,6 +39,7 @@ PYTHON: list[list[Room]] = [
     [Room("_guard", "foreign errors become ours"), Room("_extras", "packages that need not be there")],
     [Room("errors", "the exceptions")],
     [Room("_nested", "the one walk over lists, tuples and dicts")],
+    [Room("_markup", "text as HTML and Markdown, and small pictures")],
     [
         Room("_face", "what `dir()` and `help()` show"),
         Room("_message", "how messages show what was given"),

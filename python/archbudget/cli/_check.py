@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from archbudget._budget import MOST
+from archbudget._markup import markdown
 from archbudget._message import line
 from archbudget.checking import BITS, Comparison, ReadOptions, Verdict, compared, network_of_model, read_shapes, verdict
 from archbudget.cli import _options, _tables
@@ -126,7 +127,7 @@ def _fill(made: Table, rows: Iterable[Sequence[str]]) -> None:
 
 def _markdown(result: Verdict, difference: Comparison | None) -> Iterable[str]:
     """The lines of a verdict in Markdown."""
-    name = _escaped(result.name)
+    name = markdown(result.name)
     if result.budget is None:
         yield f"### {name}"
     else:
@@ -141,9 +142,9 @@ def _markdown(result: Verdict, difference: Comparison | None) -> Iterable[str]:
             for bound in result.bounds
         ]
         yield from ["", *_table(("metric", "value", "bound", "result"), bounds, left=1)]
-        yield from ["", *(f"- {_escaped(text)}" for text in result.lines[len(result.bounds) :])]
+        yield from ["", *(f"- {markdown(text)}" for text in result.lines[len(result.bounds) :])]
     if difference is not None:
-        yield from ["", _escaped(difference.heading), ""]
+        yield from ["", markdown(difference.heading), ""]
         yield from _table(TOTALS, _totals(difference), left=1)
         if difference.changes:
             yield from ["", *_table(CHANGES, list(_changes(difference))[:MOST_ROWS], left=4)]
@@ -229,11 +230,4 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -
     yield f"| {' | '.join(titles)} |"
     yield "|" + "|".join("---" if place < left else "--:" for place in range(len(titles))) + "|"
     for row in rows:
-        yield f"| {' | '.join(_escaped(cell) for cell in row)} |"
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is, where it is not made by us."""
-    for special in "\\`*_[]|~":
-        text = text.replace(special, f"\\{special}")
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        yield f"| {' | '.join(markdown(cell) for cell in row)} |"

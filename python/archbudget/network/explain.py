@@ -1,65 +1,150 @@
-"""The explanation of the counts of a layer, as text."""
+"""The explanation of the counts of a layer, as text, Markdown and HTML."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archbudget._expressions import Expression, decisions_in
+from archbudget._markup import code, html, markdown, markdown_code
+from archbudget._message import listed, show
+from archbudget.errors import SpaceError
 from archbudget.layers import CustomLayer
 from archbudget.network.summary import show_shape, show_shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from archbudget._records import Formula, LayerRecord
     from archbudget.network.network import Call, Network
 
 
-def explain(network: Network, call: Call) -> str:
+FORMATS = ("text", "markdown", "html")
+"""The forms of an explanation."""
+
+
+class Line(NamedTuple):
+    """One thing that is said of a layer."""
+
+    what: str
+    """What it is about; empty for what is about the layer itself."""
+    said: str
+    notes: tuple[tuple[str, str], ...] = ()
+    """The meanings of numbers in it; what goes without a number is about all of it."""
+
+
+class Explanation(NamedTuple):
+    """All that is said of a layer."""
+
+    name: str
+    type: str
+    flow: str
+    """The shapes of its inputs and outputs."""
+    lines: tuple[Line, ...]
+
+    def text(self) -> str:
+        """It as plain text."""
+        shown = [f"{self.name} ({self.type}): {self.flow}"]
+        for each in self.lines:
+            shown.append(f"{each.what}: {each.said}" if each.what else each.said)
+            shown += [f"  {number}: {meaning}" if number else f"  {meaning}" for number, meaning in each.notes]
+        return "\n".join(shown)
+
+    def markdown(self) -> str:
+        """It as Markdown."""
+        shown = [f"**{markdown(self.name)}** ({markdown(self.type)}): {markdown_code(self.flow)}", ""]
+        for each in self.lines:
+            shown.append(f"- {markdown(each.what)}: {_in_markdown(each)}" if each.what else f"- {markdown(each.said)}")
+            shown += [
+                f"  - {markdown_code(number)}: {markdown(meaning)}" if number else f"  - {markdown(meaning)}"
+                for number, meaning in each.notes
+            ]
+        return "\n".join(shown)
+
+    def html(self) -> str:
+        """It as HTML."""
+        items = []
+        for each in self.lines:
+            said = code(each.said) if each.notes or "=" in each.said else html(each.said)
+            notes = "".join(
+                f"<li>{f'{code(number).html}: ' if number else ''}{html(meaning).html}</li>"
+                for number, meaning in each.notes
+            )
+            what = f"{html(each.what).html}: " if each.what else ""
+            items.append(f"<li>{what}{said.html}{f'<ul>{notes}</ul>' if notes else ''}</li>")
+        heading = f"<p><b>{html(self.name).html}</b> ({html(self.type).html}): {code(self.flow).html}</p>"
+        return f"<div>{heading}<ul>{''.join(items)}</ul></div>"
+
+
+def _in_markdown(line: Line) -> str:
+    """A formula as code, a sentence as text."""
+    return markdown_code(line.said) if line.notes or "=" in line.said else markdown(line.said)
+
+
+def explained(explanations: Iterable[Explanation], form: object) -> str:
+    """Explanations in a form.
+
+    Raises:
+        SpaceError: If there is no such form.
+    """
+    if form == "markdown":
+        return "\n\n".join(each.markdown() for each in explanations)
+    if form == "html":
+        return "\n".join(each.html() for each in explanations)
+    if form != "text":
+        raise SpaceError(f"format must be one of {listed(FORMATS)}, not {show(form)}")
+    return "\n\n".join(each.text() for each in explanations)
+
+
+def explain(network: Network, call: Call) -> Explanation:
     """The explanation of one layer: formulas, the meaning of their numbers, and the layers that these come from."""
     record, layer = call.record, call.layer
     inputs = ", ".join(show_shape(shape) for shape in record.input_shapes)
     output = show_shapes(record.output_shapes)
     flow = f"{inputs} -> {output}" if inputs else output
-    lines = [f"{record.name} ({record.type}): {flow}"]
+    lines = []
     if isinstance(layer, CustomLayer):
-        lines += [f"with {_given(call, name)}" for name in record.arguments]
+        lines += [Line("", f"with {_given(call, name)}") for name in record.arguments]
     if record.reused:
-        lines.append("params: 0, because an earlier use of the same layer already counted its weights")
+        lines.append(Line("params", "0, because an earlier use of the same layer already counted its weights"))
     elif record.params == 0:
         purpose = layer.purpose()
-        lines.append(f"params: 0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "params: 0.")
+        lines.append(Line("params", f"0. {purpose[:1].upper()}{purpose[1:]}." if purpose else "0."))
     else:
         lines += _formula(network, call, "trainable params", record.trainable_formula)
         lines += _formula(network, call, "non-trainable params", record.non_trainable_formula)
         if record.reused_inside:
-            lines.append("  without the weights of a layer inside, which an earlier use already counted")
+            without = ("", "without the weights of a layer inside, which an earlier use already counted")
+            what, said, notes = lines.pop()
+            lines.append(Line(what, said, (*notes, without)))
     if record.macs is None:
-        lines.append("macs: unknown, as they depend on a side of its input that is unknown")
+        lines.append(Line("macs", "unknown, as they depend on a side of its input that is unknown"))
     elif record.macs:
-        lines.append(f"macs: {_equation(record.macs_formula)}")
+        lines.append(Line("macs", _equation(record.macs_formula)))
     inside = [member.layer for member in layer.members() if member.layer is not None]
     if record.params and any(each.weight_bits is not None for each in inside):
-        lines.append(f"weight bytes: {record.weight_bytes:,}, of layers with weight_bits of their own")
+        lines.append(Line("weight bytes", f"{record.weight_bytes:,}, of layers with weight_bits of their own"))
     elif (bits := layer.weight_bits) is not None and record.params:
         setting = f", set by {call.text(bits)}" if isinstance(bits, Expression) else ""
-        lines.append(f"weight bytes: {record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}")
-    lines += [f"{metric}: {value:,}" for metric, value in record.custom.items() if value]
-    return "\n".join(lines)
+        equation = f"{record.params:,} * {record.weight_bits} bits = {record.weight_bytes:,}{setting}"
+        lines.append(Line("weight bytes", equation))
+    lines += [Line(metric, f"{value:,}") for metric, value in record.custom.items() if value]
+    return Explanation(record.name, record.type, flow, tuple(lines))
 
 
-def _formula(network: Network, call: Call, what: str, formula: Formula) -> list[str]:
+def _formula(network: Network, call: Call, what: str, formula: Formula) -> list[Line]:
     if formula.value == 0:
         return []
     label = "params" if call.record.non_trainable_formula.value == 0 else what
-    lines = [f"{label}: {_equation(formula)}"]
     meanings: dict[str, list[int]] = {}
     for number, meaning in formula.numbers:
         meanings.setdefault(meaning, []).append(number)
+    notes = []
     for meaning, numbers in meanings.items():
         several = meaning.endswith("kernel_size")
         text = "*".join(str(number) for number in numbers) if several else str(numbers[0])
-        lines.append(f"  {text}: {_meaning(network, call, meaning)}")
-    return lines
+        notes.append((text, _meaning(network, call, meaning)))
+    return [Line(label, _equation(formula), tuple(notes))]
 
 
 def _given(call: Call, name: str) -> str:

@@ -12,7 +12,7 @@ from archbudget._guard import guards
 from archbudget._message import hint, show
 from archbudget._nested import SetOnce
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError, UnknownNameError
-from archbudget.network import Network, explain, summary
+from archbudget.network import Network, explain, explained, network_html, summary
 from archbudget.space.columns import GAP, index_of
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
@@ -87,6 +87,10 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         macs = "unknown" if self.macs is None else f"{self.macs:,}"
         return f"<Architecture {values}: {self.params:,} params, {macs} macs>"
 
+    def _repr_html_(self) -> str:
+        """The table of the layers with bars, for notebooks."""
+        return network_html(self.network, ", ".join(f"{name}={value}" for name, value in self.items()))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (architecture_at, (self.space, self.indices))
 
@@ -142,17 +146,19 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         """The table that Keras users know: each layer with its output shape, its weights and its MACs. O(layers)."""
         return summary(self.network)
 
-    def explain(self, layer: str | None = None) -> str:
-        """How the weights and MACs of one layer, or of every layer, are counted, as text. O(layers).
+    def explain(self, layer: str | None = None, format: str = "text") -> str:  # noqa: A002
+        """How the weights and MACs of one layer, or of every layer, are counted. O(layers).
 
         Args:
             layer: The name of a layer; by default every layer is explained.
+            format: `"text"`, `"markdown"` or `"html"`. In the last two names are escaped, so that they show as they
+                are.
 
         Raises:
-            SpaceError: If no layer of this network has the name.
+            SpaceError: If no layer of this network has the name, or there is no such format.
         """
         calls = self.network.calls if layer is None else (self.network.call(layer),)
-        return "\n\n".join(explain(self.network, call) for call in calls)
+        return explained((explain(self.network, call) for call in calls), format)
 
     def producer(self, tensor: int) -> LayerRecord | None:
         """The layer that wrote a tensor, through all of its aliases; `None` for an unknown number."""

@@ -15,7 +15,8 @@ from archbudget._guard import guards
 from archbudget._message import one_line, show
 from archbudget._nested import SetOnce
 from archbudget._regular import path_of, reading
-from archbudget.errors import ArchbudgetError, OutOfRangeError, SpaceError
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError, OutOfRangeError, SpaceError
+from archbudget.space import html
 from archbudget.space.architecture import Architecture, architecture_at, network_in
 from archbudget.space.columns import (
     Indices,
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from archbudget.space.columns import Values, Where
     from archbudget.space.family import Family
     from archbudget.space.table import Table
+
+
+FIRST = 10
+"""So many candidates are shown in notebooks."""
 
 
 @guards()
@@ -147,6 +152,23 @@ class Candidates(SetOnce):
 
     def __repr__(self) -> str:
         return f"<{len(self):,} Candidates of {len(self.space.decisions)} decisions>"
+
+    @html.shown
+    def _repr_html_(self) -> str:
+        """The first candidates with their counts, for notebooks; what is inactive, or cannot be built, has none."""
+        columns: dict[str, list[Any]] = {name: [] for name in (*self.space.decisions, *self.space.metrics)}
+        rows = min(len(self), FIRST)
+        for row in range(rows):
+            try:
+                arch = self[row]
+                cells = {**arch, **{metric: f"{cost:,}" for metric, cost in arch.costs.items()}}
+            except InvalidArchitectureError:
+                indices = zip(self.space.decisions.items(), self._indices[row], strict=True)
+                cells = {name: decision.values[index] for (name, decision), index in indices}
+                cells |= dict.fromkeys(self.space.metrics, "cannot be built")
+            for name, column in columns.items():
+                column.append(cells.get(name, ""))
+        return html.batch_html(repr(self)[1:-1], columns, rows, len(self) - rows)
 
     def values(self) -> dict[str, npt.NDArray[Any]]:
         """The values: for each decision a column of N, with a value also where the decision is inactive. O(N * D).

@@ -15,6 +15,7 @@ from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import grouped, show
 from archbudget.errors import SpaceError
+from archbudget.space import html
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -97,6 +98,12 @@ class Distribution:
             f"<Distribution of {self.metric}: {grouped(self.total)} networks, {len(self):,} values from "
             f"{int(self.values[0]):,} to {int(self.values[-1]) + self.error:,}>"
         )
+
+    @html.shown
+    def _repr_html_(self) -> str:
+        """A picture, for notebooks. O(M)."""
+        values = [int(value) for value in self.values]
+        return html.distribution_html(repr(self)[1:-1], values, self.counts, values[-1] + self.error)
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with a row for each value: the value, `count` (Python integers) and `share`. O(M).

@@ -24,6 +24,7 @@ from archbudget.errors import (
     SpaceError,
     UnknownNameError,
 )
+from archbudget.space import html
 from archbudget.space.architecture import Architecture, architecture_at, network_in, network_of
 from archbudget.space.bounds import Bounds
 from archbudget.space.candidates import Candidates, unchecked
@@ -117,6 +118,17 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
     def __repr__(self) -> str:
         return f"<FeasibleSet {self._described()}>"
+
+    @html.shown
+    def _repr_html_(self) -> str:
+        """How many networks fit, and how often each value occurs, where counting takes no time, for notebooks."""
+        is_small = self.space.combinations <= html.FEW_COMBINATIONS
+        if not (is_small and html.few_arcs(compiled(self.space).diagram.stages())):
+            return html.set_html(repr(self)[1:-1], "", {})
+        bounds = self.bounds()
+        size = html.number_text(self.space.size, "networks fit")
+        shares = self.marginals() if bounds.upper and not self.is_empty() else {}
+        return html.set_html(repr(self)[1:-1], f"{bounds} of {size}", shares)
 
     def _described(self) -> str:
         fixed = listed(f"{name}={value!r}" for name, value in self.fixed.items())

@@ -16,7 +16,7 @@ from archbudget._guard import answering, guards, has, reworded
 from archbudget._message import grouped, listed, one_line, show
 from archbudget._regular import path_of
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
-from archbudget.space import trials
+from archbudget.space import html, trials
 from archbudget.space.architecture import Architecture, architecture_at, architecture_of, network_in
 from archbudget.space.candidates import Candidates, CandidatesLike, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
@@ -204,6 +204,13 @@ class Space(Family):
             2 stages, 4 nodes, 12 arcs, 564 bytes
         """
         return describe(self)
+
+    @html.shown
+    def _repr_html_(self) -> str:
+        """The decisions, and the ranges of the metrics where they take no time, for notebooks."""
+        few = html.few_arcs(self._compiled.diagram.stages())
+        ranges = {metric: self.range(metric) for metric in self.metrics} if few else {}
+        return html.space_html(repr(self)[1:-1], self.decisions, ranges)
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
         """Refuses the call, as a space is no layer."""
