@@ -202,8 +202,21 @@ def test_open_sides_need_shapes() -> None:
         ab.from_onnx(model)
     arch = ab.from_onnx(model, input_shapes={"x": (3, 10, 12)}).architecture()
     assert arch.layers[-1].output_shape == (4, 8, 10)
+    for given in ((3, 10, 12), [(3, 10, 12)]):
+        assert ab.from_onnx(model, input_shapes=given).architecture().macs == arch.macs
+    with pytest.raises(SpaceError, match="the graph has 1 inputs, not 2"):
+        ab.from_onnx(model, input_shapes=[(3, 10, 12), (3,)])
     with pytest.raises(SpaceError, match="there is no input 'z'; there are x"):
         ab.from_onnx(model, input_shapes={"z": (3, 10, 12)})
+
+
+def test_a_file_is_checked(tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    onnx.save(network(), file)
+    arch = ab.from_onnx(file).architecture()
+    assert ab.assert_within(str(file), ab.Budget(params=arch.params)) is None
+    with pytest.raises(AssertionError, match="stem"):
+        ab.assert_within(str(file), ab.Budget(params=arch.params - 1))
 
 
 def test_all_that_is_not_known_is_named_at_once() -> None:

@@ -19,6 +19,7 @@ from archbudget.importers._common import MOST_BYTES, parse_json
 from archbudget.importers.huggingface import from_huggingface
 from archbudget.importers.keras import from_keras
 from archbudget.importers.keras._source import is_model
+from archbudget.importers.onnx import from_onnx
 from archbudget.importers.torch import from_torch
 from archbudget.layers import CustomLayer
 from archbudget.space.architecture import Architecture
@@ -40,7 +41,7 @@ SHAPE = "input_shape (--input-shape)"
 """What the shapes of inputs are called in messages."""
 
 KERAS = (".keras", ".h5", ".hdf5")
-KINDS = ".keras, .json, .h5, .yaml, or module:attribute"
+KINDS = ".keras, .json, .h5, .onnx, .yaml, or module:attribute"
 """What a model may be given as, in a message."""
 
 BITS = {
@@ -154,6 +155,10 @@ def _named(reference: str, options: ReadOptions, *, is_text: bool) -> _Found:
     name = Path(reference).name
     if ending in KERAS:
         return _Found(name, from_keras(reference, options.input_shape))
+    if ending == ".onnx":
+        shapes = options.input_shape
+        given = dict(shapes) if isinstance(shapes, Mapping) else shapes
+        return _Found(name, from_onnx(reference, input_shapes=given))
     if ending == ".json":
         if _is_huggingface(reference):
             return _Found(name, _huggingface(reference, options))
@@ -222,7 +227,7 @@ def _object(model: object, options: ReadOptions, name: str) -> _Found:
         given = options.input_shape
         shapes = list(given.values()) if isinstance(given, Mapping) else given
         return _Found(name, from_torch(model, shapes))
-    if any(kind.startswith("transformers.") and kind.endswith("PretrainedConfig") for kind in kinds):
+    if any(kind.startswith("transformers.") and kind.lower().endswith("pretrainedconfig") for kind in kinds):
         return _Found(name, _huggingface(model, options))
     raise SpaceError(
         f"{name} must be a model of Keras, a module of PyTorch, a Space, an Architecture, a function that returns one, "

@@ -28,7 +28,7 @@ def from_onnx(
     model: str | os.PathLike[str] | Any,
     strict: bool = True,
     *,
-    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_shapes: Mapping[str, Sequence[int]] | Sequence[Any] | None = None,
 ) -> Space:
     """A graph of ONNX as a space without decisions.
 
@@ -40,7 +40,8 @@ def from_onnx(
     Args:
         model: The path of a file, or an `onnx.ModelProto`, which is not changed.
         strict: Must be `True`: what cannot be translated is refused.
-        input_shapes: The shapes of inputs without the batch, by their names, where the graph leaves sides open.
+        input_shapes: The shapes of inputs without the batch, where the graph leaves sides open: by their names, in the
+            order of the inputs, or of the only input.
 
     Raises:
         TranslationError: If operators of the graph are not known, with the names and types of all of them.
@@ -56,12 +57,6 @@ def from_onnx(
     onnx = imported("onnx", "from_onnx")
     if strict is not True:
         raise SpaceError("strict=False is not supported yet: what cannot be translated is refused")
-    if input_shapes is not None and not isinstance(input_shapes, dict):
-        raise SpaceError(f"input_shapes are shapes by the names of inputs, in a dict, not {show(input_shapes)}")
-    shapes = {
-        str(name): require_shape(shape, f"the shape of input {show(name)}")
-        for name, shape in (input_shapes or {}).items()
-    }
     source = "the graph"
     if isinstance(model, (str, os.PathLike)):
         source = path_of(model)
@@ -85,4 +80,20 @@ def from_onnx(
             model = inliner.inline_local_functions(model)
         except Exception as error:
             raise SpaceError(f"{source}: its functions cannot be followed: {one_line(error)}") from None
-    return Translator(model, source, shapes).space()
+    return Translator(model, source, _shapes(model, source, input_shapes)).space()
+
+
+def _shapes(model: Any, source: str, given: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of inputs by their names."""
+    if given is None:
+        return {}
+    own = {tensor.name for tensor in model.graph.initializer}
+    names = [each.name for each in model.graph.input if each.name not in own]
+    if isinstance(given, (list, tuple)):
+        several = [given] if all(isinstance(side, int) for side in given) else list(given)
+        if len(several) != len(names):
+            raise SpaceError(f"{source} has {len(names):,} inputs, not {len(several):,}: {show(given)}")
+        given = dict(zip(names, several, strict=True))
+    if not isinstance(given, dict):
+        raise SpaceError(f"input_shapes are shapes by the names of inputs, or in their order, not {show(given)}")
+    return {str(name): require_shape(shape, f"the shape of input {show(name)}") for name, shape in given.items()}
