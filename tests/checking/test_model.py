@@ -108,6 +108,26 @@ def test_what_cannot_be_read_is_refused_in_one_line(
     assert str(caught.value).isprintable()
 
 
+def test_a_graph_of_onnx(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["batch", 3, "side", 8]), ("y", None))
+    ]
+    weight = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, (4, 3, 1, 1), [0.0] * 12)
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], name="conv")
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [ends[0]], [ends[1]], [weight]))
+    onnx.save(model, tmp_path / "model.onnx")
+    for given in (model, tmp_path / "model.onnx"):
+        arch = read(given, input_shape={"x": (3, 8, 8)})
+        assert (arch.params, arch.macs) == (12, 64 * 12)
+        with pytest.raises(SpaceError, match="have the names of its inputs"):
+            read(given, input_shape=(3, 8, 8))
+    (tmp_path / "broken.onnx").write_bytes(b"\xff" * 50)
+    with pytest.raises(SpaceError, match="broken.onnx is no graph of ONNX"):
+        read(tmp_path / "broken.onnx")
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     import os
 

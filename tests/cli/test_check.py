@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -174,6 +175,29 @@ def test_the_hook_and_the_action_call_the_command(folder: Path, tmp_path: Path) 
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
     assert summary.count("### model.keras: ") == 2
     assert "compared with base.keras" in summary
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.json", "space.yaml", "config.json"])
+def test_mutated_files_are_checked_or_refused_in_one_line(
+    file: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "config.json").write_text('{"model_type": "gpt2", "n_layer": 1, "n_embd": 24, "n_positions": 8}')
+    ab.Space([layers.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)]).save("space.yaml")
+    whole = (folder / file).read_bytes()
+    rng = Random(3)
+    codes = []
+    for _ in range(60):
+        content = bytearray(whole)
+        for _ in range(rng.randrange(1, 4)):
+            start = rng.randrange(len(content))
+            content[start : start + rng.randrange(3)] = rng.randbytes(rng.randrange(3)) if rng.random() < 0.7 else b""
+        (folder / f"mutated_{file}").write_bytes(content)
+        codes.append(main(["check", f"mutated_{file}", "--params", "1k", "--no-code"]))
+        shown = capsys.readouterr()
+        assert codes[-1] in (0, 1, 2)
+        assert shown.err.count("\n") == (codes[-1] == 2)
+        assert len(shown.err) < 2_100
+    assert codes.count(2) > 10
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,11 @@ def test_there_are_three_forms() -> None:
         ARCH.explain("conv", format="pdf")
 
 
+def test_a_name_in_the_summary_is_no_markup() -> None:
+    arch = ab.Space([layers.Input((3,)), layers.Dense(2, name="[red]x[bold]")]).architecture()
+    assert "[red]x[bold] (Dense)" in arch.summary()
+
+
 NAMES = ["<script>alert(1)", '"><img src=x onerror=alert(1)>', "a|b`c`*d*", "[x](javascript:1)", "&lt;", "a_b"]
 
 

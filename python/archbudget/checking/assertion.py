@@ -21,9 +21,10 @@ def assert_within(
     It counts the model, in time proportional to its layers, and trains nothing. It holds the GIL.
 
     Args:
-        model: A model of Keras; a module of PyTorch, with `input_shape`; a `Space` without decisions, or an
-            `Architecture`; the path of a `.keras`, `.json` or `.h5` file, of a `config.json` of Hugging Face, or of a
-            space file without decisions; a reference `module:attribute` to any of them; a function that returns one.
+        model: A model of Keras or ONNX; a module of PyTorch, with `input_shape`; a `Space` without decisions, or an
+            `Architecture`; the path of a `.keras`, `.json`, `.h5` or `.onnx` file, of a `config.json` of Hugging Face,
+            or of a space file without decisions; a reference `module:attribute` to any of them; a function that returns
+            one.
         budget: The budget.
         input_shape: The shape of the input without the batch, where the model leaves sides open; a list of shapes, or a
             dict by the names of the inputs, where there are several.

@@ -163,6 +163,8 @@ def _named(reference: str, options: ReadOptions, *, is_text: bool) -> _Found:
         if _is_huggingface(reference):
             return _Found(name, _huggingface(reference, options))
         return _Found(name, from_keras(reference, options.input_shape))
+    if ending == ".onnx":
+        return _Found(name, _onnx(reference, options))
     if is_text and ":" in reference and not Path(reference).exists():
         if not options.code:
             raise SpaceError(files.refused(reference))
@@ -191,6 +193,16 @@ def _is_huggingface(file: str) -> bool:
                 "which has a model_type"
             )
     return False
+
+
+def _onnx(model: Any, options: ReadOptions) -> Space:
+    """A graph of ONNX; the shapes of its inputs have their names."""
+    shapes = options.input_shape
+    if shapes is not None and not isinstance(shapes, Mapping):
+        raise SpaceError(
+            f"{SHAPE}: the shapes of a graph of ONNX have the names of its inputs, such as image=3,224,224"
+        )
+    return from_onnx(model, input_shapes=None if shapes is None else dict(shapes))
 
 
 def _huggingface(config: Any, options: ReadOptions) -> Space:
@@ -227,10 +239,12 @@ def _object(model: object, options: ReadOptions, name: str) -> _Found:
         given = options.input_shape
         shapes = list(given.values()) if isinstance(given, Mapping) else given
         return _Found(name, from_torch(model, shapes))
+    if type(model).__name__ == "ModelProto" and type(model).__module__.startswith("onnx"):
+        return _Found(name, _onnx(model, options))
     if any(kind.startswith("transformers.") and kind.lower().endswith("pretrainedconfig") for kind in kinds):
         return _Found(name, _huggingface(model, options))
     raise SpaceError(
-        f"{name} must be a model of Keras, a module of PyTorch, a Space, an Architecture, a function that returns one, "
+        f"{name} must be a model of Keras, PyTorch or ONNX, a Space, an Architecture, a function that returns one, "
         f"or the path of a model ({KINDS}), not {show(model)}"
     )
 

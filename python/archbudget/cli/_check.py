@@ -37,7 +37,7 @@ def check(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="A .keras, .h5 or .json file of Keras, a config.json of Hugging Face, a space file, or "
+            help="A .keras, .h5 or .json file of Keras, an .onnx file, a config.json of Hugging Face, a space file, or "
             "[bold]module:attribute[/bold]: a model, a module of PyTorch, a space, or a function that returns one. "
             "Each of several is checked.",
             show_default=False,

@@ -36,6 +36,7 @@ def table(network: Network) -> Table:
     """The layers of a network as a table for the terminal."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SQUARE, header_style="bold")
     table.add_column("Layer (type)")
@@ -51,7 +52,7 @@ def table(network: Network) -> Table:
     for record in records:
         again = " (reused)" if record.reused else ""
         table.add_row(
-            f"{record.name} ({record.type}){again}",
+            Text(f"{record.name} ({record.type}){again}"),  # A name is no markup.
             show_shapes(record.output_shapes),
             f"{record.params:,}",
             _known(record.macs),
