@@ -155,10 +155,6 @@ def _named(reference: str, options: ReadOptions, *, is_text: bool) -> _Found:
     name = Path(reference).name
     if ending in KERAS:
         return _Found(name, from_keras(reference, options.input_shape))
-    if ending == ".onnx":
-        shapes = options.input_shape
-        given = dict(shapes) if isinstance(shapes, Mapping) else shapes
-        return _Found(name, from_onnx(reference, input_shapes=given))
     if ending == ".json":
         if _is_huggingface(reference):
             return _Found(name, _huggingface(reference, options))
@@ -196,13 +192,9 @@ def _is_huggingface(file: str) -> bool:
 
 
 def _onnx(model: Any, options: ReadOptions) -> Space:
-    """A graph of ONNX; the shapes of its inputs have their names."""
+    """A graph of ONNX."""
     shapes = options.input_shape
-    if shapes is not None and not isinstance(shapes, Mapping):
-        raise SpaceError(
-            f"{SHAPE}: the shapes of a graph of ONNX have the names of its inputs, such as image=3,224,224"
-        )
-    return from_onnx(model, input_shapes=None if shapes is None else dict(shapes))
+    return from_onnx(model, input_shapes=dict(shapes) if isinstance(shapes, Mapping) else shapes)
 
 
 def _huggingface(config: Any, options: ReadOptions) -> Space:
