@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -302,3 +303,17 @@ def test_a_model_without_an_input_takes_the_one_that_is_given() -> None:
     assert ab.from_keras(model, input_shape=(4,)).architecture().params == 5 * 3 + 4 * 2
     with pytest.raises(SpaceError, match="does not say what shape its input has: give input_shape="):
         ab.from_keras(model)
+
+
+@pytest.mark.parametrize("file", sorted(MODELS.glob("*.json")), ids=lambda file: file.stem)
+def test_what_was_read_is_written_and_sent(file: Path) -> None:
+    space = ab.from_keras(file)
+    for again in (ab.Space.from_yaml(space.to_yaml()), pickle.loads(pickle.dumps(space))):
+        assert facts(again.architecture()) == facts(space.architecture())
+
+
+def test_a_model_that_was_read_can_be_varied() -> None:
+    model = keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3))
+    space = ab.from_keras(model).vary({"*_expand.filters": ab.scale(0.5, 1.0, divisor=8)})
+    assert space.architecture(space.within(ab.Budget(params=3_000_000)).smallest("params")).params < 3_000_000
+    assert space.range("params")[1] == model.count_params()

@@ -88,7 +88,7 @@ def beside(constant: Sequence[int], rank: int) -> Shape:
 
 @custom(in_place=True)
 def Broadcast(  # noqa: N802
-    input_shapes: Sequence[Shape], operation: str, constants: Sequence[Sequence[int]] = ()
+    input_shapes: Sequence[Shape], operation: str, constants: Sequence[Sequence[int]] | None = None
 ) -> Counts:
     """A fixed function of the values of several tensors, and of constants, at one place, as numpy broadcasts them.
 
@@ -96,7 +96,7 @@ def Broadcast(  # noqa: N802
     """
     del operation
     rank = max(map(len, input_shapes))
-    return Counts(output_shape=broadcast([*input_shapes, *(beside(constant, rank) for constant in constants)]))
+    return Counts(output_shape=broadcast([*input_shapes, *(beside(constant, rank) for constant in constants or ())]))
 
 
 @custom

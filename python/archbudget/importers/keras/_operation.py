@@ -153,7 +153,7 @@ def _both(operation: Operation, args: Arguments) -> Any:
     if scaled is not None:
         return operation.on(layers.Rescaling(*scaled, name=operation.name), tensors[0])
     shapes = [list(each.shape) for each in others if isinstance(each, Constant)]
-    return operation.on(operations.Broadcast(operation.kind, shapes, name=operation.name), tensors)
+    return operation.on(operations.Broadcast(operation.kind, shapes or None, name=operation.name), tensors)
 
 
 def _scaled(kind: str, number: float, first: bool) -> tuple[float, float] | None:
@@ -177,7 +177,7 @@ def _where(operation: Operation, args: Arguments) -> Any:
     if len({operation.ranks.get(each) for each in tensors}) > 1:
         raise SpaceError("it broadcasts tensors of different ranks, which joins inputs of the batch")
     shapes = [list(each.shape) for each in given if isinstance(each, Constant)]
-    return operation.on(operations.Broadcast(operation.kind, shapes, name=operation.name), tensors)
+    return operation.on(operations.Broadcast(operation.kind, shapes or None, name=operation.name), tensors)
 
 
 def _reduce(operation: Operation, args: Arguments) -> Any:
