@@ -215,17 +215,20 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     def to_code(self, framework: str = "keras") -> str:
         """The source text that builds the network: it imports the framework alone, and ends in `model = ...`.
 
-        One assignment a layer, loops where layers repeat, formatted as `ruff format` and Black leave it. What runs is
-        the network of `to_keras`: the same weights in the same order, the same shapes and the same outputs. Layers
-        that were given no name get one from Keras. O(layers), a tenth of a second for a few hundred; Keras need not be
-        installed.
+        One assignment a layer, loops where layers repeat, formatted as `ruff format` and Black leave it at 120 columns
+        (in Keras from 88 columns on). What runs is the network of `to_keras` or `to_torch`: the same weights in the
+        same order, the same shapes and, with these weights, the same outputs. Layers of Keras that were given no name
+        get one from Keras. Modules of PyTorch have the names of `to_torch`, so that `load_state_dict` takes its state;
+        their weights start as PyTorch's own modules draw them, not by Keras' initializers. O(layers) in Keras, which
+        need not be installed; in PyTorch the module is built to be read.
 
         Args:
-            framework: `"keras"`.
+            framework: `"keras"` or `"torch"`.
 
         Raises:
             SpaceError: If a part of the network is no text, such as a custom layer or a function as an activation;
-                the message names all of them. Or as for `to_keras`.
+                the message names all of them. Or as for `to_keras` and `to_torch`.
+            MissingPackageError: If PyTorch is not installed, and the text is to be for it.
 
         Example:
             >>> import archbudget as ab

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archbudget._extras import imported
 from archbudget._message import hint, show
 from archbudget.errors import SpaceError
 from archbudget.export.code._keras import write as write_keras
@@ -15,7 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["write"]
 
-WRITERS: dict[str, Callable[[Network], str]] = {"keras": write_keras}
+
+def _write_torch(network: Network) -> str:
+    imported("torch", "to_code")
+    from archbudget.export.code._torch import write as write_torch
+
+    return write_torch(network)
+
+
+WRITERS: dict[str, Callable[[Network], str]] = {"keras": write_keras, "torch": _write_torch}
 
 
 def write(network: Network, framework: object) -> str:

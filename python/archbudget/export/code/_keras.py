@@ -20,7 +20,7 @@ from archbudget import layers
 from archbudget._message import show
 from archbudget._nested import leaves
 from archbudget.errors import SpaceError
-from archbudget.export.code._loops import Statement, free_name, written
+from archbudget.export.code._loops import Statement, free_name, tensor_names, written
 from archbudget.export.code._text import STEP, Made, Node, Raw, Row, Value
 from archbudget.export.keras import applied, refuse_what_keras_has_not
 from archbudget.layers import CustomLayer
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 RESERVED = ("build_model", "inputs", "keras", "layers", "model")
 """The names that the text has in any case."""
-TENSORS = ("x", "y", "z")
-"""The names of tensors; more of them have numbers."""
 
 
 def write(network: Network) -> str:
@@ -219,7 +217,7 @@ class _Writer:
                 if layer in self.kept and layer not in self.variables:
                     node = self._layer(layer)
                     self.variables[layer] = free_name(
-                        layer.real.get("name") or layer.kind.lower(), self.taken | set(TENSORS)
+                        layer.real.get("name") or layer.kind.lower(), {*self.taken, "x", "y", "z"}
                     )
                     self.taken.add(self.variables[layer])
                     statements.append(Statement(f"{self.variables[layer]} = ", node))
@@ -231,10 +229,12 @@ class _Writer:
             )
             alive -= {self.tensors[each] for each in call.inputs if last[each] == number and each not in given}
             for tensor in call.outputs:
-                self.tensors[tensor] = next(each for each in _names() if each not in alive and each not in self.taken)
+                self.tensors[tensor] = next(
+                    each for each in tensor_names() if each not in alive and each not in self.taken
+                )
                 alive.add(self.tensors[tensor])
-            target = nest(call.nested, iter([Raw(self.tensors[each]) for each in call.outputs]))
-            statements.append(Statement(f"{_target(target)} = ", node))
+            names = nest(call.nested, iter([Raw(self.tensors[each]) for each in call.outputs]))
+            statements.append(Statement(f"{target(names)} = ", node))
             alive -= {self.tensors[each] for each in call.outputs if each not in last}
         return statements
 
@@ -266,21 +266,12 @@ class _Writer:
             return Raw("...")
 
 
-def _names() -> Iterator[str]:
-    """The names of tensors."""
-    yield from TENSORS
-    number = 1
-    while True:
-        yield f"x{number}"
-        number += 1
-
-
-def _target(nested: Any) -> str:
+def target(nested: Any) -> str:
     """Names that several tensors are assigned to."""
     if isinstance(nested, Raw):
         return nested.text
     inside = [
-        f"({_target(each)})" if isinstance(each, (list, tuple)) and len(each) > 1 else _target(each) for each in nested
+        f"({target(each)})" if isinstance(each, (list, tuple)) and len(each) > 1 else target(each) for each in nested
     ]
     return f"({inside[0]},)" if len(inside) == 1 else ", ".join(inside)
 

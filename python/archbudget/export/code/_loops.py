@@ -175,9 +175,18 @@ class Loop:
         return [replace(each, node=replaced(each.node, values(each))) for each in self.body]
 
 
+def tensor_names() -> Iterator[str]:
+    """The names of tensors, in the order in which they are taken."""
+    yield from ("x", "y", "z")
+    number = 1
+    while True:
+        yield f"x{number}"
+        number += 1
+
+
 def free_name(label: str, taken: set[str]) -> str:
     """A name that is not taken, as much like a label as may be."""
-    stem = re.sub(r"\W", "_", label) or "value"
+    stem = re.sub(r"\W|^(?=\d)", "_", label) or "value"
     stem = f"{stem}_" if keyword.iskeyword(stem) else stem
     number, name = 1, stem
     while name in taken:

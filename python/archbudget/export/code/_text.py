@@ -51,7 +51,22 @@ class Made:
     named: dict[str, Node] = field(default_factory=dict)
 
 
-Node = Union[Raw, Value, Row, Made]
+@dataclass(frozen=True)
+class Own:
+    """An attribute of `self`, by its name, which may vary."""
+
+    name: Value | Raw
+
+
+@dataclass(frozen=True)
+class Set:
+    """A module that becomes an attribute of `self`."""
+
+    name: Value | Raw
+    module: Node
+
+
+Node = Union[Raw, Value, Row, Made, Own, Set]
 
 
 def values_of(node: Node) -> Iterator[Value]:
@@ -64,6 +79,11 @@ def values_of(node: Node) -> Iterator[Value]:
     elif isinstance(node, Made):
         for part in (node.of, *node.args, *node.named.values()):
             yield from values_of(part)
+    elif isinstance(node, Own):
+        yield from values_of(node.name)
+    elif isinstance(node, Set):
+        yield from values_of(node.name)
+        yield from values_of(node.module)
 
 
 def replaced(node: Node, values: Iterator[Node]) -> Node:
@@ -76,7 +96,18 @@ def replaced(node: Node, values: Iterator[Node]) -> Node:
         of = replaced(node.of, values)
         args = [replaced(arg, values) for arg in node.args]
         return Made(of, args, {name: replaced(each, values) for name, each in node.named.items()})
+    if isinstance(node, Own):
+        return Own(_named(node.name, values))
+    if isinstance(node, Set):
+        return Set(_named(node.name, values), replaced(node.module, values))
     return node
+
+
+def _named(name: Value | Raw, values: Iterator[Node]) -> Value | Raw:
+    """The name of an attribute, replaced."""
+    made = replaced(name, values)
+    assert isinstance(made, (Value, Raw))
+    return made
 
 
 def literal(value: Any) -> str:
@@ -112,7 +143,20 @@ def in_line(node: Node) -> str:
     if isinstance(node, Row):
         alone = "," if node.brackets == "()" and len(node.items) == 1 else ""
         return f"{node.brackets[0]}{', '.join(map(in_line, node.items))}{alone}{node.brackets[1]}"
+    if isinstance(node, Own):
+        name = node.name
+        return f"self.{name.value}" if isinstance(name, Value) else f"getattr(self, {name.text})"
+    if isinstance(node, Set):
+        before, module = _setting(node)
+        return before + in_line(module)
     return f"{in_line(node.of)}({', '.join(text for _, text in _arguments(node))})"
+
+
+def _setting(node: Set) -> tuple[str, Node]:
+    """What makes a module an attribute: an assignment, or a call where its name varies."""
+    if isinstance(node.name, Value):
+        return f"self.{node.name.value} = ", node.module
+    return "", Made(Raw("self.add_module"), [node.name, node.module])
 
 
 def _arguments(node: Made) -> list[tuple[str, str]]:
@@ -133,6 +177,11 @@ def lines(node: Node, indent: str = "", before: str = "", after: str = "") -> li
     whole = f"{indent}{before}{in_line(node)}{after}"
     if len(whole) <= WIDTH or isinstance(node, Raw):
         return [whole]
+    if isinstance(node, Own):
+        return [whole]
+    if isinstance(node, Set):
+        more, module = _setting(node)
+        return lines(module, indent, before + more, after)
     if isinstance(node, Value):
         return _value_lines(node.value, indent, before, after)
     if isinstance(node, Row):

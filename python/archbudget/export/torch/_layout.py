@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, Union
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as PyTorch users write it
@@ -17,13 +17,11 @@ PADS: dict[str, tuple[Any, ...]] = {
 }
 """What adds margins of a kind, by the `padding_mode` that a convolution calls it."""
 
-Axes = Union[int, "tuple[int, ...]"]
-
 
 class Move(nn.Module):
     """A view with an axis, or several of them, elsewhere."""
 
-    def __init__(self, source: Axes, target: Axes) -> None:
+    def __init__(self, source: int | tuple[int, ...], target: int | tuple[int, ...]) -> None:
         super().__init__()
         self.source = source
         self.target = target

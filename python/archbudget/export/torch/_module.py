@@ -68,6 +68,22 @@ class Network(nn.Module):
         return outputs if len(outputs) > 1 else outputs[0]
 
 
+class Graph(NamedTuple):
+    """What a network applies to what."""
+
+    inputs: tuple[int, ...]
+    """The input tensors, by number."""
+    calls: tuple[Call, ...]
+    """The calls in order."""
+    outputs: tuple[int, ...]
+    """The output tensors."""
+
+
+def graph_of(network: Network) -> Graph:
+    """What a network applies to what."""
+    return Graph(network._inputs, network._calls, network._outputs)
+
+
 def _call(module: nn.Module, tensors: Sequence[torch.Tensor], *, training: bool | None = None, **options: Any) -> Any:
     """What a module makes of tensors; its modes are as before afterwards."""
     if training is None:

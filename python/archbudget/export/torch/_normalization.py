@@ -266,6 +266,7 @@ class Normalization(nn.Module):
         super().__init__()
         self.shape = shape
         self.invert = invert
+        self.given = given
         self.register_buffer("mean", mean, persistent=not given)
         self.register_buffer("variance", variance, persistent=not given)
         if not given:

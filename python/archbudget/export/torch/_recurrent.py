@@ -87,6 +87,11 @@ class Steps(nn.Module):
         super().__init__()
         self.features = features
         self.units = units
+        self.gates = gates
+        self.biases = biases
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
         self.state = proj_size or units
         self.suffixes = suffixes(num_layers, bidirectional)
         for ends in self.suffixes:
@@ -306,14 +311,13 @@ def lstm_bias(given: Given, units: int) -> torch.Tensor:
     return given.value("bias", (4 * units,), opened if given["unit_forget_bias"] else initializer)
 
 
-def _without_second_bias(given: Given, rnn: Any) -> Any:
-    """The same without the second biases, where there are none: they stay 0 and are no weights."""
-    if _bias_count(given) == 1:
-        for end in (end for ends in suffixes(rnn.num_layers, rnn.bidirectional) for end in ends):
-            zeros = torch.zeros_like(getattr(rnn, f"bias_hh{end}"))
-            delattr(rnn, f"bias_hh{end}")
-            rnn.register_buffer(f"bias_hh{end}", zeros, persistent=False)
-        rnn._init_flat_weights()
+def single_bias(rnn: Any) -> Any:
+    """A recurrent layer of PyTorch whose second biases stay 0, and are no weights."""
+    for end in (end for ends in suffixes(rnn.num_layers, rnn.bidirectional) for end in ends):
+        zeros = torch.zeros_like(getattr(rnn, f"bias_hh{end}"))
+        delattr(rnn, f"bias_hh{end}")
+        rnn.register_buffer(f"bias_hh{end}", zeros, persistent=False)
+    rnn._init_flat_weights()
     return rnn
 
 
@@ -368,7 +372,7 @@ def _made(given: Given, module: Any, **options: Any) -> Any:
     made = module(
         given.inputs[0][-1], given["units"], bias=given["use_bias"], batch_first=True, **_stack(given), **options
     )
-    return _without_second_bias(given, made)
+    return single_bias(made) if _bias_count(given) == 1 else made
 
 
 def _simple_rnn(given: Given) -> nn.Module:

@@ -13,7 +13,7 @@ class RelativeAttention(nn.Module):
 
     def __init__(self, features: int, num_heads: int, head_dim: int, max_distance: int) -> None:
         super().__init__()
-        self.num_heads, self.head_dim, self.max_distance = num_heads, head_dim, max_distance
+        self.features, self.num_heads, self.head_dim, self.max_distance = features, num_heads, head_dim, max_distance
         self.qkv = nn.Linear(features, 3 * num_heads * head_dim)
         self.proj = nn.Linear(num_heads * head_dim, features)
         for linear in (self.qkv, self.proj):
