@@ -245,6 +245,35 @@ def test_a_module_that_looks_at_its_values_needs_an_example() -> None:
     assert small.params == large.params == saved(module)
 
 
+SIZES = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+
+
+@pytest.mark.parametrize("kind", ["BertModel", "GPT2LMHeadModel", "LlamaForCausalLM", "T5EncoderModel", "ViTModel"])
+def test_models_of_transformers_have_the_counts_of_their_configurations(kind: str) -> None:
+    transformers = pytest.importorskip("transformers", minversion="5")
+    made = getattr(transformers, kind)
+    config = made.config_class(**SIZES)
+    config.use_cache = False
+    length = None if kind == "ViTModel" else 12
+    arch = ab.from_torch(made(config), (3, 224, 224) if length is None else (length,)).architecture()
+    expected = ab.from_huggingface(config, length, architecture=kind).architecture()
+    assert (arch.trainable_params, arch.macs) == (expected.params, expected.macs)
+
+
+def test_products_along_several_axes() -> None:
+    class Products(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(4, 5, 6))
+
+        def forward(self, x: Any) -> Any:
+            return torch.inner(torch.tensordot(x, self.weight, 2), torch.ones(7, 6))
+
+    module = Products()
+    arch = ab.from_torch(module, (3, 4, 5)).architecture()
+    assert numbers(arch) == counted(module, torch.zeros(1, 3, 4, 5)) == (120, 120, 3 * 120 + 3 * 6 * 7)
+
+
 def test_all_that_is_not_known_is_named_at_once() -> None:
     class Odd(nn.Module):
         def __init__(self) -> None:

@@ -62,6 +62,8 @@ REARRANGING = frozenset([
 ])
 """What moves values; it is in place where it has as many values as it reads."""
 WITHOUT_PRODUCTS = frozenset([
+    "__and__", "__lshift__", "__or__", "__rshift__", "__xor__", "cross", "diff", "ger", "multinomial", "outer",
+    "pairwise_distance", "pdist", "trapezoid",
     "_embedding_bag", "_fused_rms_norm", "_native_batch_norm_legit_no_training", "_upsample_bicubic2d_aa",
     "_upsample_bilinear2d_aa", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
     "_upsample_nearest_exact3d", "_weight_norm", "_weight_norm_interface", "adaptive_avg_pool1d",
@@ -128,6 +130,12 @@ def _product(first: str) -> Callable[[Call], int]:
     return macs
 
 
+def _tensordot(call: Call) -> int:
+    """A product of matrices, whose sums go along several axes."""
+    axes: list[int] = call.get("dims_self")
+    return prod(call.output) * prod(call.shape("self")[axis] for axis in axes)
+
+
 def _summed_batches(call: Call) -> int:
     return prod(call.shape("batch1")) * call.shape("batch2")[-1]
 
@@ -163,7 +171,9 @@ PRODUCTS: dict[str, Callable[[Call], int | None]] = {
     "mv": _product("self"),
     "dot": _product("self"),
     "vdot": _product("self"),
+    "inner": _product("self"),
     "matmul": _product("self"),
+    "tensordot": _tensordot,
     "addmm": _product("mat1"),
     "addmv": _product("mat"),
     "baddbmm": _product("batch1"),

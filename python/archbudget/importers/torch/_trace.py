@@ -134,7 +134,8 @@ def trace(
                 return way(module, args, kwargs)
             except Exception as error:  # A module may raise anything.
                 said.append(error)
+    reasons = dict.fromkeys(f"{type(error).__name__}: {cut(one_line(error), 300)}" for error in said)
     raise SpaceError(
-        f"the module {type(module).__name__} cannot be followed by torch.export: {type(said[0]).__name__}: "
-        f"{cut(one_line(said[0]), 400)}{'' if examples else '. Where it looks at values, give tensors as examples'}"
+        f"the module {type(module).__name__} cannot be followed by torch.export: {'; or '.join(reasons)}"
+        f"{'' if examples else '. Where it looks at values, give tensors as examples'}"
     ) from said[0]
