@@ -113,6 +113,14 @@ def has(value: object, name: str) -> bool:
         return False
 
 
+def attribute(value: object, name: str) -> Any:
+    """An attribute, asked for once; None where there is none, or it raises."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
+
+
 def _refuse_unknown(function: Callable[..., object], args: tuple[object, ...], named: Mapping[str, object]) -> None:
     """Refuses keywords that a function does not have, with its own answer to them if it has one.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from archbudget._budget import MOST, refuse_loose_bounds, require_budget, require_metrics
-from archbudget._guard import answering, guarded, guards, has
+from archbudget._guard import answering, attribute, guarded, guards
 from archbudget._message import show
 from archbudget._nested import SetOnce
 from archbudget.errors import SpaceError
@@ -38,7 +39,17 @@ JUST_OUTSIDE = sys.float_info.min
 
 def _settle(number: float, outside: bool) -> float:
     """The number with the right sign: the costs are compared exactly, whereas the logarithms are rounded."""
-    return max(number, JUST_OUTSIDE) if outside else min(number, 0.0)
+    if outside:
+        return number if number > JUST_OUTSIDE else JUST_OUTSIDE
+    return number if number < 0.0 else 0.0
+
+
+@cache
+def _live_trials() -> tuple[type[Any], ...]:
+    """The trials that constraints are set on."""
+    from optuna.trial import FixedTrial, Trial
+
+    return Trial, FixedTrial
 
 
 BLOCK = 1 << 16
@@ -154,15 +165,15 @@ class Constraint(SetOnce):
         """
         if isinstance(candidate, Architecture):
             return self._numbers(candidate.indices)
-        params = candidate.params if has(candidate, "params") else None
-        if not isinstance(params, Mapping):
+        # A trial copies its parameters each time that it is asked for them.
+        params = attribute(candidate, "params")
+        if not (type(params) is dict or isinstance(params, Mapping)):
             return self._batch(candidate)
         numbers = self._numbers(self._indices(params))
-        from optuna.trial import FixedTrial, Trial
-
-        if isinstance(candidate, (Trial, FixedTrial)):
+        if isinstance(candidate, _live_trials()):
+            set_constraint = candidate.set_constraint
             for name, number in zip(self._names, numbers, strict=True):
-                candidate.set_constraint(name, number)
+                set_constraint(name, number)
         return numbers
 
     def _indices(self, params: Mapping[str, Any]) -> list[int | None]:
@@ -180,10 +191,12 @@ class Constraint(SetOnce):
         if cost is None:
             return (math.inf,) * len(self._bounds)
         return tuple(
-            _settle(sign * math.log(cost[position]) - log_bound, sign * (cost[position] - bound) > 0)
-            if cost[position]
-            else -sign * math.inf
-            for _, position, sign, bound, log_bound in self._bounds
+            [
+                _settle(sign * math.log(cost[position]) - log_bound, sign * (cost[position] - bound) > 0)
+                if cost[position]
+                else -sign * math.inf
+                for _, position, sign, bound, log_bound in self._bounds
+            ]
         )
 
     def mask(
