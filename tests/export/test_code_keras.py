@@ -148,6 +148,15 @@ def test_the_page_shows_what_is_written(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out.rstrip() == shown.rstrip()
 
 
+def test_sides_that_are_unknown_are_written_so() -> None:
+    row = [layers.Input((None, 3)), layers.Conv1D(4, 3), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    arch = ab.Space(row).architecture()
+    text = arch.to_code("keras")
+    assert text.startswith('"""A network of 50 weights."""\n')
+    assert "keras.Input(shape=(None, 3))" in text
+    assert run(text).output_shape == arch.to_keras().output_shape == (None, 2)
+
+
 def test_it_runs_without_archbudget(lenet: ab.Space) -> None:
     text = lenet.sample(1, seed=0)[0].to_code("keras")
     check = "import sys; assert not any('archbudget' in name for name in sys.modules); print(model.count_params())"

@@ -62,6 +62,7 @@ def _from_torch(network: Network, part: Path) -> None:
     torch = imported("torch", WHAT)
     from archbudget.export.torch import build
 
+    module = build(network).eval()
     inputs = [call for call in network.calls if call.layer.kind == "Input"]
     looked_up = {tensor for call in network.calls if "input_dim" in call.args for tensor in call.inputs}
     zeros = []
@@ -72,7 +73,7 @@ def _from_torch(network: Network, part: Path) -> None:
     batch = torch.export.Dim("batch", min=1)
     several = len(network.outputs) > 1
     torch.onnx.export(
-        build(network).eval(),
+        module,
         tuple(zeros),
         str(part),
         dynamo=True,

@@ -21,7 +21,7 @@ from archbudget._message import show
 from archbudget._nested import leaves
 from archbudget.errors import SpaceError
 from archbudget.export.code._loops import Statement, free_name, tensor_names, written
-from archbudget.export.code._text import STEP, Made, Node, Raw, Row, Value
+from archbudget.export.code._text import STEP, Made, Node, Raw, Row, Value, heading
 from archbudget.export.keras import applied, refuse_what_keras_has_not
 from archbudget.layers import CustomLayer
 from archbudget.layers._base import nest
@@ -170,7 +170,6 @@ class _Writer:
         """The whole text."""
         inputs = list(self._inputs())
         body = self._body()
-        costs = self.network.costs
         statements = written([*inputs, *body], STEP, self.taken | set(self.tensors.values()))
         ends = [self._node("", each if len(each) > 1 else each[0], "the model") for each in self.noted.ends]
         model = Made(Raw("keras.Model"), ends)
@@ -178,7 +177,7 @@ class _Writer:
         last = Statement("model = " if late else "return ", model)
         return "\n".join(
             [
-                f'"""A network of {costs["params"]:,} weights, with {costs["macs"]:,} multiply-accumulates."""',
+                heading(self.network.costs),
                 "",
                 "import keras",
                 *(["from keras import layers"] if self.calls else []),

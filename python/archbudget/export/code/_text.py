@@ -11,11 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 WIDTH = 88
 """The longest line."""
 STEP = "    "
+
+
+def heading(costs: Mapping[str, int]) -> str:
+    """The first line of a text; where a side of an input is unknown, the multiply-accumulates are, too."""
+    macs = f", with {costs['macs']:,} multiply-accumulates" if "macs" in costs else ""
+    return f'"""A network of {costs["params"]:,} weights{macs}."""'
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from archbudget._message import listed
 from archbudget.errors import SpaceError
 from archbudget.export.code._keras import target
 from archbudget.export.code._loops import Statement, free_name, tensor_names, written
-from archbudget.export.code._text import STEP, WIDTH, Made, Node, Own, Raw, Set, Value
+from archbudget.export.code._text import STEP, WIDTH, Made, Node, Own, Raw, Set, Value, heading
 from archbudget.export.torch import _given, _recurrent, build
 from archbudget.export.torch._module import graph_of
 
@@ -141,10 +141,9 @@ class _Writer:
             return ""
         inside = STEP * 2
         head, body = self._forward()
-        costs = self.network.costs
         blocks = [
             [
-                f'"""A network of {costs["params"]:,} weights, with {costs["macs"]:,} multiply-accumulates."""',
+                heading(self.network.costs),
                 "",
                 "from __future__ import annotations",
                 "",
