@@ -62,6 +62,7 @@ def test_a_space_is_its_decisions_and_ranges() -> None:
     low, high = LENET.range("params")
     assert f"{low:,}" in page.text
     assert f"{high:,}" in page.text
+    assert page.tags.count("svg") == 1
 
 
 def test_a_set_is_its_count_and_its_shares() -> None:

@@ -13,12 +13,15 @@ import numpy as np
 
 from archbudget._extras import imported
 from archbudget._guard import guards
+from archbudget._markup import division, paragraph
 from archbudget._message import grouped, show
 from archbudget.errors import SpaceError
 from archbudget.space import html
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from archbudget._markup import Markup
 
 
 @guards()
@@ -102,8 +105,7 @@ class Distribution:
     @html.shown
     def _repr_html_(self) -> str:
         """A picture, for notebooks. O(M)."""
-        values = [int(value) for value in self.values]
-        return html.distribution_html(repr(self)[1:-1], values, self.counts, values[-1] + self.error)
+        return division(paragraph(repr(self)[1:-1]), picture_of(self))
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame` with a row for each value: the value, `count` (Python integers) and `share`. O(M).
@@ -115,3 +117,10 @@ class Distribution:
         counts = np.empty(len(self.counts), dtype=object)
         counts[:] = self.counts
         return imported("pandas", "to_pandas").DataFrame({self.metric: self.values, "count": counts, "share": shares})
+
+
+def picture_of(distribution: Distribution) -> Markup:
+    """A small picture of a distribution: how many networks have which values. O(M)."""
+    values = [int(value) for value in distribution.values]
+    end = values[-1] + distribution.error
+    return html.distribution_picture(repr(distribution)[1:-1], values, distribution.counts, end)

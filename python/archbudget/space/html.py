@@ -25,6 +25,8 @@ MOST_VALUES = 12
 """The most values of one decision that have bars."""
 FEW_ARCS = 5_000
 """The ranges of spaces of at most this many arcs are looked for where they are shown."""
+FEW_NETWORKS = 10**6
+"""Spaces of at most this many combinations are shown with a picture."""
 FEW_COMBINATIONS = 10**8
 """Sets are counted where they are shown if their spaces have, beside few arcs, at most this many combinations."""
 
@@ -42,8 +44,10 @@ def shown(function: Callable[[T], str]) -> Callable[[T], str]:
     return displayed
 
 
-def space_html(heading: str, decisions: Mapping[str, Decision], ranges: Mapping[str, tuple[int, int]]) -> str:
-    """A space: its decisions, and the range of each metric where it is known."""
+def space_html(
+    heading: str, decisions: Mapping[str, Decision], ranges: Mapping[str, tuple[int, int]], picture: Markup | None
+) -> str:
+    """A space: its decisions, and the range of each metric where it is known, with a picture of one of them."""
     rows = [(name, show(each), f"{len(each.values):,}") for name, each in list(decisions.items())[:MOST_ROWS]]
     metrics = [(metric, f"{low:,}", f"{high:,}") for metric, (low, high) in ranges.items()]
     return division(
@@ -51,6 +55,7 @@ def space_html(heading: str, decisions: Mapping[str, Decision], ranges: Mapping[
         table(("decision", "values", "number"), rows, left=2) if rows else None,
         _more(len(decisions) - MOST_ROWS, "decisions"),
         table(("metric", "smallest", "largest"), metrics) if metrics else None,
+        None if picture is None else paragraph("how params are distributed:", picture),
     )
 
 
@@ -78,8 +83,8 @@ def batch_html(heading: str, columns: Mapping[str, Sequence[Any]], rows: int, le
     return division(paragraph(heading), table(tuple(columns), cells, left=0), _more(left, "candidates"))
 
 
-def distribution_html(heading: str, values: Sequence[int], counts: Sequence[int], end: int) -> str:
-    """A distribution as a picture.
+def distribution_picture(heading: str, values: Sequence[int], counts: Sequence[int], end: int) -> Markup:
+    """A picture of a distribution.
 
     Args:
         heading: What it is.
@@ -96,7 +101,7 @@ def distribution_html(heading: str, values: Sequence[int], counts: Sequence[int]
         sums[bisect_right(edges, value)] += count
     most = max(sums)
     heights = [10_000 * each // most / 10_000 for each in sums]
-    return division(paragraph(heading), histogram(heights, f"{low:,}", f"{end:,}", heading))
+    return histogram(heights, f"{low:,}", f"{end:,}", heading)
 
 
 def number_text(count: int, what: str) -> str:

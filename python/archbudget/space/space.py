@@ -22,7 +22,7 @@ from archbudget.space.candidates import Candidates, CandidatesLike, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.constraint import Constraint
 from archbudget.space.describe import describe
-from archbudget.space.distribution import Distribution
+from archbudget.space.distribution import Distribution, picture_of
 from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import Evaluation, evaluate, metric_names
 from archbudget.space.family import Family
@@ -207,10 +207,12 @@ class Space(Family):
 
     @html.shown
     def _repr_html_(self) -> str:
-        """The decisions, and the ranges of the metrics where they take no time, for notebooks."""
+        """The decisions; where it takes no time the ranges of the metrics, and how params are distributed."""
         few = html.few_arcs(self._compiled.diagram.stages())
         ranges = {metric: self.range(metric) for metric in self.metrics} if few else {}
-        return html.space_html(repr(self)[1:-1], self.decisions, ranges)
+        is_small = few and 1 < self.combinations <= html.FEW_NETWORKS
+        picture = picture_of(self.distribution("params")) if is_small else None
+        return html.space_html(repr(self)[1:-1], self.decisions, ranges, picture)
 
     def __call__(self, *_: object, **__: object) -> NoReturn:
         """Refuses the call, as a space is no layer."""
