@@ -178,6 +178,17 @@ def test_what_keras_has_is_written_by_its_name() -> None:
     assert "kernel_initializer=keras.initializers.RandomNormal(stddev=0.5, seed=3)," in text
 
 
+def test_what_a_model_of_keras_has_is_written_as_in_keras() -> None:
+    model = keras.applications.MobileNetV2(weights=None, input_shape=(32, 32, 3), alpha=0.35, classes=3)
+    fans = keras.initializers.VarianceScaling(2.0, "fan_out")
+    dense = keras.layers.Dense(4, kernel_initializer=fans, kernel_regularizer="l2", activation="relu")
+    for each in (model, keras.Sequential([keras.Input((5,)), dense])):
+        text = assert_builds_the_same_in_keras(ab.from_keras(each).architecture())
+        assert "class_name" not in text
+    assert "keras.initializers.VarianceScaling(\n" in text
+    assert "keras.regularizers.L2(l2=0.01)" in text
+
+
 def test_what_is_no_text_is_refused_at_once() -> None:
     @layers.custom
     def Mine(input_shape: tuple[int, ...]) -> layers.Counts:  # noqa: N802

@@ -311,6 +311,13 @@ def _written(label: str, given: Any) -> Node:
         if own or (isinstance(word, str) and word not in words and word not in WITH_ARGUMENTS):
             raise SpaceError(f"{show(given)} is a name that Keras knows in this process only")
     plain = _plain(given)
+    if words is not None and isinstance(plain, dict) and str(plain.get("module")).startswith("keras."):
+        config = plain.get("config")
+        if isinstance(config, dict) and not any(isinstance(each, dict) for each in config.values()):
+            named: dict[str, Node] = {
+                name: Value(name, each) for name, each in config.items() if each is not None or name != "seed"
+            }
+            return Made(Raw(f"{plain['module']}.{word}"), (), named)
     if plain is not _OTHER:
         return Value(label, plain)
     if isinstance(getattr(given, "__qualname__", None), str):
