@@ -454,5 +454,6 @@ def _plain(title: str) -> str:
     return title.strip("/").replace("/", ".") or "layer"
 
 
-def _is_name(name: str) -> bool:
-    return bool(name) and name.isprintable() and len(name) < 200
+def _is_name(name: object) -> bool:
+    """Whether a graph has a name that can be shown: protobuf gives bytes where a text is none."""
+    return isinstance(name, str) and 0 < len(name) < 200 and name.isprintable()
