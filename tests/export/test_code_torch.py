@@ -19,13 +19,15 @@ from support.network_inputs import inputs_of
 from support.random_layers import random_case
 from support.random_spaces import draw_space
 from support.usual_layers import applied, usual
-from support.written_code import MOST_MACS, formatted, run
+from support.written_code import formatted, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 torch = pytest.importorskip("torch")
 
+MOST_MACS = 300_000_000
+"""What a network may take to be run in a test."""
 REFUSED = ("ReversibleEmbedding", "SpectralNormalization")
 """The layers whose modules keep more than they are made with."""
 

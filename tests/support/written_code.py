@@ -49,6 +49,7 @@ def assert_builds_the_same_in_keras(arch: ab.Architecture, seed: int = 0) -> str
         assert shapes[0] == shapes[1], text
     assert [each.shape for each in model.outputs] == [each.shape for each in expected.outputs]
     assert [_described(each) for each in model.layers] == [_described(each) for each in expected.layers], text
+    assert _wired(model) == _wired(expected), text
     if arch.macs <= MOST_MACS:
         rng = np.random.default_rng(seed)
         weights = [
@@ -64,6 +65,20 @@ def assert_builds_the_same_in_keras(arch: ab.Architecture, seed: int = 0) -> str
         for found, true in zip(_outputs(model, inputs), right, strict=True):
             np.testing.assert_array_equal(found, true)
     return text
+
+
+def _wired(model: Any) -> Any:
+    """Which tensors each call of a layer reads, by the positions of the layers."""
+    places = {layer.name: place for place, layer in enumerate(model.layers)}
+
+    def plain(given: Any) -> Any:
+        if isinstance(given, dict):
+            return {key: plain(each) for key, each in given.items()}
+        if isinstance(given, (list, tuple)):
+            return [plain(each) for each in given]
+        return f"layer {places[given]}" if isinstance(given, str) and given in places else given
+
+    return plain([each["inbound_nodes"] for each in model.get_config()["layers"]])
 
 
 def _outputs(model: Any, inputs: list[np.ndarray]) -> list[np.ndarray]:
