@@ -144,7 +144,8 @@ def layer_record(
         return Formula(parts[0], parts[1], tuple(parts[2]))
 
     cost: dict[str, Any] = dict(zip(metrics, trace.cost, strict=True))
-    if trace.macs is None:
+    knows = trace.macs is not None and use.layer.KNOWS_MACS
+    if not knows:
         cost["macs"] = None
     if not sided:
         cost["peak_activation_bytes"] = None
@@ -163,7 +164,7 @@ def layer_record(
         reused_inside=trace.reused_inside,
         trainable_formula=formula(trace.trainable),
         non_trainable_formula=formula(trace.non_trainable),
-        macs_formula=None if trace.macs is None else formula(trace.macs),
+        macs_formula=formula(trace.macs) if knows and trace.macs is not None else None,
         inputs=tuple(trace.inputs) if connected else (),
         output=trace.output if connected else -1,
         outputs=(trace.output, *(tensor for tensor, _ in trace.extra)) if connected else (),
@@ -186,6 +187,14 @@ def _set(arguments: dict[str, Any]) -> dict[str, Any]:
         axes = len(given["kernel_size"] if "kernel_size" in given else given["pool_size"])
         given["padding"] = explicit if len(explicit) == axes else tuple(zip(explicit[::2], explicit[1::2], strict=True))
     return given
+
+
+def unknown(uses: Sequence[Use]) -> str:
+    """Why MACs and peaks of a space are unknown, as a clause; empty if they are known."""
+    for use in uses:
+        if not use.layer.KNOWS_MACS:
+            return f"as those of '{use.name}' are, which archbudget does not know"
+    return unknown_sides(uses)
 
 
 def unknown_sides(uses: Iterable[Use]) -> str:

@@ -247,3 +247,17 @@ def test_what_cannot_be_left_out_is_refused(name: str, said: str) -> None:
 def test_a_decision_has_one_name() -> None:
     with pytest.raises(SpaceError, match="the space has a decision 'block_1'; give another name"):
         blocks(1, 2).vary(ab.optional("block_1"), ab.optional("block_2", name="block_1"))
+
+
+@layers.custom
+def Wide(input_shape: tuple[int, ...], width: int) -> layers.Counts:  # noqa: N802
+    """A layer of a user."""
+    return layers.Counts(output_shape=[*input_shape[:-1], width], trainable_params=input_shape[-1] * width)
+
+
+def test_arguments_of_custom_layers_change_too() -> None:
+    x = layers.Input((4, 3))
+    y = Wide(6)(x)
+    space = ab.Space(inputs=x, outputs=layers.Add()([y, layers.Dense(6)(x)]))
+    assert space.vary({"wide.width": ab.scale(0.5, 1, divisor=3)}).size == 2
+    assert space.vary({"dense.units": ab.scale(0.5, 1, divisor=3)}).range("params") == (3 * 3 + 12, 6 * 3 + 24)

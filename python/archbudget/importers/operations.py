@@ -28,6 +28,7 @@ __all__ = [
     "Split",
     "Squeeze",
     "Stack",
+    "Unknown",
 ]
 
 Shape = tuple[int, ...]
@@ -257,3 +258,33 @@ def Einsum(input_shapes: Sequence[Shape], equation: str) -> Counts:  # noqa: N80
     summed = both - set(output)
     macs = prod(sides[letter] for letter in {*output[1:], *summed}) if summed else 0
     return Counts(output_shape=[sides[letter] for letter in output[1:]], macs=macs)
+
+
+@custom
+def Unknown(  # noqa: N802
+    input_shapes: Sequence[Shape],
+    kind: str,
+    on: Sequence[Sequence[int | None]],
+    output_shape: Sequence[int],
+    trainable_params: int = 0,
+    non_trainable_params: int = 0,
+) -> Counts:
+    """A layer of a framework that archbudget does not know: its weights and its output are those of the real one.
+
+    Its multiply-accumulates are unknown, and with them those of the space; `kind` is what the framework calls it, and
+    `on` the shapes of the inputs for which this is known.
+    """
+    del kind
+    alike = len(input_shapes) == len(on) and all(
+        len(given) == len(known) and all(side in (None, own) for own, side in zip(given, known, strict=True))
+        for given, known in zip(input_shapes, on, strict=True)
+    )
+    if not alike:
+        shapes = ", ".join(show(tuple(each)) for each in on)
+        raise InvalidArchitectureError(f"its weights and its output are known on inputs of the shapes {shapes} only")
+    return Counts(
+        output_shape=output_shape, trainable_params=trainable_params, non_trainable_params=non_trainable_params
+    )
+
+
+Unknown.KNOWS_MACS = False

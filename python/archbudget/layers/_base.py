@@ -384,6 +384,8 @@ class Layer(_Frozen, Block):
         if not (whole or bits is None or isinstance(bits, Expression)):
             raise SpaceError(f"{self.kind}: weight_bits must be an integer >= 1, not {show(bits)}")
 
+    KNOWS_MACS: ClassVar[bool] = True
+    """Whether its multiply-accumulates are known; those of an imported layer that archbudget does not know are not."""
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
     IN_KERAS: ClassVar[bool] = True

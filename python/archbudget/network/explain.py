@@ -118,7 +118,10 @@ def explain(network: Network, call: Call) -> Explanation:
             what, said, notes = lines.pop()
             lines.append(Line(what, said, (*notes, without)))
     if record.macs is None:
-        lines.append(Line("macs", "unknown, as they depend on a side of its input that is unknown"))
+        why = (
+            "they depend on a side of its input that is unknown" if layer.KNOWS_MACS else "archbudget has no such layer"
+        )
+        lines.append(Line("macs", f"unknown, as {why}"))
     elif record.macs:
         lines.append(Line("macs", _equation(record.macs_formula)))
     inside = [member.layer for member in layer.members() if member.layer is not None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archbudget._budget import BUILT_IN, SIDED
 from archbudget._expressions import Expression
 from archbudget._message import listed, with_nearest
-from archbudget._records import layer_record, unknown_sides
+from archbudget._records import layer_record, unknown
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ class Network:
         values: Mapping[str, Scalar],
     ) -> None:
         self.metrics = tuple(metrics)
-        unknown = unknown_sides(uses)
+        hidden = unknown(uses)
         self.costs = {
-            metric: cost for metric, cost in zip(metrics, trace.cost, strict=True) if not (unknown and metric in SIDED)
+            metric: cost for metric, cost in zip(metrics, trace.cost, strict=True) if not (hidden and metric in SIDED)
         }
         """The value of each metric that is known."""
         self._sources = {target: source for source, target in trace.aliases}
@@ -112,7 +112,7 @@ class Network:
         for each in trace.layers:
             use = uses[each.layer]
             chosen = use.chosen(values)
-            record = layer_record(use, each, metrics, chosen, sided=not unknown)
+            record = layer_record(use, each, metrics, chosen, sided=not hidden)
             inputs = tuple(self.source(tensor) for tensor in record.inputs)
             made.append(Call(use, record, each.args, chosen, inputs, record.outputs))
         self.calls = tuple(made)

@@ -13,7 +13,7 @@ from archbudget._budget import BUILT_IN, Metrics
 from archbudget._face import Faced
 from archbudget._guard import answering, guards
 from archbudget._message import grouped, listed, show, with_nearest
-from archbudget._records import unknown_sides
+from archbudget._records import unknown
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 from archbudget.metrics import Metric
 from archbudget.metrics._distinct import Collector
@@ -163,7 +163,7 @@ class Family(metaclass=Faced):
             }
         )
         counted = (*BUILT_IN, *(metric.name for metric in self._custom))
-        self._metrics = Metrics(counted, unknown_sides(uses))
+        self._metrics = Metrics(counted, unknown(uses))
         for metric in self._custom:
             metric.check(uses, whole=not kept)
         self._compiled = Compiled(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._nested import FrozenDict
 from archbudget.layers._base import Block, Layer, Tensor
+from archbudget.layers._custom import CustomLayer
 from archbudget.layers._structure import Repeat
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ the one that was described; the first one is that, or a copy in which layers ins
 
 def with_arguments(layer: Layer, arguments: Mapping[str, Any]) -> Layer:
     """A layer like another one, but for some arguments; it has weights of its own."""
+    if isinstance(layer, CustomLayer):
+        own = {"name": layer.name, "trainable": layer.trainable, "weight_bits": layer.weight_bits}
+        return type(layer)(**{**layer.given, **own, **arguments})
     made = copy(layer)
     state = made.__dict__
     for kept in ("_made", "_lowered", "_called"):

@@ -13,6 +13,7 @@ from archbudget._face import Faced
 from archbudget._message import hint, listed, show
 from archbudget.errors import InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
+from archbudget.layers._custom import CustomLayer
 from archbudget.space.family import compiled, definition
 from archbudget.space.rebuilding import Rebuilding, with_arguments
 
@@ -117,13 +118,18 @@ class Slot:
     @property
     def value(self) -> Any:
         """What it is now."""
-        given = getattr(self.layer, self.argument)
+        given = self.layer.arguments()[self.argument]
         return given if self.item is None else given[self.item]
 
     @property
     def is_number(self) -> bool:
         """Whether it is a plain integer above 1, which may be the width of something."""
         return isinstance(self.value, int) and not isinstance(self.value, bool) and self.value > 1
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether it says nothing of a width; what an argument of a custom layer says is not known."""
+        return self.argument in SPATIAL and not isinstance(self.layer, CustomLayer)
 
 
 New = dict[Slot, Any]
@@ -138,7 +144,7 @@ def rebuilt(definition: Mapping[str, Any], new: New) -> dict[str, Any]:
         if slot.item is None:
             arguments[slot.argument] = value
         else:
-            items = list(arguments.get(slot.argument, getattr(slot.layer, slot.argument)))
+            items = list(arguments.get(slot.argument, slot.layer.arguments()[slot.argument]))
             items[slot.item] = value
             arguments[slot.argument] = tuple(items)
 
@@ -351,7 +357,7 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
         for slot in model.owners
         if slot.is_number
         and slot.layer.kind != "Input"
-        and slot.argument not in SPATIAL
+        and not slot.is_spatial
         and slot not in new
         and slot not in scaled
     ]
@@ -364,7 +370,7 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
         if any(scaled[slot] != one for slot in slots):
             raise SpaceError(f"vary: two scales have the name {name} and differ")
         multiplier = Choice(name, one.multipliers())
-        spatial = all(slot.argument in SPATIAL for slot in slots)
+        spatial = all(slot.is_spatial for slot in slots)
         for slot in slots if spatial else ties.closure(slots, free):
             base = slot if slot in scaled else _base(slot, slots, model)
             widths = {value: one.rounded(base.value * value) for value in multiplier.values}
@@ -373,7 +379,7 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
     while alone:
         root = alone[0]
         others = [slot for slot in [*alone[1:], *free] if slot not in new and slot.value % root.value == 0]
-        tied = [root] if root.argument in SPATIAL else ties.closure([root], others)
+        tied = [root] if root.is_spatial else ties.closure([root], others)
         path = re.sub(r"\W+", "_", model.owners[root]).strip("_")
         decision = Choice(path, scaled[root].widths(root.value))
         for slot in tied:

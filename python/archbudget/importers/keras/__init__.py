@@ -48,7 +48,9 @@ def from_keras(
             `input_shape`.
         input_shape: The shape of the input without the batch, where the model leaves sides unknown or does not have it;
             a list of shapes, or a dict by the names of the inputs, where there are several.
-        strict: Must be `True`: what cannot be translated is refused.
+        strict: Whether what cannot be translated is refused. If not, and the model is an object, a layer that
+            archbudget does not know keeps the weights and the output shape that it has in Keras; MACs and peak
+            activations of the space are unknown then.
         custom: For custom layers, by their registered or their class name, a function that takes the configuration of
             one and returns a layer of archbudget.
 
@@ -66,8 +68,8 @@ def from_keras(
         >>> ab.from_keras(text).architecture().params
         7850
     """
-    if strict is not True:
-        raise SpaceError("strict=False is not supported yet: give custom= for the layers that archbudget does not know")
+    if not isinstance(strict, bool):
+        raise SpaceError(f"strict must be True or False, not {show(strict)}")
     functions = _functions(custom)
     source = source_of(model, input_shape)
     given = _top(source.config)
@@ -76,7 +78,7 @@ def from_keras(
     refusals = Refusals(what)
     version = source.config.get("keras_version") if isinstance(source.config, dict) else None
     is_old = isinstance(version, str) and version.startswith(("1.", "2."))
-    translator = Translator(functions, refusals, frozen=_is_frozen(given, source.live), is_old=is_old)
+    translator = Translator(functions, refusals, frozen=_is_frozen(given, source.live), is_old=is_old, strict=strict)
     translator.name_all(graph)
     inputs = translator.inputs(graph, shapes_by_input(graph, input_shape))
     outputs = translator.outputs(graph, inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import MISSING, dataclass, fields
@@ -12,6 +13,7 @@ from archbudget._expressions import channels
 from archbudget._message import listed, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.importers.keras._legacy import modern
+from archbudget.importers.operations import Unknown
 from archbudget.layers import Layer, transformers
 from archbudget.layers._base import ENGINE_PARAMETERS
 from archbudget.layers._elsewhere import UNCOUNTED
@@ -128,16 +130,34 @@ def configured(given: Any, what: str) -> Configured:
     )
 
 
+def _unknown(given: Configured, live: Any) -> Layer | None:
+    """A layer that archbudget does not know, with the weights and the output of the real one, if it has one output."""
+    try:
+        shape = [*live.output.shape[1:]]
+        given_to = live.input if isinstance(live.input, (list, tuple)) else [live.input]
+        on = [[*each.shape[1:]] for each in given_to]
+        trained, every = live.trainable_weights, live.weights
+    except Exception:  # It may raise anything, and has no output before it is called, or several.
+        return None
+    if not all(isinstance(side, int) for side in shape):
+        return None
+    params = sum(math.prod(weight.shape) for weight in trained)
+    whole = sum(math.prod(weight.shape) for weight in every)
+    return Unknown(given.kind, on, shape, params, whole - params)
+
+
 class Layers:
     """Makes layers; an object that occurs more than once makes one.
 
     Args:
         custom: What makes those of custom classes.
         is_old: Whether Keras 1 or 2 made them, whose frozen layers freeze what is inside of them.
+        strict: Whether a layer that archbudget does not know is refused where the real one is at hand.
     """
 
-    def __init__(self, custom: Custom, *, is_old: bool) -> None:
+    def __init__(self, custom: Custom, *, is_old: bool, strict: bool = True) -> None:
         self._custom = custom
+        self._strict = strict
         self._is_old = is_old
         self._shared: dict[object, Layer] = {}
 
@@ -158,7 +178,13 @@ class Layers:
             return self._shared[key]
         said = given.config.get("trainable", True) is not False
         frozen = frozen or (self._is_old and not said)
-        made = self._own(given) or self._brought_along(given) or self._builtin(given, live, frozen=frozen)
+        try:
+            made = self._own(given) or self._brought_along(given) or self._builtin(given, live, frozen=frozen)
+        except ArchbudgetError:
+            unknown = None if self._strict or live is None else _unknown(given, live)
+            if unknown is None:
+                raise
+            made = unknown
         own = copy(made)
         for cached in ("_lowered", "_called", "_tensor"):
             own.__dict__.pop(cached, None)

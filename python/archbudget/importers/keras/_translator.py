@@ -46,10 +46,11 @@ class Translator:
         refusals: Where what cannot be translated is noted.
         frozen: Whether the whole model is frozen.
         is_old: Whether Keras 1 or 2 made it, whose frozen models and wrappers freeze what is inside of them.
+        strict: Whether layers that archbudget does not know are refused.
     """
 
-    def __init__(self, custom: Custom, refusals: Refusals, *, frozen: bool, is_old: bool) -> None:
-        self._layers = Layers(custom, is_old=is_old)
+    def __init__(self, custom: Custom, refusals: Refusals, *, frozen: bool, is_old: bool, strict: bool) -> None:
+        self._layers = Layers(custom, is_old=is_old, strict=strict)
         self._frozen: set[int] = set()
         """The entries that are frozen with a model around them."""
         self._all_frozen = frozen
