@@ -126,10 +126,14 @@ format: $(VENV)/.installed ## Format both languages
 	$(BIN)/ruff format python tests benches
 	$(BIN)/ruff check --fix python tests benches
 
-bench: $(VENV)/.installed ## Measure the counting throughput against peers; installs numba and PyTorch
+# NNI is no longer maintained, and asks for old versions of what is here: without its requirements it may work or not.
+NNI := nni==3.0 astor json-tricks prettytable pytorch-lightning lightning-utilities PythonWebHDFS responses schema simplejson \
+	torchmetrics typeguard==4.1.2 wcwidth websockets colorama nvidia-ml-py
+
+bench: $(VENV)/.installed ## Write docs/benchmarks.md: throughput, sets, memory and threads, beside peers that it installs
 	$(PIP) install -r requirements-bench.txt
-	$(BIN)/archbudget bench
-	$(BIN)/python benches/throughput.py
+	$(PIP) install --no-deps $(NNI) || echo "NNI cannot be installed here; the page says so"
+	$(BIN)/python benches/page.py
 
 instructions: ## Count the instructions of the kernels with valgrind; WRITE=--write keeps the new numbers
 	$(PYTHON) benches/instructions.py $(WRITE)

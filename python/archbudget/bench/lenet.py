@@ -36,7 +36,7 @@ def params(f1: Any, k1: Any, f2: Any, k2: Any, units: Any) -> Any:
 
 def by_numpy(columns: Columns) -> Totals:
     """The weights of candidates by NumPy, in a new array."""
-    f1, k1, f2, k2, units = (domain[c] for domain, c in zip(_domains(), columns, strict=True))
+    f1, k1, f2, k2, units = (domain[c] for domain, c in zip(domains(), columns, strict=True))
     total: Totals = params(f1, k1, f2, k2, units)
     return total
 
@@ -65,7 +65,7 @@ def numba_loop() -> Callable[..., None]:
 
 def values_of(columns: Columns) -> list[Values]:
     """The values of candidates: widths and kernels of the convolutions, and units."""
-    drawn = (domain[column].tolist() for domain, column in zip(_domains(), columns, strict=True))
+    drawn = (domain[column].tolist() for domain, column in zip(domains(), columns, strict=True))
     return list(zip(*drawn, strict=True))
 
 
@@ -119,5 +119,6 @@ def keras_network(f1: int, k1: int, f2: int, k2: int, units: int) -> Any:
     )
 
 
-def _domains() -> tuple[npt.NDArray[Any], ...]:
+def domains() -> tuple[npt.NDArray[Any], ...]:
+    """The values of the decisions, in the order of the columns."""
     return (WIDTHS, KERNELS, WIDTHS, KERNELS, UNITS)

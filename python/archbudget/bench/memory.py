@@ -23,21 +23,21 @@ STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
 
 
-def floor(columns: Sequence[npt.NDArray[Any]]) -> Callable[..., None]:
-    """A function that reads columns and fills the outputs that it is given, on all cores, and does nothing else.
+def floor(columns: Sequence[npt.NDArray[Any]], threads: int | None = None) -> Callable[..., None]:
+    """A function that reads columns and fills the outputs that it is given, and does nothing else; on all cores.
 
     Columns are read as words of 64 bits, all but the last few bytes of each, by the fastest loops of NumPy.
     """
     words = [np.ascontiguousarray(column).view(np.uint8) for column in columns]
     words = [column[: len(column) // 8 * 8].view(np.uint64) for column in words]
-    threads = cores()
-    pool = ThreadPoolExecutor(threads)
+    number = threads or cores()
+    pool = ThreadPoolExecutor(number)
 
     def fill(*outputs: npt.NDArray[Any]) -> None:
         rows = len(outputs[0])
 
-        def part(number: int) -> None:
-            first, last = number * rows // threads, (number + 1) * rows // threads
+        def part(place: int) -> None:
+            first, last = place * rows // number, (place + 1) * rows // number
             for start in range(first, last, BLOCK):
                 end = min(start + BLOCK, last)
                 for column in words:
@@ -45,7 +45,7 @@ def floor(columns: Sequence[npt.NDArray[Any]]) -> Callable[..., None]:
                 for output in outputs:
                     output[start:end] = 0
 
-        for _ in pool.map(part, range(threads)):
+        for _ in pool.map(part, range(number)):
             pass
 
     return fill
