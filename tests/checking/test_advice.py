@@ -45,10 +45,22 @@ def test_the_multiplier_is_the_largest_whose_real_model_fits(bound: int) -> None
 
 
 def test_where_no_multiplier_fits_it_says_so() -> None:
-    found = advice(residual(), params=100)
+    found = advice(residual(), params=20)
     assert found is not None
-    assert (found.multiplier, found.costs) == (None, {"params": residual(0.05).count_params()})
+    assert (found.multiplier, found.reason) == (None, "")
+    assert found.costs["params"] > 20
     assert found.text.startswith("no multiplier of all widths fits: with 0.05 it has params ")
+
+
+def test_widths_are_multiples_of_less_where_only_that_fits() -> None:
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(16, 3), keras.layers.Conv2D(1, 1)])
+    found = advice(model, params=130)
+    assert found is not None
+    assert (found.divisor, found.widths, found.costs) == (
+        4,
+        {f"{model.layers[0].name}.filters": (16, 4)},
+        {"params": (27 + 1) * 4 + 4 + 1},
+    )
 
 
 def test_nothing_is_advised_inside_a_budget_or_below_a_range() -> None:

@@ -47,7 +47,10 @@ def test_every_bound_is_judged() -> None:
         "peak_activation_bytes: 832 is 332 over 500 (66.4 % of the bound)",
         "most params: head 1,450 (97.3 %), conv2d 40 (2.68 %)",
         "most peak_activation_bytes: conv2d 832 (100 %), head 616 (74 %), flatten 576 (69.2 %)",
-        "no multiplier of all widths fits: with 0.05 it has params 750, macs 1,368, peak_activation_bytes 544",
+        (
+            "0.37 times all widths but those of the outputs would fit: params 380, macs 684, peak_activation_bytes 400 "
+            "(conv2d.filters 4 -> 1)"
+        ),
     ]
     assert found(params=2_000).headline == "inside the budget: params 1,490; params <= 2,000"
 

@@ -152,6 +152,23 @@ def test_a_long_model_fits_into_a_comment(
 ROOT = Path(__file__).parents[2]
 
 
+def test_the_page_shows_what_comes_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/checking.md").read_text(encoding="utf-8")
+    mnist = [
+        layers.Input((28, 28, 1)), layers.Conv2D(32, 5), layers.MaxPooling2D(), layers.Conv2D(64, 5),
+        layers.MaxPooling2D(), layers.Flatten(), layers.Dense(128), layers.Dense(10),
+    ]  # fmt: skip
+    ab.Space(mnist).architecture().to_keras().save("model.keras")
+    (command,) = re.findall(r"```sh\narchbudget check (.*)\n", page)
+    (shown,) = re.findall(r"```text\n(.*?)```", page, flags=re.DOTALL)
+    code, text = check(capsys, *command.split())
+    assert code == 1
+    assert text.endswith(shown)
+
+
 def test_the_hook_and_the_action_call_the_command(folder: Path, tmp_path: Path) -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert hook["entry"] == "archbudget check"
@@ -210,6 +227,7 @@ def test_mutated_files_are_checked_or_refused_in_one_line(
         (["model.keras", "--params", "1k", "--weights", "int9"], "weights must be the name of a type, not 'int9'"),
         (["model.keras", "--params", "1k", "--input-shape", "a,b"], "--input-shape: 'a,b' is not a shape"),
         (["model.keras", "--params", "1k", "--json", "--markdown"], "exclude each other"),
+        (["open.json", "--macs", "1k"], "open.json: macs is unknown, as a side of 'image' is"),
         (["model.keras", "--custom", "latency=3"], "unknown metric 'latency'"),
         (["model.keras", "--params", "1k", "--set", "units=3"], "unknown decisions"),
     ],
@@ -218,6 +236,8 @@ def test_what_cannot_be_checked_is_an_error_of_one_line(
     arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = (folder / "model.keras").read_bytes()
+    sides = keras.Sequential([keras.Input((None, None, 1), name="image"), keras.layers.Conv2D(2, 3)])
+    (folder / "open.json").write_text(sides.to_json())
     (folder / "broken.keras").write_bytes(whole[: len(whole) // 2])
     assert main(["check", *arguments]) == 2
     error = capsys.readouterr().err

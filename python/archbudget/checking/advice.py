@@ -23,7 +23,8 @@ WIDTHS = ("filters", "units")
 SMALLEST, STEP = 0.05, 0.01
 """The smallest multiplier that is tried, and the difference between two."""
 DIVISORS = (8, 4, 2, 1)
-"""What widths are divisible by: the first that divides all present ones, and is at most half of each."""
+"""What widths are divisible by: the first with which something fits, of those that divide all present ones and are at
+most half of each."""
 MOST_LAYERS = 500
 """Networks of more layers are not varied, which takes time proportional to the square of their number."""
 SHOWN = 4
@@ -90,12 +91,21 @@ def narrower(arch: Architecture, budget: Budget) -> Advice | None:
         for call in arch.network.calls
         if call.weights not in kept
         for path, width in _widths(call.weights, call.layer.weights_of)
+        if width > 1
     }
     if not found:
         return Advice(reason="it has no width but those of its outputs")
-    divisor = next(
-        each for each in DIVISORS if all(width % each == 0 and width >= 2 * each for width in found.values())
-    )
+    advice = Advice()
+    for divisor in DIVISORS:
+        if all(width % divisor == 0 and width >= 2 * divisor for width in found.values()):
+            advice = _largest(arch, space, budget, found, divisor)
+            if advice.multiplier is not None or advice.reason:
+                break
+    return advice
+
+
+def _largest(arch: Architecture, space: Space, budget: Budget, found: dict[str, int], divisor: int) -> Advice:
+    """The largest multiplier of some widths, which stay multiples of a number."""
     try:
         multiplier = scale(SMALLEST, 1, divisor=divisor, name="width", step=STEP)
         varied = space.vary(dict.fromkeys(found, multiplier))
@@ -142,7 +152,7 @@ def _widths(path: str, layer: Layer) -> Iterator[tuple[str, int]]:
                 if isinstance(inside, Layer):
                     place = f"{argument}[{number}]" if isinstance(given, tuple) else argument
                     yield from _widths(f"{path}.{place}", inside)
-        elif argument in WIDTHS and isinstance(given, int) and not isinstance(given, bool) and given > 1:
+        elif argument in WIDTHS and isinstance(given, int) and not isinstance(given, bool):
             yield f"{path}.{argument}", given
 
 

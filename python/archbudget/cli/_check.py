@@ -8,12 +8,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from archbudget._budget import MOST
+from archbudget._budget import MOST, SIDED
+from archbudget._guard import reworded
 from archbudget._markup import markdown
 from archbudget._message import line
 from archbudget.checking import BITS, Comparison, ReadOptions, Verdict, compared, network_of_model, read_shapes, verdict
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import NO_BOUNDS, BudgetOptions, Json, NoCode, Once, Settings, takes_budget
+from archbudget.errors import BudgetError
 
 OUTSIDE = 1
 """The exit code of `check` for a network outside the budget."""
@@ -85,7 +87,12 @@ def check(
         if base is None:
             budget = _options.require_budget(budget, "check")
         difference = None if base is None else compared(base.name, base.arch, checked.arch)
-        results.append((verdict(checked, budget), difference))
+        try:
+            results.append((verdict(checked, budget), difference))
+        except BudgetError as error:
+            if error.metric in SIDED and error.metric not in checked.arch.space.metrics:
+                raise reworded(error, f"{model}: {error}; on the command line --input-shape does") from None
+            raise
     if as_json:
         data = [_json(*each) for each in results]
         _tables.print_json(data[0] if len(data) == 1 else {"models": data})
