@@ -366,3 +366,16 @@ def test_what_pytorch_exports_multiplies_as_the_module_does(name: str, tmp_path:
     # Batch normalisation becomes part of the convolution before it: of four numbers a channel one is left, its bias.
     folded = sum(3 * layer.output_shape[0] for layer in expected.layers if layer.type == "BatchNormalization")
     assert abs(arch.params - (expected.params - folded)) < 0.01 * expected.params
+
+
+def test_an_unknown_operator_keeps_its_shape_and_its_macs_are_unknown() -> None:
+    nodes = [
+        helper.make_node("Det", ["x"], ["d"], "volume"),
+        helper.make_node("Mul", ["d", "scale"], ["y"], "after"),
+    ]
+    model = model_of(nodes, [weight("scale", 5)], shape=[1, 5, 3, 3])
+    with pytest.raises(TranslationError, match="'volume' .Det.: its multiply-accumulates are not known"):
+        ab.from_onnx(model)
+    arch = ab.from_onnx(model, strict=False).architecture()
+    assert (arch.params, arch.macs) == (5, None)
+    assert [record.output_shape for record in arch.layers] == [(5, 3, 3), (5,), (5,)]

@@ -52,6 +52,23 @@ def Operation(  # noqa: N802
     return _recorded(input_shapes, reads, output_shape, macs, weights)
 
 
+@custom
+def UnknownOperation(  # noqa: N802
+    input_shapes: Sequence[Shape],
+    operation: str,
+    reads: Sequence[Shape],
+    output_shape: Shape,
+    macs: int = 0,
+    weights: Sequence[int] = (0, 0),
+) -> Counts:
+    """An operation that archbudget does not know: its weights and shapes are recorded, its MACs are unknown."""
+    del operation
+    return _recorded(input_shapes, reads, output_shape, macs, weights)
+
+
+UnknownOperation.KNOWS_MACS = False
+
+
 @custom(in_place=True)
 def InPlaceOperation(  # noqa: N802
     input_shapes: Sequence[Shape],
@@ -99,6 +116,7 @@ class Step:
         weights: The weights that it reads.
         layer: Makes the layer that it should be the same as, from `name` and `trainable`.
         in_place: Whether it only rearranges or works element by element.
+        known: Whether its multiply-accumulates are known.
         options: The options of the call of the layer.
     """
 
@@ -111,6 +129,7 @@ class Step:
     weights: list[Weight] = field(default_factory=list)
     layer: Callable[..., layers.Layer] | None = None
     in_place: bool = False
+    known: bool = True
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -197,7 +216,8 @@ class Recording:
         layer = self._like(step, shapes, bool(new))
         options = step.options
         if layer is None:
-            kind, options = InPlaceOperation if step.in_place else Operation, {}
+            operation = InPlaceOperation if step.in_place else Operation
+            kind, options = operation if step.known else UnknownOperation, {}
             bits = {weight.bits for weight in new.values()}
             layer = kind(
                 step.operation,

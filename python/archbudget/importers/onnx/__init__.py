@@ -39,7 +39,8 @@ def from_onnx(
 
     Args:
         model: The path of a file, or an `onnx.ModelProto`, which is not changed.
-        strict: Must be `True`: what cannot be translated is refused.
+        strict: Whether operators are refused whose multiply-accumulates are not known. If not, those keep their weights
+            and shapes whose output ONNX describes; MACs and peak activations of the space are unknown then.
         input_shapes: The shapes of inputs without the batch, where the graph leaves sides open: by their names, in the
             order of the inputs, or of the only input.
 
@@ -55,8 +56,8 @@ def from_onnx(
         11689512
     """
     onnx = imported("onnx", "from_onnx")
-    if strict is not True:
-        raise SpaceError("strict=False is not supported yet: what cannot be translated is refused")
+    if not isinstance(strict, bool):
+        raise SpaceError(f"strict must be True or False, not {show(strict)}")
     source = "the graph"
     if isinstance(model, (str, os.PathLike)):
         source = path_of(model)
@@ -80,7 +81,7 @@ def from_onnx(
             model = inliner.inline_local_functions(model)
         except Exception as error:
             raise SpaceError(f"{source}: its functions cannot be followed: {one_line(error)}") from None
-    return Translator(model, source, _shapes(model, source, input_shapes)).space()
+    return Translator(model, source, _shapes(model, source, input_shapes), strict=strict).space()
 
 
 def _shapes(model: Any, source: str, given: Any) -> dict[str, tuple[int, ...]]:

@@ -84,9 +84,11 @@ class Translator:
         model: The model; it is not changed.
         source: What it is called in messages.
         shapes: The shapes of inputs without the batch, by their names, in place of those in the model.
+        strict: Whether operators are refused whose multiply-accumulates are not known.
     """
 
-    def __init__(self, model: onnx.ModelProto, source: str, shapes: dict[str, Shape]) -> None:
+    def __init__(self, model: onnx.ModelProto, source: str, shapes: dict[str, Shape], *, strict: bool = True) -> None:
+        self._strict = strict
         self._source = source
         self._graph = model.graph
         self._model = model
@@ -254,12 +256,16 @@ class Translator:
         if fault is not None:
             raise SpaceError(fault)
         macs = self._macs(kind, call)
+        if macs is None and self._strict:
+            raise SpaceError("its multiply-accumulates are not known")
         self._record(node, kind, title, call, data, macs)
         for other in made[1:]:
             step = Step(f"{_plain(title)}.output", kind, list(data), other, for_one_input(shapes[other] or ()))
             self._recording.add(step)
 
-    def _record(self, node: onnx.NodeProto, kind: str, title: str, call: Call, data: list[str], macs: int) -> None:
+    def _record(
+        self, node: onnx.NodeProto, kind: str, title: str, call: Call, data: list[str], macs: int | None
+    ) -> None:
         """Writes an operator down, and its bias by itself where that has other bits."""
         weights = self._weights(node, kind)
         output = for_one_input(call.output)
@@ -277,7 +283,8 @@ class Translator:
             reads=list(data),
             makes=node.output[0],
             shape=output,
-            macs=macs,
+            macs=macs or 0,
+            known=macs is not None,
             weights=weights,
             in_place=fits and (kind in ELEMENTWISE or (kind in IN_PLACE and largest == prod(output))),
         )
@@ -312,15 +319,11 @@ class Translator:
                 )
         return list({weight.key: weight for weight in weights}.values())
 
-    def _macs(self, kind: str, call: Call) -> int:
+    def _macs(self, kind: str, call: Call) -> int | None:
+        """The multiply-accumulates of an operator, if they are known."""
         if kind in PRODUCTS:
-            macs = PRODUCTS[kind](call)
-            if macs is None:
-                raise SpaceError("its multiply-accumulates are not known")
-            return macs
-        if kind not in WITHOUT_PRODUCTS and kind not in PASSING:
-            raise SpaceError("its multiply-accumulates are not known")
-        return 0
+            return PRODUCTS[kind](call)
+        return 0 if kind in WITHOUT_PRODUCTS or kind in PASSING else None
 
     def _infer(self, node: onnx.NodeProto) -> dict[str, Shape | None]:
         """The shapes of what an operator makes; `None` where a side is not known."""

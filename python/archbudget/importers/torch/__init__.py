@@ -41,7 +41,8 @@ def from_torch(module: Any, inputs: Any, strict: bool = True) -> Space:
         inputs: The shape of the input without the batch, `(3, 224, 224)`; a list of shapes for several inputs; or
             tensors as examples with the batch, one or a list, or a dict for keywords. A shape stands for numbers of
             the type of the parameters, or for integers where the module does not take such.
-        strict: Must be `True`: what cannot be translated is refused.
+        strict: Whether operations are refused whose multiply-accumulates are not known. If not, they keep their weights
+            and shapes; MACs and peak activations of the space are unknown then.
 
     Raises:
         TranslationError: If operations of the module are not known, with the names and types of all of them.
@@ -58,14 +59,14 @@ def from_torch(module: Any, inputs: Any, strict: bool = True) -> Space:
     torch = imported("torch", "from_torch")
     if not isinstance(module, torch.nn.Module):
         raise SpaceError(f"from_torch reads a torch.nn.Module, not {show(module)}")
-    if strict is not True:
-        raise SpaceError("strict=False is not supported yet: what cannot be translated is refused")
+    if not isinstance(strict, bool):
+        raise SpaceError(f"strict must be True or False, not {show(strict)}")
     from archbudget.importers.torch._trace import at_inference, trace
     from archbudget.importers.torch._translate import Translator
 
     attempts, examples = _arguments(torch, module, inputs)
     with at_inference(module):
-        return Translator(module, trace(module, attempts, examples)).space()
+        return Translator(module, trace(module, attempts, examples), strict=strict).space()
 
 
 def _arguments(torch: Any, module: Any, given: Any) -> tuple[list[Any], bool]:

@@ -62,9 +62,12 @@ class Translator:
     Args:
         module: The module.
         traced: Its graph.
+        strict: Whether operations are refused whose multiply-accumulates are not known.
     """
 
-    def __init__(self, module: torch.nn.Module, traced: Traced) -> None:
+    def __init__(self, module: torch.nn.Module, traced: Traced, *, strict: bool = True) -> None:
+        self._strict = strict
+        self._unknown: set[fx.Node] = set()
         self._module = module
         self._traced = traced
         name = f"the module {type(module).__name__}"
@@ -136,6 +139,9 @@ class Translator:
             self._constants[node] = constant
             return
         macs = self._macs(node, name, call)
+        if node in self._unknown and (self._strict or not data):
+            why = "its multiply-accumulates are not known"
+            self._refusals.add(self._path(node) or node.name, str(node.target), why)
         if name in CREATING:
             self._constants[node] = Constant({}, {})
             return
@@ -165,8 +171,9 @@ class Translator:
             macs=macs + sum(before.values()),
             weights=weights,
             in_place=self._in_place(node, name, data, call.output),
+            known=node not in self._unknown,
         )
-        step.layer = None if before else self._layer(node, name, call, data, shape, step)
+        step.layer = None if before or not step.known else self._layer(node, name, call, data, shape, step)
         self._recording.add(step)
 
     def _item(self, node: fx.Node, source: fx.Node, constant: Constant) -> None:
@@ -224,7 +231,7 @@ class Translator:
             or getattr(node.target, "is_view", False)
         ):
             return 0
-        self._refusals.add(self._path(node) or node.name, str(node.target), "its multiply-accumulates are not known")
+        self._unknown.add(node)
         return 0
 
     def _layer(self, node: fx.Node, name: str, call: Call, data: list[fx.Node], shape: Shape, step: Step) -> Any:
