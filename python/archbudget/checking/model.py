@@ -15,7 +15,7 @@ from archbudget._guard import has
 from archbudget._message import hint, listed, show
 from archbudget._regular import path_of, reading
 from archbudget.errors import MissingFileError, SpaceError
-from archbudget.importers._common import MOST_BYTES, parse_json
+from archbudget.importers._refusals import MOST_BYTES, parse_json
 from archbudget.importers.huggingface import from_huggingface
 from archbudget.importers.keras import from_keras
 from archbudget.importers.keras._source import is_model

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archbudget import layers
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError
-from archbudget.importers._common import require_layers, require_shape
+from archbudget.importers._refusals import require_layers, require_shape
 from archbudget.layers import Counts, custom
 from archbudget.space.space import Space
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archbudget._guard import guarded
 from archbudget._message import hint, listed, show
 from archbudget.errors import SpaceError
-from archbudget.importers._common import LARGEST_SIDE
+from archbudget.importers._refusals import LARGEST_SIDE
 from archbudget.importers.huggingface._config import Config, read_config
 from archbudget.importers.huggingface._decoders import DECODERS, gpt2, llama, phi
 from archbudget.importers.huggingface._encoders import bert, distilbert, roberta, vit

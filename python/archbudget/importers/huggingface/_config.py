@@ -11,7 +11,7 @@ from archbudget._guard import has
 from archbudget._message import listed, nearest, show
 from archbudget._regular import path_of, read_text
 from archbudget.errors import SpaceError
-from archbudget.importers._common import LARGEST_SIDE, parse_json
+from archbudget.importers._refusals import LARGEST_SIDE, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archbudget._guard import guarded
 from archbudget._message import listed, show
 from archbudget.errors import SpaceError
-from archbudget.importers._common import Refusals
+from archbudget.importers._refusals import Refusals
 from archbudget.importers.keras._graph import Reader
 from archbudget.importers.keras._layer import Configured, configured
 from archbudget.importers.keras._source import source_of

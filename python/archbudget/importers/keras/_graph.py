@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from archbudget._message import listed, show
 from archbudget.errors import SpaceError
-from archbudget.importers._common import MOST_DEPTH, require_layers
+from archbudget.importers._refusals import MOST_DEPTH, require_layers
 from archbudget.importers.keras._layer import Configured, configured
 from archbudget.importers.keras._operation import Constant
 

@@ -14,7 +14,7 @@ from archbudget._extras import imported
 from archbudget._message import one_line, show
 from archbudget._regular import path_of, reading
 from archbudget.errors import FileError, SpaceError
-from archbudget.importers._common import MOST_BYTES, parse_json
+from archbudget.importers._refusals import MOST_BYTES, parse_json
 
 PLAIN_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The compressions whose memory does not depend on what a file says."""

@@ -8,7 +8,7 @@ from typing import Any
 from archbudget import layers
 from archbudget._message import listed, show
 from archbudget.errors import SpaceError
-from archbudget.importers._common import Beside, Refusals, require_side
+from archbudget.importers._refusals import Beside, Refusals, require_side
 from archbudget.importers.keras._graph import Entry, Graph, Reference, Unknown
 from archbudget.importers.keras._layer import Configured, Custom, Layers, identity, plain_name
 from archbudget.importers.keras._operation import TENSORFLOW, Operation

@@ -10,7 +10,7 @@ from archbudget._guard import guarded
 from archbudget._message import one_line, show
 from archbudget._regular import path_of, reading
 from archbudget.errors import SpaceError
-from archbudget.importers._common import require_shape
+from archbudget.importers._refusals import require_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

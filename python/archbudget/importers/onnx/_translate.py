@@ -12,8 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from archbudget._message import listed, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.importers._common import LARGEST_SIDE, Refusals, require_layers, require_shape, require_side
 from archbudget.importers._recorded import Recording, Step, Weight, for_one_input
+from archbudget.importers._refusals import LARGEST_SIDE, Refusals, require_layers, require_shape, require_side
 from archbudget.importers.onnx._operations import (
     ELEMENTWISE,
     FOLDED,

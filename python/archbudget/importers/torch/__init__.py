@@ -10,7 +10,7 @@ from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.importers._common import require_side
+from archbudget.importers._refusals import require_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import fx
 
-from archbudget.importers._common import Refusals
 from archbudget.importers._recorded import Recording, Step, Weight, for_one_input, rearranged, transposed
+from archbudget.importers._refusals import Refusals
 from archbudget.importers.torch._operations import (
     CREATING,
     LAYERS,

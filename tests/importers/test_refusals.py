@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from archbudget.errors import SpaceError, TranslationError
-from archbudget.importers._common import (
+from archbudget.importers._refusals import (
     LARGEST_SIDE,
     MOST_BYTES,
     MOST_LAYERS,
