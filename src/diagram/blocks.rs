@@ -7,6 +7,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 pub trait Index: Copy + Send + Sync + 'static {
     /// The index as this type; the caller knows that it fits.
     fn of(index: u32) -> Self;
+
+    /// The index as a number.
+    fn number(self) -> usize;
 }
 
 macro_rules! indices {
@@ -14,6 +17,10 @@ macro_rules! indices {
         impl Index for $integer {
             fn of(index: u32) -> Self {
                 index as Self
+            }
+
+            fn number(self) -> usize {
+                self as usize
             }
         }
     )*};
@@ -66,6 +73,11 @@ impl Ahead {
             words: [0; Self::WORDS],
             next: Self::WORDS,
         }
+    }
+
+    /// Random bytes, which are not among the words.
+    pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
+        self.rng.fill_bytes(bytes);
     }
 
     #[cold]

@@ -1,5 +1,7 @@
 //! What a diagram keeps of the passes over it, once they were asked for.
 
+use super::levels::Levels;
+
 /// For each node, and for the terminal, the range of one metric over all its completions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extremes {
@@ -23,24 +25,16 @@ pub(super) enum Draw {
     Shares(usize),
 }
 
-/// A node whose arcs are stored, in as few words as a draw needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Choice {
-    /// Its first arc.
-    pub(super) arcs: usize,
-    /// Its decision.
-    pub(super) decision: u32,
-    /// How many values that has.
-    pub(super) size: u32,
-}
-
 /// What is needed to draw candidates.
 #[derive(Debug)]
-pub(super) struct Sampler {
-    pub(super) draws: Vec<Draw>,
-    /// The nodes; nothing where some arcs are not stored.
-    pub(super) choices: Vec<Choice>,
-    /// For each value of a node, `floor(2^64 * networks of the values up to it / networks of the node)`; the last,
-    /// which would be 2^64, is `u64::MAX`.
-    pub(super) shares: Vec<u64>,
+pub(super) enum Sampler {
+    /// All arcs are stored.
+    Levels(Levels),
+    /// Arcs are found again when they are asked for.
+    OneByOne {
+        /// Of each node.
+        draws: Vec<Draw>,
+        /// For each value of a node, its [`super::levels::share`].
+        shares: Vec<u64>,
+    },
 }

@@ -6,12 +6,13 @@
 
 use super::arcs::{Arcs, DEAD, Diagram, ROOT, Reader, Stage};
 use super::blocks::{Ahead, BLOCK, Index, Words, below, blocks, stream};
-use super::kept::{Choice, Draw, Sampler};
+use super::kept::{Draw, Sampler};
+use super::levels::{Levels, Walks, settle, share};
 use super::parallel::{Workers, work_off, work_off_until};
 use crate::space::Outcome;
 use crate::{Error, ErrorKind, Interrupt, Result};
 use num_bigint::BigUint;
-use num_traits::{ToPrimitive, Zero};
+use num_traits::Zero;
 
 impl Diagram {
     fn sampler(&self, interrupt: Interrupt<'_>) -> Result<&Sampler> {
@@ -19,11 +20,42 @@ impl Diagram {
             return Ok(sampler);
         }
         let paths = self.paths(interrupt)?;
-        let mut sampler = Sampler {
-            draws: Vec::with_capacity(self.terminal() as usize),
-            choices: self.stored_choices().unwrap_or_default(),
-            shares: Vec::new(),
+        let sampler = if self.is_stored() {
+            Sampler::Levels(self.levels(paths, interrupt)?)
+        } else {
+            self.one_by_one(paths, interrupt)?
         };
+        Ok(self.sampler.get_or_init(|| sampler))
+    }
+
+    fn levels(&self, paths: &[BigUint], interrupt: Interrupt<'_>) -> Result<Levels> {
+        let mut levels = Levels::default();
+        for stage in &self.stages {
+            let Arcs::Stored(first) = stage.arcs else { continue };
+            levels.begin(stage.decision, stage.nodes.start);
+            let next = &self.next[first..first + stage.nodes.len() * stage.size];
+            let is_even = next.chunks(stage.size).all(|next| {
+                let mut ways = next.iter().map(|&next| paths.get(next as usize));
+                let first = ways.next().flatten();
+                first.is_some_and(|first| !first.is_zero() && ways.all(|ways| ways == Some(first)))
+            });
+            if is_even {
+                levels.even(stage.size, stage.nodes.len() as u32, next.iter().copied());
+                continue;
+            }
+            for next in next.chunks(stage.size) {
+                if interrupt() {
+                    return Err(Error::interrupted());
+                }
+                levels.state((0..).zip(next.iter().copied()), &sums(next.iter().copied(), paths));
+            }
+        }
+        levels.finish();
+        Ok(levels)
+    }
+
+    fn one_by_one(&self, paths: &[BigUint], interrupt: Interrupt<'_>) -> Result<Sampler> {
+        let (mut draws, mut shares) = (Vec::with_capacity(self.terminal() as usize), Vec::new());
         let mut reader = self.reader();
         for node in 0..self.terminal() {
             if node % 1024 == 0 && interrupt() {
@@ -36,23 +68,18 @@ impl Diagram {
             let size = self.stage(node).size;
             let first = ways(&mut reader, 0);
             if (1..size).all(|value| ways(&mut reader, value) == first) {
-                sampler.draws.push(Draw::Even);
+                draws.push(Draw::Even);
                 continue;
             }
-            sampler.draws.push(Draw::Shares(sampler.shares.len()));
+            draws.push(Draw::Shares(shares.len()));
             let total = &paths[node as usize];
             let mut sum = BigUint::ZERO;
             for value in 0..size {
                 sum += ways(&mut reader, value);
-                let share = if total.is_zero() {
-                    None
-                } else {
-                    ((&sum << 64_u8) / total).to_u64()
-                };
-                sampler.shares.push(share.unwrap_or(u64::MAX));
+                shares.push(share(&sum, total));
             }
         }
-        Ok(self.sampler.get_or_init(|| sampler))
+        Ok(Sampler::OneByOne { draws, shares })
     }
 
     /// Draws `n` candidates, uniformly and independently among all networks that can be built.
@@ -78,50 +105,33 @@ impl Diagram {
         work_off(
             blocks(n, columns),
             workers,
-            || self.reader(),
-            |reader, (block, mut columns)| {
-                let mut rng = Ahead::of(seed, block as u64);
+            || (self.reader(), Walks::default()),
+            |(reader, walks), (block, mut columns)| {
                 for column in &mut columns {
                     column.fill(T::of(0));
                 }
                 let rows = (n - block * BLOCK).min(BLOCK);
-                if sampler.choices.is_empty() {
-                    for row in 0..rows {
-                        let mut node = ROOT;
-                        while node != self.terminal() {
-                            let Stage { decision, size, .. } = *self.stage(node);
-                            let value = sampler.draw(paths, reader, node, size, &mut rng);
-                            columns[decision][row] = T::of(value as u32);
-                            node = reader.arc(node, value).next;
-                        }
-                    }
+                if let Sampler::Levels(levels) = sampler {
+                    levels.draw((seed, block), rows, &mut columns, walks, |node| {
+                        let arcs = 0..self.stage(node).size as u32;
+                        let arcs = arcs.filter_map(|value| self.stored_arc(node, value));
+                        sums(arcs.map(|arc| self.next[arc]), paths)
+                    });
                     return Ok(());
                 }
+                let mut rng = Ahead::of(seed, block as u64);
                 for row in 0..rows {
                     let mut node = ROOT;
-                    while let Some(choice) = sampler.choices.get(node as usize) {
-                        let value = sampler.draw(paths, reader, node, choice.size as usize, &mut rng);
-                        columns[choice.decision as usize][row] = T::of(value as u32);
-                        node = self.next[choice.arcs + value];
+                    while node != self.terminal() {
+                        let Stage { decision, size, .. } = *self.stage(node);
+                        let value = sampler.draw(paths, reader, node, size, &mut rng);
+                        columns[decision][row] = T::of(value as u32);
+                        node = reader.arc(node, value).next;
                     }
                 }
                 Ok(())
             },
         )
-    }
-
-    /// The nodes, if all of their arcs are stored.
-    fn stored_choices(&self) -> Option<Vec<Choice>> {
-        let mut choices = Vec::with_capacity(self.terminal() as usize);
-        for stage in &self.stages {
-            let Arcs::Stored(first) = stage.arcs else { return None };
-            choices.extend((0..stage.nodes.len()).map(|local| Choice {
-                arcs: first + local * stage.size,
-                decision: stage.decision as u32,
-                size: stage.size as u32,
-            }));
-        }
-        Some(choices)
     }
 
     /// The same where the diagram is open: combinations of values are drawn until one can be built and has index 0 for
@@ -190,40 +200,33 @@ impl Diagram {
 
 impl Sampler {
     fn draw(&self, paths: &[BigUint], reader: &mut Reader<'_>, node: u32, size: usize, rng: &mut impl Words) -> usize {
-        match self.draws[node as usize] {
+        let Self::OneByOne { draws, shares } = self else {
+            return 0;
+        };
+        match draws[node as usize] {
             Draw::Even => below(rng, size as u64) as usize,
             Draw::Shares(start) => {
-                let shares = &self.shares[start..start + size];
+                let shares = &shares[start..start + size];
                 let word = rng.word();
                 let value = shares.partition_point(|&share| share < word);
                 if value == size || shares[value] != word {
                     return value.min(size - 1);
                 }
-                // The word lies on a border that 64 bits cannot tell (chance 2^-64 for each value): decide it with as
-                // many more words as it takes.
-                let mut ways = Vec::with_capacity(size);
-                for value in 0..size {
-                    let next = reader.arc(node, value).next;
-                    let more = if next == DEAD {
-                        BigUint::ZERO
-                    } else {
-                        paths[next as usize].clone()
-                    };
-                    ways.push(ways.last().map_or(BigUint::ZERO, Clone::clone) + more);
-                }
-                let total = ways[size - 1].clone();
-                let (mut point, mut bits) = (BigUint::from(word), 64_u64);
-                loop {
-                    point = (point << 64_u8) + rng.word();
-                    bits += 64;
-                    // The point is in [point, point + 1) / 2^bits.
-                    let low = ways.partition_point(|part| (part << bits) <= &point * &total);
-                    let high = ways.partition_point(|part| (part << bits) < (&point + 1_u8) * &total);
-                    if low == high {
-                        return low;
-                    }
-                }
+                let arcs = (0..size).map(|value| reader.arc(node, value).next);
+                settle(word, &sums(arcs, paths), rng)
             }
         }
     }
+}
+
+/// For each arc, by the node that it leads to, how many networks are behind it and those before.
+fn sums(next: impl Iterator<Item = u32>, paths: &[BigUint]) -> Vec<BigUint> {
+    let mut sum = BigUint::ZERO;
+    let sums = next.map(|next| {
+        if next != DEAD {
+            sum += &paths[next as usize];
+        }
+        sum.clone()
+    });
+    sums.collect()
 }

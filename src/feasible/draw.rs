@@ -7,11 +7,12 @@
 use super::answer::{Answer, Rounded};
 use super::any_table::AnyTable;
 use super::graph::Graph;
+use super::listed::Members;
 use super::members::{Choice, Rank, Ranks, Start};
 use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
-use crate::diagram::{BLOCK, Index, ROOT, Workers, below, blocks, stream, work_off};
+use crate::diagram::{BLOCK, Index, ROOT, Walks, Workers, below, blocks, stream, work_off};
 use crate::{Error, ErrorKind, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::Zero;
@@ -68,7 +69,12 @@ impl Feasible {
         for &bound in self.bounds.iter().filter(|_| self.bounds.len() > 1) {
             let mut part = Self::new(Arc::clone(&self.diagram), vec![bound], self.memory)?;
             part.fixed.clone_from(&self.fixed);
-            let Some(answer) = part.exact(part.graph(interrupt)?, interrupt)? else {
+            let graph = match part.graph(interrupt) {
+                // One bound leaves more choices than all of them.
+                Err(error) if error.kind == ErrorKind::Limit => continue,
+                graph => graph?,
+            };
+            let Some(answer) = part.exact(graph, interrupt)? else {
                 continue;
             };
             let count = answer.total();
@@ -93,6 +99,29 @@ impl Feasible {
         let total = table.total();
         let is_single = table.cells.graph.terminal() == ROOT;
         let is_exact = self.answer.get().is_some_and(|own| own.rounded.is_none());
+        if is_exact
+            && !is_single
+            && let Some(members) = self.listed(table, workers.interrupt)?
+        {
+            return work_off(
+                blocks(n, columns),
+                workers,
+                Walks::default,
+                |walks, (block, mut columns)| {
+                    let rows = (n - block * BLOCK).min(BLOCK);
+                    for column in &mut columns {
+                        column.fill(T::of(0));
+                    }
+                    members.levels.draw((seed, block), rows, &mut columns, walks, |state| {
+                        let (node, cell) = members.cells[state as usize];
+                        table.sums(node, cell)
+                    });
+                    self.drawn.fetch_add(rows as u64, Ordering::Relaxed);
+                    self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
+                    Ok(())
+                },
+            );
+        }
         let work = |(): &mut (), (block, mut columns): (usize, Vec<&mut [T]>)| {
             let mut rng = stream(seed, block as u64);
             let rows = (n - block * BLOCK).min(BLOCK);
@@ -124,6 +153,17 @@ impl Feasible {
             Ok(())
         };
         work_off(blocks(n, columns), workers, || (), work)
+    }
+
+    /// The members of an exact table by their levels, if their cells have few enough arcs.
+    fn listed<N: Number>(&self, table: &Table<N>, interrupt: Interrupt<'_>) -> Result<Option<&Members>> {
+        if let Some(known) = self.members.get() {
+            return Ok(known.as_ref());
+        }
+        let first_node = |node: u32| self.diagram.stage(node).nodes.start;
+        let decision = |node: u32| self.diagram.stage(node).decision;
+        let members = table.listed(first_node, decision, self.memory, interrupt)?;
+        Ok(self.members.get_or_init(|| members).as_ref())
     }
 
     /// Draws rows that all fit.

@@ -17,6 +17,7 @@ mod distribution;
 mod draw;
 mod extreme;
 mod graph;
+mod listed;
 mod marginals;
 mod members;
 mod number;

@@ -6,6 +6,7 @@ use super::axis::{self, Effort, Rounding};
 use super::bound::{Bound, Count, Marginals};
 use super::composite::Composites;
 use super::graph::{Graph, Interval};
+use super::listed::Members;
 use super::rounded::Plans;
 use super::table::{Cells, Special};
 use crate::diagram::{Diagram, ROOT};
@@ -41,6 +42,8 @@ pub struct Feasible {
     pub(super) marginals: OnceLock<Marginals>,
     /// A set that is larger and drawn from faster, where there is one.
     pub(super) superset: OnceLock<Option<Box<Feasible>>>,
+    /// The members by their levels, where they are drawn so.
+    pub(super) members: OnceLock<Option<Members>>,
     /// Candidates that were drawn, and those among them that fit.
     pub(super) drawn: AtomicU64,
     pub(super) accepted: AtomicU64,
@@ -78,6 +81,7 @@ impl Feasible {
             answer: OnceLock::new(),
             marginals: OnceLock::new(),
             superset: OnceLock::new(),
+            members: OnceLock::new(),
             drawn: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             open_prefixes: Searched::default(),
