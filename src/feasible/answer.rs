@@ -6,6 +6,7 @@ use super::composite::Composites;
 use super::members::Ranks;
 use crate::{Error, ErrorKind, Result};
 use num_bigint::BigUint;
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -19,7 +20,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Rounded {
     /// The graph without rounding.
-    pub(super) composites: Composites,
+    pub(super) composites: Arc<Composites>,
     /// How many candidates fit for certain; nothing where no sum was rounded after all, so that the table is exact.
     pub(super) lower: Option<BigUint>,
 }

@@ -268,7 +268,7 @@ pub(super) fn reachable(graph: &Graph, dim: usize, effort: Effort, interrupt: In
 }
 
 /// One more than the last of the nodes from this one on among which there is no arc.
-fn block_end(graph: &Graph, first: usize) -> usize {
+pub(super) fn block_end(graph: &Graph, first: usize) -> usize {
     let nodes = graph.terminal() as usize + 1;
     let mut end = nodes;
     let mut node = first;

@@ -1,6 +1,7 @@
 //! Budgets, and the answers that all files of this room give.
 
 use num_bigint::BigUint;
+use num_traits::{ToPrimitive, Zero};
 
 /// What one metric may come to, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,3 +60,13 @@ pub struct Marginals {
 
 /// The bytes that an answer may take by default.
 pub const MEMORY: usize = 1 << 30;
+
+/// How many times the first is the second; infinite, or 1, where the second is 0.
+pub(super) fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {
+    if lower.is_zero() {
+        return if upper.is_zero() { 1.0 } else { f64::INFINITY };
+    }
+    let shift = upper.bits().saturating_sub(1000);
+    let float = |number: &BigUint| (number >> shift).to_f64().unwrap_or(f64::INFINITY);
+    float(upper) / float(lower)
+}

@@ -12,6 +12,7 @@ mod answer;
 mod any_table;
 mod axis;
 mod bound;
+mod bracket;
 mod composite;
 mod distribution;
 mod draw;

@@ -24,20 +24,20 @@ use std::sync::Arc;
 
 /// What may be kept and gone through, as parts of the memory.
 #[derive(Debug, Clone, Copy)]
-struct Allowed {
+pub(super) struct Allowed {
     /// The most sums of the prefixes of a node that are listed.
     points: usize,
     /// The most completions of a node that are kept as a list.
-    items: usize,
+    pub(super) items: usize,
     /// The most completions of a node that are gone through.
-    scattered: usize,
+    pub(super) scattered: usize,
     /// The most cells of a node that needs no work for each of them.
     free: usize,
 }
 
 impl Allowed {
     /// For one GiB: 65,536 sums, as many completions, 8 and 4 million.
-    fn of(memory: usize) -> Self {
+    pub(super) fn of(memory: usize) -> Self {
         Self {
             points: memory >> 14,
             items: memory >> 14,
@@ -232,7 +232,7 @@ fn listed(graph: &Graph, most: usize) -> Vec<Option<Arc<Points>>> {
 }
 
 /// For each node what its completions come to, where they are few; and how many there are.
-fn completions(graph: &Graph, most: usize) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
+pub(super) fn completions(graph: &Graph, most: usize) -> (Vec<Option<Arc<Items>>>, Vec<usize>) {
     let terminal = graph.terminal() as usize;
     let dims = graph.dims();
     let mut found: Vec<Option<Arc<Items>>> = vec![None; terminal + 1];

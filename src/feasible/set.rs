@@ -3,16 +3,17 @@
 use super::answer::{Answer, Rounded};
 use super::any_table::{AnyTable, Width, with};
 use super::axis::{self, Effort, Rounding};
-use super::bound::{Bound, Count, Marginals};
+use super::bound::{Bound, Count, Marginals, ratio};
+use super::bracket::bracket;
 use super::composite::Composites;
 use super::graph::{Graph, Interval};
 use super::listed::Members;
 use super::rounded::Plans;
 use super::table::{Cells, Special};
-use crate::diagram::{Diagram, ROOT};
+use crate::diagram::{Diagram, ROOT, Workers, default_threads};
 use crate::{Error, Interrupt, Result};
 use num_bigint::BigUint;
-use num_traits::{ToPrimitive, Zero};
+use num_traits::Zero;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -39,6 +40,10 @@ pub struct Feasible {
     pub(super) memory: usize,
     pub(super) graph: OnceLock<Arc<Graph>>,
     pub(super) answer: OnceLock<Answer>,
+    /// Where an exact table is beyond the limits.
+    composites: OnceLock<Arc<Composites>>,
+    /// How many fit, where that is not known exactly.
+    between: OnceLock<Count>,
     pub(super) marginals: OnceLock<Marginals>,
     /// A set that is larger and drawn from faster, where there is one.
     pub(super) superset: OnceLock<Option<Box<Feasible>>>,
@@ -79,6 +84,8 @@ impl Feasible {
             memory,
             graph: OnceLock::new(),
             answer: OnceLock::new(),
+            composites: OnceLock::new(),
+            between: OnceLock::new(),
             marginals: OnceLock::new(),
             superset: OnceLock::new(),
             members: OnceLock::new(),
@@ -128,15 +135,28 @@ impl Feasible {
     }
 
     pub(super) fn answer(&self, interrupt: Interrupt<'_>) -> Result<&Answer> {
+        let composites = match self.exact_or_composites(interrupt)? {
+            Ok(answer) => return Ok(answer),
+            Err(composites) => composites,
+        };
+        let answer = self.rounded(composites, interrupt)?;
+        Ok(self.answer.get_or_init(|| answer))
+    }
+
+    /// The answer, if it is known or exact; otherwise the composites of the graph.
+    fn exact_or_composites(&self, interrupt: Interrupt<'_>) -> Result<std::result::Result<&Answer, &Arc<Composites>>> {
         if let Some(answer) = self.answer.get() {
-            return Ok(answer);
+            return Ok(Ok(answer));
+        }
+        if let Some(composites) = self.composites.get() {
+            return Ok(Err(composites));
         }
         let graph = self.graph(interrupt)?;
-        let answer = match self.exact(graph, interrupt)? {
-            Some(answer) => answer,
-            None => self.rounded(graph, interrupt)?,
-        };
-        Ok(self.answer.get_or_init(|| answer))
+        if let Some(answer) = self.exact(graph, interrupt)? {
+            return Ok(Ok(self.answer.get_or_init(|| answer)));
+        }
+        let composites = Arc::new(Composites::new((**graph).clone(), interrupt)?);
+        Ok(Err(self.composites.get_or_init(|| composites)))
     }
 
     /// How much may be spent on listing sums.
@@ -180,41 +200,16 @@ impl Feasible {
     }
 
     /// The rounded table that comes close, or as close as the limits allow.
-    fn rounded(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Answer> {
-        let composites = Composites::new((**graph).clone(), interrupt)?;
+    fn rounded(&self, composites: &Arc<Composites>, interrupt: Interrupt<'_>) -> Result<Answer> {
         let graph = &composites.graph;
         let width = Width::of(graph);
-        let wraps = !matches!(width, Width::Big(_));
-        let plans = |graph: &Arc<Graph>, one_sided| {
-            let rounding = graph.windows.iter().zip(&composites.graph.windows);
-            // Sums of a range are rounded down for both bounds, and its ends moved instead.
-            let rounding = rounding.map(|(_, own)| if own.low > 0 { Rounding::Down } else { one_sided });
-            Plans::new(graph, rounding.collect(), self.memory, wraps, interrupt)
-        };
-        let plain = plans(graph, Rounding::Down)?;
-        let finest = |work: usize| {
-            let fits = |classes: usize| {
-                // The tables of both bounds are made at once.
-                let (count, steps) = plain.cells(classes).size();
-                count <= self.memory / (2 * width.bytes()) && steps <= work
-            };
-            let (mut low, mut high) = (2, 1 << 24);
-            while high - low > low / 64 + 1 {
-                let middle = low + (high - low) / 2;
-                if fits(middle) {
-                    low = middle;
-                } else {
-                    high = middle;
-                }
-            }
-            low
-        };
-        let limit = finest(ROUNDED_WORK);
+        let plain = self.plans(composites, graph, Rounding::Down, interrupt)?;
+        let limit = self.finest(&plain, width, ROUNDED_WORK);
         // Whoever keeps the one upper bound at its cheapest fits.
         let least = BigUint::from(u8::from(
             graph.windows.iter().all(|window| window.low <= 0) && graph.dims() == 1,
         ));
-        let mut classes = finest(ROUNDED_WORK / 16).max(64).min(limit);
+        let mut classes = self.finest(&plain, width, ROUNDED_WORK / 16).max(64).min(limit);
         loop {
             let errors = plain.errors(classes);
             let is_rounded = errors.iter().any(|&error| error > 0);
@@ -235,7 +230,8 @@ impl Feasible {
                     return Ok(None);
                 }
                 let graph = Arc::new(graph.with_windows(windows));
-                let plans = plans(&graph, if upper { Rounding::Down } else { Rounding::Up })?;
+                let one_sided = if upper { Rounding::Down } else { Rounding::Up };
+                let plans = self.plans(composites, &graph, one_sided, interrupt)?;
                 width.table(plans.cells(classes), interrupt).map(Some)
             };
             let certain = || {
@@ -261,7 +257,10 @@ impl Feasible {
                 return Ok(Answer {
                     table,
                     ranks,
-                    rounded: Some(Rounded { composites, lower }),
+                    rounded: Some(Rounded {
+                        composites: Arc::clone(composites),
+                        lower,
+                    }),
                 });
             }
             // The error is about inversely proportional to the number of classes.
@@ -270,12 +269,80 @@ impl Feasible {
         }
     }
 
+    /// How cells of a graph are made, which is that of the composites but for its windows.
+    fn plans(
+        &self,
+        composites: &Composites,
+        graph: &Arc<Graph>,
+        one_sided: Rounding,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Plans> {
+        // Sums of a range are rounded down for both bounds, and its ends moved instead.
+        let own = composites.graph.windows.iter();
+        let rounding = own.map(|own| if own.low > 0 { Rounding::Down } else { one_sided });
+        let wraps = !matches!(Width::of(&composites.graph), Width::Big(_));
+        Plans::new(graph, rounding.collect(), self.memory, wraps, interrupt)
+    }
+
+    /// The most classes with which the tables of both bounds, which are made at once, are within the limits.
+    fn finest(&self, plans: &Plans, width: Width, work: usize) -> usize {
+        let fits = |classes: usize| {
+            let (count, steps) = plans.cells(classes).size();
+            count <= self.memory / (2 * width.bytes()) && steps <= work
+        };
+        let (mut low, mut high) = (2, 1 << 24);
+        while high - low > low / 64 + 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
     /// How many candidates fit.
     ///
     /// # Errors
     /// `Limit` where even the graph does not fit into memory; `Interrupted`.
     pub fn count(&self, interrupt: Interrupt<'_>) -> Result<Count> {
-        Ok(self.answer(interrupt)?.count())
+        if let Some(between) = self.between.get() {
+            return Ok(between.clone());
+        }
+        let composites = match self.exact_or_composites(interrupt)? {
+            Ok(answer) => match &answer.rounded {
+                None => return Ok(answer.count()),
+                Some(rounded) => &rounded.composites,
+            },
+            Err(composites) => composites,
+        };
+        let plans = self.plans(composites, &composites.graph, Rounding::Down, interrupt)?;
+        let limit = self.finest(&plans, Width::of(&composites.graph), ROUNDED_WORK);
+        if plans.errors(limit).iter().all(|&error| error == 0) {
+            // A table in which no sum is rounded after all.
+            return Ok(self.answer(interrupt)?.count());
+        }
+        drop(plans);
+        let workers = Workers {
+            threads: default_threads(),
+            interrupt,
+        };
+        let count = match bracket(&composites.graph, self.memory, workers)? {
+            Some((lower, upper)) if ratio(&upper, &lower) - 1.0 <= CLOSE => Count::Between { lower, upper },
+            ends => {
+                // Whichever is closer.
+                let table = self.answer(interrupt)?.count();
+                match ends {
+                    Some((lower, upper)) if matches!(table, Count::Between { .. }) => Count::Between {
+                        lower: lower.max(table.lower().clone()),
+                        upper: upper.min(table.upper().clone()),
+                    },
+                    _ => table,
+                }
+            }
+        };
+        Ok(self.between.get_or_init(|| count).clone())
     }
 
     /// Whether members have ranks; their count is exact then.
@@ -283,7 +350,8 @@ impl Feasible {
     /// # Errors
     /// As [`Self::count`].
     pub fn is_exact(&self, interrupt: Interrupt<'_>) -> Result<bool> {
-        Ok(self.answer(interrupt)?.rounded.is_none())
+        let answer = self.exact_or_composites(interrupt)?;
+        Ok(answer.is_ok_and(|answer| answer.rounded.is_none()))
     }
 
     /// How many of the candidates that were drawn so far, and of those among them that fit.
@@ -333,13 +401,4 @@ impl Feasible {
         }
         Ok(with!(answer.table, table => table.rank(&path)))
     }
-}
-
-fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {
-    if lower.is_zero() {
-        return if upper.is_zero() { 1.0 } else { f64::INFINITY };
-    }
-    let shift = upper.bits().saturating_sub(1000);
-    let float = |number: &BigUint| (number >> shift).to_f64().unwrap_or(f64::INFINITY);
-    float(upper) / float(lower)
 }

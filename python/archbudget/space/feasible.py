@@ -159,7 +159,8 @@ class FeasibleSet(SetOnce, Generic[S_co]):
     def bounds(self) -> Bounds[int]:
         """The certified [`Bounds`][archbudget.Bounds] of the number of networks that fit; equal where it is exact.
 
-        They cost one count, as `count` does. Mostly they are within one per cent; more `memory` brings them closer.
+        They cost one count, as `count` does. Mostly they are within one per cent, with one bound far closer; more
+        `memory` brings them closer.
 
         Raises:
             LimitError: If the part of the space within the budget does not fit into memory at all.
