@@ -399,6 +399,85 @@ mod tests {
         numbers.iter().copied().map(BigUint::from).collect()
     }
 
+    /// Draws of three columns: 0 weighs 1 and ends at once, 1 and 2 weigh 2 * `size` and 4 * `size` and go on.
+    fn drawn(size: usize, seed: u64, n: usize) -> Vec<[u32; 3]> {
+        let mut levels = Levels::default();
+        let (each, size_u64) = (size as u32, size as u64);
+        let weights = [1, 2 * size_u64, 4 * size_u64];
+        let sums = big(&[1, 1 + weights[1], 1 + weights[1] + weights[2]]);
+        levels.begin(0, 0);
+        levels.state([(0, 5), (1, 1), (2, 2)].into_iter(), &sums);
+        levels.begin(1, 1);
+        // Values of the second state lead on to the one or the other.
+        let next = (0..2 * each).map(|arc| if arc < each { 3 } else { 3 + (arc - each) % 2 });
+        levels.even(size, 2, next);
+        levels.begin(2, 3);
+        let last = [big(&[1, 2]), big(&[1, 2])];
+        levels.state([(0, 5), (3, 5)].into_iter(), &last[0]);
+        levels.state([(1, 5), (2, 5)].into_iter(), &last[1]);
+        levels.finish();
+        let (mut walks, mut rows) = (Walks::default(), Vec::new());
+        for block in 0..n.div_ceil(BLOCK) {
+            let mut columns = vec![vec![0_u32; BLOCK]; 3];
+            let mut parts: Vec<&mut [u32]> = columns.iter_mut().map(Vec::as_mut_slice).collect();
+            let own = (n - block * BLOCK).min(BLOCK);
+            levels.draw((seed, block), own, &mut parts, &mut walks, |state| match state {
+                0 => sums.clone(),
+                _ => big(&[1, 2]),
+            });
+            rows.extend((0..own).map(|row| [columns[0][row], columns[1][row], columns[2][row]]));
+        }
+        rows
+    }
+
+    /// By 8, 16 and 64 bits; numbers of values that divide no power of two are drawn again now and then.
+    #[test]
+    fn every_walk_is_drawn_as_often_as_it_weighs() {
+        for size in [3, 11, 16, 17, 611, 1500] {
+            let n = 40 * (1 + 6 * size) * if size < 100 { 20 } else { 1 };
+            let mut found = std::collections::HashMap::new();
+            for [first, second, third] in drawn(size, 7, n) {
+                let odd = second % 2 == 1 && first == 2;
+                let may = match first {
+                    0 => (second, third) == (0, 0),
+                    1 => [0, 3].contains(&third),
+                    _ => [1, 2].contains(&third) && odd || [0, 3].contains(&third) && !odd,
+                };
+                // The second state is the only one whose values lead to two states.
+                assert!(may, "{first} {second} {third}");
+                *found.entry((first, second, third)).or_insert(0_usize) += 1;
+            }
+            let total = 1.0 + 6.0 * size as f64;
+            let mut chi = 0.0;
+            let mut cells = 0;
+            let mut seen = 0;
+            let mut cell = |key: (u32, u32, u32), weight: f64| {
+                let expected = weight / total * n as f64;
+                let own = found.get(&key).copied().unwrap_or(0);
+                seen += own;
+                chi += (own as f64 - expected).powi(2) / expected;
+                cells += 1;
+            };
+            cell((0, 0, 0), 1.0);
+            for second in 0..size as u32 {
+                for third in [0, 3] {
+                    cell((1, second, third), 1.0);
+                }
+                let thirds = if second % 2 == 1 { [1, 2] } else { [0, 3] };
+                for third in thirds {
+                    cell((2, second, third), 2.0);
+                }
+            }
+            assert_eq!(seen, n);
+            // Five standard deviations.
+            let degrees = f64::from(cells - 1);
+            assert!(
+                (chi - degrees).abs() < 5.0 * (2.0 * degrees).sqrt(),
+                "{size}: {chi} of {degrees}"
+            );
+        }
+    }
+
     #[test]
     fn words_on_a_border_are_settled_by_more_of_them() {
         struct Given(Vec<u64>);
