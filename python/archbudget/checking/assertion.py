@@ -45,6 +45,7 @@ def assert_within(
         AssertionError: linear is outside the budget: params 7,850 > 5,000
         params: 7,850 is 2,850 over 5,000 (57 % of the bound)
         most params: dense 7,850 (100 %)
+        no multiplier of all widths was looked for: it has no width but those of its outputs
     """
     __tracebackhide__ = True
     failure = failure_of(model, budget, ReadOptions(input_shape, None, weights, activations))
