@@ -223,7 +223,7 @@ def test_shell_completion() -> None:
         (["prune", "toy:space", "--params", "1k", "-o", "a.json"], "a.json: the name of a space file must end in"),
         (["prune", "toy:space", "--params", "1k", "-o", "nowhere/a.yaml"], "there is no folder nowhere"),
         ([*SEARCH, "--plot", "a.gif"], "a.gif: the name of a plot"),
-        (["check", "toy:space", "--set", "filters=2"], "needs a budget"),
+        (["check", "toy:space", "--set", "filters=2", "--set", "kernel=1", "--set", "depth=0"], "needs a budget"),
         (["check", "toy:space", "--params", "5k", "--set", "filters=2"], "no value is given for decision 'kernel'"),
         (["check", "toy:space", "--params", "5k", "--set", "filters=3"], "'3' is not a value of decision 'filters'"),
         (["check", "toy:space", "--params", "5k", "--set", "filter=2"], "unknown decisions"),

@@ -268,6 +268,34 @@ CALLS: dict[str, list[Call]] = {
     ],
     "Architecture.__getitem__": [ARCH.__getitem__],
     "Architecture.layer": [ARCH.layer],
+    "Architecture.to_code": [ARCH.to_code],
+    "Architecture.to_onnx": [ARCH.to_onnx],
+    "Optional": [
+        lambda v: SPACE.vary(ab.Optional(v, "taken")),
+        lambda v: SPACE.vary(ab.Optional("dense", v)),
+    ],
+    "Optional.matches": [ab.optional("dense").matches],
+    "Scale": [
+        lambda v: ab.scale(v, 2),
+        lambda v: ab.scale(1, v),
+        lambda v: ab.scale(1, 2, divisor=v),
+        lambda v: ab.scale(1, 2, name=v),
+        lambda v: ab.scale(1, 2, step=v),
+    ],
+    "Scale.rounded": [ab.scale(1, 2).rounded],
+    "Scale.widths": [ab.scale(1, 2).widths],
+    "scale": [lambda v: ab.scale(v, v), lambda v: ab.scale(1, 2, name=v)],
+    "optional": [ab.optional, lambda v: ab.optional("dense", name=v)],
+    "Space.vary": [
+        SPACE.vary,
+        lambda v: SPACE.vary({"*.units": v}),
+        lambda v: SPACE.vary({"*.use_bias": v}),
+    ],
+    "Space.with_sides": [
+        SPACE.with_sides,
+        lambda v: SPACE.with_sides({"input_layer": v}),
+        lambda v: SPACE.with_sides([v]),
+    ],
     "Architecture.explain": [ARCH.explain, lambda v: ARCH.explain(format=v)],
     "Metric": [
         lambda v: ab.Metric(v, len),  # type: ignore[arg-type]

@@ -224,7 +224,7 @@ def test_configurations_that_are_no_models(model: Any) -> None:
 
 
 def test_arguments_that_are_none() -> None:
-    assert "strict=False is not supported yet" in refused(MNIST, strict=False)
+    assert "strict must be True or False, not 'no'" in refused(MNIST, strict="no")
     assert refused(MNIST, custom=[1])
     assert refused(MNIST, custom={"Dense": 3})
     assert refused(row(("Own", {})), custom={"Own": lambda _: 3})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archbudget._expressions import Choice, require_name
 from archbudget._face import Faced
+from archbudget._guard import guarded, guards
 from archbudget._message import hint, listed, show
 from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer, Tensor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Optional", "optional"]
 
 
+@guards()
 @dataclass(frozen=True)
 class Optional(metaclass=Faced):
     """Layers that may be left out; made by `optional`."""
@@ -40,6 +42,7 @@ class Optional(metaclass=Faced):
         return layer == wanted or layer.startswith((f"{wanted}_", f"{wanted}."))
 
 
+@guarded
 def optional(layers: str, *, name: str | None = None) -> Optional:
     """A part of a model that may be left out, for `Space.vary`.
 

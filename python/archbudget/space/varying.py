@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from archbudget._expressions import Choice, Expression, channels, require_name
 from archbudget._face import Faced
+from archbudget._guard import guarded, guards
 from archbudget._message import hint, listed, show
 from archbudget.errors import InvalidArchitectureError, SpaceError
 from archbudget.layers._base import Layer
@@ -32,6 +33,7 @@ MOST_WIDTHS = 4_096
 Factor = Union[int, float]
 
 
+@guards()
 @dataclass(frozen=True)
 class Scale(metaclass=Faced):
     """Multiples of what an argument is; made by `scale`."""
@@ -74,6 +76,7 @@ class Scale(metaclass=Faced):
         return sorted({float(each) for each in found | ({1.0} if self.low <= 1 <= self.high else set())})
 
 
+@guarded
 def scale(low: float, high: float, *, divisor: int = 1, name: str | None = None, step: float = 0.01) -> Scale:
     """Multiples of what an argument is, for `Space.vary`.
 
