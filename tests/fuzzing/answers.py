@@ -218,8 +218,7 @@ def enough(space: ab.Space, budget: ab.Budget, memory: int) -> ab.FeasibleSet:
     while True:
         fits = space.within(budget, memory=memory)
         try:
-            if fits.bounds().upper:
-                fits.sample(1, seed=0)  # Bounds need less than the table that is drawn from.
+            fits.bounds()
             return fits
         except LimitError:
             assert memory < 1 << 30

@@ -178,7 +178,7 @@ def check_chain(chain: Chain, budget: ab.Budget, memory: int, rng: Random) -> bo
     if empty:
         with_error(fits)
         return fits.exact
-    drawn = fits.sample(50, seed=rng.randrange(100))
+    fits, drawn = drawn_from(fits, memory, rng.randrange(100))
     found = space.evaluate(drawn)
     assert found.valid.all()
     for metric, (low, high) in budget.items():
@@ -217,6 +217,22 @@ def check_chain(chain: Chain, budget: ab.Budget, memory: int, rng: Random) -> bo
         (again,) = fits.candidates(own := fits.rank(arch), own + 1)
         assert again == arch
     return fits.exact
+
+
+MOST = 1 << 30
+"""The memory that there is by default, in which draws must succeed."""
+
+
+def drawn_from(fits: ab.FeasibleSet, memory: int, seed: int) -> tuple[ab.FeasibleSet, ab.Candidates]:
+    """A set and draws from it; with more memory, where the superset that fits into less holds too much else."""
+    while True:
+        try:
+            return fits, fits.sample(50, seed=seed)
+        except LimitError:
+            assert not fits.exact
+            assert memory < MOST, memory
+            memory = min(MOST, 16 * memory + 1000)
+            fits = enough(fits.space, fits.budget, memory)
 
 
 def with_error(fits: ab.FeasibleSet) -> None:
