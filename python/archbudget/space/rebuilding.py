@@ -12,7 +12,7 @@ from archbudget.layers._custom import CustomLayer
 from archbudget.layers._structure import Repeat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 Change = Callable[[Layer, Layer], Layer]
 """The layer that stands in the place of another one: the same object where nothing is to change. The second layer is
@@ -31,6 +31,18 @@ def with_arguments(layer: Layer, arguments: Mapping[str, Any]) -> Layer:
     state.update(arguments)
     made.__post_init__()
     return made
+
+
+def tensors_to(ends: Iterable[Tensor]) -> list[Tensor]:
+    """All tensors that lead to these, with them, in the order in which they were made: that of layers and decisions."""
+    found: set[Tensor] = set()
+    waiting = list(ends)
+    while waiting:
+        tensor = waiting.pop()
+        if tensor not in found:
+            found.add(tensor)
+            waiting.extend(tensor.inputs if tensor.made_with is None else (*tensor.inputs, tensor.made_with))
+    return sorted(found, key=lambda tensor: tensor.number)
 
 
 class Rebuilding:
@@ -64,16 +76,8 @@ class Rebuilding:
         }
 
     def _tensors(self, ends: Sequence[Tensor]) -> dict[Tensor, Tensor]:
-        found: set[Tensor] = set()
-        waiting = list(ends)
-        while waiting:
-            tensor = waiting.pop()
-            if tensor not in found:
-                found.add(tensor)
-                waiting.extend(tensor.inputs if tensor.made_with is None else (*tensor.inputs, tensor.made_with))
         made: dict[Tensor, Tensor] = {}
-        # The order in which they are made is the order of the layers and decisions.
-        for tensor in sorted(found, key=lambda tensor: tensor.number):
+        for tensor in tensors_to(ends):
             inputs = tuple(made[each] for each in tensor.inputs)
             first = None if tensor.made_with is None else made[tensor.made_with]
             made[tensor] = Tensor(self.block(tensor.block), inputs, first, tensor.place)

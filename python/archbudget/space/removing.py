@@ -16,6 +16,7 @@ from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer, Tensor
 from archbudget.layers._structure import OneOf, Part, Sequential
 from archbudget.space.family import compiled, definition
+from archbudget.space.rebuilding import tensors_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,14 +121,7 @@ def _row(blocks: Sequence[Block], chosen: set[Layer], part: Optional, arch: Arch
 
 def _graph(parts: dict[str, Any], chosen: set[Layer], part: Optional, arch: Architecture) -> dict[str, Any]:
     """A graph, where the calls between the one tensor that flows in and the one that flows out may be left out."""
-    found: set[Tensor] = set()
-    waiting = [*parts["inputs"], *parts["outputs"]]
-    while waiting:
-        tensor = waiting.pop()
-        if tensor not in found:
-            found.add(tensor)
-            waiting.extend(tensor.inputs if tensor.made_with is None else (*tensor.inputs, tensor.made_with))
-    ordered = sorted(found, key=lambda tensor: tensor.number)
+    ordered = tensors_to([*parts["inputs"], *parts["outputs"]])
     inside = {tensor for tensor in ordered if _is_within(tensor.block, chosen)}
     entries = dict.fromkeys(source for tensor in ordered if tensor in inside for source in tensor.inputs)
     entries = {source: None for source in entries if source not in inside}
