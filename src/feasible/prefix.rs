@@ -69,15 +69,20 @@ impl Feasible {
             Judge::Cheapest => Ok(false),
             Judge::Table(answer) => Ok(answer.total().is_zero()),
             Judge::Search => {
-                let answer = self.answer(interrupt)?;
-                match answer.count() {
-                    count if !count.lower().is_zero() => Ok(false),
-                    count if count.upper().is_zero() => Ok(true),
-                    _ => {
-                        let fits = self.search(graph, ROOT, &vec![0; graph.dims()], interrupt)?;
-                        Ok(!fits)
-                    }
+                // What is known already, or comes closer, before a search that may not end within the memory.
+                let table = self.answer(interrupt)?.count();
+                let count = if table.lower().is_zero() && !table.upper().is_zero() {
+                    self.count(interrupt)?
+                } else {
+                    table
+                };
+                if !count.lower().is_zero() {
+                    return Ok(false);
                 }
+                if count.upper().is_zero() {
+                    return Ok(true);
+                }
+                Ok(!self.search(graph, ROOT, &vec![0; graph.dims()], interrupt)?)
             }
         }
     }
