@@ -23,7 +23,6 @@ class Extra(NamedTuple):
 
 EXTRAS = {
     "cmaes": Extra("cmaes", "cmaes"),
-    "h5py": Extra("h5py", "h5py"),
     "jax": Extra("JAX", "jax"),
     "kaleido": Extra("kaleido", "kaleido"),
     "keras": Extra("Keras", "keras"),

@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -25,9 +26,10 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky, HypothesisException
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
+from fuzzing import watched
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from random import Random
 
     Check = Callable[[Random, Counter[str]], str]
 
@@ -117,8 +119,12 @@ def models(rng: Random, counted: Counter[str]) -> str:
     """Mutated models of frameworks: each is read, or refused in one line."""
     from fuzzing import models
 
-    counted["models that were read" if models.check_model(rng) else "models that were refused"] += 1
-    return "model"
+    name = rng.choice(FORMATS)
+    if models.missing(name):
+        counted[f"{name} models left out, as {models.missing(name)} is not installed"] += 1
+        return ""
+    counted[f"{name} models {'read' if models.check_model(rng, name, kept()) else 'refused'}"] += 1
+    return name
 
 
 class RepeatableProvider(HypothesisProvider):
@@ -132,6 +138,10 @@ AVAILABLE_PROVIDERS["repeatable"] = RepeatableProvider
 
 PYTHON: dict[str, Check] = {"spaces": spaces, "chains": chains, "real": real, "files": files, "models": models}
 RUST_DRIVERS = ("random", "guided")
+FAST = ("models",)
+"""Drivers whose cases are many and small: numbers seed them, not Hypothesis, whose choices take longer than a case."""
+FORMATS = ["keras", "json", "text", "h5", "onnx", "huggingface"]
+"""The formats of models that are drawn."""
 
 
 class TimeUpError(BaseException):
@@ -161,6 +171,8 @@ class noted:  # noqa: N801
 
 def drive(name: str, first: int, seconds: float, rounds: int | None = None) -> int:
     """Runs a driver of Python; its exit code."""
+    if name in FAST:
+        return drive_fast(name, first, seconds, rounds)
     counted: Counter[str] = Counter()
     check, end, number = PYTHON[name], time.monotonic() + seconds, first
     failed = over = False
@@ -204,6 +216,35 @@ def drive(name: str, first: int, seconds: float, rounds: int | None = None) -> i
         number += 1
     print(f"{name}: {said(counted)}", flush=True)
     return 0
+
+
+def drive_fast(name: str, first: int, seconds: float, rounds: int | None = None) -> int:
+    """Runs a driver whose cases need no shrinking; its exit code."""
+    counted: Counter[str] = Counter()
+    check, end, number = PYTHON[name], time.monotonic() + seconds, first
+    warnings.simplefilter("ignore")
+    while (time.monotonic() < end) if rounds is None else (number < first + rounds):
+        for case in range(ROUNDS[name]):
+            if rounds is None and time.monotonic() > end:
+                break
+            try:
+                with noted(f"case {case} of seed {number}, which is kept in {kept()}"):
+                    check(Random(f"{number}:{case}"), counted)
+            except AssertionError as error:
+                print(f"{name}: {said(counted)} until a failure with seed {number}")
+                print(str(error))
+                print(f"again: make fuzz FUZZ='--driver {name} --seed {number} --rounds 1'", flush=True)
+                return 1
+        number += 1
+    print(f"{name}: {said(counted)}", flush=True)
+    return 0
+
+
+def kept() -> Path:
+    """Where the file of a case is, and stays when the process dies of it."""
+    folder = ROOT / "out" / "fuzz"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def said(counted: Counter[str]) -> str:
@@ -251,7 +292,12 @@ def run_python(driver: str, first: int, seconds: float, rounds: int | None) -> i
     """Runs a driver of Python in a process of its own; the exit code."""
     words = [sys.executable, "-m", "fuzzing", "--here", "--driver", driver, "--seed", str(first)]
     words += ["--seconds", str(seconds)] if rounds is None else ["--rounds", str(rounds)]
-    return subprocess.run(words, timeout=seconds + GRACE if rounds is None else None).returncode
+    for each in FORMATS:
+        words += ["--format", each]
+    code = subprocess.run(words, timeout=seconds + GRACE if rounds is None else None).returncode
+    if code < 0:
+        print(f"{driver}: died of signal {-code}; where its cases are files, the last one is in {kept()}", flush=True)
+    return code
 
 
 def main() -> int:
@@ -265,11 +311,15 @@ def main() -> int:
     parser.add_argument(
         "--rounds", type=int, help="so many rounds of some ten seconds, the same cases however long they take"
     )
+    parser.add_argument("--format", action="append", choices=FORMATS, help="of models; all by default")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    FORMATS[:] = options.format or FORMATS
     first = secrets.randbelow(2**31) if options.seed is None else options.seed
     drivers = options.driver or [*RUST_DRIVERS, *PYTHON]
     if options.here:
+        if options.driver == ["models"]:
+            watched.bound()
         return max(drive(driver, first, options.seconds, options.rounds) for driver in drivers)
     much = f"{options.seconds:g} seconds" if options.rounds is None else f"{options.rounds} rounds"
     print(f"seed {first}, {much} for {', '.join(drivers)}", flush=True)

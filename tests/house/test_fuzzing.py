@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
+import subprocess
 from collections import Counter
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +15,12 @@ import pytest
 
 import archbudget as ab
 from archbudget.errors import ArchbudgetError
-from fuzzing import answers, chains, draws, files, frameworks
+from fuzzing import answers, chains, draws, files, frameworks, watched
 from fuzzing.__main__ import drive, noted
 from support.random_spaces import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 LEAST: dict[str, dict[str, int]] = {
@@ -26,7 +29,8 @@ LEAST: dict[str, dict[str, int]] = {
     "real": {"layers": 20, "networks": 35, "shared layers": 20},
     "files": {f"{kind} files": 8 for kind in ("csv", "npz", "parquet", "space", "table")}
     | {"files that were read": 20, "files that were refused": 40},
-    "models": {"models that were read": 100, "models that were refused": 400},
+    "models": {f"{kind} models read": 10 for kind in ("keras", "json", "text", "h5", "huggingface")}
+    | {f"{kind} models refused": 80 for kind in ("keras", "json", "text", "h5", "huggingface")},
 }
 """How much each driver asks about in a round, at least."""
 
@@ -131,6 +135,25 @@ def test_an_end_that_is_not_promised_is_noticed(body: str, what: str, tmp_path: 
     (tmp_path / f"wrong_{abs(hash(body))}.py").write_text(f"import archbudget as ab\ndef space():\n    {body}\n")
     with pytest.raises(AssertionError, match=what):
         files.run(["describe", f"wrong_{abs(hash(body))}:space"], tmp_path)
+
+
+def test_what_a_reader_does_beside_reading_is_noticed(tmp_path: Path) -> None:
+    (own := tmp_path / "model").write_text("1 + 1")
+    (other := tmp_path / "other").write_text("")
+    with watched.watched(str(own)):
+        assert own.read_text() == "1 + 1"
+    harm: dict[str, Callable[[], object]] = {
+        "open": other.read_text,
+        "compile": lambda: compile(own.read_text(), "model", "eval"),
+        "exec": lambda: eval("1 + 1"),
+        "os.system": lambda: os.system("true"),
+        "subprocess.Popen": lambda: subprocess.run(["true"], check=True),
+        "pickle.find_class": lambda: pickle.loads(pickle.dumps(Path)),
+        "MiB of memory": lambda: bytes(b"x" * (watched.MEMORY * 2)),
+    }
+    for what, do in harm.items():
+        with pytest.raises(AssertionError, match=what), watched.watched(str(own)):
+            do()
 
 
 def test_a_shared_layer_that_keras_refuses_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import archbudget as ab
@@ -119,6 +121,45 @@ def test_hdf5_without_a_model(tmp_path: Path) -> None:
         assert refused(path)
     path.write_bytes(path.read_bytes()[:700])
     assert refused(path, FileError)
+
+
+@pytest.mark.parametrize("version", ["earliest", "latest", ("v108", "v108"), ("v110", "latest")])
+@pytest.mark.parametrize("more", [0, 3, 30])
+def test_hdf5_of_each_version_is_read_without_its_library(version: Any, more: int, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    expected = ab.from_keras(MNIST).architecture().params
+    path, text = tmp_path / "model.h5", json.dumps(MNIST)
+    for written in (text, text.encode(), np.bytes_(text), text + " " * 100_000):
+        with h5py.File(path, "w", libver=version) as file:
+            file.create_group("model_weights").attrs["layer_names"] = ["a", "b"]
+            for number in range(more):
+                file.attrs[f"more{number}"] = f"value {number}"
+            file.attrs["model_config"] = written
+            file.attrs["keras_version"] = "1.1.1"
+            file["kernel"] = [1.0, 2.0]
+        if more == 30 and version != "earliest":
+            assert "keeps its attributes in a heap" in refused(path, FileError)
+        else:
+            assert ab.from_keras(path).architecture().params == expected
+
+
+def test_a_header_of_hdf5_in_circles(tmp_path: Path) -> None:
+    """The library of HDF5 never comes back from some of these files."""
+    h5py = pytest.importorskip("h5py")
+    path, started = tmp_path / "model.h5", time.process_time()
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(MNIST)
+    whole = path.read_bytes()
+    for place in range(8, 1000):
+        for value in (0, 1, 255):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            with contextlib.suppress(ArchbudgetError):
+                ab.from_keras(path)
+    assert time.process_time() - started < MOST_SECONDS
+
+
+def test_a_name_that_is_no_text() -> None:
+    assert "lone surrogates" in refused(row(("Dense", {"units": 2, "name": "\ud800"})), TranslationError)
 
 
 def test_code_in_a_file_is_not_run_and_no_module_is_imported(tmp_path: Path) -> None:

@@ -44,8 +44,7 @@ def from_keras(
 
     Args:
         model: A model; its configuration, as a dict or as JSON text (`model.to_json()`); or the path of a `.keras`,
-            `.json` or `.h5` file. `.h5` files need h5py. A subclassed model is called on symbolic tensors, and needs
-            `input_shape`.
+            `.json` or `.h5` file. A subclassed model is called on symbolic tensors, and needs `input_shape`.
         input_shape: The shape of the input without the batch, where the model leaves sides unknown or does not have it;
             a list of shapes, or a dict by the names of the inputs, where there are several.
         strict: Whether what cannot be translated is refused. If not, and the model is an object, a layer that
@@ -58,7 +57,6 @@ def from_keras(
         TranslationError: If parts of the model cannot be translated; with the name and the type of each.
         SpaceError: If what is given is no model, or not well formed.
         FileError: If the file cannot be read.
-        MissingPackageError: If it is an `.h5` file, and h5py is not installed.
 
     Example:
         >>> import archbudget as ab

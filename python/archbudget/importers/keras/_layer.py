@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from archbudget import layers
-from archbudget._expressions import channels
+from archbudget._expressions import channels, require_name
 from archbudget._message import listed, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.importers.keras._legacy import modern
@@ -188,7 +188,7 @@ class Layers:
         own = copy(made)
         for cached in ("_lowered", "_called", "_tensor"):
             own.__dict__.pop(cached, None)
-        own.__dict__["name"] = name
+        own.__dict__["name"] = None if name is None else require_name(name, f"{made.kind}: name must be")
         if (frozen or not (self._is_old or trained(given, live))) and made.kind != "Pipeline":
             own.__dict__["trainable"] = False
         if key is not None:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from archbudget._extras import imported
 from archbudget._message import one_line, show
 from archbudget._regular import path_of, reading
 from archbudget.errors import FileError, SpaceError
 from archbudget.importers._refusals import MOST_BYTES, parse_json
+from archbudget.importers.keras._hdf5 import SIGNATURE, root_attributes
 
 PLAIN_COMPRESSION = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The compressions whose memory does not depend on what a file says."""
@@ -36,7 +36,6 @@ def source_of(given: Any, input_shape: Any) -> Source:
 
     Raises:
         SpaceError: If it is none of what is read, or not well formed.
-        MissingPackageError: If it is a file in HDF5, and h5py is not installed.
     """
     if isinstance(given, (dict, list)):
         return Source(_Plain().of(given), None, None)
@@ -147,15 +146,20 @@ def _file(path: str) -> Any:
         stream.seek(0)
         if start[:4] == b"PK\x03\x04":
             return parse_json(_archived(path, stream), f"config.json in {path}")
-        if start != b"\x89HDF\r\n\x1a\n":
+        if start != SIGNATURE:
             content = stream.read(MOST_BYTES + 1)
             if content.lstrip()[:1] not in (b"{", b"["):
                 raise FileError(f"{path} is no model of Keras: neither a .keras archive, nor HDF5, nor JSON")
             return parse_json(content, path)
-    text, version = _attributes(path)
+        found = root_attributes(stream, path, MOST_BYTES)
+    if "model_config" not in found:
+        raise FileError(f"{path} has no configuration of a model, only weights: give the model's JSON instead")
+    text, version = found["model_config"], found.get("keras_version")
+    if text is None:
+        raise FileError(f"{path}: the attribute model_config is no text")
     config = parse_json(text, f"model_config in {path}")
     if isinstance(config, dict) and version is not None:
-        config.setdefault("keras_version", version)
+        config.setdefault("keras_version", version.decode("utf-8", "replace"))
     return config
 
 
@@ -176,24 +180,3 @@ def _archived(path: str, stream: Any) -> bytes:
         raise FileError(f"{path} is no model of Keras: the archive has no config.json") from None
     except Exception as error:  # A damaged archive raises a dozen types of errors.
         raise FileError(f"{path} cannot be read as a .keras archive: {one_line(error)}") from None
-
-
-def _attributes(path: str) -> tuple[str | bytes, str | None]:
-    """The configuration in a file of HDF5, and the version of the Keras that wrote it."""
-    h5py = imported("h5py", "reading a model from HDF5")
-    try:
-        with h5py.File(path, "r") as file:
-            if "model_config" not in file.attrs:
-                raise FileError(f"{path} has no configuration of a model, only weights: give the model's JSON instead")
-            attribute = file.attrs.get_id("model_config")
-            if attribute.shape != () or attribute.get_storage_size() > MOST_BYTES:
-                raise FileError(f"{path}: the attribute model_config is no text")
-            value, version = file.attrs["model_config"], file.attrs.get("keras_version")
-    except FileError:
-        raise
-    except Exception as error:  # A damaged file raises several types of errors.
-        raise FileError(f"{path} cannot be read as HDF5: {one_line(error)}") from None
-    if not isinstance(value, (str, bytes)):
-        raise FileError(f"{path}: the attribute model_config is no text")
-    version = version.decode("utf-8", "replace") if isinstance(version, bytes) else version
-    return value, version if isinstance(version, str) else None
