@@ -40,6 +40,7 @@ from archbudget.space.describe import Description, Stage
 from archbudget.space.distribution import Distribution
 from archbudget.space.evaluation import Evaluation, LayerEvaluation
 from archbudget.space.feasible import FeasibleSet, Marginals
+from archbudget.space.kept import release_memory
 from archbudget.space.removing import Optional, optional
 from archbudget.space.space import Space
 from archbudget.space.stored import Format, store_with
@@ -105,6 +106,7 @@ __all__ = [
     "minimum",
     "optional",
     "plot",
+    "release_memory",
     "round_to",
     "scale",
     "search",

@@ -502,6 +502,7 @@ NOT_GIVEN_ANYTHING = {
     "Formula",
     "LayerRecord",
     "search",  # Tested on its own.
+    "release_memory",
 }
 OF_BLOCKS = {"among", "on", "write", "write_all"}
 OF_DECISIONS = {"lower", "narrowed", "replaced", "values_in", "require_integers", "text", "at"}

@@ -20,6 +20,7 @@ from archbudget.space.architecture import Architecture
 from archbudget.space.candidates import Candidates, columns_of
 from archbudget.space.evaluation import checked_threads
 from archbudget.space.family import compiled
+from archbudget.space.kept import new_array
 from archbudget.space.outputs import check_apart, check_array
 from archbudget.space.table import table_of
 
@@ -220,7 +221,7 @@ class Constraint(SetOnce):
         """
         columns, rows = columns_of(self.space, candidates)
         if out is None:
-            mask = np.empty(rows, np.bool_)
+            mask = new_array(rows, np.bool_)
         else:
             mask = check_array("out", out, rows, ("bool",))
             check_apart({"out": mask}, columns)

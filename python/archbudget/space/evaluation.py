@@ -18,6 +18,7 @@ from archbudget.errors import LimitError, SpaceError, UnknownNameError
 from archbudget.space.candidates import columns_of
 from archbudget.space.description import check_metrics
 from archbudget.space.family import compiled
+from archbudget.space.kept import new_array
 from archbudget.space.outputs import VALID, check_apart, check_array, check_names, names_of
 
 if TYPE_CHECKING:
@@ -176,10 +177,10 @@ def evaluate(
     threads = checked_threads(threads)
     columns, rows = columns_of(space, candidates)
     given = {} if out is None else _checked(space, names, out, rows, columns)
-    fresh = {name: np.empty(rows, np.int64) for name in names if name not in given}
+    fresh = {name: new_array(rows, np.int64) for name in names if name not in given}
     valid: npt.NDArray[np.bool_] | None = given.get(VALID)
     if valid is None and parts.diagram.can_fail(names):
-        valid = np.empty(rows, np.bool_)
+        valid = new_array(rows, np.bool_)
     totals = {name: given[name] if name in given else fresh[name] for name in names}
     parts.diagram.evaluate(columns, rows, list(totals), list(totals.values()), valid, threads=threads)
     layers = None

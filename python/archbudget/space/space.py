@@ -327,8 +327,9 @@ class Space(Family):
             metrics: The names of the metrics; by default those of `out`, or all without it. Fewer are faster.
             out: Arrays that are written, in place of new ones, by the names of their metrics; or an `Evaluation`, whose
                 arrays are written again. Each is a contiguous array of N int64 or uint32; uint32 only where all totals
-                of the space are below 2^32 - 1. `valid` names an array of N flags. Arrays that are kept from call to
-                call are up to twice as fast as new ones, whose memory the system clears first.
+                of the space are below 2^32 - 1. `valid` names an array of N flags. Without `out`, the memory of
+                earlier results that are gone is written again (`release_memory`); results that are still there, and
+                arrays of more than 128 MiB, need new memory, which the system clears first, twice as slow as counting.
             per_layer: Whether to return the costs of each layer, too, and the shape of its first output: O(layers) time
                 and memory for each candidate.
             threads: The number of threads, at most 1,024; by default as many as the process has cores.
