@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from archbudget.importers.keras import from_keras
     from archbudget.importers.onnx import from_onnx
     from archbudget.importers.torch import from_torch
+    from archbudget.reporting import report
     from archbudget.search.sampler import BudgetSampler
     from archbudget.space.family import Family
 
@@ -107,6 +108,7 @@ __all__ = [
     "optional",
     "plot",
     "release_memory",
+    "report",
     "round_to",
     "scale",
     "search",
@@ -159,8 +161,16 @@ OTHER_NAMES = {
 """What other libraries call what is here."""
 
 
-IMPORTERS = {"from_huggingface": "huggingface", "from_keras": "keras", "from_onnx": "onnx", "from_torch": "torch"}
-"""The functions that read models of frameworks, by their names, and the modules of `importers` that they are in."""
+LATER = {
+    "BudgetSampler": "search.sampler",
+    "assert_within": "checking.assertion",
+    "from_huggingface": "importers.huggingface",
+    "from_keras": "importers.keras",
+    "from_onnx": "importers.onnx",
+    "from_torch": "importers.torch",
+    "report": "reporting",
+}
+"""What is loaded when it is first asked for, and the module that it is in."""
 
 
 if not TYPE_CHECKING:  # So that type checkers know which names there are.
@@ -169,18 +179,8 @@ if not TYPE_CHECKING:  # So that type checkers know which names there are.
         """What is loaded when it is first asked for: counting needs neither Optuna nor the shelf nor plots."""
         if name in ("plot", "spaces"):
             return import_module(f"archbudget.{name}")
-        if name == "BudgetSampler":
-            from archbudget.search.sampler import BudgetSampler
-
-            globals()[name] = BudgetSampler
-            return BudgetSampler
-        if name == "assert_within":
-            from archbudget.checking.assertion import assert_within
-
-            globals()[name] = assert_within
-            return assert_within
-        if name in IMPORTERS:
-            globals()[name] = getattr(import_module(f"archbudget.importers.{IMPORTERS[name]}"), name)
+        if name in LATER:
+            globals()[name] = getattr(import_module(f"archbudget.{LATER[name]}"), name)
             return globals()[name]
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -386,6 +386,15 @@ CALLS: dict[str, list[Call]] = {
         lambda v: within_budget(SPACE.architecture(VALUES), ab.Budget(params=10**9), activations=v),
         lambda v: within_budget(row(DENSE), ab.Budget(params=10**9), input_shape=v),
     ],
+    "report": [
+        lambda v: ab.report(None if callable(v) else v, "report.html"),
+        lambda v: ab.report(ARCH, v),
+        lambda v: ab.report(ARCH, "report.html", budget=v),
+        lambda v: ab.report(ARCH, "report.html", space=v),
+        lambda v: ab.report(ARCH, "report.html", input_shape=v),
+        lambda v: ab.report(ARCH, "report.html", title=v),
+        lambda v: ab.report(ARCH, "report.html", command=v),
+    ],
     "BudgetSampler": [
         lambda v: ab.BudgetSampler(v, BUDGET),
         lambda v: ab.BudgetSampler(SPACE, v),

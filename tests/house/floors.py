@@ -22,6 +22,7 @@ PYTHON: list[list[Room]] = [
     [Room("bench", "how fast a space is counted, and against peers"), Room("digits", "the search of the demo")],
     [Room("workers", "a search in processes of its own")],
     [Room("__init__", "what users import: the names of the rooms below, gathered")],
+    [Room("reporting", "one page of HTML about a space, a set, a search or a model")],
     [Room("plot", "figures"), Room("spaces", "the shelf of published spaces")],
     [Room("checking", "one model in any form, against a budget or another model")],
     [Room("files", "space files and files of candidates")],

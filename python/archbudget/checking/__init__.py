@@ -2,7 +2,7 @@
 
 from archbudget.checking.assertion import assert_within
 from archbudget.checking.comparison import Change, Comparison, compared
-from archbudget.checking.model import BITS, Checked, ReadOptions, network_of_model, read_shapes
+from archbudget.checking.model import BITS, Checked, Read, ReadOptions, network_of_model, read_model, read_shapes
 from archbudget.checking.verdict import BoundCheck, Verdict, verdict
 
 __all__ = [
@@ -11,11 +11,13 @@ __all__ = [
     "Change",
     "Checked",
     "Comparison",
+    "Read",
     "ReadOptions",
     "Verdict",
     "assert_within",
     "compared",
     "network_of_model",
+    "read_model",
     "read_shapes",
     "verdict",
 ]

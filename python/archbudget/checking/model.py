@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -80,6 +80,30 @@ class ReadOptions:
     """Whether Python that is named as `module:attribute` may be imported and called."""
 
 
+@dataclass(frozen=True)
+class Read:
+    """What a model was read as."""
+
+    name: str
+    model: Space | Architecture
+    budget: Budget | None = None
+    shapes_left: bool = False
+    """Whether the shapes of its inputs were not asked for."""
+
+
+def read_model(model: object, options: ReadOptions) -> Read:
+    """A model as a space or a network, before values are given to its decisions; as `network_of_model`."""
+    found = _read(model, options)
+    if isinstance(found.model, Architecture):
+        if options.input_shape is not None:
+            raise SpaceError(f"{found.name} is one network, whose shapes are known: {SHAPE} is for models and spaces")
+        return found
+    space = found.model
+    if options.input_shape is not None and found.shapes_left:
+        space = space.with_sides(options.input_shape)
+    return replace(found, model=_typed(space, options))
+
+
 def network_of_model(model: object, options: ReadOptions) -> Checked:
     """The network that a model is.
 
@@ -94,20 +118,15 @@ def network_of_model(model: object, options: ReadOptions) -> Checked:
         FileError: If a file cannot be read.
         MissingPackageError: If a package is not installed that reading it needs.
     """
-    found = _read(model, options)
+    found = read_model(model, options)
     if isinstance(found.model, Architecture):
         arch, scalable = found.model, not found.model.space.decisions
         if options.values is not None:
             raise SpaceError(f"{found.name} is one network, whose decisions are taken: --set is for spaces")
-        if options.input_shape is not None:
-            raise SpaceError(f"{found.name} is one network, whose shapes are known: {SHAPE} is for models and spaces")
         if options.weights is not None or options.activations is not None:
             arch = _architecture(_typed(_space(arch), options), dict(arch), found.name)
         return Checked(found.name, arch, found.budget, scalable)
     space = found.model
-    if options.input_shape is not None and found.shapes_left:
-        space = space.with_sides(options.input_shape)
-    space = _typed(space, options)
     arch = _architecture(space, {} if options.values is None else options.values(space), found.name)
     return Checked(found.name, arch, found.budget, not space.decisions)
 
@@ -129,38 +148,27 @@ def _architecture(space: Space, values: Mapping[str, Scalar], name: str) -> Arch
     return space.architecture(values)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What a model was read as."""
-
-    name: str
-    model: Space | Architecture
-    budget: Budget | None = None
-    shapes_left: bool = False
-    """Whether the shapes of its inputs were not asked for."""
-
-
-def _read(model: object, options: ReadOptions) -> _Found:
+def _read(model: object, options: ReadOptions) -> Read:
     if isinstance(model, (str, os.PathLike, bytes)):
         return _named(path_of(model), options, is_text=isinstance(model, str))
     return _object(model, options, "the model")
 
 
-def _named(reference: str, options: ReadOptions, *, is_text: bool) -> _Found:
+def _named(reference: str, options: ReadOptions, *, is_text: bool) -> Read:
     """What a path, or a reference `module:attribute`, names."""
     if files.is_file(reference):
         loaded = files.load(reference, code=options.code)
-        return _Found(loaded.name, loaded.space, loaded.budget, shapes_left=True)
+        return Read(loaded.name, loaded.space, loaded.budget, shapes_left=True)
     ending = Path(reference).suffix.lower()
     name = Path(reference).name
     if ending in KERAS:
-        return _Found(name, from_keras(reference, options.input_shape))
+        return Read(name, from_keras(reference, options.input_shape))
     if ending == ".json":
         if _is_huggingface(reference):
-            return _Found(name, _huggingface(reference, options))
-        return _Found(name, from_keras(reference, options.input_shape))
+            return Read(name, _huggingface(reference, options))
+        return Read(name, from_keras(reference, options.input_shape))
     if ending == ".onnx":
-        return _Found(name, _onnx(reference, options))
+        return Read(name, _onnx(reference, options))
     if is_text and ":" in reference and not Path(reference).exists():
         if not options.code:
             raise SpaceError(files.refused(reference))
@@ -168,7 +176,7 @@ def _named(reference: str, options: ReadOptions, *, is_text: bool) -> _Found:
     if not Path(reference).exists():
         raise MissingFileError(f"there is no file {reference}; a model is given as {KINDS}")
     if Path(reference).is_dir() and (Path(reference) / "config.json").exists():
-        return _Found(name, _huggingface(reference, options))
+        return Read(name, _huggingface(reference, options))
     raise SpaceError(f"{reference}: what kind of model it is cannot be told from its name: a model is given as {KINDS}")
 
 
@@ -214,27 +222,27 @@ def _huggingface(config: Any, options: ReadOptions) -> Space:
     return from_huggingface(config, lengths[0] if len(lengths) == 1 else tuple(lengths))
 
 
-def _object(model: object, options: ReadOptions, name: str) -> _Found:
+def _object(model: object, options: ReadOptions, name: str) -> Read:
     """What an object is."""
     if inspect.isfunction(model):
         model = model()
     if isinstance(model, (Space, Architecture)):
         title = (model if isinstance(model, Space) else model.space).name
-        return _Found(title or name, model, shapes_left=True)
+        return Read(title or name, model, shapes_left=True)
     if is_model(model):
         given = getattr(model, "name", None)
-        return _Found(given if isinstance(given, str) else name, from_keras(model, options.input_shape))
+        return Read(given if isinstance(given, str) else name, from_keras(model, options.input_shape))
     kinds = {f"{base.__module__}.{base.__name__}" for base in type(model).__mro__}
     if any(kind.startswith("torch.nn.") and kind.endswith(".Module") for kind in kinds):
         if options.input_shape is None:
             raise SpaceError(f"{name} is a module of PyTorch: give its {SHAPE}, without the batch")
         given = options.input_shape
         shapes = list(given.values()) if isinstance(given, Mapping) else given
-        return _Found(name, from_torch(model, shapes))
+        return Read(name, from_torch(model, shapes))
     if type(model).__name__ == "ModelProto" and type(model).__module__.startswith("onnx"):
-        return _Found(name, _onnx(model, options))
+        return Read(name, _onnx(model, options))
     if any(kind.startswith("transformers.") and kind.lower().endswith("pretrainedconfig") for kind in kinds):
-        return _Found(name, _huggingface(model, options))
+        return Read(name, _huggingface(model, options))
     raise SpaceError(
         f"{name} must be a model of Keras, PyTorch or ONNX, a Space, an Architecture, a function that returns one, "
         f"or the path of a model ({KINDS}), not {show(model)}"

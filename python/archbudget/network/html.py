@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from archbudget.network.network import Network
 
 MOST_ROWS = 200
-"""The most layers that are shown."""
+"""The most layers that are shown in a notebook."""
 
 
-def network_html(network: Network, values: str) -> str:
+def network_html(network: Network, values: str, most: int = MOST_ROWS) -> str:
     """The layers of a network and its totals, with a bar for the share of the weights that each layer has.
 
     Args:
         network: The network.
         values: The values of its decisions, as text.
+        most: The most layers that are shown.
     """
     params = network.costs["params"]
     rows: list[tuple[Markup | str, ...]] = []
-    for call in network.calls[:MOST_ROWS]:
+    for call in network.calls[:most]:
         record = call.record
         again = " (reused)" if record.reused else ""
         rows.append(
@@ -36,7 +37,7 @@ def network_html(network: Network, values: str) -> str:
                 bar(record.params / params if params else 0),
             )
         )
-    left = len(network.calls) - MOST_ROWS
+    left = len(network.calls) - most
     titles = ("Layer (type)", "Output shape", "Params", "MACs", *network.custom, "Share of params")
     return division(
         paragraph(html(values)) if values else None,

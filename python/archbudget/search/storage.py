@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from archbudget._message import one_line, show
+from archbudget._message import hint, one_line, show
 from archbudget.errors import SearchError
 
 if TYPE_CHECKING:
@@ -95,6 +95,31 @@ def _absolute(url: str) -> str:
     if parsed.get_backend_name() != "sqlite" or file is None or file.startswith("file:"):
         return url
     return parsed.set(database=str(Path(file).absolute())).render_as_string(hide_password=False)
+
+
+def load_study(storage: str, name: str) -> optuna.Study:
+    """A study that there is; nothing is made.
+
+    Raises:
+        SearchError: If the storage is none, its file does not exist, or it has no such study.
+    """
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(storage)
+    except ArgumentError as error:
+        raise SearchError(f"a storage is given as a URL, such as sqlite:///search.db, not {show(storage)}") from error
+    file = parsed.database
+    if parsed.get_backend_name() == "sqlite" and (is_in_memory(storage) or not Path(str(file)).exists()):
+        raise SearchError(f"the storage {storage}: there is no file {file}")
+    with storage_errors(storage):
+        opened = open_storage(storage)
+        assert opened is not None
+        known = optuna.get_all_study_names(opened)
+        if name not in known:
+            raise SearchError(f"the storage {without_password(storage)} has no study {show(name)}{hint(name, known)}")
+        return optuna.load_study(study_name=name, storage=opened)
 
 
 def is_in_memory(url: str) -> bool:
