@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 NUMBERS = [0, -1, 1, 2, 3, 4, 7, 8, 16, 255, 4096, 2**31 - 1, 2**31, 2**40, 2**62, 2**63 - 1, -(2**63)]
 REALS = [0.0, -1.0, 1.0, 1.5, 1e30, float("nan"), float("inf")]
 TEXTS = ["", "x", "y", "a", "é", "a\nb", "a" * 3000, "NOTSET", "SAME_LOWER", "bij,bjk->bik", "...i->i", "com.example"]
-PATHS = ["../../../etc/passwd", "/etc/passwd", "/dev/zero", "weights.bin", "", "\x00"]
+OUTSIDE = "weights.bin"
+"""A file that is there, beside the graph."""
+PATHS = ["../../../etc/passwd", "/etc/passwd", "/dev/zero", OUTSIDE, OUTSIDE, OUTSIDE, "", "\x00"]
 
 
 @cache

@@ -167,8 +167,10 @@ def missing(name: str) -> str | None:
 
 @cache
 def _read_once(name: str, folder: Path) -> None:
-    """Reads some files, so that what is imported for that is there already."""
+    """Reads some files, so that what is imported for that is there already; and lays one out that nobody may open."""
     own = FORMATS[name]
+    os.chdir(folder)
+    (folder / graphs.OUTSIDE).write_bytes(bytes(64))
     path = folder / f"model-{os.getpid()}{own.suffix}"
     for number in range(30):
         path.write_bytes(own.draw(Random(number)))

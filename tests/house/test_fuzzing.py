@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pickle
 import re
@@ -147,6 +148,7 @@ def test_what_a_reader_does_beside_reading_is_noticed(tmp_path: Path) -> None:
         "compile": lambda: compile(own.read_text(), "model", "eval"),
         "exec": lambda: eval("1 + 1"),
         "os.system": lambda: os.system("true"),
+        "open 'other'": lambda: ctypes.CDLL(None).open(os.fsencode(other), 0),
         "subprocess.Popen": lambda: subprocess.run(["true"], check=True),
         "pickle.find_class": lambda: pickle.loads(pickle.dumps(Path)),
         "MiB of memory": lambda: bytes(b"x" * (watched.MEMORY * 2)),

@@ -236,6 +236,57 @@ def test_all_that_is_not_known_is_named_at_once() -> None:
     }
 
 
+def test_values_in_other_files_are_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`onnx` opens them when it computes with a constant that is an attribute."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sides.bin").write_bytes(np.array([192], dtype=np.int64).tobytes())
+    size = numpy_helper.from_array(np.array([192], dtype=np.int64), "size")
+    nodes = [
+        helper.make_node("ConstantOfShape", ["one"], ["sides"], value=size),
+        helper.make_node("Reshape", ["x", "sides"], ["y"]),
+    ]
+    one = numpy_helper.from_array(np.array([1], dtype=np.int64), "one")
+    assert ab.from_onnx(model_of(nodes, [one])).architecture().layers[-1].output_shape == (192,)
+    size.ClearField("raw_data")
+    size.data_location = TensorProto.EXTERNAL
+    size.external_data.add(key="location", value="sides.bin")
+    nodes[0] = helper.make_node("ConstantOfShape", ["one"], ["sides"], value=size)
+    with pytest.raises(TranslationError, match="the shape of its output is not known"):
+        ab.from_onnx(model_of(nodes, [one]))
+
+
+def function_of(name: str, kind: str, domain: str = "own") -> Any:
+    """A function that calls another one twice."""
+    inner = [helper.make_node(kind, ["i"], ["h"], domain=domain), helper.make_node(kind, ["h"], ["o"], domain=domain)]
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    return helper.make_function("own", name, ["i"], ["o"], inner, imports)
+
+
+def test_a_name_that_is_no_text() -> None:
+    content = network().SerializeToString()
+    for name in (b"stem.weight", b"/deep/Conv", b"Gemm", b"auto_pad"):
+        model = onnx.ModelProto()
+        model.ParseFromString(content.replace(name, b"\xff" * len(name)))
+        with pytest.raises(SpaceError, match=r"a name in it is no text"):
+            ab.from_onnx(model)
+
+
+@pytest.mark.parametrize("depth", [3, 40, 400])
+def test_functions_that_double_each_other(depth: int) -> None:
+    functions = [function_of("F0", "Relu", ""), *(function_of(f"F{at}", f"F{at - 1}") for at in range(1, depth))]
+    model = model_of([helper.make_node(f"F{depth - 1}", ["x"], ["y"], domain="own")], [])
+    model.opset_import.add(domain="own", version=1)
+    model.functions.extend(functions)
+    if depth == 3:
+        assert len(ab.from_onnx(model).architecture().layers) == 1 + 8
+    else:
+        with pytest.raises(SpaceError, match="layers or more; at most 65,536 are read"):
+            ab.from_onnx(model)
+    model.functions[0].node[0].op_type, model.functions[0].node[0].domain = f"F{depth - 1}", "own"
+    with pytest.raises(SpaceError, match="calls itself"):
+        ab.from_onnx(model)
+
+
 def changed(change: Any) -> Any:
     model = network()
     change(model)
@@ -338,11 +389,6 @@ def test_broken_files_are_one_line(tmp_path: Path) -> None:
         ab.from_onnx(file)
     with pytest.raises(FileError):
         ab.from_onnx(tmp_path)
-
-
-def test_not_strict_is_not_there_yet() -> None:
-    with pytest.raises(SpaceError, match="strict=False is not supported yet"):
-        ab.from_onnx(network(), strict=False)
 
 
 EXPORTED = ("resnet18", "mobilenet_v3_small", "efficientnet_b0", "shufflenet_v2_x0_5", "vit_b_16", "convnext_tiny")

@@ -10,10 +10,10 @@ from archbudget._guard import guarded
 from archbudget._message import one_line, show
 from archbudget._regular import path_of, reading
 from archbudget.errors import SpaceError
-from archbudget.importers._refusals import require_shape
+from archbudget.importers._refusals import require_layers, require_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from archbudget.space.space import Space
 
@@ -77,11 +77,75 @@ def from_onnx(
     if model.functions:
         from onnx import inliner
 
+        _require_few_operators(model, source)
         try:
             model = inliner.inline_local_functions(model)
         except Exception as error:
             raise SpaceError(f"{source}: its functions cannot be followed: {one_line(error)}") from None
+    _require_texts(model, source)
     return Translator(model, source, _shapes(model, source, input_shapes), strict=strict).space()
+
+
+def _require_few_operators(model: Any, source: str) -> None:
+    """Counts the operators that there are when functions of a file have been put where they are called.
+
+    Raises:
+        SpaceError: If a function calls itself, or there are more than a space may have.
+    """
+    functions = {_function_of(each): each for each in model.functions}
+    calls = {name: [each for each in _calls(own.node) if each in functions] for name, own in functions.items()}
+    sizes: dict[Any, int] = {}
+    waiting, entered = list(functions), set()
+    while waiting:
+        name = waiting[-1]
+        missing = [each for each in calls[name] if each not in sizes]
+        if name in sizes or not missing:
+            own = len(list(_calls(functions[name].node)))
+            sizes.setdefault(name, own + sum(sizes[each] for each in calls[name]))
+            waiting.pop()
+        elif name in entered:
+            raise SpaceError(f"{source}: its function {show(name[1])} calls itself")
+        else:
+            entered.add(name)
+            waiting += missing
+    require_layers(sum(1 + sizes.get(each, 0) for each in _calls(model.graph.node)), source)
+
+
+def _require_texts(model: Any, source: str) -> None:
+    """Looks at the names in a graph: protobuf gives bytes where one is no UTF-8.
+
+    Raises:
+        SpaceError: If a name is no text.
+    """
+    graph = model.graph
+    names = [each.name for each in (*graph.input, *graph.output, *graph.initializer)]
+    for node in graph.node:
+        names += [
+            node.name,
+            node.op_type,
+            node.domain,
+            *node.input,
+            *node.output,
+            *(each.name for each in node.attribute),
+        ]
+    for name in names:
+        if not isinstance(name, str):
+            raise SpaceError(f"{source}: a name in it is no text, {show(name)}")
+
+
+def _function_of(given: Any) -> tuple[str, str, str]:
+    """What a function is called by."""
+    return given.domain, given.name, getattr(given, "overload", "")
+
+
+def _calls(nodes: Any) -> Iterator[tuple[str, str, str]]:
+    """What operators call, also those of graphs within them."""
+    waiting = [nodes]
+    while waiting:
+        for node in waiting.pop():
+            yield node.domain, node.op_type, getattr(node, "overload", "")
+            for each in node.attribute:
+                waiting += [graph.node for graph in (each.g, *each.graphs) if graph.node]
 
 
 def _shapes(model: Any, source: str, given: Any) -> dict[str, tuple[int, ...]]:

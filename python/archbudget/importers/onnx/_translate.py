@@ -146,7 +146,7 @@ class Translator:
             self._types[name] = onnx.TypeProto()
             return
         size = prod(shape)
-        outside = tensor.data_location == onnx.TensorProto.EXTERNAL
+        outside = tensor.data_location == onnx.TensorProto.EXTERNAL or len(tensor.external_data) > 0
         value = tensor if 0 <= size <= SMALL and not outside else None
         bits = BITS.get(tensor.data_type)
         weights: tuple[Weight, ...] = ()
@@ -407,7 +407,7 @@ class Translator:
             part = sides[slice(bounds.get("start", 0), bounds.get("end"))]
             return numpy_helper.from_array(np.asarray(part, dtype=np.int64))
         values = [self._tensor(name) for name in node.input if name]
-        if any(value is None for value in values):
+        if any(value is None for value in values) or _reads_files(node):
             return None
         try:
             names = [name for name in node.input if name]
@@ -451,6 +451,14 @@ class Translator:
             if owner and kind in ("weight", "kernel", "bias", "gamma"):
                 return owner
         return _plain(title)
+
+
+def _reads_files(node: onnx.NodeProto) -> bool:
+    """Whether a value among the attributes of an operator is in another file, which `onnx` would open."""
+    sparse = [part for each in node.attribute for part in (each.sparse_tensor, *each.sparse_tensors)]
+    tensors = [tensor for each in node.attribute for tensor in (each.t, *each.tensors)]
+    tensors += [tensor for each in sparse for tensor in (each.values, each.indices)]
+    return any(each.data_location == onnx.TensorProto.EXTERNAL or each.external_data for each in tensors)
 
 
 def _plain(title: str) -> str:
