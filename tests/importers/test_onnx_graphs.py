@@ -195,19 +195,108 @@ def test_recurrent_operators(kind: str, directions: int) -> None:
     assert arch.macs == 7 * directions * gates * 6 * (5 + 6)
 
 
-def test_open_sides_need_shapes() -> None:
+def test_open_sides_are_unknown_until_they_are_given() -> None:
     nodes = [helper.make_node("Conv", ["x", "w"], ["y"], "conv")]
     model = model_of(nodes, [weight("w", 4, 3, 3, 3)], ("n", 3, "h", "w"))
-    with pytest.raises(SpaceError, match=r"input 'x' has open sides, .*'h', 'w'\); give input_shapes=\{\"x\": "):
-        ab.from_onnx(model)
+    space = ab.from_onnx(model)
+    arch = space.architecture()
+    assert (arch.params, arch.macs, arch.peak_activation_bytes) == (108, None, None)
+    assert arch.layers[-1].output_shape == (4, None, None)
     arch = ab.from_onnx(model, input_shapes={"x": (3, 10, 12)}).architecture()
     assert arch.layers[-1].output_shape == (4, 8, 10)
+    assert space.with_sides((3, 10, 12)).architecture().macs == arch.macs
     for given in ((3, 10, 12), [(3, 10, 12)]):
         assert ab.from_onnx(model, input_shapes=given).architecture().macs == arch.macs
     with pytest.raises(SpaceError, match="the graph has 1 inputs, not 2"):
         ab.from_onnx(model, input_shapes=[(3, 10, 12), (3,)])
     with pytest.raises(SpaceError, match="there is no input 'z'; there are x"):
         ab.from_onnx(model, input_shapes={"z": (3, 10, 12)})
+
+
+def numbers_of(name: str, *values: int) -> Any:
+    return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
+
+
+def upsampled() -> Any:
+    """What a convolution halves is made as large as the input was, by sides that the graph computes."""
+    nodes = [
+        helper.make_node("Conv", ["x", "stem"], ["a"], "conv", strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Slice", ["s", "two", "four", "zero"], ["sides"]),
+        helper.make_node("Shape", ["a"], ["own"]),
+        helper.make_node("Slice", ["own", "zero", "two", "zero"], ["channels"]),
+        helper.make_node("Concat", ["channels", "sides"], ["size"], axis=0),
+        helper.make_node("Resize", ["a", "", "", "size"], ["large"]),
+        helper.make_node("Conv", ["large", "head"], ["y"], "last"),
+    ]
+    constants = [numbers_of("two", 2), numbers_of("four", 4), numbers_of("zero", 0)]
+    return model_of(nodes, [weight("stem", 4, 3, 3, 3), weight("head", 5, 4, 1, 1), *constants], ("n", 3, "h", "w"))
+
+
+def attending() -> Any:
+    """Attention with a table of positions that is as long as 512."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Slice", ["s", "one", "two", "zero"], ["steps"]),
+        helper.make_node("Slice", ["positions", "zero", "steps", "one"], ["p"]),
+        helper.make_node("Add", ["x", "p"], ["e"]),
+        helper.make_node("MatMul", ["e", "w"], ["q"], "query"),
+        helper.make_node("Transpose", ["q"], ["k"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["q", "k"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["weights"]),
+        helper.make_node("MatMul", ["weights", "q"], ["y"]),
+    ]
+    constants = [numbers_of("one", 1), numbers_of("two", 2), numbers_of("zero", 0)]
+    return model_of(nodes, [weight("positions", 1, 512, 8), weight("w", 8, 8), *constants], ("n", "steps", 8))
+
+
+def heads() -> Any:
+    """A sum over unknown sides, and a part that does not depend on them."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[2, 3], keepdims=0),
+        helper.make_node("Gemm", ["m", "w"], ["y"], "head", transB=1),
+        helper.make_node("Relu", ["x"], ["lost"], "aside"),
+    ]
+    return model_of(nodes, [weight("w", 5, 3)], ("n", 3, None, None))
+
+
+@pytest.mark.parametrize(
+    ("model", "shapes"),
+    [
+        (upsampled, [(3, 32, 48), (3, 21, 5), (3, 960, 1)]),
+        (attending, [(7, 8), (64, 8), (512, 8)]),
+        (heads, [(3, 4, 5), (3, 1, 1)]),
+        (network, [(3, 8, 8)]),
+    ],
+)
+def test_what_is_known_of_open_sides_holds_for_each_number(model: Any, shapes: list[Any]) -> None:
+    whole = model()
+    arch = ab.from_onnx(whole).architecture()
+    for shape in shapes:
+        given = ab.from_onnx(whole, input_shapes=[shape]).architecture()
+        assert (given.params, given.trainable_params) == (arch.params, arch.trainable_params)
+        assert len(given.layers) == len(arch.layers)
+        for one, other in zip(arch.layers, given.layers, strict=True):
+            assert one.macs in (None, other.macs)
+            assert all(side in (None, own) for side, own in zip(one.output_shape, other.output_shape, strict=True))
+
+
+def test_a_record_of_unknown_sides_is_not_taken_for_known_ones() -> None:
+    space = ab.from_onnx(upsampled())
+    for side in (32, 5_040, 10_080, 20_160):
+        with pytest.raises(SpaceError, match="'large' is known only as it was recorded for unknown sides"):
+            space.with_sides((3, side, side))
+
+
+def test_a_weight_that_an_open_side_decides_is_refused() -> None:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("Gemm", ["f", "w"], ["y"], "head", transB=1),
+    ]
+    model = model_of(nodes, [weight("w", 10, 192)], ("n", 3, "h", "w"))
+    with pytest.raises(TranslationError, match=r"Gemm.*It has open sides: give input_shapes=\{\"x\": "):
+        ab.from_onnx(model)
+    assert ab.from_onnx(model, input_shapes=(3, 8, 8)).architecture().params == 1920
 
 
 def test_a_file_is_checked(tmp_path: Path) -> None:

@@ -324,11 +324,6 @@ def test_what_cannot_be_read_is_one_line(module: Any, inputs: Any, message: str)
     assert "\n" not in str(caught.value)
 
 
-def test_not_strict_is_not_there_yet() -> None:
-    with pytest.raises(SpaceError, match="strict=False is not supported yet"):
-        ab.from_torch(nn.Linear(3, 3), (3,), strict=False)
-
-
 @pytest.mark.parametrize("kind", sorted(BUILDERS))
 def test_there_and_back(kind: str) -> None:
     """What `to_torch` makes of a layer is read with its weights, products and output."""

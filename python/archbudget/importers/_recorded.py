@@ -7,87 +7,116 @@ are those of the record, and no layer is taken on trust.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archbudget import layers
-from archbudget.errors import ArchbudgetError, InvalidArchitectureError
+from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError
 from archbudget.importers._refusals import require_layers, require_shape
-from archbudget.layers import Counts, custom
+from archbudget.layers import Counts, CustomLayer, custom
 from archbudget.space.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from archbudget._records import LayerRecord
 
-Shape = tuple[int, ...]
+Shape = tuple[int | None, ...]
+"""Sides without the batch; `None` for one that is unknown."""
+
+
+STANDS = (5_040, 10_080)
+"""What the engine asks rules with in the place of an unknown side (`src/layers/unknown.rs`)."""
 
 
 def _recorded(
-    input_shapes: Sequence[Shape], reads: Sequence[Shape], output_shape: Shape, macs: int, weights: Sequence[int]
+    input_shapes: Sequence[Shape],
+    operation: str,
+    reads: Sequence[Shape],
+    output_shape: Shape,
+    macs: int | None = 0,
+    weights: Sequence[int] = (0, 0),
 ) -> Counts:
-    """What was recorded, for the inputs for which it was."""
-    if tuple(map(tuple, input_shapes)) != tuple(map(tuple, reads)):
+    """What was recorded, for the inputs for which it was.
+
+    A side that is `None` was not known, and multiply-accumulates that are `None` depend on such a side: what differs
+    between the two numbers that stand for it is unknown again.
+    """
+    del operation
+    shapes, known = tuple(map(tuple, input_shapes)), tuple(map(tuple, reads))
+    stands: set[int | None] = set()
+    alike = [len(shape) for shape in shapes] == [len(shape) for shape in known]
+    for shape, own in zip(shapes, known, strict=False):
+        stands.update(side for side, recorded in zip(shape, own, strict=False) if recorded is None)
+        alike = alike and all(recorded in (None, side) for side, recorded in zip(shape, own, strict=False))
+    if not alike or len(stands) > 1 or not stands <= set(STANDS):
         raise InvalidArchitectureError(
-            f"it was recorded for inputs of {tuple(map(tuple, reads))}, and is not known for {tuple(input_shapes)}"
+            f"it was recorded for inputs of {known}, and is not known for {shapes}"
+            f"{'; give the shapes of the inputs to the importer' if stands else ''}"
         )
+    stand = stands.pop() if stands else None
     trainable, non_trainable = weights
-    return Counts(output_shape, trainable_params=trainable, non_trainable_params=non_trainable, macs=macs)
+    return Counts(
+        [stand if side is None else side for side in output_shape],  # type: ignore[misc]
+        trainable_params=trainable,
+        non_trainable_params=non_trainable,
+        macs=stand if macs is None else macs,  # type: ignore[arg-type]
+    )
 
 
-@custom
-def Operation(  # noqa: N802
-    input_shapes: Sequence[Shape],
-    operation: str,
-    reads: Sequence[Shape],
-    output_shape: Shape,
-    macs: int = 0,
-    weights: Sequence[int] = (0, 0),
-) -> Counts:
-    """An operation as a framework recorded it; `weights` are how many are trained, and how many are not."""
-    del operation
-    return _recorded(input_shapes, reads, output_shape, macs, weights)
+def _kind(name: str, purpose: str, *, in_place: bool = False, knows_macs: bool = True) -> type[CustomLayer]:
+    """A layer that has what was recorded; they differ in what the engine may do with them."""
+
+    def rule(
+        input_shapes: Sequence[Shape],
+        operation: str,
+        reads: Sequence[Shape],
+        output_shape: Shape,
+        macs: int | None = 0,
+        weights: Sequence[int] = (0, 0),
+    ) -> Counts:
+        return _recorded(input_shapes, operation, reads, output_shape, macs, weights)
+
+    rule.__name__ = rule.__qualname__ = name
+    rule.__doc__ = purpose
+    made = custom(in_place=in_place)(rule)
+    made.KNOWS_MACS = knows_macs
+    made.takes_other_sides = _takes_other_sides  # type: ignore[assignment, method-assign]
+    return made
 
 
-@custom
-def UnknownOperation(  # noqa: N802
-    input_shapes: Sequence[Shape],
-    operation: str,
-    reads: Sequence[Shape],
-    output_shape: Shape,
-    macs: int = 0,
-    weights: Sequence[int] = (0, 0),
-) -> Counts:
-    """An operation that archbudget does not know: its weights and shapes are recorded, its MACs are unknown."""
-    del operation
-    return _recorded(input_shapes, reads, output_shape, macs, weights)
+def _takes_other_sides(layer: Any) -> bool:
+    return all(None not in shape for shape in layer.given["reads"])
 
 
-UnknownOperation.KNOWS_MACS = False
+Operation = _kind(
+    "Operation",
+    "An operation as a framework recorded it; `weights` are how many are trained, and how many are not.",
+)
+InPlaceOperation = _kind(
+    "InPlaceOperation",
+    "An operation that only rearranges or works element by element, so that it may write over what it reads.",
+    in_place=True,
+)
+UnknownOperation = _kind(
+    "UnknownOperation",
+    "An operation that archbudget does not know: its weights and shapes are recorded, its MACs are unknown.",
+    knows_macs=False,
+)
 
 
 @custom(in_place=True)
-def InPlaceOperation(  # noqa: N802
-    input_shapes: Sequence[Shape],
-    operation: str,
-    reads: Sequence[Shape],
-    output_shape: Shape,
-    macs: int = 0,
-    weights: Sequence[int] = (0, 0),
-) -> Counts:
-    """An operation that only rearranges or works element by element, so that it may write over what it reads."""
-    del operation
-    return _recorded(input_shapes, reads, output_shape, macs, weights)
-
-
-@custom(in_place=True)
-def Unused(input_shape: Shape, weights: Sequence[int], macs: int = 0) -> Counts:  # noqa: N802
+def Unused(input_shape: tuple[int, ...], weights: Sequence[int], macs: int = 0) -> Counts:  # noqa: N802
     """What a model has or computes and no output needs, such as a head for training only; its input passes."""
     trainable, non_trainable = weights
     return Counts(input_shape, trainable_params=trainable, non_trainable_params=non_trainable, macs=macs)
+
+
+Make = Callable[..., layers.Layer]
+"""Makes a layer from `name` and `trainable`."""
 
 
 class Weight(NamedTuple):
@@ -112,7 +141,7 @@ class Step:
         reads: The tensors that it reads, without weights and constants.
         makes: The tensor that it makes.
         shape: The shape of that, the batch not counted.
-        macs: Its multiply-accumulates.
+        macs: Its multiply-accumulates; `None` where they depend on an unknown side.
         weights: The weights that it reads.
         layer: Makes the layer that it should be the same as, from `name` and `trainable`.
         in_place: Whether it only rearranges or works element by element.
@@ -125,9 +154,9 @@ class Step:
     reads: list[Hashable]
     makes: Hashable
     shape: Shape
-    macs: int = 0
+    macs: int | None = 0
     weights: list[Weight] = field(default_factory=list)
-    layer: Callable[..., layers.Layer] | None = None
+    layer: Make | None = None
     in_place: bool = False
     known: bool = True
     options: dict[str, Any] = field(default_factory=dict)
@@ -152,9 +181,9 @@ class Recording:
         self._shared: dict[Hashable, layers.Layer] = {}
         self._same: dict[Hashable, bool] = {}
 
-    def input(self, key: Hashable, name: str, shape: Sequence[int]) -> None:
+    def input(self, key: Hashable, name: str, shape: Sequence[int | None]) -> None:
         """An input of the network."""
-        self._shapes[key] = require_shape(tuple(shape), f"the shape of input {name!r}")
+        self._shapes[key] = _require_sides(shape, f"the shape of input {name!r}")
         self._inputs.append((key, name))
 
     def alias(self, key: Hashable, other: Hashable) -> None:
@@ -172,9 +201,47 @@ class Recording:
     def add(self, step: Step) -> None:
         """Writes a step down."""
         require_layers(len(self._steps) + 1, self._model)
-        step.shape = self._shapes[step.makes] = require_shape(step.shape, f"the output shape of {step.name!r}")
+        step.shape = self._shapes[step.makes] = _require_sides(step.shape, f"the output shape of {step.name!r}")
         step.reads = [self._aliases.get(key, key) for key in step.reads]
         self._steps.append(step)
+
+    def merged(self, other: Recording) -> Recording:
+        """What two recordings of one network have in common that was recorded with two numbers for each unknown side.
+
+        Sides and multiply-accumulates that differ are unknown. Weights do not differ: they are those of the model.
+
+        Raises:
+            SpaceError: If the operations of the network depend on a side that is unknown.
+        """
+        both = Recording(self._model)
+        for (key, name), (again, _) in zip(self._inputs, other._inputs, strict=True):
+            both.input(key, name, self._common(key, other._shapes[again]))
+        both._aliases.update(self._aliases)
+        one, two = (
+            [(step.name, step.operation, step.makes, step.reads) for step in each._steps] for each in (self, other)
+        )
+        if one != two or self._aliases != other._aliases:
+            raise SpaceError(f"{self._model}: which operations it has depends on a side that is unknown")
+        for step, again in zip(self._steps, other._steps, strict=True):
+            both.add(
+                replace(
+                    step,
+                    shape=self._common(step.makes, again.shape),
+                    macs=step.macs if step.macs == again.macs else None,
+                    layer=_same_layer(step.layer, again.layer),
+                    in_place=step.in_place and again.in_place,
+                )
+            )
+        for alias, key in self._aliases.items():
+            both._shapes[alias] = both._shapes[key]
+        return both
+
+    def _common(self, key: Hashable, other: Shape) -> Shape:
+        """The sides of a tensor; those that are others in another recording are unknown."""
+        own = self._shapes[key]
+        if len(own) != len(other):
+            raise SpaceError(f"{self._model}: how many axes a tensor has depends on a side that is unknown")
+        return tuple(side if side == again else None for side, again in zip(own, other, strict=True))
 
     def space(self, outputs: Sequence[Hashable], unused: Iterable[Weight] = (), name: str | None = None) -> Space:
         """The network as a space without decisions.
@@ -216,6 +283,11 @@ class Recording:
         layer = self._like(step, shapes, bool(new))
         options = step.options
         if layer is None:
+            depends = step.macs is None or None in step.shape
+            if depends and not any(None in shape for shape in shapes):
+                raise SpaceError(
+                    f"{self._model}: {step.name!r} depends on the number of an unknown side, not on a tensor"
+                )
             operation = InPlaceOperation if step.in_place else Operation
             kind, options = operation if step.known else UnknownOperation, {}
             bits = {weight.bits for weight in new.values()}
@@ -232,13 +304,19 @@ class Recording:
         given = inputs if layer.MERGES or len(inputs) > 1 else inputs[0]
         self._tensors[step.makes] = layer(given, **options)
 
-    def _pass_on(self, key: Hashable, name: str, weights: Iterable[Weight], macs: int) -> None:
+    def _pass_on(self, key: Hashable, name: str, weights: Iterable[Weight], macs: int | None) -> None:
         """Counts what leads to no output as a layer that passes a tensor on."""
         new = {weight.key: weight for weight in weights if weight.key not in self._counted}
-        if new or macs:
+        if new or macs != 0:
             self._counted.update(new)
-            layer = Unused(_sizes(new.values()), macs, name=self._named(name))
-            self._tensors[key] = layer(self._tensors[key])
+            given, shape = self._tensors[key], self._shapes[key]
+            if macs is None:
+                layer: CustomLayer = UnknownOperation(
+                    "unused", [shape], shape, 0, _sizes(new.values()), name=self._named(name)
+                )
+            else:
+                layer = Unused(_sizes(new.values()), macs, name=self._named(name))
+            self._tensors[key] = layer([given] if layer.MERGES else given)
 
     def _named(self, name: str) -> str:
         """A name that is not taken."""
@@ -285,6 +363,26 @@ class Recording:
         return layer
 
 
+def _require_sides(shape: Sequence[int | None], what: str) -> Shape:
+    """The sides of a shape, some of which may be unknown."""
+    known = iter(require_shape([side for side in shape if side is not None], what))
+    return tuple(None if side is None else next(known) for side in shape)
+
+
+def _same_layer(one: Make | None, other: Make | None) -> Make | None:
+    """What makes the layer that both make, where they do."""
+    if one is None or other is None:
+        return None
+
+    def make(**settings: Any) -> layers.Layer:
+        made = one(**settings)
+        if repr(made) != repr(other(**settings)):
+            raise InvalidArchitectureError("its arguments depend on a side that is unknown")
+        return made
+
+    return make
+
+
 def _keeps_statistics(step: Step) -> bool:
     """Whether a layer has weights that are not trained beside those that are."""
     return "norm" in step.operation.lower()
@@ -313,9 +411,9 @@ def _gives(layer: layers.Layer, shapes: list[Shape], step: Step, sizes: tuple[in
     )
 
 
-def for_one_input(shape: Shape) -> Shape:
+def for_one_input(shape: Sequence[int]) -> tuple[int, ...]:
     """The sides of a tensor for one input: the first axis is the batch where it has one place."""
-    return shape[1:] if shape and shape[0] == 1 else shape
+    return tuple(shape[1:] if shape and shape[0] == 1 else shape)
 
 
 def sides_of(given: Any, rank: int) -> Any:
@@ -325,13 +423,13 @@ def sides_of(given: Any, rank: int) -> Any:
     return values[0] if len(set(values)) == 1 else tuple(values)
 
 
-def keras_axis(axis: int, shape: Shape) -> int:
+def keras_axis(axis: int, shape: Sequence[int]) -> int:
     """An axis as Keras counts it: a tensor whose first axis is not the batch has the batch in front of it."""
     axis %= len(shape)
     return axis if shape[0] == 1 else axis + 1
 
 
-def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
+def einsum_macs(equation: str, shapes: Sequence[Sequence[int]]) -> int | None:
     """The multiply-accumulates of a sum of products of one or two tensors; `None` where they are not known.
 
     They are one for each combination of the letters, if a letter of both is summed. Without a sum the values are
@@ -358,14 +456,14 @@ def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int | None:
     return prod(sides[letter] for letter in kept) if any(letter not in target for letter in kept) else 0
 
 
-def rearranged(read: Shape, made: Shape, ours: Sequence[int]) -> Callable[..., layers.Layer] | None:
+def rearranged(read: Sequence[int], made: Sequence[int], ours: Sequence[int]) -> Callable[..., layers.Layer] | None:
     """The layer that gives values another shape, in the same order; `ours` is the shape without the batch."""
     if prod(read) != prod(made) or not ours:
         return None
     return layers.Flatten if len(ours) == 1 else partial(layers.Reshape, tuple(ours))
 
 
-def transposed(read: Shape, order: Sequence[int]) -> Callable[..., layers.Layer] | None:
+def transposed(read: Sequence[int], order: Sequence[int]) -> Callable[..., layers.Layer] | None:
     """The layer that gives axes another order."""
     moved = [axis for axis in order if read[axis] != 1]
     if moved == sorted(moved):

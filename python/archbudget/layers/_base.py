@@ -517,6 +517,10 @@ class Layer(_Frozen, Block):
         """Whether Keras makes it only for batches of a known size."""
         return False
 
+    def takes_other_sides(self) -> bool:
+        """Whether sides of its input that are unknown may become known; an imported record is for unknown ones only."""
+        return True
+
     @property
     def kind(self) -> str:
         """The name of the layer, for most of them in `keras.layers`."""

@@ -7,6 +7,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from archbudget._nested import FrozenDict
+from archbudget.errors import SpaceError
 from archbudget.layers._base import Block, Layer, Tensor
 from archbudget.layers._custom import CustomLayer
 from archbudget.layers._structure import Repeat
@@ -69,6 +70,13 @@ class Rebuilding:
             return {**definition, "layers": [self.block(each) for each in definition["layers"]]}
         inputs, outputs = definition["inputs"], definition["outputs"]
         made = self._tensors([*inputs, *outputs])
+        changed = any(made[each] is not each and self.block(each.block) is not each.block for each in inputs)
+        for tensor in made if changed else ():
+            if isinstance(tensor.block, Layer) and not tensor.block.takes_other_sides():
+                raise SpaceError(
+                    f"the inputs cannot change, as '{tensor.block.name}' is known only as it was recorded for unknown "
+                    "sides: give the shapes of the inputs to the importer"
+                )
         return {
             **definition,
             "inputs": tuple(made[each] for each in inputs),

@@ -42,11 +42,13 @@ def from_onnx(
         strict: Whether operators are refused whose multiply-accumulates are not known. If not, those keep their weights
             and shapes whose output ONNX describes; MACs and peak activations of the space are unknown then.
         input_shapes: The shapes of inputs without the batch, where the graph leaves sides open: by their names, in the
-            order of the inputs, or of the only input.
+            order of the inputs, or of the only input. Without them such sides are unknown, and so are the MACs and
+            activations that depend on them; weights are counted.
 
     Raises:
         TranslationError: If operators of the graph are not known, with the names and types of all of them.
-        SpaceError: If the file is no graph of ONNX, or not well formed, or its inputs have open sides.
+        SpaceError: If the file is no graph of ONNX, or not well formed, or cannot be followed without the number of
+            an open side.
         FileError: If the file cannot be read.
         MissingPackageError: If onnx is not installed.
 
@@ -72,7 +74,7 @@ def from_onnx(
         raise SpaceError(f"from_onnx reads a file or an onnx.ModelProto, not {show(model)}")
     if not (model.HasField("graph") and model.graph.node and model.opset_import):
         raise SpaceError(f"{source} is no graph of ONNX: it has no operators")
-    from archbudget.importers.onnx._translate import Translator
+    from archbudget.importers.onnx._translate import translated
 
     if model.functions:
         from onnx import inliner
@@ -83,7 +85,7 @@ def from_onnx(
         except Exception as error:
             raise SpaceError(f"{source}: its functions cannot be followed: {one_line(error)}") from None
     _require_texts(model, source)
-    return Translator(model, source, _shapes(model, source, input_shapes), strict=strict).space()
+    return translated(model, source, _shapes(model, source, input_shapes), strict=strict)
 
 
 def _require_few_operators(model: Any, source: str) -> None:

@@ -10,6 +10,7 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from archbudget._guard import reworded
 from archbudget._message import listed, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.importers._recorded import Recording, Step, Weight, for_one_input
@@ -29,6 +30,8 @@ from archbudget.importers.onnx._operations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from archbudget.space.space import Space
 
 Shape = tuple[int, ...]
@@ -77,6 +80,82 @@ class Constant(NamedTuple):
     """Whether it is one wherever it is read: a floating-point initialiser with an axis."""
 
 
+OpenSide = str | tuple[str, int]
+"""What a side is called that is open: its name in the graph, or its input and its axis."""
+
+
+class Recorded(NamedTuple):
+    """A graph that was written down."""
+
+    recording: Recording
+    outputs: list[str]
+    unused: list[Weight]
+    name: str | None
+
+
+TRIALS = ((960, True), (64, True), (960, False), (64, False))
+"""What stands for open sides, until a graph takes it: a number that steps divide, or one below the lengths of usual
+tables; and whether sides of different names get different numbers, which they have in no common ratio."""
+
+
+def translated(model: onnx.ModelProto, source: str, shapes: dict[str, Shape], *, strict: bool = True) -> Space:
+    """The space of a graph.
+
+    A graph with open sides is written down twice, with other numbers in their place: what differs is unknown.
+
+    Args:
+        model: The model; it is not changed.
+        source: What it is called in messages.
+        shapes: The shapes of inputs without the batch, by their names, in place of those in the model.
+        strict: Whether operators are refused whose multiply-accumulates are not known.
+
+    Raises:
+        TranslationError: If operators of it are not known.
+        SpaceError: If the graph is not well formed, or cannot be followed without the number of an open side.
+    """
+    found = open_sides(model, shapes)
+    if not found:
+        recorded = Translator(model, source, shapes, strict=strict).recorded()
+        return recorded.recording.space(recorded.outputs, recorded.unused, recorded.name)
+    failed: ArchbudgetError | None = None
+    for number, apart in TRIALS:
+        try:
+            first, second = (
+                Translator(model, source, shapes, strict=strict, stands=stands).recorded()
+                for stands in (
+                    {side: number * (1 + at * apart) for at, side in enumerate(found)},
+                    {side: number * (3 + 2 * at * apart) for at, side in enumerate(found)},
+                )
+            )
+            if first.outputs != second.outputs:
+                raise SpaceError(f"{source}: what its outputs are depends on a side that is unknown")
+            both = first.recording.merged(second.recording)
+            return both.space(first.outputs, first.unused, first.name)
+        except ArchbudgetError as error:
+            failed = failed or error
+    assert failed is not None
+    name = next(each.name for each in model.graph.input if _open(each, shapes))
+    raise reworded(failed, f'{failed}. It has open sides: give input_shapes={{"{name}": (...)}}, without the batch')
+
+
+def open_sides(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> list[OpenSide]:
+    """The sides of inputs that the graph leaves open, the batch not counted, and that are not given."""
+    own = {tensor.name for tensor in model.graph.initializer}
+    inputs = [each for each in model.graph.input if each.name not in own]
+    return list(dict.fromkeys(side for each in inputs for side in _open(each, shapes)))
+
+
+def _open(given: onnx.ValueInfoProto, shapes: Mapping[str, Shape]) -> list[OpenSide]:
+    sides = [] if given.name in shapes else _sides(given)[1:]
+    return [side or (given.name, axis) for axis, side in enumerate(sides, 1) if not isinstance(side, int)]
+
+
+def _sides(given: onnx.ValueInfoProto) -> list[int | str | None]:
+    """The sides of an input: numbers, names, or neither."""
+    dims = given.type.tensor_type.shape.dim
+    return [side.dim_value if side.HasField("dim_value") else (side.dim_param or None) for side in dims]
+
+
 class Translator:
     """Writes a graph down as a recording.
 
@@ -85,10 +164,20 @@ class Translator:
         source: What it is called in messages.
         shapes: The shapes of inputs without the batch, by their names, in place of those in the model.
         strict: Whether operators are refused whose multiply-accumulates are not known.
+        stands: The number in the place of each side that is open, by what `open_sides` calls it.
     """
 
-    def __init__(self, model: onnx.ModelProto, source: str, shapes: dict[str, Shape], *, strict: bool = True) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        source: str,
+        shapes: dict[str, Shape],
+        *,
+        strict: bool = True,
+        stands: Mapping[OpenSide, int] | None = None,
+    ) -> None:
         self._strict = strict
+        self._stands = {} if stands is None else stands
         self._source = source
         self._graph = model.graph
         self._model = model
@@ -99,8 +188,8 @@ class Translator:
         self._types: dict[str, onnx.TypeProto] = {}
         self._given = shapes
 
-    def space(self) -> Space:
-        """The space of the network.
+    def recorded(self) -> Recorded:
+        """The network as it is written down.
 
         Raises:
             TranslationError: If operators of it are not known.
@@ -126,7 +215,7 @@ class Translator:
         unused = [weight for each in self._constants.values() if each.is_weight for weight in each.weights]
         settings = self._settings()
         left = [weight for weight in unused if weight.key not in settings]
-        return self._recording.space(outputs, left, self._graph.name if _is_name(self._graph.name) else None)
+        return Recorded(self._recording, outputs, left, self._graph.name if _is_name(self._graph.name) else None)
 
     def _settings(self) -> set[Any]:
         """Scales and zero points, which are no weights."""
@@ -169,10 +258,7 @@ class Translator:
             if not each.type.HasField("tensor_type"):
                 self._refusals.add(each.name, "input", "it is no tensor")
                 continue
-            sides: list[int | str | None] = [
-                side.dim_value if side.HasField("dim_value") else (side.dim_param or None) for side in kind.shape.dim
-            ]
-            shape = self._shape_of_input(each.name, sides, kind.HasField("shape"))
+            shape = self._shape_of_input(each.name, _sides(each), kind.HasField("shape"))
             self._types[each.name] = helper.make_tensor_type_proto(kind.elem_type, list(shape))
             self._recording.input(each.name, each.name, for_one_input(shape))
 
@@ -188,9 +274,10 @@ class Translator:
                 f"{self._source}: input {name!r} has the shape {tuple(sides)}, a batch of {batch}; networks are read "
                 "with an open batch, or one of 1"
             )
-        if not all(isinstance(side, int) for side in others):
-            raise SpaceError(f"{self._source}: input {name!r} has open sides, {tuple(sides)}; {hint}")
-        return require_shape((1, *others), f"the shape of input {name!r}")
+        known = [
+            side if isinstance(side, int) else self._stands[side or (name, axis)] for axis, side in enumerate(others, 1)
+        ]
+        return require_shape((1, *known), f"the shape of input {name!r}")
 
     def _node(self, node: onnx.NodeProto) -> None:
         """One operator."""
@@ -275,7 +362,7 @@ class Translator:
             self._recording.alias(node.output[0], data[0])
             return
         name = self._name(title, weights)
-        largest = max(prod(self._recording.shape(each)) for each in data)
+        largest = max(prod(self._shape(each)) for each in data)
         fits = largest >= prod(output)
         step = Step(
             name=name,
