@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find src -name '*.rs')
 
-.PHONY: help demo test test-rust test-python derived fuzz sanitize lint format bench instructions lock clean
+.PHONY: help demo test test-rust test-python derived docs fuzz sanitize lint format bench instructions lock clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,15 @@ derived: $(VENV)/.installed ## Write what follows from the layers: the schema of
 	mv $(SCHEMA).new $(SCHEMA)
 	$(BIN)/python tests/support/layer_table.py
 	$(BIN)/python tests/support/module_table.py
+	$(BIN)/python tests/support/reference_pages.py
+
+$(VENV)/.docs: $(VENV)/.installed requirements-docs.txt
+	@echo "installing what builds the documentation"
+	@$(PIP) install -r requirements-docs.txt
+	@touch $@
+
+docs: $(VENV)/.docs ## Build the site of the documentation in target/docs/site, and look for broken links in it
+	$(BIN)/python docs/site/build.py
 
 # What cargo-fuzz would say, without a sanitizer: so it needs no nightly compiler, but a C++ one for libFuzzer.
 COVERAGE := -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \
@@ -115,16 +124,16 @@ lint: $(VENV)/.installed ## Check format, lints and types of both languages
 	cargo clippy --locked --all-targets --features python --quiet -- -D warnings
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets --all-features --quiet --manifest-path fuzz/Cargo.toml -- -D warnings
-	$(BIN)/ruff format --check python tests benches
-	$(BIN)/ruff check python tests benches
+	$(BIN)/ruff format --check python tests benches docs
+	$(BIN)/ruff check python tests benches docs
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest archbudget._core
 
 format: $(VENV)/.installed ## Format both languages
 	cargo fmt
 	cargo fmt --manifest-path fuzz/Cargo.toml
-	$(BIN)/ruff format python tests benches
-	$(BIN)/ruff check --fix python tests benches
+	$(BIN)/ruff format python tests benches docs
+	$(BIN)/ruff check --fix python tests benches docs
 
 # NNI is no longer maintained, and asks for old versions of what is here: without its requirements it may work or not.
 NNI := nni==3.0 astor json-tricks prettytable pytorch-lightning lightning-utilities PythonWebHDFS responses schema simplejson \
@@ -148,6 +157,8 @@ lock: $(VENV)/.demo ## Pin the newest versions of everything that is installed h
 		--custom-compile-command "make lock" -o requirements-demo.txt
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.10 --no-annotate \
 		--group bench -c requirements.txt --custom-compile-command "make lock" -o requirements-bench.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-annotate \
+		--group docs -c requirements.txt --custom-compile-command "make lock" -o requirements-docs.txt
 
 clean: ## Remove what was built
 	rm -rf target fuzz/target $(VENV) out

@@ -258,7 +258,7 @@ By `python benches/imports.py`, processes in turns, medians of 21:
 ## Instructions
 
 `make instructions` counts the instructions of the kernels under valgrind, which no other program changes, and holds
-them against [instructions.json](../benches/instructions.json). """
+them against `benches/instructions.json`. """
 
 
 def main() -> None:

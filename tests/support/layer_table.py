@@ -69,8 +69,18 @@ A recurrent layer with `return_state=True` makes several tensors, and accepts in
 stack of cells are nested as in Keras. `Bidirectional` with `merge_mode=None` makes two tensors, and its states:
 
 ```python
+import archbudget as ab
+from archbudget import layers
+
+units = ab.Int("units", 16, 64, step=16)
+source, target = layers.Input((20, 8)), layers.Input((30, 8))
 _, h, c = layers.LSTM(units, return_state=True)(source)
 decoded = layers.LSTM(units, return_sequences=True)(target, initial_state=[h, c])
+print(ab.Space(inputs=[source, target], outputs=decoded).architecture(units=32).params)  # two LSTMs of 5,248
+```
+
+```text
+10496
 ```
 
 A list of layers passes on one tensor: a layer that makes several is used in a graph (`Space(inputs=..., outputs=...)`),
@@ -93,13 +103,14 @@ is no copy. The layers around a shared one must say the same of its weights (`tr
 not agree on is given to the shared layer itself.
 
 ```python
-import archbudget as ab
-from archbudget import layers
-
 x = layers.Input((20, 10, 64))
 word, cell = layers.Dense(64), layers.GRUCell(64)
 y = word(layers.TimeDistributed(layers.RNN([cell, cell]))(layers.TimeDistributed(word)(x)))
 print(ab.Space(inputs=x, outputs=y).architecture().params)  # one Dense, one cell: 4,160 + 24,960
+```
+
+```text
+29120
 ```
 
 ## Options of calls
@@ -135,10 +146,15 @@ Calls of one layer with different options share its weights; in records they hav
   - `mask` (`TimeDistributed`): at each step the mask of its layer, `(steps, ...)`; a layer that takes none is refused.
 
 ```python
-tokens, there = layers.Input((seq,)), layers.Input((seq,))
-x = layers.Embedding(vocab, width)(tokens)
-x = layers.MultiHeadAttention(8, 64)(x, attention_mask=layers.Reshape((1, seq))(there), use_causal_mask=True)
-x = layers.Bidirectional(layers.LSTM(units))(x, mask=there)
+tokens, there = layers.Input((20,)), layers.Input((20,))
+x = layers.Embedding(1_000, 64)(tokens)
+x = layers.MultiHeadAttention(8, 64)(x, attention_mask=layers.Reshape((1, 20))(there), use_causal_mask=True)
+x = layers.Bidirectional(layers.LSTM(32))(x, mask=there)
+print(ab.Space(inputs=[tokens, there], outputs=x).architecture().params)
+```
+
+```text
+221504
 ```"""
 """The arguments and uses of counted layers that are refused."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ALONE = ("html", "json")
 """The formats that plotly writes without another package."""
 FORMATS = (*ALONE, "png", "svg", "pdf")
+"""All formats; those that are not in `ALONE` need kaleido."""
 
 
 @guarded

@@ -1,0 +1,104 @@
+"""Every block of code in `docs/` runs, and prints what is shown below it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.pages import DOCS, ROOT, blocks, needs, run
+
+ELSEWHERE = {
+    "checking.md": "tests/cli/test_check.py",
+    "custom.md": "tests/house/test_docs.py",
+    "definitions.md": "tests/house/test_definitions.py",
+    "exporting.md": "tests/export/test_code_keras.py",
+    "importing.md": "tests/importers/test_huggingface.py",
+    "space-files.md": "tests/house/test_docs.py",
+}
+"""Pages with tests of their own, which know more about them."""
+
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8") for path in sorted(DOCS.rglob("*.md"))}
+RUN = [
+    page
+    for page, text in PAGES.items()
+    if page not in ELSEWHERE and any(each.language != "text" for each in blocks(text))
+]
+
+
+@pytest.mark.parametrize("page", RUN)
+def test_the_blocks_run_and_print_what_is_shown(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in needs(PAGES[page]):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    before = set(sys.modules)
+    try:
+        shown = sum(each.language == "text" for each in blocks(PAGES[page]))
+        assert run(page, PAGES[page]) == shown
+    finally:
+        for name in set(sys.modules) - before:
+            if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]  # A file of the page.
+
+
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_pages_that_are_run_elsewhere_are(page: str) -> None:
+    assert page in PAGES
+    assert f"docs/{page}" in (ROOT / ELSEWHERE[page]).read_text(encoding="utf-8")
+
+
+PAGE = """\
+```python title="three.py"
+three = 3
+```
+
+```python
+from three import three
+print(three, "  ")
+print(4)
+```
+
+```text
+{shown}
+```
+
+```sh
+pip install archbudget  # told
+archbudget spaces --json --help
+```
+
+```text
+...
+```
+"""
+
+
+def test_what_is_printed_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run("page", PAGE.format(shown="3\n4")) == 2
+    assert run("page", PAGE.format(shown="...\n4")) == 2
+    with pytest.raises(AssertionError, match="page:11 shows"):
+        run("page", PAGE.format(shown="3\n5"))
+    with pytest.raises(AssertionError, match="printed and not shown"):
+        run("page", "```python\nprint(1)\n```\n```python\n2\n```\n")
+    with pytest.raises(AssertionError, match="at the end of page"):
+        run("page", "```python\nprint(1)\n```\n")
+    with pytest.raises(AssertionError, match="is not run"):
+        run("page", "```sh\nrm file\n```\n")
+    with pytest.raises(AssertionError, match="nobody runs"):
+        run("page", "```c\nint x;\n```\n")
+    with pytest.raises(ZeroDivisionError):
+        run("page", "```python\n1 / 0\n```\n")
+    assert needs("<!-- needs: torch, onnx -->\n# Page") == ["torch", "onnx"]
+    assert not needs("# Page")
+
+
+def test_numbers_of_benchmarks_have_their_commands() -> None:
+    """Pages with measurements name what measures them."""
+    for page in ("benchmarks.md", "search-quality.md", "tools.md", "spaces.md"):
+        assert re.search(r"`(python benches/\w+\.py|make bench|archbudget spaces --markdown)", PAGES[page]), page

@@ -1,0 +1,178 @@
+"""What looks at the built site finds each kind of fault; the site has every page and every public name."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import archbudget as ab
+from support import reference_pages
+from support.pages import DOCS, ROOT
+
+SITE = DOCS / "site"
+
+
+def _module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, SITE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def check() -> ModuleType:
+    return _module("check")
+
+
+@pytest.fixture(scope="module")
+def build(check: ModuleType) -> ModuleType:
+    sys.modules["check"] = check
+    try:
+        return _module("build")
+    finally:
+        del sys.modules["check"]
+
+
+HTML = """<!doctype html>
+<html><head><title>{title}</title><link rel="stylesheet" href="{up}style.css"></head>
+<body><h1 id="top">{title}</h1><p>{body}</p><p><code>a[b](c) **d** {{{{ e }}}}</code></p></body></html>
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Two pages that are in order."""
+    (tmp_path / "more").mkdir()
+    (tmp_path / "style.css").write_text("")
+    (tmp_path / "index.html").write_text(
+        HTML.format(title="First", up="", body='<a href="more/second.html#top">on</a> <a href="https://a.org">out</a>')
+    )
+    (tmp_path / "more/second.html").write_text(
+        HTML.format(title="Second", up="../", body='<a href="../index.html">b</a>')
+    )
+    items = [{"location": each, "title": each, "text": "words"} for each in ("index.html", "more/second.html#top")]
+    (tmp_path / "search.json").write_text(json.dumps({"items": items}))
+    return tmp_path
+
+
+def test_a_site_in_order_has_no_fault(check: ModuleType, site: Path) -> None:
+    assert list(check.faults(site, ["top"])) == []
+    assert check.main([str(site)]) == 0
+
+
+def _replaced(path: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(site: Path) -> None:
+        text = (site / path).read_text()
+        assert old in text
+        (site / path).write_text(text.replace(old, new))
+
+    return change
+
+
+BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no page": (lambda site: (site / "more/second.html").unlink(), "index.html: more/second.html#top leads nowhere"),
+    "no heading": (_replaced("index.html", "#top", "#bottom"), "more/second.html#bottom leads to no heading there"),
+    "outside": (_replaced("index.html", "https://a.org", "../../etc"), "../../etc leads out of the site"),
+    "no scheme": (_replaced("index.html", "https://a.org", "http://a.org"), "http://a.org is a link of another kind"),
+    "no style": (lambda site: (site / "style.css").unlink(), "more/second.html: ../style.css leads nowhere"),
+    "fetched": (_replaced("index.html", "style.css", "https://cdn.org/a.css"), "https://cdn.org/a.css is fetched"),
+    "fetched, of any scheme": (_replaced("index.html", "style.css", "//cdn.org/a.css"), "//cdn.org/a.css is fetched"),
+    "directive": (_replaced("index.html", "out<", "\n::: archbudget.Space<"), "a directive was not rendered"),
+    "include": (_replaced("index.html", "out<", '--8<-- "a.md"<'), "an include was not rendered"),
+    "fence": (_replaced("index.html", "out<", "```python<"), "a fence was not rendered"),
+    "link": (_replaced("index.html", "out<", "[Space][archbudget.Space]<"), "a link was not rendered"),
+    "inline link": (_replaced("index.html", "out<", "[Space](space.md)<"), "a link was not rendered"),
+    "admonition": (_replaced("index.html", "out<", "\n!!! note<"), "an admonition was not rendered"),
+    "table": (_replaced("index.html", "out<", "\n| a | b |\n<"), "a row of a table was not rendered"),
+    "heading": (_replaced("index.html", "out<", "\n## More<"), "a heading was not rendered"),
+    "template": (_replaced("index.html", "out<", "{{ a }}<"), "a template was not rendered"),
+    "bold": (_replaced("index.html", "out<", "**a<"), "bold text was not rendered"),
+    "reference": (_replaced("index.html", "out<", '<autoref identifier="a.B">B</autoref><'), "the reference to a.B"),
+    "twice": (_replaced("index.html", "<p>", '<p id="top">'), "two things are called #top"),
+    "no title": (_replaced("index.html", "<title>First", "<title>"), "index.html: it has no title"),
+    "two headings": (_replaced("index.html", "<p>", "<h1>b</h1><p>"), "first headings"),
+    "lonely": (_replaced("index.html", 'href="more/second.html#top"', ""), "more/second.html: no page leads here"),
+    "no index": (lambda site: (site / "search.json").unlink(), "the search has no index: FileNotFoundError"),
+    "broken index": (lambda site: (site / "search.json").write_text("{}"), "the search has no index: KeyError"),
+    "unknown page": (_replaced("search.json", "more/", "other/"), "the search does not know more/second.html"),
+    "no first page": (lambda site: (site / "index.html").unlink(), "there is no index.html"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_fault_is_found(name: str, check: ModuleType, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change, expected = BROKEN[name]
+    change(site)
+    assert any(expected in fault for fault in check.faults(site)), list(check.faults(site))
+    assert check.main([str(site)]) == 1
+    assert expected in capsys.readouterr().out
+
+
+def test_names_without_a_place_are_found(check: ModuleType, site: Path) -> None:
+    assert list(check.faults(site, ["top", "archbudget.Space"])) == ["archbudget.Space is on no page"]
+
+
+def test_it_runs_as_a_program(site: Path) -> None:
+    (site / "style.css").unlink()
+    done = subprocess.run([sys.executable, SITE / "check.py", site], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.endswith(f"2 faults in {site}\n")
+
+
+CONFIGURATION = (SITE / "zensical.toml").read_text(encoding="utf-8")
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | {"changelog.md"}
+    named = re.findall(r'"([\w/-]+\.md)"', CONFIGURATION)
+    assert sorted(named) == sorted(pages)
+
+
+def test_the_reference_has_every_public_name(build: ModuleType) -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    shown = re.findall(r"^::: ([\w.]+)$", pages, flags=re.MULTILINE)
+    names = build.public_names()
+    assert {"archbudget.Space", "archbudget.errors.LimitError", "archbudget.plot.pareto"} <= set(names)
+    assert len(names) > len(ab.__all__)
+    assert sorted({*shown} - {each for each in shown if each.startswith("archbudget.layers.")}) == sorted(names)
+    assert len(set(shown)) == len(shown)
+
+
+def test_the_table_of_names_is_up_to_date() -> None:
+    assert (DOCS / "reference/index.md").read_text(encoding="utf-8") == reference_pages.index(), (
+        "make derived writes it"
+    )
+
+
+def test_the_list_for_language_models_has_a_sentence_for_each_page(build: ModuleType, tmp_path: Path) -> None:
+    build.stage(tmp_path / "docs")
+    (tmp_path / "docs/site/reference").mkdir(parents=True)
+    for path in (tmp_path / "docs/docs").rglob("*.md"):
+        (tmp_path / "docs/site" / path.relative_to(tmp_path / "docs/docs")).parent.mkdir(parents=True, exist_ok=True)
+    if sys.version_info < (3, 11):
+        pytest.skip("the site is built with Python 3.11 or newer")
+    build.write_llms(tmp_path / "docs")
+    text = (tmp_path / "docs/site/llms.txt").read_text(encoding="utf-8")
+    entries = re.findall(r"^- \[[^\]]+\]\(([\w/-]+\.md)\): \S.*\S$", text, flags=re.MULTILINE)
+    assert sorted(entries) == sorted(re.findall(r'"([\w/-]+\.md)"', CONFIGURATION))
+    for entry in entries:
+        assert (tmp_path / "docs/site" / entry).is_file()
+
+
+def test_what_builds_the_site_is_pinned() -> None:
+    pins = dict(re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "requirements-docs.txt").read_text(), flags=re.MULTILINE))
+    assert {"zensical", "mkdocstrings", "mkdocstrings-python"} <= set(pins)
+    others = re.findall(r"^([\w-]+)==([\w.]+)(?! *;)$", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE)
+    both = {name: version for name, version in others if name in pins}
+    assert {"pygments", "pyyaml"} <= set(both)
+    assert both == {name: pins[name] for name in both}, "one environment has both"
