@@ -315,7 +315,8 @@ class Layer(_Frozen, Block):
     INTERNAL: ClassVar[tuple[str, ...]] = (
         *("arguments", "beyond_keras", "call_keras", "call_options", "called", "called_with", "declare", "inside"),
         *("keras_arguments", "kind", "lowered", "make_keras", "mask_keras", "masks", "members", "needs_batch_size"),
-        *("normalized", "other_arguments", "other_decisions", "purpose", "recorded", "training_mode", "weights_of"),
+        *("normalized", "other_arguments", "other_decisions", "purpose", "recorded", "takes_other_sides"),
+        *("training_mode", "weights_of"),
     )
 
     name: str | None = field(default=None, kw_only=True)
