@@ -123,6 +123,13 @@ impl Output<'_> {
         }
     }
 
+    fn bytes(&self) -> usize {
+        match self {
+            Self::I64(items) => size_of_val(*items),
+            Self::U32(items) => size_of_val(*items),
+        }
+    }
+
     fn split(self, at: usize) -> (Self, Self) {
         match self {
             Self::I64(items) => {
@@ -220,6 +227,7 @@ impl Evaluator {
                 )));
             }
         }
+        let bytes: usize = outputs.iter().map(Output::bytes).sum();
         let (batch, recipes) = self.batch(diagram, columns, metrics);
         let mut outputs: Vec<_> = outputs.into_iter().map(Output::jobs).collect();
         let mut valid = valid.map(|valid| valid.chunks_mut(JOB));
@@ -228,11 +236,12 @@ impl Evaluator {
             (outputs, valid.as_mut().and_then(Iterator::next))
         });
         let instructions = self.instructions;
-        let streams = !self.tables.can_die && n.saturating_mul(8 * metrics.len()) >= STREAMED;
+        let streams = !self.tables.can_die && bytes >= STREAMED;
         self.run(&batch, n, jobs, workers, |(outputs, valid), rows, block| {
             for (output, recipe) in outputs.iter_mut().zip(&recipes) {
                 match output {
                     Output::I64(output) if streams => block.stream(instructions, *recipe, &mut output[rows.clone()]),
+                    Output::U32(output) if streams => block.stream(instructions, *recipe, &mut output[rows.clone()]),
                     Output::I64(output) => block.write(instructions, *recipe, &mut output[rows.clone()]),
                     Output::U32(output) => block.write(instructions, *recipe, &mut output[rows.clone()]),
                 }
@@ -707,7 +716,7 @@ impl Block<'_> {
         }
     }
 
-    fn stream(&self, instructions: Instructions, recipe: Recipe, output: &mut [i64]) {
+    fn stream<O: kernel::Output>(&self, instructions: Instructions, recipe: Recipe, output: &mut [O]) {
         match &self.totals[recipe.place] {
             Totals::Narrow(totals) => kernel::stream(instructions, &totals[..output.len()], recipe.factor, output),
             Totals::Wide(totals) => kernel::stream(instructions, &totals[..output.len()], recipe.factor, output),

@@ -131,16 +131,18 @@ fn read_words<T: Item>(shared: &[T::Shared], items: &mut [T]) {
 ///
 /// The compiler knows no vector load that may race with a store. So it is written in instructions: the machine reads
 /// each byte once, in an order and by pieces that do not matter, which is what relaxed loads of single bytes may do.
+/// As many bytes behind these are asked for ahead: the next block of a column stands there, and would be waited for.
 #[cfg(target_arch = "x86_64")]
 fn copy_lines<T: Item>(shared: &[T::Shared], items: &mut [T]) -> usize {
     const LINE: usize = 64;
     let lines = size_of_val(items).min(size_of_val(shared)) / LINE;
     if lines > 0 {
         // SAFETY: `lines * LINE` bytes lie in both slices, of which the second is ours alone; every byte pattern is
-        // some integers; SSE2 is there on every such machine.
+        // some integers; SSE2 is there on every such machine, and what is asked for ahead need not be there.
         unsafe {
             std::arch::asm!(
                 "2:",
+                "prefetcht1 [{from} + {bytes}]",
                 "movdqu {a}, [{from}]",
                 "movdqu {b}, [{from} + 16]",
                 "movdqu {c}, [{from} + 32]",
@@ -160,6 +162,7 @@ fn copy_lines<T: Item>(shared: &[T::Shared], items: &mut [T]) -> usize {
                 from = inout(reg) shared.as_ptr() => _,
                 to = inout(reg) items.as_mut_ptr() => _,
                 lines = inout(reg) lines => _,
+                bytes = in(reg) lines * LINE,
                 options(nostack),
             );
         }

@@ -140,54 +140,42 @@ compiled_for_each! {
     }
 
     /// Writes totals times a factor past the caches, to memory that nobody reads soon.
-    fn stream<T: Counted>(totals: &[T], factor: i64, output: &mut [i64]) {
+    fn stream<T: Counted, O: Output>(totals: &[T], factor: i64, output: &mut [O]) {
         #[cfg(target_arch = "x86_64")]
         {
-            use std::arch::x86_64::{__m128i, _mm_set_epi64x, _mm_sfence, _mm_stream_si128};
-            let head = output.as_ptr().align_offset(64).min(output.len());
-            let (first, rest) = totals.split_at(head.min(totals.len()));
-            for (output, &total) in output.iter_mut().zip(first) {
-                *output = total.into() * factor;
-            }
-            let lines = output[head..].chunks_exact_mut(8);
-            let mut totals = rest.chunks_exact(8);
-            for (line, totals) in lines.zip(&mut totals) {
-                #[allow(clippy::cast_ptr_alignment)] // A line is aligned.
-                let mut pairs = line.as_mut_ptr().cast::<__m128i>();
-                for pair in totals.chunks_exact(2) {
-                    let (low, high) = (pair[0].into() * factor, pair[1].into() * factor);
-                    // SAFETY: a line of 8 items has room for 4 pairs, and begins at a multiple of 64 bytes; SSE2 is there
-                    // on every such machine.
+            use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+            const LINE: usize = 64;
+            let each = LINE / size_of::<O>();
+            let head = output.as_ptr().align_offset(LINE).min(output.len()).min(totals.len());
+            let (first, rest) = totals.split_at(head);
+            let (start, output) = output.split_at_mut(head);
+            convert(first, factor, start);
+            let mut lines = output.chunks_exact_mut(each);
+            let mut groups = rest.chunks_exact(each);
+            for (line, totals) in lines.by_ref().zip(groups.by_ref()) {
+                let mut items = [O::INVALID; LINE / size_of::<u32>()];
+                convert(totals, factor, &mut items[..each]);
+                for part in 0..LINE / size_of::<__m128i>() {
+                    // SAFETY: a line has 64 bytes and begins at a multiple of them, and there are at least as many of the
+                    // items; SSE2 is there on every such machine.
+                    #[allow(clippy::cast_ptr_alignment)] // A line is aligned, and items need not be.
                     unsafe {
-                        _mm_stream_si128(pairs, _mm_set_epi64x(high, low));
-                        pairs = pairs.add(1);
+                        let items = _mm_loadu_si128(items.as_ptr().cast::<__m128i>().add(part));
+                        _mm_stream_si128(line.as_mut_ptr().cast::<__m128i>().add(part), items);
                     }
                 }
             }
-            let done = output.len() - totals.remainder().len();
-            for (output, &total) in output[done..].iter_mut().zip(totals.remainder()) {
-                *output = total.into() * factor;
-            }
+            convert(groups.remainder(), factor, lines.into_remainder());
             // SAFETY: as above. What was written past the caches is in order with what this thread does next.
             unsafe { _mm_sfence() };
         }
         #[cfg(not(target_arch = "x86_64"))]
-        for (output, &total) in output.iter_mut().zip(totals) {
-            *output = total.into() * factor;
-        }
+        convert(totals, factor, output);
     }
 
     /// Writes totals times a factor.
     fn write<T: Counted, O: Output>(totals: &[T], factor: i64, output: &mut [O]) {
-        if factor == 1 {
-            for (output, &total) in output.iter_mut().zip(totals) {
-                *output = O::of(total.into());
-            }
-        } else {
-            for (output, &total) in output.iter_mut().zip(totals) {
-                *output = O::of(Into::<i64>::into(total) * factor);
-            }
-        }
+        convert(totals, factor, output);
     }
 
     /// The same where some candidates cannot be built: those that did not end at 0.
@@ -272,6 +260,21 @@ compiled_for_each! {
             for byte in 0..8 {
                 columns[byte * each + row] = rows[row * stride + byte];
             }
+        }
+    }
+}
+
+/// Writes totals times a factor; compiled into its callers.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn convert<T: Counted, O: Output>(totals: &[T], factor: i64, output: &mut [O]) {
+    if factor == 1 {
+        for (output, &total) in output.iter_mut().zip(totals) {
+            *output = O::of(total.into());
+        }
+    } else {
+        for (output, &total) in output.iter_mut().zip(totals) {
+            *output = O::of(Into::<i64>::into(total) * factor);
         }
     }
 }
@@ -374,6 +377,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_written_past_the_caches_is_what_is_written() {
+        fn check<T: Counted, O: Output + PartialEq + std::fmt::Debug>(totals: &[T], factor: i64) {
+            for instructions in Instructions::all() {
+                for (first, last) in [(0, 0), (0, 1), (3, 9), (0, 64), (1, 64), (7, 63), (5, totals.len())] {
+                    let mut output = vec![O::INVALID; totals.len()];
+                    stream(instructions, &totals[first..last], factor, &mut output[first..last]);
+                    let mut expected = vec![O::INVALID; totals.len()];
+                    write(instructions, &totals[first..last], factor, &mut expected[first..last]);
+                    assert_eq!(output, expected);
+                    let own = totals[first..last].iter().map(|&total| O::of(total.into() * factor));
+                    assert!(expected[first..last].iter().copied().eq(own));
+                }
+            }
+        }
+        let narrow: Vec<u32> = (0..200).map(|row| row * 1_000_003).collect();
+        let wide: Vec<i64> = (0..200).map(|row| row << 40).collect();
+        check::<_, i64>(&narrow, 1);
+        check::<_, i64>(&narrow, 40);
+        check::<_, u32>(&narrow, 4);
+        check::<_, u32>(&narrow, 1);
+        check::<_, i64>(&wide, 3);
     }
 
     #[test]
