@@ -21,6 +21,7 @@ PAGES = {
     "Searching": "searching",
     "Metrics": "metrics",
     "Figures": "plot",
+    "Reports": "report",
     "Published spaces": "spaces",
     "Errors": "errors",
 }
