@@ -144,7 +144,14 @@ def _evaluate(space: Any, source: Any, target: str, metrics: list[str], progress
     return evaluate_to_file(space, source, target, metrics, progress=progress).candidates
 
 
-store_with(Format(_read, _parse, _text, _evaluate))
+def _enumerate(space: Any, fits: Any, budget: Any, file: str | None, *options: Any, **named: Any) -> int:
+    """Writes candidates into a folder, in the same way."""
+    from archbudget.files.enumeration import Source, write_parquet
+
+    return write_parquet(Source(space, fits, budget, file), *options, **named)
+
+
+store_with(Format(_read, _parse, _text, _evaluate, _enumerate))
 
 
 NUMBERS = 'a space has whole numbers and words: Choice("rate", [0.1, 0.2]) has values of any kind'

@@ -31,10 +31,14 @@ PART = re.compile(r"\.archbudget-[0-9a-f]{16}\.part(\.\w+)?")
 
 
 @contextmanager
-def atomic(target: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic(target: str | os.PathLike[str], *, sweep: bool = True) -> Iterator[Path]:
     """A path to write to; the file there replaces the target at the end.
 
     After an error it is removed, and the target is unchanged.
+
+    Args:
+        target: The target.
+        sweep: Whether to look through the folder for the parts of processes that are gone, and remove them first.
 
     If the target is a link, the link stays, and its destination is replaced. An existing file keeps its mode, and its
     owner where that is allowed; a read-only file is not replaced. A named pipe or a character device such as
@@ -71,7 +75,8 @@ def atomic(target: str | os.PathLike[str]) -> Iterator[Path]:
             raise MissingFileError(f"{path}: there is no folder {folder}")
         if found is not None and not os.access(real, os.W_OK):
             raise FileError(f"{path} cannot be written: it is read-only")
-        _clean(real.parent)
+        if sweep:
+            sweep_parts(real.parent)
         with _part(real, found) as part:
             yield part
 
@@ -141,7 +146,7 @@ def _begin(real: Path, found: os.stat_result | None) -> tuple[int, Path]:
         os.close(descriptor)  # Another process removed it before it was locked.
 
 
-def _clean(folder: Path) -> None:
+def sweep_parts(folder: Path) -> None:
     """Removes the parts of processes that are gone."""
     if fcntl is None:
         return

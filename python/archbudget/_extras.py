@@ -23,6 +23,7 @@ class Extra(NamedTuple):
 
 EXTRAS = {
     "cmaes": Extra("cmaes", "cmaes"),
+    "distributed": Extra("Dask", "distributed"),
     "jax": Extra("JAX", "jax"),
     "kaleido": Extra("kaleido", "kaleido"),
     "keras": Extra("Keras", "keras"),

@@ -170,6 +170,7 @@ def test_help_teaches_with_an_example_in_each_command() -> None:
     commands = [
         "search",
         "evaluate",
+        "enumerate",
         "explain",
         "count",
         "describe",
@@ -321,6 +322,12 @@ def test_a_reader_that_goes_is_no_error(command: list[str]) -> None:
         (["sample", "toy:space", "--memory", "1G"], "--memory is that of a count inside a budget, and there is none"),
         (["spaces", "--markdown", "--json"], "--markdown and --json exclude each other"),
         (["bench", "--markdown", "--json"], "--markdown and --json exclude each other"),
+        (
+            ["enumerate", "toy:space", "-o", "out", "-i", "a.npy", "--params", "3k"],
+            "a budget does, too: give one of them",
+        ),
+        (["enumerate", "toy:space", "-o", "out", "--scheduler", "a:1", "--workers", "2"], "has workers of its own"),
+        (["enumerate", "toy:space", "-o", "out", "--memory", "1G"], "--memory is that of a count inside a budget"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
@@ -433,6 +440,42 @@ def test_count_of_nothing_has_no_inside(space: ab.Space, capsys: pytest.CaptureF
     assert "inside" not in data
     assert main(["count", "toy:space", "--params", "30"]) == 0
     assert f"0 of {space.size} networks (0 %) fit params <= 30" in capsys.readouterr().out
+
+
+def test_enumerate(space: ab.Space, capsys: pytest.CaptureFixture[str]) -> None:
+    ds = pytest.importorskip("pyarrow.dataset")
+    fits = space.within(ab.Budget(params=3000))
+    command = ["enumerate", "toy:space", "--params", "3k", "-o", "out", "--metrics", "params,macs", "--shard", "5"]
+    for _ in range(2):
+        assert main([*command, "--workers", "1"]) == 0
+        assert capsys.readouterr().out == f"out: {fits.count()} candidates\n"
+    counts = space.evaluate(fits.candidates())
+    for metric in ("params", "macs"):
+        assert ds.dataset("out").to_table()[metric].to_pylist() == counts[metric].tolist()
+    assert main(["enumerate", "toy:space", "-o", "all", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown == {"output": "all", "candidates": space.size, "metrics": list(space.metrics)}
+    np.save("some.npy", space.sample(20, seed=0).indices)
+    assert main(["enumerate", "toy:space", "-o", "some", "--input", "some.npy"]) == 0
+    assert capsys.readouterr().out == "some: 20 candidates\n"
+    assert main(["enumerate", "toy:space", "-o", "out", "--params", "2k"]) == 2
+    assert "belongs to another budget: it has {'params': [0, 3000]}" in capsys.readouterr().err
+
+
+def test_enumerate_needs_the_budget_of_a_file_unless_all_is_asked_for(
+    space: ab.Space, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pyarrow")
+    Path("space.yaml").write_text("budget: {params: 3000}\nspace: toy:space\n")
+    assert main(["enumerate", "space.yaml", "-o", "fits", "--json"]) == 0
+    assert main(["enumerate", "space.yaml", "-o", "all", "--json", "--all"]) == 0
+    fits, every = (json.loads(line)["candidates"] for line in _documents(capsys.readouterr().out))
+    assert (fits, every) == (space.within(ab.Budget(params=3000)).count(), space.size)
+
+
+def _documents(text: str) -> list[str]:
+    """The JSON documents that stand one behind the other."""
+    return [each + "}" for each in text.split("\n}") if each.strip()]
 
 
 @pytest.mark.usefixtures("folder")

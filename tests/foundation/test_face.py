@@ -58,7 +58,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         FITS,
         {"acceptance", "allowed", "bounds", "budget", "candidates", "chunks", "closest", "count", "exact", "fix"}
         | {"fixed", "fraction", "is_empty", "largest", "marginals", "memory", "prune", "rank", "sample", "shares"}
-        | {"smallest", "space"},
+        | {"smallest", "space", "write_parquet"},
     ),
     "Formula": (ARCH.layers[1].macs_formula, {"numbers", "text", "value"}),
     "InputChoice": (ab.InputChoice("c", inputs=["a", "b"]), {"inputs", "merge", "name"}),
@@ -94,7 +94,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
             "metrics",
         }
         | {"name", "range", "sample", "save", "size", "suggest", "to_yaml", "with_constraints", "with_domains"}
-        | {"evaluate_to_file", "vary", "with_metrics", "with_name", "with_sides", "within"},
+        | {"evaluate_to_file", "vary", "with_metrics", "with_name", "with_sides", "within", "write_parquet"},
     ),
     "expression": (WIDTH + 1, set()),
     "tensor": (layers.ReLU()(layers.Input((3,))), {"block", "inputs"}),

@@ -196,6 +196,12 @@ CALLS: dict[str, list[Call]] = {
         lambda v: SPACE.evaluate_to_file(BATCH, "counts.csv", v),
         lambda v: SPACE.evaluate_to_file(BATCH, "counts.csv", progress=v),
     ],
+    "Space.write_parquet": [
+        lambda v: SPACE.write_parquet(v, workers=1),
+        lambda v: SPACE.write_parquet("all", v, workers=1),
+        lambda v: SPACE.write_parquet("of a file", candidates=v),
+        lambda v: SPACE.write_parquet("all", workers=1, shard=v),
+    ],
     "Space.evaluate": [
         SPACE.evaluate,
         lambda v: SPACE.evaluate(SPACE.sample(3, 0), out=v),
@@ -241,7 +247,19 @@ CALLS: dict[str, list[Call]] = {
         lambda v: ab.FeasibleSet(SPACE, BUDGET, memory=v),
     ],
     "FeasibleSet.sample": [lambda v: FITS.sample(number_of(v)), lambda v: FITS.sample(3, v)],
-    "FeasibleSet.candidates": [FITS.candidates, lambda v: FITS.candidates(0, v), lambda v: FITS.candidates(v, v)],
+    "FeasibleSet.candidates": [
+        FITS.candidates,
+        lambda v: FITS.candidates(0, v),
+        lambda v: FITS.candidates(v, v),
+        lambda v: FITS.candidates(threads=v),
+    ],
+    "FeasibleSet.write_parquet": [
+        lambda v: FITS.write_parquet(v, workers=1),
+        lambda v: FITS.write_parquet("fits", v, workers=1),
+        lambda v: FITS.write_parquet("fits", executor=v),
+        lambda v: FITS.write_parquet("fits", workers=None if isinstance(v, int) else v),
+        lambda v: FITS.write_parquet("fits", workers=1, progress=v),
+    ],
     "FeasibleSet.chunks": [lambda v: list(FITS.chunks(v))],
     "FeasibleSet.rank": [FITS.rank, lambda v: FITS.rank({**VALUES, "units": v})],
     "FeasibleSet.__contains__": [FITS.__contains__, lambda v: {**VALUES, "units": v} in FITS],

@@ -81,9 +81,9 @@ def test_the_commands_run_on_the_file_that_is_shown(
         # The network of the example has 184,586 params.
         assert main([command, *arguments]) == (1 if command == "check" else 0), (line, capsys.readouterr().err)
         ran.append(command)
-    assert len(ran) == 10
+    assert len(ran) == 11
     made = {path.name for path in tmp_path.iterdir()}
-    assert made >= {"sizes.html", "fits.csv", "pruned.yaml", "costs.parquet", "latency.csv", "trials.html"}
+    assert made >= {"sizes.html", "fits.csv", "pruned.yaml", "costs.parquet", "networks", "latency.csv", "trials.html"}
 
 
 ONE_TRAINING = """

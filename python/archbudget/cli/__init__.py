@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archbudget._core import VERSION
-from archbudget.cli import _check, _commands, _report, _search, _tables
+from archbudget.cli import _check, _commands, _enumerate, _report, _search, _tables
 from archbudget.workers.failure import describe, report
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ app = typer.Typer(
     epilog="A SPACE is a YAML file, or module:attribute of Python. What a file names as module:attribute is imported "
     "and called, unless --no-code is given. Start with: [bold]archbudget search[/bold]",
 )
-for module in (_search, _check, _report, _commands):
+for module in (_search, _check, _report, _commands, _enumerate):
     module.register(app)
 
 

@@ -9,13 +9,14 @@ import typer
 
 from archbudget import files, plot
 from archbudget._budget import number as number_of
-from archbudget._message import grouped, listed, with_nearest
+from archbudget._message import grouped
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     NO_BOUNDS,
     BudgetOptions,
     Json,
     Memory,
+    MetricNames,
     NoCode,
     Once,
     PlotFile,
@@ -61,12 +62,7 @@ def evaluate(
     target: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="The counts: .csv, .npz or .parquet; - prints CSV.")
     ] = "-",
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B", help=f"Which metrics: {', '.join(_tables.TITLES)}, or custom ones; all by default."
-        ),
-    ] = None,
+    metrics: MetricNames = None,
     no_code: NoCode = False,
     as_json: Json = False,
 ) -> None:
@@ -77,11 +73,7 @@ def evaluate(
     and [bold]valid[/bold]: whether the network can be built. A file appears when it is complete.
     """
     loaded = files.load(space, code=not no_code).space
-    wanted = list(loaded.metrics) if metrics is None else [name.strip() for name in metrics.split(",")]
-    unknown = [name for name in wanted if name not in loaded.metrics]
-    if unknown:
-        shown = listed(with_nearest(name, loaded.metrics) for name in unknown)
-        raise ArchbudgetError(f"--metrics: unknown {shown}; there are {listed(loaded.metrics)}")
+    wanted = _options.metric_names(loaded, metrics)
     _options.check_table(loaded, candidates.format_of(source, candidates.READ))
     rows, valid = evaluate_to_file(loaded, source, target, wanted, lines=as_json, progress=not as_json)
     if target == "-":

@@ -15,7 +15,7 @@ from archbudget import plot
 from archbudget._budget import BUILT_IN, Budget, bound_of, number
 from archbudget._core import MEMORY as BYTES
 from archbudget._extras import imported
-from archbudget._message import show
+from archbudget._message import listed, show, with_nearest
 from archbudget.errors import ArchbudgetError, BudgetError, SpaceError
 from archbudget.files.values import Texts
 from archbudget.space.description import check_names
@@ -85,6 +85,12 @@ class Once(TyperCommand):
 
         parser.parse_args = parse_once  # type: ignore[method-assign]
         return parser
+
+
+MetricNames = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="A,B", help=f"Which metrics: {', '.join(WHAT)}, or custom ones; all by default."),
+]
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,20 @@ def memory(text: str | None, budget: Budget | None) -> int:
     if found < 1:
         raise ArchbudgetError(f"--memory: a count needs at least 1 byte, not {found}")
     return found
+
+
+def metric_names(space: Space, names: str | None) -> list[str]:
+    """The metrics that are named, with commas between them; all by default.
+
+    Raises:
+        ArchbudgetError: With those that the space does not have.
+    """
+    wanted = list(space.metrics) if names is None else [name.strip() for name in names.split(",")]
+    unknown = [name for name in wanted if name not in space.metrics]
+    if unknown:
+        shown = listed(with_nearest(name, space.metrics) for name in unknown)
+        raise ArchbudgetError(f"--metrics: unknown {shown}; there are {listed(space.metrics)}")
+    return wanted
 
 
 def one_format(*, markdown: bool, as_json: bool) -> None:

@@ -68,19 +68,22 @@ def number(space: Space, source: str) -> int:
         return stored.shape[0]
 
 
-def chunks(space: Space, source: str, size: int) -> Iterator[Indices]:
+def chunks(space: Space, source: str, size: int, start: int = 0, stop: int | None = None) -> Iterator[Indices]:
     """The indices in a file, in chunks of at most `size` rows; at least one chunk, which may be empty.
+
+    Only the rows from `start` to `stop`, without `stop`, are read; by default all.
 
     Raises:
         SpaceError: If the file has no indices of the space, with the first row that is wrong.
     """
     with _opened(space, source) as stored:
-        for first in range(0, max(stored.shape[0], 1), size):
+        last = stored.shape[0] if stop is None else stop
+        for first in range(start, max(last, start + 1), size):
 
             def where(row: int, first: int = first) -> str:
                 return as_row(first + row)
 
-            found = check_indices(space.decisions, stored.rows(first, min(first + size, stored.shape[0])), where)
+            found = check_indices(space.decisions, stored.rows(first, min(first + size, last)), where)
             check_domains(space.decisions, found, where)
             yield found
 

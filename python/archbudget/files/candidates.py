@@ -49,6 +49,9 @@ MISSING = ("", "nan", "NaN", "NA", "<NA>", "None", "null")
 READ, WRITTEN = ("csv", "npy", "npz", "parquet"), ("csv", "npz", "parquet")
 """The formats of files that are read, and of those that are written."""
 
+ADDRESSED = ("npy", "parquet")
+"""The formats of files in which rows are found without reading those before them."""
+
 
 def format_of(file: str, formats: Sequence[str] = WRITTEN) -> str:
     """The format of a file by its name, one of `formats`; `-` is CSV.
@@ -59,7 +62,8 @@ def format_of(file: str, formats: Sequence[str] = WRITTEN) -> str:
     ending = "csv" if file == "-" else Path(file).suffix.lower().removeprefix(".")
     if ending not in formats:
         first = ", ".join(f".{form}" for form in formats[:-1])
-        raise ArchbudgetError(f"{file}: the name must end in {first} or .{formats[-1]}, or be - for CSV")
+        instead = ", or be - for CSV" if "csv" in formats else ""
+        raise ArchbudgetError(f"{file}: the name must end in {first} or .{formats[-1]}{instead}")
     return ending
 
 
@@ -101,6 +105,19 @@ def read(space: Space, source: str) -> Iterator[Candidates]:
     else:
         with reading(source) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
             yield from _read_csv(space, stream, source)
+
+
+def read_rows(space: Space, source: str, start: int, stop: int) -> Iterator[Candidates]:
+    """Some rows of a file, without those before them, in batches; at least one, which may be empty.
+
+    Raises:
+        ArchbudgetError: If the file is not valid, or its format is not one of `ADDRESSED`.
+    """
+    if format_of(source, ADDRESSED) == "npy":
+        for indices in array.chunks(space, source, CHUNK, start, stop):
+            yield unchecked(space, indices)
+    else:
+        yield from _read_parquet(space, source, start, stop)
 
 
 def _read_csv(space: Space, stream: TextIO, name: str) -> Iterator[Candidates]:
@@ -170,18 +187,29 @@ def _raise_first_fault(indices_by_text: Texts, position: int, rows: list[tuple[i
             raise SpaceError(f"{name}:{line}: {error}") from None
 
 
-def _read_parquet(space: Space, source: str) -> Iterator[Candidates]:
+def _read_parquet(space: Space, source: str, start: int = 0, stop: int | None = None) -> Iterator[Candidates]:
     with _parquet_file(source) as file:
-        start = 0
-        for batch in _parquet_batches(file) if file.metadata.num_rows else [file.schema_arrow.empty_table()]:
-            yield unchecked(space, indices_of(space, batch, partial(_row, start)))
-            start += batch.num_rows
+        last = file.metadata.num_rows if stop is None else stop
+        rows = _parquet_batches(file, start, last) if start < last else [(0, file.schema_arrow.empty_table())]
+        for first, batch in rows:
+            yield unchecked(space, indices_of(space, batch, partial(_row, first)))
 
 
-def _parquet_batches(file: Any) -> Iterator[Any]:
-    """The batches of a file, one row group after the other: read at once, it would keep what it has read of each."""
+def _parquet_batches(file: Any, start: int, stop: int) -> Iterator[tuple[int, Any]]:
+    """The batches of some rows of a file, each behind the number of its first row.
+
+    One row group is read after the other: read at once, the file would keep what it has read of each.
+    """
+    first = 0
     for group in range(file.num_row_groups):
-        yield from file.iter_batches(CHUNK, row_groups=[group])
+        after = first + file.metadata.row_group(group).num_rows
+        if start < after and first < stop:
+            for batch in file.iter_batches(CHUNK, row_groups=[group]):
+                begin, end = max(start - first, 0), min(stop - first, batch.num_rows)
+                if begin < end:
+                    yield first + begin, batch.slice(begin, end - begin)
+                first += batch.num_rows
+        first = after
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def evaluate_to_file(
     number, batches = _batches(space, source)
     counted = valid = 0
     with (
-        _bar(number, shown=progress and target != "-") as report,
+        bar(number, shown=progress and target != "-") as report,
         files.writing(target, [*metrics, VALID], lines=lines) as write,
     ):
         for batch in batches:
@@ -77,7 +77,7 @@ def _at_least_one(space: Space, batches: Iterator[CandidatesLike]) -> Iterator[C
 
 
 @contextmanager
-def _bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
+def bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """A function that is told how many candidates are done; on a terminal, which is standard error, it moves a bar."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn

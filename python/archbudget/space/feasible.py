@@ -31,9 +31,15 @@ from archbudget.space.candidates import Candidates, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
 from archbudget.space.drawing import distinct, require_flag
+from archbudget.space.evaluation import checked_threads, metric_names
 from archbudget.space.family import Family, compiled
+from archbudget.space.stored import stored
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from concurrent.futures import Executor
+
     from archbudget._budget import Budget
     from archbudget._core import Feasible
     from archbudget._expressions import Scalar
@@ -52,6 +58,10 @@ NOTHING: Mapping[str, Scalar] = MappingProxyType({})
 
 CHUNK = 1 << 20
 """The number of candidates that a chunk has by default."""
+
+
+SHARD = 1_000_000
+"""The number of candidates that a file of `write_parquet` has by default."""
 
 
 class Marginals(dict[str, dict[Any, float]]):
@@ -228,11 +238,11 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         drawn, accepted = self._core.drawn()
         return accepted / drawn if drawn else 1.0
 
-    def candidates(self, start: int = 0, stop: int | None = None) -> Candidates:
+    def candidates(self, start: int = 0, stop: int | None = None, *, threads: int | None = None) -> Candidates:
         """The networks of the ranks from `start` to `stop`, without `stop`; by default up to the last.
 
         Networks are ordered by their choices, in the order in which the space asks for them. O(number * D) after the
-        count, on all cores.
+        count, on all cores, or on this many threads.
 
         Raises:
             SpaceError: If the ranks are not a range within the number of networks that fit.
@@ -247,8 +257,9 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             raise SpaceError(
                 f"ranks from {show(start)} to {show(stop)} are asked for; there are {grouped(total)} candidates, from 0"
             )
+        workers = checked_threads(threads)
         columns = empty_columns(self.space.decisions, int(stop) - int(start))
-        self._core.members(columns, int(start))
+        self._core.members(columns, int(start), threads=workers)
         return unchecked(self.space, columns.T)
 
     def chunks(self, size: int = CHUNK) -> Iterator[Candidates]:
@@ -267,6 +278,64 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             raise SpaceError(f"size must be an integer of at least 1, not {show(size)}")
         total = self._exact_count("going through a set")
         return (self.candidates(start, min(start + size, total)) for start in range(0, total, int(size)))
+
+    def write_parquet(
+        self,
+        directory: str | os.PathLike[str],
+        metrics: Iterable[str] | None = None,
+        *,
+        executor: Executor | None = None,
+        workers: int | None = None,
+        shard: int = SHARD,
+        progress: bool = False,
+    ) -> int:
+        """Writes all networks that fit, with their counts, into a folder of Parquet files; on any number of machines.
+
+        Each file, a shard, has the networks of a range of ranks, which is its name, in the order of the ranks: a column
+        of values for each decision, then one for each metric. (Where a decision is inactive, its value is the first of
+        its domain.) A shard is written aside and appears when it is complete. So a run that was stopped or killed is
+        continued by the same call, which skips what is there, if it belongs to the same space, budget and metrics. The
+        folder is a dataset, `pyarrow.dataset.dataset(directory)`; the key `archbudget` in the metadata of its schema
+        has the budget, the space (as YAML where a file can express it), versions and ranks as JSON, and so has
+        `_manifest.json`, which appears when all shards are there.
+
+        Some millions of networks a second on each core; the memory of a worker does not grow with their number.
+
+        Args:
+            directory: The folder, made if it is not there; `os.devnull` computes everything and keeps nothing.
+            metrics: The names of the metrics; all by default. Fewer are faster, peak activations are the slowest.
+            executor: What runs the work: any `concurrent.futures.Executor`, such as `client.get_executor()` of Dask or
+                `mpi4py.futures.MPIPoolExecutor()`, whose workers see the folder under the same path. By default
+                processes of this machine. The set is unpickled and counted once in each worker.
+            workers: The number of these processes; by default as many as the process has cores.
+            shard: The number of networks in a file.
+            progress: Whether to show a bar, if standard error is a terminal.
+
+        Returns:
+            The number of networks.
+
+        Raises:
+            InexactError: If the set is not counted without rounding; see `exact`.
+            SpaceError: If the folder has something else in it, or shards of another space, budget, choice of metrics or
+                size; nothing is changed then. Or if the space cannot be pickled, or a column cannot hold the values of
+                a decision.
+            FileError: If a file cannot be written.
+            ArchbudgetError: If a worker process is killed.
+            MissingPackageError: If pyarrow is not installed (`pip install pyarrow`).
+        """
+        names = metric_names(self.space, metrics)
+        return stored().enumerate(
+            self.space,
+            self,
+            self.budget,
+            None,
+            directory,
+            names,
+            executor=executor,
+            workers=workers,
+            shard=shard,
+            progress=progress,
+        )
 
     def __bool__(self) -> bool:
         """Whether something fits; it costs as much as `is_empty`."""

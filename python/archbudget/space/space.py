@@ -26,7 +26,7 @@ from archbudget.space.distribution import Distribution, picture_of
 from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import Evaluation, evaluate, metric_names
 from archbudget.space.family import Family
-from archbudget.space.feasible import FeasibleSet, length_of
+from archbudget.space.feasible import SHARD, FeasibleSet, length_of
 from archbudget.space.removing import Optional, without
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
@@ -34,6 +34,7 @@ from archbudget.space.varying import varied
 
 if TYPE_CHECKING:
     import os
+    from concurrent.futures import Executor
 
     import numpy.typing as npt
     import optuna
@@ -379,6 +380,55 @@ class Space(Family):
         if not isinstance(progress, bool):
             raise SpaceError(f"progress must be True or False, not {show(progress)}")
         return stored().evaluate(self, candidates, path_of(file), metric_names(self, metrics), progress)
+
+    def write_parquet(
+        self,
+        directory: str | os.PathLike[str],
+        metrics: Iterable[str] | None = None,
+        *,
+        candidates: str | os.PathLike[str] | None = None,
+        executor: Executor | None = None,
+        workers: int | None = None,
+        shard: int = SHARD,
+        progress: bool = False,
+    ) -> int:
+        """Writes all networks, or the candidates of a file, with their counts into a folder of Parquet files.
+
+        All but `candidates` is as in [`FeasibleSet.write_parquet`][archbudget.FeasibleSet.write_parquet], which has the
+        networks that fit a budget.
+
+        Args:
+            directory: The folder.
+            metrics: The names of the metrics; all by default.
+            candidates: A file of candidates, which each worker sees under the same path: `.npy`, an (N, D) array of
+                indices, or `.parquet` with a column of values for each decision. Shards are ranges of its rows, and
+                have a column `valid`; the counts of a candidate that cannot be built are null.
+            executor: What runs the work: any `concurrent.futures.Executor`; by default processes of this machine.
+            workers: The number of these processes; by default as many as the process has cores.
+            shard: The number of candidates in a file.
+            progress: Whether to show a bar, if standard error is a terminal.
+
+        Returns:
+            The number of candidates.
+
+        Raises:
+            LimitError: If the space is too wide to be counted.
+            SpaceError: As for `FeasibleSet.write_parquet`, or if a candidate is not one of the space, with its row.
+            FileError: If a file cannot be read or written.
+        """
+        names = metric_names(self, metrics)
+        return stored().enumerate(
+            self,
+            self._every if candidates is None else None,
+            None,
+            None if candidates is None else path_of(candidates),
+            directory,
+            names,
+            executor=executor,
+            workers=workers,
+            shard=shard,
+            progress=progress,
+        )
 
     def architecture(self, values: Mapping[str, Scalar] | None = None, /, **named: Scalar) -> Architecture:
         """One network, by the values of its decisions. O(layers); holds the GIL.

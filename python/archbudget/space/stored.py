@@ -24,6 +24,9 @@ class Format:
     """The text of a space."""
     evaluate: Callable[[Any, Any, str, list[str], bool], int]
     """Counts candidates of a space into a file, of these metrics, and with a bar of progress; how many there were."""
+    enumerate: Callable[..., int]
+    """Writes the candidates of a set, or of a file, into a folder; how many there are. See `FeasibleSet.write_parquet`.
+    """
 
 
 _formats: list[Format] = []
