@@ -40,6 +40,7 @@ from archbudget.space.describe import Description, Stage
 from archbudget.space.distribution import Distribution
 from archbudget.space.evaluation import Evaluation, LayerEvaluation
 from archbudget.space.feasible import FeasibleSet, Marginals
+from archbudget.space.grid import CountGrid
 from archbudget.space.kept import release_memory
 from archbudget.space.removing import Optional, optional
 from archbudget.space.space import Space
@@ -69,6 +70,7 @@ __all__ = [
     "Candidates",
     "Choice",
     "Constraint",
+    "CountGrid",
     "Description",
     "Distribution",
     "Evaluation",

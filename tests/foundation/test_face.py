@@ -44,6 +44,10 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     "Candidates": (BATCH, {"indices", "load", "save", "space", "to_pandas", "values"}),
     "Choice": (ab.Choice("word", ["a", "b"]), {"index", "map", "name", "step", "values"}),
     "Constraint": (SPACE.constraint(ab.Budget(params=1)), {"budget", "count", "mask", "names", "space"}),
+    "CountGrid": (
+        SPACE.count_grid(params=[1]),
+        {"budgets", "exact", "metrics", "ranges", "shape", "size", "to_pandas"},
+    ),
     "Description": (
         SPACE.describe(),
         {"arcs", "combinations", "decisions", "heading", "layers", "memory", "nodes", "rows", "size", "stages"}
@@ -83,6 +87,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         SPACE,
         {"architecture", "best", "combinations", "constraint", "constraints", "decisions", "describe", "domains"}
         | {
+            "count_grid",
             "distinct_layers",
             "distribution",
             "evaluate",

@@ -34,6 +34,7 @@ FITS = SPACE.within(BUDGET)
 BATCH = SPACE.sample(5, seed=0)
 COUNTS = SPACE.evaluate(BATCH, per_layer=True)
 SHARES = SPACE.distribution("params")
+GRID = SPACE.count_grid(params=[300, 600], macs=[1000, 10_000])
 VALUES: dict[str, Any] = {"filters": 2, "kernel": 1, "units": 1, "activation": "relu"}
 ARCH = SPACE.architecture(VALUES)
 CONSTRAINT = SPACE.constraint(BUDGET)
@@ -274,6 +275,12 @@ CALLS: dict[str, list[Call]] = {
         lambda v: FITS.allowed({}, v),
     ],
     "FeasibleSet.shares": [FITS.shares, lambda v: FITS.shares([v])],
+    "Space.count_grid": [
+        lambda v: SPACE.count_grid(params=v),
+        lambda v: SPACE.count_grid(params=[v], macs=[1000]),
+        lambda v: SPACE.count_grid(params=[600], memory=v),
+    ],
+    "CountGrid.__getitem__": [GRID.__getitem__],
     "Distribution.quantile": [SHARES.quantile],
     "Distribution.cdf": [SHARES.cdf],
     "Constraint": [lambda v: ab.Constraint(v, BUDGET), lambda v: ab.Constraint(SPACE, v)],
@@ -425,6 +432,12 @@ CALLS: dict[str, list[Call]] = {
     ],
     "plot.marginals": [plot.marginals],
     "plot.history": [lambda v: plot.history(v, BUDGET)],
+    "plot.budgets": [
+        plot.budgets,
+        lambda v: plot.budgets(SPACE, v),
+        lambda v: plot.budgets(SPACE, metrics=v),
+        lambda v: plot.budgets(GRID, name=v),
+    ],
     "plot.pareto": [plot.pareto, lambda v: plot.pareto(v, BUDGET)],
     "from_huggingface": [
         ab.from_huggingface,
@@ -507,6 +520,7 @@ NOT_GIVEN_ANYTHING = {
     "Candidates.values",
     "Evaluation",  # Made by Space.evaluate.
     "LayerEvaluation",
+    "CountGrid",  # Made by Space.count_grid.
     "Distribution",  # Made by Space.distribution.
     "Architecture",  # Made by Space.architecture; these take records of it.
     "Architecture.producer",

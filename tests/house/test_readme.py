@@ -57,7 +57,7 @@ def test_the_answers_about_what_fits_are_those_that_are_returned() -> None:
             value = round(value, 4) if isinstance(value, float) else value
             assert answer.strip().startswith(repr(value)), line
             shown += 1
-    assert shown == 6
+    assert shown == 7
 
 
 def test_the_commands_run_on_the_file_that_is_shown(

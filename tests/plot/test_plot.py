@@ -401,3 +401,58 @@ def test_a_front_of_one_objective_or_with_other_names_is_refused() -> None:
         plot.pareto(search_study(["maximize"]))
     with pytest.raises(SpaceError, match="2 objectives needs 2 names, not 1"):
         plot.pareto(search_study(["maximize"] * 2), names=["accuracy"])
+
+
+# Budgets
+
+
+def test_a_heat_map_has_the_share_of_each_budget_and_marks_one(lenet: ab.Space) -> None:
+    bounds: dict[str, Any] = {"params": [10, 60_000, 20_000, 60_000], "macs": [5 * 10**6, 10**6]}
+    grid = lenet.count_grid(**bounds)
+    figure = plot.budgets(grid, ab.Budget(params=30_000, macs=10**6), name="lenet")
+    (cells,) = figure.data
+    assert (cells.x, cells.y) == (("10", "20,000", "60,000"), ("1,000,000", "5,000,000"))
+    for row, macs in enumerate([1, 0]):
+        for column, params in enumerate([0, 2, 1]):
+            count = grid[params, macs]
+            assert cells.customdata[row][column][0] == f"{count:,}"
+            share = cells.z[row][column]
+            assert share is None if count == 0 else 10**share == pytest.approx(count / lenet.size)
+    assert [(line.x0, line.y0) for line in figure.layout.shapes] == [(1.5, 0), (0, 0.5)]
+    assert figure.layout.title.text == "lenet: networks of 73,728 that fit"
+    assert "budget: params <= 30,000, macs <= 1,000,000" in figure.layout.title.subtitle.text
+
+
+def test_a_heat_map_of_a_space_has_tenths_and_the_bounds_of_the_budget(lenet: ab.Space) -> None:
+    (cells,) = plot.budgets(lenet, ab.Budget(params=60_000), metrics=["macs", "params"]).data
+    tenths = {
+        metric: [lenet.distribution(metric).quantile(tenth / 10) for tenth in range(1, 11)]
+        for metric in ("params", "macs")
+    }
+    assert list(cells.x) == [f"{end:,}" for end in tenths["macs"]]
+    assert list(cells.y) == [f"{end:,}" for end in sorted([60_000, *tenths["params"]])]
+    assert 10 ** cells.z[-1][-1] == pytest.approx(1)
+
+
+def test_a_heat_map_says_what_is_rounded() -> None:
+    space = ab.Space([layers.Input((4,)), *(layers.Dense(ab.Int(f"units{number}", 1, 60)) for number in range(4))])
+    grid = space.count_grid(memory=1 << 18, params=[3000, 4000], macs=[2800])
+    figure = plot.budgets(grid)
+    assert "rounded" in figure.layout.title.subtitle.text
+    assert figure.data[0].customdata[0][0][0] == f"{grid[0, 0]:,}"
+    assert "between" in figure.data[0].customdata[0][0][0]
+
+
+def test_a_grid_that_is_no_heat_map_is_refused(lenet: ab.Space) -> None:
+    for wrong, message in (
+        (lenet.count_grid(params=[5]), "a heat map has two metrics, and this grid 1"),
+        (lenet.count_grid(params=[5], macs=[(5, 6)]), "the macs of this grid have lower ones"),
+        (lenet.within(ab.Budget(params=5)), "can be drawn of a Space or a CountGrid"),
+    ):
+        with pytest.raises(ArchbudgetError, match=message):
+            plot.budgets(wrong)  # type: ignore[arg-type]
+    for metrics in (["params"], "params", ["params", "params"], ["params", "macs", "macs"]):
+        with pytest.raises(SpaceError, match="two different metrics"):
+            plot.budgets(lenet, metrics=metrics)
+    with pytest.raises(ArchbudgetError, match="did you mean params"):
+        plot.budgets(lenet, metrics=["parms", "macs"])

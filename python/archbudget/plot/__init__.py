@@ -5,6 +5,7 @@ Each function returns a `plotly.graph_objects.Figure`; `save` writes one. plotly
 they are safe to call from several threads. Questions to a space release the GIL; making a figure holds it.
 """
 
+from archbudget.plot._budgets import budgets
 from archbudget.plot._diagram import diagram
 from archbudget.plot._distribution import distribution
 from archbudget.plot._history import history
@@ -12,7 +13,18 @@ from archbudget.plot._marginals import marginals
 from archbudget.plot._pareto import pareto
 from archbudget.plot._saving import ALONE, FORMATS, kind_of, save
 
-__all__ = ["ALONE", "FORMATS", "diagram", "distribution", "history", "kind_of", "marginals", "pareto", "save"]
+__all__ = [
+    "ALONE",
+    "FORMATS",
+    "budgets",
+    "diagram",
+    "distribution",
+    "history",
+    "kind_of",
+    "marginals",
+    "pareto",
+    "save",
+]
 
 
 def __dir__() -> list[str]:

@@ -27,6 +27,7 @@ from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import Evaluation, evaluate, metric_names
 from archbudget.space.family import Family
 from archbudget.space.feasible import SHARD, FeasibleSet, length_of
+from archbudget.space.grid import CountGrid, count_grid
 from archbudget.space.removing import Optional, without
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import optuna
     from typing_extensions import Self
 
+    from archbudget._budget import BoundLike
     from archbudget._expressions import Scalar
     from archbudget.space.describe import Description
 
@@ -493,6 +495,32 @@ class Space(Family):
         """
         require_metrics(self.metrics, [metric])
         return Distribution(metric, *self._compiled.diagram.distribution(metric, memory))
+
+    def count_grid(self, *, memory: int = MEMORY, **bounds: Iterable[BoundLike]) -> CountGrid:
+        """How many networks fit each budget of a grid: `space.count_grid(params=[...], macs=[...])`.
+
+        A space of up to four million networks is gone through once. In a larger one, all budgets with bounds of one
+        metric cost one pass for its distribution, and every other budget a count, except those that some network meets
+        always or never. Each is counted once, however often it occurs. Releases the GIL.
+
+        Args:
+            memory: The bytes that a count may take before it is rounded to certified bounds.
+            **bounds: For each metric of the grid, built-in or custom, its bounds: upper bounds, or ranges (low, high).
+
+        Returns:
+            A [`CountGrid`][archbudget.CountGrid]: `grid[i, j]` is a Python integer, or `Bounds` where it is not exact.
+
+        Raises:
+            BudgetError: If there is no such metric, or a bound is none, or there are more than a million budgets.
+            LimitError: If the space is too wide to be counted, or a part of it does not fit into memory at all.
+
+        Example:
+            >>> import archbudget as ab
+            >>> grid = ab.spaces.lenet().count_grid(params=[20_000, 60_000], macs=[1_000_000, 5_000_000])
+            >>> grid[1, 0], grid[1, 1]
+            (1844, 5783)
+        """
+        return count_grid(self, bounds, memory)
 
     def vary(self, *changes: Mapping[str, Any] | Optional) -> Self:
         """A space in which arguments of layers are decisions: a model, or a space, made searchable in one line.

@@ -1,0 +1,257 @@
+"""How many networks fit each budget of a grid."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archbudget._budget import MOST, Budget, require_metrics
+from archbudget._extras import imported
+from archbudget._guard import guards
+from archbudget._message import grouped, listed, show
+from archbudget.errors import BudgetError, OutOfRangeError, SpaceError
+from archbudget.space.bounds import Bounds
+from archbudget.space.distribution import Distribution
+from archbudget.space.evaluation import evaluate
+from archbudget.space.family import compiled
+from archbudget.space.feasible import FeasibleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from archbudget.space.family import Family
+
+    Range = tuple[int, int]
+    Ranges = Mapping[str, Sequence[Range]]
+
+FEW = 1 << 22
+"""A space of at most this many networks is gone through once; of a larger one each budget is counted."""
+
+MOST_CELLS = 1_000_000
+"""The most budgets of a grid."""
+
+
+@guards()
+class CountGrid:
+    """How many networks of a space fit each budget of a grid; from [`Space.count_grid`][archbudget.Space.count_grid].
+
+    `grid[i, j]` is the number of networks within the i-th bound of the first metric and the j-th of the second: an
+    integer, or [`Bounds`][archbudget.Bounds] where it is not known exactly. `np.asarray(grid)` is the array of them
+    all. It never changes, so it is safe to use from several threads.
+    """
+
+    def __init__(self, size: int, ranges: Ranges, counts: npt.NDArray[np.object_]) -> None:
+        self.size = size
+        """The number of networks of the space."""
+        self.ranges = MappingProxyType({metric: tuple(ends) for metric, ends in ranges.items()})
+        """The ranges (low, high) of each metric, in the order of the axes; 0 and 2^63 - 1 are open ends."""
+        self._counts = counts
+        self._counts.flags.writeable = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics of the axes."""
+        return tuple(self.ranges)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The number of bounds of each metric."""
+        return self._counts.shape
+
+    @cached_property
+    def exact(self) -> bool:
+        """Whether every number is known exactly."""
+        return not any(isinstance(count, Bounds) for count in self._counts.flat)
+
+    def __getitem__(self, key: Any) -> Any:
+        """One number by its place on each axis, or with slices an array of several.
+
+        Raises:
+            OutOfRangeError: If there is no such place.
+            SpaceError: If the key is neither an integer nor a slice, nor a tuple of these.
+        """
+        places = key if isinstance(key, tuple) else (key,)
+        if len(places) > len(self.shape) or not all(map(_is_place, places)):
+            raise SpaceError(
+                f"a grid of {len(self.shape)} metrics is indexed by as many integers or slices, not by {show(key)}"
+            )
+        try:
+            return self._counts[places]
+        except IndexError as error:
+            raise OutOfRangeError(f"there is no {show(key)} in a grid of the shape {self.shape}") from error
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._counts)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self._counts, dtype=dtype, copy=copy)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another grid has the same bounds and numbers."""
+        if not isinstance(other, CountGrid):
+            return NotImplemented
+        return self.ranges == other.ranges and self._counts.tolist() == other._counts.tolist()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shape = " x ".join(f"{number} {metric}" for metric, number in zip(self.ranges, self.shape, strict=True))
+        return f"<CountGrid of {shape} in a space of {grouped(self.size)} networks>"
+
+    def budgets(self) -> Iterator[Budget]:
+        """The budgets, the last metric changing fastest: as the numbers are in `np.asarray(grid).flat`."""
+        for ranges in itertools.product(*self.ranges.values()):
+            yield Budget.of(dict(zip(self.ranges, ranges, strict=True)))
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` with a row for each budget: its upper bounds, `lower`, `upper` and `share`.
+
+        `lower` and `upper` are the bounds of the number of networks, Python integers that are equal where it is exact;
+        `share` is `lower` of the whole space.
+
+        Raises:
+            MissingPackageError: If pandas is not installed (`pip install pandas`).
+        """
+        pd = imported("pandas", "to_pandas")
+        ends = [[high for _, high in ranges] for ranges in self.ranges.values()]
+        columns: dict[str, Any] = dict(zip(self.ranges, zip(*itertools.product(*ends), strict=True), strict=True))
+        for name, end in (("lower", _lower), ("upper", _upper)):
+            column = np.empty(self._counts.size, dtype=object)
+            column[:] = [end(count) for count in self._counts.flat]
+            columns[name] = column
+        return pd.DataFrame({**columns, "share": [_lower(count) / self.size for count in self._counts.flat]})
+
+
+def _is_place(place: object) -> bool:
+    """Whether NumPy takes one axis at a place, or a slice of it."""
+    parts = (place.start, place.stop, place.step) if isinstance(place, slice) else (place,)
+    is_slice = isinstance(place, slice)
+    return all(
+        (part is None and is_slice) or (isinstance(part, (int, np.integer)) and not isinstance(part, bool))
+        for part in parts
+    )
+
+
+def _lower(count: Any) -> int:
+    return int(count.lower if isinstance(count, Bounds) else count)
+
+
+def _upper(count: Any) -> int:
+    return int(count.upper if isinstance(count, Bounds) else count)
+
+
+def count_grid(space: Family, axes: Mapping[str, object], memory: int) -> CountGrid:
+    """Counts the networks within each budget of a grid; see `Space.count_grid`."""
+    ranges = _checked(space, axes)
+    shape = tuple(map(len, ranges.values()))
+    reach = {metric: space.range(metric) for metric in ranges}
+    counts = np.empty(shape, dtype=object)
+    counts[:] = None
+    if space.size <= FEW and len(ranges) > 1:
+        counts[:] = _gone_through(space, ranges).astype(object)
+    else:
+        known: dict[tuple[tuple[str, Range], ...], Any] = {}
+        sums = _Sums(space, memory)
+        for place, ends in zip(np.ndindex(shape), itertools.product(*ranges.values()), strict=True):
+            bounds = {
+                metric: (max(low, reach[metric][0]), min(high, reach[metric][1]))
+                for metric, (low, high) in zip(ranges, ends, strict=True)
+            }
+            if any(low > high for low, high in bounds.values()):
+                counts[place] = 0
+                continue
+            binding = tuple((metric, ends) for metric, ends in bounds.items() if ends != reach[metric])
+            if binding not in known:
+                known[binding] = sums.count(dict(binding))
+            counts[place] = known[binding]
+    return CountGrid(space.size, ranges, counts)
+
+
+def _checked(space: Family, axes: Mapping[str, object]) -> dict[str, list[Range]]:
+    """The ranges of each axis.
+
+    Raises:
+        BudgetError: If there are none, or one is not a list of bounds of a metric.
+    """
+    require_metrics(space.metrics, axes)
+    ranges = {}
+    for metric, bounds in axes.items():
+        if isinstance(bounds, (str, bytes, Mapping)) or not isinstance(bounds, Iterable):
+            raise BudgetError(f"{metric}: a grid needs a list of bounds, not {show(bounds)}")
+        some = list(itertools.islice(bounds, MOST_CELLS + 1))
+        if not some:
+            raise BudgetError(f"{metric}: a grid needs at least one bound")
+        ranges[metric] = [Budget.of({metric: bound})[metric] for bound in some]
+    if not ranges:
+        raise BudgetError(f"a grid has bounds of at least one metric, such as params=[...]: {listed(space.metrics)}")
+    if math.prod(map(len, ranges.values())) > MOST_CELLS:
+        raise BudgetError(f"a grid has at most {MOST_CELLS:,} budgets, not {math.prod(map(len, ranges.values())):,}")
+    return ranges
+
+
+class _Sums:
+    """Counts single budgets, and those of one metric by its distribution, which is made once."""
+
+    def __init__(self, space: Family, memory: int) -> None:
+        self._space = space
+        self._memory = memory
+        self._by_metric: dict[str, Any] = {}
+
+    def count(self, bounds: Mapping[str, Range]) -> Any:
+        """How many networks are within bounds: an integer, or `Bounds` where it is not exact."""
+        if not bounds:
+            return self._space.size
+        if len(bounds) == 1:
+            ((metric, (low, high)),) = bounds.items()
+            sums = self._sums(metric)
+            if sums is not None:
+                values, totals = sums
+                return totals[np.searchsorted(values, high, "right")] - totals[np.searchsorted(values, low, "left")]
+        found = FeasibleSet(self._space, Budget.of(bounds), memory=self._memory).bounds()
+        return found.lower if found.exact else found
+
+    def _sums(self, metric: str) -> tuple[npt.NDArray[np.int64], list[int]] | None:
+        """The values of a metric, and how many networks are below each; `None` where that is not exact."""
+        if metric not in self._by_metric:
+            diagram = compiled(self._space).diagram
+            distribution = Distribution(metric, *diagram.distribution(metric, self._memory))
+            totals = list(itertools.accumulate(distribution.counts, initial=0))
+            self._by_metric[metric] = (distribution.values, totals) if distribution.exact else None
+        found: tuple[npt.NDArray[np.int64], list[int]] | None = self._by_metric[metric]
+        return found
+
+
+def _gone_through(space: Family, ranges: Ranges) -> npt.NDArray[np.int64]:
+    """Counts the budgets of a grid by going through all networks once.
+
+    Each metric is cut at the ends of its ranges; a network is in one piece of each. The sums of the pieces up to each
+    cut then give every range as a difference.
+    """
+    cuts = {
+        metric: np.unique([*(low for low, _ in ends), *(min(high, MOST - 1) + 1 for _, high in ends)])
+        for metric, ends in ranges.items()
+    }
+    shape = tuple(len(each) + 1 for each in cuts.values())
+    sums = np.zeros(math.prod(shape), np.int64)
+    for chunk in FeasibleSet(space, Budget(params=MOST)).chunks():
+        counts = evaluate(space, chunk, list(cuts))
+        pieces = [np.searchsorted(each, counts[metric], "right") for metric, each in cuts.items()]
+        sums += np.bincount(np.ravel_multi_index(pieces, shape), minlength=len(sums))
+    table = sums.reshape(shape)
+    for axis, (metric, ends) in enumerate(ranges.items()):
+        upto = np.cumsum(table, axis)
+        first = np.searchsorted(cuts[metric], [low for low, _ in ends])
+        last = np.searchsorted(cuts[metric], [min(high, MOST - 1) + 1 for _, high in ends])
+        table = upto.take(last, axis) - upto.take(first, axis)
+    return table
