@@ -11,7 +11,7 @@ use archbudget::diagram::{
     Workers,
 };
 use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
-use archbudget::layers::{Arity, Domain, KINDS, Kind, MAX_RANK, Shape, UNKNOWN, UNSET};
+use archbudget::layers::{Arity, Domain, Formula, KINDS, Kind, MAX_RANK, Shape, UNKNOWN, UNSET};
 use archbudget::space::{
     Action, Atom, BUILT_IN, BuiltIn, Combine, Expr, Guard, LayerTrace, Operator, Program, Settings, Tensor, Trace,
 };
@@ -655,6 +655,8 @@ fn the_formula_of_a_cost_has_its_value() {
                 prop_assert_eq!(formula.trainable.value(), cost.trainable.0);
                 prop_assert_eq!(formula.non_trainable.value(), cost.non_trainable.0);
                 prop_assert_eq!(formula.macs.value(), cost.macs.0);
+                let sides: Vec<_> = kind.sides(&args, &shapes, &output).iter().map(Formula::value).collect();
+                prop_assert!(output.has_unknown() || sides == output[..], "{} {:?} {:?}", kind.name, sides, output);
             }
         });
         assert!(

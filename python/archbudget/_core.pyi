@@ -28,7 +28,7 @@ MEMORY: int
 VERSION: str
 
 _Guard = Sequence[tuple[int, Sequence[tuple[int, int]]]]
-_Formula = tuple[str, int, list[tuple[int, str]]]
+_Formula = tuple[str, int, list[tuple[int, str]], str, list[tuple[str, int]]]
 
 @final
 class Parameter:
@@ -145,6 +145,8 @@ class LayerTrace:
     def non_trainable(self) -> _Formula: ...
     @property
     def macs(self) -> _Formula | None: ...
+    @property
+    def sides(self) -> list[_Formula]: ...
 
 @final
 class Trace:

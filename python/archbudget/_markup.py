@@ -26,14 +26,14 @@ class Markup(NamedTuple):
     html: str
 
 
-def html(text: object) -> Markup:
-    """A text as HTML, on one line."""
-    return Markup(escape(line(cut(str(text), LONGEST))))
+def html(text: object, longest: int = LONGEST) -> Markup:
+    """A text as HTML, on one line of at most so many characters."""
+    return Markup(escape(line(cut(str(text), longest))))
 
 
-def code(text: object) -> Markup:
+def code(text: object, longest: int = LONGEST) -> Markup:
     """A text as code."""
-    return Markup(f"<code>{html(text).html}</code>")
+    return Markup(f"<code>{html(text, longest).html}</code>")
 
 
 def bar(share: float | None) -> Markup:

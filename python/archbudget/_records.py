@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Shape = tuple[Union[int, Any], ...]
 """The sides of a tensor; `None` for one that is unknown."""
 
+_Parts = tuple[str, int, list[tuple[int, str]], str, list[tuple[str, int]]]
+"""A formula in the form of the engine."""
+
 Place = tuple[int, int]
 """A layer by its position in a program, and the number of a layer inside of it, or 0."""
 
@@ -51,14 +54,20 @@ class Use:
 
 @dataclass(frozen=True)
 class Formula:
-    """A count, and the formula behind it. It never changes."""
+    """A count, or a side of a shape, and the formula behind it. It never changes."""
 
     text: str
-    """The formula, such as `(5*5*32 + 1) * 64`."""
-    value: int
-    """The value of the formula."""
+    """The formula, such as `(5*5*32 + 1) * 64`; where a side of an input is unknown, that with names."""
+    value: int | Any
+    """The value of the formula; `None` where it depends on a side that is unknown."""
     numbers: tuple[tuple[int, str], ...]
-    """Each number in the formula, with its meaning."""
+    """Each number in the formula, with its meaning; none where a side of an input is unknown."""
+    named: str = ""
+    """The formula with names, such as `(kernel_height * kernel_width * input_channels + 1) * filters`: an
+    expression of Python with `//`, and with `ceil` and `floor`, which take fractions here. Numbers that are no sizes,
+    such as the 1 of a bias, stay as they are."""
+    names: tuple[tuple[str, int], ...] = ()
+    """The value of each name; none where a side of an input is unknown."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,8 @@ class LayerRecord:
     """The formula of `non_trainable_params`."""
     macs_formula: Formula | Any
     """The formula of `macs`, `None` if they are unknown."""
+    output_shape_formula: tuple[Formula, ...]
+    """The formula of each side of `output_shape`."""
     inputs: tuple[int, ...]
     """The tensors that it reads, by their numbers in the program."""
     output: int
@@ -140,8 +151,15 @@ def layer_record(
         sided: Whether the sides of all inputs of the network are known.
     """
 
-    def formula(parts: tuple[str, int, list[tuple[int, str]]]) -> Formula:
-        return Formula(parts[0], parts[1], tuple(parts[2]))
+    def formula(parts: _Parts) -> Formula:
+        text, value, numbers, named, names = parts
+        return Formula(text, value, tuple(numbers), named, tuple(dict.fromkeys(names)))
+
+    def side(parts: _Parts, known: int | None) -> Formula:
+        if all(None not in shape for shape in (trace.output_shape, *trace.input_shapes)):
+            return formula(parts)
+        named = parts[3]  # Numbers stand in the place of what is unknown.
+        return Formula(named if known is None else str(known), known, (), named)
 
     cost: dict[str, Any] = dict(zip(metrics, trace.cost, strict=True))
     knows = trace.macs is not None and use.layer.KNOWS_MACS
@@ -165,6 +183,7 @@ def layer_record(
         trainable_formula=formula(trace.trainable),
         non_trainable_formula=formula(trace.non_trainable),
         macs_formula=formula(trace.macs) if knows and trace.macs is not None else None,
+        output_shape_formula=tuple(map(side, trace.sides, trace.output_shape)),
         inputs=tuple(trace.inputs) if connected else (),
         output=trace.output if connected else -1,
         outputs=(trace.output, *(tensor for tensor, _ in trace.extra)) if connected else (),

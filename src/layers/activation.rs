@@ -6,9 +6,10 @@ use super::geometry::{Axes, axis_beside_batch};
 use super::kind::{Rule, unchanged};
 use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity, Rounded};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 const FIXED: &str = "it applies a fixed function to each value, which needs no weights";
 
@@ -102,6 +103,12 @@ impl Rule for GLU {
     const PARAMETERS: &'static [Parameter] = &[Parameter::axis("axis", Arity::One)];
     const PURPOSE: &'static str =
         "it multiplies one half of its input by the sigmoid of the other, which needs no weights";
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let axis = axis_beside_batch(args[0], &inputs[0]).expect("`output` accepted the axis");
+        let half = sides::axis(&inputs[0], axis).over(Formula::just(2), Rounded::Down);
+        sides::with(&inputs[0], axis, half)
+    }
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let axis = axis_beside_batch(args[0], &inputs[0])?;

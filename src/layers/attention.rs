@@ -6,9 +6,10 @@ use super::cost::Cost;
 use super::kind::Rule;
 use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 /// Query, and value and key if they are others.
 const PROJECTED: (usize, usize) = (1, 3);
@@ -97,6 +98,11 @@ fn masked(heads: i64, inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(),
     mask.check(&own, given)
 }
 
+/// The sides of a query.
+fn query_sides(query: &Shape) -> Vec<Formula> {
+    sides::listed(query, "axis of the query")
+}
+
 fn features(shape: &Shape) -> i64 {
     shape[shape.rank() - 1]
 }
@@ -114,7 +120,7 @@ fn scores<Q: Quantity>(sources: &Sources<'_>, looks: impl Fn(usize) -> bool, mor
         seen[n] = sources.value[axis];
         n += 1;
     }
-    let seen = more(Q::product(&seen[..n], "positions that each looks at"));
+    let seen = more(Q::product(&seen[..n], "attended positions"));
     positions::<Q>(sources.query, "positions of the query") * seen
 }
 
@@ -298,7 +304,7 @@ impl Rule for MultiHeadAttention {
         let layer = Self::parse(args);
         let sources = Sources::of(inputs);
         let looks = layer.looks(sources.query).expect("`output` accepted the axes");
-        let bias = || Q::of(layer.use_bias, "bias");
+        let bias = || Q::constant(layer.use_bias, "bias");
         let heads = || Q::of(layer.heads, "num_heads");
         let keys = || heads() * Q::of(layer.key_dim, "key_dim");
         let values = || heads() * Q::of(layer.value_dim, "value_dim");
@@ -308,12 +314,12 @@ impl Rule for MultiHeadAttention {
         let out = || Q::product(layer.outgoing(sources.query), "features of the output");
         let asked = || positions::<Q>(sources.query, "positions of the query");
         let seen = || positions::<Q>(sources.value, "positions of the value");
-        let learned = || Q::of(layer.add_bias_kv, "key and value that are learned");
-        let zeros = || Q::of(layer.add_zero_attn, "key and value of zeros");
+        let learned = || Q::constant(layer.add_bias_kv, "key and value that are learned");
+        let zeros = || Q::constant(layer.add_zero_attn, "key and value of zeros");
         let scores = || {
             let scores = scores::<Q>(&sources, |axis| looks.axes[axis], |seen| seen + learned() + zeros());
             if looks.heads {
-                scores * Q::of(layer.heads, "heads that each looks at")
+                scores * Q::of(layer.heads, "attended heads")
             } else {
                 scores
             }
@@ -332,6 +338,17 @@ impl Rule for MultiHeadAttention {
             non_trainable: Q::zero(),
             macs: macs + scores() * keys() + scores() * values() + asked() * (values() * out()),
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args);
+        let mut sides = query_sides(&inputs[0]);
+        sides.pop();
+        match layer.outgoing(&inputs[0]) {
+            [one] => sides.push(Formula::of(*one, "features of the output")),
+            several => sides.extend(sides::listed(several, "features of the output")),
+        }
+        sides
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -407,7 +424,7 @@ impl Rule for GroupQueryAttention {
             unreachable!("five parameters")
         };
         let sources = Sources::of(inputs);
-        let bias = || Q::of(use_bias, "bias");
+        let bias = || Q::constant(use_bias, "bias");
         let head = || Q::of(head_dim, "head_dim");
         let own = || Q::of(query_heads, "num_query_heads") * head();
         let shared = || Q::of(shared_heads, "num_key_value_heads") * head();
@@ -428,6 +445,10 @@ impl Rule for GroupQueryAttention {
             non_trainable: Q::zero(),
             macs: macs + scores() * own() + scores() * own() + asked() * (own() * query()),
         }
+    }
+
+    fn sides(_: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        query_sides(&inputs[0])
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -456,6 +477,13 @@ fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
         ));
     }
     Ok(sources.query.with(rank - 1, features(sources.value)))
+}
+
+fn attended_sides(inputs: &[Shape]) -> Vec<Formula> {
+    let Sources { query, value, .. } = Sources::of(inputs);
+    let mut sides = query_sides(query);
+    sides[query.rank() - 1] = Formula::of(features(value), "features of the value");
+    sides
 }
 
 /// The scores of attention without projections: for each position of the query one for each of the value.
@@ -495,10 +523,14 @@ impl Rule for Attention {
 
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Cost {
-            trainable: Q::of(args[0], "scale") + Q::of(args[1], "weight of the scores"),
+            trainable: Q::constant(args[0], "scale") + Q::constant(args[1], "weight of the scores"),
             non_trainable: Q::zero(),
             macs: attending(inputs, args[1] == 0),
         }
+    }
+
+    fn sides(_: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        attended_sides(inputs)
     }
 
     fn extra(_: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
@@ -524,10 +556,14 @@ impl Rule for AdditiveAttention {
 
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Cost {
-            trainable: Q::of(args[0], "scale") * Q::of(features(&inputs[0]), "features of the query"),
+            trainable: Q::constant(args[0], "scale") * Q::of(features(&inputs[0]), "features of the query"),
             non_trainable: Q::zero(),
             macs: attending(inputs, false),
         }
+    }
+
+    fn sides(_: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        attended_sides(inputs)
     }
 
     fn extra(_: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {

@@ -4,7 +4,7 @@ use super::built::Built;
 use super::cost::Cost;
 use super::kind::{Role, Rule};
 use super::parameter::Parameter;
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::Shape;
 
@@ -41,9 +41,9 @@ fn step<Q: Quantity>(gates: i64, units: i64, bias: Q, step: &Shape) -> Cost<Q> {
     let features = features(step).expect("`output` accepted the input");
     let width = || match gates {
         1 => Q::of(units, "units"),
-        _ => Q::of(gates, "gates") * Q::of(units, "units"),
+        _ => Q::constant(gates, "gates") * Q::of(units, "units"),
     };
-    let fan_in = || Q::of(features, "features of a step") + Q::of(units, "units of the state before");
+    let fan_in = || Q::of(features, "features of a step") + Q::of(units, "units of the previous state");
     Cost {
         trainable: (fan_in() + bias) * width(),
         non_trainable: Q::zero(),
@@ -68,7 +68,11 @@ impl Rule for SimpleRNNCell {
 
     /// `(features + units + bias) * units` weights.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        step(1, args[0], Q::of(args[1], "bias of each unit"), &inputs[0])
+        step(1, args[0], Q::constant(args[1], "bias of each unit"), &inputs[0])
+    }
+
+    fn sides(args: &[i64], _: &[Shape], _: &Shape) -> Vec<Formula> {
+        vec![Formula::of(args[0], "units")]
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -93,7 +97,11 @@ impl Rule for LSTMCell {
 
     /// `(features + units + bias) * 4 * units` weights.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
-        step(4, args[0], Q::of(args[1], "bias of each gate"), &inputs[0])
+        step(4, args[0], Q::constant(args[1], "bias of each gate"), &inputs[0])
+    }
+
+    fn sides(args: &[i64], _: &[Shape], _: &Shape) -> Vec<Formula> {
+        vec![Formula::of(args[0], "units")]
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -120,10 +128,14 @@ impl Rule for GRUCell {
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let bias = match (args[1], args[2]) {
             (0, _) => Q::zero(),
-            (_, 0) => Q::of(1, "bias of each gate"),
-            _ => Q::of(2, "biases of each gate, for the features and for the state"),
+            (_, 0) => Q::constant(1, "bias of each gate"),
+            _ => Q::constant(2, "biases of each gate, for the features and for the state"),
         };
         step(3, args[0], bias, &inputs[0])
+    }
+
+    fn sides(args: &[i64], _: &[Shape], _: &Shape) -> Vec<Formula> {
+        vec![Formula::of(args[0], "units")]
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {

@@ -5,14 +5,15 @@ use super::cost::Cost;
 use super::geometry::{Image, Margin, Padding, VALID, Window, explicit_padding, given_padding, span};
 use super::kind::{Columns, Rule};
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::Quantity;
+use super::quantity::{Along, Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::Shape;
+use super::sides;
 
 const PADDING: &[&str] = &["valid", "same"];
 const CAUSAL: &[&str] = &["valid", "same", "causal"];
 
-pub(super) const fn sides(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
+pub(super) const fn each_side(name: &'static str, n: usize, default: Option<i64>) -> Parameter {
     Parameter::new(name, Domain::Int(1), Arity::Each(n), default)
 }
 
@@ -74,7 +75,7 @@ fn read<Q: Quantity>(channels: i64, groups: i64) -> Q {
     let meaning = if groups == 1 {
         "channels of the input"
     } else {
-        "channels of the input in each group"
+        "channels of each group of the input"
     };
     Q::of(channels / groups, meaning)
 }
@@ -95,11 +96,11 @@ struct ConvArgs<'a, const N: usize> {
 impl<const N: usize> Conv<N> {
     const TABLE: [Parameter; 11] = [
         Parameter::int("filters", 1),
-        sides("kernel_size", N, None),
-        sides("strides", N, Some(1)),
+        each_side("kernel_size", N, None),
+        each_side("strides", N, Some(1)),
         padding(N, true),
         Parameter::data_format(),
-        sides("dilation_rate", N, Some(1)),
+        each_side("dilation_rate", N, Some(1)),
         GROUPS,
         Parameter::flag("use_bias", true),
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
@@ -166,10 +167,10 @@ impl<const N: usize> Rule for Conv<N> {
         ) else {
             unreachable!("`output` accepted the input")
         };
-        let fan_in = || Q::product(layer.window.size, "kernel_size") * read::<Q>(from.channels, layer.groups);
+        let fan_in = || Q::spatial(layer.window.size, "kernel_size") * read::<Q>(from.channels, layer.groups);
         let filters = || Q::of(layer.filters, "filters");
-        let bias = || Q::of(layer.use_bias, "bias of each filter");
-        let macs = Q::product(&to.spatial, "output positions") * (fan_in() * filters());
+        let bias = || Q::constant(layer.use_bias, "bias of each filter");
+        let macs = Q::spatial(&to.spatial, "output positions") * (fan_in() * filters());
         if layer.lora_rank <= 0 {
             Cost {
                 trainable: (fan_in() + bias()) * filters(),
@@ -184,6 +185,13 @@ impl<const N: usize> Rule for Conv<N> {
                 macs: macs + fan_in() * rank() * filters(),
             }
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args);
+        let image = Image::<N>::of(&inputs[0], layer.data_format).expect("`output` accepted the input");
+        let spatial = layer.window.sides(&image.spatial, &sides::KERNEL, false);
+        sides::image(spatial, Formula::of(layer.filters, "filters"), layer.data_format)
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
@@ -210,12 +218,12 @@ struct ConvTransposeArgs<'a> {
 impl<const N: usize> ConvTranspose<N> {
     const TABLE: [Parameter; 10] = [
         Parameter::int("filters", 1),
-        sides("kernel_size", N, None),
-        sides("strides", N, Some(1)),
+        each_side("kernel_size", N, None),
+        each_side("strides", N, Some(1)),
         padding(N, false),
         Parameter::new("output_padding", Domain::OptionalInt(0), Arity::Each(N), Some(UNSET)),
         Parameter::data_format(),
-        sides("dilation_rate", N, Some(1)),
+        each_side("dilation_rate", N, Some(1)),
         Parameter::flag("use_bias", true),
         GROUPS,
         explicit_padding(N),
@@ -263,6 +271,30 @@ impl ConvTransposeArgs<'_> {
             (_, given) => given.checked_add(span % 2)?,
         };
         all_but_last.checked_add(last)
+    }
+
+    /// The same as a formula, for one axis of `n`.
+    fn formula(&self, axis: usize, input: &Formula, n: usize) -> Formula {
+        let along = Along::Spatial(axis, n);
+        let reach = sides::reach(self.size, self.dilation, axis, &sides::KERNEL);
+        let stride = || Formula::along(self.strides[axis], "stride", along);
+        let given = self.output_padding[axis];
+        let more = match given {
+            UNSET => Formula::zero(),
+            given => Formula::along(given, "output_padding", along),
+        };
+        let all_but_last = || input.clone().minus(Formula::just(1)).times(stride());
+        if let Some(explicit) = self.explicit {
+            let removed = Formula::just(2) * Formula::along(explicit[axis], "padding", along);
+            return (all_but_last() + reach + more).minus(removed);
+        }
+        let odd = || Formula::just(reach.value() % 2);
+        match (self.padding, given) {
+            (VALID, UNSET) if reach.value() < self.strides[axis] => input.clone().times(stride()),
+            (VALID, _) => all_but_last() + reach + more,
+            (_, UNSET) => input.clone().times(stride()),
+            (_, _) => all_but_last() + more + odd(),
+        }
     }
 }
 
@@ -333,13 +365,21 @@ impl<const N: usize> Rule for ConvTranspose<N> {
         let Ok(from) = Image::<N>::of(&inputs[0], layer.data_format) else {
             unreachable!("`output` accepted the input")
         };
-        let fan_in = || Q::product(layer.size, "kernel_size") * read::<Q>(from.channels, layer.groups);
+        let fan_in = || Q::spatial(layer.size, "kernel_size") * read::<Q>(from.channels, layer.groups);
         let filters = || Q::of(layer.filters, "filters");
         Cost {
-            trainable: (fan_in() + Q::of(layer.use_bias, "bias of each filter")) * filters(),
+            trainable: (fan_in() + Q::constant(layer.use_bias, "bias of each filter")) * filters(),
             non_trainable: Q::zero(),
-            macs: Q::product(&from.spatial, "input positions") * (fan_in() * filters()),
+            macs: Q::spatial(&from.spatial, "input positions") * (fan_in() * filters()),
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args);
+        let image = Image::<N>::of(&inputs[0], layer.data_format).expect("`output` accepted the input");
+        let from = sides::positions(&image.spatial).into_iter().enumerate();
+        let spatial = from.map(|(axis, input)| layer.formula(axis, &input, N)).collect();
+        sides::image(spatial, Formula::of(layer.filters, "filters"), layer.data_format)
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
@@ -360,12 +400,12 @@ struct DepthwiseArgs<'a> {
 
 impl<const N: usize> DepthwiseConv<N> {
     const TABLE: [Parameter; 9] = [
-        sides("kernel_size", N, None),
-        sides("strides", N, Some(1)),
+        each_side("kernel_size", N, None),
+        each_side("strides", N, Some(1)),
         padding(N, false),
         Parameter::new("depth_multiplier", Domain::Int(1), Arity::One, Some(1)),
         Parameter::data_format(),
-        sides("dilation_rate", N, Some(1)),
+        each_side("dilation_rate", N, Some(1)),
         Parameter::flag("use_bias", true),
         PADDING_MODE,
         explicit_padding(2 * N),
@@ -420,16 +460,24 @@ impl<const N: usize> Rule for DepthwiseConv<N> {
         ) else {
             unreachable!("`output` accepted the input")
         };
-        let kernel = || Q::product(layer.window.size, "kernel_size");
+        let kernel = || Q::spatial(layer.window.size, "kernel_size");
         let channels = || match layer.multiplier {
             1 => Q::of(from.channels, "channels of the input"),
             n => Q::of(from.channels, "channels of the input") * Q::of(n, "depth_multiplier"),
         };
         Cost {
-            trainable: (kernel() + Q::of(layer.use_bias, "bias of each channel")) * channels(),
+            trainable: (kernel() + Q::constant(layer.use_bias, "bias of each channel")) * channels(),
             non_trainable: Q::zero(),
-            macs: Q::product(&to.spatial, "output positions") * (kernel() * channels()),
+            macs: Q::spatial(&to.spatial, "output positions") * (kernel() * channels()),
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args);
+        let image = Image::<N>::of(&inputs[0], layer.data_format).expect("`output` accepted the input");
+        let spatial = layer.window.sides(&image.spatial, &sides::KERNEL, false);
+        let channels = sides::channels(image.channels).times(Formula::of(layer.multiplier, "depth_multiplier"));
+        sides::image(spatial, channels, layer.data_format)
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {
@@ -443,11 +491,11 @@ pub(super) struct SeparableConv<const N: usize>;
 impl<const N: usize> SeparableConv<N> {
     const TABLE: [Parameter; 10] = [
         Parameter::int("filters", 1),
-        sides("kernel_size", N, None),
-        sides("strides", N, Some(1)),
+        each_side("kernel_size", N, None),
+        each_side("strides", N, Some(1)),
         padding(N, false),
         Parameter::data_format(),
-        sides("dilation_rate", N, Some(1)),
+        each_side("dilation_rate", N, Some(1)),
         Parameter::new("depth_multiplier", Domain::Int(1), Arity::One, Some(1)),
         Parameter::flag("use_bias", true),
         PADDING_MODE,
@@ -504,13 +552,20 @@ impl<const N: usize> Rule for SeparableConv<N> {
             1 => Q::of(from.channels, "channels of the input"),
             n => Q::of(from.channels, "channels of the input") * Q::of(n, "depth_multiplier"),
         };
-        let depthwise = || Q::product(layer.window.size, "kernel_size") * channels();
+        let depthwise = || Q::spatial(layer.window.size, "kernel_size") * channels();
         let filters = || Q::of(filters, "filters");
         Cost {
-            trainable: depthwise() + (channels() + Q::of(layer.use_bias, "bias of each filter")) * filters(),
+            trainable: depthwise() + (channels() + Q::constant(layer.use_bias, "bias of each filter")) * filters(),
             non_trainable: Q::zero(),
-            macs: Q::product(&to.spatial, "output positions") * (depthwise() + channels() * filters()),
+            macs: Q::spatial(&to.spatial, "output positions") * (depthwise() + channels() * filters()),
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let (filters, layer) = Self::parse(args);
+        let image = Image::<N>::of(&inputs[0], layer.data_format).expect("`output` accepted the input");
+        let spatial = layer.window.sides(&image.spatial, &sides::KERNEL, false);
+        sides::image(spatial, Formula::of(filters, "filters"), layer.data_format)
     }
 
     fn built(args: &[i64], inputs: &[Shape]) -> Built {

@@ -4,9 +4,10 @@ use super::built::Built;
 use super::cost::Cost;
 use super::kind::{Columns, Rule};
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 pub(super) struct Dense;
 
@@ -39,7 +40,7 @@ impl Rule for Dense {
         let (last, others) = inputs[0].split_last().expect("`output` accepted the input");
         let features = || Q::of(*last, "features of the input");
         let units = || Q::of(units, "units");
-        let bias = || Q::of(use_bias, "bias of each unit");
+        let bias = || Q::constant(use_bias, "bias of each unit");
         let matrix = features() * units();
         let macs = if others.is_empty() {
             matrix
@@ -60,6 +61,10 @@ impl Rule for Dense {
                 macs: macs + features() * rank() * units(),
             }
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        sides::with(&inputs[0], inputs[0].rank() - 1, Formula::of(args[0], "units"))
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -211,13 +216,13 @@ impl Rule for EinsumDense {
         }
         let kernel = || {
             let parts = [
-                (&both, "axes with a matrix at each position"),
+                (&both, "matrices of the kernel"),
                 (&from, "features of the input"),
                 (&to, "features of the output"),
             ];
             let parts = parts.iter().filter(|(sides, _)| !sides.is_empty());
             let mut parts = parts.map(|(sides, meaning)| Q::product(sides, meaning));
-            let first = parts.next().unwrap_or_else(|| Q::of(1, "kernel"));
+            let first = parts.next().unwrap_or_else(|| Q::constant(1, "kernel"));
             parts.fold(first, |product, part| product * part)
         };
         let mut positions = others.to_vec();
@@ -246,12 +251,25 @@ impl Rule for EinsumDense {
         let sides: Vec<_> = layer.kernel.iter().map(|&code| layer.side(code, named)).collect();
         let (last, before) = sides.split_last().expect("a kernel has an axis");
         let rank = || Q::of(layer.lora_rank, "lora_rank");
-        let before = || Q::product(before, "sides of the kernel but the last");
+        let before = || Q::product(before, "sides of the kernel before the last");
         let last = || Q::of(*last, "last side of the kernel");
         Cost {
             trainable: before() * rank() + rank() * last() + bias,
             non_trainable: kernel(),
             macs: macs + before() * rank() * last(),
+        }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args);
+        let input = &inputs[0];
+        let others = input.rank() - layer.input.len();
+        let given = sides::listed(layer.output_shape, "output_shape");
+        if layer.elided == FIRST_ELIDED {
+            (0..others).map(|axis| sides::axis(input, axis)).chain(given).collect()
+        } else {
+            let others = (layer.input.len()..input.rank()).map(|axis| sides::axis(input, axis));
+            given.into_iter().chain(others).collect()
         }
     }
 

@@ -3,9 +3,10 @@
 use super::cost::Cost;
 use super::kind::{Columns, Rule};
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 pub(super) struct Embedding;
 
@@ -28,6 +29,12 @@ impl Rule for Embedding {
         sides[..rank].copy_from_slice(&inputs[0]);
         sides[rank] = args[1];
         Ok(Shape::new(&sides[..=rank]))
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let mut sides = sides::unchanged(&inputs[0]);
+        sides.push(Formula::of(args[1], "output_dim"));
+        sides
     }
 
     /// `input_dim * output_dim` weights; looking one up is no multiplication, but the small matrices of `lora_rank` are
@@ -71,6 +78,10 @@ impl Rule for EmbeddingBag {
             ));
         }
         Ok(Shape::new(&[args[1]]))
+    }
+
+    fn sides(args: &[i64], _: &[Shape], _: &Shape) -> Vec<Formula> {
+        vec![Formula::of(args[1], "output_dim")]
     }
 
     /// `input_dim * output_dim` weights; looking rows up and joining them is no multiplication.

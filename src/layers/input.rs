@@ -2,8 +2,10 @@
 
 use super::kind::Rule;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::quantity::Formula;
 use super::refusal::Refusal;
 use super::shape::{Shape, UNKNOWN};
+use super::sides;
 
 pub(super) struct Input;
 
@@ -19,5 +21,9 @@ impl Rule for Input {
             shape = shape.with(axis, UNKNOWN);
         }
         shape.elements().map(|_| shape).ok_or_else(Refusal::overflow)
+    }
+
+    fn sides(_: &[i64], _: &[Shape], output: &Shape) -> Vec<Formula> {
+        sides::listed(output, "shape")
     }
 }

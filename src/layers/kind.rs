@@ -7,6 +7,7 @@ use super::parameter::{Arity, Domain, Parameter};
 use super::quantity::{Count, Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::Shape;
+use super::sides;
 use super::unknown;
 use std::borrow::Cow;
 use std::fmt;
@@ -65,6 +66,12 @@ pub(super) trait Rule {
     /// The cost, given an output shape that [`Rule::output`] returned.
     fn cost<Q: Quantity>(_args: &[i64], _inputs: &[Shape], _output: &Shape) -> Cost<Q> {
         Cost::none()
+    }
+
+    /// The sides of an output shape that [`Rule::output`] returned, as formulas: those of the first input, unless the
+    /// rule says otherwise.
+    fn sides(_args: &[i64], inputs: &[Shape], _output: &Shape) -> Vec<Formula> {
+        sides::unchanged(&inputs[0])
     }
 
     /// What it is built for by inputs that [`Rule::output`] accepted.
@@ -161,6 +168,10 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
     /// As `Rule::cost`, as formulas.
     fn explain(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Formula>;
+    /// As `Rule::sides`; by default they are what they are.
+    fn sides(&self, _args: &[i64], _inputs: &[Shape], output: &Shape) -> Vec<Formula> {
+        output.iter().map(|&side| Formula::just(side)).collect()
+    }
     /// As `Rule::built`.
     fn built(&self, args: &[i64], inputs: &[Shape]) -> Built;
 
@@ -230,6 +241,7 @@ enum AnyRule {
         output: fn(&[i64], &[Shape]) -> std::result::Result<Shape, Refusal>,
         cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
+        sides: fn(&[i64], &[Shape], &Shape) -> Vec<Formula>,
         built: fn(&[i64], &[Shape]) -> Built,
         states: fn(&[i64], &Shape) -> std::result::Result<Vec<Shape>, Refusal>,
         extra: Extra,
@@ -291,6 +303,7 @@ impl Kind {
                 output: R::output,
                 cost: R::cost::<Count>,
                 explain: R::cost::<Formula>,
+                sides: R::sides,
                 built: R::built,
                 states: R::states,
                 extra: R::extra,
@@ -454,6 +467,20 @@ impl Kind {
         match &self.rule {
             AnyRule::Static { explain, .. } => explain(args, inputs, output),
             AnyRule::Dynamic(rule) => rule.explain(args, inputs, output),
+        }
+    }
+
+    /// The sides of the output shape of one layer as formulas, given an output shape that [`Self::output`] returned.
+    /// Where a side of an input is unknown, a number stands in its place.
+    pub fn sides(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Vec<Formula> {
+        if self.tries(inputs) {
+            let (shapes, output) = unknown::case(self, args, inputs);
+            return self.sides(args, &shapes, &output);
+        }
+        let inputs = &unknown::alike_first(inputs)[..];
+        match &self.rule {
+            AnyRule::Static { sides, .. } => sides(args, inputs, output),
+            AnyRule::Dynamic(rule) => rule.sides(args, inputs, output),
         }
     }
 

@@ -5,9 +5,10 @@ use super::cost::Cost;
 use super::geometry::axis_beside_batch;
 use super::kind::Rule;
 use super::parameter::{Arity, Parameter};
-use super::quantity::Quantity;
+use super::quantity::{Along, Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape, UNKNOWN};
+use super::sides;
 
 /// The shape of several tensors combined element by element: axes of 1 stretch, from the last axis on (`_Merge` of
 /// Keras 3). An axis is unknown where it is in one of them.
@@ -39,6 +40,30 @@ fn broadcast(inputs: &[Shape]) -> Result<Shape, Refusal> {
     Ok(joint)
 }
 
+/// The side of one of several inputs along an axis beside the batch, which is counted from 0.
+fn axis_of(inputs: &[Shape], input: usize, axis: usize) -> Formula {
+    match inputs {
+        [one] => sides::axis(one, axis),
+        _ => Formula::along(inputs[input][axis], "axis", Along::Axis(axis + 1)).at(&format!("inputs[{input}]")),
+    }
+}
+
+/// The sides of several tensors combined element by element: each of the first that has it.
+fn stretched(inputs: &[Shape]) -> Vec<Formula> {
+    let rank = inputs.iter().map(Shape::rank).max().unwrap_or(0);
+    let one = |axis: usize| {
+        let own = |input: &Shape| (axis + input.rank()).checked_sub(rank);
+        let sides = inputs.iter().enumerate();
+        let sides = sides.filter_map(|(number, input)| own(input).map(|own| (input[own], number, own)));
+        let (_, input, own) = sides
+            .rev()
+            .max_by_key(|(side, ..)| *side)
+            .expect("an input has all axes");
+        axis_of(inputs, input, own)
+    };
+    (0..rank).map(one).collect()
+}
+
 /// Keras adds axes to inputs only where it has seen that they need some; what was built for equally many takes no others.
 fn alike(inputs: &[Shape]) -> Built {
     let alike = inputs.iter().all(|input| input.rank() == inputs[0].rank());
@@ -60,6 +85,10 @@ macro_rules! elementwise {
 
             fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
                 broadcast(inputs)
+            }
+
+            fn sides(_: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+                stretched(inputs)
             }
 
             fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -89,6 +118,18 @@ impl Rule for Concatenate {
     const JOINS: bool = true;
     const TAKES_UNKNOWN: bool = true;
     const PURPOSE: &'static str = "it puts its inputs side by side, which needs no weights";
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let joined = axis_beside_batch(args[0], &inputs[0]).expect("`output` accepted the axis");
+        let one = |axis: usize| match inputs {
+            [first, second, ..] if axis == joined && second.rank() == first.rank() => {
+                let all = (0..inputs.len()).map(|input| axis_of(inputs, input, axis));
+                all.reduce(|sum, side| sum + side).expect("there are inputs")
+            }
+            _ => axis_of(inputs, 0, axis),
+        };
+        (0..inputs[0].rank()).map(one).collect()
+    }
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let rank = inputs[0].rank();
@@ -162,10 +203,20 @@ impl Rule for Dot {
         }
     }
 
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let mut all = Vec::new();
+        for input in 0..2 {
+            let multiplied = axis_beside_batch(args[input], &inputs[input]).expect("`output` accepted the axes");
+            let kept = (0..inputs[input].rank()).filter(|&axis| axis != multiplied);
+            all.extend(kept.map(|axis| axis_of(inputs, input, axis)));
+        }
+        if all.is_empty() { vec![Formula::just(1)] } else { all }
+    }
+
     /// A matrix product: each position of the one input with each of the other, along the axis that they share.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let axis = |input: usize| axis_beside_batch(args[input], &inputs[input]).expect("`output` accepted the axes");
-        let mut product = Q::of(inputs[0][axis(0)], "side of the axis that is multiplied");
+        let mut product = Q::of(inputs[0][axis(0)], "side of the multiplied axis");
         for (input, meaning) in [
             (1, "positions of the second input"),
             (0, "positions of the first input"),

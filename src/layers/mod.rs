@@ -31,6 +31,7 @@ mod refusal;
 mod regularization;
 mod reshaping;
 mod shape;
+mod sides;
 mod unknown;
 mod wrapper;
 
@@ -40,7 +41,7 @@ pub(crate) use geometry::axis_beside_batch;
 pub use kind::{COUNTED, DynamicRule, Held, Inner, Kind, Role, Slot, TRAINABLE};
 pub use mask::Mask;
 pub use parameter::{Arity, Domain, Parameter, UNSET, factor};
-pub use quantity::{Count, Formula, Quantity};
+pub use quantity::{Along, Count, Formula, Number, Quantity, Rounded};
 pub use refusal::Refusal;
 pub use shape::{MAX_RANK, Shape, UNKNOWN};
 pub use wrapper::{WRAPPERS, Wrapper};

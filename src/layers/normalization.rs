@@ -13,9 +13,9 @@ use super::shape::{MAX_RANK, Shape};
 /// What is trained for each position that is normalised.
 fn trained<Q: Quantity>(center: i64, scale: i64) -> Q {
     match (scale, center) {
-        (1, 1) => Q::of(2, "gamma and beta"),
-        (1, 0) => Q::of(1, "gamma"),
-        (0, 1) => Q::of(1, "beta"),
+        (1, 1) => Q::constant(2, "gamma and beta"),
+        (1, 0) => Q::constant(1, "gamma"),
+        (0, 1) => Q::constant(1, "beta"),
         _ => Q::zero(),
     }
 }
@@ -83,9 +83,9 @@ impl Rule for BatchNormalization {
         let moving = if tracked == 0 {
             Q::zero()
         } else if renorm == 0 {
-            Q::of(2, "moving mean and variance")
+            Q::constant(2, "moving mean and variance")
         } else {
-            Q::of(
+            Q::constant(
                 5,
                 "moving mean, variance and deviation, and the mean and deviation of renorm",
             )
@@ -125,7 +125,7 @@ impl Rule for LayerNormalization {
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let axes = Axes::of(&args[2..], &inputs[0]).expect("`output` accepted the axes");
         Cost {
-            trainable: trained::<Q>(args[0], args[1]) * Q::product(&axes.sides(), "positions that are normalised"),
+            trainable: trained::<Q>(args[0], args[1]) * Q::product(&axes.sides(), "normalised positions"),
             ..Cost::none()
         }
     }
@@ -174,7 +174,7 @@ impl Rule for RMSNormalization {
         }
         let axes = Axes::of(&args[1..], &inputs[0]).expect("`output` accepted the axes");
         Cost {
-            trainable: Q::product(&axes.sides(), "a scale for each position that is normalised"),
+            trainable: Q::product(&axes.sides(), "scales of the normalised positions"),
             ..Cost::none()
         }
     }
@@ -280,7 +280,7 @@ impl Rule for InstanceNormalization {
         let channels = || Q::of(inputs[0][axis], "channels of the input");
         let moving = match tracked {
             0 => Q::zero(),
-            _ => Q::of(2, "moving mean and variance"),
+            _ => Q::constant(2, "moving mean and variance"),
         };
         Cost {
             trainable: trained::<Q>(affine, affine) * channels(),
@@ -382,9 +382,9 @@ impl Rule for Normalization {
         let kept = Self::axes(axis, &inputs[0])
             .expect("`output` accepted the axes")
             .sides();
-        let each = Q::product(&kept, "positions that are kept apart");
+        let each = Q::product(&kept, "sides kept apart");
         Cost {
-            non_trainable: Q::of(2, "mean and variance") * each + Q::of(1, "count of samples"),
+            non_trainable: Q::constant(2, "mean and variance") * each + Q::constant(1, "count of samples"),
             ..Cost::none()
         }
     }

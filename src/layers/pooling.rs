@@ -1,12 +1,14 @@
 //! Poolings: windows without weights.
 
-use super::convolution::sides;
+use super::convolution::each_side;
 use super::geometry::{CHANNELS_FIRST, Image, Padding, VALID, Window, explicit_padding, given_padding, scaled};
 use super::kind::Rule;
 use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET, factor};
+use super::quantity::Formula;
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 const fn strides(n: usize) -> Parameter {
     Parameter::new("strides", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET))
@@ -14,7 +16,7 @@ const fn strides(n: usize) -> Parameter {
 
 const fn average_parameters(n: usize) -> [Parameter; 6] {
     [
-        sides("pool_size", n, None),
+        each_side("pool_size", n, None),
         strides(n),
         Parameter::keyword("padding", &["valid", "same"]),
         Parameter::data_format(),
@@ -25,19 +27,19 @@ const fn average_parameters(n: usize) -> [Parameter; 6] {
 
 const fn max_parameters(n: usize) -> [Parameter; 7] {
     [
-        sides("pool_size", n, Some(2)),
+        each_side("pool_size", n, Some(2)),
         strides(n),
         Parameter::keyword("padding", &["valid", "same"]),
         Parameter::data_format(),
         Parameter::flag("ceil_mode", false),
-        sides("dilation", n, Some(1)),
+        each_side("dilation", n, Some(1)),
         explicit_padding(n),
     ]
 }
 
 const fn power_parameters(n: usize) -> [Parameter; 4] {
     [
-        sides("pool_size", n, None),
+        each_side("pool_size", n, None),
         strides(n),
         Parameter::data_format(),
         Parameter::flag("ceil_mode", false),
@@ -141,6 +143,29 @@ impl<'a> Pool<'a> {
         Ok(Image { spatial, ..image }.shape())
     }
 
+    /// The sides of the output, for an input that it accepted.
+    fn sides<const N: usize>(&self, input: &Shape) -> Vec<Formula> {
+        let image = Image::<N>::of(input, self.data_format).expect("`output` accepted the input");
+        let own = |(&given, &size): (&i64, &i64)| if given == UNSET { size } else { given };
+        let strides: Vec<i64> = self.strides.iter().zip(self.size).map(own).collect();
+        let around: Vec<[i64; 2]> = self
+            .explicit
+            .unwrap_or_default()
+            .iter()
+            .map(|&each| [each; 2])
+            .collect();
+        let window = Window {
+            size: self.size,
+            strides: &strides,
+            dilation: self.dilation,
+            padding: self
+                .explicit
+                .map_or_else(|| Padding::word(self.word), |_| Padding::Explicit(&around)),
+        };
+        let spatial = window.sides(&image.spatial, &sides::POOL, self.ceil_mode == 1);
+        sides::image(spatial, sides::channels(image.channels), self.data_format)
+    }
+
     /// The output of a mean: `AvgPool3d` of `PyTorch` pads, but refuses an input that is smaller than its window, as no
     /// other pooling does.
     fn output_of_mean<const N: usize>(&self, input: &Shape) -> Result<Shape, Refusal> {
@@ -174,9 +199,21 @@ fn pool_powers<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Ref
     Pool::power::<N>(args).output_of_mean::<N>(input)
 }
 
+fn maximum_sides<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    Pool::maximum::<N>(args).sides::<N>(input)
+}
+
+fn average_sides<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    Pool::average::<N>(args).sides::<N>(input)
+}
+
+fn powers_sides<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    Pool::power::<N>(args).sides::<N>(input)
+}
+
 const fn fractional_parameters(n: usize) -> [Parameter; 4] {
     [
-        sides("pool_size", n, None),
+        each_side("pool_size", n, None),
         Parameter::new("output_size", Domain::OptionalInt(1), Arity::Each(n), Some(UNSET)),
         Parameter::new("output_ratio", Domain::OptionalFactor, Arity::Each(n), Some(UNSET)),
         Parameter::data_format(),
@@ -217,6 +254,18 @@ fn pool_at_random<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, 
     Ok(image.shape())
 }
 
+fn random_sides<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    let (output_size, rest) = args[N..].split_at(N);
+    let (ratio, data_format) = rest.split_at(N);
+    let image = Image::<N>::of(input, data_format[0]).expect("`output` accepted the input");
+    let from = sides::positions(&image.spatial).into_iter().zip(ratio);
+    let shares = from.map(|(side, &ratio)| Formula::Share(Box::new(side), factor(ratio)));
+    let given = sides::spatial(output_size, "output_size").into_iter().zip(output_size);
+    let spatial = given.zip(shares);
+    let spatial = spatial.map(|((given, &size), share)| if size == UNSET { share } else { given });
+    sides::image(spatial.collect(), sides::channels(image.channels), data_format[0])
+}
+
 fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Refusal> {
     let &[data_format, keepdims] = args else {
         unreachable!("two parameters")
@@ -228,6 +277,15 @@ fn pool_globally<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, R
     let mut sides = [1; MAX_RANK];
     sides[if data_format == CHANNELS_FIRST { 0 } else { N }] = image.channels;
     Ok(Shape::new(&sides[..=N]))
+}
+
+fn global_sides<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    let image = Image::<N>::of(input, args[0]).expect("`output` accepted the input");
+    let channels = sides::channels(image.channels);
+    if args[1] == 0 {
+        return vec![channels];
+    }
+    sides::image(vec![Formula::just(1); N], channels, args[0])
 }
 
 /// Refuses a mask that does not say which steps there are, and any of a pooling whose call takes none.
@@ -245,8 +303,17 @@ fn pool_to_size<const N: usize>(args: &[i64], input: &Shape) -> Result<Shape, Re
     Ok(image.shape())
 }
 
+fn sized_sides<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    let image = Image::<N>::of(input, args[N]).expect("`output` accepted the input");
+    sides::image(
+        sides::spatial(&args[..N], "output_size"),
+        sides::channels(image.channels),
+        args[N],
+    )
+}
+
 macro_rules! poolings {
-    ($($kind:ident, $function:ident, $parameters:expr, $names:expr, $purpose:expr;)*) => {$(
+    ($($kind:ident, $function:ident, $sides:ident, $parameters:expr, $names:expr, $purpose:expr;)*) => {$(
         pub(super) struct $kind<const N: usize>;
 
         impl<const N: usize> Rule for $kind<N> {
@@ -256,6 +323,10 @@ macro_rules! poolings {
 
             fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
                 $function::<N>(args, &inputs[0])
+            }
+
+            fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+                $sides::<N>(args, &inputs[0])
             }
 
             fn mask(args: &[i64], inputs: &[Shape], mask: Mask, given: &Shape) -> Result<(), Refusal> {
@@ -275,28 +346,28 @@ const fn to_size(n: usize) -> [Parameter; 2] {
 const GLOBAL: &[Parameter] = &[Parameter::data_format(), Parameter::flag("keepdims", false)];
 
 poolings! {
-    MaxPooling, pool_maximum, const { &max_parameters(N) },
+    MaxPooling, pool_maximum, maximum_sides, const { &max_parameters(N) },
         ["MaxPooling1D", "MaxPooling2D", "MaxPooling3D"],
         "it takes the largest value of each window, which needs no weights";
-    AveragePooling, pool_average, const { &average_parameters(N) },
+    AveragePooling, pool_average, average_sides, const { &average_parameters(N) },
         ["AveragePooling1D", "AveragePooling2D", "AveragePooling3D"],
         "it takes the mean of each window, which needs no weights";
-    LPPooling, pool_powers, const { &power_parameters(N) },
+    LPPooling, pool_powers, powers_sides, const { &power_parameters(N) },
         ["LPPooling1D", "LPPooling2D", "LPPooling3D"],
         "it takes the mean of the powers of each window, which needs no weights";
-    FractionalMaxPooling, pool_at_random, const { &fractional_parameters(N) },
+    FractionalMaxPooling, pool_at_random, random_sides, const { &fractional_parameters(N) },
         ["", "FractionalMaxPooling2D", "FractionalMaxPooling3D"],
         "it takes the largest value of each window, which needs no weights";
-    GlobalMaxPooling, pool_globally, GLOBAL,
+    GlobalMaxPooling, pool_globally, global_sides, GLOBAL,
         ["GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D"],
         "it takes the largest value of each channel, which needs no weights";
-    GlobalAveragePooling, pool_globally, GLOBAL,
+    GlobalAveragePooling, pool_globally, global_sides, GLOBAL,
         ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D"],
         "it takes the mean of each channel, which needs no weights";
-    AdaptiveMaxPooling, pool_to_size, const { &to_size(N) },
+    AdaptiveMaxPooling, pool_to_size, sized_sides, const { &to_size(N) },
         ["AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D"],
         "it takes the largest value of each part of its input, which needs no weights";
-    AdaptiveAveragePooling, pool_to_size, const { &to_size(N) },
+    AdaptiveAveragePooling, pool_to_size, sized_sides, const { &to_size(N) },
         ["AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D"],
         "it takes the mean of each part of its input, which needs no weights";
 }

@@ -5,9 +5,10 @@ use super::embedding::Embedding;
 use super::geometry::{Image, Padding, Window};
 use super::kind::{Columns, Rule};
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity, Rounded};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 /// Rules of layers that leave the shape of an image as it is, each with the numbers of channels that it takes (any if
 /// there is none) and what it does.
@@ -91,6 +92,12 @@ fn sized(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
     .shape())
 }
 
+fn sized_sides(args: &[i64], inputs: &[Shape]) -> Vec<Formula> {
+    let image = Image::<2>::of(&inputs[0], args[2]).expect("`output` accepted the input");
+    let spatial = vec![Formula::of(args[0], "height"), Formula::of(args[1], "width")];
+    sides::image(spatial, sides::channels(image.channels), args[2])
+}
+
 pub(super) struct CenterCrop;
 
 impl Rule for CenterCrop {
@@ -100,6 +107,10 @@ impl Rule for CenterCrop {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         sized(args, inputs)
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        sized_sides(args, inputs)
     }
 }
 
@@ -112,6 +123,10 @@ impl Rule for Resizing {
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         sized(args, inputs)
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        sized_sides(args, inputs)
     }
 }
 
@@ -175,6 +190,21 @@ impl STFTSpectrogram {
 }
 
 impl Frames {
+    /// How many frames a signal has, as a formula.
+    fn formula(&self, samples: i64) -> Formula {
+        let window = Window {
+            size: &[self.length],
+            strides: &[self.step],
+            dilation: &[1],
+            padding: Padding::word(self.padding),
+        };
+        let names = sides::Names {
+            size: "frame_length",
+            stride: "frame_step",
+        };
+        window.sides(&[samples], &names, false).swap_remove(0)
+    }
+
     /// The signal, and how many frames it has.
     fn count(&self, input: &Shape) -> Result<(Image<1>, i64), Refusal> {
         let signal = Image::<1>::of(input, self.data_format)?;
@@ -221,12 +251,26 @@ impl Rule for STFTSpectrogram {
         .shape())
     }
 
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args).expect("`output` accepted the arguments");
+        let (signal, _) = layer.count(&inputs[0]).expect("`output` accepted the input");
+        let frames = layer.formula(signal.spatial[0]);
+        let values = Formula::constant(layer.values, "values of each frequency");
+        let bins = Formula::of(layer.bins, "frequencies").times(values);
+        let channels = sides::channels(signal.channels);
+        if layer.expand_dims {
+            sides::image(vec![frames, bins], channels, layer.data_format)
+        } else {
+            sides::image(vec![frames], bins * channels, layer.data_format)
+        }
+    }
+
     /// A real and an imaginary kernel of `frame_length * bins` weights, which each channel shares.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         let layer = Self::parse(args).expect("`output` accepted the arguments");
         let (signal, frames) = layer.count(&inputs[0]).expect("`output` accepted the input");
         let kernels = || {
-            Q::of(layer.kernels, "kernels, the real and the imaginary one")
+            Q::constant(layer.kernels, "kernels, the real and the imaginary one")
                 * Q::of(layer.length, "frame_length")
                 * Q::of(layer.bins, "frequencies")
         };
@@ -278,6 +322,12 @@ impl Rule for MelSpectrogram {
         Ok(Shape::new(&[bins, steps]))
     }
 
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let samples = Formula::of(inputs[0][0], "samples").minus(Formula::just(args[0] % 2));
+        let steps = samples.over(Formula::of(args[1], "sequence_stride"), Rounded::Down) + Formula::just(1);
+        vec![Formula::of(args[3], "num_mel_bins"), steps]
+    }
+
     /// No weights: the matrix from frequencies to mel bins is fixed. The Fourier transform is no multiply-accumulate.
     fn cost<Q: Quantity>(args: &[i64], _: &[Shape], output: &Shape) -> Cost<Q> {
         Cost {
@@ -302,6 +352,16 @@ fn one_hot(depth: i64, input: &Shape) -> Result<Shape, Refusal> {
     Ok(Shape::new(&sides[..rank]))
 }
 
+/// The same as formulas, with the name of the depth.
+fn one_hot_sides(depth: Formula, input: &Shape) -> Vec<Formula> {
+    let mut sides = sides::unchanged(input);
+    if input.last() == Some(&1) {
+        sides.pop();
+    }
+    sides.push(depth);
+    sides
+}
+
 pub(super) struct CategoryEncoding;
 
 impl Rule for CategoryEncoding {
@@ -321,6 +381,15 @@ impl Rule for CategoryEncoding {
                  tell the shape",
                 [rank as i64],
             )),
+        }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let depth = Formula::of(args[0], "num_tokens");
+        if args[1] == 1 {
+            one_hot_sides(depth, &inputs[0])
+        } else {
+            vec![depth]
         }
     }
 }
@@ -349,6 +418,18 @@ impl Rule for Discretization {
                 "with this output_mode it needs an input of at least 1 axis beside the batch",
                 [],
             )),
+        }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let depth = Formula::of(args[0], "num_bins");
+        match args[1] {
+            0 => sides::unchanged(&inputs[0]),
+            1 => one_hot_sides(depth, &inputs[0]),
+            _ => {
+                let others = sides::unchanged(&inputs[0]).into_iter().skip(1);
+                others.chain([depth]).collect()
+            }
         }
     }
 }
@@ -385,6 +466,16 @@ impl Rule for ReversibleEmbedding {
         }
     }
 
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let input = &inputs[0];
+        if args[3] == 1 {
+            return sides::with(input, input.rank() - 1, Formula::of(args[0], "input_dim"));
+        }
+        let mut sides = sides::unchanged(input);
+        sides.push(Formula::of(args[1], "output_dim"));
+        sides
+    }
+
     /// `input_dim * output_dim` weights, and as many for the way back if they are not tied. A row is looked up; on the
     /// way back each row is multiplied with the whole table.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
@@ -397,7 +488,11 @@ impl Rule for ReversibleEmbedding {
             _ => Q::zero(),
         };
         Cost {
-            trainable: if args[2] == 1 { table } else { Q::of(2, "ways") * table },
+            trainable: if args[2] == 1 {
+                table
+            } else {
+                Q::constant(2, "ways") * table
+            },
             macs,
             ..Cost::none()
         }

@@ -2,15 +2,16 @@
 //! weights, so that the multiply-accumulates are those of one step times the steps.
 
 use super::built::Built;
-use super::convolution::{check_strides, padding, sides};
+use super::convolution::{check_strides, each_side, padding};
 use super::cost::Cost;
 use super::geometry::{Image, Padding, Window};
 use super::kind::{Role, Rule};
 use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter};
-use super::quantity::Quantity;
+use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
+use super::sides;
 
 const UNITS: Parameter = Parameter::int("units", 1);
 const USE_BIAS: Parameter = Parameter::flag("use_bias", true);
@@ -70,6 +71,19 @@ impl Stack {
         })
     }
 
+    fn sides(&self, input: &Shape) -> Vec<Formula> {
+        let state = match self.proj_size {
+            0 => Formula::of(self.units, "units"),
+            n => Formula::of(n, "proj_size"),
+        };
+        let features = state.times(Formula::constant(self.directions, "directions"));
+        if self.return_sequences == 1 {
+            vec![Formula::of(input[0], "steps"), features]
+        } else {
+            vec![features]
+        }
+    }
+
     /// What it keeps from step to step: this many states, of which the first is the output. Those of several layers
     /// and directions stand in a row, as in `PyTorch`.
     fn states(&self, count: usize) -> Result<Vec<Shape>, Refusal> {
@@ -92,11 +106,11 @@ impl Stack {
         let (steps, features) = sequence(input).expect("`output` accepted the input");
         let width = || match self.gates {
             1 => Q::of(self.units, "units"),
-            _ => Q::of(self.gates, "gates") * Q::of(self.units, "units"),
+            _ => Q::constant(self.gates, "gates") * Q::of(self.units, "units"),
         };
         let state = || match self.proj_size {
-            0 => Q::of(self.units, "units of the state before"),
-            n => Q::of(n, "units of the state before, projected"),
+            0 => Q::of(self.units, "units of the previous state"),
+            n => Q::of(n, "units of the previous state, projected"),
         };
         let weights = |bias: Q| {
             let layer = |inputs: Q| {
@@ -108,12 +122,12 @@ impl Stack {
             };
             let mut all = layer(Q::of(features, "features of a step"));
             if self.layers > 1 {
-                let inputs = Q::of(self.directions * self.state(), "outputs of the layer before");
+                let inputs = Q::of(self.directions * self.state(), "outputs of the previous layer");
                 all = all + Q::of(self.layers - 1, "layers after the first") * layer(inputs);
             }
             match self.directions {
                 1 => all,
-                n => Q::of(n, "directions") * all,
+                n => Q::constant(n, "directions") * all,
             }
         };
         Cost {
@@ -137,8 +151,8 @@ const OF_GATES: [&str; 2] = [
 fn bias<Q: Quantity>(use_bias: i64, two: i64, meanings: [&'static str; 2]) -> Q {
     match (use_bias, two) {
         (0, _) => Q::zero(),
-        (_, 0) => Q::of(1, meanings[0]),
-        _ => Q::of(2, meanings[1]),
+        (_, 0) => Q::constant(1, meanings[0]),
+        _ => Q::constant(2, meanings[1]),
     }
 }
 
@@ -173,6 +187,10 @@ impl Rule for SimpleRNN {
     /// `(features + units + bias) * units` weights in a layer.
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {
         Self::stack(args).cost(bias(args[1], args[5], OF_UNITS), &inputs[0])
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        Self::stack(args).sides(&inputs[0])
     }
 
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
@@ -225,6 +243,10 @@ impl Rule for LSTM {
         Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
     }
 
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        Self::stack(args).sides(&inputs[0])
+    }
+
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
         built(&inputs[0])
     }
@@ -267,6 +289,10 @@ impl Rule for GRU {
         Self::stack(args).cost(bias(args[1], args[5], OF_GATES), &inputs[0])
     }
 
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        Self::stack(args).sides(&inputs[0])
+    }
+
     fn built(_: &[i64], inputs: &[Shape]) -> Built {
         built(&inputs[0])
     }
@@ -286,11 +312,11 @@ struct ConvLSTMArgs<'a> {
 impl<const N: usize> ConvLSTM<N> {
     const TABLE: [Parameter; 8] = [
         Parameter::int("filters", 1),
-        sides("kernel_size", N, None),
-        sides("strides", N, Some(1)),
+        each_side("kernel_size", N, None),
+        each_side("strides", N, Some(1)),
         padding(N, false),
         Parameter::data_format(),
-        sides("dilation_rate", N, Some(1)),
+        each_side("dilation_rate", N, Some(1)),
         USE_BIAS,
         SEQUENCES,
     ];
@@ -370,16 +396,27 @@ impl<const N: usize> Rule for ConvLSTM<N> {
         let layer = Self::parse(args);
         let (steps, image, state) = Self::images(&layer, &inputs[0]).expect("`output` accepted the input");
         let fan_in = || {
-            Q::product(layer.window.size, "kernel_size")
-                * (Q::of(image.channels, "channels of a step") + Q::of(layer.filters, "filters of the state before"))
+            Q::spatial(layer.window.size, "kernel_size")
+                * (Q::of(image.channels, "channels of a step") + Q::of(layer.filters, "filters of the previous state"))
         };
-        let width = || Q::of(4, "gates") * Q::of(layer.filters, "filters");
-        let positions = Q::of(steps, "steps") * Q::product(&state.spatial, "positions of the state");
+        let width = || Q::constant(4, "gates") * Q::of(layer.filters, "filters");
+        let positions = Q::of(steps, "steps") * Q::spatial(&state.spatial, "positions of the state");
         Cost {
-            trainable: (fan_in() + Q::of(layer.use_bias, "bias of each gate")) * width(),
+            trainable: (fan_in() + Q::constant(layer.use_bias, "bias of each gate")) * width(),
             non_trainable: Q::zero(),
             macs: positions * (fan_in() * width()),
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let layer = Self::parse(args);
+        let (steps, image, _) = Self::images(&layer, &inputs[0]).expect("`output` accepted the input");
+        let spatial = layer.window.sides(&image.spatial, &sides::KERNEL, false);
+        let mut sides = sides::image(spatial, Formula::of(layer.filters, "filters"), layer.data_format);
+        if layer.return_sequences == 1 {
+            sides.insert(0, Formula::of(steps, "steps"));
+        }
+        sides
     }
 
     /// Keras holds its cell to the whole shape of a step.

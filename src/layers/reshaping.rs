@@ -1,11 +1,13 @@
 //! Layers that move or surround values.
 
-use super::convolution::sides;
+use super::convolution::each_side;
 use super::geometry::{CHANNELS_FIRST, Image, Margin, Padding, Window, axis_beside_batch, scaled};
 use super::kind::Rule;
-use super::parameter::{Arity, Domain, Parameter, UNSET};
+use super::parameter::{Arity, Domain, Parameter, UNSET, factor};
+use super::quantity::{Along, Formula, Quantity, Rounded};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape, UNKNOWN};
+use super::sides;
 
 pub(super) struct Flatten;
 
@@ -18,6 +20,10 @@ impl Rule for Flatten {
     fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
         let elements = inputs[0].elements().ok_or_else(Refusal::overflow)?;
         Ok(Shape::new(&[elements]))
+    }
+
+    fn sides(_: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        vec![sides::elements(&inputs[0])]
     }
 }
 
@@ -51,6 +57,31 @@ impl<const N: usize> Rule for ZeroPadding<N> {
         }
         Ok(image.shape())
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        surrounded::<N>(args, &inputs[0])
+    }
+}
+
+/// The sides of an image with margins, before and after each axis, for an input that they fit.
+fn surrounded<const N: usize>(args: &[i64], input: &Shape) -> Vec<Formula> {
+    let (padding, data_format) = args.split_at(2 * N);
+    let image = Image::<N>::of(input, data_format[0]).expect("`output` accepted the input");
+    let around = |(axis, (side, [before, after])): (usize, (Formula, &[i64; 2]))| {
+        let along = Along::Spatial(axis, N);
+        // What is negative cuts off.
+        let one = |side: Formula, by: i64, meaning: &'static str| {
+            if by < 0 {
+                side.minus(Formula::just(-by))
+            } else {
+                side + Formula::along(by, meaning, along)
+            }
+        };
+        one(one(side, *before, "padding before"), *after, "padding after")
+    };
+    let from = sides::positions(&image.spatial).into_iter().zip(padding.as_chunks().0);
+    let spatial = from.enumerate().map(around).collect();
+    sides::image(spatial, sides::channels(image.channels), data_format[0])
 }
 
 /// Margins, before and after each axis, that are no zeros: of `PyTorch`.
@@ -79,6 +110,10 @@ macro_rules! paddings {
 
             fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
                 surround::<N>(Margin::$margin, args, &inputs[0])
+            }
+
+            fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+                surrounded::<N>(args, &inputs[0])
             }
         }
     )*};
@@ -136,6 +171,20 @@ impl<const N: usize> Rule for Cropping<N> {
         }
         Ok(image.shape())
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let (cropping, data_format) = args.split_at(2 * N);
+        let data_format = data_format.first().copied().unwrap_or(0);
+        let image = Image::<N>::of(&inputs[0], data_format).expect("`output` accepted the input");
+        let cut = |(axis, (side, [before, after])): (usize, (Formula, &[i64; 2]))| {
+            let along = |value, meaning| Formula::along(value, meaning, Along::Spatial(axis, N));
+            side.minus(along(*before, "cropping before"))
+                .minus(along(*after, "cropping after"))
+        };
+        let from = sides::positions(&image.spatial).into_iter().zip(cropping.as_chunks().0);
+        let spatial = from.enumerate().map(cut).collect();
+        sides::image(spatial, sides::channels(image.channels), data_format)
+    }
 }
 
 /// `UpSamplingND`, as in `PyTorch` also by a factor that is no integer, or to a size.
@@ -180,6 +229,25 @@ impl<const N: usize> Rule for UpSampling<N> {
         }
         Ok(image.shape())
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let (size, args) = args.split_at(N);
+        let (scale_factor, args) = args.split_at(N);
+        let (output_size, data_format) = args.split_at(N);
+        let data_format = data_format.first().copied().unwrap_or(0);
+        let image = Image::<N>::of(&inputs[0], data_format).expect("`output` accepted the input");
+        let one = |(axis, side): (usize, Formula)| {
+            let along = |value, meaning| Formula::along(value, meaning, Along::Spatial(axis, N));
+            match (output_size[axis], scale_factor[axis]) {
+                (UNSET, UNSET) => side * along(size[axis], "size"),
+                (UNSET, share) => Formula::Share(Box::new(side), factor(share)),
+                (given, _) => along(given, "output_size"),
+            }
+        };
+        let from = sides::positions(&image.spatial).into_iter();
+        let spatial = from.enumerate().map(one).collect();
+        sides::image(spatial, sides::channels(image.channels), data_format)
+    }
 }
 
 /// `PixelShuffle` of `PyTorch`: a square of channels becomes a square of positions.
@@ -210,6 +278,14 @@ impl Rule for PixelShuffle {
         }
         Ok(image.shape())
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let image = Image::<2>::of(&inputs[0], args[1]).expect("`output` accepted the input");
+        let factor = || Formula::of(args[0], "upscale_factor");
+        let spatial = sides::positions(&image.spatial).into_iter().map(|side| side * factor());
+        let channels = sides::channels(image.channels).over(factor() * factor(), Rounded::Down);
+        sides::image(spatial.collect(), channels, args[1])
+    }
 }
 
 /// `PixelUnshuffle` of `PyTorch`: a square of positions becomes a square of channels.
@@ -237,6 +313,14 @@ impl Rule for PixelUnshuffle {
             image.channels = image.channels.checked_mul(factor).ok_or_else(Refusal::overflow)?;
         }
         Ok(image.shape())
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let image = Image::<2>::of(&inputs[0], args[1]).expect("`output` accepted the input");
+        let factor = || Formula::of(args[0], "downscale_factor");
+        let spatial = sides::positions(&image.spatial).into_iter();
+        let spatial = spatial.map(|side| side.over(factor(), Rounded::Down)).collect();
+        sides::image(spatial, sides::channels(image.channels) * factor() * factor(), args[1])
     }
 }
 
@@ -269,9 +353,9 @@ impl Rule for ChannelShuffle {
 
 /// The window of `Unfold` and `Fold`: `kernel_size`, `strides`, `dilation_rate` and `padding`, two numbers each.
 const WINDOW: [Parameter; 4] = [
-    sides("kernel_size", 2, None),
-    sides("strides", 2, Some(1)),
-    sides("dilation_rate", 2, Some(1)),
+    each_side("kernel_size", 2, None),
+    each_side("strides", 2, Some(1)),
+    each_side("dilation_rate", 2, Some(1)),
     Parameter::new("padding", Domain::Int(0), Arity::Each(2), Some(0)),
 ];
 
@@ -292,6 +376,26 @@ fn blocks(window: &[i64], spatial: [i64; 2]) -> Result<(i64, i64), Refusal> {
     let positions = rows.checked_mul(columns).ok_or_else(Refusal::overflow)?;
     let values = size[0].checked_mul(size[1]).ok_or_else(Refusal::overflow)?;
     Ok((positions, values))
+}
+
+/// The same as formulas.
+fn block_sides(window: &[i64], spatial: &[i64]) -> (Formula, Formula) {
+    let [size, strides, dilation, padding] = window.as_chunks().0 else {
+        unreachable!("four pairs")
+    };
+    let [vertical, horizontal]: [i64; 2] = *padding;
+    let around = [[vertical; 2], [horizontal; 2]];
+    let window = Window {
+        size,
+        strides,
+        dilation,
+        padding: Padding::Explicit(&around),
+    };
+    let sides = window.sides(spatial, &sides::KERNEL, false).into_iter();
+    let positions = sides
+        .reduce(|product, side| product * side)
+        .expect("an image has two sides");
+    (positions, Formula::spatial(size, "kernel_size"))
 }
 
 /// Positions and channels in the order of the data format.
@@ -318,6 +422,17 @@ impl Rule for Unfold {
         let channels = image.channels.checked_mul(values).ok_or_else(Refusal::overflow)?;
         Ok(sequence(positions, channels, data_format[0]))
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let (window, data_format) = args.split_at(8);
+        let image = Image::<2>::of(&inputs[0], data_format[0]).expect("`output` accepted the input");
+        let (positions, values) = block_sides(window, &image.spatial);
+        sides::image(
+            vec![positions],
+            sides::channels(image.channels) * values,
+            data_format[0],
+        )
+    }
 }
 
 /// `Fold` of `PyTorch`: the sum of what a window holds at each of its positions, as an image.
@@ -326,7 +441,7 @@ pub(super) struct Fold;
 impl Rule for Fold {
     const NAME: &'static str = "Fold";
     const PARAMETERS: &'static [Parameter] = &[
-        sides("output_size", 2, None),
+        each_side("output_size", 2, None),
         WINDOW[0],
         WINDOW[1],
         WINDOW[2],
@@ -359,6 +474,15 @@ impl Rule for Fold {
             data_format: data_format[0],
         }
         .shape())
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let (output_size, args) = args.split_at(2);
+        let (window, data_format) = args.split_at(8);
+        let steps = Image::<1>::of(&inputs[0], data_format[0]).expect("`output` accepted the input");
+        let values = Formula::spatial(&window[..2], "kernel_size");
+        let channels = sides::channels(steps.channels).over(values, Rounded::Down);
+        sides::image(sides::spatial(output_size, "output_size"), channels, data_format[0])
     }
 }
 
@@ -406,6 +530,22 @@ impl Rule for Reshape {
         }
         Ok(filled(args, elements.checked_div(known).unwrap_or(0)))
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let given = sides::listed(args, "target_shape");
+        let known = given.iter().zip(args).filter(|(_, side)| **side != -1);
+        let known = known
+            .map(|(formula, _)| formula.clone())
+            .reduce(|product, side| product * side);
+        let open = || match &known {
+            Some(known) => sides::elements(&inputs[0]).over(known.clone(), Rounded::Down),
+            None => sides::elements(&inputs[0]),
+        };
+        let pairs = given.iter().zip(args);
+        pairs
+            .map(|(formula, side)| if *side == -1 { open() } else { formula.clone() })
+            .collect()
+    }
 }
 
 /// The shape of these sides, with another one in the place of -1.
@@ -447,6 +587,12 @@ impl Rule for Permute {
         }
         Ok(shape)
     }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        args.iter()
+            .map(|&dim| sides::axis(&inputs[0], dim as usize - 1))
+            .collect()
+    }
 }
 
 pub(super) struct RepeatVector;
@@ -464,5 +610,9 @@ impl Rule for RepeatVector {
                 [inputs[0].rank() as i64],
             )),
         }
+    }
+
+    fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        vec![Formula::of(args[0], "n"), sides::axis(&inputs[0], 0)]
     }
 }

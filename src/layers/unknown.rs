@@ -35,6 +35,11 @@ pub(super) fn first(inputs: &[Shape]) -> Vec<Shape> {
     with(inputs, STANDS[0])
 }
 
+/// The same shapes with a number for each unknown side: that of another shape on the same axis, where one is known.
+pub(super) fn alike_first(inputs: &[Shape]) -> Vec<Shape> {
+    alike(inputs, STANDS[0])
+}
+
 fn with(inputs: &[Shape], stand: i64) -> Vec<Shape> {
     inputs.iter().map(|shape| shape.known_as(|_| stand)).collect()
 }

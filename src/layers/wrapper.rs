@@ -6,7 +6,7 @@ use super::cost::Cost;
 use super::kind::{COUNTED, DynamicRule, Held, Inner, Kind, Reading, Role, Slot};
 use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
-use super::quantity::{Count, Formula};
+use super::quantity::{Count, Formula, Quantity};
 use super::refusal::Refusal;
 use super::shape::{MAX_RANK, Shape};
 use crate::{Error, Result};
@@ -116,6 +116,9 @@ trait Around: Send + Sync + 'static {
     /// The cost, for an input that [`Around::output`] accepted.
     fn cost<Q: Reading>(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Cost<Q>;
 
+    /// The sides of the output as formulas, for an input that [`Around::output`] accepted.
+    fn sides(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula>;
+
     /// What it is built for by an input that [`Around::output`] accepted.
     fn built(parts: &[Part<'_>], input: &Shape) -> Built;
 }
@@ -210,6 +213,11 @@ impl<W: Around> DynamicRule for Made<W> {
         self.costs(args, inputs)
     }
 
+    fn sides(&self, args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
+        let (own, parts) = self.parts(args);
+        W::sides(own, &parts, &inputs[0])
+    }
+
     fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
         W::built(&self.parts(args).1, &inputs[0])
     }
@@ -300,16 +308,29 @@ impl Part<'_> {
             0 => cost.frozen(),
             _ => cost,
         };
-        let slot = self.inner.slot;
-        let place = if slot.many {
-            format!("{}[{}]", slot.name, self.position)
-        } else {
-            slot.name.to_owned()
-        };
+        let place = self.place();
         Cost {
             trainable: cost.trainable.at(&place),
             non_trainable: cost.non_trainable.at(&place),
             macs: cost.macs.at(&place),
+        }
+    }
+
+    /// The sides of its output as formulas, for an input that it accepted.
+    fn sides(&self, input: &Shape) -> Vec<Formula> {
+        let output = self.output(input).expect("`output` accepted the input");
+        let sides = self.inner.kind.sides(self.args, std::slice::from_ref(input), &output);
+        let place = self.place();
+        sides.into_iter().map(|side| side.at(&place)).collect()
+    }
+
+    /// Its place in the layer around it.
+    fn place(&self) -> String {
+        let slot = self.inner.slot;
+        if slot.many {
+            format!("{}[{}]", slot.name, self.position)
+        } else {
+            slot.name.to_owned()
         }
     }
 
@@ -394,6 +415,13 @@ impl Around for TimeDistributed {
             _ => steps(input)?,
         };
         stacked(steps, &parts[0].output(&step)?)
+    }
+
+    fn sides(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+        let (steps, step) = steps(input).expect("`output` accepted the input");
+        let mut sides = parts[0].sides(&step);
+        sides.insert(0, Formula::of(steps, "steps"));
+        sides
     }
 
     /// Its layer gets at each step what stands there behind the first axis of the mask.
@@ -487,6 +515,15 @@ impl Around for Bidirectional {
         Ok(forward.with(last, both))
     }
 
+    fn sides(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+        let mut sides = parts[0].sides(input);
+        if own[0] == 0 {
+            let last = sides.pop().expect("a sequence has an axis");
+            sides.push(Formula::constant(2, "directions") * last);
+        }
+        sides
+    }
+
     /// Those of its two layers.
     fn states(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         let mut states = parts[0].states(input)?;
@@ -512,7 +549,7 @@ impl Around for Bidirectional {
         if let Some(backward) = parts.get(1) {
             return forward + backward.cost(input);
         }
-        let twice = |each: Q| Q::of(2, "directions") * each;
+        let twice = |each: Q| Q::constant(2, "directions") * each;
         Cost {
             trainable: twice(forward.trainable),
             non_trainable: twice(forward.non_trainable),
@@ -552,6 +589,10 @@ impl Around for SpectralNormalization {
 
     fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
         parts[0].output(input)
+    }
+
+    fn sides(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+        parts[0].sides(input)
     }
 
     /// The cost of its layer, and a vector as long as the last side of the kernel, which is not trained. The iterations
@@ -605,6 +646,15 @@ impl Around for RNN {
         if own[0] == 1 { stacked(steps, &state) } else { Ok(state) }
     }
 
+    fn sides(own: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+        let (steps, step) = steps(input).expect("`output` accepted the input");
+        let mut sides = parts[0].sides(&step);
+        if own[0] == 1 {
+            sides.insert(0, Formula::of(steps, "steps"));
+        }
+        sides
+    }
+
     /// Those of its cell.
     fn states(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         parts[0].states(&steps(input)?.1)
@@ -623,6 +673,12 @@ impl Around for RNN {
 /// The output of layers in a row.
 fn row(parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
     parts.iter().try_fold(*input, |shape, part| part.output(&shape))
+}
+
+/// The sides of the output of layers in a row: those of the last one.
+fn row_sides(parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+    let (last, before) = parts.split_last().expect("its slot is not left out");
+    last.sides(&row(before, input).expect("`output` accepted the input"))
 }
 
 /// The cost of layers in a row.
@@ -674,6 +730,10 @@ impl Around for StackedRNNCells {
         row(parts, input)
     }
 
+    fn sides(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+        row_sides(parts, input)
+    }
+
     /// Those of all cells.
     fn states(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         let mut states = Vec::new();
@@ -715,6 +775,10 @@ impl Around for Pipeline {
 
     fn output(_: &[i64], parts: &[Part<'_>], input: &Shape) -> std::result::Result<Shape, Refusal> {
         row(parts, input)
+    }
+
+    fn sides(_: &[i64], parts: &[Part<'_>], input: &Shape) -> Vec<Formula> {
+        row_sides(parts, input)
     }
 
     /// What its last layer gives.

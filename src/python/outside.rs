@@ -116,7 +116,8 @@ impl PyRule {
 
     fn costs<Q: Quantity>(&self, args: &[i64], inputs: &[Shape]) -> Cost<Q> {
         let (_, numbers, _) = self.ask(args, inputs).expect("`output` gave a shape");
-        let [trainable, non_trainable, macs] = numbers.map(|number| Q::of(number, "by the function of the layer"));
+        let [trainable, non_trainable, macs] =
+            numbers.map(|number| Q::constant(number, "by the function of the layer"));
         Cost {
             trainable,
             non_trainable,

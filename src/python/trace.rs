@@ -6,13 +6,20 @@ use crate::space;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// A formula: its text, its value, and each of its numbers with its meaning.
-type FormulaParts = (String, i64, Vec<(i64, String)>);
+/// A formula: its text, its value, each of its numbers with its meaning, its text with names, and the value of each name.
+type FormulaParts = (String, i64, Vec<(i64, String)>, String, Vec<(String, i64)>);
 
 fn parts(formula: &Formula) -> FormulaParts {
-    let numbers = formula.numbers().into_iter();
-    let numbers = numbers.map(|(number, meaning)| (number, meaning.to_owned()));
-    (formula.to_string(), formula.value(), numbers.collect())
+    let numbers = formula.numbers();
+    let meanings = numbers.iter().map(|number| (number.value, number.meaning.to_string()));
+    let names = numbers.iter().filter_map(|number| Some((number.name()?, number.value)));
+    (
+        formula.to_string(),
+        formula.value(),
+        meanings.collect(),
+        formula.named(),
+        names.collect(),
+    )
 }
 
 /// The sides of a tensor without the batch axis; `None` for one that is unknown.
@@ -55,6 +62,8 @@ pub(super) struct LayerTrace {
     non_trainable: FormulaParts,
     /// Its multiply-accumulates, where they are known.
     macs: Option<FormulaParts>,
+    /// The sides of its output; a number stands in the place of each side of an input that is unknown.
+    sides: Vec<FormulaParts>,
 }
 
 impl LayerTrace {
@@ -79,6 +88,7 @@ impl LayerTrace {
             trainable: parts(&trace.trainable),
             non_trainable: parts(&trace.non_trainable),
             macs: trace.macs.as_ref().map(parts),
+            sides: trace.sides.iter().map(parts).collect(),
         })
     }
 }

@@ -409,6 +409,7 @@ impl Program {
             trainable: formulas.trainable,
             non_trainable: formulas.non_trainable,
             macs: layer.kind.macs_are_known(applied.args, inputs).then_some(formulas.macs),
+            sides: layer.kind.sides(applied.args, inputs, &applied.output_shape),
         }
     }
 

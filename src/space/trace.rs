@@ -4,7 +4,7 @@ use super::guard::Tensor;
 use crate::layers::{Formula, Shape};
 
 /// One layer of a network, as it was applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LayerTrace {
     /// The layer, by its position.
     pub layer: usize,
@@ -36,10 +36,12 @@ pub struct LayerTrace {
     pub non_trainable: Formula,
     /// Its multiply-accumulates as a formula, where they are known.
     pub macs: Option<Formula>,
+    /// The sides of its output as formulas.
+    pub sides: Vec<Formula>,
 }
 
 /// A complete network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     /// The value of each metric.
     pub cost: Vec<i64>,

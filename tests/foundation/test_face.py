@@ -64,7 +64,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         | {"fixed", "fraction", "is_empty", "largest", "marginals", "memory", "prune", "rank", "sample", "shares"}
         | {"smallest", "space", "write_parquet"},
     ),
-    "Formula": (ARCH.layers[1].macs_formula, {"numbers", "text", "value"}),
+    "Formula": (ARCH.layers[1].macs_formula, {"named", "names", "numbers", "text", "value"}),
     "InputChoice": (ab.InputChoice("c", inputs=["a", "b"]), {"inputs", "merge", "name"}),
     "Int": (WIDTH, {"index", "map", "name", "step", "values"}),
     "LatencyTable": (

@@ -72,7 +72,7 @@ def test_a_space_with_it_counts_what_a_hand_calculation_says() -> None:
     assert arch.to_keras().count_params() == arch.params
     explained = arch.explain("maxout")
     assert "(4 + 1) * 5 * 3 = 75" in explained
-    assert "macs: 7*4*5*3 = 420" in explained
+    assert "= 7*4*5*3 = 420" in explained
     assert "features of the input" in explained
 
 

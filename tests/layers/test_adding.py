@@ -17,7 +17,7 @@ KIND = "MaxoutDense"
 FAMILY = "dense"
 PLACES = ("python", "tests", "tests/layers", "tests/vectors")
 """Where the modules are that are imported."""
-GENERAL = ("against_keras", "docstrings", "odd_arguments", "shared", "signatures", "vectors")
+GENERAL = ("against_keras", "docstrings", "formulas", "odd_arguments", "shared", "signatures", "vectors")
 """The tests that go through every layer."""
 
 

@@ -424,7 +424,7 @@ def test_the_weights_of_a_stack_are_explained() -> None:
     stack = layers.LSTM(16, num_layers=3, bidirectional=True, two_biases=True, proj_size=5)
     told = ab.Space([SEQUENCE, stack]).architecture().explain("lstm")
     assert "2 * ((3 + 5 + 2) * 4 * 16 + 16*5 + 2 * ((10 + 5 + 2) * 4 * 16 + 16*5))" in told
-    assert "10: outputs of the layer before" in told
+    assert "10: outputs of the previous layer" in told
 
 
 @pytest.mark.parametrize(
@@ -462,8 +462,9 @@ def test_a_transposed_convolution_in_groups_is_that_of_pytorch() -> None:
     arch = ab.Space([layers.Input((8, 8, 4)), layers.Conv2DTranspose(4, 3, 2, 1, 1, groups=4)]).architecture()
     assert (arch.layers[-1].output_shape, arch.params, arch.macs) == ((16, 16, 4), 40, 2304)
     told = arch.explain("conv2d_transpose")
-    assert "params: (3*3*1 + 1) * 4 = 40" in told
-    assert "1: channels of the input in each group" in told
+    assert "= (3*3*1 + 1) * 4 = 40\n" in told
+    assert "(input_height - 1) * stride_height + kernel_height + output_padding_height - 2 * padding_height" in told
+    assert "1: channels of each group of the input" in told
 
 
 def test_keys_and_values_behind_those_of_the_input_are_explained() -> None:

@@ -109,21 +109,29 @@ def test_repetitions_have_separate_layers_and_decisions() -> None:
 def test_explanations_show_what_is_inside() -> None:
     arch = family().architecture(activation="relu", merge="concat", units=5, kernel=2, whole=False)
     assert arch.explain("time_distributed").splitlines()[1:] == [
-        "params: (4 + 1) * 8 = 40",
+        "params: (layer_input_features + 1) * layer_units = (4 + 1) * 8 = 40",
         "  4: features of the input, which come from input_layer (None, 6, 5, 4)",
         "  1: bias of each unit",
         "  8: units, set by (channels() * 2)",
-        "macs: 6*5*4*8 = 960",
+        "macs: steps * layer_input_positions * layer_input_features * layer_units = 6*5*4*8 = 960",
+        "output shape: (None, steps, layer_input_axis_1, layer_units) = (None, 6, 5, 8)",
     ]
     assert arch.explain("time_distributed_1").splitlines()[1:] == [
-        "params: 2 * (8 + 5 + 1) * 4 * 5 = 560",
+        (
+            "params: 2 * (layer_layer_step_features + layer_layer_previous_state_units + 1) * 4 * layer_layer_units = "
+            "2 * (8 + 5 + 1) * 4 * 5 = 560"
+        ),
         "  2: directions",
         "  8: features of a step",
-        "  5: units of the state before",
+        "  5: units of the previous state",
         "  1: bias of each gate",
         "  4: gates",
         "  5: units, set by units",
-        "macs: 6 * 2 * 5 * (8 + 5) * 4 * 5 = 15,600",
+        (
+            "macs: steps * 2 * layer_layer_steps * (layer_layer_step_features + layer_layer_previous_state_units) "
+            "* 4 * layer_layer_units = 6 * 2 * 5 * (8 + 5) * 4 * 5 = 15,600"
+        ),
+        "output shape: (None, steps, 2 * layer_layer_units) = (None, 6, 2*5) = (None, 6, 10)",
     ]
     assert "  5: units of cells[0], set by units" in arch.explain("rnn").splitlines()
     assert "  4: units of backward_layer" in arch.explain("bidirectional_1").splitlines()

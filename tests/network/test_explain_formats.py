@@ -59,6 +59,15 @@ def squeezed(text: str) -> str:
     return re.sub(r"[\s`*\\-]+", "", text)
 
 
+def test_long_formulas_are_whole_in_every_form() -> None:
+    space = ab.Space([layers.Input((6, 8)), layers.MultiHeadAttention(2, 3, use_gate=True, name="attention")])
+    arch = space.architecture()
+    plain = arch.explain("attention")
+    assert max(map(len, plain.split("\n"))) > 400
+    assert squeezed(text_of(arch.explain("attention", format="html"))[0]) == squeezed(plain)
+    assert squeezed(arch.explain("attention", format="markdown").replace("&gt;", ">")) == squeezed(plain)
+
+
 @pytest.mark.parametrize("layer", [None, *[record.name for record in ARCH.layers]])
 def test_all_forms_say_the_same(layer: str | None) -> None:
     plain = ARCH.explain(layer)
@@ -72,19 +81,24 @@ def test_all_forms_say_the_same(layer: str | None) -> None:
 def test_an_explanation_in_markdown() -> None:
     assert ARCH.explain("conv", format="markdown") == (
         "**conv** (Conv2D): `(None, 28, 28, 1) -> (None, 24, 24, 16)`\n\n"
-        "- params: `(5*5*1 + 1) * 16 = 416`\n"
+        "- params: `(kernel_height * kernel_width * input_channels + 1) * filters = (5*5*1 + 1) * 16 = 416`\n"
         "  - `5*5`: kernel\\_size\n"
         "  - `1`: channels of the input, which come from input\\_layer (None, 28, 28, 1)\n"
         "  - `1`: bias of each filter\n"
         "  - `16`: filters, set by filters\n"
-        "- macs: `24*24*5*5*1*16 = 230,400`"
+        "- macs: `output_height * output_width * kernel_height * kernel_width * input_channels * filters = "
+        "24*24*5*5*1*16 = 230,400`\n"
+        "- output shape: `(None, input_height - kernel_height + 1, input_width - kernel_width + 1, filters) = "
+        "(None, 28 - 5 + 1, 28 - 5 + 1, 16) = (None, 24, 24, 16)`"
     )
 
 
 def test_an_explanation_in_html() -> None:
     assert ARCH.explain("drop", format="html") == (
         "<div><p><b>drop</b> (Dropout): <code>(None, 24, 24, 16) -&gt; (None, 24, 24, 16)</code></p>"
-        "<ul><li>params: 0. Dropout removes activations while training, not weights.</li></ul></div>"
+        "<ul><li>params: 0. Dropout removes activations while training, not weights.</li>"
+        "<li>output shape: <code>(None, input_axis_1, input_axis_2, input_axis_3) = (None, 24, 24, 16)</code></li>"
+        "</ul></div>"
     )
 
 

@@ -70,7 +70,7 @@ def test_the_second_convolution_is_explained(seed_network: ab.Architecture) -> N
     assert "(5*5*32 + 1) * 64 = 51,264" in text
     assert re.search(r"^  32: channels of the input.*conv2d \(filters=32\) through max_pooling2d$", text, re.MULTILINE)
     assert re.search(r"^  5\*5: kernel_size$", text, re.MULTILINE)
-    assert "macs: 8*8*5*5*32*64 = 3,276,800" in text
+    assert "= 8*8*5*5*32*64 = 3,276,800\n" in text
 
 
 def test_a_dropout_is_explained(seed_network: ab.Architecture) -> None:
@@ -102,8 +102,8 @@ def test_an_explanation_names_the_decisions(lenet: ab.Space) -> None:
 def test_weights_that_are_not_trained_are_explained_apart() -> None:
     arch = ab.Space([layers.Input((8, 8, 3)), layers.BatchNormalization()]).architecture()
     text = arch.explain("batch_normalization")
-    assert "non-trainable params: 2*3 = 6" in text
-    assert re.search(r"^trainable params: 2\*3 = 6$", text, re.MULTILINE)
+    assert "non-trainable params: 2 * input_channels = 2*3 = 6" in text
+    assert re.search(r"^trainable params: 2 \* input_channels = 2\*3 = 6$", text, re.MULTILINE)
 
 
 def test_a_layer_that_is_used_again_says_so() -> None:

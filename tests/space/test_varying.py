@@ -143,11 +143,39 @@ PLAIN = ab.Space([layers.Input((6, 6, 3)), layers.Conv2D(4, 3), layers.Conv2D(4,
         ({"*.filters": [4, 8]}, r"values to choose from are a decision, ab.Choice\(name, \[4, 8\]\)"),
         ({"*.use_bias": ab.scale(0.5, 2)}, "conv2d.use_bias is True, which scale cannot multiply"),
         ({"conv2d.filters": "wide"}, "Conv2D: filters must be an integer"),
+        ({}, r"vary takes at least one change: .*ab.optional\(layer\), not \{\}"),
+        (
+            {"conv2d*.filters": ab.scale(0.01, 0.02)},
+            (
+                r"conv2d.filters, which is 4, has a single value at 0.01 to 0.02 times as much in multiples of 1, "
+                r"and so do 1 more that 'conv2d\*.filters' matches: give a wider range or a smaller divisor"
+            ),
+        ),
+        ({"conv2d.filters": ab.scale(0.5, 1.4, divisor=8)}, "conv2d.filters, which is 4, has a single value"),
+        ({"*.filters": ab.scale(0.01, 0.02, name="width")}, "conv2d.filters, which is 4, has a single value"),
+        ({"*.filters": ab.scale(1, 1, name="width")}, "conv2d.filters, which is 4, has a single value"),
     ],
 )
 def test_wrong_changes_are_refused(changes: Any, said: str) -> None:
     with pytest.raises(SpaceError, match=said):
         PLAIN.vary(changes)
+
+
+def test_no_change_at_all_is_refused() -> None:
+    with pytest.raises(SpaceError, match="vary takes at least one change: "):
+        PLAIN.vary()
+    with pytest.raises(
+        SpaceError, match="with_sides takes the shape of at least one input; the inputs are input_layer"
+    ):
+        PLAIN.with_sides({})
+
+
+def test_a_scale_may_leave_some_of_several_arguments_alone() -> None:
+    space = ab.Space([layers.Input((8,)), layers.Dense(3), layers.Dense(64), layers.Dense(2)])
+    varied = space.vary({"dense*.units": ab.scale(0.25, 1, divisor=8)})
+    assert varied.size == 7
+    named = space.vary({"dense*.units": ab.scale(0.25, 1, divisor=8, name="width")})
+    assert {arch.layers[2].output_shape[0] for arch in named.sample(300, seed=0)} == {16, 24, 32, 40, 48, 56, 64}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "markdown", "html")
 """The forms of an explanation."""
+MOST_CHARACTERS = 100_000
+"""The most characters of one formula in HTML."""
 
 
 class Line(NamedTuple):
@@ -65,7 +67,8 @@ class Explanation(NamedTuple):
         """It as HTML."""
         items = []
         for each in self.lines:
-            said = code(each.said) if each.notes or "=" in each.said else html(each.said)
+            shown = code if each.notes or "=" in each.said else html
+            said = shown(each.said, MOST_CHARACTERS)
             notes = "".join(
                 f"<li>{f'{code(number).html}: ' if number else ''}{html(meaning).html}</li>"
                 for number, meaning in each.notes
@@ -124,6 +127,7 @@ def explain(network: Network, call: Call) -> Explanation:
         lines.append(Line("macs", f"unknown, as {why}"))
     elif record.macs:
         lines.append(Line("macs", _equation(record.macs_formula)))
+    lines.append(Line("output shape", _shape(record)))
     inside = [member.layer for member in layer.members() if member.layer is not None]
     if record.params and any(each.weight_bits is not None for each in inside):
         lines.append(Line("weight bytes", f"{record.weight_bytes:,}, of layers with weight_bits of their own"))
@@ -159,8 +163,23 @@ def _given(call: Call, name: str) -> str:
 
 
 def _equation(formula: Formula) -> str:
-    """A formula and its value; a formula that is a number is its own value."""
-    return f"{formula.value:,}" if formula.text == str(formula.value) else f"{formula.text} = {formula.value:,}"
+    """A formula with names, with numbers, and its value; a formula that is a number is its own value."""
+    steps = [formula.named] if formula.names else []
+    if formula.text not in (formula.named, str(formula.value)):
+        steps.append(formula.text)
+    return " = ".join([*steps, f"{formula.value:,}"])
+
+
+def _shape(record: LayerRecord) -> str:
+    """The output shape with names, with numbers, and as it is."""
+
+    def shape(sides: Iterable[str]) -> str:
+        return f"(None, {', '.join(sides)})" if record.output_shape else "(None,)"
+
+    sides = record.output_shape_formula
+    steps = [shape(side.named for side in sides), shape(side.text for side in sides), show_shape(record.output_shape)]
+    known = None not in record.output_shape and all(side.names or side.named == side.text for side in sides)
+    return " = ".join(dict.fromkeys(steps if known else [steps[0], steps[2]]))
 
 
 def _meaning(network: Network, call: Call, meaning: str) -> str:

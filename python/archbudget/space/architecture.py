@@ -147,7 +147,10 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         return summary(self.network)
 
     def explain(self, layer: str | None = None, format: str = "text") -> str:  # noqa: A002
-        """How the weights and MACs of one layer, or of every layer, are counted. O(layers).
+        """How the weights, MACs and output shape of one layer, or of every layer, are counted. O(layers).
+
+        Each is a formula with names, the same with numbers, and what it comes to:
+        `(kernel_height * kernel_width * input_channels + 1) * filters = (5*5*32 + 1) * 64 = 51,264`.
 
         Args:
             layer: The name of a layer; by default every layer is explained.

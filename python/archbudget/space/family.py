@@ -300,7 +300,7 @@ class Family(metaclass=Faced):
                 integer, a decision or an expression over decisions, or `None` for one that is unknown.
 
         Raises:
-            SpaceError: If no input has a name, or a shape is none.
+            SpaceError: If no input has a name, none is given, or a shape is none.
             InvalidArchitectureError: If no network can be built on these inputs.
 
         Example:
@@ -320,6 +320,8 @@ class Family(metaclass=Faced):
             if len(inputs) > 1:
                 raise SpaceError(f"with_sides takes a shape for each of {listed(inputs)}, by name, not {show(sides)}")
             sides = dict.fromkeys(inputs, sides)
+        if not sides:
+            raise SpaceError(f"with_sides takes the shape of at least one input; the inputs are {listed(inputs)}")
         for name in sides:
             if name not in inputs:
                 raise SpaceError(f"no input is named {with_nearest(name, inputs)}; the inputs are {listed(inputs)}")

@@ -31,7 +31,7 @@ from archbudget.space.grid import CountGrid, count_grid
 from archbudget.space.removing import Optional, without
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
-from archbudget.space.varying import varied
+from archbudget.space.varying import CHANGE, varied
 
 if TYPE_CHECKING:
     import os
@@ -539,8 +539,9 @@ class Space(Family):
                 may be left out. Several are applied one after the other.
 
         Raises:
-            SpaceError: If a pattern matches nothing, two match the same argument, an argument has a decision already,
-                cannot have what stands there, or cannot change as some layer refuses whatever follows it.
+            SpaceError: If nothing is to change, a pattern matches nothing, two match the same argument, one has a
+                decision already, cannot have what stands there, or cannot change as some layer refuses whatever follows
+                it, or a scale leaves each argument that its pattern matches a single value.
             InvalidArchitectureError: If no network can be built.
 
         Example:
@@ -556,6 +557,8 @@ class Space(Family):
             >>> wider.size
             4
         """
+        if not changes:
+            raise SpaceError(f"vary takes at least {CHANGE}")
         space = self
         for change in changes:
             arch = space.sample(1, seed=0)[0] if space.decisions else architecture_of(space, {})

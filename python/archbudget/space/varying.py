@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scale", "scale"]
 
+CHANGE = "one change: {pattern: what stands there}, as in {'conv2d*.filters': ab.scale(0.5, 2)}, or ab.optional(layer)"
+"""What `vary` takes."""
 MOST_WIDTHS = 4_096
 """The most values of one argument that is scaled."""
 
@@ -305,6 +307,8 @@ def varied(
     """The definition of a space whose layers have decisions in the place of arguments; see `Space.vary`."""
     if not isinstance(changes, Mapping):
         raise SpaceError(f"vary takes a mapping from patterns to what stands there, not {show(changes)}")
+    if not changes:
+        raise SpaceError(f"vary takes at least {CHANGE}, not {show(changes)}")
     model = Model(compiled(space).uses)
     new: New = {}
     scaled: dict[Slot, Scale] = {}
@@ -328,12 +332,35 @@ def varied(
                 )
             else:
                 new[slot] = given
+        _require_choice(pattern, [slot for slot in scaled if patterns[slot] == pattern], scaled, model)
     if scaled:
         follows = _channels(model, arch, new)
         scaled = {slot: each for slot, each in scaled.items() if slot not in follows}
         new.update(follows)
         _scale(model, Ties(space, arch, model, follows, make), new, scaled)
     return rebuilt(definition(space), new)
+
+
+def _multiples(given: Scale, number: int) -> dict[float, int]:
+    """What an argument is at each multiplier: itself at 1, and else what it is rounded to."""
+    return {each: number if each == 1 else given.rounded(number * each) for each in given.multipliers()}
+
+
+def _require_choice(pattern: str, slots: list[Slot], scaled: Mapping[Slot, Scale], model: Model) -> None:
+    """Refuses a scale that leaves each argument that its pattern matches a single value."""
+
+    def values(slot: Slot) -> Iterable[int]:
+        given = scaled[slot]
+        return given.widths(slot.value) if given.name is None else _multiples(given, slot.value).values()
+
+    if not slots or any(len(set(values(slot))) > 1 for slot in slots):
+        return
+    path, number, given = model.owners[slots[0]], slots[0].value, scaled[slots[0]]
+    also = f", and so do {len(slots) - 1} more that {show(pattern)} matches" if len(slots) > 1 else ""
+    raise SpaceError(
+        f"vary: {path}, which is {number}, has a single value at {given.low} to {given.high} times as much in "
+        f"multiples of {given.divisor}{also}: give a wider range or a smaller divisor"
+    )
 
 
 def _channels(model: Model, arch: Architecture, new: New) -> New:
@@ -376,8 +403,7 @@ def _scale(model: Model, ties: Ties, new: New, scaled: dict[Slot, Scale]) -> Non
         spatial = all(slot.is_spatial for slot in slots)
         for slot in slots if spatial else ties.closure(slots, free):
             base = slot if slot in scaled else _base(slot, slots, model)
-            widths = {value: one.rounded(base.value * value) for value in multiplier.values}
-            new[slot] = _times(multiplier.map({**widths, 1.0: base.value} if 1.0 in widths else widths), slot, base)
+            new[slot] = _times(multiplier.map(_multiples(one, base.value)), slot, base)
     alone = [slot for slot, each in scaled.items() if each.name is None]
     while alone:
         root = alone[0]
