@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import archbudget as ab
-from support import reference_pages
-from support.pages import DOCS, ROOT
+from support import diagram_figures, reference_pages
+from support.pages import DOCS, ROOT, blocks
 
 SITE = DOCS / "site"
 
@@ -152,6 +153,28 @@ def test_the_table_of_names_is_up_to_date() -> None:
     assert (DOCS / "reference/index.md").read_text(encoding="utf-8") == reference_pages.index(), (
         "make derived writes it"
     )
+
+
+def test_the_figures_are_those_of_the_space_on_the_page() -> None:
+    page = (DOCS / "concepts/diagram.md").read_text(encoding="utf-8")
+    code = next(each.code for each in blocks(page) if each.language == "python")
+    names: dict[str, Any] = {}
+    exec(code.replace("print(space.describe())", ""), names)
+    assert names["space"] == diagram_figures.space()
+    for name, text in diagram_figures.figures().items():
+        assert f"]({name})" in page
+        assert (DOCS / "concepts" / name).read_text(encoding="utf-8") == text, "make derived writes it"
+
+
+def test_the_figure_of_a_budget_is_that_of_all_networks() -> None:
+    """The arcs that are not dashed are those of the networks that fit, and the numbers in the nodes those of all."""
+    diagram, space = diagram_figures.Diagram(diagram_figures.space()), diagram_figures.space()
+    fits = list(space.within(ab.Budget(params=diagram_figures.BOUND)))
+    assert 0 < len(fits) < space.size == diagram.ways()[0]
+    taken = {(name, value) for arch in fits for name, value in arch.items()}
+    inside = diagram.inside(diagram_figures.BOUND)
+    assert {(diagram.titles[diagram.columns[arc.start]], arc.value) for arc in inside} == taken
+    assert 0 < len(inside) < len(diagram.arcs)
 
 
 def test_the_list_for_language_models_has_a_sentence_for_each_page(build: ModuleType, tmp_path: Path) -> None:
