@@ -817,7 +817,8 @@ class Decision(Expression):
             SpaceError: If it is not one of the values.
         """
         try:
-            return self._indices[_key(value)]
+            # Most values are an integer.
+            return self._indices[(float, value) if type(value) is int else _key(value)]
         except Exception:  # A value may raise anything when it is compared.
             words = (each for each in self.values if isinstance(each, str))
             meant = nearest(value, words) if isinstance(value, str) else None

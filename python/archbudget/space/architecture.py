@@ -40,13 +40,15 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
 
     INTERNAL = ("chosen_in", "network", "producer", "setting", "text", "use_of")
 
+    _active: list[bool]
+    _totals: list[int]
+
     def __init__(self, space: Family, indices: Iterable[int | None], active: list[bool], costs: list[int]) -> None:
         self.space = space
         """The space that the network belongs to."""
-        self.indices = tuple(index if index and taken else 0 for index, taken in zip(indices, active, strict=True))
+        self.indices = tuple([index if index and taken else 0 for index, taken in zip(indices, active, strict=True)])
         """The index of the value of each decision of the space; 0 where the decision is inactive."""
-        self._active = active
-        self._totals = costs
+        vars(self).update(_active=active, _totals=costs)
 
     @cached_property
     def _values(self) -> dict[str, Any]:
@@ -104,15 +106,19 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         totals = dict(zip(compiled(self.space).metrics, self._totals, strict=True))
         return {metric: totals[metric] for metric in self.space.metrics}
 
+    def _total(self, metric: str) -> int:
+        """The value of a metric that is always known."""
+        return self._totals[compiled(self.space).metrics.index(metric)]
+
     @property
     def params(self) -> int:
         """The number of weights: what `keras.Model.count_params()` returns."""
-        return self._costs["params"]
+        return self._total("params")
 
     @property
     def trainable_params(self) -> int:
         """The number of trained weights: what `sum(p.numel() for p in torch_model.parameters())` returns."""
-        return self._costs["trainable_params"]
+        return self._total("trainable_params")
 
     @property
     def macs(self) -> int | Any:
@@ -122,7 +128,7 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     @property
     def weight_bytes(self) -> int:
         """The bytes that the weights take."""
-        return self._costs["weight_bytes"]
+        return self._total("weight_bytes")
 
     @property
     def peak_activation_bytes(self) -> int | Any:
@@ -414,15 +420,15 @@ def _taken(space: Family, values: Mapping[str, Scalar]) -> Architecture:
     """
     parts = compiled(space)
     indices: list[int | None] = [None] * len(parts.names)
+    decisions = space.decisions
     for name, value in values.items():
-        decision = space.decisions[name]
-        index = index_of(decision, value)
+        index = index_of(decisions[name], value)
         if index != GAP:
             indices[parts.positions[name]] = index
     missing, active, costs = parts.diagram.take(indices)
     if missing is not None:
         name = parts.names[missing]
         if name in values:
-            space.decisions[name].index(values[name])  # It refuses what is missing.
-        raise SpaceError(f"no value is given for decision '{name}', {show(space.decisions[name])}")
+            decisions[name].index(values[name])  # It refuses what is missing.
+        raise SpaceError(f"no value is given for decision '{name}', {show(decisions[name])}")
     return Architecture(space, indices, active, costs or [])

@@ -112,7 +112,7 @@ def row_of(given: object) -> dict[Any, Any] | None:
     Such are a mapping, as an `Architecture` is one; a named tuple; a row of a structured array; and what has `keys`, as
     a row of a data frame of pandas has.
     """
-    if isinstance(given, Mapping):
+    if isinstance(given, (dict, Mapping)):  # A dict is known without asking what else may be a mapping.
         return dict(given)
     if isinstance(given, np.void):
         return None if given.dtype.names is None else {name: given[name] for name in given.dtype.names}
@@ -193,7 +193,7 @@ def values_by_decision(row: Mapping[Any, Any], decisions: Collection[str], metri
     Raises:
         SpaceError: If it has two values for one decision.
     """
-    if all(name in decisions for name in row):
+    if not [name for name in row if name not in decisions]:
         return dict(row)
     found, unknown = _sorted(decisions, metrics, row)
     return {**{name: row[column] for name, column in found.items()}, **{name: row.get(name) for name in unknown}}
