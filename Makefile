@@ -125,16 +125,16 @@ lint: $(VENV)/.installed ## Check format, lints and types of both languages
 	cargo clippy --locked --all-targets --features python --quiet -- -D warnings
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets --all-features --quiet --manifest-path fuzz/Cargo.toml -- -D warnings
-	$(BIN)/ruff format --check python tests benches docs
-	$(BIN)/ruff check python tests benches docs
+	$(BIN)/ruff format --check python tests benches docs .ci
+	$(BIN)/ruff check python tests benches docs .ci
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest archbudget._core
 
 format: $(VENV)/.installed ## Format both languages
 	cargo fmt
 	cargo fmt --manifest-path fuzz/Cargo.toml
-	$(BIN)/ruff format python tests benches docs
-	$(BIN)/ruff check --fix python tests benches docs
+	$(BIN)/ruff format python tests benches docs .ci
+	$(BIN)/ruff check --fix python tests benches docs .ci
 
 # NNI is no longer maintained, and asks for old versions of what is here: without its requirements it may work or not.
 NNI := nni==3.0 astor json-tricks prettytable pytorch-lightning lightning-utilities PythonWebHDFS responses schema simplejson \

@@ -17,7 +17,7 @@ mod trace;
 use pyo3::prelude::*;
 
 /// The engine of archbudget; use the package, not this module.
-#[pymodule]
+#[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
     use super::diagram::{Diagram, Walk};

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 import os
+import platform
 import re
 import shlex
 import signal
@@ -190,7 +192,11 @@ def test_help_teaches_with_an_example_in_each_command() -> None:
 
 
 def test_version() -> None:
-    assert run("--version").stdout == f"archbudget {ab.__version__}\n"
+    first, python, *packages = run("--version").stdout.splitlines()
+    assert first == f"archbudget {ab.__version__}"
+    assert platform.python_version() in python
+    assert f"numpy {np.__version__}" in packages[0]
+    assert ("plotly" in packages[0]) == (importlib.util.find_spec("plotly") is not None)
 
 
 def test_shell_completion() -> None:

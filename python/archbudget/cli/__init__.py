@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
+import sysconfig
 import traceback
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from archbudget import _core
 from archbudget._core import VERSION
+from archbudget._extras import EXTRAS
 from archbudget.cli import _check, _commands, _enumerate, _report, _search, _tables
 from archbudget.workers.failure import describe, report
 
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["app", "main"]
+
+NEEDED = ("numpy", "optuna", "typer", "rich", "pydantic", "PyYAML")
+"""The packages that a plain installation has."""
 
 app = typer.Typer(
     name="archbudget",
@@ -34,14 +42,41 @@ for module in (_search, _check, _report, _commands, _enumerate):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"archbudget {VERSION}")
+        print("\n".join(_facts()))
         raise typer.Exit
+
+
+def _facts() -> list[str]:
+    """The version, and beside it what a report of a fault has to say: nothing is imported for it."""
+    found = {name: _version_of(name) for name in (*NEEDED, *(extra.install for extra in EXTRAS.values()))}
+    there = [f"{name} {version}" for name, version in found.items() if version is not None]
+    absent = [name for name, version in found.items() if version is None]
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return [
+        f"archbudget {VERSION}",
+        f"{python}, {sysconfig.get_platform()}, {Path(_core.__file__).name}",
+        f"with {', '.join(there)}",
+        *([f"without {', '.join(absent)}"] if absent else []),
+    ]
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version, and those of Python and of packages.",
+            callback=_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Count the parameters and MACs of spaces of neural networks, and search them inside a budget."""
