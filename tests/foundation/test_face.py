@@ -26,7 +26,18 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     "Architecture": (
         ARCH,
         MAPPING
-        | {"costs", "explain", "from_dict", "indices", "layer", "layers", "macs", "params", "peak_activation_bytes"}
+        | {
+            "costs",
+            "explain",
+            "flops",
+            "from_dict",
+            "indices",
+            "layer",
+            "layers",
+            "macs",
+            "params",
+            "peak_activation_bytes",
+        }
         | {
             "space",
             "summary",

@@ -321,6 +321,7 @@ CALLS: dict[str, list[Call]] = {
         lambda v: SPACE.with_sides({"input_layer": v}),
         lambda v: SPACE.with_sides([v]),
     ],
+    "Architecture.flops": [ARCH.flops],
     "Architecture.explain": [ARCH.explain, lambda v: ARCH.explain(format=v)],
     "Metric": [
         lambda v: ab.Metric(v, len),  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """One network: its calls in order, and texts about them."""
 
 from archbudget.network.explain import explain, explained
+from archbudget.network.flops import flops
 from archbudget.network.html import network_html
 from archbudget.network.network import Call, Network
 from archbudget.network.summary import show_shape, show_shapes, summary, table, totals
@@ -10,6 +11,7 @@ __all__ = [
     "Network",
     "explain",
     "explained",
+    "flops",
     "network_html",
     "show_shape",
     "show_shapes",

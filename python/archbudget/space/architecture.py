@@ -12,7 +12,7 @@ from archbudget._guard import guards
 from archbudget._message import hint, show
 from archbudget._nested import SetOnce
 from archbudget.errors import ArchbudgetError, InvalidArchitectureError, SpaceError, UnknownNameError
-from archbudget.network import Network, explain, explained, network_html, summary
+from archbudget.network import Network, explain, explained, flops, network_html, summary
 from archbudget.space.columns import GAP, index_of
 from archbudget.space.description import check_names
 from archbudget.space.family import compiled
@@ -168,6 +168,28 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         """
         calls = self.network.calls if layer is None else (self.network.call(layer),)
         return explained((explain(self.network, call) for call in calls), format)
+
+    def flops(self, convention: str = "2macs") -> int:
+        """The floating-point operations for one input, which tools and papers count differently. O(layers).
+
+        Args:
+            convention: `"2macs"`, two for each multiply-accumulate, as `FlopCounterMode` of PyTorch has them; `"macs"`,
+                one for each, which papers on mobile networks call FLOPs; or `"fvcore"`, one for each, and what fvcore
+                adds for normalizations at rest and adaptive averages.
+
+        Raises:
+            SpaceError: If there is no such convention, `macs` is unknown, or the tool counts a layer in a way that
+                depends on how it is written: fvcore does not see recurrent layers and fused attention.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> space = ab.Space([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.BatchNormalization()])
+            >>> arch = space.architecture()
+            >>> arch.macs, arch.flops(), arch.flops("fvcore")
+            (3888, 7776, 4176)
+        """
+        return flops(self.network, convention)
 
     def producer(self, tensor: int) -> LayerRecord | None:
         """The layer that wrote a tensor, through all of its aliases; `None` for an unknown number."""
