@@ -10,6 +10,8 @@ import archbudget as ab
 from archbudget import layers
 from archbudget.checking import ReadOptions, network_of_model, verdict
 from archbudget.checking.advice import Advice
+from archbudget.errors import InvalidArchitectureError
+from archbudget.importers._recorded import Unused
 
 keras = pytest.importorskip("keras")
 
@@ -111,10 +113,47 @@ def test_the_types_of_weights_are_those_that_were_given() -> None:
     assert found.multiplier == (advice(residual(), params=2_500) or Advice()).multiplier
 
 
-def test_custom_layers_are_left_alone() -> None:
+def test_custom_layers_follow_what_flows_in_and_keep_their_arguments() -> None:
     @layers.custom
     def Gate(input_shape: tuple[int, ...], width: int = 4) -> layers.Counts:  # noqa: N802
+        return layers.Counts(input_shape, trainable_params=width * input_shape[-1])
+
+    space = ab.Space([layers.Input((8,)), layers.Dense(8), Gate(), layers.Dense(2)])
+    found = advice(space, params=100)
+    assert found is not None
+    assert found.widths == {"dense.units": (8, 4)}
+    assert found.costs == {"params": 9 * 4 + 4 * 4 + 5 * 2}
+    assert found.kept == ("Gate",)
+    assert "times all widths but those of the outputs and of custom layers (Gate) would fit" in found.text
+
+
+def test_an_argument_of_a_custom_layer_follows_where_it_must() -> None:
+    @layers.custom
+    def Shift(input_shape: tuple[int, ...], width: int) -> layers.Counts:  # noqa: N802
+        if input_shape != (width,):
+            raise InvalidArchitectureError(f"it shifts {width} values, not {input_shape}")
         return layers.Counts(input_shape, trainable_params=width)
 
-    found = advice(ab.Space([layers.Input((8,)), layers.Dense(8), Gate(), layers.Dense(2)]), params=9)
-    assert found == Advice(reason="it has custom layers (Gate), whose arguments are their own")
+    space = ab.Space([layers.Input((8,)), layers.Dense(8), Shift(8, name="shift"), layers.Dense(2)])
+    found = advice(space, params=80)
+    assert found is not None
+    assert found.widths == {"dense.units": (8, 4), "shift.width": (8, 4)}
+    assert found.costs == {"params": 9 * 4 + 4 + 5 * 2}
+    assert found.kept == ()
+
+
+def test_layers_whose_weights_were_read_are_not_made_narrower() -> None:
+    unused = Unused((5, 0), name="head")
+    space = ab.Space([layers.Input((8,)), layers.Dense(8), unused, layers.Dense(2)])
+    assert advice(space, params=60) == Advice(reason="the weights of head are as they were read, whatever flows in")
+
+
+def test_networks_of_many_layers_are_varied() -> None:
+    body = [each for _ in range(180) for each in (layers.Dense(8), layers.ReLU(), layers.Identity())]
+    space = ab.Space([layers.Input((8,)), *body, layers.Dense(2)])
+    arch = space.architecture()
+    assert len(arch.layers) > 500
+    found = advice(space, params=arch.params // 2)
+    assert found is not None
+    assert found.costs["params"] <= arch.params // 2
+    assert set(found.widths.values()) == {(8, 4)}

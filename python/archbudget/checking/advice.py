@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from archbudget._message import line, listed
+from archbudget._message import line, listed, show
 from archbudget.errors import ArchbudgetError
 from archbudget.layers import CustomLayer, Layer
 from archbudget.space.space import Space
@@ -25,8 +25,8 @@ SMALLEST, STEP = 0.05, 0.01
 DIVISORS = (8, 4, 2, 1)
 """What widths are divisible by: the first with which something fits, of those that divide all present ones and are at
 most half of each."""
-MOST_LAYERS = 500
-"""Networks of more layers are not varied, which takes time proportional to the square of their number."""
+MOST_LAYERS = 5_000
+"""Networks of more layers are not varied, which takes minutes."""
 SHOWN = 4
 """So many widths are named."""
 
@@ -39,12 +39,14 @@ class Advice:
     """The multiplier; `None` if none fits."""
     costs: dict[str, int] = field(default_factory=dict)
     """What the narrower network has of each metric of the budget; without a multiplier, what the narrowest has."""
-    widths: dict[str, tuple[int, int]] = field(default_factory=dict)
+    widths: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     """The widths that change, by the paths of their arguments: before and after."""
     divisor: int = 1
     """The number that divides all widths."""
     reason: str = ""
     """Why no multiplier was looked for."""
+    kept: tuple[str, ...] = ()
+    """The kinds of custom layers whose arguments stay as they are."""
 
     @property
     def text(self) -> str:
@@ -54,11 +56,12 @@ class Advice:
         costs = ", ".join(f"{metric} {cost:,}" for metric, cost in self.costs.items())
         if self.multiplier is None:
             return f"no multiplier of all widths fits: with {SMALLEST} it has {costs}"
-        named = [f"{line(path)} {before:,} -> {after:,}" for path, (before, after) in self.widths.items()]
+        named = [f"{line(path)} {_shown(before)} -> {_shown(after)}" for path, (before, after) in self.widths.items()]
         more = f", {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+        kept = f" and of custom layers ({listed(self.kept)})" if self.kept else ""
         multiples = f", each a multiple of {self.divisor}" if self.divisor > 1 else ""
         return (
-            f"{self.multiplier:g} times all widths but those of the outputs would fit{multiples}: {costs} "
+            f"{self.multiplier:g} times all widths but those of the outputs{kept} would fit{multiples}: {costs} "
             f"({', '.join(named[:SHOWN])}{more})"
         )
 
@@ -69,7 +72,12 @@ class Advice:
             "costs": self.costs,
             "widths": {path: list(ends) for path, ends in self.widths.items()},
             "reason": self.reason or None,
+            "custom_layers_kept": list(self.kept),
         }
+
+
+def _shown(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else show(value)
 
 
 def narrower(arch: Architecture, budget: Budget) -> Advice | None:
@@ -82,9 +90,9 @@ def narrower(arch: Architecture, budget: Budget) -> Advice | None:
         return None
     if len(arch.layers) > MOST_LAYERS:
         return Advice(reason=f"the network has more than {MOST_LAYERS:,} layers")
-    custom = dict.fromkeys(call.layer.kind for call in arch.network.calls if isinstance(call.layer, CustomLayer))
-    if custom:
-        return Advice(reason=f"it has custom layers ({listed(custom)}), whose arguments are their own")
+    fixed = dict.fromkeys(call.name for call in arch.network.calls if call.layer.IS_FIXED)
+    if fixed:
+        return Advice(reason=f"the weights of {listed(fixed)} are as they were read, whatever flows in")
     kept = {call.weights for call in _last(arch)}
     found = {
         path: width
@@ -122,7 +130,19 @@ def _largest(arch: Architecture, space: Space, budget: Budget, found: dict[str, 
         return Advice(costs=costs)
     after = {path: width for call in chosen.network.calls for path, width in _recorded(call)}
     widths = {path: (width, after[path]) for path, width in found.items() if after.get(path, width) != width}
-    return Advice(float(max(fitting)), costs, widths, divisor)
+    kept: dict[str, None] = {}
+    for before, now in zip(arch.network.calls, chosen.network.calls, strict=True):
+        if isinstance(before.layer, CustomLayer):
+            # An argument of a custom layer changes only where a layer refuses the network otherwise.
+            changed = {
+                f"{before.weights}.{argument}": (given, now.record.arguments[argument])
+                for argument, given in before.record.arguments.items()
+                if now.record.arguments[argument] != given
+            }
+            widths.update(changed)
+            if not changed and before.record.arguments:
+                kept[before.layer.kind] = None
+    return Advice(float(max(fitting)), costs, widths, divisor, kept=tuple(kept))
 
 
 def _last(arch: Architecture) -> Iterator[Call]:

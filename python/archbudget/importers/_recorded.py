@@ -83,7 +83,7 @@ def _kind(name: str, purpose: str, *, in_place: bool = False, knows_macs: bool =
     rule.__name__ = rule.__qualname__ = name
     rule.__doc__ = purpose
     made = custom(in_place=in_place)(rule)
-    made.KNOWS_MACS = knows_macs
+    made.KNOWS_MACS, made.IS_FIXED = knows_macs, not knows_macs
     made.takes_other_sides = _takes_other_sides  # type: ignore[assignment, method-assign]
     return made
 
@@ -113,6 +113,9 @@ def Unused(input_shape: tuple[int, ...], weights: Sequence[int], macs: int = 0) 
     """What a model has or computes and no output needs, such as a head for training only; its input passes."""
     trainable, non_trainable = weights
     return Counts(input_shape, trainable_params=trainable, non_trainable_params=non_trainable, macs=macs)
+
+
+Unused.IS_FIXED = True
 
 
 Make = Callable[..., layers.Layer]

@@ -287,4 +287,4 @@ def Unknown(  # noqa: N802
     )
 
 
-Unknown.KNOWS_MACS = False
+Unknown.KNOWS_MACS, Unknown.IS_FIXED = False, True

@@ -387,6 +387,8 @@ class Layer(_Frozen, Block):
 
     KNOWS_MACS: ClassVar[bool] = True
     """Whether its multiply-accumulates are known; those of an imported layer that archbudget does not know are not."""
+    IS_FIXED: ClassVar[bool] = False
+    """Whether its weights are those of a model that was read, whatever flows in: it cannot be made narrower."""
     MERGES: ClassVar[bool] = False
     """Whether it takes a list of tensors, even of a single one."""
     IN_KERAS: ClassVar[bool] = True
