@@ -573,6 +573,13 @@ def channels(axis: int = -1) -> Expression:
 
     Raises:
         SpaceError: If `axis` is not an integer below 2^63.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> double = layers.Conv2D(ab.channels() * 2, 1)
+        >>> ab.Space([layers.Input((8, 8, 3)), double]).architecture().layers[-1].output_shape
+        (8, 8, 6)
     """
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise SpaceError(f"channels: axis must be an integer, not {show(axis)}")
@@ -587,6 +594,14 @@ def minimum(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> width = ab.Choice("width", [16, 64])
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(ab.minimum(width * 2, 100))])
+        >>> [space.architecture(width=width).layers[-1].output_shape for width in (16, 64)]
+        [(32,), (100,)]
     """
     return _joined("minimum", left, right, *others)
 
@@ -597,6 +612,14 @@ def maximum(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> width = ab.Choice("width", [16, 64])
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(ab.maximum(width, 32))])
+        >>> [space.architecture(width=width).layers[-1].output_shape for width in (16, 64)]
+        [(32,), (64,)]
     """
     return _joined("maximum", left, right, *others)
 
@@ -612,6 +635,14 @@ def equal(left: IntLike | Scalar, right: IntLike | Scalar) -> Expression:
 
     Raises:
         SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the other side.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> norm = ab.Choice("norm", ["none", "batch"])
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(8, use_bias=ab.equal(norm, "none"))])
+        >>> [space.architecture(norm=norm).params for norm in ("none", "batch")]
+        [40, 32]
     """
     return compared("==", left, right)
 
@@ -627,6 +658,14 @@ def different(left: IntLike | Scalar, right: IntLike | Scalar) -> Expression:
 
     Raises:
         SpaceError: If a side is neither an integer nor an expression, nor a value of the decision on the other side.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> norm = ab.Choice("norm", ["none", "batch"])
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(8, use_bias=ab.different(norm, "batch"))])
+        >>> [space.architecture(norm=norm).params for norm in ("none", "batch")]
+        [40, 32]
     """
     return compared("!=", left, right)
 
@@ -720,6 +759,13 @@ def both(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> a, b = ab.Int("a", 1, 4), ab.Int("b", 1, 4)
+        >>> ab.Space([layers.Input((4,)), layers.Dense(a), layers.Dense(b)], constraints=[ab.both(a < b, b < 4)]).size
+        3
     """
     return _joined("both", left, right, *others)
 
@@ -732,6 +778,14 @@ def either(left: IntLike, right: IntLike, *others: IntLike) -> Expression:
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> a, b = ab.Int("a", 1, 4), ab.Int("b", 1, 4)
+        >>> rows = [layers.Input((4,)), layers.Dense(a), layers.Dense(b)]
+        >>> ab.Space(rows, constraints=[ab.either(a == 1, b == 1)]).size
+        7
     """
     return _joined("either", left, right, *others)
 
@@ -790,6 +844,14 @@ def round_to(value: IntLike, divisor: IntLike = 8) -> Expression:
 
     Raises:
         SpaceError: If a side is not an integer or an expression.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> width = ab.Choice("width", [20, 30])
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(ab.round_to(width * 3, 8))])
+        >>> [space.architecture(width=width).layers[-1].output_shape for width in (20, 30)]
+        [(64,), (88,)]
     """
     return Binary("round_to", value, divisor)
 
@@ -1073,6 +1135,13 @@ class Choice(Decision):
         SpaceError: If there are no values, two are equal (1 is 1.0, and True is neither), or one is not an int, float,
             str, bool or None.
         CountOverflowError: If an integer does not fit into 63 bits.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> kernel = ab.Choice("kernel", [3, 5, 7])
+        >>> ab.Space([layers.Input((8, 8, 1)), layers.Conv2D(4, kernel)]).size
+        3
     """
 
     def __init__(self, name: str, values: Iterable[object]) -> None:
@@ -1131,6 +1200,15 @@ class Int(Choice):
         SpaceError: If `low` exceeds `high`, `step` is not positive, or does not reach `high`, or an argument is not an
             integer.
         CountOverflowError: If a value does not fit into 63 bits.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> units = ab.Int("units", 16, 64, step=16)
+        >>> list(units.values)
+        [16, 32, 48, 64]
+        >>> ab.Space([layers.Input((8,)), layers.Dense(units)]).range("params")
+        (144, 576)
     """
 
     @answering(_refuse_log)

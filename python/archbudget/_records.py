@@ -54,7 +54,14 @@ class Use:
 
 @dataclass(frozen=True)
 class Formula:
-    """A count, or a side of a shape, and the formula behind it. It never changes."""
+    """A count, or a side of a shape, and the formula behind it. It never changes.
+
+    Example:
+        >>> import archbudget as ab
+        >>> layer = ab.spaces.lenet().architecture(f1=32, k1=5, f2=64, k2=5, units=128).layer("conv2d_1")
+        >>> layer.macs_formula.text, layer.macs_formula.value
+        ('8*8*5*5*32*64', 3276800)
+    """
 
     text: str
     """The formula, such as `(5*5*32 + 1) * 64`; where a side of an input is unknown, that with names."""
@@ -75,6 +82,12 @@ class LayerRecord:
     """One layer of a network: its arguments, its shapes and its costs. A record never changes: any thread may read it.
 
     Shapes do not have the batch axis.
+
+    Example:
+        >>> import archbudget as ab
+        >>> layer = ab.spaces.lenet().architecture(f1=32, k1=5, f2=64, k2=5, units=128).layer("conv2d_1")
+        >>> layer.type, layer.output_shape, layer.params
+        ('Conv2D', (8, 8, 64), 51264)
     """
 
     name: str

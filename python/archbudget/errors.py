@@ -38,7 +38,17 @@ def __dir__() -> list[str]:
 
 
 class ArchbudgetError(ValueError):
-    """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters."""
+    """Any error that archbudget raises on purpose; its message is one line of at most 2,000 characters.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> try:
+        ...     ab.Budget(params=-1)
+        ... except errors.ArchbudgetError as error:
+        ...     print(error)
+        params: the upper bound must be at least 1, not -1
+    """
 
     def __init__(self, message: object = "") -> None:
         text = message if type(message) is str else show(message)
@@ -63,15 +73,46 @@ def _plain(bound: object) -> object:
 
 
 class SpaceError(ArchbudgetError):
-    """A space, or a question to it, is not well formed: an unknown name, a wrong type, a value out of range."""
+    """A space, or a question to it, is not well formed: an unknown name, a wrong type, a value out of range.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.Choice("width", [])
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.SpaceError: decision 'width' has no values; it needs at least one
+    """
 
 
 class MissingEntryError(SpaceError):
-    """A latency table has no entry for a layer of a space; the message names the layer."""
+    """A latency table has no entry for a layer of a space; the message names the layer.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors, layers
+        >>> table = ab.LatencyTable("us", [({"type": "Input"}, 0)])
+        >>> try:
+        ...     ab.Space([layers.Input((4,)), layers.Dense(8)]).with_metrics([table])
+        ... except errors.MissingEntryError as error:
+        ...     print(error)
+        the latency table 'us' has no entry for type=Dense, input_shape=4, output_shape=8
+    """
 
 
 class TranslationError(SpaceError):
-    """A model of a framework has parts that archbudget cannot translate; the message names them, by name and type."""
+    """A model of a framework has parts that archbudget cannot translate; the message names them, by name and type.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> half = {"class_name": "Lambda", "config": {"name": "half"}}
+        >>> model = {"class_name": "Sequential", "config": {"layers": [half]}}
+        >>> try:
+        ...     ab.from_keras(model, input_shape=(4,))
+        ... except errors.TranslationError as error:
+        ...     print(error.parts[0][:2])
+        ('half', 'Lambda')
+    """
 
     parts: tuple[tuple[str, str, str], ...]
     """Every such part: its name, its type, and why."""
@@ -86,6 +127,16 @@ class InvalidArchitectureError(ArchbudgetError):
 
     The error has the content of its message as data, too, where it is known. An error that a custom layer raises has a
     message only; the space raises it again with the name, the kind and the input shapes of the layer.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors, layers
+        >>> space = ab.Space([layers.Input((4, 4, 1)), layers.Conv2D(8, ab.Choice("kernel", [3, 5]))])
+        >>> try:
+        ...     space.architecture(kernel=5)
+        ... except errors.InvalidArchitectureError as error:
+        ...     print(str(error)[:80])
+        layer 'conv2d' (Conv2D) cannot be built on input shape (None, 4, 4, 1): with pad
     """
 
     layer: str | None
@@ -120,15 +171,47 @@ class InvalidArchitectureError(ArchbudgetError):
 
 
 class CountOverflowError(ArchbudgetError, OverflowError):
-    """A number would exceed the range that is counted exactly, which ends at 2^63 - 1."""
+    """A number would exceed the range that is counted exactly, which ends at 2^63 - 1.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors, layers
+        >>> try:
+        ...     ab.Space([layers.Input((2**40,)), layers.Dense(2**40)]).architecture()
+        ... except errors.CountOverflowError as error:
+        ...     print(str(error).split(": ")[0])
+        layer 'dense' (Dense) cannot be built on input shape (None, 1099511627776)
+    """
 
 
 class LimitError(ArchbudgetError):
-    """An exact answer would need more memory or work than the stated limit."""
+    """An exact answer would need more memory or work than the stated limit.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> try:
+        ...     ab.plot.diagram(ab.spaces.lenet())
+        ... except errors.LimitError as error:
+        ...     print(str(error).split(", and")[0])
+        the diagram has 254 nodes and 4,355 arcs
+    """
 
 
 class InexactError(LimitError):
-    """A number is known within bounds only, and the answer needs the number."""
+    """A number is known within bounds only, and the answer needs the number.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors, layers
+        >>> rows = [layers.Dense(ab.Int(f"units_{i}", 8, 256, step=8)) for i in range(6)]
+        >>> fits = ab.Space([layers.Input((64,)), *rows]).within(ab.Budget(params=50_000), memory=2**17)
+        >>> try:
+        ...     fits.count()
+        ... except errors.InexactError:
+        ...     print(fits.bounds().ratio < 1.01)
+        True
+    """
 
     lower: float
     """The number is at least this."""
@@ -142,7 +225,17 @@ class InexactError(LimitError):
 
 
 class OutOfMemoryError(LimitError, MemoryError):
-    """There is not enough memory for the result."""
+    """There is not enough memory for the result.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> def drawn(fits, n):
+        ...     try:
+        ...         return fits.sample(n)
+        ...     except errors.OutOfMemoryError:
+        ...         return fits.sample(n // 10)
+    """
 
 
 class BudgetError(ArchbudgetError):
@@ -153,6 +246,13 @@ class BudgetError(ArchbudgetError):
         metric: The metric of the wrong bound.
         bound: The bound as it was given; where no network fits, its range (low, high).
         smallest: The smallest value of the metric in the space.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.Budget(params=-1)
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.BudgetError: params: the upper bound must be at least 1, not -1
     """
 
     metric: str | None
@@ -176,29 +276,82 @@ class InfeasibleBudgetError(BudgetError):
 
     `metric` is the first metric whose bound no network meets; where each bound can be met alone, but not all of them
     together, it is the first metric of the budget.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> try:
+        ...     ab.spaces.lenet().within(ab.Budget(params=1)).sample(1)
+        ... except errors.InfeasibleBudgetError as error:
+        ...     print(str(error).split(": ")[1])
+        in this space params go from 3,218 to 1,794,954
     """
 
 
 class SearchError(ArchbudgetError):
-    """A search cannot continue: its objective, its storage or its processes failed, as the message says."""
+    """A search cannot continue: its objective, its storage or its processes failed, as the message says.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> ab.search(space, lambda arch: None, budget, n_trials=1)
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.SearchError: the objective failed in trial 0: it returned None, which is not a number
+    """
 
 
 class UnknownNameError(SpaceError, KeyError):
-    """A mapping does not have a name."""
+    """A mapping does not have a name.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.Budget(params=60_000)["macs"]
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.UnknownNameError: 'macs' is not bounded; there are params
+    """
 
     __str__ = ArchbudgetError.__str__
 
 
 class UnknownArgumentError(SpaceError, TypeError):
-    """A function, a method or a class does not have a keyword argument; the message names the nearest one."""
+    """A function, a method or a class does not have a keyword argument; the message names the nearest one.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> layers.Dense(8, unit=3)
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.UnknownArgumentError: Dense: unknown argument 'unit'; did you mean units?
+    """
 
 
 class OutOfRangeError(SpaceError, IndexError):
-    """A sequence does not have a position."""
+    """A sequence does not have a position.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.spaces.lenet().within(ab.Budget(params=8_000))[1_000]
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.OutOfRangeError: there is no network 1000 of 61, which count from 0
+    """
 
 
 class MissingPackageError(ArchbudgetError, ModuleNotFoundError):
-    """An optional package is missing; the message says what to install, and `name` is the missing package."""
+    """An optional package is missing; the message says what to install, and `name` is the missing package.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> def model_of(arch):
+        ...     try:
+        ...         return arch.to_torch()
+        ...     except errors.MissingPackageError:
+        ...         return arch.to_keras()
+    """
 
     def __init__(self, message: object = "", *, name: str | None = None) -> None:
         super().__init__(message)
@@ -211,12 +364,38 @@ class MissingPackageError(ArchbudgetError, ModuleNotFoundError):
 
 
 class FileError(SpaceError, OSError):
-    """A file cannot be read or written; the message names it."""
+    """A file cannot be read or written; the message names it.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import errors
+        >>> try:
+        ...     ab.Space.load("missing.yaml")
+        ... except errors.FileError as error:
+        ...     print(error)
+        there is no file missing.yaml
+    """
 
 
 class MissingFileError(FileError, FileNotFoundError):
-    """A file, or the folder for it, does not exist."""
+    """A file, or the folder for it, does not exist.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.Space.load("missing.yaml")
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.MissingFileError: there is no file missing.yaml
+    """
 
 
 class FolderError(FileError, IsADirectoryError):
-    """The path of a file is that of a folder."""
+    """The path of a file is that of a folder.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.from_keras(".")
+        Traceback (most recent call last):
+            ...
+        archbudget.errors.FolderError: . cannot be read: it is a folder
+    """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
 import json
 import re
 import subprocess
@@ -147,6 +149,18 @@ def test_the_reference_has_every_public_name(build: ModuleType) -> None:
     assert len(names) > len(ab.__all__)
     assert sorted({*shown} - {each for each in shown if each.startswith("archbudget.layers.")}) == sorted(names)
     assert len(set(shown)) == len(shown)
+
+
+@pytest.mark.parametrize(
+    "module", ["archbudget", "archbudget.errors", "archbudget.metrics", "archbudget.plot", "archbudget.spaces"]
+)
+def test_every_public_name_has_an_example(module: str) -> None:
+    """In its docstring, which `test_docs.py` runs; constants have none."""
+    home = importlib.import_module(module)
+    named = {name: getattr(home, name) for name in home.__all__}
+    without = {name for name, made in named.items() if callable(made) and ">>> " not in (inspect.getdoc(made) or "")}
+    assert not without
+    assert sum(map(callable, named.values())) > 5
 
 
 def test_the_table_of_names_is_up_to_date() -> None:

@@ -116,6 +116,13 @@ class Residual(Block):
             `None`.
         merge: The layer, or block, that makes one tensor of the input and the output of the body, in this order;
             `None` for `Add`. Default: `None`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> block = ab.Residual([layers.Conv2D(4, 3, padding="same"), layers.ReLU()])
+        >>> [each.type for each in ab.Space([layers.Input((8, 8, 4)), block]).architecture().layers]
+        ['Input', 'Conv2D', 'ReLU', 'Add']
     """
 
     def __init__(self, body: BlockLike, shortcut: BlockLike | None = None, *, merge: BlockLike | None = None) -> None:
@@ -178,6 +185,14 @@ class OneOf(Block):
 
     Raises:
         SpaceError: If there is no block, or the blocks are not one for each value of a given decision.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> pool = ab.OneOf("pool", {"max": [layers.MaxPooling2D(2)], "none": []})
+        >>> space = ab.Space([layers.Input((8, 8, 1)), pool, layers.Flatten(), layers.Dense(10)])
+        >>> [space.architecture(pool=pool).params for pool in ("max", "none")]
+        [170, 650]
     """
 
     def __init__(self, name: str | Decision, blocks: Mapping[Any, BlockLike] | Sequence[BlockLike]) -> None:

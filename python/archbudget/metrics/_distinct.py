@@ -31,6 +31,12 @@ def distinct_layers(space: Layered) -> list[LayerRecord]:
     Raises:
         SpaceError: If it is not a space.
         LimitError: If the space is too wide to look at every arc.
+
+    Example:
+        >>> import archbudget as ab
+        >>> records = list(ab.metrics.distinct_layers(ab.spaces.lenet()))
+        >>> sum(record.type == "Conv2D" for record in records)
+        2352
     """
     if not has(space, "distinct_layers"):
         raise SpaceError(f"distinct_layers needs a Space, not {show(space)}")

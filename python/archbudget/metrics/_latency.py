@@ -61,6 +61,15 @@ class LatencyTable(Metric):
     Inputs need no entry. A layer that costs nothing needs an entry with the value 0, such as `Dropout,,,0`; a space
     with layers that no entry fits is refused with a [`MissingEntryError`][archbudget.errors.MissingEntryError] that
     names the layer.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(ab.Choice("units", [8, 16]))])
+        >>> entries = [({"type": "Input"}, 0), ({"type": "Dense", "units": 8}, 5), ({"type": "Dense", "units": 16}, 7)]
+        >>> timed = space.with_metrics([ab.LatencyTable("latency_us", entries)])
+        >>> timed.range("latency_us")
+        (5, 7)
     """
 
     INTERNAL = ("look_up",)

@@ -97,13 +97,25 @@ def weighted_layers(name: str = "weighted_layers") -> Metric:
 
     Args:
         name: The name of the metric.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.spaces.lenet().with_metrics([ab.metrics.weighted_layers()]).range("weighted_layers")
+        (4, 4)
     """
     return Metric(name, has_weights)
 
 
 @guarded
 def has_weights(layer: LayerRecord) -> int:
-    """1 for a layer with weights, 0 for any other: what `weighted_layers` adds up."""
+    """1 for a layer with weights, 0 for any other: what `weighted_layers` adds up.
+
+    Example:
+        >>> import archbudget as ab
+        >>> arch = ab.spaces.lenet().architecture(f1=32, k1=5, f2=64, k2=5, units=128)
+        >>> [layer.name for layer in arch.layers if ab.metrics.has_weights(layer)]
+        ['conv2d', 'conv2d_1', 'dense', 'dense_1']
+    """
     return int(layer.params > 0)
 
 
@@ -119,6 +131,13 @@ def output_size(layer: str, axis: int | None = None, *, name: str | None = None)
         name: The name of the metric; by default `output_size`.
 
     A space without such a layer is refused with a [`SpaceError`][archbudget.errors.SpaceError].
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 8), name="hidden")])
+        >>> space.with_metrics([ab.metrics.output_size("hidden")]).range("output_size")
+        (1, 8)
     """
     return OutputSize(layer, axis, "output_size" if name is None else name)
 
@@ -131,6 +150,12 @@ class OutputSize(Metric):
         layer: The name of the layer.
         axis: The axis of the side; `None` for the number of elements.
         name: The name of the metric.
+
+    Example:
+        >>> import archbudget as ab
+        >>> metric = ab.metrics.output_size("hidden")
+        >>> type(metric).__name__, metric.layer, metric.combine
+        ('OutputSize', 'hidden', 'max')
     """
 
     INTERNAL = ("size_of",)

@@ -53,6 +53,12 @@ def budgets(
         BudgetError: If a grid has not two metrics, or a range in it has a lower bound.
         LimitError: If the space is too wide to be counted.
         MissingPackageError: If plotly is not installed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> grid = ab.spaces.lenet().count_grid(params=[20_000, 60_000], macs=[1_000_000, 5_000_000])
+        >>> len(ab.plot.budgets(grid).data) > 0
+        True
     """
     require(source, (Space, CountGrid), "budgets", "a Space or a CountGrid")
     go = imported("plotly.graph_objects", "a plot")

@@ -47,6 +47,14 @@ def diagram(space: Space, *, name: str | None = None) -> Figure:
         LimitError: If the diagram is larger.
         SpaceError: If it is not a space.
         MissingPackageError: If plotly is not installed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> space = ab.Space([layers.Input((4,)), layers.Dense(ab.Choice("units", [8, 16]))])
+        >>> figure = ab.plot.diagram(space)
+        >>> len(figure.data) > 0
+        True
     """
     require(space, (Space,), "a diagram", "a Space")
     go = imported("plotly.graph_objects", "a plot")

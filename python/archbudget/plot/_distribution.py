@@ -64,6 +64,12 @@ def distribution(
             that of the distribution.
         LimitError: If the space is too wide to be counted.
         MissingPackageError: If plotly is not installed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> figure = ab.plot.distribution(ab.spaces.lenet(), ab.Budget(params=60_000))
+        >>> len(figure.data) > 0
+        True
     """
     require(source, (Space, Distribution, Candidates), "a distribution", "a Space, a Distribution or Candidates")
     go = imported("plotly.graph_objects", "a plot")

@@ -33,6 +33,14 @@ def history(study: optuna.Study, budget: Budget, *, name: str | None = None) -> 
         SpaceError: If the study has several objectives, which [`pareto`][archbudget.plot.pareto] shows, or its trials
             do not have their costs.
         MissingPackageError: If plotly is not installed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> study = ab.search(space, lambda arch: arch.macs, budget, n_trials=5, seed=0)
+        >>> figure = ab.plot.history(study, budget)
+        >>> len(figure.data) > 0
+        True
     """
     go = imported("plotly.graph_objects", "a plot")
     from optuna.study import StudyDirection

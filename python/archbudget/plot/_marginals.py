@@ -33,6 +33,12 @@ def marginals(source: FeasibleSet | Marginals, *, name: str | None = None) -> Fi
         SpaceError: If the source is something else.
         InfeasibleBudgetError: If nothing fits.
         MissingPackageError: If plotly is not installed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> figure = ab.plot.marginals(ab.spaces.lenet().within(ab.Budget(params=60_000)))
+        >>> len(figure.data) > 0
+        True
     """
     require(source, (FeasibleSet, Mapping), "marginals", "a FeasibleSet or its Marginals")
     go = imported("plotly.graph_objects", "a plot")

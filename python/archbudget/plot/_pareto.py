@@ -35,6 +35,15 @@ def pareto(
     Raises:
         SpaceError: If the study has another number of objectives, or there are not as many names.
         MissingPackageError: If plotly is not installed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> directions = ["maximize", "minimize"]
+        >>> study = ab.search(space, lambda arch: (arch.macs, arch.params), budget, 5, seed=0, directions=directions)
+        >>> figure = ab.plot.pareto(study)
+        >>> len(figure.data) > 0
+        True
     """
     go = imported("plotly.graph_objects", "a plot")
     from optuna.trial import TrialState

@@ -35,6 +35,15 @@ def save(figure: Figure, file: str | os.PathLike[str]) -> None:
     Raises:
         ArchbudgetError: If the name has another ending, or kaleido or the browser is missing.
         FileError: If the file cannot be written.
+
+    Example:
+        >>> import archbudget as ab
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp()) / "sizes.html"
+        >>> ab.plot.save(ab.plot.distribution(ab.spaces.lenet()), file)
+        >>> file.exists()
+        True
     """
     target = path_of(file)
     form = kind_of(target)
@@ -61,6 +70,11 @@ def kind_of(file: str | os.PathLike[str]) -> str:
 
     Raises:
         ArchbudgetError: If it is not one of `FORMATS`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> ab.plot.kind_of("figure.html")
+        'html'
     """
     ending = Path(file).suffix.lower().removeprefix(".")
     if ending not in FORMATS:

@@ -99,6 +99,13 @@ def search(
         SpaceError: If the study in the storage belongs to another space or budget, or an argument is invalid.
         SearchError: If the objective does not return such numbers, or calls `sys.exit`; if too many trials in a row
             fail; if the database of the storage fails.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> study = ab.search(space, lambda arch: arch.macs, budget, n_trials=20, seed=0, direction="minimize")
+        >>> space.best(study) in space.within(budget)
+        True
     """
     from archbudget.search import run
 

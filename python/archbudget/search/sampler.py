@@ -74,6 +74,15 @@ class BudgetSampler(BaseSampler):
         SpaceError: If `space` is not a space, or `base` not an Optuna sampler; or if `base` is a `GridSampler` or
             `BruteForceSampler`, which go through values that they take from no proposal, or another `BudgetSampler`;
             or if there is a `seed` beside a `base`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> import optuna
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> study = optuna.create_study(sampler=ab.BudgetSampler(space, budget, seed=0))
+        >>> study.optimize(lambda trial: space.suggest(trial).macs, n_trials=20)
+        >>> all(trial.user_attrs["params"] <= 60_000 for trial in study.trials)
+        True
     """
 
     @answering(refuse_loose_bounds)

@@ -36,6 +36,15 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     space once for this network, in O(layers). Its values and totals are known from then on; its layers are written out,
     in a second run, the first time that they are needed. An architecture never changes, so it is safe to use from
     several threads. Its methods hold the GIL.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> arch = space.architecture(f1=32, k1=5, f2=64, k2=5, units=128)
+        >>> arch["f1"], arch.params, arch.macs
+        (32, 184586, 3869952)
+        >>> arch.layer("conv2d_1").params
+        51264
     """
 
     INTERNAL = ("chosen_in", "network", "producer", "setting", "text", "use_of")

@@ -66,6 +66,15 @@ class Candidates(SetOnce):
     Raises:
         SpaceError: If the array has another number of columns, is not of integers, or an index is outside its domain;
             or a table as for `Space.evaluate`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> batch = space.sample(3, seed=0)
+        >>> len(batch), batch.indices.shape
+        (3, (3, 5))
+        >>> batch.values()["k1"].tolist()
+        [5, 3, 5]
     """
 
     def __init__(self, space: Family, indices: CandidatesLike) -> None:

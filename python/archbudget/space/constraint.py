@@ -110,6 +110,14 @@ class Constraint(SetOnce):
     Args:
         space: The space.
         budget: The budget.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> constraint = space.constraint(ab.Budget(params=60_000))
+        >>> arch = space.architecture(f1=32, k1=5, f2=64, k2=5, units=128)
+        >>> [round(float(each), 3) for each in constraint(arch)]  # log(184,586 / 60,000)
+        [1.124]
     """
 
     @answering(refuse_loose_bounds)

@@ -18,7 +18,14 @@ TEXTS = 3
 
 
 class Stage(NamedTuple):
-    """A decision at the point where networks reach it; one decision may have several stages on different paths."""
+    """A decision at the point where networks reach it; one decision may have several stages on different paths.
+
+    Example:
+        >>> import archbudget as ab
+        >>> first = ab.spaces.lenet().describe().stages[0]
+        >>> first.decision, first.nodes
+        ('k1', 1)
+    """
 
     decision: str
     """The name of the decision."""
@@ -37,6 +44,12 @@ class Description:
     """What the decision diagram of a space looks like; printed, it is a table of the stages and their totals.
 
     It holds numbers only and never changes; its methods take O(stages).
+
+    Example:
+        >>> import archbudget as ab
+        >>> described = ab.spaces.lenet().describe()
+        >>> described.size, len(described.stages), described.heading
+        (73728, 5, '73,728 networks of 73,728 combinations; 5 decisions, 10 layers')
     """
 
     decisions: int

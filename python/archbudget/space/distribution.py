@@ -31,6 +31,15 @@ class Distribution:
     It is exact wherever the values can be told apart in some seconds. Where there are too many of them, neighbouring
     values are counted together under the smallest one, and `error` says by how much a value may be too small. Made by
     [`Space.distribution`][archbudget.Space.distribution]; it never changes, so it is safe to use from several threads.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> params = space.distribution("params")
+        >>> params.quantile(0.05)
+        46058
+        >>> params.cdf(60_000)
+        0.07881673177083333
     """
 
     def __init__(self, metric: str, values: list[int], counts: list[int], error: int) -> None:

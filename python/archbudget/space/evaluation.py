@@ -43,6 +43,13 @@ class LayerEvaluation:
     """The costs and the output shape of each layer of each candidate; all are 0 where a candidate cannot be built.
 
     A record of arrays that archbudget writes no more: safe to read from several threads.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> counts = space.evaluate(space.sample(100, seed=0), ["params"], per_layer=True)
+        >>> counts.layers.names[1], counts.layers.costs["params"].shape
+        ('conv2d', (100, 10))
     """
 
     names: tuple[str, ...]
@@ -84,6 +91,13 @@ class Evaluation(dict[str, "npt.NDArray[Any]"], metaclass=Faced):
     the largest number of the type, 2^63 - 1 or 2^32 - 1, which no total reaches. archbudget changes an evaluation that
     it returned only if it is given as `out`: otherwise it is safe to read from several threads. It is a `dict`, so that
     `pandas.DataFrame(evaluation)` has a column for each metric.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> counts = space.evaluate([{"f1": 8, "k1": 3, "f2": 8, "k2": 3, "units": 16}], ["params"])
+        >>> counts["params"].tolist(), counts.valid.tolist()
+        ([4050], [True])
     """
 
     INTERNAL = ("clear", "copy", "fromkeys", "pop", "popitem", "setdefault", "update")

@@ -68,6 +68,12 @@ class Marginals(dict[str, dict[Any, float]]):
     """For each decision and each of its values, the share of the feasible networks that take it.
 
     The shares of a decision sum to 1, or to less if it is inactive in some of the networks.
+
+    Example:
+        >>> import archbudget as ab
+        >>> marginals = ab.spaces.lenet().within(ab.Budget(params=8_000)).marginals()
+        >>> {size: round(share, 3) for size, share in marginals["k1"].items()}
+        {3: 0.311, 5: 0.246, 7: 0.443}
     """
 
     def __init__(self, shares: Mapping[str, dict[Any, float]], *, exact: bool) -> None:
@@ -98,6 +104,15 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         BudgetError: If it is not a budget, or bounds a metric that the space does not have, or `memory` is not a
             positive number.
         LimitError: If the space is too wide to be counted.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> fits = space.within(ab.Budget(params=60_000, macs=5_000_000))
+        >>> fits.count(), len(fits.sample(10, seed=0))
+        (5783, 10)
+        >>> fits.largest("params").params
+        59978
     """
 
     INTERNAL = ("require_some",)

@@ -46,6 +46,12 @@ class CountGrid:
     `grid[i, j]` is the number of networks within the i-th bound of the first metric and the j-th of the second: an
     integer, or [`Bounds`][archbudget.Bounds] where it is not known exactly. `np.asarray(grid)` is the array of them
     all. It never changes, so it is safe to use from several threads.
+
+    Example:
+        >>> import archbudget as ab
+        >>> grid = ab.spaces.lenet().count_grid(params=[20_000, 60_000], macs=[1_000_000, 5_000_000])
+        >>> grid.shape, grid[1, 1]
+        ((2, 2), 5783)
     """
 
     def __init__(self, size: int, ranges: Ranges, counts: npt.NDArray[np.object_]) -> None:

@@ -30,7 +30,14 @@ __all__ = ["Optional", "optional"]
 @guards()
 @dataclass(frozen=True)
 class Optional(metaclass=Faced):
-    """Layers that may be left out; made by `optional`."""
+    """Layers that may be left out; made by `optional`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> part = ab.optional("stage3/block2")
+        >>> type(part).__name__, part.layers
+        ('Optional', 'stage3/block2')
+    """
 
     layers: str
     name: str

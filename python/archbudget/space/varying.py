@@ -38,7 +38,14 @@ Factor = Union[int, float]
 @guards()
 @dataclass(frozen=True)
 class Scale(metaclass=Faced):
-    """Multiples of what an argument is; made by `scale`."""
+    """Multiples of what an argument is; made by `scale`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> multiples = ab.scale(0.25, 1.5, divisor=8)
+        >>> type(multiples).__name__, multiples.divisor
+        ('Scale', 8)
+    """
 
     low: Factor
     high: Factor

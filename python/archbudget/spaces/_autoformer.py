@@ -44,6 +44,12 @@ def autoformer(supernet: str = "tiny", resolution: IntLike = 224, num_classes: i
 
     Raises:
         SpaceError: If there is no such supernet.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.autoformer()
+        >>> space.size, space.range("params")
+        (280804921344, (4922536, 10517272))
     """
     if supernet not in SUPERNETS:
         raise SpaceError(f"autoformer: supernet must be one of {', '.join(SUPERNETS)}, not {show(supernet)}")

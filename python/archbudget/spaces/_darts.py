@@ -50,6 +50,12 @@ def darts(
         width: The filters of the first cell; its output has four times as many.
         cells: How many cells, at most 200; those after one and two thirds halve the image.
         imagenet_stem: Whether three convolutions of stride 2 stand before the cells, as for ImageNet.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.darts()
+        >>> space.size, space.range("params")
+        (1076746950455072400, (1377262, 5206510))
     """
     if isinstance(cells, bool) or not isinstance(cells, int) or not 1 <= cells <= MOST_CELLS:
         raise SpaceError(f"darts: cells must be an integer from 1 to {MOST_CELLS}, not {show(cells)}")
@@ -89,6 +95,13 @@ class DartsCell(Block):
         kind: `normal`, or `reduce` for one that halves the image.
         width: The filters of each state.
         halves: Whether the cell before it halved the image.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> cell = ab.spaces.DartsCell("normal", 16, halves=False)
+        >>> type(cell).__name__
+        'DartsCell'
     """
 
     def __init__(self, kind: str, width: int, *, halves: bool) -> None:

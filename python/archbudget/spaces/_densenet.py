@@ -33,6 +33,12 @@ def densenet(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     Args:
         resolution: The sides of the images, or a decision.
         num_classes: The units of the last layer.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.densenet()
+        >>> space.size, space.range("params")
+        (506250, (388240, 73284424))
     """
     growths = [Choice(f"growth_{number}", [12, 24, 32, 40, 48]) for number in range(1, len(DEPTHS) + 1)]
     body: list[BlockLike] = []

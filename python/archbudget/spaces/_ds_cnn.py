@@ -27,6 +27,12 @@ def ds_cnn(num_classes: int = 12, *, deployed: bool = False) -> Space:
         num_classes: The units of the classifier.
         deployed: The network as it runs on the device: its normalisation is part of the convolutions, and weights and
             activations take a byte each. The paper's memory is `weight_bytes` + `peak_activation_bytes` of this one.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.ds_cnn()
+        >>> space.size, space.range("params")
+        (16632, (1484, 530760))
     """
     width, stride = Int("width", 16, 276, step=4), Choice("stride", [1, 2])
 

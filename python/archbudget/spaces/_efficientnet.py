@@ -40,6 +40,12 @@ def efficientnet(num_classes: int = 1000) -> Space:
 
     Args:
         num_classes: The units of the classifier.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.efficientnet()
+        >>> space.size, space.range("params")
+        (448, (5330564, 66658680))
     """
     coefficient = Choice("width", [1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0])
     depth = Choice("depth", DEPTHS)

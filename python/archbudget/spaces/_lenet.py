@@ -14,6 +14,12 @@ def lenet(num_classes: int = 10, image_size: int = 28) -> Space:
 
     After LeCun, Bottou, Bengio and Haffner, Gradient-based learning applied to document recognition, 1998, as it is
     built today: ReLU, max pooling, dropout. The decisions are `f1, k1, f2, k2, units`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.lenet()
+        >>> space.size, space.range("params")
+        (73728, (3218, 1794954))
     """
     return Space(
         [

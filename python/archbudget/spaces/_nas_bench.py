@@ -21,6 +21,12 @@ def nas_bench_201(num_classes: int = 10, image_size: int = 32) -> Space:
 
     Dong and Yang, NAS-Bench-201, arXiv 2001.00326. The decisions are `edge_0_1, edge_0_2, edge_1_2, edge_0_3, edge_1_3,
     edge_2_3`. As in the authors' networks, what an edge of zeros cuts off keeps its weights and is computed.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.nas_bench_201()
+        >>> space.size, space.range("params")
+        (15625, (73850, 1538810))
     """
 
     def stage() -> list[BlockLike]:
@@ -45,6 +51,12 @@ def nats_bench_size(num_classes: int = 10, image_size: int = 32) -> Space:
     """Five layers of 8 to 64 channels in steps of 8, with one fixed cell: 32,768 networks.
 
     Dong, Liu, Musial and Gabrys, NATS-Bench, arXiv 2009.00437. The decisions are `c0, ..., c4`.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.nats_bench_size()
+        >>> space.size, space.range("params")
+        (32768, (12050, 716362))
     """
     c0, c1, c2, c3, c4 = (Choice(f"c{number}", range(8, 65, 8)) for number in range(5))
     return Space(
@@ -62,7 +74,15 @@ def nats_bench_size(num_classes: int = 10, image_size: int = 32) -> Space:
 
 
 class NasBench201Cell(Cell):
-    """The cell of NAS-Bench-201: four nodes, and on each of six edges one of five operations."""
+    """The cell of NAS-Bench-201: four nodes, and on each of six edges one of five operations.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> space = ab.Space([layers.Input((32, 32, 16)), ab.spaces.NasBench201Cell()])
+        >>> space.size
+        15625
+    """
 
     def __init__(self) -> None:
         super().__init__(4, _operation)
@@ -74,6 +94,14 @@ class NatsBenchCell(Cell):
     Args:
         before: The channels of its input.
         width: The channels of its nodes; if it is the same decision, the edge around the others has no layers.
+
+    Example:
+        >>> import archbudget as ab
+        >>> from archbudget import layers
+        >>> before, width = ab.Choice("before", [8, 16]), ab.Choice("width", [8, 16])
+        >>> cell = ab.spaces.NatsBenchCell(before, width)
+        >>> ab.Space([layers.Input((32, 32, 3)), layers.Conv2D(before, 3, padding="same"), cell]).size
+        4
     """
 
     def __init__(self, before: Choice, width: Choice) -> None:

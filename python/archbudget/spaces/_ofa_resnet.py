@@ -33,6 +33,12 @@ def ofa_resnet50(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     Args:
         resolution: The sides of the images, or a decision.
         num_classes: The units of the classifier.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.ofa_resnet50()
+        >>> space.size, space.range("params")
+        (2458914796962, (6562096, 48173128))
     """
     stem = _share(0).map(lambda share: make_divisible(make_divisible(64 * share) // 2))
     extra = layers.Residual(convolution(channels(), 3, activation="relu"))

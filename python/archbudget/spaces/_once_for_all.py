@@ -40,6 +40,12 @@ def ofa_mobilenet_v3(width: float = 1.0, resolution: IntLike = 224, num_classes:
         width: What all widths are multiplied by, before they are rounded to multiples of 8.
         resolution: The sides of the images, or a decision: `ab.Int("resolution", 128, 224, step=4)` in the paper.
         num_classes: The units of the classifier.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.ofa_mobilenet_v3()
+        >>> space.size, space.range("params")
+        (21758655492572485851, (3422728, 7706584))
     """
     stem = before = make_divisible(16 * width)
     body: list[BlockLike] = [inverted_residual(stem, before, 3, 1, strides=1, activation="relu", skip=True)]
@@ -72,6 +78,12 @@ def ofa_proxyless(width: float = 1.3, resolution: IntLike = 224, num_classes: in
         width: What all widths are multiplied by, before they are rounded to multiples of 8.
         resolution: The sides of the images, or a decision.
         num_classes: The units of the classifier.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.ofa_proxyless()
+        >>> space.size, space.range("params")
+        (195827899433152372659, (3739392, 8006072))
     """
     mix = convolution(make_divisible(1280 * width), 1, activation="relu6")
     return _proxyless(width, resolution, mix, num_classes)
@@ -88,6 +100,12 @@ def mcunet(width: float = 0.5, resolution: IntLike = 96, num_classes: int = 1000
         width: What all widths are multiplied by, before they are rounded to multiples of 8.
         resolution: The sides of the images, or a decision.
         num_classes: The units of the classifier.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.mcunet()
+        >>> space.size, space.range("params")
+        (195827899433152372659, (383392, 1201784))
     """
     return _proxyless(width, resolution, [], num_classes)
 

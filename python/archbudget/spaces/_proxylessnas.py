@@ -29,6 +29,12 @@ def proxylessnas(width: float = 1.0, resolution: IntLike = 224, num_classes: int
             stays 1280.
         resolution: The sides of the images, or a decision.
         num_classes: The units of the classifier.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.proxylessnas()
+        >>> space.size, space.range("params")
+        (221502229807900608, (2164584, 5152008))
     """
     stem, before = make_divisible(32 * width), make_divisible(16 * width)
     first = inverted_residual(stem, before, 3, 1, strides=1, activation="relu6", skip=False)

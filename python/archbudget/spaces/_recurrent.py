@@ -33,6 +33,12 @@ def recurrent(
             for labelling words, as the next one would be known. Keras has no such layers; PyTorch has.
         two_biases: Whether an LSTM has the two bias vectors of PyTorch's, where Keras' and the paper's has one, or a
             decision. A GRU has two in both.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.recurrent()
+        >>> space.size, space.range("params")
+        (50275800, (1025300, 102034000))
     """
 
     def layer(kind: str, number: int) -> list[BlockLike]:

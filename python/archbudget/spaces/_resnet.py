@@ -30,6 +30,12 @@ def resnet(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     Args:
         resolution: The sides of the images, or a decision.
         num_classes: The units of the last layer.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.resnet()
+        >>> space.size, space.range("params")
+        (1960, (11699112, 60344232))
     """
     return Space(
         [

@@ -36,6 +36,12 @@ class Shelved:
         make: The function that makes it, by default with the arguments of the paper.
         paper: The paper that published it.
         published_size: The number of networks as the paper states it; `None` if it does not.
+
+    Example:
+        >>> import archbudget as ab
+        >>> shelved = ab.spaces.SHELF["darts"]
+        >>> shelved.paper, shelved.make().size
+        ('arXiv 1806.09055', 1076746950455072400)
     """
 
     make: Callable[..., Space]

@@ -27,6 +27,12 @@ def tc_resnet(num_classes: int = 12, frames: int = 98) -> Space:
     Args:
         num_classes: The units of the classifier.
         frames: How many there are in a clip.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.tc_resnet()
+        >>> space.size, space.range("params")
+        (165862880064, (2720, 1541760))
     """
     return Space(
         [

@@ -39,6 +39,12 @@ def unet(
 
     Raises:
         SpaceError: If there are fewer or more.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.unet()
+        >>> space.size, space.range("params")
+        (37376, (29330, 31030658))
     """
     for name, given, least, most in (("widths", widths, 1, 64), ("most_depth", most_depth, 2, 16)):
         if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:

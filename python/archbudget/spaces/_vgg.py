@@ -27,6 +27,12 @@ def vgg(resolution: IntLike = 224, num_classes: int = 1000) -> Space:
     Args:
         resolution: The sides of the images, or a decision.
         num_classes: The units of the last layer.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space = ab.spaces.vgg()
+        >>> space.size, space.range("params")
+        (1048576, (4232456, 143667240))
     """
     units = Choice("units", [512, 1024, 2048, 4096])
     return Space(
