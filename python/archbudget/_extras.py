@@ -24,6 +24,8 @@ class Extra(NamedTuple):
 EXTRAS = {
     "cmaes": Extra("cmaes", "cmaes"),
     "distributed": Extra("Dask", "distributed"),
+    "google": Extra("protobuf", "protobuf"),
+    "grpc": Extra("gRPC", "grpcio"),
     "jax": Extra("JAX", "jax"),
     "kaleido": Extra("kaleido", "kaleido"),
     "keras": Extra("Keras", "keras"),
@@ -32,6 +34,7 @@ EXTRAS = {
     "onnxscript": Extra("onnxscript", "onnxscript"),
     "pandas": Extra("pandas", "pandas"),
     "plotly": Extra("plotly", "plotly"),
+    "psycopg": Extra("psycopg", "'psycopg[binary]'"),
     "pyarrow": Extra("pyarrow", "pyarrow"),
     "scipy": Extra("SciPy", "scipy"),
     "sklearn": Extra("scikit-learn", "scikit-learn"),

@@ -111,7 +111,11 @@ def search(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where results go.")] = Path("out"),
     storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where Optuna keeps the study; DIR/search.db by default.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where Optuna keeps the study: postgresql://host/db, grpc://host:port, ...; DIR/search.db by default.",
+        ),
     ] = None,
     study_name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Its name there; the name of the space by default.")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from archbudget._atomic import atomic, sweep_parts
 from archbudget._core import VERSION
@@ -19,6 +16,7 @@ from archbudget._message import grouped, one_line, show
 from archbudget._regular import read_text
 from archbudget.errors import ArchbudgetError, FileError, MissingFileError, SpaceError
 from archbudget.files.shards import KEY
+from archbudget.space.recognition import digest_of_counts
 from archbudget.space.trials import written
 
 if TYPE_CHECKING:
@@ -34,9 +32,6 @@ MANIFEST = "_manifest.json"
 
 MOST = 1 << 30
 """The most bytes of a manifest."""
-
-PROBES = 1000
-"""How many candidates are counted to recognize a space."""
 
 OWN = {
     "archbudget": "version of archbudget",
@@ -71,7 +66,7 @@ def header(
         "name": space.name,
         "space": _text(space),
         "decisions": written(space),
-        "counts": _counts(space),
+        "counts": digest_of_counts(space, space.metrics),
         "budget": None if budget is None else {metric: list(bounds) for metric, bounds in budget.items()},
         "fixed": dict(fixed),
         "candidates": None if file is None else {"bytes": file.st_size, "modified": file.st_mtime_ns},
@@ -86,25 +81,6 @@ def _text(space: Space) -> str | None:
         return space.with_name(None).to_yaml()
     except SpaceError:
         return None
-
-
-def _counts(space: Space) -> str:
-    """A digest of the counts of some candidates, which tells spaces apart that no file can express.
-
-    The indices are those of a fixed recurrence (Knuth, MMIX), so they are the same everywhere.
-    """
-    sizes = [len(decision.values) for decision in space.decisions.values()]
-    state = 1
-    indices = np.zeros((PROBES, len(sizes)), np.uint32)
-    for row in range(PROBES):
-        for column, size in enumerate(sizes):
-            state = (6364136223846793005 * state + 1442695040888963407) % 2**64
-            indices[row, column] = (state >> 33) % size
-    counts = space.evaluate(indices)
-    digest = hashlib.sha256(json.dumps(list(counts)).encode())
-    for counted in (*counts.values(), counts.valid):
-        digest.update(counted.astype("<i8").tobytes())
-    return digest.hexdigest()
 
 
 def prepared(job: Job) -> dict[Range, int]:

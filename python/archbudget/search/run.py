@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from archbudget._budget import require_budget
+from archbudget._budget import BUILT_IN, require_budget
 from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SearchError, SpaceError
@@ -24,8 +24,9 @@ from archbudget.search.objective import Direction, Objective, reference_to
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
 from archbudget.search.sampler import BudgetSampler, check_seed
 from archbudget.search.storage import open_storage, storage_errors
+from archbudget.space.recognition import digest_of_counts
 from archbudget.space.space import require_space
-from archbudget.space.trials import BUDGET, FAILED, LOST, OBJECTIVE, PREFIX, SPACE, written
+from archbudget.space.trials import BUDGET, COUNTS, FAILED, LOST, OBJECTIVE, PREFIX, SPACE, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -471,7 +472,9 @@ def _recognize(
 ) -> None:
     """Refuses a study that belongs to another space, budget or objective, or has other directions.
 
-    An objective that has no name in a module is taken for the same.
+    Spaces are compared by the names and values of decisions, the names of layers and what some candidates count; so a
+    custom metric that the budget does not bound may differ. An objective that has no name in a module is taken for the
+    same.
 
     Raises:
         SpaceError: With what differs.
@@ -484,19 +487,21 @@ def _recognize(
             f"study '{study.study_name}' belongs to another direction: it has {', '.join(theirs)}, not "
             f"{', '.join(ours)}; take another study_name or storage"
         )
+    counted = [metric for metric in space.metrics if metric in BUILT_IN or metric in budget]
     ours_by_key = {
         SPACE: written(space),
         BUDGET: budget.describe(),
+        COUNTS: digest_of_counts(space, counted),
         **({} if objective is None else {OBJECTIVE: objective}),
     }
     for key, value in ours_by_key.items():
         stored = study.user_attrs.get(key)
         if stored is None:
-            if key != OBJECTIVE and any(map(is_finished, study.get_trials(deepcopy=False))):
+            if key in (SPACE, BUDGET) and any(map(is_finished, study.get_trials(deepcopy=False))):
                 raise SpaceError(f"study '{study.study_name}' was not made by a search; take another study_name")
             study.set_user_attr(key, value)
         elif stored != value:
-            what = key.removeprefix(PREFIX)
+            what = (SPACE if key == COUNTS else key).removeprefix(PREFIX)
             shown = f": it has {stored}, not {value}" if key in (BUDGET, OBJECTIVE) else ""
             raise SpaceError(
                 f"study '{study.study_name}' belongs to another {what}{shown}; take another study_name or storage"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import optuna
 
+from archbudget._extras import imported
 from archbudget._message import hint, one_line, show
 from archbudget.errors import SearchError
 
@@ -21,12 +25,21 @@ if TYPE_CHECKING:
 LOCKED = 60
 """Seconds that SQLite waits for a database that another process writes to."""
 
+OTHERS = ("grpc://", "journal://")
+"""The beginnings of URLs that are not those of a database."""
+
+PROXY_PORT, PROXY_WAIT = 13000, 30
+"""The port of a proxy by default, as Optuna has it, and the seconds in which it must answer."""
+
 ATTEMPTS = 10
 """How often to try to open a new database while another process makes its tables."""
 
 
 def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.storages.BaseStorage | None:
     """The storage of Optuna for a URL.
+
+    Beside the URLs of SQLAlchemy there are `grpc://host:port`, Optuna's proxy in front of a database, and `journal:///file`,
+    Optuna's journal for the processes of one host.
 
     A database in memory, which threads could not share, becomes Optuna's storage in memory. The file of an SQLite
     database stays the same if the process changes its working directory. In SQLite, two processes never take the same
@@ -39,6 +52,8 @@ def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.st
         return storage
     if "://" not in storage:
         raise SearchError(f"a storage is given as a URL, such as sqlite:///{storage}, not {show(storage)}")
+    if storage.startswith(OTHERS):
+        return _proxy(storage) if storage.startswith("grpc://") else _journal(storage)
     if is_in_memory(storage):
         return optuna.storages.InMemoryStorage()
     arguments = {"connect_args": {"timeout": LOCKED}} if storage.startswith("sqlite") else None
@@ -50,6 +65,49 @@ def open_storage(storage: str | optuna.storages.BaseStorage | None) -> optuna.st
                 raise
             time.sleep(random.random())
     return locks_rows(optuna.storages.RDBStorage(_absolute(storage), engine_kwargs=arguments))
+
+
+def _proxy(url: str) -> optuna.storages.BaseStorage:
+    """The storage behind a proxy.
+
+    Raises:
+        SearchError: If it does not answer, or the URL has something else in it than a host and a port.
+        MissingPackageError: If gRPC is not installed.
+    """
+    imported("grpc", f"the storage {url}")
+    imported("google.protobuf", f"the storage {url}")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or PROXY_PORT
+    except ValueError:
+        host = None
+    if host is None or parts.path or parts.query or parts.username is not None:
+        raise SearchError(f"a proxy is given as grpc://host:port, not {show(url)}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        proxy = optuna.storages.GrpcStorageProxy(host=host, port=port)
+    try:
+        proxy.wait_server_ready(PROXY_WAIT)
+    except ConnectionError:
+        raise SearchError(f"the storage {url}: no proxy answers within {PROXY_WAIT} s") from None
+    return proxy
+
+
+def _journal(url: str) -> optuna.storages.BaseStorage:
+    """The storage in a file of Optuna's journal.
+
+    Raises:
+        SearchError: If the URL names no file, or it cannot be opened.
+    """
+    from optuna.storages.journal import JournalFileBackend
+
+    host, slash, file = url.removeprefix("journal://").partition("/")
+    if host or not slash or not file:
+        raise SearchError(f"a journal is given as journal:///file.log, or journal:////folder/file.log, not {show(url)}")
+    try:
+        return optuna.storages.JournalStorage(JournalFileBackend(str(Path(file).absolute())))
+    except OSError as error:
+        raise SearchError(f"the storage {url}: {one_line(error)}") from None
 
 
 def locks_rows(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:
@@ -88,9 +146,19 @@ def _is_being_made(error: Exception) -> bool:
 
 
 def _absolute(url: str) -> str:
+    """A URL whose file does not depend on the working directory, and whose driver is installed.
+
+    SQLAlchemy takes psycopg 2 for `postgresql://`; psycopg 3 does as well.
+
+    Raises:
+        MissingPackageError: If neither is installed.
+    """
     from sqlalchemy.engine import make_url
 
     parsed = make_url(url)
+    if parsed.drivername == "postgresql" and find_spec("psycopg2") is None:
+        imported("psycopg", f"the storage {without_password(url)}")
+        return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     file = parsed.database
     if parsed.get_backend_name() != "sqlite" or file is None or file.startswith("file:"):
         return url
@@ -108,7 +176,7 @@ def load_study(storage: str, name: str) -> optuna.Study:
 
     try:
         parsed = make_url(storage)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise SearchError(f"a storage is given as a URL, such as sqlite:///search.db, not {show(storage)}") from error
     file = parsed.database
     if parsed.get_backend_name() == "sqlite" and (is_in_memory(storage) or not Path(str(file)).exists()):
@@ -129,7 +197,7 @@ def is_in_memory(url: str) -> bool:
 
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # A port may be no number.
         return False
     if parsed.get_backend_name() != "sqlite":
         return False
@@ -159,7 +227,7 @@ def without_password(storage: str | optuna.storages.BaseStorage | None) -> str:
         return type(storage).__name__
     try:
         return make_url(storage).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return storage
 
 
@@ -188,5 +256,7 @@ def _database_error(error: BaseException) -> str | None:
         if isinstance(behind, SQLAlchemyError):
             said = getattr(behind, "orig", None) or str(behind).partition("\n")[0]
             return one_line(said) if isinstance(said, Exception) else str(said)
+        if type(behind).__module__.partition(".")[0] == "grpc" and hasattr(behind, "details"):
+            return one_line(Exception(behind.details()))
         behind = behind.__cause__ or behind.__context__
     return one_line(error) if isinstance(error, optuna.exceptions.StorageInternalError) else None

@@ -62,6 +62,9 @@ SPACES = "archbudget:spaces"
 SPACE, BUDGET, OBJECTIVE = "archbudget:space", "archbudget:budget", "archbudget:objective"
 """The user attributes of a study that say which space, budget and objective it has."""
 
+COUNTS = "archbudget:counts"
+"""The user attribute of a study with a digest of what some candidates of its space count."""
+
 MODELS = "archbudget:models"
 """The user attribute of a study, and of a trial, that says where its models are kept."""
 
