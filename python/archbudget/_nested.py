@@ -12,6 +12,9 @@ from archbudget._face import Faced
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+PLAIN = frozenset((type(None), bool, int, float, str))
+"""The types of most values: they hold no others, and never change."""
+
 
 def items(value: object) -> Collection[Any] | None:
     """The items of a list or a tuple, or the values of a dict; `None` for anything else."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import FrozenInstanceError, dataclass, field, fields
+from functools import cache
 from itertools import chain, count
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar, Union
 
@@ -22,7 +23,7 @@ from archbudget._expressions import (
 from archbudget._face import Faced
 from archbudget._guard import METHODS, guarded, guards
 from archbudget._message import hint, listed, nearest, show
-from archbudget._nested import SetOnce, frozen, mapped
+from archbudget._nested import PLAIN, SetOnce, frozen, mapped
 from archbudget.errors import SpaceError
 from archbudget.layers._words import BY_ARGUMENT, OPTIONS, WITH_ARGUMENTS, is_registered
 
@@ -299,6 +300,27 @@ class _Frozen:
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
+@cache
+def _names(kind: type[Layer]) -> tuple[str, ...]:
+    """The names of the arguments of a class of layers."""
+    return tuple(each.name for each in fields(kind))
+
+
+@cache
+def _limited(kind: type[Layer], name: str) -> tuple[tuple[str, frozenset[str], tuple[Any, ...]], ...]:
+    """The arguments of a class of layers, of this name, that take words or options, with these."""
+    names = ((each, BY_ARGUMENT.get(each.rpartition("_")[2], frozenset())) for each in _names(kind))
+    found = ((each, words, OPTIONS.get((name, each), ())) for each, words in names)
+    return tuple((each, words, options) for each, words, options in found if words or options)
+
+
+MOST_ALIKE = 1 << 12
+"""The most layers of plain values that are remembered."""
+
+_ALIKE: dict[tuple[type[Layer], tuple[type, ...], tuple[Any, ...]], tuple[Arguments, tuple[Decision, ...]]] = {}
+"""What the engine is told of layers of plain values, by their class and these: networks repeat them again and again."""
+
+
 @layer_class
 class Layer(_Frozen, Block):
     """A layer of Keras or of PyTorch, by its arguments.
@@ -324,11 +346,26 @@ class Layer(_Frozen, Block):
     weight_bits: IntLike | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        self._check()
-        for each in fields(self):
-            require_few(getattr(self, each.name), f"{self.kind}: {each.name}")
-            object.__setattr__(self, each.name, frozen(getattr(self, each.name)))
-        self._told()
+        kind, state = type(self), self.__dict__
+        values = [getattr(self, name) for name in _names(kind)]
+        types = tuple(map(type, values))
+        state["_plain"] = PLAIN.issuperset(types)
+        if state["_plain"] and kind.lowered is Layer.lowered and "_weights_of" not in state:
+            key = (kind, types, tuple(values))
+            if (alike := _ALIKE.get(key)) is not None:
+                state["_lowered"] = alike
+            else:
+                self._check()
+                alike = self._told()
+                if len(_ALIKE) < MOST_ALIKE:
+                    _ALIKE[key] = alike
+        else:
+            self._check()
+            for name, value in zip(_names(kind), values, strict=True):
+                if type(value) not in PLAIN:
+                    require_few(value, f"{self.kind}: {name}")
+                    object.__setattr__(self, name, frozen(value))
+            self._told()
         self._made = True
 
     def _told(self) -> tuple[Arguments, tuple[Decision, ...]]:
@@ -350,29 +387,27 @@ class Layer(_Frozen, Block):
         """Looks at the arguments that every layer has."""
         if self.name is not None and "/" in require_name(self.name, f"{self.kind}: name must be"):
             raise SpaceError(f"{self.kind}: name must not contain '/', as {show(self.name)} does: Keras refuses it")
-        for each in fields(self):
-            words = BY_ARGUMENT.get(each.name.rpartition("_")[2], frozenset())
-            for word in possible(getattr(self, each.name)) if words else ():
+        for name, words, options in _limited(type(self), self.kind):
+            given = possible(getattr(self, name))
+            for word in given if words else ():
                 if isinstance(word, str) and word not in words and not is_registered(word):
                     raise SpaceError(
-                        f"{self.kind}: {each.name}={show(word)} is no word of Keras (a function is given itself)"
+                        f"{self.kind}: {name}={show(word)} is no word of Keras (a function is given itself)"
                         f"{hint(word, sorted(words))}"
                     )
                 if isinstance(word, (list, tuple, dict)) and self.kind in ENGINE_PARAMETERS:
-                    _check_config(f"{self.kind}: {each.name}", word, words)
+                    _check_config(f"{self.kind}: {name}", word, words)
                 if isinstance(word, (int, float)) and self.kind in ENGINE_PARAMETERS:
                     raise SpaceError(
-                        f"{self.kind}: {each.name} must be a word of Keras or a function, not the number {show(word)}"
+                        f"{self.kind}: {name} must be a word of Keras or a function, not the number {show(word)}"
                     )
-            options = OPTIONS.get((self.kind, each.name), ())
-            for option in possible(getattr(self, each.name)) if options else ():
+            for option in given if options else ():
                 plain = option is None or isinstance(option, (str, bool, int, float, Expression, list, tuple, dict))
                 if plain and not any(type(option) is type(known) and option == known for known in options):
                     meant = nearest(option, [known for known in options if isinstance(known, str)])
                     near = "" if meant is None else f"; did you mean {meant}?"
                     raise SpaceError(
-                        f"{self.kind}: {each.name} must be one of {listed(map(repr, options))}, not {show(option)}"
-                        f"{near}"
+                        f"{self.kind}: {name} must be one of {listed(map(repr, options))}, not {show(option)}{near}"
                     )
         for flag in possible(self.trainable):
             if not isinstance(flag, bool):
@@ -531,9 +566,7 @@ class Layer(_Frozen, Block):
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the layer as they were given, without the name."""
-        return {
-            each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("name", "weight_bits")
-        }
+        return {name: getattr(self, name) for name in _names(type(self)) if name not in ("name", "weight_bits")}
 
     def inside(self) -> Iterator[Layer]:
         """The layers that it holds."""
@@ -574,15 +607,20 @@ class Layer(_Frozen, Block):
 
     def other_decisions(self) -> Iterator[Decision]:
         """The decisions that touch neither shape nor cost, such as the choice of an activation."""
+        if self.__dict__.get("_plain"):
+            return
         known = ENGINE_PARAMETERS[self.kind]
         for name, value in self.arguments().items():
-            if name not in known:
+            if type(value) not in PLAIN and name not in known:
                 yield from decisions_in(value)
 
     def all_decisions(self) -> Iterator[Decision]:
         """The decisions that any argument reads."""
-        yield from decisions_in(self.arguments())
-        yield from decisions_in(self.weight_bits)
+        if self.__dict__.get("_plain"):
+            return
+        for value in (*self.arguments().values(), self.weight_bits):
+            if type(value) not in PLAIN:
+                yield from decisions_in(value)
 
     def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The arguments that touch neither shape nor cost, by value, without those at their default.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from archbudget._core import Program
@@ -28,6 +29,7 @@ Key = tuple["Layer", tuple[tuple["Block", int], ...]]
 """A layer, and the repetitions that have one of their own."""
 
 
+@cache
 def snake_case(kind: str) -> str:
     """`MaxPooling2D` becomes `max_pooling2d`, as Keras does it."""
     name = re.sub(r"\W+", "", kind)
