@@ -86,6 +86,7 @@ derived: $(VENV)/.installed ## Write what follows from the layers: the schema of
 	$(BIN)/python tests/support/layer_table.py
 	$(BIN)/python tests/support/module_table.py
 	$(BIN)/python tests/support/reference_pages.py
+	$(BIN)/python tests/support/layer_reference.py
 	$(BIN)/python tests/support/diagram_figures.py
 
 $(VENV)/.docs: $(VENV)/.installed requirements-docs.txt

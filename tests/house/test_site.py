@@ -17,10 +17,16 @@ from typing import Any
 import pytest
 
 import archbudget as ab
-from support import diagram_figures, reference_pages
+from archbudget import layers
+from support import diagram_figures, layer_reference, reference_pages
 from support.pages import DOCS, ROOT, blocks
 
 SITE = DOCS / "site"
+REFERENCE = {
+    path.relative_to(DOCS / "reference").as_posix(): path.read_text(encoding="utf-8")
+    for path in (DOCS / "reference").rglob("*.md")
+}
+"""The pages of the reference."""
 
 
 def _module(name: str) -> ModuleType:
@@ -142,13 +148,37 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_the_reference_has_every_public_name(build: ModuleType) -> None:
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").glob("*.md"))
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (DOCS / "reference").rglob("*.md"))
     shown = re.findall(r"^::: ([\w.]+)$", pages, flags=re.MULTILINE)
     names = build.public_names()
     assert {"archbudget.Space", "archbudget.errors.LimitError", "archbudget.plot.pareto"} <= set(names)
     assert len(names) > len(ab.__all__)
     assert sorted({*shown} - {each for each in shown if each.startswith("archbudget.layers.")}) == sorted(names)
     assert len(set(shown)) == len(shown)
+
+
+def test_the_reference_has_every_layer() -> None:
+    shown = [
+        name for text in REFERENCE.values() for name in re.findall(r"^::: archbudget\.layers\.([\w.]+)$", text, re.M)
+    ]
+    known = {*layers.__all__, *(f"transformers.{name}" for name in layers.transformers.__all__)}
+    assert sorted(shown) == sorted(known - set(ab.__all__) - {"transformers"})
+
+
+@pytest.mark.parametrize("page", [f"layers/{name}.md" for name in layer_reference.FAMILIES] + ["layers.md"])
+def test_every_layer_has_an_example_below_it(page: str) -> None:
+    """What `test_pages.py` runs; `Cell` is what cells derive from, and the docstring of `custom` has its own."""
+    _, *parts = re.split(r"^::: archbudget\.layers\.", REFERENCE[page], flags=re.MULTILINE)
+    without = [part.split()[0] for part in parts if "```python" not in part]
+    assert set(without) <= {"Cell", "custom"}
+    assert len(parts) > 1
+    for part in parts if page.startswith("layers/") else []:
+        assert part.split()[0] in ("Cell", *re.findall(r"\w+", part.partition("```python")[2]))
+
+
+@pytest.mark.parametrize("name", layer_reference.pages())
+def test_the_pages_of_layers_are_up_to_date(name: str) -> None:
+    assert REFERENCE[f"layers/{name}"] == layer_reference.pages()[name], "make derived writes it"
 
 
 @pytest.mark.parametrize(
