@@ -30,6 +30,7 @@ EXTRAS = {
     "kaleido": Extra("kaleido", "kaleido"),
     "keras": Extra("Keras", "keras"),
     "numba": Extra("numba", "numba"),
+    "optuna_dashboard": Extra("optuna-dashboard", "optuna-dashboard"),
     "onnx": Extra("onnx", "onnx"),
     "onnxscript": Extra("onnxscript", "onnxscript"),
     "pandas": Extra("pandas", "pandas"),

@@ -35,6 +35,7 @@ from archbudget.cli._options import (
 from archbudget.digits import EPOCHS_KEY
 from archbudget.errors import ArchbudgetError, SearchError
 from archbudget.search.interrupt import interrupts
+from archbudget.search.noting import note_down
 from archbudget.search.run import SAMPLERS, base_sampler, limits
 from archbudget.search.running import Limits, finished, is_finished
 from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, without_password
@@ -301,6 +302,7 @@ class _Run:
         """Prints and draws the result; returns it for machines."""
         study, job = self._study, self._job
         self._models.clean(study)
+        note_down(study, self._space, self._budget)
         ranked = best(study)
         done = finished(study)
         failed = [t for t in study.get_trials(deepcopy=False) if is_finished(t) and t.state == TrialState.FAIL]

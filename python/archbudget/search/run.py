@@ -20,6 +20,7 @@ from archbudget._extras import imported
 from archbudget._message import show
 from archbudget.errors import SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
+from archbudget.search.noting import note_down
 from archbudget.search.objective import Direction, Objective, reference_to
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
 from archbudget.search.sampler import BudgetSampler, check_seed
@@ -125,6 +126,7 @@ def search(
         )
         with storage_errors(storage):
             run.work(n_jobs=n_jobs, callbacks=told, show_progress_bar=show_progress_bar)
+            note_down(study, space, budget)
     if run.failure is not None:
         raise run.failure
     return study
