@@ -21,9 +21,8 @@ PATHS = ["../../../etc/passwd", "/etc/passwd", "/dev/zero", OUTSIDE, OUTSIDE, OU
 @cache
 def seeds() -> list[bytes]:
     """The graphs that are mutated."""
-    return [
-        each.SerializeToString() for each in (_image(), _attention(), _shapes(), _cell(), _quantised(), _function())
-    ]
+    made = [_image(8, 8), _image("h", None), _attention(5), _attention("steps"), _shapes()]
+    return [each.SerializeToString() for each in (*made, _cell(), _quantised(), _function())]
 
 
 def _weight(name: str, *sides: int, kind: Any = np.float32) -> Any:
@@ -52,7 +51,7 @@ def _model(nodes: list[Any], weights: list[Any], shape: Any, functions: Any = ()
     return helper.make_model(graph, opset_imports=imports, ir_version=8, functions=list(functions))
 
 
-def _image() -> Any:
+def _image(*sides: Any) -> Any:
     from onnx import helper
 
     nodes = [
@@ -70,10 +69,10 @@ def _image() -> Any:
     ]
     weights = [_weight("stem.weight", 4, 3, 3, 3), _weight("stem.bias", 4), *(_weight(name, 4) for name in "gbmv")]
     weights += [_weight("deep.weight", 4, 1, 3, 3), _weight("up.weight", 4, 2, 3, 3)]
-    return _model(nodes, [*weights, _weight("head.weight", 5, 4), _weight("head.bias", 5)], ("n", 3, 8, 8))
+    return _model(nodes, [*weights, _weight("head.weight", 5, 4), _weight("head.bias", 5)], ("n", 3, *sides))
 
 
-def _attention() -> Any:
+def _attention(steps: Any) -> Any:
     from onnx import helper
 
     nodes = [
@@ -87,7 +86,7 @@ def _attention() -> Any:
         helper.make_node("Einsum", ["p", "t"], ["o"], "sum", equation="bhij,bhjk->bhik"),
         helper.make_node("ReduceMean", ["o"], ["y"], "mean", axes=[1, 2], keepdims=0),
     ]
-    return _model(nodes, [_weight("scale", 8), _weight("w", 8, 8), _numbers("heads", [0, 0, 2, 4])], ("n", 5, 8))
+    return _model(nodes, [_weight("scale", 8), _weight("w", 8, 8), _numbers("heads", [0, 0, 2, 4])], ("n", steps, 8))
 
 
 def _shapes() -> Any:
@@ -240,7 +239,9 @@ def _other(rng: Random, kind: Any, found: list[tuple[Any, Any]]) -> Any:
 def _value(rng: Random, descriptor: Any, found: list[tuple[Any, Any]]) -> Any:
     """An odd value of the type of a field, or one of another field of this type."""
     if rng.random() < 0.4:
-        alike = [each for each in found if each[1].type == descriptor.type]
+        alike = [
+            each for each in found if each[1].type == descriptor.type and each[1].enum_type == descriptor.enum_type
+        ]
         message, other = rng.choice(alike)
         value = getattr(message, other.name)
         return rng.choice(list(value)) if _is_repeated(other) else value

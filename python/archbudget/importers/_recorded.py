@@ -293,33 +293,42 @@ class Recording:
                 )
             operation = InPlaceOperation if step.in_place else Operation
             kind, options = operation if step.known else UnknownOperation, {}
-            bits = {weight.bits for weight in new.values()}
+            (own, bits), *others = _by_bits(new.values()) or [([], None)]
             layer = kind(
                 step.operation,
                 shapes,
                 step.shape,
                 step.macs,
-                _sizes(new.values()),
+                _sizes(own),
                 name=self._named(step.name),
-                weight_bits=bits.pop() if len(bits) == 1 else None,
+                weight_bits=bits,
             )
+        else:
+            others = []
         self._counted.update(new)
         given = inputs if layer.MERGES or len(inputs) > 1 else inputs[0]
         self._tensors[step.makes] = layer(given, **options)
+        for own, bits in others:
+            self._carry(step.makes, step.name, own, bits)
 
     def _pass_on(self, key: Hashable, name: str, weights: Iterable[Weight], macs: int | None) -> None:
         """Counts what leads to no output as a layer that passes a tensor on."""
         new = {weight.key: weight for weight in weights if weight.key not in self._counted}
-        if new or macs != 0:
-            self._counted.update(new)
-            given, shape = self._tensors[key], self._shapes[key]
-            if macs is None:
-                layer: CustomLayer = UnknownOperation(
-                    "unused", [shape], shape, 0, _sizes(new.values()), name=self._named(name)
-                )
-            else:
-                layer = Unused(_sizes(new.values()), macs, name=self._named(name))
-            self._tensors[key] = layer([given] if layer.MERGES else given)
+        self._counted.update(new)
+        for own, bits in _by_bits(new.values()) or ([([], None)] if macs != 0 else []):
+            self._carry(key, name, own, bits, macs)
+            macs = 0
+
+    def _carry(
+        self, key: Hashable, name: str, weights: Iterable[Weight], bits: int | None, macs: int | None = 0
+    ) -> None:
+        """Counts weights, and maybe multiply-accumulates, as a layer that passes a tensor on."""
+        given, shape = self._tensors[key], self._shapes[key]
+        named: dict[str, Any] = {"name": self._named(name), "weight_bits": bits}
+        if macs is None:
+            self._tensors[key] = UnknownOperation("unused", [shape], shape, 0, _sizes(weights), **named)([given])
+        else:
+            self._tensors[key] = Unused(_sizes(weights), macs, **named)(given)
 
     def _named(self, name: str) -> str:
         """A name that is not taken."""
@@ -389,6 +398,14 @@ def _same_layer(one: Make | None, other: Make | None) -> Make | None:
 def _keeps_statistics(step: Step) -> bool:
     """Whether a layer has weights that are not trained beside those that are."""
     return "norm" in step.operation.lower()
+
+
+def _by_bits(weights: Iterable[Weight]) -> list[tuple[list[Weight], int | None]]:
+    """Weights whose numbers have as many bits together, with these bits."""
+    found: dict[int | None, list[Weight]] = {}
+    for weight in weights:
+        found.setdefault(weight.bits, []).append(weight)
+    return [(own, bits) for bits, own in found.items()]
 
 
 def _sizes(weights: Iterable[Weight]) -> tuple[int, int]:

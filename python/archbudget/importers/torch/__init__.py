@@ -27,14 +27,15 @@ MOST_VALUES = 1 << 30
 def from_torch(module: Any, inputs: Any, strict: bool = True) -> Space:
     """A module of PyTorch as a space without decisions.
 
-    `torch.export` follows the module at inference, with tensors that hold no values; where it cannot, since the module
-    looks at values, the module is run once on the first of the examples. Afterwards it is what it was. It takes about
-    as long as the export, seconds for a network of hundreds of layers.
+    `torch.export` follows the module at inference, with tensors that hold no values. Where it cannot, or what it gives
+    is not made of operations alone, the module is run once without values, and if it looks at them, such as a mixture
+    of experts, on the first of the examples: then what these lead to is counted. Afterwards it is what it was. It takes
+    about as long as the export, seconds for a network of hundreds of layers.
 
     Layers have the paths of their modules; operations outside of modules are layers, too, named by the module that
     calls them. `trainable_params` are the parameters that need gradients, each object once; those that do not, and the
     buffers of floating-point numbers that are saved with the module (moving statistics), are the others. Together they
-    are the floating-point numbers of its state dict.
+    are the floating-point numbers of its state dict, and have the bits of their types.
 
     Args:
         module: A `torch.nn.Module`.
@@ -62,8 +63,9 @@ def from_torch(module: Any, inputs: Any, strict: bool = True) -> Space:
     if not isinstance(strict, bool):
         raise SpaceError(f"strict must be True or False, not {show(strict)}")
     from archbudget.importers.torch._trace import at_inference, trace
-    from archbudget.importers.torch._translate import Translator
+    from archbudget.importers.torch._translate import Translator, require_plain_state
 
+    require_plain_state(module)
     attempts, examples = _arguments(torch, module, inputs)
     with at_inference(module):
         return Translator(module, trace(module, attempts, examples), strict=strict).space()

@@ -63,7 +63,7 @@ REARRANGING = frozenset([
 """What moves values; it is in place where it has as many values as it reads."""
 WITHOUT_PRODUCTS = frozenset([
     "__and__", "__lshift__", "__or__", "__rshift__", "__xor__", "cross", "diff", "ger", "multinomial", "outer",
-    "pairwise_distance", "pdist", "trapezoid",
+    "cdist", "pairwise_distance", "pdist", "trapezoid",
     "_embedding_bag", "_fused_rms_norm", "_native_batch_norm_legit_no_training", "_upsample_bicubic2d_aa",
     "_upsample_bilinear2d_aa", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
     "_upsample_nearest_exact3d", "_weight_norm", "_weight_norm_interface", "adaptive_avg_pool1d",
@@ -157,6 +157,12 @@ def _cell(call: Call) -> int:
     return rows * sum(prod(call.shape(name)) for name in ("w_ih", "w_hh"))
 
 
+def _bilinear(call: Call) -> int:
+    """For each value of the output a product of the first input with a matrix, and of that with the second input."""
+    _, first, second = call.shape("weight")
+    return prod(call.output) * (first + 1) * second
+
+
 def _einsum(call: Call) -> int | None:
     return einsum_macs(call.get("equation"), [each.shape for each in call.get("tensors")])
 
@@ -166,7 +172,9 @@ PRODUCTS: dict[str, Callable[[Call], int | None]] = {
     **dict.fromkeys(["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"], _transposed),
     "convolution": _any_convolution,
     "_convolution": _any_convolution,
+    "torchvision.deform_conv2d": _convolution,
     "linear": _linear,
+    "bilinear": _bilinear,
     **dict.fromkeys(["mm", "bmm"], _product("self")),
     "mv": _product("self"),
     "dot": _product("self"),

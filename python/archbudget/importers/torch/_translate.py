@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import fx
 
+from archbudget.errors import SpaceError
 from archbudget.importers._recorded import Recording, Step, Weight, for_one_input, rearranged, transposed
 from archbudget.importers._refusals import Refusals
 from archbudget.importers.torch._operations import (
@@ -22,16 +23,17 @@ from archbudget.importers.torch._operations import (
     Call,
     Read,
 )
+from archbudget.importers.torch._trace import SWITCHES
 from archbudget.layers import Embedding, Layer, ReversibleEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from archbudget.importers.torch._trace import Traced
     from archbudget.space.space import Space
 
 Shape = tuple[int, ...]
-NO_EFFECT = ("_assert", "assert_", "sym_", "item", "_local_scalar_dense", "is_nonzero")
+NO_EFFECT = (*SWITCHES, "_assert", "assert_", "sym_", "item", "_local_scalar_dense", "is_nonzero")
 RESHAPING = frozenset(
     [
         "_unsafe_view",
@@ -75,6 +77,7 @@ class Translator:
         self._refusals = Refusals(name)
         self._constants: dict[fx.Node, Constant] = {}
         self._taken: set[str] = set()
+        self._products = 0
         self._tables: dict[Any, Any] = {}
         self._state = dict(_state_of(module))
         self._by_key = {weight.key: weight for weight in self._state.values()}
@@ -98,10 +101,19 @@ class Translator:
         for node in self._traced.nodes:
             self._node(node)
         self._refusals.check("Only its known operations can be counted")
+        if self._products < self._traced.products:
+            raise SpaceError(
+                f"the module {type(self._module).__name__} computes with functions that PyTorch does not show, such as "
+                "torch.vmap: its graph lacks multiply-accumulates"
+            )
         outputs = [node for node in self._traced.outputs if node.name in self._recording]
         if not outputs:
             self._refusals.add("output", "module", "no output of it depends on an input")
             self._refusals.check()
+        made = {key: macs for each in self._constants.values() for key, macs in each.products.items()}
+        lost = {key: macs for key, macs in made.items() if key not in self._taken}
+        for name, macs in lost.items():  # Products of weights that nothing reads are computed all the same.
+            self._recording.add(Step(name, "constant", [], ("constant", name), (1,), macs))
         return self._recording.space([node.name for node in outputs], self._state.values(), type(self._module).__name__)
 
     def _find_tables(self) -> None:
@@ -133,12 +145,16 @@ class Translator:
         if node.target is operator.getitem:
             self._item(node, read[0], constant)
             return
-        call = self._call(node)
+        if _is_empty(node):  # What no value reaches, such as an expert that no token goes to.
+            self._constants[node] = constant
+            return
+        call = _call(node, self._read)
         if call is None:
             self._refusals.add(self._path(node) or node.name, str(node.target), "the sides of its output are not known")
             self._constants[node] = constant
             return
         macs = self._macs(node, name, call)
+        self._products += macs
         if node in self._unknown and (self._strict or not data):
             why = "its multiply-accumulates are not known"
             self._refusals.add(self._path(node) or node.name, str(node.target), why)
@@ -181,58 +197,30 @@ class Translator:
         if node.name in self._recording:
             return
         reads = [each.name for each in source.all_input_nodes if each.name in self._recording]
-        if not reads or not node.users or not isinstance(node.meta.get("val"), torch.Tensor):
+        if not reads or not node.users or not isinstance(node.meta.get("val"), torch.Tensor) or _is_empty(node):
             self._constants[node] = constant
             return
         shape = for_one_input(tuple(node.meta["val"].shape))
         name = self._named(source, _name_of(source), part=True)
         self._recording.add(Step(name, _name_of(source), reads, node.name, shape))
 
-    def _call(self, node: fx.Node) -> Call | None:
-        """The arguments of an operation by their names, and the shape of its output."""
-        value = node.meta.get("val")
-        first = next(iter(value), None) if isinstance(value, (list, tuple)) else value
-        if not isinstance(first, torch.Tensor):
-            return Call({}, ()) if isinstance(value, (int, float, bool)) or value is None else None
-        shape = _shape(first)
-        schema = getattr(node.target, "_schema", None)
-        if shape is None:
-            return None
-        arguments: dict[str, Any] = {}
-        if schema is not None:
-            names = [each.name for each in schema.arguments]
-            given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
-            arguments = {key: self._argument(each) for key, each in given.items()}
-        return Call(arguments, shape)
-
-    def _argument(self, given: Any) -> Any:
-        if isinstance(given, fx.Node):
-            value = given.meta.get("val")
-            if isinstance(value, torch.Tensor):
-                return Read(tuple(value.shape), given.name in self._recording)
-            path = self._traced.state.get(given)
-            return Read(self._sizes[path], False) if path is not None else value
-        if isinstance(given, (list, tuple)):
-            return [self._argument(each) for each in given]
-        return given
+    def _read(self, given: fx.Node) -> Any:
+        """What an argument of an operation is."""
+        value = given.meta.get("val")
+        if isinstance(value, torch.Tensor):
+            return Read(tuple(value.shape), given.name in self._recording)
+        path = self._traced.state.get(given)
+        return Read(self._sizes[path], False) if path is not None else value
 
     def _macs(self, node: fx.Node, name: str, call: Call) -> int:
         """The multiply-accumulates of an operation; an unknown one is noted."""
-        if name in PRODUCTS:
-            macs = PRODUCTS[name](call)
-            if macs is not None:
-                return macs
-        elif (
-            name in REARRANGING
-            or name in WITHOUT_PRODUCTS
-            or name in CREATING
-            or name in PASSING
-            or _is_elementwise(node)
-            or getattr(node.target, "is_view", False)
-        ):
-            return 0
-        self._unknown.add(node)
-        return 0
+        macs = _macs_of(node, name, call)
+        if macs is not None:
+            return macs
+        macs = inside(node)
+        if macs is None:
+            self._unknown.add(node)
+        return macs or 0
 
     def _layer(self, node: fx.Node, name: str, call: Call, data: list[fx.Node], shape: Shape, step: Step) -> Any:
         """What makes the layer that a step may be, if there is one."""
@@ -309,6 +297,89 @@ _MOVING = frozenset(
 """What works in place although it is no function of each value, as the layers that are like it do."""
 
 
+def _macs_of(node: fx.Node, name: str, call: Call) -> int | None:
+    """The multiply-accumulates of an operation, if a table has them."""
+    if name in PRODUCTS:
+        return PRODUCTS[name](call)
+    without = name in REARRANGING or name in WITHOUT_PRODUCTS or name in CREATING or name in PASSING
+    return 0 if without or _is_elementwise(node) or getattr(node.target, "is_view", False) else None
+
+
+def inside(node: fx.Node) -> int | None:
+    """The multiply-accumulates of what PyTorch makes an operation of that no table has; `None` if it makes nothing."""
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.utils import _pytree as pytree
+
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return None
+    leaves, spec = pytree.tree_flatten((node.args, node.kwargs))
+    places = [place for place, each in enumerate(leaves) if isinstance(each, fx.Node)]
+    values = [leaves[place].meta.get("val") for place in places]
+    if not all(isinstance(value, torch.Tensor) for value in values):
+        return None
+
+    def run(*tensors: torch.Tensor) -> Any:
+        given = list(leaves)
+        for place, tensor in zip(places, tensors, strict=True):
+            given[place] = tensor
+        args, kwargs = pytree.tree_unflatten(given, spec)
+        return node.target(*args, **kwargs)
+
+    try:
+        made = [torch.empty(tuple(value.shape), dtype=value.dtype, device="meta") for value in values]
+        graph = make_fx(run)(*made).graph
+    except Exception:  # An operation need not know what it makes of tensors without values.
+        return None
+    total = 0
+    for each in graph.nodes:
+        if each.op != "call_function" or each.target is operator.getitem:
+            continue
+        call = None if each.target is node.target else _call(each, _read_of)
+        macs = None if call is None else _macs_of(each, _name_of(each), call)
+        if macs is None:
+            return None
+        total += macs
+    return total
+
+
+def _read_of(node: fx.Node) -> Any:
+    value = node.meta.get("val")
+    return Read(tuple(value.shape), True) if isinstance(value, torch.Tensor) else value
+
+
+def _call(node: fx.Node, read: Callable[[fx.Node], Any]) -> Call | None:
+    """The arguments of an operation by their names, and the shape of its output."""
+    value = node.meta.get("val")
+    first = next(iter(value), None) if isinstance(value, (list, tuple)) else value
+    if not isinstance(first, torch.Tensor):
+        return Call({}, ()) if isinstance(value, (int, float, bool)) or value is None else None
+    shape = _shape(first)
+    schema = getattr(node.target, "_schema", None)
+    if shape is None:
+        return None
+    arguments: dict[str, Any] = {}
+    if schema is not None:
+        names = [each.name for each in schema.arguments]
+        given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+        arguments = {key: _argument(each, read) for key, each in given.items()}
+    return Call(arguments, shape)
+
+
+def _argument(given: Any, read: Callable[[fx.Node], Any]) -> Any:
+    if isinstance(given, fx.Node):
+        return read(given)
+    if isinstance(given, (list, tuple)):
+        return [_argument(each, read) for each in given]
+    return given
+
+
+def _is_empty(node: fx.Node) -> bool:
+    """Whether all that an operation makes has no values."""
+    value = node.meta.get("val")
+    made = [each for each in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(each, torch.Tensor)]
+    return bool(made) and all(any(type(side) is int and side == 0 for side in each.shape) for each in made)
+
+
 def _named_state(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     yield from module.named_parameters(remove_duplicate=False)
     yield from module.named_buffers(remove_duplicate=False)
@@ -317,11 +388,39 @@ def _named_state(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 def _state_of(module: torch.nn.Module) -> Iterator[tuple[str, Weight]]:
     """The weights of a module by their paths: parameters, and buffers of numbers that are saved with it."""
     for path, weight in module.named_parameters(remove_duplicate=False):
-        yield path, Weight(id(weight), path, weight.numel(), weight.requires_grad)
+        yield path, Weight(id(weight), path, weight.numel(), weight.requires_grad, _bits(weight))
     saved = module.state_dict(keep_vars=True)
     for path, value in module.named_buffers(remove_duplicate=False):
         if path in saved and value.is_floating_point():
-            yield path, Weight(id(value), path, value.numel(), False)
+            yield path, Weight(id(value), path, value.numel(), False, _bits(value))
+
+
+def require_plain_state(module: torch.nn.Module) -> None:
+    """Refuses weights that are in no list of parameters and would count as nothing.
+
+    Raises:
+        TranslationError: With the names of all of them.
+    """
+    refusals = Refusals(f"the module {type(module).__name__}")
+    for name, value in module.state_dict(keep_vars=True).items():
+        if isinstance(value, torch.Tensor) and value.is_quantized:
+            refusals.add(name, "state", "quantised tensors are not read; export it to ONNX, which from_onnx reads")
+        elif not isinstance(value, torch.Tensor) and _holds_weights(value):
+            refusals.add(name, "state", "packed weights are not read; export it to ONNX, which from_onnx reads")
+    refusals.check()
+
+
+def _holds_weights(value: Any) -> bool:
+    """Whether a value of a state dict that is no tensor has some inside, such as packed weights."""
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(each, torch.Tensor) or _holds_weights(each) for each in value)
+    return isinstance(value, torch.ScriptObject)
+
+
+def _bits(value: torch.Tensor) -> int | None:
+    """The bits of one of its numbers, where they are others than the usual ones."""
+    bits = 8 * value.element_size()
+    return None if bits == 32 else bits
 
 
 def _name_of(node: fx.Node) -> str:
@@ -371,7 +470,9 @@ def _data_first(node: fx.Node, data: list[fx.Node]) -> list[fx.Node]:
 def _first_used(node: fx.Node) -> fx.Node | None:
     """The first of the tensors of an operation that anything reads."""
     items = [each for each in node.users if each.target is operator.getitem]
-    items = [each for each in items if each.users and isinstance(each.meta.get("val"), torch.Tensor)]
+    items = [
+        each for each in items if each.users and isinstance(each.meta.get("val"), torch.Tensor) and not _is_empty(each)
+    ]
     return min(items, key=lambda each: each.args[1]) if items else None
 
 
