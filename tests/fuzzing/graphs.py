@@ -102,7 +102,7 @@ def _shapes() -> Any:
         helper.make_node("Concat", ["u", "minus", "m"], ["t"], axis=0),
         helper.make_node("Reshape", ["x", "t"], ["r"]),
         helper.make_node("ConstantOfShape", ["m"], ["filled"], value=one),
-        helper.make_node("Expand", ["filled", "two"], ["wide"]),
+        helper.make_node("Expand", ["filled", "m"], ["wide"]),
         helper.make_node("Range", ["zero", "count", "step"], ["range"]),
         helper.make_node("Tile", ["r", "times"], ["tiled"]),
         helper.make_node("Slice", ["tiled", "axes", "two", "axes"], ["part"]),
@@ -123,7 +123,7 @@ def _cell() -> Any:
         helper.make_node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
         helper.make_node("LSTM", ["t", "w", "r", "b"], ["o", "h"], "cell", hidden_size=3, direction="bidirectional"),
         helper.make_node("Squeeze", ["h", "axis"], ["f"]),
-        helper.make_node("Split", ["o"], ["first", "second"], axis=3),
+        helper.make_node("Split", ["o"], ["first", "second"], axis=1),
         helper.make_node("Mul", ["first", "second"], ["y"]),
     ]
     weights = [_weight("w", 2, 12, 4), _weight("r", 2, 12, 3), _weight("b", 2, 24), _numbers("axis", [1])]

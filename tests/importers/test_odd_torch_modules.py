@@ -391,6 +391,16 @@ def test_packed_weights_are_refused_by_name(make: Any, parts: set[str], strict: 
     assert parts <= {name for name, _, _ in caught.value.parts}
 
 
+def test_tensors_of_tensors_are_refused() -> None:
+    """Such as those of torchao, whose weights have other bits than they say."""
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    module = nn.Linear(3, 3)
+    module.weight = nn.Parameter(TwoTensor(torch.zeros(3, 3), torch.zeros(3, 3)))
+    with pytest.raises(TranslationError, match="'weight' .TwoTensor.: tensors made of others are not read"):
+        ab.from_torch(module, (3,))
+
+
 def test_what_is_not_known_of_odd_modules_is_named_at_once() -> None:
     def forward(m: Any, x: Any) -> Any:
         y = torch.linalg.solve(torch.eye(8) + m.l(x), x)

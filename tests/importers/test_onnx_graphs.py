@@ -217,6 +217,24 @@ def numbers_of(name: str, *values: int) -> Any:
     return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
 
 
+@pytest.mark.skipif(onnx.defs.onnx_opset_version() < 23, reason="this onnx has no Attention")
+@pytest.mark.parametrize("earlier", [0, 3])
+@pytest.mark.parametrize("axes", [3, 4])
+def test_attention_looks_at_earlier_keys_too(earlier: int, axes: int) -> None:
+    heads, steps, size = 2, 5, 4
+    shape = (1, heads, steps, size) if axes == 4 else (1, steps, heads * size)
+    past = [weight("pk", 1, heads, earlier, size), weight("pv", 1, heads, earlier, size)] if earlier else []
+    node = helper.make_node(
+        "Attention",
+        ["x", "x", "x", *(["", "pk", "pv"] if earlier else [])],
+        ["y", *(["k", "v"] if earlier else [])],
+        "attention",
+        **({"q_num_heads": heads, "kv_num_heads": heads} if axes == 3 else {}),
+    )
+    arch = ab.from_onnx(model_of([node], past, shape, opset=23)).architecture()
+    assert arch.macs == 2 * heads * steps * (steps + earlier) * size
+
+
 def upsampled() -> Any:
     """What a convolution halves is made as large as the input was, by sides that the graph computes."""
     nodes = [

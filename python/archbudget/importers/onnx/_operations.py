@@ -175,15 +175,16 @@ def _recurrent(call: Call) -> int:
 
 
 def _attention(call: Call) -> int | None:
-    """Attention of four axes; that of three has its heads as attributes."""
+    """Attention of four axes; that of three has its heads as attributes. Earlier keys and values stand in front."""
     query, key, value = (call.shape(place) for place in range(3))
+    steps = key[-2] + (call.shape(4)[-2] if call.has(4) else 0)
     if len(query) == 4:
-        return prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+        return prod(query[:-1]) * steps * (query[-1] + value[-1])
     heads, shared = call.get("q_num_heads"), call.get("kv_num_heads")
-    if call.has(4) or not heads or not shared:
+    if not heads or not shared:
         return None
     width: int = query[-1] + value[-1] * heads // shared
-    return prod(query[:-1]) * key[-2] * width
+    return prod(query[:-1]) * steps * width
 
 
 def _einsum(call: Call) -> int | None:

@@ -187,7 +187,15 @@ PRODUCTS: dict[str, Callable[[Call], int | None]] = {
     "baddbmm": _product("batch1"),
     "addbmm": _summed_batches,
     "einsum": _einsum,
-    "scaled_dot_product_attention": _attention,
+    **dict.fromkeys(
+        [
+            "scaled_dot_product_attention",
+            "_scaled_dot_product_efficient_attention",
+            "_scaled_dot_product_flash_attention",
+            "_scaled_dot_product_flash_attention_for_cpu",
+        ],
+        _attention,
+    ),
     **dict.fromkeys(["lstm", "gru", "rnn_tanh", "rnn_relu"], _recurrent),
     **dict.fromkeys(["lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"], _cell),
 }
@@ -259,28 +267,14 @@ def _dense(call: Call, _: str) -> Make | None:
     return partial(layers.Dense, call.shape("weight")[0], use_bias=call.get("bias") is not None)
 
 
-def _batch_norm(call: Call, _: str) -> Make | None:
-    shape = call.shape("input")
-    if call.get("running_mean") is None:
-        return None
-    return partial(
-        layers.BatchNormalization,
-        axis=keras_axis(1, shape),
-        momentum=1 - call.get("momentum", 0.1),
-        epsilon=call.get("eps", 1e-5),
-        center=call.get("bias") is not None,
-        scale=call.get("weight") is not None,
-    )
+def _scaled(kind: Callable[..., layers.Layer], call: Call, axis: Any, **more: Any) -> Make:
+    """A normalisation that may have a scale, and a centre besides."""
+    own = {"center": call.get("bias") is not None, "scale": call.get("weight") is not None}
+    return partial(kind, axis=axis, epsilon=call.get("eps", 1e-5), **own, **more)
 
 
-def _instance_norm(call: Call, _: str) -> Make | None:
-    return partial(
-        layers.InstanceNormalization,
-        axis=keras_axis(1, call.shape("input")),
-        epsilon=call.get("eps", 1e-5),
-        affine=call.get("weight") is not None,
-        track_running_stats=call.get("running_mean") is not None,
-    )
+def _channels(call: Call) -> int:
+    return keras_axis(1, call.shape("input"))
 
 
 def _last_axes(call: Call) -> Any:
@@ -288,13 +282,27 @@ def _last_axes(call: Call) -> Any:
     return axes[0] if len(axes) == 1 else axes
 
 
+def _batch_norm(call: Call, _: str) -> Make | None:
+    if call.get("running_mean") is None:
+        return None
+    return _scaled(layers.BatchNormalization, call, _channels(call), momentum=1 - call.get("momentum", 0.1))
+
+
 def _layer_norm(call: Call, _: str) -> Make | None:
+    return _scaled(layers.LayerNormalization, call, _last_axes(call))
+
+
+def _group_norm(call: Call, _: str) -> Make | None:
+    return _scaled(layers.GroupNormalization, call, _channels(call), groups=call.get("num_groups"))
+
+
+def _instance_norm(call: Call, _: str) -> Make | None:
     return partial(
-        layers.LayerNormalization,
-        axis=_last_axes(call),
+        layers.InstanceNormalization,
+        axis=_channels(call),
         epsilon=call.get("eps", 1e-5),
-        center=call.get("bias") is not None,
-        scale=call.get("weight") is not None,
+        affine=call.get("weight") is not None,
+        track_running_stats=call.get("running_mean") is not None,
     )
 
 
@@ -304,17 +312,6 @@ def _rms_norm(call: Call, _: str) -> Make | None:
         axis=_last_axes(call),
         epsilon=call.get("eps") or 1e-6,
         elementwise_affine=call.get("weight") is not None,
-    )
-
-
-def _group_norm(call: Call, _: str) -> Make | None:
-    return partial(
-        layers.GroupNormalization,
-        call.get("num_groups"),
-        axis=keras_axis(1, call.shape("input")),
-        epsilon=call.get("eps", 1e-5),
-        center=call.get("bias") is not None,
-        scale=call.get("weight") is not None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import fx
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from archbudget.errors import SpaceError
 from archbudget.importers._recorded import Recording, Step, Weight, for_one_input, rearranged, transposed
@@ -405,6 +406,8 @@ def require_plain_state(module: torch.nn.Module) -> None:
     for name, value in module.state_dict(keep_vars=True).items():
         if isinstance(value, torch.Tensor) and value.is_quantized:
             refusals.add(name, "state", "quantised tensors are not read; export it to ONNX, which from_onnx reads")
+        elif is_traceable_wrapper_subclass(value):
+            refusals.add(name, type(value).__name__, "tensors made of others are not read; give it plain ones")
         elif not isinstance(value, torch.Tensor) and _holds_weights(value):
             refusals.add(name, "state", "packed weights are not read; export it to ONNX, which from_onnx reads")
     refusals.check()
