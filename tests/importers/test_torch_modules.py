@@ -382,24 +382,24 @@ def test_networks_of_torchvision(name: str) -> None:
     assert numbers(arch) == counted(module, torch.zeros(1, 3, side, side, device="meta"))
     paths = {f"{path}.weight" for path in (layer.name for layer in arch.layers)} & set(module.state_dict())
     weights = [key for key, value in module.state_dict().items() if key.endswith(".weight") and value.dim() > 1]
-    assert len(paths & set(weights)) > 0.7 * len(weights)  # Swin 2 makes some of its weights by others.
+    assert len(paths & set(weights)) > 0.65 * len(weights)  # Swin 2 makes some of its weights by others.
 
 
 def test_an_unknown_operation_keeps_its_weights_and_its_macs_are_unknown() -> None:
     class Odd(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.before, self.both, self.after = nn.Linear(6, 6), nn.Bilinear(6, 6, 4), nn.Linear(4, 2)
+            self.before, self.after = nn.Linear(6, 6), nn.Linear(6, 2)
+            self.scale = nn.Parameter(torch.ones(6, 6))
 
         def forward(self, x: Any) -> Any:
-            x = self.before(x)
-            return self.after(self.both(x, x))
+            return self.after(torch.linalg.solve(self.scale, self.before(x)))
 
     module = Odd()
-    arch = ab.from_torch(module, (6,), strict=False).architecture()
+    arch = ab.from_torch(module, (6, 6), strict=False).architecture()
     assert arch.params == sum(weight.numel() for weight in module.parameters())
     assert arch.macs is None
-    assert [arch.layer(name).macs for name in ("before", "both", "after")] == [36, None, 8]
-    assert arch.layer("both").output_shape == (4,)
+    assert [arch.layer(name).macs for name in ("before", "linalg_solve", "after")] == [6 * 36, None, 6 * 12]
+    assert (arch.layer("linalg_solve").output_shape, arch.layer("linalg_solve").params) == ((6, 6), 36)
     with pytest.raises(SpaceError, match="strict must be True or False, not 1"):
-        ab.from_torch(module, (6,), strict=1)  # type: ignore[arg-type]
+        ab.from_torch(module, (6, 6), strict=1)  # type: ignore[arg-type]
