@@ -112,7 +112,33 @@ def _constrained() -> ab.Space:
     return space.with_constraints([first <= second, (first == 4) | (second > 7)]).with_domains({"width_2": [10, 4, 7]})
 
 
+def _optional() -> ab.Space:
+    """A part of a graph that may be left out: with several outputs, calls, and a decision."""
+    sequence = layers.Input((6, 4), name="sequence")
+    again = layers.Dense(4, name="again")
+    start = again(sequence)
+    made, state, _ = layers.LSTM(4, return_sequences=True, return_state=True, name="block_input")(start)
+    gate = layers.Dense(ab.Choice("gate", [1, 4]), activation="sigmoid", name="block_gate")(state)
+    scaled = layers.Multiply(name="block_product")([made, layers.Reshape((1, -1), name="block_row")(gate)])
+    seen = layers.MultiHeadAttention(2, 3, name="block_attention")(scaled, made, use_causal_mask=True)
+    inner = layers.Add(name="block_inner_sum")([layers.Dense(4, name="block_inner_dense")(seen), seen])
+    x = layers.Add(name="block_sum")([start, inner])
+    space = ab.Space(inputs=sequence, outputs=layers.Dense(2, name="head")(again(x)))
+    return space.vary(ab.optional("block", name="whole"))
+
+
+def _named_input() -> ab.Space:
+    image = layers.Input((4, 4, 2), name="image")
+    x = layers.Conv2D(2, 1, name="input")(image)
+    x = layers.Conv2D(2, 3, padding="same", name="input_1")(layers.ReLU(name="input_2")(x))
+    return ab.Space(inputs=image, outputs=layers.Flatten(name="flat")(layers.Add(name="sum")([image, x]))).vary(
+        ab.optional("input*", name="whole")
+    )
+
+
 SPACES: dict[str, Callable[[], ab.Space]] = {
+    "parts": _optional,
+    "a part with layers named input": _named_input,
     "layers": lambda: _row(
         layers.Conv2D(WIDTH * 8, KERNEL, padding="same", activation="relu", name="a$b"),
         layers.MaxPooling2D((2, 1)),
@@ -554,6 +580,22 @@ LINES: dict[str, tuple[str, str]] = {
     "a domain": (
         "decisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: $u\ndomains:\n  v: [1]\n",
         "space:6: domains.v: unknown decisions in the domains: 'v'",
+    ),
+    "a part without a node": (
+        f"{INPUT}- Part: {{graph: {{}}, output: input}}\n",
+        "space:3: .*must be a mapping from names",
+    ),
+    "a node of a part that reads nothing": (
+        f"{INPUT}- Part:\n    graph:\n      a: Flatten\n    output: a\n",
+        "space:5: .*it needs 'of', the names of the tensors that it reads, such as input",
+    ),
+    "a tensor that a part has not": (
+        f"{INPUT}- Part:\n    graph:\n      a: {{ReLU: null, of: input}}\n    output: b\n",
+        r"space:6: layers\[1\].Part.output: no earlier tensor of the graph is named 'b'",
+    ),
+    "the tensor that flows into a part": (
+        f"{INPUT}- Part:\n    graph:\n      input: {{ReLU: null, of: input}}\n    output: input\n",
+        "space:5: .*'input' is the tensor that flows in; give the block another name",
     ),
     "a map that lacks a value": (
         "decisions: {u: [1, 2]}\nlayers:\n- Input: [8]\n- Dense: 'map($u, {1: 8})'\n",

@@ -114,4 +114,4 @@ def test_the_page_on_space_files_has_every_key_and_block() -> None:
     page = "\n".join(SPACE_FILES)
     for name in (*files.model.SpaceFile.model_fields, *files.model.STRUCTURES):
         assert re.search(rf"\b{name}:", page), name
-    assert len(SPACE_FILES) == 14
+    assert len(SPACE_FILES) == 15

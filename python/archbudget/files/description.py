@@ -13,18 +13,18 @@ from archbudget._message import show
 from archbudget._nested import leaves as values_in
 from archbudget.errors import SpaceError
 from archbudget.files.expression import escaped, reference, text_of
-from archbudget.files.model import PYTHON
+from archbudget.files.model import FLOWS_IN, PYTHON
 from archbudget.files.reference import made_with, reference_to
 from archbudget.files.writer import domain_of
 from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Repeat, Require, Residual
 from archbudget.layers._base import leaves
-from archbudget.layers._structure import Sequential, as_block
+from archbudget.layers._structure import Part, Sequential, as_block
 from archbudget.metrics import LatencyTable
 from archbudget.program.writer import snake_case
 from archbudget.space.family import definition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from archbudget.layers._base import Tensor
     from archbudget.metrics import Metric
@@ -159,6 +159,8 @@ class _Description:
             return {"Repeat": self._repeat(block)}
         if isinstance(block, Require):
             return {"Require": self._text(block.condition)}
+        if isinstance(block, Part):
+            return {"Part": self._part(block)}
         return self._python(block, f"the block {show(block)}")
 
     def _named(self, found: object, what: str) -> str:
@@ -218,6 +220,30 @@ class _Description:
         if shared:
             parts["shared"] = shared
         return parts
+
+    def _part(self, part: Part) -> dict[str, Any]:
+        """The calls of a part of a graph by their names, and the tensor that flows out."""
+        names: list[str] = []
+
+        def read(tensor: tuple[int, int]) -> str:
+            call, place = tensor
+            if call < 0:
+                return FLOWS_IN
+            return f"{names[call]}[{place}]" if leaves(part.calls[call][0].nested) > 1 else names[call]
+
+        nodes: dict[str, Any] = {}
+        for block, inputs in part.calls:
+            sources = [read(each) for each in inputs]
+            names.append(_node_name(block, {FLOWS_IN, *nodes}))
+            nodes[names[-1]] = self._node(block, sources)
+        return {"graph": nodes, "output": read(part.result)}
+
+    def _node(self, block: Block, read: Sequence[str]) -> dict[str, Any]:
+        """A block of a graph, and the tensors that it reads."""
+        entry = self._entry(block)
+        node: dict[str, Any] = entry if isinstance(entry, dict) else {entry: None}
+        several = len(read) != 1 or isinstance(block, InputChoice) or (isinstance(block, Layer) and block.MERGES)
+        return {**node, "of": list(read) if several else read[0]} if read else node
 
     def _tied(self, name: str) -> str:
         """The name of a decision that repetitions share: in the file, if it is declared there."""
@@ -308,15 +334,8 @@ class _Description:
         names: dict[Tensor, str] = {}
         nodes: dict[str, Any] = {}
         for tensor in tensors:
-            block = tensor.block
-            kind = block.kind if isinstance(block, Layer) else type(block).__name__
-            name = (isinstance(block, Layer) and block.name) or snake_case(kind)
-            names[tensor] = next(each for each in _numbered(name) if each not in nodes)
-            entry = self._entry(block)
-            node: dict[str, Any] = entry if isinstance(entry, dict) else {entry: None}
-            read = [self._output(names, each) for each in tensor.inputs]
-            several = len(read) != 1 or isinstance(block, InputChoice) or (isinstance(block, Layer) and block.MERGES)
-            nodes[names[tensor]] = {**node, "of": read if several else read[0]} if read else node
+            names[tensor] = _node_name(tensor.block, nodes)
+            nodes[names[tensor]] = self._node(tensor.block, [self._output(names, each) for each in tensor.inputs])
         inputs, outputs = ([self._output(names, each) for each in self.given[part]] for part in ("inputs", "outputs"))
         found: dict[str, Any] = {"graph": nodes, "outputs": outputs if len(outputs) > 1 else outputs[0]}
         if inputs != [names[tensor] for tensor in tensors if not tensor.inputs]:
@@ -341,6 +360,13 @@ def _behind(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Tensor]
     return sorted(found, key=lambda tensor: tensor.number)
 
 
+def _node_name(block: Block, taken: Collection[str]) -> str:
+    """The name of a node of a graph: that of its layer, or its kind in snake case."""
+    kind = block.kind if isinstance(block, Layer) else type(block).__name__
+    stem = (block.name if isinstance(block, Layer) else None) or snake_case(kind)
+    return next(each for each in _numbered(stem) if each not in taken)
+
+
 def _numbered(stem: str) -> Iterator[str]:
     """A name, and then the same with numbers."""
     yield stem
@@ -362,7 +388,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _is_made_in_python(block: Block) -> bool:
     """Whether a block is of a class that files know by `module:attribute` only."""
-    return not isinstance(block, (Layer, Sequential, Residual, OneOf, InputChoice, Repeat, Require))
+    return not isinstance(block, (Layer, Sequential, Residual, OneOf, InputChoice, Repeat, Require, Part))
 
 
 def _blocks_in(block: Block) -> Iterator[Block]:

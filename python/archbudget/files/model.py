@@ -15,7 +15,10 @@ Value = Union[StrictBool, StrictInt, StrictFloat, StrictStr, None]
 PYTHON = "Python"
 """The key of an argument that is an object of Python, as `module:attribute`."""
 
-STRUCTURES = ("Call", "InputChoice", "OneOf", "Repeat", "Require", "Residual", "Sequential", "Shared")
+FLOWS_IN = "input"
+"""The name of the tensor that flows into a part of a graph."""
+
+STRUCTURES = ("Call", "InputChoice", "OneOf", "Part", "Repeat", "Require", "Residual", "Sequential", "Shared")
 """The blocks that are not layers."""
 
 

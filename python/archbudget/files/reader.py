@@ -50,14 +50,25 @@ from archbudget.errors import (
 )
 from archbudget.files.description import content_of
 from archbudget.files.expression import Names, is_expression, plain, read_expression, reference
-from archbudget.files.model import PYTHON, STRUCTURES, Made, Range, SpaceFile, Table, Values, layer_classes, required
+from archbudget.files.model import (
+    FLOWS_IN,
+    PYTHON,
+    STRUCTURES,
+    Made,
+    Range,
+    SpaceFile,
+    Table,
+    Values,
+    layer_classes,
+    required,
+)
 from archbudget.files.places import MisplacedError, made_at
 from archbudget.files.reference import is_file, load_attribute, load_space, refused
 from archbudget.files.writer import Loaded
 from archbudget.files.yaml import MOST_BYTES, Document, dump
 from archbudget.layers import Block, InputChoice, Layer, OneOf, Repeat, Require, Residual
-from archbudget.layers._base import as_tensor, flat
-from archbudget.layers._structure import Sequential, names_within
+from archbudget.layers._base import as_tensor, flat, leaves
+from archbudget.layers._structure import Part, Sequential, names_within
 from archbudget.metrics import LatencyTable, Metric
 from archbudget.space.description import check_domains, described, uses_of
 from archbudget.space.family import difference
@@ -323,25 +334,16 @@ class _Reader:
                 tensors[name] = [as_tensor(block)]
                 sources.append(name)
                 continue
-            read = [self._tensor((*at, "of"), each, tensors) for each in (of if isinstance(of, list) else [of])]
+            read = [found_tensor((*at, "of"), each, tensors) for each in (of if isinstance(of, list) else [of])]
             call = partial(block.on, read if isinstance(of, list) else read[0])
             tensors[name] = flat(made_at(at, call))
 
         def named(key: str, given: str | list[str]) -> list[Tensor]:
-            return [self._tensor((key,), each, tensors) for each in ([given] if isinstance(given, str) else given)]
+            return [found_tensor((key,), each, tensors) for each in ([given] if isinstance(given, str) else given)]
 
         if spec.outputs is None:
             raise MisplacedError(("graph",), "a graph needs 'outputs', the names of its last tensors")
         return {"inputs": named("inputs", spec.inputs or sources), "outputs": named("outputs", spec.outputs)}
-
-    def _tensor(self, at: KeyPath, name: object, tensors: Mapping[str, list[Tensor]]) -> Tensor:
-        """A tensor of the graph by its name, or by its name and its place among several."""
-        if isinstance(name, str):
-            whole, _, place = name.removesuffix("]").rpartition("[")
-            for known, index in ((name, 0), (whole, int(place) if place.isdecimal() else -1)):
-                if 0 <= index < len(tensors.get(known, ())):
-                    return tensors[known][index]
-        raise MisplacedError(at, f"no earlier tensor of the graph is named {show(name)}{hint(name, tensors)}")
 
     def _metrics(self, spec: SpaceFile) -> list[Metric]:
         """The metrics of the file."""
@@ -509,6 +511,9 @@ class _Reader:
             if args.get("inputs", ()) is None:
                 raise MisplacedError((*at, "inputs"), "must be a list of names of layers, not None")
             return made_at(at, lambda: InputChoice(**args))
+        if kind == "Part":
+            args = self._arguments(at, given, {"graph", "output"}, set())
+            return self._part(at, args["graph"], args["output"])
         if kind == "Residual":
             if isinstance(given, list):
                 return Residual(self._row(at, given))
@@ -540,6 +545,29 @@ class _Reader:
         if isinstance(kind, str) and ":" in kind:
             return self._custom(at, kind, given)
         return self._layer(at, kind, given)
+
+    def _part(self, at: KeyPath, graph: object, output: object) -> Part:
+        """A part of a graph: its blocks, each with the names of the tensors that it reads."""
+        if not isinstance(graph, dict) or not graph:
+            raise MisplacedError((*at, "graph"), f"must be a mapping from names to blocks, not {show(graph)}")
+        tensors = {FLOWS_IN: [(-1, 0)]}
+        calls: list[tuple[Block, list[tuple[int, int]]]] = []
+        for name, given in graph.items():
+            where = (*at, "graph", name)
+            entry = dict(given) if isinstance(given, dict) else given
+            of = entry.pop("of", None) if isinstance(entry, dict) else None
+            if of is None or of == []:
+                raise MisplacedError(
+                    where, f"it needs 'of', the names of the tensors that it reads, such as {FLOWS_IN}"
+                )
+            if name in tensors:
+                raise MisplacedError(where, f"'{FLOWS_IN}' is the tensor that flows in; give the block another name")
+            read = [found_tensor((*where, "of"), each, tensors) for each in (of if isinstance(of, list) else [of])]
+            block = self._block(where, entry)
+            tensors[name] = [(len(calls), place) for place in range(leaves(block.nested))]
+            calls.append((block, read))
+        result = found_tensor((*at, "output"), output, tensors)
+        return made_at(at, lambda: Part(calls, result))
 
     def _shared(self, at: KeyPath, name: str) -> Block:
         """A shared layer or block, which is made where it is named first."""
@@ -724,6 +752,16 @@ EXPECTED: dict[tuple[str, ...], str] = {
     ("metrics", "*", "entries"): "must be a list of mappings",
 }
 """What must stand at a position, where a star stands for any key."""
+
+
+def found_tensor(at: KeyPath, name: object, tensors: Mapping[str, list[Any]]) -> Any:
+    """A tensor of a graph by its name, or by its name and its place among several."""
+    if isinstance(name, str):
+        whole, _, place = name.removesuffix("]").rpartition("[")
+        for known, index in ((name, 0), (whole, int(place) if place.isdecimal() else -1)):
+            if 0 <= index < len(tensors.get(known, ())):
+                return tensors[known][index]
+    raise MisplacedError(at, f"no earlier tensor of the graph is named {show(name)}{hint(name, tensors)}")
 
 
 def _explain(error: Any, at: KeyPath) -> str:

@@ -31,6 +31,7 @@ def schema() -> dict[str, Any]:
     number = {"type": "integer", "minimum": 1}
     pair = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
     chosen = {"anyOf": [number, pair, {"type": "null"}], "default": 1}
+    node = {"type": "object", "properties": {"of": {"anyOf": [{"type": "string"}, names]}}, "maxProperties": 2}
     residual = [row, mapping({"body": row, "shortcut": row, "merge": row}, ["body"])]
     blocks_by_name: dict[str, Any] = {
         "Repeat": {
@@ -43,6 +44,10 @@ def schema() -> dict[str, Any]:
         "OneOf": mapping({"name": {"type": "string"}, "blocks": blocks}, ["name", "blocks"]),
         "InputChoice": mapping(
             {"name": {"type": "string"}, "inputs": names, "n_chosen": chosen, "merge": row}, ["name"]
+        ),
+        "Part": mapping(
+            {"graph": {"type": "object", "additionalProperties": node}, "output": {"type": "string"}},
+            ["graph", "output"],
         ),
         "Residual": {"anyOf": residual},
         "Require": {"type": "string"},
@@ -68,7 +73,6 @@ def schema() -> dict[str, Any]:
         **row,
     }
     made["properties"]["shared"]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/Block"}, row]}
-    node = {"type": "object", "properties": {"of": {"anyOf": [{"type": "string"}, names]}}, "maxProperties": 2}
     made["properties"]["graph"] = {
         "description": SpaceFile.model_fields["graph"].description,
         "type": "object",
