@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import check
+import notebook
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent
@@ -25,6 +26,8 @@ def stage(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("site", "__pycache__"))
     shutil.copyfile(ROOT / "CHANGELOG.md", folder / "docs/changelog.md")
+    for path in (folder / "docs").rglob("*.ipynb"):
+        path.with_suffix(".md").write_text(notebook.as_markdown(path), encoding="utf-8")
     for name in ("zensical.toml", "public.py"):
         shutil.copyfile(HERE / name, folder / name)
 

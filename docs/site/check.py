@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 UNRENDERED = {
     "a directive": re.compile(r"^\s*:::\s", re.MULTILINE),
-    "an include": re.compile(r"-8<-"),
     "a fence": re.compile(r"```|~~~"),
     "a link": re.compile(r"\]\(|\]\["),
     "an admonition": re.compile(r"^\s*(!!!|\?\?\?)", re.MULTILINE),
@@ -53,6 +52,7 @@ class Page(HTMLParser):
         self.headings = 0
         self.title = ""
         self.words: list[str] = []
+        self.written: list[str] = []
         self._open: list[str] = []
         self.feed(text)
         self.close()
@@ -82,7 +82,8 @@ class Page(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        """Keeps the text, if it is not code."""
+        """Keeps the text, and apart that which is not code."""
+        self.written.append(data)
         if "title" in self._open and "svg" not in self._open:
             self.title += data
         if not LITERAL.intersection(self._open):
@@ -137,6 +138,9 @@ def _faults_of_text(page: Page) -> Iterator[str]:
         yield f"it has {page.headings} first headings"
     yield from (f"two things are called #{anchor}" for anchor in page.repeated)
     yield from (f"the reference to {name} leads nowhere" for name in page.unresolved)
+    # Includes stand in code, too.
+    if "-8<-" in "".join(page.written):
+        yield "an include was not rendered"
     for what, pattern in UNRENDERED.items():
         if found := pattern.search(page.text):
             around = page.text[max(0, found.start() - 30) : found.end() + 30]

@@ -45,11 +45,11 @@ def check() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def build(check: ModuleType) -> ModuleType:
-    sys.modules["check"] = check
+    sys.modules["check"], sys.modules["notebook"] = check, _module("notebook")
     try:
         return _module("build")
     finally:
-        del sys.modules["check"]
+        del sys.modules["check"], sys.modules["notebook"]
 
 
 HTML = """<!doctype html>
@@ -98,6 +98,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "fetched, of any scheme": (_replaced("index.html", "style.css", "//cdn.org/a.css"), "//cdn.org/a.css is fetched"),
     "directive": (_replaced("index.html", "out<", "\n::: archbudget.Space<"), "a directive was not rendered"),
     "include": (_replaced("index.html", "out<", '--8<-- "a.md"<'), "an include was not rendered"),
+    "include in code": (_replaced("index.html", "<code>", '<code>--8<-- "a.py" '), "an include was not rendered"),
     "fence": (_replaced("index.html", "out<", "```python<"), "a fence was not rendered"),
     "link": (_replaced("index.html", "out<", "[Space][archbudget.Space]<"), "a link was not rendered"),
     "inline link": (_replaced("index.html", "out<", "[Space](space.md)<"), "a link was not rendered"),
@@ -142,7 +143,8 @@ CONFIGURATION = (SITE / "zensical.toml").read_text(encoding="utf-8")
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | {"changelog.md"}
+    notebooks = {path.relative_to(DOCS).with_suffix(".md").as_posix() for path in DOCS.rglob("*.ipynb")}
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} | notebooks | {"changelog.md"}
     named = re.findall(r'"([\w/-]+\.md)"', CONFIGURATION)
     assert sorted(named) == sorted(pages)
 
@@ -234,6 +236,33 @@ def test_the_list_for_language_models_has_a_sentence_for_each_page(build: Module
     assert sorted(entries) == sorted(re.findall(r'"([\w/-]+\.md)"', CONFIGURATION))
     for entry in entries:
         assert (tmp_path / "docs/site" / entry).is_file()
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_notebooks_are_kept_without_outputs_and_run(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    assert all(not cell["outputs"] for cell in cells if cell["cell_type"] == "code")
+    text = _module("notebook").as_markdown(path)
+    assert text.startswith("# ")
+    assert "<div>" in text
+    assert "<table" in text
+
+
+def test_a_notebook_shows_what_its_cells_print_and_give(tmp_path: Path) -> None:
+    def written(*cells: str) -> Path:
+        made = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+        path = tmp_path / "a.ipynb"
+        path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# A"]}, *made]}))
+        return path
+
+    as_markdown = _module("notebook").as_markdown
+    assert as_markdown(written("x = 2\nprint(x)", "x + 1")) == (
+        "# A\n\n```python\nx = 2\nprint(x)\n```\n\n```text\n2\n```\n\n```python\nx + 1\n```\n\n```text\n3\n```\n"
+    )
+    table = "class T:\n    def _repr_html_(self):\n        return '<p>\\n\\na</p>'\nT()"
+    assert as_markdown(written(table)).endswith("```\n\n<div><p> a</p></div>\n")
+    with pytest.raises(ZeroDivisionError):
+        as_markdown(written("1 / 0"))
 
 
 def test_what_builds_the_site_is_pinned() -> None:

@@ -38,7 +38,10 @@ class Block(NamedTuple):
 
 
 def blocks(text: str) -> list[Block]:
-    """All of them, in their order."""
+    """All of them, in their order; where a line includes a script of `docs/`, it is that."""
+    text = re.sub(
+        r'^--8<-- "([\w/]+\.py)"$', lambda name: (DOCS / name[1]).read_text("utf-8"), text, flags=re.MULTILINE
+    )
     found = re.finditer(r'^ *```(\w+)(?: +title="([^"]+)")?[^\n]*\n(.*?)^ *```$', text, flags=re.DOTALL | re.MULTILINE)
     return [
         Block(text.count("\n", 0, each.start()) + 1, each[1], each[2] or "", textwrap.dedent(each[3])) for each in found
