@@ -278,9 +278,23 @@ def heads() -> Any:
     return model_of(nodes, [weight("w", 5, 3)], ("n", 3, None, None))
 
 
+def rests() -> Any:
+    """A tensor with one row more than the rest of an open side by 32."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Slice", ["s", "two", "three", "zero"], ["high"]),
+        helper.make_node("Mod", ["high", "step"], ["rest"]),
+        helper.make_node("Add", ["rest", "one"], ["rows"]),
+        helper.make_node("Slice", ["x", "zero", "rows", "two"], ["y"], "part"),
+    ]
+    small = {"zero": 0, "one": 1, "two": 2, "three": 3, "step": 32}
+    return model_of(nodes, [numbers_of(name, value) for name, value in small.items()], ("n", 3, "h", "w"))
+
+
 @pytest.mark.parametrize(
     ("model", "shapes"),
     [
+        (rests, [(3, 64, 5), (3, 65, 5), (3, 95, 960)]),
         (upsampled, [(3, 32, 48), (3, 21, 5), (3, 960, 1)]),
         (attending, [(7, 8), (64, 8), (512, 8)]),
         (heads, [(3, 4, 5), (3, 1, 1)]),

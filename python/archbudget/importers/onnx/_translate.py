@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,15 +94,16 @@ class Recorded(NamedTuple):
     name: str | None
 
 
-TRIALS = ((960, True), (64, True), (960, False), (64, False))
+TRIALS = ((960, 1_001, True), (64, 77, True), (960, 1_001, False), (64, 77, False))
 """What stands for open sides, until a graph takes it: a number that steps divide, or one below the lengths of usual
-tables; and whether sides of different names get different numbers, which they have in no common ratio."""
+tables; one that they do not divide; and whether sides of different names get different numbers, in no common ratio."""
 
 
 def translated(model: onnx.ModelProto, source: str, shapes: dict[str, Shape], *, strict: bool = True) -> Space:
     """The space of a graph.
 
-    A graph with open sides is written down twice, with other numbers in their place: what differs is unknown.
+    A graph with open sides is written down twice, with other numbers in their place: what differs is unknown. It is
+    tried with a third number that steps do not divide, which not every graph takes: a rest may be 0 with both others.
 
     Args:
         model: The model; it is not changed.
@@ -118,18 +120,24 @@ def translated(model: onnx.ModelProto, source: str, shapes: dict[str, Shape], *,
         recorded = Translator(model, source, shapes, strict=strict).recorded()
         return recorded.recording.space(recorded.outputs, recorded.unused, recorded.name)
     failed: ArchbudgetError | None = None
-    for number, apart in TRIALS:
+    for number, odd, apart in TRIALS:
         try:
-            first, second = (
+            tried = [
                 Translator(model, source, shapes, strict=strict, stands=stands).recorded()
                 for stands in (
                     {side: number * (1 + at * apart) for at, side in enumerate(found)},
                     {side: number * (3 + 2 * at * apart) for at, side in enumerate(found)},
                 )
-            )
-            if first.outputs != second.outputs:
-                raise SpaceError(f"{source}: what its outputs are depends on a side that is unknown")
-            both = first.recording.merged(second.recording)
+            ]
+            with suppress(ArchbudgetError):
+                stands = {side: odd + 2 * at * apart for at, side in enumerate(found)}
+                tried.append(Translator(model, source, shapes, strict=strict, stands=stands).recorded())
+            first, *others = tried
+            both = first.recording
+            for other in others:
+                if first.outputs != other.outputs:
+                    raise SpaceError(f"{source}: what its outputs are depends on a side that is unknown")
+                both = both.merged(other.recording)
             return both.space(first.outputs, first.unused, first.name)
         except ArchbudgetError as error:
             failed = failed or error
