@@ -1,6 +1,7 @@
 //! The costs of many candidates, and whether they fit: a walk through the fused tables, block by block.
 
 use super::arcs::{DEAD, Diagram, Reader};
+use super::cache::Caches;
 use super::input::{Buffer, Column, Domain, Indices, Rows};
 use super::instructions::Instructions;
 use super::kernel::{self, Key, Keys};
@@ -26,6 +27,8 @@ const STREAMED: usize = 32 << 20;
 #[derive(Debug)]
 pub struct Evaluator {
     tables: LookupTables,
+    /// Faster ones, where there are some, for metrics that add up.
+    pub(super) rising: Option<LookupTables>,
     instructions: Instructions,
 }
 
@@ -61,6 +64,7 @@ pub struct Range {
 /// What one call reads.
 struct Batch<'a> {
     diagram: &'a Diagram,
+    tables: &'a LookupTables,
     columns: &'a [Column<'a>],
     /// The columns as rows, where they stand side by side.
     rows: Option<Rows<'a>>,
@@ -171,8 +175,15 @@ impl Evaluator {
     /// # Errors
     /// As [`Self::new`].
     pub fn with(diagram: &Diagram, instructions: Instructions) -> Result<Self> {
+        Self::with_caches(diagram, instructions, Caches::here())
+    }
+
+    /// The same with tables as a machine with such caches takes them.
+    fn with_caches(diagram: &Diagram, instructions: Instructions, caches: Caches) -> Result<Self> {
+        let tables = LookupTables::of(diagram, caches)?;
         Ok(Self {
-            tables: LookupTables::of(diagram)?,
+            rising: tables.rising(caches, |metric| diagram.program().combine(metric)),
+            tables,
             instructions,
         })
     }
@@ -180,11 +191,7 @@ impl Evaluator {
     /// The groups of stages that are looked up at once: for each its decisions, and the entries of its table.
     pub fn groups(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         let groups = self.tables.groups.iter();
-        groups.map(|group| (group.columns.len(), self.items(group)))
-    }
-
-    fn items(&self, group: &Group) -> usize {
-        (group.entries.len() + usize::from(self.tables.can_die)) * group.width
+        groups.map(|group| (group.columns.len(), self.tables.items(group)))
     }
 
     /// Whether some candidate cannot be built, as far as the diagram knows.
@@ -299,15 +306,18 @@ impl Evaluator {
 
     /// What is read for some metrics, and how each of them is found.
     fn batch<'a>(
-        &self,
+        &'a self,
         diagram: &'a Diagram,
         columns: &'a [Column<'a>],
         metrics: &[usize],
     ) -> (Batch<'a>, Vec<Recipe>) {
+        let adds = |&metric: &usize| diagram.program().combine(metric) == Combine::Sum;
+        let rising = self.rising.as_ref().filter(|_| metrics.iter().all(adds));
+        let tables = rising.unwrap_or(&self.tables);
         let mut looked_up: Vec<usize> = Vec::new();
         let mut recipes = Vec::new();
         for &metric in metrics {
-            let (own, factor) = match self.tables.sources[metric] {
+            let (own, factor) = match tables.sources[metric] {
                 Source::Tables => (metric, 1),
                 Source::Multiple(other, factor) => (other, factor),
             };
@@ -317,16 +327,17 @@ impl Evaluator {
             });
             recipes.push(Recipe { place, factor });
         }
-        let read = |decision: &usize| {
-            let mut groups = self.tables.groups.iter();
-            groups.any(|group| group.columns.iter().any(|(column, _)| column == decision))
+        let read = |decision: usize| {
+            let mut groups = tables.groups.iter();
+            groups.any(|group| group.decisions().any(|other| other == decision))
         };
         let batch = Batch {
             diagram,
+            tables,
             columns,
             rows: Rows::of(columns),
             metrics: looked_up,
-            unread: (0..columns.len()).filter(|decision| !read(decision)).collect(),
+            unread: (0..columns.len()).filter(|&decision| !read(decision)).collect(),
         };
         (batch, recipes)
     }
@@ -355,7 +366,7 @@ impl Evaluator {
                 .metrics
                 .iter()
                 .map(|&metric| {
-                    if self.tables.is_narrow(metric) {
+                    if batch.tables.is_narrow(metric) {
                         Totals::Narrow(vec![0; BLOCK])
                     } else {
                         Totals::Wide(vec![0; BLOCK])
@@ -402,18 +413,18 @@ impl Evaluator {
         }
         scratch.bases[..n].fill(0);
         let mut fresh = true;
-        for (number, group) in self.tables.groups.iter().enumerate() {
+        for (number, group) in batch.tables.groups.iter().enumerate() {
             match &group.step {
-                Lookups::Tables { next, costs } => {
-                    let narrow = self.items(group) <= usize::from(u16::MAX) + 1;
+                Lookups::Tables { .. } | Lookups::Rising { .. } => {
+                    let narrow = batch.tables.places(group) <= usize::from(u16::MAX) + 1;
                     if narrow {
                         let mut keys = std::mem::take(&mut scratch.narrow);
-                        let done = self.look_up(batch, (start, n), group, (next, costs), scratch, &mut keys, fresh);
+                        let done = self.look_up(batch, (start, n), group, scratch, &mut keys, fresh);
                         scratch.narrow = keys;
                         done?;
                     } else {
                         let mut keys = std::mem::take(&mut scratch.wide);
-                        let done = self.look_up(batch, (start, n), group, (next, costs), scratch, &mut keys, fresh);
+                        let done = self.look_up(batch, (start, n), group, scratch, &mut keys, fresh);
                         scratch.wide = keys;
                         done?;
                     }
@@ -445,21 +456,19 @@ impl Evaluator {
     }
 
     /// A group of tables.
-    #[allow(clippy::too_many_arguments)]
     fn look_up<K: Key>(
         &self,
         batch: &Batch<'_>,
         (start, n): (usize, usize),
         group: &Group,
-        (next, costs): (&[u32], &[Option<Costs>]),
         scratch: &mut Scratch<'_>,
         keys: &mut [K],
         fresh: bool,
     ) -> Result<()> {
         let instructions = self.instructions;
         let keys = &mut keys[..n];
-        let bases = &mut scratch.bases[..n];
-        let mut begun = group.entries.len() + usize::from(self.tables.can_die) > 1;
+        let bases = &scratch.bases[..n];
+        let mut begun = batch.tables.rows(group) > 1;
         if begun {
             kernel::narrow(instructions, bases, keys);
         }
@@ -475,7 +484,41 @@ impl Evaluator {
             }
             begun = true;
         }
-        let keys = Keys::below(instructions, keys, self.items(group));
+        if !begun {
+            keys.fill(K::default());
+        }
+        match &group.step {
+            Lookups::Tables { next, costs } => {
+                let keys = Keys::below(instructions, keys, batch.tables.items(group));
+                self.add(batch, keys, (next, costs), scratch, fresh);
+                Ok(())
+            }
+            Lookups::Rising { decision, .. } => {
+                let indices = batch.read(*decision, start, n, instructions, &scratch.apart, &mut scratch.buffer)?;
+                let room = (&mut scratch.totals[..], &mut scratch.bases[..n]);
+                match indices {
+                    Indices::U8(indices) => self.rise(batch, group, keys, indices, room, fresh),
+                    Indices::U16(indices) => self.rise(batch, group, keys, indices, room, fresh),
+                    Indices::U32(indices) => self.rise(batch, group, keys, indices, room, fresh),
+                }
+                Ok(())
+            }
+            Lookups::Arcs | Lookups::Run => unreachable!("such a group is walked"),
+        }
+    }
+
+    /// Adds costs to totals, and looks up where candidates go on.
+    fn add<K: Key>(
+        &self,
+        batch: &Batch<'_>,
+        keys: Keys<'_, K>,
+        (next, costs): (&[u32], &[Option<Costs>]),
+        scratch: &mut Scratch<'_>,
+        fresh: bool,
+    ) {
+        let instructions = self.instructions;
+        let n = keys.len();
+        let bases = &mut scratch.bases[..n];
         for (&metric, totals) in batch.metrics.iter().zip(&mut scratch.totals) {
             let base = batch.diagram.base()[metric];
             let combine = batch.diagram.program().combine(metric);
@@ -508,7 +551,55 @@ impl Evaluator {
         } else {
             kernel::follow(instructions, keys, next, bases);
         }
-        Ok(())
+    }
+
+    /// Adds costs that rise with some indices, each inside of its domain, and looks up by them where candidates go on.
+    fn rise<K: Key, I: kernel::Indexed>(
+        &self,
+        batch: &Batch<'_>,
+        group: &Group,
+        keys: &mut [K],
+        indices: &[I],
+        (totals, bases): (&mut [Totals], &mut [u32]),
+        fresh: bool,
+    ) {
+        let Lookups::Rising {
+            next, costs, slopes, ..
+        } = &group.step
+        else {
+            unreachable!("a group that rises");
+        };
+        let (instructions, n) = (self.instructions, keys.len());
+        let proved = Keys::below(instructions, keys, batch.tables.items(group));
+        for (&metric, totals) in batch.metrics.iter().zip(totals) {
+            let base = batch.diagram.base()[metric];
+            match (&costs[metric], &slopes[metric], totals) {
+                (Some(Costs::Narrow(costs)), Some(Costs::Narrow(slopes)), Totals::Narrow(totals)) => {
+                    let totals = &mut totals[..n];
+                    if fresh {
+                        kernel::begin_rising(instructions, proved, costs, slopes, indices, base as u32, totals);
+                    } else {
+                        kernel::add_rising(instructions, proved, costs, slopes, indices, totals);
+                    }
+                }
+                (Some(Costs::Wide(costs)), Some(Costs::Wide(slopes)), Totals::Wide(totals)) => {
+                    let totals = &mut totals[..n];
+                    if fresh {
+                        kernel::begin_rising(instructions, proved, costs, slopes, indices, base, totals);
+                    } else {
+                        kernel::add_rising(instructions, proved, costs, slopes, indices, totals);
+                    }
+                }
+                _ => unreachable!("a metric that is looked up has tables as wide as its totals"),
+            }
+        }
+        if next.is_empty() {
+            bases.fill(0);
+        } else {
+            // Keys are wide enough for all places of this table, too.
+            kernel::begin(instructions, indices, 1, keys);
+            kernel::follow(instructions, Keys::below(instructions, keys, next.len()), next, bases);
+        }
     }
 
     /// A group without tables: arc by arc, or to the end.
@@ -521,9 +612,9 @@ impl Evaluator {
         ended: &dyn Fn() -> bool,
     ) -> Result<()> {
         let diagram = batch.diagram;
-        let group = &self.tables.groups[number];
+        let group = &batch.tables.groups[number];
         let terminal = [diagram.terminal()];
-        let (ends, width) = match self.tables.groups.get(number + 1) {
+        let (ends, width) = match batch.tables.groups.get(number + 1) {
             Some(next) => (&next.entries[..], next.width),
             None => (&terminal[..], 1),
         };

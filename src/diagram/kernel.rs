@@ -38,23 +38,34 @@ keys! { u16 u32 }
 
 /// A total of a metric, or the cost of a part.
 pub(super) trait Total: Copy + Ord {
-    /// The sum; the caller knows that it fits.
+    /// The sum; in this type, as all below. The caller knows that the total fits.
     fn plus(self, other: Self) -> Self;
+    /// The difference.
+    fn minus(self, other: Self) -> Self;
+    /// The sum with a slope times an index.
+    fn risen(self, slope: Self, index: u32) -> Self;
 }
 
-impl Total for u32 {
-    #[inline]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
-    }
+macro_rules! totals {
+    ($($total:ty)*) => {$(
+        impl Total for $total {
+            #[inline]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+            #[inline]
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
+            }
+            #[inline]
+            fn risen(self, slope: Self, index: u32) -> Self {
+                self.wrapping_add(slope.wrapping_mul(Self::from(index)))
+            }
+        }
+    )*};
 }
 
-impl Total for i64 {
-    #[inline]
-    fn plus(self, other: Self) -> Self {
-        self.wrapping_add(other)
-    }
-}
+totals! { u32 i64 }
 
 /// Keys that were all found to be below a number.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +83,11 @@ impl<'a, K: Key> Keys<'a, K> {
         let inside = keys.is_empty() || largest(instructions, keys).place() < below;
         assert!(inside, "a key lies inside its table");
         Self { keys, below }
+    }
+
+    /// How many there are.
+    pub(super) fn len(self) -> usize {
+        self.keys.len()
     }
 
     /// What a table has at each key; for a table that the keys are inside of.
@@ -129,6 +145,26 @@ compiled_for_each! {
     fn add_totals<K: Key, T: Total>(keys: Keys<'_, K>, costs: &[T], totals: &mut [T]) {
         for (total, cost) in totals.iter_mut().zip(keys.read(costs)) {
             *total = total.plus(cost);
+        }
+    }
+
+    /// Begins totals with a first cost and a slope times an index.
+    fn begin_rising<K: Key, I: Indexed, T: Total>(
+        keys: Keys<'_, K>, costs: &[T], slopes: &[T], indices: &[I], base: T, totals: &mut [T],
+    ) {
+        let rows = keys.read(costs).zip(keys.read(slopes));
+        for ((total, (cost, slope)), &index) in totals.iter_mut().zip(rows).zip(indices) {
+            *total = base.plus(cost).risen(slope, index.into());
+        }
+    }
+
+    /// Adds a cost and a slope times an index to totals.
+    fn add_rising<K: Key, I: Indexed, T: Total>(
+        keys: Keys<'_, K>, costs: &[T], slopes: &[T], indices: &[I], totals: &mut [T],
+    ) {
+        let rows = keys.read(costs).zip(keys.read(slopes));
+        for ((total, (cost, slope)), &index) in totals.iter_mut().zip(rows).zip(indices) {
+            *total = total.plus(cost).risen(slope, index.into());
         }
     }
 

@@ -24,6 +24,7 @@ mod layers;
 mod levels;
 mod optimize;
 mod parallel;
+mod rising;
 mod sample;
 mod table;
 mod walk;

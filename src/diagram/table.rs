@@ -11,6 +11,8 @@
 //! run one by one. An entry takes 4 bytes for the next node, and 4 or 8 for each metric that is not always a multiple of
 //! another one. Building a table follows one path of arcs for each of its entries.
 //!
+//! **Rising.** Where costs rise evenly with a decision, its table may be two numbers a row: see [`super::rising`].
+//!
 //! **Choice.** Fewer tables need fewer gathers, but larger tables lie further away. So of all ways to part the stages into
 //! groups the best is taken, by dynamic programming over pairs of gathers and bytes, where a gather costs what it does in
 //! the smallest cache that holds all tables together.
@@ -31,7 +33,7 @@ const SINGLE: usize = 1 << 22;
 const ALL: usize = 1 << 23;
 
 /// The costs of a table, as narrow as the largest total allows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Costs {
     /// Totals below 2^32.
     Narrow(Vec<u32>),
@@ -49,13 +51,13 @@ pub(super) enum Source {
 }
 
 /// Some consecutive stages.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Group {
     /// The nodes at which candidates may enter it; a dead candidate enters after the last of them.
     pub(super) entries: Vec<u32>,
     /// The first stage behind it.
     pub(super) last: usize,
-    /// Each decision it reads, and what its index is multiplied with in a key.
+    /// Each decision of its keys, and what its index is multiplied with in them.
     pub(super) columns: Vec<(usize, u32)>,
     /// The entries of the table for each node.
     pub(super) width: usize,
@@ -64,7 +66,7 @@ pub(super) struct Group {
 }
 
 /// How candidates get through a group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Lookups {
     /// By tables with an item for each entry and each joint choice.
     Tables {
@@ -72,6 +74,17 @@ pub(super) enum Lookups {
         next: Vec<u32>,
         /// The costs of each metric that has tables.
         costs: Vec<Option<Costs>>,
+    },
+    /// By tables without one decision, with which costs rise evenly.
+    Rising {
+        /// That decision.
+        decision: usize,
+        /// The entry of the next group, times its width, by the index of that decision; empty where it is always 0.
+        next: Vec<u32>,
+        /// The costs at its first index, of each metric that adds up and has tables.
+        costs: Vec<Option<Costs>>,
+        /// By how much they rise from each index to the next.
+        slopes: Vec<Option<Costs>>,
     },
     /// Arc by arc: stages with too many arcs for tables.
     Arcs,
@@ -101,8 +114,34 @@ pub(super) fn position(entries: &[u32], node: u32) -> u32 {
     }
 }
 
+/// Multiplies the entry that each group leads to with the width of the next group: a key begins with it.
+pub(super) fn scale(groups: &mut [Group]) {
+    for number in 1..groups.len() {
+        let (before, after) = groups.split_at_mut(number);
+        let (Some(before), Some(after)) = (before.last_mut(), after.first()) else {
+            continue;
+        };
+        if let Lookups::Tables { next, .. } | Lookups::Rising { next, .. } = &mut before.step {
+            for next in next {
+                *next *= after.width as u32;
+            }
+        }
+    }
+}
+
+impl Group {
+    /// The decisions it reads.
+    pub(super) fn decisions(&self) -> impl Iterator<Item = usize> + '_ {
+        let rising = match &self.step {
+            Lookups::Rising { decision, .. } => Some(*decision),
+            _ => None,
+        };
+        self.columns.iter().map(|&(decision, _)| decision).chain(rising)
+    }
+}
+
 impl LookupTables {
-    pub(super) fn of(diagram: &Diagram) -> Result<Self> {
+    pub(super) fn of(diagram: &Diagram, caches: Caches) -> Result<Self> {
         let closed = diagram.open.is_none();
         let (lives, ranges) = if closed {
             let extremes = diagram.extremes(ANY, &|| false)?;
@@ -127,7 +166,7 @@ impl LookupTables {
         let mut first = 0;
         let mut starts = layout.entries(0);
         let mut spent = 0;
-        for part in layout.parts(Caches::here()) {
+        for part in layout.parts(caches) {
             if part.last <= first {
                 continue;
             }
@@ -182,15 +221,7 @@ impl LookupTables {
             starts = ends;
             first = last;
         }
-        // Where a group leads to is kept as the first entry there.
-        for number in 1..groups.len() {
-            let (before, after) = groups.split_at_mut(number);
-            if let (Lookups::Tables { next, .. }, [after, ..]) = (&mut before[number - 1].step, after) {
-                for next in next {
-                    *next *= after.width as u32;
-                }
-            }
-        }
+        scale(&mut groups);
         let mut tables = Self {
             groups,
             sources: vec![Source::Tables; diagram.metrics()],
@@ -199,6 +230,25 @@ impl LookupTables {
         };
         tables.find_multiples(diagram);
         Ok(tables)
+    }
+
+    /// The rows of the tables of a group: its entries, and one for the dead where there may be some.
+    pub(super) fn rows(&self, group: &Group) -> usize {
+        group.entries.len() + usize::from(self.can_die)
+    }
+
+    /// The items of the tables of a group.
+    pub(super) fn items(&self, group: &Group) -> usize {
+        self.rows(group) * group.width
+    }
+
+    /// The most that a key of a group may point to.
+    pub(super) fn places(&self, group: &Group) -> usize {
+        let other = match &group.step {
+            Lookups::Rising { next, .. } => next.len(),
+            _ => 0,
+        };
+        self.items(group).max(other)
     }
 
     /// Whether totals of a metric fit into 32 bits.
