@@ -549,3 +549,37 @@ def test_what_is_under_a_mask_is_no_index(lenet: ab.Space) -> None:
     ):
         with pytest.raises(SpaceError, match=message):
             batch[key]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_metrics_that_add_up_are_the_same_alone_and_beside_peaks(seed: int) -> None:
+    """Alone they may come from tables in which costs rise evenly with a width; see `src/diagram/rising.rs`."""
+    random = Random(seed)
+
+    def width(name: str) -> Any:
+        most = random.choice([5, 300, 512])
+        even = ab.Int(name, 1, most, step=random.choice([1, 1, 3]) if most > 5 else 1)
+        return even if random.random() < 0.7 else ab.Choice(name, [1 + w * w % 1009 for w in range(23)])
+
+    space = ab.Space(
+        [
+            layers.Input((9, 9, 3)),
+            layers.Conv2D(width("a"), ab.Choice("kernel", [1, 3]), padding="same"),
+            layers.Conv2D(width("b"), 3, padding="same"),
+            layers.Conv2D(width("c"), 3, use_bias=False),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(width("d")),
+        ]
+    )
+    batch = space.sample(5000, seed=seed)
+    everything = space.evaluate(batch)
+    for metrics in (["params"], ["macs"], ["macs", "weight_bytes", "params"]):
+        alone = space.evaluate(batch, metrics)
+        assert all(np.array_equal(alone[metric], everything[metric]) for metric in metrics)
+    for row in range(0, 5000, 250):
+        assert {metric: totals[row] for metric, totals in everything.items()} == batch[row].costs
+    high = int(np.median(everything["params"]))
+    assert ab.Budget(params=high).count(batch) == (everything["params"] <= high).sum()
+    assert np.array_equal(space.evaluate(batch.values(), ["params"])["params"], everything["params"])
+    in_rows = np.ascontiguousarray(batch.indices)
+    assert np.array_equal(space.evaluate(in_rows, ["params"])["params"], everything["params"])
