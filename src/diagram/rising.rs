@@ -38,6 +38,9 @@ impl LookupTables {
         }
         let adds = |metric: usize| self.sources[metric] == Source::Tables && combine(metric) == Combine::Sum;
         let evens: Vec<_> = (0..self.groups.len()).map(|number| self.even(number, adds)).collect();
+        if evens.iter().all(Option::is_none) {
+            return None;
+        }
         let mut groups = Vec::new();
         while groups.last().map_or(0, |&(_, behind)| behind) < self.groups.len() {
             let number = groups.last().map_or(0, |&(_, behind)| behind);
