@@ -265,6 +265,13 @@ def test_a_notebook_shows_what_its_cells_print_and_give(tmp_path: Path) -> None:
         as_markdown(written("1 / 0"))
 
 
+def test_links_of_the_readme_lead_somewhere() -> None:
+    """Those to files; `make docs` looks at those between pages."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 10
+    assert not [link for link in links if not (ROOT / link).exists()]
+
+
 def test_what_builds_the_site_is_pinned() -> None:
     pins = dict(re.findall(r"^([\w-]+)==([\w.]+)", (ROOT / "requirements-docs.txt").read_text(), flags=re.MULTILINE))
     assert {"zensical", "mkdocstrings", "mkdocstrings-python"} <= set(pins)
