@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import keras
 import numpy as np
@@ -46,7 +47,7 @@ def test_every_layer_is_written(kind: str, tmp_path: Path) -> None:
     assert formatted(texts, tmp_path, 88) == ""
 
 
-@pytest.mark.parametrize("name", [name for name in spaces.SHELF if name != "autoformer"])
+@pytest.mark.parametrize("name", spaces.SHELF)
 def test_every_space_of_the_shelf_is_written(name: str, tmp_path: Path) -> None:
     space = spaces.SHELF[name].make()
     small = min(space.sample(20, seed=3), key=lambda arch: arch.macs)
@@ -200,13 +201,61 @@ def test_what_is_no_text_is_refused_at_once() -> None:
     row = [layers.Input((4, 4)), layers.Dense(3, activation=double), layers.TimeDistributed(layers.Dense(2))]
     with pytest.raises(SpaceError, match=r"layer 'dense' \(Dense\): activation=.*double.*to_keras\(\) builds"):
         ab.Space(row).architecture().to_code("keras")
-    with pytest.raises(SpaceError, match=r"'mine' \(Mine\): it is.*; layer 'mine_1'.*; to_keras"):
+    with pytest.raises(SpaceError, match=r"'mine' \(Mine\): it does not know its.*; layer 'mine_1'.*; layer 'dense'"):
         ab.Space([*row, Mine(), Mine()]).architecture().to_code("keras")
     with pytest.raises(SpaceError, match="Keras has no GLU, only PyTorch has"):
         ab.Space([layers.Input((4,)), layers.GLU()]).architecture().to_code("keras")
     for wrong in ("kears", 3, None):
         with pytest.raises(SpaceError, match="to_code writes for 'keras'"):
             ab.Space(row).architecture().to_code(wrong)  # type: ignore[arg-type, unused-ignore]
+
+
+class Scaled(keras.layers.Layer):
+    """A custom layer at the top of a module."""
+
+    def __init__(self, by: int, bias: bool = False, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.by, self.bias = by, bias
+
+    def build(self, input_shape: Any) -> None:
+        self.weight = self.add_weight((input_shape[-1] * self.by,), "normal")
+
+    def call(self, x: Any) -> Any:
+        return x * keras.ops.sum(self.weight) + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "by": self.by, "bias": self.bias}
+
+
+def _makes_another(by: int, **arguments: Any) -> Scaled:
+    return Scaled(by=2 * by, **arguments)
+
+
+def _passes_on(**arguments: Any) -> Scaled:
+    return Scaled(**arguments)
+
+
+def rule(input_shape: tuple[int, ...], by: int = 1) -> layers.Counts:
+    return layers.Counts(input_shape, trainable_params=by * input_shape[-1])
+
+
+@pytest.mark.parametrize("maker", [Scaled, _passes_on])
+def test_custom_layers_are_imported(maker: Any) -> None:
+    scaled = layers.custom(keras=maker)(rule)
+    again = scaled(3, name="again")
+    frozen = scaled(2, trainable=False)
+    arch = ab.Space([layers.Input((4,)), again, layers.Dense(4), again, frozen, layers.Dense(2)]).architecture()
+    text = assert_builds_the_same_in_keras(arch)
+    assert f"import {__name__}\n" in text
+    assert f"again = {__name__}.Scaled(by=3, name=" in text.replace("\n        ", "").replace(",    )", ")")
+
+
+def test_a_custom_layer_that_is_made_otherwise_is_refused() -> None:
+    local = layers.custom(keras=lambda **arguments: Scaled(**arguments))(rule)  # Its class is there, made alike.
+    assert "Scaled(by=3" in ab.Space([layers.Input((4,)), local(3)]).architecture().to_code("keras")
+    other = layers.custom(keras=_makes_another)(rule)
+    with pytest.raises(SpaceError, match=r"'rule' \(rule\): what makes its real layer cannot be imported; .*to_keras"):
+        ab.Space([layers.Input((4,)), other(3)]).architecture().to_code("keras")
 
 
 def test_what_keras_knows_in_one_process_is_refused() -> None:

@@ -212,6 +212,8 @@ class CustomLayer(Layer):
 
     def make_keras(self, keras: Any, real: Mapping[str, Any]) -> Any:
         """The real layer, from the function that the decorator was given."""
+        if hasattr(type(keras), "made_by"):  # What writes source text, and takes no real layers.
+            return keras.made_by(self.KERAS, real, self.kind)
         if self.KERAS is None:
             raise SpaceError(
                 f"layer '{real['name']}' ({self.kind}) does not know its real layer; give @layers.custom(keras=...)"

@@ -23,7 +23,6 @@ from archbudget.errors import SpaceError
 from archbudget.export.code._loops import Statement, free_name, tensor_names, written
 from archbudget.export.code._text import STEP, Made, Node, Raw, Row, Value, heading
 from archbudget.export.keras import applied, refuse_what_keras_has_not
-from archbudget.layers import CustomLayer
 from archbudget.layers._base import nest
 from archbudget.layers._recurrent import WithStates
 from archbudget.layers._words import BY_ARGUMENT, WITH_ARGUMENTS
@@ -31,7 +30,6 @@ from archbudget.layers._words import BY_ARGUMENT, WITH_ARGUMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from archbudget.layers import Layer
     from archbudget.network import Call, Network
 
 RESERVED = ("build_model", "inputs", "keras", "layers", "model")
@@ -45,27 +43,45 @@ def write(network: Network) -> str:
         SpaceError: If it has layers or arguments that cannot be written, with all of them.
     """
     refuse_what_keras_has_not(network)
-    problems = [
-        f"layer '{call.name}' ({call.layer.kind}): it is, or holds, a custom layer, which is a function of Python"
-        for call in network.calls
-        if any(isinstance(each, CustomLayer) for each in _with_inner(call.layer))
-    ]
-    if not problems:
-        noted = _Notes()
-        applied(network, noted, noted.unpacked)
-        writer = _Writer(network, noted)
-        text = writer.text()
-        problems = writer.problems
+    noted = _Notes()
+    applied(network, noted, noted.unpacked)
+    writer = _Writer(network, noted)
+    text = writer.text()
+    problems = dict.fromkeys([*noted.problems, *writer.problems])
     if problems:
-        raise SpaceError(f"to_code cannot write {'; '.join(dict.fromkeys(problems))}; to_keras() builds such layers")
+        built = "" if noted.lacks_real else "; to_keras() builds such layers"
+        raise SpaceError(f"to_code cannot write {'; '.join(problems)}{built}")
     return text
 
 
-def _with_inner(layer: Layer) -> Iterator[Layer]:
-    """A layer, and those that it holds."""
-    yield layer
-    for each in layer.inside():
-        yield from _with_inner(each)
+def _imported(maker: Any) -> tuple[str, str] | None:
+    """The module of a class or function, and its name there; `None` if it cannot be imported by them."""
+    module, name = getattr(maker, "__module__", None), getattr(maker, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
+        return None
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return (module, name) if found is maker else None
+
+
+def _imported_real(maker: Any, real: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The same of what makes a custom layer: the maker, or the class that it makes one of by the same arguments.
+
+    A maker with an underscore is not for others, and a submodule may have taken its name.
+    """
+    found = _imported(maker)
+    if found is not None and not found[1].rpartition(".")[2].startswith("_"):
+        return found
+    made = maker(**real)
+    found = _imported(type(made))
+    if found is None:
+        return None
+    try:
+        alike = type(made)(**real).get_config() == made.get_config()
+    except Exception:  # Whatever a class of a user raises, it is not made so.
+        return None
+    return found if alike else None
 
 
 class _Tensor:
@@ -79,6 +95,8 @@ class _Layer:
     kind: str
     real: Mapping[str, Any]
     trainable: bool = True
+    module: str = ""
+    """The module that has what makes a custom layer, whose name there is `kind`."""
 
     def __call__(self, *args: Any, **named: Any) -> _Called:
         return _Called(self, args, named)
@@ -98,7 +116,7 @@ class _Layer:
     @property
     def is_frozen_late(self) -> bool:
         """Whether Keras freezes it only as a whole, when all layers inside of it are made."""
-        made_late = issubclass(
+        made_late = bool(self.module) or issubclass(
             getattr(layers, self.kind), (layers.GroupQueryAttention, layers.MultiHeadAttention, WithStates)
         )
         return not self.trainable and (made_late or bool(self.inner))
@@ -126,11 +144,28 @@ class _Notes:
     def __init__(self) -> None:
         self.inputs: list[tuple[_Tensor, Mapping[str, Any]]] = []
         self.calls: list[_Called] = []
+        self.problems: list[str] = []
+        self.lacks_real = False
+        """Whether `to_keras` cannot make a layer either."""
         self.ends: tuple[list[_Tensor], list[_Tensor]] = ([], [])
         self.layers = self
 
     def __getattr__(self, kind: str) -> Any:
         return lambda **real: _Layer(kind, real)
+
+    def made_by(self, maker: Any, real: Mapping[str, Any], kind: str) -> _Layer:
+        """A custom layer, by the class or function that makes the real one."""
+        found = None if maker is None else _imported_real(maker, real)
+        if found is None:
+            self.lacks_real = self.lacks_real or maker is None
+            why = (
+                "it does not know its real layer; give @layers.custom(keras=...)"
+                if maker is None
+                else "what makes its real layer cannot be imported; define it at the top of a module"
+            )
+            self.problems.append(f"layer '{real['name']}' ({kind}): {why}")
+        module, name = found or ("nowhere", kind)
+        return _Layer(name, real, module=module)
 
     def Input(self, **real: Any) -> _Tensor:  # noqa: N802 - as in Keras
         """A tensor that the model is given."""
@@ -159,12 +194,16 @@ class _Writer:
         self.calls = _needed(noted.calls, noted.ends[1])
         uses = Counter(each for call in self.calls for each in [call.layer, *call.layer.inner])
         uses.update(inner for layer in list(uses) for each in layer.inner for inner in each.inner)
+        self.made = [layer for call in self.calls for layer in call.layer.all]
+        """All layers that are made."""
+        self.modules = {layer.module for layer in self.made if layer.module}
+        """The modules of custom layers."""
         self.kept = {layer for layer, count in uses.items() if count > 1 or layer.is_frozen_late}
         """The layers that have a name in the text."""
         self.automatic = _automatic_names(network)
         self.variables: dict[_Layer, str] = {}
         self.tensors: dict[_Tensor, str] = {}
-        self.taken = set(RESERVED)
+        self.taken = {*RESERVED, *(each.partition(".")[0] for each in self.modules)}
 
     def text(self) -> str:
         """The whole text."""
@@ -179,8 +218,8 @@ class _Writer:
             [
                 heading(self.network.costs),
                 "",
-                "import keras",
-                *(["from keras import layers"] if self.calls else []),
+                *sorted({"import keras", *(f"import {each}" for each in self.modules)}),
+                *(["from keras import layers"] if any(not each.module for each in self.made) else []),
                 "",
                 "",
                 "def build_model() -> keras.Model:",
@@ -216,7 +255,7 @@ class _Writer:
                 if layer in self.kept and layer not in self.variables:
                     node = self._layer(layer)
                     self.variables[layer] = free_name(
-                        layer.real.get("name") or layer.kind.lower(), {*self.taken, "x", "y", "z"}
+                        layer.real.get("name") or layer.kind.lower().replace(".", "_"), {*self.taken, "x", "y", "z"}
                     )
                     self.taken.add(self.variables[layer])
                     statements.append(Statement(f"{self.variables[layer]} = ", node))
@@ -238,14 +277,16 @@ class _Writer:
         return statements
 
     def _layer(self, layer: _Layer) -> Node:
+        if layer.module:
+            return self._made(f"{layer.module}.{layer.kind}", layer.real, layer.kind, always_named=True)
         return self._made(f"layers.{layer.kind}", layer.real, layer.kind)
 
-    def _made(self, of: str, real: Mapping[str, Any], kind: str) -> Node:
+    def _made(self, of: str, real: Mapping[str, Any], kind: str, *, always_named: bool = False) -> Node:
         """What makes a layer, with its name at the end, if it was given one."""
         named = {name: each for name, each in real.items() if name not in ("name", "trainable")}
         if "trainable" in real:
             named["trainable"] = real["trainable"]
-        if "name" in real and real["name"] not in self.automatic:
+        if "name" in real and (always_named or real["name"] not in self.automatic):
             named["name"] = real["name"]
         what = f"layer '{real['name']}' ({kind})" if "name" in real else f"a layer inside of others ({kind})"
         return Made(Raw(of), (), {name: self._node(name, each, what) for name, each in named.items()})
