@@ -4,7 +4,7 @@ use super::arcs::{Arcs, Beyond, DEAD, Diagram, LiveState, NodesByState, Open, RO
 use super::optimize::ANY;
 use crate::space::{Outcome, Pause, Place, Program, State, Values};
 use crate::{Error, ErrorKind, Interrupt, Result};
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
@@ -224,6 +224,17 @@ struct Reached {
     cost: Vec<i64>,
 }
 
+impl Reached {
+    /// Without any cost so far.
+    fn new(step: usize, key: Vec<i64>, metrics: usize) -> Self {
+        Self {
+            step,
+            key,
+            cost: vec![0; metrics],
+        }
+    }
+}
+
 /// What is known of the ways on from states that runs of one stage came through. Runs that meet again go on as one.
 #[derive(Default)]
 struct Continuations {
@@ -237,6 +248,12 @@ struct Continuations {
     /// The runs that met another one, and those that did not.
     met: usize,
     alone: usize,
+    /// What the last runs visited, and what they did not visit again as they met another one; how many they are.
+    spent: u64,
+    saved: u64,
+    tried: usize,
+    /// Whether runs have begun not to meet, or to meet so late that it saves little.
+    late: bool,
 }
 
 /// A way on from a state.
@@ -246,6 +263,8 @@ struct Continuation {
     key: (usize, usize),
     /// The node that it leads to.
     next: u32,
+    /// What was visited before, while its own run goes on; then what is visited from it on.
+    work: u64,
 }
 
 impl Continuations {
@@ -253,10 +272,13 @@ impl Continuations {
     const EVERY: usize = 32;
     /// The most items of live states that are kept.
     const ITEMS: usize = 1 << 22;
+    /// Whether a lookup pays off is known after this many runs.
+    const TRIED: usize = 64;
 
     fn clear(&mut self) {
         self.forget();
-        (self.met, self.alone) = (0, 0);
+        (self.met, self.alone, self.late) = (0, 0, false);
+        (self.spent, self.saved, self.tried) = (0, 0, 0);
     }
 
     /// Forgets all ways, but not how often a lookup has paid off.
@@ -269,7 +291,16 @@ impl Continuations {
 
     /// Whether looking up is worth its time.
     fn is_open(&self) -> bool {
-        self.alone < 64 + 4 * self.met
+        self.alone < Self::TRIED + 4 * self.met
+    }
+
+    /// Takes note of a run: what it visited, and what it did not visit again.
+    fn ran(&mut self, spent: u64, saved: u64) {
+        (self.spent, self.saved, self.tried) = (self.spent + spent, self.saved + saved, self.tried + 1);
+        if self.tried == Self::TRIED {
+            self.late |= self.saved < self.spent;
+            (self.spent, self.saved, self.tried) = (0, 0, 0);
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -290,7 +321,7 @@ impl Continuations {
     }
 
     /// Adds a way that is not known yet, and what it cost to come there.
-    fn add(&mut self, step: usize, key: &[i64], before: &[i64]) {
+    fn add(&mut self, step: usize, key: &[i64], before: &[i64], work: u64) {
         self.places.insert(Self::hash(step, key), self.ways.len() as u32);
         let start = self.keys.len();
         self.keys.extend_from_slice(key);
@@ -299,6 +330,7 @@ impl Continuations {
             step,
             key: (start, self.keys.len()),
             next: DEAD,
+            work,
         });
     }
 
@@ -307,12 +339,22 @@ impl Continuations {
     }
 }
 
-/// Where the arcs of a node are written.
+/// Where arcs are written.
 struct Written<'a> {
-    /// The node that each leads to, and its costs; empty where they are not stored.
+    /// The node that each arc of the stage leads to, and its costs; empty where they are not stored.
     next: &'a mut [u32],
     cost: &'a mut [i64],
+    /// Those that are visited now.
+    place: Arc,
     has_dead: bool,
+}
+
+/// The arcs of the values of a decision.
+enum Arc {
+    /// One after the other, from this one on.
+    Of(usize),
+    /// For each value, ascending, its arc.
+    Among(Vec<(u32, usize)>),
 }
 
 impl Written<'_> {
@@ -321,10 +363,85 @@ impl Written<'_> {
         if self.next.is_empty() || next == DEAD {
             return; // They are dead until they are written.
         }
-        let value = value as usize;
-        self.next[value] = next;
-        self.cost[value * cost.len()..(value + 1) * cost.len()].copy_from_slice(cost);
+        let arc = match &self.place {
+            Arc::Of(first) => first + value as usize,
+            Arc::Among(arcs) => arcs[arcs.partition_point(|&(known, _)| known < value)].1,
+        };
+        self.next[arc] = next;
+        self.cost[arc * cost.len()..(arc + 1) * cost.len()].copy_from_slice(cost);
     }
+}
+
+/// Nodes of a stage, by their positions in it, that are explored together.
+enum Nodes {
+    One(usize),
+    /// Nodes that differ in the value of one decision alone: what else they know, the decision, and each by its value.
+    Alike {
+        key: Vec<i64>,
+        decision: usize,
+        nodes: Vec<(u32, usize)>,
+    },
+}
+
+/// This many nodes show in which decision the nodes of a stage differ most.
+const SAMPLE: usize = 1 << 10;
+
+/// The nodes of a stage from one on, in groups that differ in one decision alone, the last group first. Nodes remain
+/// alone where the values of the decision that is asked for run together themselves, and where conditions are
+/// evaluated part by part, as what is left of these differs, too.
+fn together(program: &Program, place: Place, states: &[(LiveState, u32, u32)], first: usize) -> Vec<Nodes> {
+    let (step, _, asked) = place;
+    let alone = || (first..states.len()).rev().map(Nodes::One).collect();
+    let all = Values::all(program.decisions()[asked].size);
+    if program.has_conditions() || program.parts(step, asked, &all).is_some() {
+        return alone();
+    }
+    let sample = &states[first..states.len().min(first + SAMPLE)];
+    let Some((key, ..)) = sample.first() else {
+        return Vec::new();
+    };
+    let groups = |&(decision, _): &(usize, u32)| {
+        let rest: FxHashSet<_> = sample
+            .iter()
+            .map(|(key, ..)| Program::without(key, decision).map(|(rest, _)| rest))
+            .collect();
+        rest.len()
+    };
+    let fewest = Program::known(key)
+        .into_iter()
+        .map(|known| (groups(&known), known.0))
+        .min();
+    let Some((_, decision)) = fewest.filter(|&(groups, _)| 2 * groups <= sample.len()) else {
+        return alone();
+    };
+    let mut places: FxHashMap<Vec<i64>, usize> = FxHashMap::default();
+    let mut found: Vec<Nodes> = Vec::new();
+    for (number, (key, ..)) in states.iter().enumerate().skip(first) {
+        let Some((rest, value)) = Program::without(key, decision) else {
+            found.push(Nodes::One(number));
+            continue;
+        };
+        let group = *places.entry(rest).or_insert_with_key(|rest| {
+            found.push(Nodes::Alike {
+                key: rest.clone(),
+                decision,
+                nodes: Vec::new(),
+            });
+            found.len() - 1
+        });
+        if let Nodes::Alike { nodes, .. } = &mut found[group] {
+            nodes.push((value, number));
+        }
+    }
+    for nodes in &mut found {
+        match nodes {
+            Nodes::Alike { nodes: members, .. } if members.len() == 1 => *nodes = Nodes::One(members[0].1),
+            Nodes::Alike { nodes: members, .. } => members.sort_unstable(),
+            Nodes::One(_) => {}
+        }
+    }
+    found.reverse();
+    found
 }
 
 impl Compiler<'_> {
@@ -423,58 +540,87 @@ impl Compiler<'_> {
         self.known.clear();
         let (mut next, mut cost) = (std::mem::take(&mut diagram.next), std::mem::take(&mut diagram.cost));
         let mut beyond = None;
-        for (number, (key, ..)) in pending.states.iter().enumerate() {
-            let arcs = offset + number * pending.size;
+        let (mut number, mut waiting, mut grouped) = (0, Vec::new(), false);
+        while beyond.is_none() {
+            if !grouped && (self.known.late || !self.known.is_open()) {
+                // Long runs that begin apart may be the same for nodes that differ in one decision alone.
+                waiting = together(diagram.running(), place, &pending.states, number);
+                (number, grouped) = (pending.states.len(), true);
+            }
+            let nodes = match waiting.pop() {
+                Some(nodes) => nodes,
+                None if number < pending.states.len() => {
+                    number += 1;
+                    Nodes::One(number - 1)
+                }
+                None => break,
+            };
             let mut written = Written {
-                next: if stored {
-                    &mut next[arcs..arcs + pending.size]
-                } else {
-                    &mut []
-                },
-                cost: if stored {
-                    &mut cost[arcs * metrics..(arcs + pending.size) * metrics]
-                } else {
-                    &mut []
-                },
+                next: if stored { &mut next[offset..] } else { &mut [] },
+                cost: if stored { &mut cost[offset * metrics..] } else { &mut [] },
+                place: Arc::Of(0),
                 has_dead: diagram.has_dead,
             };
-            self.explore(diagram, place, key, &mut written, state)?;
+            match nodes {
+                Nodes::One(number) => {
+                    written.place = Arc::Of(number * pending.size);
+                    let start = Reached::new(place.0, pending.states[number].0.to_vec(), metrics);
+                    let all = Values::all(pending.size);
+                    self.explore(diagram, place, (place.2, start, all), &mut written, state)?;
+                }
+                Nodes::Alike { key, decision, nodes } => {
+                    let program = diagram.running();
+                    let members: Vec<u32> = nodes.iter().map(|&(value, _)| value).collect();
+                    let values = Values::of(program.decisions()[decision].size, &members);
+                    for value in 0..pending.size {
+                        let arcs: Vec<_> = nodes
+                            .iter()
+                            .map(|node| (node.0, node.1 * pending.size + value))
+                            .collect();
+                        written.place = Arc::Among(arcs);
+                        program.decode(&key, state);
+                        state.choose(place.2, value as u32);
+                        let mut start = Reached::new(place.0, Vec::new(), metrics);
+                        program.encode(place.0, state, &mut start.key);
+                        self.explore(diagram, place, (decision, start, values.clone()), &mut written, state)?;
+                    }
+                }
+            }
             diagram.has_dead = written.has_dead;
             if self.held > self.limits.memory || self.widest > self.limits.nodes {
                 beyond = Some(Beyond::Width);
             } else if state.work() > self.limits.work {
                 beyond = Some(Beyond::Work);
             }
-            if beyond.is_some() {
-                self.forget(created);
-                next.truncate(offset);
-                cost.truncate(offset * metrics);
-                break;
-            }
+        }
+        if beyond.is_some() {
+            self.forget(created);
+            next.truncate(offset);
+            cost.truncate(offset * metrics);
         }
         (diagram.next, diagram.cost) = (next, cost);
         Ok(beyond)
     }
 
-    /// Visits all arcs of a node. Values run together until a step tells them apart.
+    /// Visits the arcs of some values of a decision, from a state on. Values run together until a step tells them apart.
     fn explore(
         &mut self,
         diagram: &Diagram,
         place: Place,
-        key: &[i64],
+        (decision, start, all): (usize, Reached, Values),
         written: &mut Written<'_>,
         state: &mut State,
     ) -> Result<()> {
-        let (program, (step, _, decision)) = (diagram.running(), place);
+        let program = diagram.running();
         let entered = diagram.stages.len() as u32 + 1;
-        let start = Reached {
-            step,
-            key: key.to_vec(),
-            cost: vec![0; diagram.metrics()],
-        };
-        let all = Values::all(program.decisions()[decision].size);
         let mut waiting = Vec::new();
-        let mut apart = Some((start, all));
+        let mut apart = None;
+        if decision == place.2 {
+            apart = Some((start, all));
+        } else {
+            // The step asks for another decision, and so does not tell these values apart.
+            waiting.push((Rc::new(start), all));
+        }
         loop {
             if let Some((reached, values)) = apart.take() {
                 let parts = program.parts(reached.step, decision, &values);
@@ -483,7 +629,7 @@ impl Compiler<'_> {
                     waiting.extend(parts.into_iter().rev().map(|part| (Rc::clone(&reached), part)));
                 } else {
                     for value in values.indices() {
-                        self.single(diagram, place, &reached, value, written, state)?;
+                        self.single(diagram, place, (decision, value), &reached, written, state)?;
                         if state.work() > self.limits.work {
                             return Ok(());
                         }
@@ -494,7 +640,7 @@ impl Compiler<'_> {
                 return Ok(());
             };
             if let (1, Some(value)) = (values.count(), values.first()) {
-                self.single(diagram, place, &reached, value, written, state)?;
+                self.single(diagram, place, (decision, value), &reached, written, state)?;
                 continue;
             }
             program.decode(&reached.key, state);
@@ -531,8 +677,8 @@ impl Compiler<'_> {
         &mut self,
         diagram: &Diagram,
         place: Place,
+        (decision, value): (usize, u32),
         reached: &Reached,
-        value: u32,
         written: &mut Written<'_>,
         state: &mut State,
     ) -> Result<()> {
@@ -540,12 +686,12 @@ impl Compiler<'_> {
         self.look_up(state.work())?;
         program.decode(&reached.key, state);
         state.cost.clone_from(&reached.cost);
-        state.choose(place.2, value);
+        state.choose(decision, value);
         if self.known.is_full() {
             // Runs that meet mostly began at one node, or at nodes that lie together.
             self.known.forget();
         }
-        let mut from = reached.step;
+        let (mut from, began, mut saved) = (reached.step, state.work(), 0);
         let (passed, metrics) = (self.known.ways.len(), diagram.metrics());
         let next = loop {
             let until = if self.known.is_open() {
@@ -559,10 +705,11 @@ impl Compiler<'_> {
                     program.encode(step, state, &mut self.key);
                     if let Some(way) = self.known.way(step, &self.key) {
                         self.known.met += 1;
+                        saved = self.known.ways[way].work;
                         diagram.join(&mut state.cost, self.known.costs(way, metrics))?;
                         break self.known.ways[way].next;
                     }
-                    self.known.add(step, &self.key, &state.cost);
+                    self.known.add(step, &self.key, &state.cost, state.work());
                     state.cost.fill(0);
                 }
                 outcome => {
@@ -571,9 +718,13 @@ impl Compiler<'_> {
                 }
             }
         };
+        if saved > 0 || self.known.ways.len() > passed {
+            self.known.ran(state.work() - began, saved);
+        }
         // So far each way has the cost from the one before up to it.
         for way in (passed..self.known.ways.len()).rev() {
-            self.known.ways[way].next = next;
+            let known = &mut self.known.ways[way];
+            (known.next, known.work) = (next, state.work() - known.work + saved);
             let costs = self.known.costs(way, metrics);
             costs.swap_with_slice(&mut state.cost);
             diagram.join(&mut state.cost, costs)?;

@@ -8,6 +8,7 @@ use super::step::{Action, Step};
 use super::values::Values;
 use crate::layers::{MAX_RANK, Shape, axis_beside_batch};
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 
 /// Passing over this many steps that mention a decision takes as long as visiting one other thing.
 const MENTIONS: usize = 8;
@@ -205,6 +206,38 @@ impl Program {
             state.used.push(slot as usize);
             rest = behind;
         }
+    }
+
+    /// Where a live state has the decisions that may still matter.
+    fn words(key: &[i64]) -> Range<usize> {
+        let mut place = 1;
+        for _ in 0..key[0] {
+            let (_, first) = unpack(key[place]);
+            place += 1 + (first & ((1 << RANK_BITS) - 1));
+        }
+        place + 1..place + 1 + key[place] as usize
+    }
+
+    /// The decisions that a live state knows, each with its value.
+    pub(crate) fn known(key: &[i64]) -> Vec<(usize, u32)> {
+        let words = key[Self::words(key)].iter().map(|&word| unpack(word));
+        words.map(|(decision, value)| (decision, value as u32)).collect()
+    }
+
+    /// A live state that does not know a decision, but all else that another one does, and the value there; nothing
+    /// where that one does not know it either.
+    pub(crate) fn without(key: &[i64], decision: usize) -> Option<(Vec<i64>, u32)> {
+        let words = Self::words(key);
+        let position = key[words.clone()].iter().position(|&word| unpack(word).0 == decision)?;
+        let mut rest = key.to_vec();
+        let (_, value) = unpack(rest.remove(words.start + position));
+        rest[words.start - 1] -= 1;
+        Some((rest, value as u32))
+    }
+
+    /// Whether conditions are evaluated part by part.
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.conditions.is_empty()
     }
 
     /// The parts of some values that a step does not tell apart; nothing where it reads the value itself.

@@ -12,7 +12,8 @@
 //!
 //! **Bound.** A table has at most [`ROWS`] rows, and there are at most [`WAYS`] paths of second names from a tensor to
 //! its readers; whatever is beyond keeps its place. All together at most [`WORK`] rows and tensors are visited, beyond
-//! which the whole program keeps its order. Memory: the rows of one table for each tensor that has one. The new order
+//! which the whole program keeps its order; so it does as soon as [`STEPS`] steps take so much that the rest would take
+//! twice that. Memory: the rows of one table for each tensor that has one. The new order
 //! is taken only if an estimate of the states becomes smaller: the product of the sizes of the decisions that are
 //! alive, summed over the places where a decision is asked for.
 
@@ -39,6 +40,9 @@ const PLACES: usize = 1 << 6;
 
 /// The most rows and tensors that are visited; a program that takes more keeps its order.
 const WORK: usize = 1 << 22;
+
+/// Whether the rest of a program takes too much is told from what this many steps took.
+const STEPS: usize = 32;
 
 /// The caller is asked whether to stop each time that this many were visited.
 const INTERRUPT_EVERY: usize = 1 << 16;
@@ -641,7 +645,14 @@ impl<'a> Scheduler<'a> {
         let mut found = Vec::with_capacity(program.steps.len());
         // Whether it is known when each tensor so far is needed, as far as it matters.
         let mut told = true;
+        let mut done_before = 0;
         for (number, step) in program.steps.iter().enumerate() {
+            if number % STEPS == 0 {
+                let own = self.work.done - std::mem::replace(&mut done_before, self.work.done);
+                if own.saturating_mul((program.steps.len() - number) / STEPS) > 2 * WORK {
+                    return Ok(None);
+                }
+            }
             self.origins
                 .retain(|origin| origin.reads.last().is_some_and(|last| last.step >= number));
             self.work.add(self.origins.len() + 1);
