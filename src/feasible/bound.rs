@@ -2,6 +2,7 @@
 
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
+use std::ops::Range;
 
 /// What one metric may come to, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,4 +70,21 @@ pub(super) fn ratio(upper: &BigUint, lower: &BigUint) -> f64 {
     let shift = upper.bits().saturating_sub(1000);
     let float = |number: &BigUint| (number >> shift).to_f64().unwrap_or(f64::INFINITY);
     float(upper) / float(lower)
+}
+
+/// The largest number in a range that fits, to within a part of it; the start of the range, where none does.
+pub(super) fn largest(range: Range<usize>, part: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let Range {
+        start: mut low,
+        end: mut high,
+    } = range;
+    while high - low > low / part + 1 {
+        let middle = low + (high - low) / 2;
+        if fits(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }

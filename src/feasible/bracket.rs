@@ -13,7 +13,7 @@
 //! of all nodes and of a grid for each thread. Boxes are made finer until the bounds are close, or the work is too much.
 
 use super::axis::{self, block_end};
-use super::bound::ratio;
+use super::bound::{largest, ratio};
 use super::graph::Graph;
 use super::rounded::{Allowed, completions};
 use super::table::Items;
@@ -353,16 +353,7 @@ impl<'a, const D: usize> Bracket<'a, D> {
             }
             work <= most_work && kept <= self.memory / 4 / size_of::<Prefixes<W, D>>()
         };
-        let (mut low, mut high) = (LEAST, self.memory_for_boxes::<W>().max(LEAST + 1));
-        while high - low > low / 16 + 1 {
-            let middle = low + (high - low) / 2;
-            if fits(middle) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        low
+        largest(LEAST..self.memory_for_boxes::<W>().max(LEAST + 1), 16, fits)
     }
 
     /// Bounds with this many boxes for each node, and how often a box was sent along an arc.
@@ -450,7 +441,7 @@ impl<'a, const D: usize> Bracket<'a, D> {
         }
         // Below the first of these sums every completion fits.
         let spans: [(i64, i64); D] = std::array::from_fn(|dim| axis::span(graph, node as u32, dim));
-        let lens = sides(spans.map(|(first, last)| last - first), boxes);
+        let lens = sides(spans.map(|(first, last)| last - first), boxes, &self.high);
         let per_unit: [f64; D] =
             std::array::from_fn(|dim| lens[dim] as f64 / ((spans[dim].1 - spans[dim].0) as f64 + 1.0));
         cells.clear();
@@ -511,7 +502,7 @@ impl<'a, const D: usize> Bracket<'a, D> {
         let most = std::array::from_fn(|dim| graph.to_go(node, dim).min(self.high[dim]));
         let worth = lookups.saturating_add(passed).saturating_mul(8).max(1 << 10);
         let cells = (self.memory / 64).min(worth);
-        let scales = scales(most, if D == 1 { cells.min(LINE) } else { cells });
+        let scales = scales(most, if D == 1 { cells.min(LINE) } else { cells }, &self.high);
         let mut counts = vec![C::default(); scales.iter().map(|scale| scale.len).product()];
         let mut mark = |costs: &[i64; D], ways: u64| {
             let mut cell = 0;
@@ -602,37 +593,44 @@ impl<'a, const D: usize> Bracket<'a, D> {
 }
 
 /// Classes in each constraint, for sums up to these, that make at most this many cells together.
-fn scales<const D: usize>(most: [i64; D], cells: usize) -> [Scale; D] {
+fn scales<const D: usize>(most: [i64; D], cells: usize, high: &[i64; D]) -> [Scale; D] {
     let mut scales = most.map(|most| Scale::new(most.max(0), 2));
     loop {
         let count = scales
             .iter()
             .fold(1_usize, |count, scale| count.saturating_mul(scale.len));
-        // The one with the fewest classes gets more.
+        // The one whose classes are the widest, as parts of its budget, gets more.
         let finer = (0..D).filter(|&dim| scales[dim].shift > 0).map(|dim| {
             let shift = scales[dim].shift - 1;
             let len = (most[dim].max(0) >> shift) as usize + 2;
             (dim, Scale { len, shift })
         });
         let finer = finer.filter(|&(dim, finer)| count / scales[dim].len <= cells / finer.len);
-        let Some((dim, finer)) = finer.min_by_key(|(_, finer)| finer.len) else {
+        let width = |dim: usize, finer: Scale| 2_f64.powi(finer.shift as i32) / (high[dim] as f64 + 1.0);
+        let Some((dim, finer)) = finer.max_by(|&(a, one), &(b, other)| width(a, one).total_cmp(&width(b, other)))
+        else {
             return scales;
         };
         scales[dim] = finer;
     }
 }
 
-/// How many cells a grid has in each constraint, for sums that differ by at most these, and this many cells together.
-fn sides<const D: usize>(most: [i64; D], cells: usize) -> [usize; D] {
+/// How many cells a grid has in each constraint, for sums that differ by at most these, and this many cells together. The
+/// cells are as wide in each constraint as in the others, as parts of its budget: a prefix may use up little of the one
+/// and much of the other.
+fn sides<const D: usize>(most: [i64; D], cells: usize, high: &[i64; D]) -> [usize; D] {
+    let share = |dim: usize| ((most[dim].max(0) as f64 + 1.0) / (high[dim] as f64 + 1.0)).max(f64::MIN_POSITIVE);
     // Those that need the fewest leave more to the others.
     let mut order: [usize; D] = std::array::from_fn(|dim| dim);
     order.sort_unstable_by_key(|&dim| most[dim]);
     let mut left = cells as f64;
     let mut sides = [1; D];
-    for (place, dim) in order.into_iter().enumerate() {
-        let side = left.powf(1.0 / (D - place) as f64).min(most[dim].max(0) as f64 + 1.0);
-        sides[dim] = (side as usize).max(1);
-        left /= sides[dim] as f64;
+    for (place, &dim) in order.iter().enumerate() {
+        let rest = &order[place..];
+        let mean = rest.iter().map(|&dim| share(dim).ln()).sum::<f64>() / rest.len() as f64;
+        let side = left.powf(1.0 / rest.len() as f64) * (share(dim).ln() - mean).exp();
+        sides[dim] = (side.min(most[dim].max(0) as f64 + 1.0).min(left) as usize).max(1);
+        left = (left / sides[dim] as f64).max(1.0);
     }
     sides
 }

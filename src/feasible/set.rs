@@ -3,7 +3,7 @@
 use super::answer::{Answer, Rounded};
 use super::any_table::{AnyTable, Width, with};
 use super::axis::{self, Effort, Rounding};
-use super::bound::{Bound, Count, Marginals, ratio};
+use super::bound::{Bound, Count, Marginals, largest, ratio};
 use super::bracket::bracket;
 use super::composite::Composites;
 use super::graph::{Graph, Interval};
@@ -290,16 +290,7 @@ impl Feasible {
             let (count, steps) = plans.cells(classes).size();
             count <= self.memory / (2 * width.bytes()) && steps <= work
         };
-        let (mut low, mut high) = (2, 1 << 24);
-        while high - low > low / 64 + 1 {
-            let middle = low + (high - low) / 2;
-            if fits(middle) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        low
+        largest(2..1 << 24, 64, fits)
     }
 
     /// How many candidates fit.
