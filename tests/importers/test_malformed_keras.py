@@ -272,3 +272,14 @@ def test_arguments_that_are_none() -> None:
     assert "failed: ZeroDivisionError" in refused(row(("Own", {})), custom={"Own": lambda _: 1 // 0})
     for shape in ((29, 28, 1), (28, 28), "28", 5, [(28, 28, 1), (28, 28, 1)], {"nothing": (28, 28, 1)}):
         assert refused(MNIST, input_shape=shape)
+
+
+def test_a_word_whose_class_is_no_text() -> None:
+    for kind in ([], {}, [[1]]):
+        own = {"units": 2, "kernel_initializer": {"class_name": kind, "config": {}}}
+        for name in ("kernel_initializer", "kernel_regularizer", "activation"):
+            told = row(("Dense", {"units": 2, name: own["kernel_initializer"]}))
+            try:
+                assert ab.from_keras(told).architecture().params == 4 * 2 + 2
+            except ArchbudgetError as error:
+                assert "cannot take what it was given" not in str(error)
