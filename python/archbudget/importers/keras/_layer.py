@@ -358,10 +358,10 @@ def _kept(name: str, value: Any) -> dict[str, Any]:
     part = name.rpartition("_")[2]
     if part == "activation" and isinstance(value, Mapping):
         kind = value.get("class_name")
-        word = kind if isinstance(kind, str) else ""
-        if word in AS_LAYERS:
-            return {name: AS_LAYERS[word]}
-        if word != "function" and word not in BY_ARGUMENT[part]:
+        named = kind if isinstance(kind, str) else ""
+        if named in AS_LAYERS:
+            return {name: AS_LAYERS[named]}
+        if named != "function" and named not in BY_ARGUMENT[part]:
             raise SpaceError(f"its {name} is an object of the class {show(kind)}, which may have weights")
     if part in ("initializer", "regularizer", "constraint"):
         word = value.get("class_name") if isinstance(value, Mapping) else value
