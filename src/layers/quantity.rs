@@ -420,20 +420,23 @@ mod tests {
     #[test]
     fn quotients_and_differences_are_written_as_they_are_meant() {
         let of = |value, meaning| Formula::of(value, meaning);
-        let (a, b, c) = (of(7, "a"), of(2, "b"), of(3, "c"));
+        let (a, b, c) = (of(7, "sides"), of(2, "step"), of(3, "window"));
         let windows = a.clone().minus(b.clone() + c.clone()).over(b.clone(), Rounded::Down) + Formula::just(1);
-        assert_eq!(windows.named(), "(a - (b + c)) // b + 1");
+        assert_eq!(windows.named(), "(sides - (step + window)) // step + 1");
         assert_eq!(
             (windows.to_string(), windows.value()),
             ("(7 - (2 + 3)) // 2 + 1".to_owned(), 2)
         );
         let up = (a.clone() * c.clone()).over(b.clone(), Rounded::Up) * c;
-        assert_eq!((up.named(), up.value()), ("ceil(a * c / b) * c".to_owned(), 33));
+        assert_eq!(
+            (up.named(), up.value()),
+            ("ceil(sides * window / step) * window".to_owned(), 33)
+        );
         assert_eq!(b.clone().over(Formula::just(1), Rounded::Up), b);
         let share = Formula::Share(Box::new(a), 1.5);
         assert_eq!(
             (share.named(), share.to_string(), share.value()),
-            ("floor(a * 1.5)".to_owned(), "floor(7 * 1.5)".to_owned(), 10)
+            ("floor(sides * 1.5)".to_owned(), "floor(7 * 1.5)".to_owned(), 10)
         );
     }
 
