@@ -6,7 +6,7 @@ Errors are made in microseconds; they are safe to pass between threads and proce
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archbudget._message import LONGEST, cut, line, show
 
@@ -375,6 +375,10 @@ class FileError(SpaceError, OSError):
         ...     print(error)
         there is no file missing.yaml
     """
+
+    if not TYPE_CHECKING:
+        # That of the base which lays it out, also where it is called by itself, as the pickler of Dask does.
+        __new__ = OSError.__new__
 
 
 class MissingFileError(FileError, FileNotFoundError):

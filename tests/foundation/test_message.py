@@ -119,6 +119,7 @@ def test_every_message_is_one_line_of_at_most_2000_characters(kind: type[errors.
     assert str(error).isprintable()
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert str(kind("it's short")) == "it's short"
+    assert isinstance(kind.__new__(kind), kind)  # As the pickler of Dask makes one.
 
 
 def test_messages_of_the_engine_are_short_too() -> None:

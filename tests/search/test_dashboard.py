@@ -108,7 +108,9 @@ def test_a_note_follows_the_search_and_one_of_ones_own_stays(tmp_path: Path) -> 
 def test_a_front_and_a_search_without_trials_have_notes() -> None:
     both = ab.search(SPACE, lambda arch: (arch.params, -arch.macs), BUDGET, 6, seed=0, directions=["maximize"] * 2)
     assert f"{len(both.best_trials)} trials are on the Pareto front" in noting.text_of(both, SPACE, BUDGET)
-    assert "No trial is complete" in noting.text_of(optuna.create_study(), SPACE, BUDGET)
+    for directions in (["maximize"], ["maximize", "minimize"]):
+        study = optuna.create_study(directions=directions)
+        assert "No trial is complete" in noting.text_of(study, SPACE, BUDGET)
 
 
 def test_the_command_writes_the_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

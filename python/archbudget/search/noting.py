@@ -41,6 +41,8 @@ def text_of(study: optuna.Study, space: Space, budget: Budget) -> str:
         ranked = study.best_trials if len(study.directions) > 1 else [study.best_trial]
     except ValueError:
         return "\n".join([*lines, "No trial is complete."])
+    if not ranked:
+        return "\n".join([*lines, "No trial is complete."])
     if len(ranked) > 1:
         lines += [
             f"{len(ranked):,} trials are on the Pareto front: {', '.join(f'{each.number}' for each in ranked)}.",
