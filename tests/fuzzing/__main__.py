@@ -209,13 +209,18 @@ def drive(name: str, first: int, seconds: float, rounds: int | None = None) -> i
                 break
             raise
         except AssertionError as error:
-            print(f"{name}: {said(counted)} until a failure with seed {number}")
-            print(str(error))
-            print(f"again: make fuzz FUZZ='--driver {name} --seed {number} --rounds 1'", flush=True)
-            return 1
+            return fail(name, counted, number, error)
         number += 1
     print(f"{name}: {said(counted)}", flush=True)
     return 0
+
+
+def fail(name: str, counted: Counter[str], number: int, error: AssertionError) -> int:
+    """Prints a failure, and how to see it again; the exit code."""
+    print(f"{name}: {said(counted)} until a failure with seed {number}")
+    print(str(error))
+    print(f"again: make fuzz FUZZ='--driver {name} --seed {number} --rounds 1'", flush=True)
+    return 1
 
 
 def drive_fast(name: str, first: int, seconds: float, rounds: int | None = None) -> int:
@@ -231,10 +236,7 @@ def drive_fast(name: str, first: int, seconds: float, rounds: int | None = None)
                 with noted(f"case {case} of seed {number}, which is kept in {kept()}"):
                     check(Random(f"{number}:{case}"), counted)
             except AssertionError as error:
-                print(f"{name}: {said(counted)} until a failure with seed {number}")
-                print(str(error))
-                print(f"again: make fuzz FUZZ='--driver {name} --seed {number} --rounds 1'", flush=True)
-                return 1
+                return fail(name, counted, number, error)
         number += 1
     print(f"{name}: {said(counted)}", flush=True)
     return 0

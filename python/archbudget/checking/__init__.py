@@ -3,7 +3,7 @@
 from archbudget.checking.assertion import assert_within
 from archbudget.checking.comparison import Change, Comparison, compared
 from archbudget.checking.model import BITS, Checked, Read, ReadOptions, network_of_model, read_model, read_shapes
-from archbudget.checking.verdict import BoundCheck, Verdict, verdict
+from archbudget.checking.verdict import BoundCheck, Verdict, range_text, verdict
 
 __all__ = [
     "BITS",
@@ -17,6 +17,7 @@ __all__ = [
     "assert_within",
     "compared",
     "network_of_model",
+    "range_text",
     "read_model",
     "read_shapes",
     "verdict",

@@ -32,6 +32,13 @@ def percent(part: int, total: int) -> str:
     return f"{share:.3g} %" if share < 999.5 else f"{share:,.0f} %"
 
 
+def range_text(low: int, high: int) -> str:
+    """The two ends of a bound in a few words."""
+    if low == 0:
+        return f"at most {high:,}"
+    return f"at least {low:,}" if high == MOST else f"{low:,} to {high:,}"
+
+
 @dataclass(frozen=True)
 class BoundCheck:
     """One bound, and what a network has of its metric."""

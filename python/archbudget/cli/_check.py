@@ -8,11 +8,21 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from archbudget._budget import MOST, SIDED
+from archbudget._budget import SIDED
 from archbudget._guard import reworded
 from archbudget._markup import markdown
 from archbudget._message import line
-from archbudget.checking import BITS, Comparison, ReadOptions, Verdict, compared, network_of_model, read_shapes, verdict
+from archbudget.checking import (
+    BITS,
+    Comparison,
+    ReadOptions,
+    Verdict,
+    compared,
+    network_of_model,
+    range_text,
+    read_shapes,
+    verdict,
+)
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import NO_BOUNDS, BudgetOptions, Json, NoCode, Once, Settings, takes_budget
 from archbudget.errors import BudgetError
@@ -143,7 +153,7 @@ def _markdown(result: Verdict, difference: Comparison | None) -> Iterable[str]:
             (
                 bound.metric,
                 f"{bound.value:,}",
-                _range(bound.low, bound.high),
+                range_text(bound.low, bound.high),
                 "met" if bound.met else f"missed by {abs(bound.value - bound.limit):,}",
             )
             for bound in result.bounds
@@ -163,12 +173,6 @@ def _markdown(result: Verdict, difference: Comparison | None) -> Iterable[str]:
     if len(rows) > MOST_ROWS:
         yield f"\n{len(rows) - MOST_ROWS:,} more layers are not shown."
     yield from ["", "</details>"]
-
-
-def _range(low: int, high: int) -> str:
-    if low == 0:
-        return f"at most {high:,}"
-    return f"at least {low:,}" if high == MOST else f"{low:,} to {high:,}"
 
 
 def _titles(result: Verdict) -> tuple[str, ...]:

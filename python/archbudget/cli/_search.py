@@ -37,7 +37,7 @@ from archbudget.errors import ArchbudgetError, SearchError
 from archbudget.search.interrupt import interrupts
 from archbudget.search.noting import note_down
 from archbudget.search.run import SAMPLERS, base_sampler, limits
-from archbudget.search.running import Limits, finished, is_finished
+from archbudget.search.running import Limits, best, finished, is_finished
 from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, without_password
 from archbudget.space.feasible import FeasibleSet
 from archbudget.space.space import Space
@@ -303,7 +303,7 @@ class _Run:
         study, job = self._study, self._job
         self._models.clean(study)
         note_down(study, self._space, self._budget)
-        ranked = best(study)
+        ranked = best(study, BEST)
         done = finished(study)
         failed = [t for t in study.get_trials(deepcopy=False) if is_finished(t) and t.state == TrialState.FAIL]
         data: dict[str, Any] = {
@@ -388,20 +388,6 @@ class _Run:
                 *([f"{test:.4f}" if isinstance(test, float) else "" if test is None else str(test)] * tested),
             )
         return table
-
-
-def best(study: optuna.Study, count: int = BEST, among: Container[int] | None = None) -> list[optuna.trial.FrozenTrial]:
-    """The best completed trials of a study, or among some trials, the best first.
-
-    With several objectives these are all of the Pareto front, the best in the first objective first.
-    """
-    from optuna.study import StudyDirection
-
-    several = len(study.directions) > 1
-    sign = -1.0 if study.directions[0] == StudyDirection.MAXIMIZE else 1.0
-    complete = study.best_trials if several else study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    chosen = [trial for trial in complete if among is None or trial.number in among]
-    return sorted(chosen, key=lambda trial: (sign * trial.values[0], trial.number))[: None if several else count]
 
 
 def _numbers(trial: optuna.trial.FrozenTrial) -> list[str]:
@@ -504,7 +490,7 @@ class _Models:
         # In this order: a trial with a file here is still running in the next line, or finished in the one after.
         files = list(self.folder.glob("trial_*.keras"))
         keep = {trial.number for trial in study.get_trials(deepcopy=False) if not trial.state.is_finished()}
-        keep |= {trial.number for trial in best(study)}
+        keep |= {trial.number for trial in best(study, BEST)}
         for file in files:
             number = re.fullmatch(r"trial_(\d+)\.keras", file.name)
             if number is not None and int(number[1]) not in keep:

@@ -7,13 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from archbudget import plot
-from archbudget._budget import BUILT_IN, MOST, SIDED, require_metrics
+from archbudget._budget import BUILT_IN, SIDED, require_metrics
 from archbudget._markup import Markup, bar, paragraph, table
 from archbudget._message import grouped, line, show
-from archbudget.checking.verdict import Verdict
+from archbudget.checking import Verdict, range_text
 from archbudget.errors import ArchbudgetError, LimitError
 from archbudget.network import network_html
 from archbudget.reporting.page import Section, figure_markup, fold, items, scroll, verdict_markup
+from archbudget.search.running import best
 from archbudget.space.html import set_html
 from archbudget.space.trials import BUDGET, FAILED
 
@@ -133,7 +134,7 @@ def study_sections(study: optuna.Study, space: Space | None, budget: Budget | No
     parts = [paragraph(", ".join(f"{number:,} {state}" for state, number in states.most_common()) or "no trials yet")]
     if budget is not None or isinstance(told, str):
         parts.append(paragraph(f"budget: {budget.describe() if budget is not None else told}"))
-    ranked = _ranked(study, complete)
+    ranked = best(study, BEST)[:BEST]
     if ranked:
         parts.append(scroll("best trials", _trials(study, ranked)))
     yield Section("Trials" if len(ranked) == len(trials) else "Best trials", tuple(parts))
@@ -146,16 +147,6 @@ def study_sections(study: optuna.Study, space: Space | None, budget: Budget | No
             found = Verdict(of, winner, budget)
             yield Section(f"Totals{of}", (verdict_markup(found.headline, good=found.fits), _totals(winner, budget)))
         yield from network_sections(winner, of)
-
-
-def _ranked(study: optuna.Study, complete: Sequence[optuna.trial.FrozenTrial]) -> list[optuna.trial.FrozenTrial]:
-    """The best trials, or with several objectives those of the Pareto front, the best first."""
-    from optuna.study import StudyDirection
-
-    several = len(study.directions) > 1
-    sign = -1.0 if study.directions[0] == StudyDirection.MAXIMIZE else 1.0
-    chosen = study.best_trials if several else complete
-    return sorted(chosen, key=lambda trial: (sign * trial.values[0], trial.number))[:BEST]
 
 
 def _trials(study: optuna.Study, ranked: Sequence[optuna.trial.FrozenTrial]) -> Markup:
@@ -287,10 +278,7 @@ def _marginals(fits: FeasibleSet[Any]) -> Section:
 
 def _bound(metric: str, budget: Budget | None) -> str:
     """The bounds of a metric in a few words."""
-    low, high = (0, MOST) if budget is None or metric not in budget else budget[metric]
-    if high == MOST:
-        return f"at least {low:,}" if low else ""
-    return f"{low:,} to {high:,}" if low else f"at most {high:,}"
+    return "" if budget is None or metric not in budget else range_text(*budget[metric])
 
 
 def _title(metric: str) -> str:

@@ -23,7 +23,7 @@ from optuna.trial import TrialState
 from archbudget.space.trials import BEAT, FAILED, LOST, PREFIX, PROCESS, RETRY_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Container, Iterator
 
     import optuna
 
@@ -231,6 +231,20 @@ def release(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
             put_back(study, trial)
     except UpdateFinishedTrialError:
         pass
+
+
+def best(study: optuna.Study, count: int, among: Container[int] | None = None) -> list[optuna.trial.FrozenTrial]:
+    """The best completed trials of a study, or among some trials, the best first.
+
+    With several objectives these are all of the Pareto front, the best in the first objective first.
+    """
+    from optuna.study import StudyDirection
+
+    several = len(study.directions) > 1
+    sign = -1.0 if study.directions[0] == StudyDirection.MAXIMIZE else 1.0
+    complete = study.best_trials if several else study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    chosen = [trial for trial in complete if among is None or trial.number in among]
+    return sorted(chosen, key=lambda trial: (sign * trial.values[0], trial.number))[: None if several else count]
 
 
 def put_back(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
