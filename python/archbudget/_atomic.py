@@ -115,35 +115,39 @@ def _unwritable(path: str, error: Exception) -> FileError:
 @contextmanager
 def _part(real: Path, found: os.stat_result | None) -> Iterator[Path]:
     """A part that replaces a file at the end."""
-    descriptor, part = _begin(real, found)
-    try:
-        # A new file gets the default mode of the process; until it is complete, no other user can read it.
-        made = os.fstat(descriptor) if found is None else found
-        _set_mode(descriptor, part, 0o600)
-        yield part
-        if found is not None:
-            _keep_owner(descriptor, found)
-        _set_mode(descriptor, part, stat.S_IMODE(made.st_mode))
-        os.fsync(descriptor)
-        part.replace(real)
-        _sync(real.parent)
-    finally:
-        os.close(descriptor)
-        part.unlink(missing_ok=True)
-
-
-def _begin(real: Path, found: os.stat_result | None) -> tuple[int, Path]:
-    """A new part in the folder of a file, open and locked."""
     suffix = real.suffix if re.fullmatch(r"\.\w{1,16}", real.suffix) else ""
     while True:
         part = real.with_name(f".archbudget-{os.urandom(8).hex()}.part{suffix}")
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 if found is None else 0o600)
+        try:  # Before there is a part, as an interrupt may come while the system makes it.
+            with _locked(part, 0o666 if found is None else 0o600) as descriptor:
+                made = os.fstat(descriptor)
+                if not made.st_nlink:
+                    continue  # Another process removed it before it was locked.
+                # A new file gets the default mode of the process; until it is complete, no other user can read it.
+                _set_mode(descriptor, part, 0o600)
+                yield part
+                if found is not None:
+                    _keep_owner(descriptor, found)
+                _set_mode(descriptor, part, stat.S_IMODE((found or made).st_mode))
+                os.fsync(descriptor)
+                part.replace(real)
+                _sync(real.parent)
+                return
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(part: Path, mode: int) -> Iterator[int]:
+    """A new file, open and locked."""
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    try:
         with suppress(OSError):  # Some file systems have no locks: parts stay there.
             if fcntl is not None:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor, part
-        os.close(descriptor)  # Another process removed it before it was locked.
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def sweep_parts(folder: Path) -> None:

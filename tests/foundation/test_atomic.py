@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import os
 import signal
 import stat
@@ -11,15 +13,17 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from archbudget import _atomic
 from archbudget._atomic import PART, atomic
 from archbudget.errors import FileError, FolderError, MissingFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="links, pipes, modes and signals are those of POSIX")
 
@@ -275,6 +279,74 @@ def test_parts_of_killed_processes_are_removed_and_those_of_others_are_not(tmp_p
         at_work.kill()
     assert file.read_text() == "half"
     assert parts(tmp_path) == []
+
+
+def interrupted_at(step: int, work: Callable[[], None]) -> bool:
+    """Interrupts some work before a step of the interpreter in the module or `contextlib`; whether it has so many."""
+    left = step
+    files = {_atomic.__file__, contextlib.__file__}
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename not in files:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_an_interrupt_anywhere_leaves_the_old_file_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # It takes most of the time.
+    target = tmp_path / "file.txt"
+    found = set()
+    step = 0
+    while True:
+        if exists:
+            target.write_text("old")
+        else:
+            target.unlink(missing_ok=True)
+        step += 1
+        is_interrupted = interrupted_at(step, lambda: write(target, "new"))
+        if parts(tmp_path):  # What an exception holds is closed with it.
+            gc.collect()
+        found.add(target.read_text() if target.exists() else None)
+        assert not parts(tmp_path), f"a part is left after an interrupt at step {step}"
+        if not is_interrupted:
+            break
+    assert step > 300
+    assert found == {"old" if exists else None, "new"}
+
+
+def test_an_interrupt_while_the_system_makes_the_part_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = os.open
+
+    def interrupt(*arguments: Any, **options: Any) -> int:
+        os.close(made(*arguments, **options))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "file.txt", "new")
+    monkeypatch.undo()
+    assert not list(tmp_path.iterdir())
 
 
 def test_many_threads_write_one_file(tmp_path: Path) -> None:
