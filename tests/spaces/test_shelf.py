@@ -32,6 +32,7 @@ def test_every_space_is_on_the_shelf() -> None:
 
 ARGUMENTS: dict[str, dict[str, object]] = {
     "nas_bench_201": {"num_classes": 10, "image_size": 32},
+    "nas_bench_macro": {"num_classes": 10, "image_size": 32},
     "nats_bench_size": {"num_classes": 10, "image_size": 32},
     "ofa_mobilenet_v3": {"width": 1.0, "resolution": 224, "num_classes": 1000},
     "ofa_proxyless": {"width": 1.3, "resolution": 224, "num_classes": 1000},

@@ -16,6 +16,7 @@ from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
 from archbudget.spaces._nas_bench import NasBench201Cell, NatsBenchCell, nas_bench_201, nats_bench_size
+from archbudget.spaces._nas_bench_macro import nas_bench_macro
 from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
@@ -40,6 +41,7 @@ __all__ = [
     "lenet",
     "mcunet",
     "nas_bench_201",
+    "nas_bench_macro",
     "nats_bench_size",
     "ofa_mobilenet_v3",
     "ofa_proxyless",

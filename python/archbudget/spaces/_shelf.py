@@ -13,6 +13,7 @@ from archbudget.spaces._ds_cnn import ds_cnn
 from archbudget.spaces._efficientnet import efficientnet
 from archbudget.spaces._lenet import lenet
 from archbudget.spaces._nas_bench import nas_bench_201, nats_bench_size
+from archbudget.spaces._nas_bench_macro import nas_bench_macro
 from archbudget.spaces._ofa_resnet import ofa_resnet50
 from archbudget.spaces._once_for_all import mcunet, ofa_mobilenet_v3, ofa_proxyless
 from archbudget.spaces._proxylessnas import proxylessnas
@@ -53,6 +54,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
     {
         "nas_bench_201": Shelved(nas_bench_201, "arXiv 2001.00326", "15,625"),
         "nats_bench_size": Shelved(nats_bench_size, "arXiv 2009.00437", "32,768"),
+        "nas_bench_macro": Shelved(nas_bench_macro, "arXiv 2103.11922", "6,561"),
         "darts": Shelved(darts, "arXiv 1806.09055", "1e18"),
         "ofa_mobilenet_v3": Shelved(ofa_mobilenet_v3, "arXiv 1908.09791", "2e19"),
         "ofa_proxyless": Shelved(ofa_proxyless, "arXiv 1908.09791"),
