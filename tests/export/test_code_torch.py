@@ -159,5 +159,74 @@ def test_what_is_no_text_is_refused_at_once() -> None:
 
     x, mask = layers.Input((4, 3)), layers.Input((4,))
     y = layers.LSTM(3, return_sequences=True)(Given()(Given()(x)), mask=mask)
-    with pytest.raises(SpaceError, match="given, given_1: it is, or holds, a Mine, .*; lstm: it is called with masks"):
+    with pytest.raises(
+        SpaceError,
+        match="given, given_1: it is, or holds, a Mine, which cannot be imported.*; lstm: it is called with masks",
+    ):
         ab.Space(inputs=[x, mask], outputs=y).architecture().to_code("torch")
+
+
+class Excited(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """A module of a user at the top of a module, which keeps its arguments."""
+
+    def __init__(self, channels: int, ratio: int = 2) -> None:
+        super().__init__()
+        self.channels, self.ratio = channels, ratio
+        self.squeeze = torch.nn.Linear(channels, channels // ratio)
+        self.excite = torch.nn.Linear(channels // ratio, channels)
+
+    def forward(self, x: Any) -> Any:
+        return x * self.excite(torch.relu(self.squeeze(x)))
+
+
+class Joined(torch.nn.Module):  # type: ignore[misc, unused-ignore]
+    """One of two inputs that is made of their shapes."""
+
+    def __init__(self, input_shapes: Any) -> None:
+        super().__init__()
+        self.mix = torch.nn.Linear(sum(shape[-1] for shape in input_shapes), input_shapes[0][-1])
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return self.mix(torch.cat([x, y], -1))
+
+
+def excite(input_shape: tuple[int, ...], ratio: int) -> Any:
+    return torch.nn.Sequential(Excited(input_shape[-1], ratio), torch.nn.ReLU())
+
+
+def doubled(input_shape: tuple[int, ...], ratio: int) -> Any:
+    made = Excited(input_shape[-1], ratio)
+    made.ratio = 2 * ratio
+    return made
+
+
+def excited_counts(input_shape: tuple[int, ...], ratio: int) -> layers.Counts:
+    between = input_shape[-1] // ratio
+    return layers.Counts(input_shape, (input_shape[-1] + 1) * between + (between + 1) * input_shape[-1])
+
+
+def test_custom_layers_are_imported() -> None:
+    by_maker = layers.custom(torch=excite)(excited_counts)
+    by_class = layers.custom(torch=lambda shape, ratio: Excited(shape[-1], ratio))(excited_counts)
+
+    @layers.custom(torch=Joined)
+    def Join(input_shapes: Any) -> layers.Counts:  # noqa: N802
+        one, two = input_shapes
+        return layers.Counts(one, (one[-1] + two[-1] + 1) * one[-1])
+
+    x, y = layers.Input((6, 4)), layers.Input((6, 8))
+    shared = by_class(2, name="shared")
+    z = shared(layers.Dense(4)(shared(by_maker(4)(x))))
+    z = by_class(4, trainable=False)(Join()([z, y]))
+    text = assert_builds_the_same(ab.Space(inputs=[x, y], outputs=z).architecture())
+    assert f"import {__name__}\n" in text
+    assert f"{__name__}.excite((6, 4), ratio=4)" in text
+    assert f"self.shared = {__name__}.Excited(4)" in text
+    assert f"{__name__}.Joined(((6, 4), (6, 8)))" in text
+    assert f"frozen({__name__}.Excited(4, ratio=4))" in text
+
+
+def test_a_custom_module_that_is_made_otherwise_is_refused() -> None:
+    other = layers.custom(torch=lambda *given, **named: doubled(*given, **named))(excited_counts)
+    with pytest.raises(SpaceError, match="excited_counts: it keeps .* than it is made with"):
+        ab.Space([layers.Input((4,)), other(2)]).architecture().to_code("torch")

@@ -54,7 +54,7 @@ def write(network: Network) -> str:
     return text
 
 
-def _imported(maker: Any) -> tuple[str, str] | None:
+def imported(maker: Any) -> tuple[str, str] | None:
     """The module of a class or function, and its name there; `None` if it cannot be imported by them."""
     module, name = getattr(maker, "__module__", None), getattr(maker, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module == "__main__":
@@ -70,11 +70,11 @@ def _imported_real(maker: Any, real: Mapping[str, Any]) -> tuple[str, str] | Non
 
     A maker with an underscore is not for others, and a submodule may have taken its name.
     """
-    found = _imported(maker)
+    found = imported(maker)
     if found is not None and not found[1].rpartition(".")[2].startswith("_"):
         return found
     made = maker(**real)
-    found = _imported(type(made))
+    found = imported(type(made))
     if found is None:
         return None
     try:

@@ -19,13 +19,16 @@ from torch import nn
 
 from archbudget._message import listed
 from archbudget.errors import SpaceError
-from archbudget.export.code._keras import target
+from archbudget.export.code._keras import imported, target
 from archbudget.export.code._loops import Statement, free_name, tensor_names, written
 from archbudget.export.code._text import STEP, WIDTH, Made, Node, Own, Raw, Set, Value, heading
-from archbudget.export.torch import _given, _recurrent, build
+from archbudget.export.torch import _given, _recurrent, build_with_customs
 from archbudget.export.torch._module import graph_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from archbudget.export.torch._given import Custom
     from archbudget.export.torch._module import Network as Module
     from archbudget.network import Network
 
@@ -82,8 +85,8 @@ def write(network: Network) -> str:
     Raises:
         SpaceError: If it has layers that cannot be written, with all of them.
     """
-    module = build(network)
-    writer = _Writer(network, module)
+    module, customs = build_with_customs(network)
+    writer = _Writer(network, module, customs)
     text = writer.text()
     if not writer.problems:
         with torch.device("meta"):
@@ -102,9 +105,10 @@ def write(network: Network) -> str:
 class _Writer:
     """Writes the text of one module."""
 
-    def __init__(self, network: Network, module: Module) -> None:
+    def __init__(self, network: Network, module: Module, customs: Mapping[nn.Module, Custom]) -> None:
         self.network = network
         self.module = module
+        self.customs = customs
         self.graph = graph_of(module)
         self.problems: dict[str, list[str]] = {}
         """The names of the modules that cannot be written, by the reasons."""
@@ -113,6 +117,8 @@ class _Writer:
         self.taken: dict[str, Any] = {}
         """What these are in the exporter."""
         self.imports = {"nn", "torch"}
+        self.modules: set[str] = set()
+        """The modules that have the classes of users, and what makes them."""
         self.paths: dict[nn.Module, str] = {}
         """The modules that are made, by the paths under which `self` has them."""
 
@@ -147,14 +153,14 @@ class _Writer:
                 "",
                 "from __future__ import annotations",
                 "",
-                *_imports(self.imports),
+                *_imports(self.imports, self.modules),
             ],
             *(text.splitlines() for text in self.parts.values()),
             [
                 "class Network(nn.Module):",
                 f"{STEP}def __init__(self) -> None:",
                 f"{inside}super().__init__()",
-                *written(made, inside, {*RESERVED, *self.parts}),
+                *written(made, inside, self._reserved()),
                 "",
                 head,
                 *body,
@@ -162,6 +168,10 @@ class _Writer:
             ["model = Network()"],
         ]
         return "\n\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+    def _reserved(self) -> set[str]:
+        """The names that no variable may have."""
+        return {*RESERVED, *self.parts, *(each.partition(".")[0] for each in self.modules)}
 
     def _helper(self, name: str) -> Raw:
         self.parts.setdefault(name, HELPERS[name])
@@ -181,6 +191,12 @@ class _Writer:
 
     def _made(self, module: nn.Module, path: str) -> Node:
         kind = type(module)
+        custom = self.customs.get(module)
+        if custom is not None and not str(getattr(custom.maker, "__module__", "")).startswith(OURS):
+            found = imported(custom.maker)
+            if found is not None:
+                given = {name: self._argument(kind, name, each, path) for name, each in custom.arguments.items()}
+                return Made(self._imported(found), [Value("input_shape", custom.inputs)], given)
         if kind is nn.Sequential:
             children = {name: self._module(child, f"{path}.{name}") for name, child in module.named_children()}
             if list(children) == [str(number) for number in range(len(children))]:
@@ -190,8 +206,13 @@ class _Writer:
             of = self._part(kind.__name__, kind)
         elif getattr(nn, kind.__name__, None) is kind:
             of = f"nn.{kind.__name__}"
+        elif (found := imported(kind)) is not None:
+            of = self._imported(found).text
         else:
-            raise _RefusalError(f"it is, or holds, a {kind.__name__}, which is no module of torch.nn")
+            raise _RefusalError(
+                f"it is, or holds, a {kind.__name__}, which cannot be imported: define it, or what makes it, at the "
+                "top of a module"
+            )
         args: list[Node] = []
         named: dict[str, Node] = {}
         for name, default, positional in _parameters(kind):
@@ -218,6 +239,12 @@ class _Writer:
                 if module._parameters.get(name, 0) is None:
                     made = Made(self._helper("without"), [made, Value("parameter", name)])
         return made
+
+    def _imported(self, found: tuple[str, str]) -> Raw:
+        """What is imported from a module of a user."""
+        module, name = found
+        self.modules.add(module)
+        return Raw(f"{module}.{name}")
 
     def _argument(self, kind: type, name: str, value: Any, path: str) -> Node:
         if isinstance(value, nn.Module):
@@ -260,7 +287,7 @@ class _Writer:
 
     def _forward(self) -> tuple[str, list[str]]:
         """The head of `forward`, and its statements."""
-        taken = {*RESERVED, *self.parts}
+        taken = self._reserved()
         tensors: dict[int, str] = {}
         inputs = [call for call in self.network.calls if call.layer.kind == "Input"]
         for number, tensor in enumerate(self.graph.inputs):
@@ -372,8 +399,8 @@ def _read(source: str) -> set[str]:
     return {node.id for node in names} - own
 
 
-def _imports(names: set[str]) -> list[str]:
-    """The imports of names: Python's own, and behind an empty line the others."""
+def _imports(names: set[str], modules: set[str]) -> list[str]:
+    """The imports of names: Python's own, and behind an empty line the others and whole modules."""
 
     def key(line: str) -> tuple[bool, str]:
         return (line.startswith("from"), line.split()[1])
@@ -384,7 +411,7 @@ def _imports(names: set[str]) -> list[str]:
         start, _, what = IMPORTS[name].partition(" import ")
         joined.setdefault(start, []).append(what)
     own = [f"{start} import {', '.join(each)}" if each != [""] else start for start, each in joined.items()]
-    rest = [IMPORTS[name] for name in others]
+    rest = [*(IMPORTS[name] for name in others), *(f"import {module}" for module in modules)]
     return [*sorted(own, key=key), *([""] if own else []), *sorted(rest, key=key)]
 
 

@@ -32,7 +32,7 @@ from archbudget.export.torch import (
     _reshaping,
     _wrappers,
 )
-from archbudget.export.torch._given import Blank, Given, Shared, Weights
+from archbudget.export.torch._given import Blank, Custom, Given, Shared, Weights
 from archbudget.export.torch._module import Call
 from archbudget.export.torch._module import Network as Module
 from archbudget.layers._base import Layer, resolve
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from archbudget._records import Place
     from archbudget.network import Network
 
-__all__ = ["build", "make"]
+__all__ = ["build", "build_with_customs", "make"]
 
 BUILDERS: dict[str, Callable[[Given], Any]] = {
     **_activation.BUILDERS,
@@ -71,6 +71,11 @@ def build(network: Network, weights: Weights | None = None) -> Module:
         network: The network.
         weights: The source of the weights; by default the initializers of the layers draw them.
     """
+    return build_with_customs(network, weights)[0]
+
+
+def build_with_customs(network: Network, weights: Weights | None = None) -> tuple[Module, Mapping[Any, Custom]]:
+    """The same module, and what made the modules of its custom layers."""
     if unknown := unknown_sides([call.use for call in network.calls]):
         raise SpaceError(f"to_torch makes modules for shapes that are known; MACs and shapes are unknown, {unknown}")
     weights = weights or Weights()
@@ -119,7 +124,8 @@ def build(network: Network, weights: Weights | None = None) -> Module:
                 _refuse_what_fails(replace(each, weights=Blank()))
     with torch.no_grad():
         modules = {name: make(each) for name, each in given.items()}
-    return Module({**modules, **made}, network.inputs, _released(applied, outputs), outputs)
+    module = Module({**modules, **made}, network.inputs, _released(applied, outputs), outputs)
+    return module, shared.customs
 
 
 def _refuse_what_fails(given: Given) -> None:
@@ -170,8 +176,10 @@ def _custom(given: Given) -> Any:
     """The module of a custom layer."""
     assert given.custom is not None
     assert given.custom.TORCH is not None
-    made = given.custom.TORCH(given.inputs if given.custom.MERGES else given.inputs[0], **given.counted)
+    custom = Custom(given.custom.TORCH, given.inputs if given.custom.MERGES else given.inputs[0], given.counted)
+    made = custom.maker(custom.inputs, **custom.arguments)
     if isinstance(made, torch.nn.Module):
+        given.shared.customs[made] = custom
         return made
     raise SpaceError(
         f"layer '{given.name}' ({given.kind}): what torch= names must return a torch.nn.Module, not {show(made)}"

@@ -74,6 +74,15 @@ class Filled(NamedTuple):
     """The axes of Keras in the order of PyTorch."""
 
 
+class Custom(NamedTuple):
+    """What made the module of a custom layer."""
+
+    maker: Callable[..., Any]
+    inputs: Any
+    """The shape of its input, or the shapes of its inputs."""
+    arguments: Mapping[str, Any]
+
+
 @dataclass
 class Shared:
     """What is known of the weights of a network, by the places where its space describes them."""
@@ -82,6 +91,8 @@ class Shared:
     """The modules, and the weights that became parameters of them unchanged."""
     masked: set[Place] = field(default_factory=set)
     """Those of layers that read a mask somewhere."""
+    customs: dict[nn.Module, Custom] = field(default_factory=dict)
+    """What made the modules of custom layers."""
 
 
 @dataclass(eq=False)
