@@ -202,6 +202,23 @@ def test_a_width_that_nothing_can_follow_is_refused_with_the_layer() -> None:
         space.vary({"conv2d.filters": ab.scale(0.5, 2)})
 
 
+def test_what_needs_several_at_once_follows() -> None:
+    """Cells as in NASNet: both branches of a sum, or of a concatenation, change before the layer behind them fits."""
+    image = layers.Input((8, 8, 3))
+    h = layers.Conv2D(6, 1, name="h")(image)
+    branches = [layers.SeparableConv2D(6, 3, padding="same", name=f"branch{n}")(image) for n in range(4)]
+    first = layers.Add()(branches[:2])
+    joined = layers.Concatenate()([layers.Conv2D(3, 1, name=f"half{n}")(image) for n in range(2)])
+    x = layers.Add()([layers.Add()([h, layers.Identity()(first)]), layers.Multiply()([joined, branches[2]])])
+    space = ab.Space(inputs=image, outputs=[x, branches[3]])
+    wider = space.vary({"half0.filters": ab.scale(0.5, 1.5, divisor=1)})
+    assert {name: each.values for name, each in wider.decisions.items()} == {"half0_filters": (2, 3, 4)}
+    assert wider.architecture(half0_filters=3).costs == space.architecture().costs
+    wide = wider.architecture(half0_filters=4)
+    names = ("h", "branch0", "branch1", "branch2", "branch3", "half0", "half1")
+    assert [wide.layer(name).output_shape[-1] for name in names] == [8, 8, 8, 8, 6, 4, 4]
+
+
 def test_a_model_of_keras_is_searched_in_five_lines() -> None:
     keras = pytest.importorskip("keras")
     model = keras.applications.MobileNetV2(weights=None, input_shape=(96, 96, 3), classes=10, alpha=0.35)

@@ -29,6 +29,8 @@ __all__ = ["Scale", "scale"]
 
 CHANGE = "one change: {pattern: what stands there}, as in {'conv2d*.filters': ab.scale(0.5, 2)}, or ab.optional(layer)"
 """What `vary` takes."""
+MOST_TOGETHER = 2
+"""How often what follows an argument is looked for among what follows another one."""
 MOST_WIDTHS = 4_096
 """The most values of one argument that is scaled."""
 
@@ -144,6 +146,8 @@ class Slot:
         return self.argument in SPATIAL and not isinstance(self.layer, CustomLayer)
 
 
+Refused = tuple[int, InvalidArchitectureError]
+"""The place of the first layer that refuses, and how."""
 New = dict[Slot, Any]
 """What stands in the place of some arguments."""
 
@@ -246,7 +250,9 @@ class Ties:
     """Which arguments must change together: found by doubling some of them, and looking which layer refuses.
 
     Layers are applied in order. A network in which one width is doubled fails at the first layer that needs another one
-    to be doubled, too; an argument that belongs to it lets the network go on, at least to a later layer.
+    to be doubled, too; an argument that belongs to it lets the network go on, at least to a later layer. Where it needs
+    several at once, the first of them makes an earlier layer refuse, or the same one with other shapes, and what
+    follows is found in the same way.
 
     Args:
         space: The space.
@@ -275,12 +281,13 @@ class Ties:
         doubled = {slot: Choice(name, [slot.value, 2 * slot.value]) for slot, name in probes.items()}
         space = self._make(rebuilt(self._definition, {**self._follows, **doubled}))
         order = {name: place for place, name in enumerate(space.layer_names)}
+        stands = {slot: self._place(slot, order) for slot in others}
         names = {
             slot: [each for each in space.decisions if re.fullmatch(rf"{name}(_\d+)*", each)]
             for slot, name in probes.items()
         }
 
-        def refusing(chosen: list[Slot]) -> tuple[int, InvalidArchitectureError] | None:
+        def refusing(chosen: list[Slot]) -> Refused | None:
             """The place of the first layer that refuses, and how."""
             values = {
                 each: slot.value * (2 if slot in chosen else 1) for slot, every in names.items() for each in every
@@ -291,21 +298,42 @@ class Ties:
                 return order.get(error.layer or "", -1), error
             return None
 
+        def past(chosen: list[Slot], now: Refused, depth: int = 0) -> list[Slot] | None:
+            """What is chosen, and what lets the network go on past the layer that refuses: the nearest that do."""
+            place, error = now
+            near = [slot for slot in others if slot not in chosen and stands[slot] <= place]
+            half = []
+            for slot in sorted(near, key=lambda each: -stands[each]):
+                later = refusing([*chosen, slot])
+                if later is None or later[0] > place:
+                    return [*chosen, slot]
+                if later[0] < place or str(later[1]) != str(error):
+                    half.append(slot)
+            for slot in half if depth < MOST_TOGETHER else ():
+                more: list[Slot] | None = [*chosen, slot]
+                while more is not None and (refused := refusing(more)) is not None and refused[0] <= place:
+                    more = past(more, refused, depth + 1)
+                if more is not None:
+                    return more
+            return None
+
         found = list(roots)
         while (refused := refusing(found)) is not None:
-            place, error = refused
-            for slot in [each for each in others if each not in found]:
-                later = refusing([*found, slot])
-                if later is None or later[0] > place:
-                    found.append(slot)
-                    break
-            else:
+            error = refused[1]
+            more = past(found, refused)
+            if more is None:
                 root = self._model.owners[roots[0]]
                 raise SpaceError(
                     f"vary: {root} cannot change by itself: with twice its value layer '{error.layer}' ({error.kind}) "
                     f"refuses, and no other argument follows: {error}"
                 )
+            found = more
         return found
+
+    def _place(self, slot: Slot, order: Mapping[str, int]) -> int:
+        """Where the layer of an argument is applied first."""
+        names = self._model.names.get(slot.layer) or [self._model.owners[slot].partition(".")[0]]
+        return min(order.get(name, -1) for name in names)
 
 
 def varied(
