@@ -11,7 +11,7 @@ import numpy as np
 
 from archbudget._core import metrics as built_in_metrics
 from archbudget._guard import answering, guards, has
-from archbudget._message import hint, listed, show, with_nearest
+from archbudget._message import hint, line, listed, show, with_nearest
 from archbudget.errors import BudgetError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ BUILT_IN: tuple[str, ...] = tuple(name for name, _ in built_in_metrics())
 
 MOST = 2**63 - 1
 
+TITLES = {"macs": "MACs"}
+"""The titles of those built-in metrics whose names are more than words with underscores between them."""
+
 FLOPS = {"flop", "flops", "mflops", "gflops"}
 """Words for twice the number of `macs`."""
 
@@ -44,6 +47,11 @@ MEANT: dict[str, str] = {
 
 BoundLike = Union[int, "tuple[int | None, int | None]"]
 """An upper bound, or a range (low, high), both included; `None` leaves an end open."""
+
+
+def title_of(metric: str) -> str:
+    """What a metric is called in tables and figures; a custom one by its name."""
+    return TITLES.get(metric, metric.replace("_", " ")) if metric in BUILT_IN else line(metric)
 
 
 def _refuse_bounds(args: Sequence[object], named: Mapping[str, object]) -> None:

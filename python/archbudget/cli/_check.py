@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from archbudget._budget import SIDED
+from archbudget._budget import SIDED, title_of
 from archbudget._guard import reworded
 from archbudget._markup import markdown
 from archbudget._message import line
@@ -176,7 +176,7 @@ def _markdown(result: Verdict, difference: Comparison | None) -> Iterable[str]:
 
 
 def _titles(result: Verdict) -> tuple[str, ...]:
-    of = _tables.title(result.weighed)
+    of = title_of(result.weighed)
     return ("layer", "type", "output shape", "params", "MACs", "activation bytes", f"share of {of}")
 
 
@@ -212,7 +212,7 @@ def _totals(difference: Comparison) -> Sequence[tuple[str, ...]]:
         share = (
             f" ({100 * (after - before) / before:+.3g} %)" if before and after is not None and before != after else ""
         )
-        made.append((_tables.title(metric), _known(before), _known(after), gap + share))
+        made.append((title_of(metric), _known(before), _known(after), gap + share))
     return made
 
 

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from archbudget import files, plot
 from archbudget._atomic import atomic
+from archbudget._budget import title_of
 from archbudget._machine import cores
 from archbudget._message import show
 from archbudget.cli import _options, _tables
@@ -376,7 +377,7 @@ class _Run:
         directions = self._job.directions
         titles = ["value"] if len(directions) == 1 else [f"value {n} ({to})" for n, to in enumerate(directions)]
         table = _tables.table(
-            "trial", *(_tables.title(metric) for metric in metrics), *titles, *(["test accuracy"] * tested), left=0
+            "trial", *(title_of(metric) for metric in metrics), *titles, *(["test accuracy"] * tested), left=0
         )
         for trial in ranked:
             costs = self._space.from_trial(trial).costs
@@ -444,9 +445,7 @@ class _Progress:
 
     def _line(self, trial: optuna.trial.FrozenTrial) -> str:
         parts = [" and ".join(_numbers(trial)) if trial.state == TrialState.COMPLETE else _outcome(trial)]
-        parts += [
-            f"{trial.user_attrs[key]:,} {_tables.title(key)}" for key in ("params", "macs") if key in trial.user_attrs
-        ]
+        parts += [f"{trial.user_attrs[key]:,} {title_of(key)}" for key in ("params", "macs") if key in trial.user_attrs]
         if trial.duration is not None:
             parts.append(f"{trial.duration.total_seconds():.1f} s")
         done = f"{self._done} of {self._total}"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from archbudget._budget import SIDED, Budget
+from archbudget._budget import SIDED, Budget, title_of
 from archbudget._message import grouped
 from archbudget.errors import LimitError
 from archbudget.space.describe import TEXTS
@@ -33,15 +33,6 @@ SHOWN = 8
 
 WIDEST = 100_000
 """The most characters in a line of a table."""
-
-TITLES = {
-    "params": "params",
-    "trainable_params": "trainable params",
-    "macs": "MACs",
-    "weight_bytes": "weight bytes",
-    "peak_activation_bytes": "peak activation bytes",
-}
-"""The titles of the built-in metrics; the title of a custom metric is its name."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -103,11 +94,6 @@ def table(*columns: str, left: int = 1) -> Table:
     return made
 
 
-def title(metric: str) -> str:
-    """The title of a metric."""
-    return TITLES.get(metric, metric)
-
-
 def percent(part: float, total: float) -> str:
     """A share with three significant digits."""
     return f"{100 * part / total:.3g} %" if total else "0 %"
@@ -145,10 +131,10 @@ def ranges(space: Space, fits: FeasibleSet | None = None) -> tuple[Table, dict[s
         if fits is not None and inside:
             found += [_extreme(fits.smallest, metric), _extreme(fits.largest, metric)]
             data["inside"][metric] = {"smallest": found[2], "largest": found[3]}
-        made.add_row(title(metric), *("not known" if cost is None else f"{cost:,}" for cost in found))
+        made.add_row(title_of(metric), *("not known" if cost is None else f"{cost:,}" for cost in found))
     for metric in SIDED if space.metrics.unknown else ():
         data["ranges"][metric] = {"smallest": None, "largest": None}
-        made.add_row(title(metric), *["unknown"] * (4 if inside else 2))
+        made.add_row(title_of(metric), *["unknown"] * (4 if inside else 2))
     return made, data
 
 
@@ -168,7 +154,7 @@ def spread(candidates: Candidates) -> tuple[Table, dict[str, dict[str, int]]]:
     for metric in candidates.space.metrics:
         ordered = np.sort(counts[metric])
         found = [int(ordered[place]) for place in (0, len(ordered) // 2, -1)]
-        made.add_row(title(metric), *(f"{cost:,}" for cost in found))
+        made.add_row(title_of(metric), *(f"{cost:,}" for cost in found))
         data[metric] = dict(zip(("smallest", "median", "largest"), found, strict=True))
     return made, data
 

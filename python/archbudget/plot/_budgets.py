@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import MOST, Budget
+from archbudget._budget import MOST, Budget, title_of
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import BudgetError, SpaceError
-from archbudget.plot._style import FREQUENT, LINE, NEVER, RARE, bounds_text, layout, percent, require, short, title_of
+from archbudget.plot._style import FREQUENT, LINE, NEVER, RARE, bounds_text, layout, percent, require, short
 from archbudget.space.bounds import Bounds
 from archbudget.space.description import check_metrics
 from archbudget.space.grid import CountGrid

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archbudget._budget import title_of
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget.errors import LimitError
-from archbudget.plot._style import ARC, INSIDE, LINE, NEVER, TEXT, layout, require, short, title_of
+from archbudget.plot._style import ARC, INSIDE, LINE, NEVER, TEXT, layout, require, short
 from archbudget.space.family import compiled
 from archbudget.space.space import Space
 

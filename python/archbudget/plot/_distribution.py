@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from archbudget._budget import MOST, Budget, Metrics
+from archbudget._budget import MOST, Budget, Metrics, title_of
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
@@ -24,7 +24,6 @@ from archbudget.plot._style import (
     range_text,
     require,
     short,
-    title_of,
 )
 from archbudget.space.candidates import Candidates
 from archbudget.space.description import check_metrics

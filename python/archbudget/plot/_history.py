@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archbudget._budget import title_of
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import SpaceError
-from archbudget.plot._style import LINE, bounds_text, layout, mark, range_text, title_of
+from archbudget.plot._style import LINE, bounds_text, layout, mark, range_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -77,10 +77,6 @@ def layout(title: str, subtitle: str = "", *, name: str | None = None) -> dict[s
     }
 
 
-def title_of(metric: str) -> str:
-    return {"macs": "MACs"}.get(metric, metric.replace("_", " "))
-
-
 def range_text(low: int, high: int) -> str:
     if low == 0:
         return f"<= {high:,}"

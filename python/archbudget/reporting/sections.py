@@ -7,9 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from archbudget import plot
-from archbudget._budget import BUILT_IN, SIDED, require_metrics
+from archbudget._budget import BUILT_IN, SIDED, require_metrics, title_of
 from archbudget._markup import Markup, bar, paragraph, table
-from archbudget._message import grouped, line, show
+from archbudget._message import grouped, show
 from archbudget.checking import Verdict, range_text
 from archbudget.errors import ArchbudgetError, LimitError
 from archbudget.network import network_html
@@ -75,7 +75,7 @@ def _totals(arch: Architecture, budget: Budget | None) -> Markup:
     costs, width, rows = arch.costs, 2 if budget is None else 3, []
     for metric in dict.fromkeys([*BUILT_IN, *costs]):
         cost = costs.get(metric)
-        rows.append((_title(metric), "unknown" if cost is None else f"{cost:,}", _bound(metric, budget))[:width])
+        rows.append((title_of(metric), "unknown" if cost is None else f"{cost:,}", _bound(metric, budget))[:width])
     return table(("metric", "value", "bound")[:width], rows)
 
 
@@ -118,7 +118,7 @@ def set_sections(fits: FeasibleSet[Any]) -> Iterator[Section]:
     except LimitError as error:
         yield Section("The largest that fits", (paragraph(f"it is not known: {error}"),))
     else:
-        yield from network_sections(largest, f" of the largest that fits, by {_title(metric)}")
+        yield from network_sections(largest, f" of the largest that fits, by {title_of(metric)}")
 
 
 def study_sections(study: optuna.Study, space: Space | None, budget: Budget | None) -> Iterator[Section]:
@@ -166,7 +166,7 @@ def _trials(study: optuna.Study, ranked: Sequence[optuna.trial.FrozenTrial]) -> 
         )
         for trial in ranked
     ]
-    return table(("trial", *values, *map(_title, costs), "parameters"), rows, left=1)
+    return table(("trial", *values, *map(title_of, costs), "parameters"), rows, left=1)
 
 
 def _progress(
@@ -229,7 +229,7 @@ def _ranges(space: Space, budget: Budget | None = None) -> Markup:
     for metric in dict.fromkeys([*space.metrics, *(SIDED if space.metrics.unknown else ())]):
         known = metric in space.metrics
         ends = [f"{end:,}" for end in space.range(metric)] if known else ["unknown", "unknown"]
-        rows.append((_title(metric), *ends, _bound(metric, budget))[:width])
+        rows.append((title_of(metric), *ends, _bound(metric, budget))[:width])
     return table(("metric", "smallest", "largest", "bound")[:width], rows)
 
 
@@ -249,7 +249,7 @@ def _decisions(space: Space) -> Section:
 
 def _distribution(space: Space, metric: str, budget: Budget | None) -> Section:
     """How a metric is distributed, with the bounds of a budget."""
-    title = f"Distribution of {_title(metric)}"
+    title = f"Distribution of {title_of(metric)}"
     try:
         found = space.distribution(metric)
     except LimitError as error:
@@ -279,7 +279,3 @@ def _marginals(fits: FeasibleSet[Any]) -> Section:
 def _bound(metric: str, budget: Budget | None) -> str:
     """The bounds of a metric in a few words."""
     return "" if budget is None or metric not in budget else range_text(*budget[metric])
-
-
-def _title(metric: str) -> str:
-    return {"macs": "MACs"}.get(metric, line(metric.replace("_", " ")))
