@@ -266,6 +266,47 @@ def test_blocks_that_are_left_out_and_widths_go_together() -> None:
     assert same.range("params") == space.range("params")
 
 
+@pytest.mark.parametrize("parts", [("block", "block_2", "block_3"), ("block_3", "block", "block_2")])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_blocks_may_be_left_out_of_what_may_be_left_out(parts: tuple[str, ...], at_once: bool) -> None:
+    space = blocks(1, 2, 3)
+    if at_once:
+        space = space.vary(*map(ab.optional, parts))
+    else:  # Each by itself, from the inside.
+        for part in sorted(parts, reverse=True):
+            space = space.vary(ab.optional(part))
+    assert space.size == 1 + 4
+    assert space.architecture(block=False).costs == blocks().architecture().costs
+    for second, third in product((True, False), repeat=2):
+        left = [number for number, taken in ((1, True), (2, second), (3, third)) if taken]
+        arch = space.architecture(block=True, block_2=second, block_3=third)
+        assert arch.costs == blocks(*left).architecture().costs
+    assert ab.Space.from_yaml(space.to_yaml()) == space
+
+
+def test_widths_of_parts_that_may_be_left_out_stay_tied() -> None:
+    image = layers.Input((6, 6, 3))
+    x = layers.Conv2D(4, 1, name="stem")(image)
+    for number in range(1, 7):
+        x = chain(number, x)
+    space = ab.Space(inputs=image, outputs=layers.GlobalAveragePooling2D()(x))
+    for number in range(1, 7):
+        space = space.vary(ab.optional(f"block_{number}"))
+    wider = space.vary({"*project.filters": ab.scale(0.5, 1)})
+    assert [name for name in wider.decisions if "filters" in name] == ["block_1_project_filters"]
+    assert wider.size == wider.combinations == 3 * 2**6
+
+
+def test_parts_that_overlap_are_refused() -> None:
+    space = blocks(1, 2, 3).vary(ab.optional("block_[12]*", name="two"))
+    with pytest.raises(SpaceError, match=r"'block_\[23\]\*' cannot be left out: some are parts of larger blocks"):
+        space.vary(ab.optional("block_[23]*", name="others"))
+    with pytest.raises(SpaceError, match="'block_1' cannot be left out: some are parts of larger blocks"):
+        space.vary(ab.optional("block_1"))
+    with pytest.raises(SpaceError, match="are left out by decision 'two' already"):
+        space.vary(ab.optional("block_[12]*", name="again"))
+
+
 def test_layers_in_a_row_are_left_out_together() -> None:
     row = ab.Space(
         [layers.Input((5,)), layers.Dense(5, name="a_1"), layers.ReLU(name="a_2"), layers.Dense(7, name="last")]

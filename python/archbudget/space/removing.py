@@ -80,12 +80,31 @@ def optional(layers: str, *, name: str | None = None) -> Optional:
     return Optional(what, require_name(default if name is None else name, "optional: name must be"))
 
 
-def without(space: Family, arch: Architecture, part: Optional) -> dict[str, Any]:
-    """The definition of a space in which some layers may be left out; see `Space.vary`."""
+def inner_first(space: Family, changes: Sequence[Any]) -> list[Any]:
+    """Changes of a space, where of parts that may be left out the smaller ones come first, which others may hold."""
+    parts = [each for each in changes if isinstance(each, Optional)]
+    names = _names(space)
+    ordered = iter(sorted(parts, key=lambda part: len(_chosen(names, part))))
+    return [next(ordered) if isinstance(each, Optional) else each for each in changes]
+
+
+def _names(space: Family) -> dict[Layer, list[str]]:
+    """The layers of a space, with the names under which each is used."""
     names: dict[Layer, list[str]] = {}
     for use in compiled(space).uses:
         names.setdefault(use.layer.weights_of, []).append(use.weights)
-    chosen = {layer for layer, every in names.items() if all(map(part.matches, every))}
+    return names
+
+
+def _chosen(names: dict[Layer, list[str]], part: Optional) -> set[Layer]:
+    """The layers of a part."""
+    return {layer for layer, every in names.items() if all(map(part.matches, every))}
+
+
+def without(space: Family, arch: Architecture, part: Optional) -> dict[str, Any]:
+    """The definition of a space in which some layers may be left out; see `Space.vary`."""
+    names = _names(space)
+    chosen = _chosen(names, part)
     if not chosen:
         known = [name for every in names.values() for name in every]
         raise SpaceError(f"optional: no layer's name begins with {show(part.layers)}{hint(part.layers, known)}")
@@ -104,12 +123,31 @@ def _choice(part: Optional, block: Block) -> OneOf:
     return OneOf(Choice(part.name, [True, False]), {True: block, False: []})
 
 
+def _held(block: Block) -> set[Layer]:
+    """The layers that a block is made of."""
+    if isinstance(block, Layer):
+        return {block.weights_of}
+    return set().union(*map(_held, block.parts() or ()))
+
+
 def _is_within(block: Block, chosen: set[Layer]) -> bool:
     """Whether a block is made of chosen layers alone."""
-    if isinstance(block, Layer):
-        return block.weights_of in chosen
-    inside = block.parts()
-    return bool(inside) and all(_is_within(each, chosen) for each in inside or ())
+    held = _held(block)
+    return bool(held) and held <= chosen
+
+
+def _check_whole(blocks: Sequence[Block], chosen: set[Layer], part: Optional) -> None:
+    """Refuses layers of which some are in none of these blocks, or that may be left out already."""
+    if set().union(*map(_held, blocks)) != chosen:
+        raise SpaceError(
+            f"optional: the layers of {show(part.layers)} cannot be left out: some are parts of larger blocks, or of "
+            "layers that may be left out already; vary by what is inside first"
+        )
+    for block in blocks:
+        if isinstance(block, OneOf) and set(block.blocks) == {True, False} and _held(block) == chosen:
+            raise SpaceError(
+                f"optional: the layers of {show(part.layers)} are left out by decision '{block.decision.name}' already"
+            )
 
 
 def _row(blocks: Sequence[Block], chosen: set[Layer], part: Optional, arch: Architecture) -> list[Block]:
@@ -119,6 +157,7 @@ def _row(blocks: Sequence[Block], chosen: set[Layer], part: Optional, arch: Arch
     if len(found) != 1:
         what = f"{len(found)} parts of the row" if found else "no whole blocks of the row"
         raise SpaceError(f"optional: the layers of {show(part.layers)} are {what}; they must stand side by side")
+    _check_whole(found[0], chosen, part)
     made: list[Block] = []
     for taken, run in runs:
         made += [_choice(part, Sequential(run))] if taken else run
@@ -130,14 +169,15 @@ def _graph(parts: dict[str, Any], chosen: set[Layer], part: Optional, arch: Arch
     """A graph, where the calls between the one tensor that flows in and the one that flows out may be left out."""
     ordered = tensors_to([*parts["inputs"], *parts["outputs"]])
     inside = {tensor for tensor in ordered if _is_within(tensor.block, chosen)}
+    _check_whole([tensor.block for tensor in inside], chosen, part)
     entries = dict.fromkeys(source for tensor in ordered if tensor in inside for source in tensor.inputs)
     entries = {source: None for source in entries if source not in inside}
     read = [source for tensor in ordered if tensor not in inside for source in tensor.inputs]
     exits = {tensor: None for tensor in [*read, *parts["outputs"]] if tensor in inside}
-    if not inside or len(entries) != 1 or len(exits) != 1:
-        shown = f"{len(entries)} tensors flow in and {len(exits)} out" if inside else "they are parts of larger blocks"
+    if len(entries) != 1 or len(exits) != 1:
         raise SpaceError(
-            f"optional: the layers of {show(part.layers)} cannot be left out: {shown}; one must flow in, and one out"
+            f"optional: the layers of {show(part.layers)} cannot be left out: {len(entries)} tensors flow in and "
+            f"{len(exits)} out; one must flow in, and one out"
         )
     (entry,), (leaving,) = entries, exits
     _check_shapes(chosen, part, arch)

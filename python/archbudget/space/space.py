@@ -28,7 +28,7 @@ from archbudget.space.evaluation import Evaluation, evaluate, metric_names
 from archbudget.space.family import Family
 from archbudget.space.feasible import SHARD, FeasibleSet, length_of
 from archbudget.space.grid import CountGrid, count_grid
-from archbudget.space.removing import Optional, without
+from archbudget.space.removing import Optional, inner_first, without
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
 from archbudget.space.varying import CHANGE, varied
@@ -560,14 +560,26 @@ class Space(Family):
         if not changes:
             raise SpaceError(f"vary takes at least {CHANGE}")
         space = self
-        for change in changes:
-            arch = space.sample(1, seed=0)[0] if space.decisions else architecture_of(space, {})
+        for change in inner_first(self, changes):
+            arch = space._whole()
             if isinstance(change, Optional):
                 made = without(space, arch, change)
             else:
                 made = varied(space, arch, change, self._described)
             space = self._described(made)
         return space
+
+    def _whole(self) -> Architecture:
+        """A network of the space, with the layers that may be left out, where all may be there at once."""
+        if not self.decisions:
+            return architecture_of(self, {})
+        arch = self.sample(1, seed=0)[0]
+        flags = {name: True for name, each in self.decisions.items() if each.values[0] is True}
+        try:
+            first = {name: each.values[0] for name, each in self.decisions.items()}
+            return architecture_of(self, {**first, **arch, **flags})
+        except ArchbudgetError:
+            return arch
 
     def suggest(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """Lets an Optuna trial take each active decision, in the order of the description.
