@@ -56,7 +56,8 @@ class Expression(metaclass=Faced):
     """
 
     INTERNAL: ClassVar[tuple[str, ...]] = (
-        *("at", "decisions", "depth", "is_condition", "left", "lower", "operator", "possible", "reads_input"),
+        *("at", "decisions", "depth", "is_condition", "left", "lower", "operator", "parameters", "possible"),
+        "reads_input",
         *("replaced", "require_integers", "right", "terms", "text", "values_in"),
     )
 
@@ -82,6 +83,10 @@ class Expression(metaclass=Faced):
             SpaceError: If it reads a tensor, or divides by a number that is not positive.
         """
         raise NotImplementedError
+
+    def parameters(self) -> Iterator[Any]:
+        """The parameters of a search that it reads beside decisions, each with a `name`, once for each use."""
+        return iter(())
 
     def text(self, names: Mapping[str, str]) -> str:
         """The expression as text. O(terms).
@@ -863,7 +868,10 @@ class Decision(Expression):
     A decision never changes, so it is safe to use from several threads.
     """
 
-    INTERNAL = ("is_integer", "keys", "narrowed")
+    INTERNAL: ClassVar[tuple[str, ...]] = ("is_integer", "is_one", "keys", "narrowed")
+
+    is_one: ClassVar[bool] = False
+    """Whether it is the same decision in each repetition."""
 
     name: str
 
@@ -1293,6 +1301,13 @@ def decisions_in(value: object) -> Iterator[Decision]:
     for leaf in nested.leaves(value):
         if isinstance(leaf, Expression):
             yield from leaf.decisions()
+
+
+def parameters_in(value: object) -> Iterator[Any]:
+    """The parameters of a search that a hyperparameter reads, once for each use."""
+    for leaf in nested.leaves(value):
+        if isinstance(leaf, Expression):
+            yield from leaf.parameters()
 
 
 class Slots:

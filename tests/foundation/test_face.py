@@ -35,6 +35,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
             "layer",
             "layers",
             "macs",
+            "parameters",
             "params",
             "peak_activation_bytes",
         }
@@ -99,6 +100,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         {"architecture", "best", "combinations", "constraint", "constraints", "decisions", "describe", "domains"}
         | {
             "count_grid",
+            "from_function",
             "distinct_layers",
             "distribution",
             "evaluate",

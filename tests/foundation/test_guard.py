@@ -275,6 +275,11 @@ CALLS: dict[str, list[Call]] = {
         lambda v: FITS.allowed({}, v),
     ],
     "FeasibleSet.shares": [FITS.shares, lambda v: FITS.shares([v])],
+    "Space.from_function": [
+        ab.Space.from_function,
+        lambda v: ab.Space.from_function(lambda _: v),
+        lambda v: ab.Space.from_function(lambda trial: [layers.Input((8,)), layers.Dense(trial.suggest_int(v, 1, 2))]),
+    ],
     "Space.count_grid": [
         lambda v: SPACE.count_grid(params=v),
         lambda v: SPACE.count_grid(params=[v], macs=[1000]),

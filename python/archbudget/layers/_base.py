@@ -16,6 +16,7 @@ from archbudget._expressions import (
     Slots,
     decisions_in,
     lower,
+    parameters_in,
     possible,
     require_few,
     require_name,
@@ -335,7 +336,17 @@ class Layer(_Frozen, Block):
     """
 
     INTERNAL: ClassVar[tuple[str, ...]] = (
-        *("arguments", "beyond_keras", "call_keras", "call_options", "called", "called_with", "declare", "inside"),
+        *(
+            "all_parameters",
+            "arguments",
+            "beyond_keras",
+            "call_keras",
+            "call_options",
+            "called",
+            "called_with",
+            "declare",
+            "inside",
+        ),
         *("keras_arguments", "kind", "lowered", "make_keras", "mask_keras", "masks", "members", "needs_batch_size"),
         *("normalized", "other_arguments", "other_decisions", "purpose", "recorded", "takes_other_sides"),
         *("training_mode", "weights_of"),
@@ -622,6 +633,13 @@ class Layer(_Frozen, Block):
             if type(value) not in PLAIN:
                 yield from decisions_in(value)
 
+    def all_parameters(self) -> Iterator[Any]:
+        """The parameters of a search that any argument reads, also of the layers that it holds."""
+        if not self.__dict__.get("_plain"):
+            yield from parameters_in(tuple(self.arguments().values()))
+            for each in self.inside():
+                yield from each.all_parameters()
+
     def other_arguments(self, chosen: Mapping[str, Scalar]) -> dict[str, Any]:
         """The arguments that touch neither shape nor cost, by value, without those at their default.
 
@@ -631,7 +649,11 @@ class Layer(_Frozen, Block):
         known = ENGINE_PARAMETERS[self.kind]
         defaults = {each.name: each.default for each in fields(self)}
         others = {name: given for name, given in self.arguments().items() if name not in known}
-        taken = {name: resolve(given, chosen) for name, given in others.items()}
+        # A parameter that is not known stays what it is, as no count depends on it.
+        taken = {
+            name: given if any(each.name not in chosen for each in parameters_in(given)) else resolve(given, chosen)
+            for name, given in others.items()
+        }
         return {name: value for name, value in taken.items() if not _same(value, defaults[name])}
 
     def recorded(self, counted: Mapping[str, Any], values: Sequence[tuple[Scalar, ...]]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Writer:
 
     def name_of(self, decision: Decision) -> str:
         """The name of a decision in the space: each repetition around it appends its number, unless it shares it."""
-        return decision.name + self._suffix(decision.name)
+        return decision.name if decision.is_one else decision.name + self._suffix(decision.name)
 
     def _own(self, what: str | Layer) -> list[Repetition]:
         """The current repetitions that do not share a decision, given by name, or a layer."""
@@ -225,6 +225,7 @@ class Writer:
             if layer.weight_bits is not None or trains is not None or notes:
                 self.program.annotate(position, lower(layer.weight_bits, self), lower(trains, self), notes)
             names = {decision.name: self.name_of(decision) for decision in layer.all_decisions()}
+            names |= {parameter.name: parameter.name for parameter in layer.all_parameters()}
             self.uses.append(Use(layer, name, names, values, weights, place, inside))
             self._layers[layer, repetitions] = position
         elif self._repetitions:

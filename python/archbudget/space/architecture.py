@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from archbudget._extras import imported
@@ -47,10 +48,11 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         51264
     """
 
-    INTERNAL = ("chosen_in", "network", "producer", "setting", "text", "use_of")
+    INTERNAL = ("chosen_in", "network", "producer", "setting", "text", "use_of", "with_parameters")
 
     _active: list[bool]
     _totals: list[int]
+    _beside: Mapping[str, Any] = {}
 
     def __init__(self, space: Family, indices: Iterable[int | None], active: list[bool], costs: list[int]) -> None:
         self.space = space
@@ -72,7 +74,23 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     def network(self) -> Network:
         """The network layer by layer, as exporters and texts read it."""
         parts = compiled(self.space)
-        return Network(self._trace, parts.uses, parts.outputs, parts.metrics, self._values)
+        return Network(self._trace, parts.uses, parts.outputs, parts.metrics, {**self._beside, **self._values})
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The values of the parameters that a followed function reads beside its decisions, such as a rate.
+
+        `Space.suggest` and `Space.from_trial` of a space [`from_function`][archbudget.Space.from_function] know them.
+        """
+        return MappingProxyType(dict(self._beside))
+
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Architecture:
+        """The same network with other parameters."""
+        made = object.__new__(Architecture)
+        known = ("_beside", "network", "layers")
+        vars(made).update({name: value for name, value in vars(self).items() if name not in known})
+        vars(made)["_beside"] = dict(parameters)
+        return made
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
@@ -103,7 +121,7 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         return network_html(self.network, ", ".join(f"{name}={value}" for name, value in self.items()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (architecture_at, (self.space, self.indices))
+        return (_restored, (self.space, self.indices, dict(self._beside)))
 
     @property
     def costs(self) -> dict[str, int]:
@@ -357,6 +375,10 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     def chosen_in(self, layer: int) -> dict[str, Scalar]:
         """The values of the decisions that a layer reads, by their names in the layer."""
         return compiled(self.space).uses[layer].chosen(self._values)
+
+
+def _restored(space: Family, indices: Iterable[int], parameters: Mapping[str, Any]) -> Architecture:
+    return architecture_at(space, indices).with_parameters(parameters)
 
 
 def architecture_at(space: Family, indices: Iterable[int]) -> Architecture:

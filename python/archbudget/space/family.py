@@ -20,6 +20,7 @@ from archbudget.metrics._distinct import Collector
 from archbudget.program import Transcript, Writer, comparable
 from archbudget.space import description
 from archbudget.space.columns import GAP, index_of
+from archbudget.space.joining import Branches
 from archbudget.space.rebuilding import Rebuilding, with_arguments
 from archbudget.space.table import ABSENT
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from archbudget.layers import Layer
     from archbudget.layers._base import TensorLike
     from archbudget.layers._structure import BlockLike, Sequential
+    from archbudget.space.turns import Turn
 
 
 FEW_ARCS = 50_000
@@ -440,6 +442,12 @@ class Family(metaclass=Faced):
             raise SpaceError(f"values are given by a mapping from decisions, not by {show(values)}")
         indices = (index_of(each, values.get(name, ABSENT)) for name, each in self.decisions.items())
         return [None if index == GAP else index for index in indices]
+
+
+def turns_of(family: Family) -> Turn | None:
+    """What a trial is asked for, if the family is all that a function returns."""
+    outputs = family._definition["outputs"] or ()
+    return next((each.block.turns for each in outputs if isinstance(each.block, Branches)), None)
 
 
 def compiled(family: Family) -> Compiled:

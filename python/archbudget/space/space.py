@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast, overload
@@ -25,12 +25,14 @@ from archbudget.space.describe import describe
 from archbudget.space.distribution import Distribution, picture_of
 from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import Evaluation, evaluate, metric_names
-from archbudget.space.family import Family
+from archbudget.space.family import Family, turns_of
 from archbudget.space.feasible import SHARD, FeasibleSet, length_of
+from archbudget.space.following import followed
 from archbudget.space.grid import CountGrid, count_grid
 from archbudget.space.removing import Optional, inner_first, without
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
+from archbudget.space.turns import asked_of, parameters_of
 from archbudget.space.varying import CHANGE, varied
 
 if TYPE_CHECKING:
@@ -103,6 +105,50 @@ class Space(Family):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore, (self._definition,))
+
+    @classmethod
+    def from_function(cls, build: Callable[[Any], Any]) -> Space:
+        """The space of all networks that a function of an Optuna trial returns: define-by-run, followed once.
+
+        The function is the one that builds a model, with layers of archbudget in the place of Keras'. It is called for
+        each path that Python can take through it. What it is suggested is not known yet: layers take it as it is, also
+        what is computed of it, and where Python needs the value (`range(n)`, `if`, a key of a dict, a name, `int(...)`)
+        each one is followed. What the paths have in common is joined again, so that the space is as large as one that
+        was written by `OneOf` and `Repeat`. At the end networks of the space are compared with what the function
+        returns for known values.
+
+        The trials of `suggest` are asked for exactly what the function asks for: the same names, distributions and
+        order, so that a study may be continued from one to the other. What no count depends on stays a parameter of the
+        search: a `suggest_float`, and what no layer reads. It is no decision, but `suggest` asks for it, and `to_keras`
+        has its value.
+
+        Args:
+            build: A function of a trial, `build(trial)`, or of the hyperparameters of KerasTuner, `build(hp)`. It
+                returns a list of layers, the first an `Input`; or the output of layers that were called on tensors, or
+                `(inputs, outputs)`; or a `Space`. It depends on nothing but what it is suggested. Where it raises
+                `optuna.TrialPruned`, no network is wanted.
+
+        Raises:
+            SpaceError: If it returns no network, raises something, depends on random numbers or what it kept from
+                earlier calls, or tells values apart by `is`.
+            LimitError: If it has more than 10,000 paths; the message names a decision, and the block in which it stands
+                without being followed.
+            InvalidArchitectureError: If no network of the space can be built.
+
+        Example:
+            >>> import archbudget as ab
+            >>> from archbudget import layers
+            >>> def build(trial):
+            ...     rows = [layers.Input((28, 28, 1)), layers.Flatten()]
+            ...     for i in range(trial.suggest_int("depth", 1, 3)):
+            ...         rows.append(layers.Dense(trial.suggest_int(f"units_{i}", 16, 64, step=16), activation="relu"))
+            ...         rows.append(layers.Dropout(trial.suggest_float(f"dropout_{i}", 0, 0.5)))
+            ...     return [*rows, layers.Dense(10)]
+            >>> space = ab.Space.from_function(build)
+            >>> space.size, list(space.decisions)
+            (84, ['depth', 'units_0', 'units_1', 'units_2'])
+        """
+        return followed(build, cls)
 
     @classmethod
     def load(cls, file: str | os.PathLike[str], *, code: bool = True) -> Space:
@@ -602,18 +648,33 @@ class Space(Family):
             raise SpaceError(f"suggest needs an Optuna trial, not {show(trial)}")
         trials.refuse(trial, self.decisions)
         trials.forget_gaps(trial, self.decisions)
+        turns = turns_of(self)
+        asked, unwanted = ({}, None) if turns is None else asked_of(trial, turns, self.decisions)
+        if unwanted is not None:
+            from optuna import TrialPruned
+
+            raise TrialPruned(unwanted)
         walk = self._compiled.diagram.walk(trials.order(trial, self.metrics))
         names = list(self.decisions)
         indices = [0] * len(names)
         while (position := walk.open) is not None:
             decision = self.decisions[names[position]]
-            indices[position] = trials.suggest(trial, names[position], decision)
+            known = asked.get(names[position])
+            indices[position] = trials.suggest(trial, names[position], decision) if known is None else known
             walk.choose(indices[position])
         trials.check(trial, self.decisions)
         arch = architecture_at(self, indices)
         prefix = trials.prefix_of(trial, self, arch.costs)
         trials.record(trial, {f"{prefix}{metric}": cost for metric, cost in arch.costs.items()})
-        return arch
+        return self._with_parameters(arch, trial.params)
+
+    def _with_parameters(self, arch: Architecture, params: Mapping[str, Any]) -> Architecture:
+        """A network with what the function of the space asked for beside its decisions."""
+        turns = turns_of(self)
+        if turns is None:
+            return arch
+        names = parameters_of(turns, self.decisions)
+        return arch.with_parameters({name: value for name, value in params.items() if name in names})
 
     def from_trial(self, trial: optuna.trial.BaseTrial) -> Architecture:
         """The network that an Optuna trial took; other parameters of the trial, such as a learning rate, are ignored.
@@ -641,7 +702,7 @@ class Space(Family):
             )
         taken = {name: value for name, value in params.items() if name in self.decisions}
         try:
-            return architecture_of(self, taken)
+            return self._with_parameters(architecture_of(self, taken), params)
         except ArchbudgetError as error:
             raise reworded(error, f"trial {trial.number}, which took {listed(params) or 'nothing'}: {error}") from None
 

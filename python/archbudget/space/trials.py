@@ -11,12 +11,13 @@ from archbudget._expressions import as_written
 from archbudget._message import nearest, show
 from archbudget.errors import SpaceError
 from archbudget.space.columns import is_gap
+from archbudget.space.suggested import Suggested
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from optuna import Study
-    from optuna.distributions import CategoricalDistribution, IntDistribution
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import BaseTrial
 
@@ -69,10 +70,12 @@ MODELS = "archbudget:models"
 """The user attribute of a study, and of a trial, that says where its models are kept."""
 
 
-def distribution_of(decision: Decision) -> IntDistribution | CategoricalDistribution:
+def distribution_of(decision: Decision) -> FloatDistribution | IntDistribution | CategoricalDistribution:
     """The distribution of the parameter that stands for a decision; it never changes."""
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
+    if isinstance(decision, Suggested):
+        return decision.spec.distribution(_categories(decision))
     if decision.step is not None:
         low, high = decision.values[0], decision.values[-1]
         return IntDistribution(low, high, step=decision.step)
@@ -102,6 +105,8 @@ def suggest(trial: BaseTrial, name: str, decision: Decision) -> int:
     Raises:
         SpaceError: If it was given what is no value of the decision.
     """
+    if isinstance(decision, Suggested):
+        return decision.index(decision.spec.ask(trial, name, decision.values))
     if decision.step is not None:
         low, high = decision.values[0], decision.values[-1]
         return decision.index(trial.suggest_int(name, low, high, step=decision.step))
