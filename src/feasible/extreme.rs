@@ -3,14 +3,14 @@
 use super::answer::Answer;
 use super::any_table::AnyTable;
 use super::graph::Graph;
+use super::net::{Join, Net, simplified};
 use super::number::Number;
+use super::search::{self, Effort};
 use super::set::Feasible;
 use super::table::Table;
 use crate::diagram::ROOT;
 use crate::space::Combine;
 use crate::{Error, ErrorKind, Interrupt, Result};
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// Which end of the range of a metric is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,149 +35,130 @@ impl End {
     }
 }
 
-/// The most partial candidates that a search visits.
-const MOST: usize = 1 << 22;
+/// The most partial candidates of a search that is tried before a table is made.
+pub(super) const QUICK: usize = 1 << 18;
+
+/// The bytes of a partial candidate, without what it comes to in each constraint.
+const LABEL: usize = 128;
 
 impl Feasible {
     /// The feasible candidate at one end of the range of a metric, by the index of the value of each decision, 0 where it
-    /// is inactive; nothing where none fits. O(cells) where the count is exact, otherwise a search.
+    /// is inactive; of several the one of the lowest rank, and nothing where none fits. A search with Lagrangian bounds,
+    /// or O(cells) where a table is known.
     ///
     /// # Errors
     /// `Limit` where the search would look at too many partial candidates; `Interrupted`.
     pub fn extreme(&self, metric: usize, end: End, interrupt: Interrupt<'_>) -> Result<Option<Vec<u32>>> {
-        let answer = self.answer(interrupt)?;
         let graph = self.graph(interrupt)?;
-        let mut choices = vec![0; self.diagram.program().decisions().len()];
-        if graph.empty {
-            return Ok(None);
-        }
-        if graph.terminal() == ROOT {
-            return Ok(Some(choices));
+        if graph.empty || graph.terminal() == ROOT {
+            return Ok((!graph.empty).then(|| self.choices(&[])));
         }
         let values = graph.values(&self.diagram, metric, interrupt)?;
-        let combine = self.diagram.program().combine(metric);
-        let path = match answer {
-            Answer { rounded: Some(_), .. } => self.search_extreme(graph, &values, metric, end, interrupt)?,
-            Answer { table, .. } => match table {
-                AnyTable::Narrow(table) => table.extreme(&values, combine, end, interrupt)?,
-                AnyTable::Wide(table) => table.extreme(&values, combine, end, interrupt)?,
-                AnyTable::Big(table) => table.extreme(&values, combine, end, interrupt)?,
-            },
-        };
-        let Some(path) = path else { return Ok(None) };
-        for (node, arc) in path {
-            choices[self.diagram.stage(node).decision] = graph.arcs[arc].label;
+        let is_exact = |answer: &&Answer| answer.rounded.is_none();
+        let mut known = self.answer.get().filter(is_exact);
+        if known.is_none() {
+            let quick = Effort { labels: QUICK };
+            if let search::Found::All(found) = self.best_of(graph, &values, metric, end, 1, quick, interrupt)? {
+                return Ok(found.first().map(|(_, path)| self.choices(path)));
+            }
+            known = Some(self.answer(interrupt)?).filter(is_exact);
         }
-        Ok(Some(choices))
+        let Some(table) = known else {
+            let effort = self.search_effort(graph);
+            return match self.best_of(graph, &values, metric, end, 1, effort, interrupt)? {
+                search::Found::All(found) => Ok(found.first().map(|(_, path)| self.choices(path))),
+                search::Found::Unknown => Err(gave_up(if end == End::Largest { "largest" } else { "smallest" })),
+            };
+        };
+        let combine = self.diagram.program().combine(metric);
+        let path = match &table.table {
+            AnyTable::Narrow(table) => table.extreme(&values, combine, end, interrupt)?,
+            AnyTable::Wide(table) => table.extreme(&values, combine, end, interrupt)?,
+            AnyTable::Big(table) => table.extreme(&values, combine, end, interrupt)?,
+        };
+        Ok(path.map(|path| self.choices(&path.into_iter().map(|(_, arc)| arc).collect::<Vec<_>>())))
     }
 
-    /// Best first: a partial candidate promises the value of its best completion, whatever the bounds, or the bound on
-    /// the metric itself.
-    fn search_extreme(
+    /// The `most` feasible candidates that come first from one end of the range of a metric, equal ones by their ranks;
+    /// fewer where fewer fit.
+    ///
+    /// # Errors
+    /// As [`Self::extreme`].
+    pub fn best(&self, metric: usize, end: End, most: usize, interrupt: Interrupt<'_>) -> Result<Vec<Vec<u32>>> {
+        let graph = self.graph(interrupt)?;
+        if graph.empty || graph.terminal() == ROOT {
+            let all = (!graph.empty).then(|| self.choices(&[]));
+            return Ok(all.into_iter().take(most).collect());
+        }
+        let values = graph.values(&self.diagram, metric, interrupt)?;
+        let effort = self.search_effort(graph);
+        match self.best_of(graph, &values, metric, end, most, effort, interrupt)? {
+            search::Found::All(found) => Ok(found.iter().map(|(_, path)| self.choices(path)).collect()),
+            search::Found::Unknown => Err(gave_up("next best")),
+        }
+    }
+
+    /// How much a search may take that nothing else can replace.
+    pub(super) fn search_effort(&self, graph: &Graph) -> Effort {
+        let each = LABEL + graph.dims() * size_of::<i64>();
+        Effort {
+            labels: (self.memory / each).clamp(QUICK, 1 << 22),
+        }
+    }
+
+    /// The index of the value of each decision of a path, 0 where it is inactive.
+    pub(super) fn choices(&self, path: &[usize]) -> Vec<u32> {
+        let mut choices = vec![0; self.diagram.program().decisions().len()];
+        let Some(graph) = self.graph.get() else { return choices };
+        let mut node = ROOT;
+        for &arc in path {
+            choices[self.diagram.stage(node).decision] = graph.arcs[arc].label;
+            node = graph.arcs[arc].end;
+        }
+        choices
+    }
+
+    /// The first candidates from one end of the range of a metric, whose value each arc has in `values`.
+    #[allow(clippy::too_many_arguments)]
+    fn best_of(
         &self,
         graph: &Graph,
         values: &[i64],
         metric: usize,
         end: End,
+        most: usize,
+        effort: Effort,
         interrupt: Interrupt<'_>,
-    ) -> Result<Option<Vec<(u32, usize)>>> {
-        let combine = self.diagram.program().combine(metric);
-        let nodes = graph.terminal() as usize + 1;
-        let mut best = vec![0; nodes];
-        for node in (0..graph.terminal()).rev() {
-            let found = graph
-                .arcs_of(node)
-                .map(|arc| combine.join(values[arc], best[graph.arcs[arc].end as usize]));
-            best[node as usize] = found.reduce(|a, b| end.of(a, b)).unwrap_or(0);
+    ) -> Result<search::Found> {
+        let sign = if end == End::Largest { 1 } else { -1 };
+        let start = vec![0; graph.dims()];
+        if self.diagram.program().combine(metric) == Combine::Sum {
+            let values: Vec<_> = values.iter().map(|&value| i128::from(sign * value)).collect();
+            let (values, ..) = simplified(graph, &values, interrupt)?;
+            let net = Net::new(graph, ROOT, &start, &values);
+            return search::best(net, Join::Sum, most, false, effort, interrupt);
         }
         let base = self.diagram.base()[metric];
-        let bound = self.bounds.iter().find(|bound| bound.metric == metric);
-        let promise = |spent: i64, node: u32| {
-            let promised = combine.join(spent, best[node as usize]);
-            match (bound, end) {
-                (Some(bound), End::Largest) => promised.min(bound.high),
-                (Some(bound), End::Smallest) => promised.max(bound.low),
-                (None, _) => promised,
-            }
+        let values: Vec<_> = values.iter().map(|&value| sign * value.max(base)).collect();
+        let join = if end == End::Largest {
+            Join::Greater
+        } else {
+            Join::Lesser
         };
-        let mut steps: Vec<(usize, u32, usize)> = Vec::new();
-        let mut waiting = BinaryHeap::new();
-        waiting.push(Partial {
-            promise: if end == End::Largest {
-                promise(base, ROOT)
-            } else {
-                -promise(base, ROOT)
-            },
-            node: ROOT,
-            spent: base,
-            sums: vec![0; graph.dims()].into(),
-            step: usize::MAX,
-        });
-        while let Some(partial) = waiting.pop() {
-            if partial.node == graph.terminal() {
-                let mut path = Vec::new();
-                let mut step = partial.step;
-                while let Some(&(before, node, arc)) = steps.get(step) {
-                    path.push((node, arc));
-                    step = before;
-                }
-                return Ok(Some(path));
-            }
-            if interrupt() {
-                return Err(Error::interrupted());
-            }
-            if steps.len() > MOST {
-                return Err(Error::new(
-                    ErrorKind::Limit,
-                    format!(
-                        "the {} network within these bounds was not found among {MOST} partial ones; allow more memory",
-                        if end == End::Largest { "largest" } else { "smallest" }
-                    ),
-                ));
-            }
-            for arc in graph.arcs_of(partial.node) {
-                let next = graph.arcs[arc].end;
-                let sums: Box<[i64]> = partial.sums.iter().zip(graph.cost(arc)).map(|(a, b)| a + b).collect();
-                let mut fits = sums.iter().zip(&graph.windows).enumerate();
-                if !fits.all(|(dim, (&sum, window))| sum <= window.high && sum + graph.to_go(next, dim) >= window.low) {
-                    continue;
-                }
-                let spent = combine.join(partial.spent, values[arc]);
-                let promise = promise(spent, next);
-                steps.push((partial.step, partial.node, arc));
-                waiting.push(Partial {
-                    promise: if end == End::Largest { promise } else { -promise },
-                    node: next,
-                    spent,
-                    sums,
-                    step: steps.len() - 1,
-                });
-            }
-        }
-        Ok(None)
+        let net = Net::new(graph, ROOT, &start, &values);
+        search::best(net, join, most, false, effort, interrupt)
     }
 }
 
-/// A partial candidate that waits for its turn: the largest promise first, then the one that is nearest to its end.
-#[derive(PartialEq, Eq)]
-struct Partial {
-    promise: i64,
-    node: u32,
-    spent: i64,
-    sums: Box<[i64]>,
-    step: usize,
-}
-
-impl Ord for Partial {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.promise, self.node, self.step).cmp(&(other.promise, other.node, other.step))
-    }
-}
-
-impl PartialOrd for Partial {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// A search that took more than it may.
+pub(super) fn gave_up(which: &str) -> Error {
+    Error::new(
+        ErrorKind::Limit,
+        format!(
+            "the {which} network within these bounds was not found among the partial ones that a search may keep; allow \
+             more memory, give wider bounds, or fix some decisions"
+        ),
+    )
 }
 
 impl<N: Number> Table<N> {

@@ -2,8 +2,11 @@
 
 use super::answer::Answer;
 use super::any_table::AnyTable;
+use super::extreme::QUICK;
 use super::graph::Graph;
+use super::net::{Join, Net};
 use super::number::Number;
+use super::search::{self, Effort};
 use super::set::{Feasible, Found};
 use super::table::Table;
 use crate::diagram::{DEAD, ROOT};
@@ -12,8 +15,11 @@ use num_traits::{ToPrimitive, Zero};
 use rustc_hash::FxHashMap;
 use std::ops::Range;
 
-/// The most partial candidates that are remembered, and visited for one question.
+/// The most partial candidates that are remembered.
 const MOST: usize = 1 << 22;
+
+/// The most partial candidates that are visited for one question, before bounds are made for it.
+const FEW: usize = 1 << 12;
 
 /// How to find out whether a completion fits.
 #[derive(Clone, Copy)]
@@ -64,6 +70,16 @@ impl Feasible {
         let graph = self.graph(interrupt)?;
         if graph.empty {
             return Ok(true);
+        }
+        if graph.dims() > 1 || graph.windows.iter().any(|window| window.low > 0) {
+            let exact = self.answer.get().filter(|answer| answer.rounded.is_none());
+            if let Some(answer) = exact {
+                return Ok(answer.total().is_zero());
+            }
+            let quick = Effort { labels: QUICK };
+            if let Some(fits) = some_fits(graph, ROOT, &vec![0; graph.dims()], quick, interrupt)? {
+                return Ok(!fits);
+            }
         }
         match self.judge(graph, interrupt)? {
             Judge::Cheapest => Ok(false),
@@ -256,13 +272,7 @@ impl Feasible {
                             let part = graph.through(node, arc);
                             let start = vec![0; part.dims()];
                             let mut known = FxHashMap::default();
-                            let mut search = Search {
-                                graph: &part,
-                                left: MOST,
-                                known: &mut known,
-                                interrupt,
-                            };
-                            occurs[decision][value] = search.fits(ROOT, &start)?;
+                            occurs[decision][value] = self.completes(&part, ROOT, &start, &mut known, interrupt)?;
                         }
                     }
                 }
@@ -274,13 +284,40 @@ impl Feasible {
     /// Whether some completion of a partial candidate fits; remembers what was found.
     fn search(&self, graph: &Graph, node: u32, sums: &[i64], interrupt: Interrupt<'_>) -> Result<bool> {
         let mut known = self.open_prefixes.0.lock().map_err(|_| Error::interrupted())?;
+        self.completes(graph, node, sums, &mut known, interrupt)
+    }
+
+    /// Whether some completion of a partial candidate of a graph fits: a short search depth first, which mostly finds one,
+    /// then one with bounds.
+    fn completes(
+        &self,
+        graph: &Graph,
+        node: u32,
+        sums: &[i64],
+        known: &mut Found,
+        interrupt: Interrupt<'_>,
+    ) -> Result<bool> {
+        if known.len() > MOST {
+            known.clear();
+        }
         let mut search = Search {
             graph,
-            left: MOST,
-            known: &mut known,
+            left: FEW,
+            known,
             interrupt,
         };
-        search.fits(node, sums)
+        if let Some(fits) = search.fits(node, sums)? {
+            return Ok(fits);
+        }
+        let Some(fits) = some_fits(graph, node, sums, self.search_effort(graph), interrupt)? else {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                "the bounds are too tight together to tell whether a partial candidate can still fit; allow more memory, \
+                 or give wider bounds",
+            ));
+        };
+        known.insert((node, sums.into()), fits);
+        Ok(fits)
     }
 }
 
@@ -300,11 +337,22 @@ struct Visit {
     arcs: Range<usize>,
 }
 
+/// Whether some candidate of a graph fits that goes on from a node where it came to these sums; nothing where finding out
+/// would take more than the effort.
+fn some_fits(graph: &Graph, node: u32, sums: &[i64], effort: Effort, interrupt: Interrupt<'_>) -> Result<Option<bool>> {
+    let net = Net::new(graph, node, sums, &vec![0; graph.arcs.len()]);
+    Ok(match search::best(net, Join::Sum, 1, true, effort, interrupt)? {
+        search::Found::All(found) => Some(!found.is_empty()),
+        search::Found::Unknown => None,
+    })
+}
+
 impl Search<'_> {
-    fn fits(&mut self, node: u32, sums: &[i64]) -> Result<bool> {
+    /// Whether a completion fits; nothing where it would visit more partial candidates than it may.
+    fn fits(&mut self, node: u32, sums: &[i64]) -> Result<Option<bool>> {
         let graph = self.graph;
         if let Some(known) = self.known(node, sums) {
-            return Ok(known);
+            return Ok(Some(known));
         }
         let mut path = vec![self.open(node, sums.into())?];
         while let Some(last) = path.last_mut() {
@@ -320,12 +368,13 @@ impl Search<'_> {
                 Some(true) => {
                     let fitting = path.into_iter().map(|Visit { node, sums, .. }| ((node, sums), true));
                     self.known.extend(fitting);
-                    return Ok(true);
+                    return Ok(Some(true));
                 }
+                None if self.left == 0 => return Ok(None),
                 None => path.push(self.open(end, after)?),
             }
         }
-        Ok(false)
+        Ok(Some(false))
     }
 
     /// Whether some completion fits, if that is known without a search.
@@ -347,12 +396,6 @@ impl Search<'_> {
 
     /// Begins to look behind a partial candidate.
     fn open(&mut self, node: u32, sums: Box<[i64]>) -> Result<Visit> {
-        if self.left == 0 || self.known.len() > MOST {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                "the bounds are too tight together to tell whether a partial candidate can still fit; allow more memory",
-            ));
-        }
         self.left -= 1;
         if self.left.is_multiple_of(1024) && (self.interrupt)() {
             return Err(Error::interrupted());

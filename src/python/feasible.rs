@@ -117,4 +117,12 @@ impl Feasible {
         let end = if largest { End::Largest } else { End::Smallest };
         detached(py, |interrupt| self.feasible.extreme(metric, end, interrupt))
     }
+
+    /// The first candidates from one end of the range of a metric, at most this many, by indices.
+    fn best(&self, py: Python<'_>, metric: &str, largest: bool, most: usize) -> PyResult<Vec<Vec<u32>>> {
+        let program = self.feasible.diagram().program();
+        let metric = program.metric(metric).map_err(|error| raise(py, error))?;
+        let end = if largest { End::Largest } else { End::Smallest };
+        detached(py, |interrupt| self.feasible.best(metric, end, most, interrupt))
+    }
 }

@@ -266,6 +266,7 @@ CALLS: dict[str, list[Call]] = {
     "FeasibleSet.__contains__": [FITS.__contains__, lambda v: {**VALUES, "units": v} in FITS],
     "FeasibleSet.largest": [FITS.largest],
     "FeasibleSet.smallest": [FITS.smallest],
+    "FeasibleSet.best": [FITS.best, lambda v: FITS.best("params", v), lambda v: FITS.best("params", smallest=v)],
     "FeasibleSet.closest": [lambda v: FITS.closest(v, 3), lambda v: FITS.closest("params", v)],
     "FeasibleSet.fix": [FITS.fix, lambda v: FITS.fix({"filters": v})],
     "FeasibleSet.allowed": [

@@ -491,12 +491,15 @@ class FeasibleSet(SetOnce, Generic[S_co]):
     def largest(self, metric: str) -> Architecture:
         """The network that fits with the largest value of a metric; the one of the lowest rank, if there are several.
 
-        It passes over the table once. Where the count is not exact, it searches for the network instead.
+        It is exact, and needs no count: a best-first search with Lagrangian bounds of all metrics in the budget finds
+        it, mostly within some passes over the arcs of the diagram (milliseconds). Where that would take too much, it
+        passes over the table of the count, if that is exact.
 
         Raises:
             BudgetError: If there is no such metric.
             InfeasibleBudgetError: If nothing fits.
-            LimitError: If the count is not exact, and the search for it gives up.
+            LimitError: If the count is not exact, and the search gives up. That is so where a range is so narrow that
+                hardly a network lies in it; a wider range helps, more memory, or decisions that are fixed.
         """
         return self._extreme(metric, largest=True)
 
@@ -506,16 +509,49 @@ class FeasibleSet(SetOnce, Generic[S_co]):
 
     def _extreme(self, metric: str, *, largest: bool) -> Architecture:
         require_metrics(self.space.metrics, [metric])
-        self.require_some()
         found = self._knowing(metric).extreme(metric, largest)
         if found is None:
             raise self._nothing()
         return architecture_at(self.space, found)
 
+    def best(self, metric: str, k: int = 100, *, smallest: bool = False) -> Candidates:
+        """The `k` different networks that fit with the largest values of a metric, in order; equal ones by their ranks.
+
+        Ranks are those of `candidates`: networks are ordered by their choices, in the order in which the space asks for
+        them. The answer is exact, of the same search as that of `largest`; its time and memory grow with `k`.
+
+        Args:
+            metric: The metric, a built-in or a custom one.
+            k: How many networks; where fewer fit, all of them are returned.
+            smallest: Whether the networks with the smallest values are wanted, from the smallest on.
+
+        Raises:
+            BudgetError: If there is no such metric, or `k` is not an integer of at least 1.
+            InfeasibleBudgetError: If nothing fits.
+            LimitError: If the search gives up: a smaller `k` or more `memory` helps.
+
+        Example:
+            >>> import archbudget as ab
+            >>> fits = ab.spaces.lenet().within(ab.Budget(params=60_000, macs=5_000_000))
+            >>> [arch.macs for arch in fits.best("macs", k=3)]
+            [4970656, 4964352, 4958048]
+        """
+        require_metrics(self.space.metrics, [metric])
+        if not isinstance(smallest, bool):
+            raise BudgetError(f"smallest must be True or False, not {show(smallest)}")
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise BudgetError(f"k must be an integer of at least 1, not {show(k)}")
+        found = self._knowing(metric).best(metric, not smallest, min(int(k), sys.maxsize))
+        if not found:
+            raise self._nothing()
+        columns = empty_columns(self.space.decisions, len(found))
+        columns[:] = np.array(found).T
+        return unchecked(self.space, columns.T)
+
     def closest(self, metric: str, value: float) -> Architecture:
         """The network that fits whose value of a metric is nearest to `value`; of two equally near ones the smaller.
 
-        It costs two counts, as it asks two narrower sets, one for each side of `value`.
+        It searches twice, as `largest` does: in a narrower set on each side of `value`.
 
         Raises:
             BudgetError: If there is no such metric, or `value` is not a number.
@@ -525,7 +561,6 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         require_metrics(self.space.metrics, [metric])
         if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value != value:
             raise BudgetError(f"{metric}: a value must be a number, not {show(value)}")
-        self.require_some()
         low, high = self.budget.get(metric, (0, MOST))
         below = -1 if value < 0 else high if value >= high else int(value)
         near = []
@@ -534,7 +569,8 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         above = max(low, below + 1)
         if above <= high:
             near.append((self._bounded(metric, above, high), False))
-        found = [part._extreme(metric, largest=largest) for part, largest in near if not part.is_empty()]
+        sides = [part._core.extreme(metric, largest) for part, largest in near]
+        found = [architecture_at(self.space, side) for side in sides if side is not None]
         if not found:
             raise self._nothing()
         return min(found, key=lambda arch: (abs(arch.costs[metric] - value), arch.costs[metric]))
@@ -585,7 +621,10 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         return self._part(self._core.fix(self.space.indices_of(fixed)), fixed)
 
     def is_empty(self) -> bool:
-        """Whether nothing fits. With one upper bound it takes O(arcs), much less than a count; otherwise a count."""
+        """Whether nothing fits. With one upper bound it takes O(arcs), otherwise a search as that of `largest`.
+
+        Where a search would take too much, it takes a count.
+        """
         return self._core.is_empty()
 
     def allowed(
