@@ -72,9 +72,9 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     "Evaluation": (COUNTS, MAPPING | {"layers", "to_pandas", "valid"}),
     "FeasibleSet": (
         FITS,
-        {"acceptance", "allowed", "best", "bounds", "budget", "candidates", "chunks", "closest", "count", "exact"}
-        | {"fix", "fixed", "fraction", "is_empty", "largest", "marginals", "memory", "prune", "rank", "sample"}
-        | {"shares", "smallest", "space", "write_parquet"},
+        {"acceptance", "allowed", "at", "best", "bounds", "budget", "candidates", "chunks", "closest", "count"}
+        | {"exact", "fix", "fixed", "fraction", "is_empty", "largest", "marginals", "memory", "prune", "rank"}
+        | {"points", "sample", "shares", "smallest", "space", "write_parquet"},
     ),
     "Formula": (ARCH.layers[1].macs_formula, {"named", "names", "numbers", "text", "value"}),
     "InputChoice": (ab.InputChoice("c", inputs=["a", "b"]), {"inputs", "merge", "name"}),

@@ -275,6 +275,8 @@ CALLS: dict[str, list[Call]] = {
         lambda v: FITS.allowed({"filters": v}),
         lambda v: FITS.allowed({}, v),
     ],
+    "FeasibleSet.at": [FITS.at, lambda v: FITS.at([v]), lambda v: FITS.at([[v] * 2])],
+    "FeasibleSet.points": [FITS.points],
     "FeasibleSet.shares": [FITS.shares, lambda v: FITS.shares([v])],
     "Space.from_function": [
         ab.Space.from_function,

@@ -27,12 +27,13 @@ from archbudget.errors import (
 from archbudget.space import html
 from archbudget.space.architecture import Architecture, architecture_at, network_in, network_of
 from archbudget.space.bounds import Bounds
-from archbudget.space.candidates import Candidates, unchecked
+from archbudget.space.candidates import Candidates, indices_of, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
 from archbudget.space.drawing import distinct, require_flag
 from archbudget.space.evaluation import checked_threads, metric_names
 from archbudget.space.family import Family, compiled
+from archbudget.space.quantiles import as_points, points_of, rows_at
 from archbudget.space.stored import stored
 
 if TYPE_CHECKING:
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
 
+    import numpy.typing as npt
+
     from archbudget._budget import Budget
     from archbudget._core import Feasible
     from archbudget._expressions import Scalar
+    from archbudget.space.candidates import CandidatesLike
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar as DefaultTypeVar
@@ -276,6 +280,54 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         columns = empty_columns(self.space.decisions, int(stop) - int(start))
         self._core.members(columns, int(start), threads=workers)
         return unchecked(self.space, columns.T)
+
+    def at(self, points: npt.ArrayLike) -> Candidates:
+        """The candidates at points of the unit cube, whatever tuner chose these: each of them fits.
+
+        Each decision takes the value at a quantile of the completions that fit, given the decisions before it: equal
+        volumes of the cube hold equally many candidates, so that uniform points are uniform draws. (Where the set is
+        counted with rounding, values that have a completion share an axis evenly; see `exact`.) O(N * (D + values))
+        after the count; points that begin alike are asked for together.
+
+        Args:
+            points: An (N, D) array of numbers from 0 to 1, with a column for each decision, in the order of
+                `space.decisions`; or one point. Coordinates of decisions that are inactive do not matter.
+
+        Raises:
+            SpaceError: If it is no such array.
+            InfeasibleBudgetError: If nothing fits.
+
+        Example:
+            >>> import archbudget as ab
+            >>> fits = ab.spaces.lenet().within(ab.Budget(params=60_000))
+            >>> dict(fits.at([0.2, 0.4, 0.6, 0.8, 1.0])[0])
+            {'f1': 16, 'k1': 5, 'f2': 16, 'k2': 7, 'units': 288}
+        """
+        rows = as_points(points, len(self.space.decisions))
+        self.require_some()
+        return Candidates(self.space, rows_at(rows, self._axes, self.shares))
+
+    def points(self, candidates: CandidatesLike) -> npt.NDArray[np.float64]:
+        """The points of the unit cube at which candidates lie: `at(points(candidates))` has the same networks.
+
+        O(N * (D + values)) after the count.
+
+        Args:
+            candidates: What `Space.evaluate` takes.
+
+        Returns:
+            An (N, D) array: the middle of the part of each axis that belongs to a value, 0.5 for inactive decisions.
+
+        Raises:
+            SpaceError: If it is no batch of the space, or a candidate does not fit.
+        """
+        rows = indices_of(self.space, candidates)
+        self.require_some()
+        return points_of(np.asarray(rows), self._axes, self.shares)
+
+    @property
+    def _axes(self) -> dict[str, int]:
+        return {name: position for position, name in enumerate(self.space.decisions)}
 
     def chunks(self, size: int = CHUNK) -> Iterator[Candidates]:
         """All networks that fit, in the order of their ranks, in batches of at most `size`.
