@@ -42,6 +42,7 @@ from archbudget.space.evaluation import Evaluation, LayerEvaluation
 from archbudget.space.feasible import FeasibleSet, Marginals
 from archbudget.space.grid import CountGrid
 from archbudget.space.kept import release_memory
+from archbudget.space.ladder import ladder
 from archbudget.space.removing import Optional, optional
 from archbudget.space.space import Space
 from archbudget.space.stored import Format, store_with
@@ -103,6 +104,7 @@ __all__ = [
     "from_keras",
     "from_onnx",
     "from_torch",
+    "ladder",
     "layers",
     "maximum",
     "metrics",

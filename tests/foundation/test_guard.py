@@ -87,6 +87,9 @@ BOUNDS: list[Call] = [
     lambda v: ab.Budget(params=3, custom={"own": (v, 3)}),
 ]
 
+SMALL: dict[str, Any] = {"width": 8, "depth": 1, "heads": 2, "kv_heads": 1, "units": 8, "vocabulary": 9, "context": 4}
+
+
 CALLS: dict[str, list[Call]] = {
     "Choice": [
         lambda v: ab.Choice(v, [1, 2]),
@@ -448,6 +451,40 @@ CALLS: dict[str, list[Call]] = {
         lambda v: plot.budgets(GRID, name=v),
     ],
     "plot.pareto": [plot.pareto, lambda v: plot.pareto(v, BUDGET)],
+    "ladder": [
+        lambda v: ab.ladder(v, params=[9]),
+        lambda v: ab.ladder(SPACE, params=v),
+        lambda v: ab.ladder(SPACE, params=[v]),
+        lambda v: ab.ladder(SPACE, params=[9], tolerance=v),
+        lambda v: ab.ladder(SPACE, params=[9], tolerance=0.9, score=v),
+        lambda v: ab.ladder(SPACE, params=[9], prefer=v),
+        lambda v: ab.ladder(SPACE, params=[9], budget=v),
+    ],
+    "metrics.kv_cache_bytes": [
+        ab.metrics.kv_cache_bytes,
+        lambda v: ab.metrics.kv_cache_bytes(1, v),
+        lambda v: ab.metrics.kv_cache_bytes(1, 1, v),
+        lambda v: ab.metrics.kv_cache_bytes(1, name=v),
+    ],
+    "metrics.prefill_macs": [ab.metrics.prefill_macs, lambda v: ab.metrics.prefill_macs(1, name=v)],
+    "metrics.decode_macs": [ab.metrics.decode_macs, lambda v: ab.metrics.decode_macs(1, name=v)],
+    "metrics.active_params": [lambda v: ab.metrics.active_params(name=v)],
+    "metrics.quantized_bytes": [
+        ab.metrics.quantized_bytes,
+        lambda v: ab.metrics.quantized_bytes((v, v, v)),
+        lambda v: ab.metrics.quantized_bytes("q4_0", other_bits=v),
+        lambda v: ab.metrics.quantized_bytes("q4_0", name=v),
+    ],
+    "spaces.transformer": [
+        lambda v: spaces.transformer(**{**SMALL, "width": number_of(v)}),
+        lambda v: spaces.transformer(**{**SMALL, "heads": number_of(v)}),
+        lambda v: spaces.transformer(**{**SMALL, "norm": v}),
+        lambda v: spaces.transformer(**{**SMALL, "positions": v}),
+        lambda v: spaces.transformer(**{**SMALL, "head_dim": number_of(v)}),
+        lambda v: spaces.transformer(**{**SMALL, "window": v}),
+        lambda v: spaces.transformer(**{**SMALL, "experts": v}),
+        lambda v: spaces.transformer(**{**SMALL, "kv_heads": None, "latent": v}),
+    ],
     "from_huggingface": [
         ab.from_huggingface,
         lambda v: ab.from_huggingface({"model_type": v}),

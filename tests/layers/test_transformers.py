@@ -200,3 +200,141 @@ def test_a_tied_head_has_a_bias_in_pytorch() -> None:
     with torch.no_grad():
         network.bias.bias.add_(1.0)
     assert torch.allclose(network(torch.tensor([[1, 5, 0, 10]])), before + 1.0, atol=1e-5)
+
+
+SHAPE = (5, 12)
+ATTENTION: list[Any] = [
+    transformers.SelfAttention(2),
+    transformers.SelfAttention(6, 2, query_bias=True, output_bias=True),
+    transformers.SelfAttention(3, 1, head_dim=8, head_norms=True, sliding_window=2),
+    transformers.SelfAttention(4, rotary=False),
+    transformers.LatentAttention(3, 6, 4, 2, 5),
+    transformers.LatentAttention(2, 6, 3, 4, 5, q_lora_rank=7),
+]
+EXPERTS: list[Any] = [
+    transformers.MixtureOfExperts(4, 2, 10),
+    transformers.MixtureOfExperts(3, 3, 10, gated=False, shared_experts=2, activation="gelu"),
+    transformers.MixtureOfExperts(5, 1, 3, shared_experts=1),
+]
+
+
+def filled(model: Any) -> Any:
+    """The model with weights that are far from zero."""
+    rng = np.random.default_rng(1)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape) * 0.5)
+    return model
+
+
+@pytest.mark.parametrize("layer", ATTENTION + EXPERTS, ids=str)
+def test_language_models_have_the_weights_that_are_counted(tmp_path: Path, layer: Any) -> None:
+    arch = ab.Space([layers.Input(SHAPE), layer]).architecture()
+    model = filled(arch.to_keras())
+    assert model.count_params() == arch.params
+    assert model.output_shape[1:] == arch.layers[-1].output_shape == SHAPE
+    x = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype("float32")
+    file = tmp_path / "model.keras"
+    model.save(file)
+    again = keras.models.load_model(file, custom_objects=transformers.keras_layers())
+    np.testing.assert_allclose(np.asarray(again(x)), np.asarray(model(x)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ATTENTION, ids=str)
+def test_no_position_sees_what_comes_behind(layer: Any) -> None:
+    model = filled(ab.Space([layers.Input(SHAPE), layer]).architecture().to_keras())
+    x = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    changed = x.copy()
+    changed[:, 3] += 1
+    before, after = np.asarray(model(x)), np.asarray(model(changed))
+    np.testing.assert_allclose(before[:, :3], after[:, :3], rtol=1e-5, atol=1e-5)
+    assert np.all(np.abs(before[:, 3] - after[:, 3]).max(axis=-1) > 1e-3)
+    is_far = np.abs(before[:, 4] - after[:, 4]).max() > 1e-3
+    assert is_far or getattr(layer, "sliding_window", None) == 1
+
+
+def test_a_window_hides_what_lies_further_back() -> None:
+    model = filled(
+        ab.Space([layers.Input(SHAPE), transformers.SelfAttention(2, sliding_window=2)]).architecture().to_keras()
+    )
+    x = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    changed = x.copy()
+    changed[:, 0] += 1
+    before, after = np.asarray(model(x)), np.asarray(model(changed))
+    np.testing.assert_allclose(before[:, 2:], after[:, 2:], rtol=1e-5, atol=1e-5)
+    assert np.abs(before[:, 1] - after[:, 1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("layer", EXPERTS, ids=str)
+def test_a_token_gets_the_experts_that_the_router_says(layer: Any) -> None:
+    """As written out: the best scores, their softmax, and the sum of what these experts make."""
+    arch = ab.Space([layers.Input(SHAPE), layer]).architecture()
+    model = filled(arch.to_keras())
+    given = arch.layers[-1].arguments
+    router, up, down, *shared = (np.asarray(weight) for weight in model.weights)
+    x = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    function = getattr(keras.activations, arch.layers[-1].other_arguments.get("activation", given["activation"]))
+
+    def expert(token: Any, matrices: Any, number: int) -> Any:
+        inner = token @ matrices[0][number]
+        half = np.asarray(function(inner[: given["units"]]))
+        return (half * inner[given["units"] :] if given["gated"] else half) @ matrices[1][number]
+
+    expected = np.zeros_like(x)
+    for place in np.ndindex(2, SHAPE[0]):
+        scores = x[place] @ router
+        best = np.argsort(-scores)[: given["experts_per_token"]]
+        shares = np.exp(scores[best] - scores[best].max())
+        for number, share in zip(best, shares / shares.sum(), strict=True):
+            expected[place] += share * expert(x[place], (up, down), number)
+        for number in range(given["shared_experts"]):
+            expected[place] += expert(x[place], shared, number)
+    np.testing.assert_allclose(np.asarray(model(x)), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("layer", ATTENTION + EXPERTS, ids=str)
+def test_language_models_are_the_same_in_pytorch(layer: Any) -> None:
+    torch = pytest.importorskip("torch")
+    arch = ab.Space([layers.Input(SHAPE), layer]).architecture()
+    model, module = filled(arch.to_keras()), arch.to_torch().eval()
+    assert sum(each.numel() for each in module.parameters()) == arch.params
+    parameters = dict(module.named_parameters())
+    for weight in model.weights:
+        name = weight.path.rpartition("/")[2]
+        stem, is_bias = name.removesuffix("_bias"), name.endswith("_bias")
+        # The queries that are made in two steps are one chain of modules.
+        own = {"q_a": "q.0", "q_norm": "q.1", "q_b": "q.2"} if "LatentAttention" in str(type(layer)) else {}
+        if own and getattr(arch.layers[-1], "arguments", {}).get("q_lora_rank") is None:
+            own = {"q_b": "q"}
+        path = own.get(stem, stem)
+        (found,) = [
+            value
+            for key, value in parameters.items()
+            if f".{key}".endswith((f".{path}.{'bias' if is_bias else 'weight'}", f".{path}"))
+        ]
+        values = np.asarray(weight)
+        turned = values.T if values.ndim == 2 else values
+        found.data = torch.tensor(np.ascontiguousarray(turned))
+    x = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype("float32")
+    made = module(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(made, np.asarray(model(x)), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (transformers.SelfAttention(5), "12 features cannot be divided by 5 heads"),
+        (transformers.SelfAttention(4, 3), "4 heads cannot share 3 heads of keys and values"),
+        (transformers.SelfAttention(4, head_dim=3), "rotary positions need heads of an even size, not 3"),
+        (transformers.SelfAttention(0), "num_heads must be an integer of at least 1, not 0"),
+        (transformers.SelfAttention(2, sliding_window=0), "sliding_window must be an integer of at least 1, not 0"),
+        (transformers.LatentAttention(2, 4, 3, 3, 3), "qk_rope_head_dim must be even, not 3"),
+        (transformers.LatentAttention(2, 4, 3, 2, 3, q_lora_rank=0), "q_lora_rank must be an integer"),
+        (transformers.MixtureOfExperts(2, 3, 4), "a token cannot have 3 of 2 experts"),
+        (transformers.MixtureOfExperts(2, 1, 4, shared_experts=-1), "shared_experts must be an integer of at least 0"),
+    ],
+)
+def test_what_language_models_cannot_have_is_one_line(layer: Any, message: str) -> None:
+    with pytest.raises(InvalidArchitectureError, match=message) as caught:
+        ab.Space([layers.Input(SHAPE), layer])
+    assert "\n" not in str(caught.value)

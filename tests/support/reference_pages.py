@@ -30,6 +30,7 @@ PAGES = {
 CONSTANTS = {
     "archbudget.plot.ALONE": "The formats that plotly writes without another package.",
     "archbudget.plot.FORMATS": "All formats of figures.",
+    "archbudget.spaces.TRANSFORMERS": "The arguments of `transformer` for published models, by their names.",
     "archbudget.spaces.SHELF": "The published spaces by name, with functions, papers and published sizes.",
 }
 """What has no docstring while it runs."""

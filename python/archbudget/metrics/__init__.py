@@ -7,6 +7,7 @@ hold the GIL.
 """
 
 from archbudget.metrics._distinct import distinct_layers
+from archbudget.metrics._language import active_params, decode_macs, kv_cache_bytes, prefill_macs, quantized_bytes
 from archbudget.metrics._latency import LatencyTable
 from archbudget.metrics._metric import Metric, OutputSize, has_weights, output_size, weighted_layers
 
@@ -14,9 +15,14 @@ __all__ = [
     "LatencyTable",
     "Metric",
     "OutputSize",
+    "active_params",
+    "decode_macs",
     "distinct_layers",
     "has_weights",
+    "kv_cache_bytes",
     "output_size",
+    "prefill_macs",
+    "quantized_bytes",
     "weighted_layers",
 ]
 

@@ -24,11 +24,13 @@ from archbudget.spaces._recurrent import recurrent
 from archbudget.spaces._resnet import resnet
 from archbudget.spaces._shelf import SHELF, Shelved
 from archbudget.spaces._tc_resnet import tc_resnet
+from archbudget.spaces._transformer import TRANSFORMERS, transformer
 from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
 __all__ = [
     "SHELF",
+    "TRANSFORMERS",
     "DartsCell",
     "NasBench201Cell",
     "NatsBenchCell",
@@ -50,6 +52,7 @@ __all__ = [
     "recurrent",
     "resnet",
     "tc_resnet",
+    "transformer",
     "unet",
     "vgg",
 ]

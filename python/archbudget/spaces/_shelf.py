@@ -20,6 +20,7 @@ from archbudget.spaces._proxylessnas import proxylessnas
 from archbudget.spaces._recurrent import recurrent
 from archbudget.spaces._resnet import resnet
 from archbudget.spaces._tc_resnet import tc_resnet
+from archbudget.spaces._transformer import transformer
 from archbudget.spaces._unet import unet
 from archbudget.spaces._vgg import vgg
 
@@ -70,6 +71,7 @@ SHELF: Mapping[str, Shelved] = MappingProxyType(
         "densenet": Shelved(densenet, "arXiv 1608.06993"),
         "unet": Shelved(unet, "arXiv 1505.04597"),
         "autoformer": Shelved(autoformer, "arXiv 2107.00651"),
+        "transformer": Shelved(transformer, "arXiv 1706.03762"),
         "recurrent": Shelved(recurrent, "arXiv 1409.2329"),
     }
 )
