@@ -73,7 +73,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     "FeasibleSet": (
         FITS,
         {"acceptance", "allowed", "at", "best", "bounds", "budget", "candidates", "chunks", "closest", "count"}
-        | {"exact", "fix", "fixed", "fraction", "is_empty", "largest", "marginals", "memory", "prune", "rank"}
+        | {"exact", "fix", "fixed", "fraction", "is_empty", "largest", "marginals", "memory", "pareto", "prune", "rank"}
         | {"points", "sample", "shares", "smallest", "space", "write_parquet"},
     ),
     "Formula": (ARCH.layers[1].macs_formula, {"named", "names", "numbers", "text", "value"}),

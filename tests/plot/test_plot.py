@@ -383,6 +383,18 @@ def test_marginals_have_their_numbers() -> None:
     )
 
 
+def test_a_pareto_plot_shows_a_front_of_networks() -> None:
+    space, budget = ab.spaces.lenet(), ab.Budget(params=60_000, macs=5_000_000)
+    front = space.within(budget).pareto("macs", "params", "peak_activation_bytes", largest=["params"], epsilon=0.2)
+    for metrics in (["macs", "params"], ["macs", "params", "peak_activation_bytes"]):
+        (points,) = plot.pareto(front, budget, names=metrics).data
+        counts = space.evaluate(front)
+        for axis, metric in zip("xyz", metrics, strict=False):
+            assert list(points[axis]) == list(counts[metric])
+    with pytest.raises(SpaceError, match="2 or 3 metrics"):
+        plot.pareto(front)
+
+
 @pytest.mark.parametrize("number", [2, 3])
 def test_a_pareto_plot_has_the_front_and_the_others(number: int) -> None:
     study = search_study(["maximize", "minimize", "maximize"][:number])

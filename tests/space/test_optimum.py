@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,74 @@ def test_the_best_are_those_of_all_networks(seed: int) -> None:
         assert np.array_equal(fits.best(metric, k, smallest=True).indices, every.rows[ordered[:k]])
         near = int(draw.choice(list(every.values[metric])))
         assert fits.closest(metric, near).costs[metric] == min(values, key=lambda value: (abs(value - near), value))
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_a_front_is_that_of_all_networks(seed: int) -> None:
+    draw = random.Random(seed)
+    every = Everything(drawn_space(draw))
+    budget, kept = every.drawn_budget(draw)
+    fits = every.space.within(budget)
+    metrics = draw.sample(METRICS, draw.choice([2, 2, 3]))
+    if not len(kept):
+        with pytest.raises(ab.errors.InfeasibleBudgetError):
+            fits.pareto(*metrics)
+        return
+    turned = draw.sample(metrics, draw.choice([0, 0, 1]))
+    signs = {metric: -1 if (metric in ("score", "busiest")) != (metric in turned) else 1 for metric in metrics}
+    options = {
+        "largest": [metric for metric in turned if signs[metric] < 0],
+        "smallest": [metric for metric in turned if signs[metric] > 0],
+    }
+    points: dict[tuple[int, ...], int] = {}
+    for row in kept:
+        points.setdefault(tuple(signs[metric] * int(every.values[metric][row]) for metric in metrics), row)
+    values = np.array(list(points))
+    whole = {
+        point: row
+        for point, row in points.items()
+        if not np.any(np.all(values <= point, axis=1) & np.any(values < point, axis=1))
+    }
+    expected = [every.rows[whole[point]] for point in sorted(whole)]
+    assert np.array_equal(fits.pareto(*metrics, **options).indices, expected)
+    epsilon = draw.choice([0.01, 0.1, 0.5])
+    cover = fits.pareto(*metrics, epsilon=epsilon, **options)
+    counts = every.space.evaluate(cover)
+    given = [tuple(signs[metric] * int(counts[metric][place]) for metric in metrics) for place in range(len(cover))]
+    assert len(set(given)) == len(given)
+    assert set(given) <= set(whole)
+    share = Fraction(epsilon)
+    for point in points:
+        assert any(all(a <= b + share * abs(b) for a, b in zip(found, point, strict=True)) for found in given)
+
+
+def test_a_front_refuses_what_makes_none() -> None:
+    fits = ab.spaces.lenet().within(ab.Budget(params=60_000))
+    for metrics in ([], ["params"], ["params", "params"]):
+        with pytest.raises(ab.errors.BudgetError, match="two or more different metrics"):
+            fits.pareto(*metrics)
+    for epsilon in (-0.1, 1, float("nan"), "0.1", True):
+        with pytest.raises(ab.errors.BudgetError, match="epsilon must be a number from 0 to below 1"):
+            fits.pareto("params", "macs", epsilon=epsilon)
+    with pytest.raises(ab.errors.BudgetError, match="largest: 'trainable_params' is no metric of the front"):
+        fits.pareto("params", "macs", largest=["trainable_params"])
+    with pytest.raises(ab.errors.BudgetError, match="smallest must be a sequence of metrics"):
+        fits.pareto("params", "macs", smallest="params")
+    with pytest.raises(ab.errors.BudgetError, match="flops"):
+        fits.pareto("params", "flops")
+
+
+def test_a_huge_front_is_covered() -> None:
+    space, budget = scored(ab.spaces.ofa_mobilenet_v3(), 0), ab.Budget(params=5_000_000, macs=230_000_000)
+    fits = space.within(budget)
+    cover = fits.pareto("params", "score", epsilon=0.02)
+    counts = space.evaluate(cover)
+    assert budget.count(cover) == len(cover)
+    assert np.all(np.diff(counts["params"]) > 0)
+    assert np.all(np.diff(counts["score"]) > 0)
+    assert counts["score"][-1] >= 0.98 * fits.largest("score").costs["score"]
+    assert counts["params"][0] == fits.smallest("params").params
 
 
 def by_integer_program(space: ab.Space, budget: ab.Budget, metric: str) -> int | None:

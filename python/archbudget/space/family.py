@@ -450,6 +450,11 @@ def turns_of(family: Family) -> Turn | None:
     return next((each.block.turns for each in outputs if isinstance(each.block, Branches)), None)
 
 
+def customs(space: Family) -> Mapping[str, Metric]:
+    """The custom metrics of a space by their names."""
+    return {metric.name: metric for metric in space._custom}
+
+
 def compiled(family: Family) -> Compiled:
     """The result of compiling a family, for the modules above this one."""
     return family._compiled

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, overload
@@ -24,6 +25,7 @@ from archbudget.errors import (
     SpaceError,
     UnknownNameError,
 )
+from archbudget.metrics import LatencyTable
 from archbudget.space import html
 from archbudget.space.architecture import Architecture, architecture_at, network_in, network_of
 from archbudget.space.bounds import Bounds
@@ -31,14 +33,14 @@ from archbudget.space.candidates import Candidates, indices_of, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
 from archbudget.space.drawing import distinct, require_flag
-from archbudget.space.evaluation import checked_threads, metric_names
-from archbudget.space.family import Family, compiled
+from archbudget.space.evaluation import checked_threads, evaluate, metric_names
+from archbudget.space.family import Family, compiled, customs
+from archbudget.space.front import front
 from archbudget.space.quantiles import as_points, points_of, rows_at
 from archbudget.space.stored import stored
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
     from concurrent.futures import Executor
 
     import numpy.typing as npt
@@ -599,6 +601,93 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         columns = empty_columns(self.space.decisions, len(found))
         columns[:] = np.array(found).T
         return unchecked(self.space, columns.T)
+
+    def pareto(
+        self,
+        *metrics: str,
+        epsilon: float = 0,
+        largest: Iterable[str] = (),
+        smallest: Iterable[str] = (),
+    ) -> Candidates:
+        """The front of two or more metrics: a network that fits for each combination of values that none improves on.
+
+        Built-in metrics and latency tables are better the smaller they are, other custom metrics the larger. It is
+        exact: searches as that of `largest`, as many a point as there are metrics, each in a part of the set that no
+        network so far covers. So three metrics take much longer than two.
+
+        Args:
+            *metrics: Two or more metrics.
+            epsilon: How much worse a network of the answer may be, as a share of a value, from 0 to below 1. With 0 the
+                front is whole. Otherwise the answer is a part of the front, such that each network that fits has one
+                there with at most `1 + epsilon` times its value in each metric that is to be small, and at least
+                `1 - epsilon` times its value in each that is to be large.
+            largest: Those of the metrics that are better the larger they are, whatever they are by default.
+            smallest: Those that are better the smaller they are.
+
+        Returns:
+            A network for each point, that of the lowest rank, sorted by the metrics in their order, the best values of
+            the first one first.
+
+        Raises:
+            BudgetError: If there is no such metric, fewer than two are named, or one twice, or `epsilon` is not from 0
+                to below 1.
+            InfeasibleBudgetError: If nothing fits.
+            LimitError: If the front has more than 10,000 points, which an `epsilon` makes fewer, or as for `largest`.
+
+        Example:
+            >>> import archbudget as ab
+            >>> fits = ab.spaces.lenet().within(ab.Budget(params=60_000, macs=5_000_000))
+            >>> front = fits.pareto("macs", "params", largest=["params"], epsilon=0.5)
+            >>> [(arch.macs, arch.params) for arch in front]
+            [(121728, 4050), (128448, 10802), (141888, 24306), (168768, 51314)]
+        """
+        signs = self._directions(metrics, largest, smallest)
+        if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float, np.number)) or not 0 <= epsilon < 1:
+            raise BudgetError(f"epsilon must be a number from 0 to below 1, not {show(epsilon)}")
+        found = front(lambda first, below: self._least(signs, first, below), len(signs), Fraction(float(epsilon)))
+        if not found:
+            raise self._nothing()
+        columns = empty_columns(self.space.decisions, len(found))
+        columns[:] = np.array([row for _, row in sorted(found)]).T
+        return unchecked(self.space, columns.T)
+
+    def _directions(self, metrics: Sequence[str], largest: Iterable[str], smallest: Iterable[str]) -> dict[str, int]:
+        """For each metric of a front -1 if it is better the larger it is, otherwise 1."""
+        require_metrics(self.space.metrics, metrics)
+        if len(metrics) < 2 or len(set(metrics)) < len(metrics):
+            raise BudgetError(f"a front needs two or more different metrics, not {show(list(metrics))}")
+        custom = customs(self.space)
+        signs = {name: -1 if name in custom and not isinstance(custom[name], LatencyTable) else 1 for name in metrics}
+        for keyword, names, sign in (("largest", largest, -1), ("smallest", smallest, 1)):
+            if isinstance(names, str) or not isinstance(names, Iterable):
+                raise BudgetError(f"{keyword} must be a sequence of metrics, not {show(names)}")
+            for name in names:
+                if name not in signs:
+                    raise BudgetError(f"{keyword}: {show(name)} is no metric of the front, {listed(metrics)}")
+                signs[name] = sign
+        return signs
+
+    def _least(
+        self, signs: Mapping[str, int], metric: int, below: Sequence[int | None]
+    ) -> tuple[int, list[int]] | None:
+        """The least value of a metric of a front, and the network, in the part of the set below some values."""
+        bounds = dict(self.budget)
+        for (name, sign), value in zip(signs.items(), below, strict=True):
+            low, high = bounds.get(name, (0, MOST))
+            if value is not None and sign > 0:
+                high = min(high, value - 1)
+            elif value is not None:
+                low = max(low, 1 - value)
+            if low > high or high < 0:
+                return None
+            bounds[name] = (low, high)
+        name, sign = list(signs.items())[metric]
+        core = compiled(self.space).diagram.within(_bounds(bounds), self.memory)
+        found = core.fix(self.space.indices_of(self.fixed)).extreme(name, sign < 0)
+        if found is None:
+            return None
+        value = int(evaluate(self.space, np.array([found]), [name])[name][0])
+        return sign * value, found
 
     def closest(self, metric: str, value: float) -> Architecture:
         """The network that fits whose value of a metric is nearest to `value`; of two equally near ones the smaller.
