@@ -193,6 +193,8 @@ if not TYPE_CHECKING:  # So that type checkers know which names there are.
         if name in LATER:
             globals()[name] = getattr(import_module(f"archbudget.{LATER[name]}"), name)
             return globals()[name]
+        if name in ("BudgetOracle", "BudgetTuner"):  # They are classes of KerasTuner's, which need not be there.
+            return getattr(import_module("archbudget.search.oracle"), name)
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         known = OTHER_NAMES.get(name)

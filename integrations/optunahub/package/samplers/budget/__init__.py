@@ -1,0 +1,5 @@
+"""The sampler of archbudget for OptunaHub."""
+
+from archbudget import BudgetSampler
+
+__all__ = ["BudgetSampler"]

@@ -1,0 +1,125 @@
+"""KerasTuner inside a budget, with real models and real, tiny training."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+import archbudget as ab
+from archbudget import layers
+from archbudget.errors import MissingPackageError, SpaceError
+
+BUDGET = ab.Budget(params=400)
+X = np.random.default_rng(0).random((32, 8)).astype("float32")
+Y = X.sum(1, keepdims=True)
+
+
+def network(hp: Any, kind: Any) -> list[Any]:
+    rows = [kind.Input((8,))]
+    units = [hp.Int(f"units_{index}", 4, 64, step=4) for index in range(hp.Int("depth", 1, 3))]
+    return [*rows, *(kind.Dense(each, activation="relu") for each in units), kind.Dense(1)]
+
+
+SPACE = ab.Space.from_function(lambda hp: network(hp, layers))
+
+
+@pytest.fixture
+def keras() -> Any:
+    pytest.importorskip("keras_tuner", reason="KerasTuner is not installed")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() == "numpy":
+        pytest.skip("Keras trains nothing on numpy")
+    return keras
+
+
+def tuner(keras: Any, folder: Path, trials: int, build: Any = None, **options: Any) -> Any:
+    def built(hp: Any) -> Any:
+        model = keras.Sequential(network(hp, keras.layers))
+        model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-4, 1e-2, sampling="log")), "mse")
+        return model
+
+    return ab.BudgetTuner(
+        build or built,
+        space=SPACE,
+        budget=BUDGET,
+        objective="val_loss",
+        max_trials=trials,
+        seed=None if "base" in options else 0,
+        directory=folder,
+        project_name="project",
+        **options,
+    )
+
+
+def searched(made: Any) -> Any:
+    made.search(X, Y, epochs=1, validation_split=0.5, verbose=0)
+    return made
+
+
+def test_every_model_fits_and_a_search_goes_on_where_it_was(keras: Any, tmp_path: Path) -> None:
+    first = searched(tuner(keras, tmp_path, 3))
+    trials = first.oracle.study.trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3
+    assert all("rate" in trial.params for trial in trials)
+    assert all(trial.user_attrs["params"] <= 400 for trial in trials)
+    scores = [first.oracle.trials[key].score for key in first.oracle.start_order]
+    assert [trial.value for trial in trials] == scores
+    # As another process would.
+    second = tuner(keras, tmp_path, 5)
+    assert [trial.params for trial in second.oracle.study.trials] == [trial.params for trial in trials]
+    searched(second)
+    assert len(second.oracle.study.trials) == 5
+    assert all(model.count_params() <= 400 for model in second.get_best_models(3))
+
+
+def test_a_failed_trial_is_told_and_retried(keras: Any, tmp_path: Path) -> None:
+    class Failing(ab.BudgetTuner):  # type: ignore[misc,name-defined]
+        runs = 0
+
+        def run_trial(self, trial: Any, *args: Any, **named: Any) -> Any:
+            Failing.runs += 1
+            if Failing.runs == 2:
+                raise RuntimeError("lost")
+            return super().run_trial(trial, *args, **named)
+
+    def compiled(model: Any, hp: Any) -> None:
+        model.compile(keras.optimizers.SGD(hp.Float("rate", 1e-4, 1e-2)), "mse")
+
+    made = Failing(
+        space=SPACE, budget=BUDGET, compile=compiled, objective="val_loss", max_trials=3, directory=tmp_path, seed=1
+    )
+    searched(made)
+    assert [trial.state.name for trial in made.oracle.study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+
+
+def test_models_of_another_function_are_refused(keras: Any, tmp_path: Path) -> None:
+    def wider(hp: Any) -> Any:
+        model = keras.Sequential([*network(hp, keras.layers), keras.layers.Dense(2)])
+        model.compile("sgd", "mse")
+        return model
+
+    with pytest.raises(ValueError, match=r"build\(hp\) makes a model of .* weights where the space counts"):
+        tuner(keras, tmp_path, 2, wider)
+
+
+def test_samplers_of_optuna_are_taken(keras: Any, tmp_path: Path) -> None:
+    made = searched(tuner(keras, tmp_path, 2, base=optuna.samplers.RandomSampler(seed=3)))
+    assert len(made.oracle.trials) == 2
+    with pytest.raises(SpaceError, match="needs a Space"):
+        ab.BudgetOracle(3, BUDGET)
+    with pytest.raises(SpaceError, match="a hypermodel, or a function"):
+        ab.BudgetTuner(space=SPACE, budget=BUDGET)
+
+
+def test_without_keras_tuner_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "keras_tuner"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "archbudget.search.oracle", raising=False)
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    with pytest.raises(MissingPackageError, match="BudgetOracle needs KerasTuner: pip install keras-tuner"):
+        _ = ab.BudgetOracle
