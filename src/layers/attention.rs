@@ -8,7 +8,7 @@ use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
-use super::shape::{MAX_RANK, Shape};
+use super::shape::{MAX_RANK, Shape, UNKNOWN};
 use super::sides;
 
 /// Query, and value and key if they are others.
@@ -465,9 +465,11 @@ impl Rule for GroupQueryAttention {
     }
 }
 
-/// The output of attention without projections; query and key are compared feature by feature.
+/// The output of attention without projections; query and key are compared feature by feature. Unknown sides may be what
+/// others need them to be.
 fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
-    let sources = Sources::aligned(inputs, 2)?;
+    let known = agreed(inputs);
+    let sources = Sources::aligned(&known, 2)?;
     let rank = sources.query.rank();
     sources.check_batch(|axis| axis == rank - 2)?;
     if features(sources.query) != features(sources.key) {
@@ -476,7 +478,34 @@ fn attend(inputs: &[Shape]) -> Result<Shape, Refusal> {
             [features(sources.query), features(sources.key)],
         ));
     }
-    Ok(sources.query.with(rank - 1, features(sources.value)))
+    let given = Sources::of(inputs);
+    Ok(given.query.with(rank - 1, features(given.value)))
+}
+
+/// The inputs, with the numbers of unknown sides that must be as large as a known one: the positions of value and key, the
+/// axes beside the batch and the positions, and the features of query and key.
+fn agreed(inputs: &[Shape]) -> Vec<Shape> {
+    let mut known = inputs.to_vec();
+    let rank = inputs[0].rank();
+    if rank < 2 || inputs.iter().any(|input| input.rank() != rank) {
+        return known;
+    }
+    let key = inputs.len() - 1;
+    let value = key.min(1);
+    for axis in 0..rank {
+        let alike: &[usize] = match rank - axis {
+            1 => &[0, key],
+            2 => &[value, key],
+            _ => &[0, value, key],
+        };
+        let side = alike.iter().map(|&input| inputs[input][axis]).max();
+        for &input in alike {
+            if known[input][axis] == UNKNOWN {
+                known[input] = known[input].with(axis, side.unwrap_or(UNKNOWN));
+            }
+        }
+    }
+    known
 }
 
 fn attended_sides(inputs: &[Shape]) -> Vec<Formula> {
@@ -515,6 +544,7 @@ impl Rule for Attention {
         Parameter::keyword("score_mode", &["dot", "concat"]),
     ];
     const INPUTS: (usize, usize) = GIVEN;
+    const TAKES_UNKNOWN: bool = true;
     const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
 
     fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -548,10 +578,15 @@ impl Rule for AdditiveAttention {
     const NAME: &'static str = "AdditiveAttention";
     const PARAMETERS: &'static [Parameter] = &[Parameter::flag("use_scale", true)];
     const INPUTS: (usize, usize) = GIVEN;
+    const TAKES_UNKNOWN: bool = true;
     const PURPOSE: &'static str = "it weighs its values by its query and key, without weights of its own";
 
-    fn output(_: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
-        attend(inputs)
+    fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
+        let output = attend(inputs)?;
+        if args[0] == 1 && features(&inputs[0]) == UNKNOWN {
+            return Err(Refusal::unknown_weights());
+        }
+        Ok(output)
     }
 
     fn cost<Q: Quantity>(args: &[i64], inputs: &[Shape], _: &Shape) -> Cost<Q> {

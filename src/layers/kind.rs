@@ -47,6 +47,12 @@ pub(super) trait Rule {
     /// The output shape.
     fn output(args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
 
+    /// The inputs, with the numbers of those unknown sides that follow from others. It refuses unknown sides that Keras
+    /// needs to know.
+    fn known(_args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(inputs.to_vec())
+    }
+
     /// The shapes of its states, if it is recurrent or a cell, for an input that [`Rule::output`] accepted. They are
     /// what it can give beside its output.
     fn states(_args: &[i64], _input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
@@ -164,6 +170,15 @@ pub trait DynamicRule: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why the layer cannot be built.
     fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal>;
+
+    /// As `Rule::known`.
+    ///
+    /// # Errors
+    /// Which side must be known.
+    fn known(&self, _args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        Ok(inputs.to_vec())
+    }
+
     /// As `Rule::cost`, as numbers.
     fn cost(&self, args: &[i64], inputs: &[Shape], output: &Shape) -> Cost<Count>;
     /// As `Rule::cost`, as formulas.
@@ -239,6 +254,7 @@ impl Reading for Formula {
 enum AnyRule {
     Static {
         output: fn(&[i64], &[Shape]) -> std::result::Result<Shape, Refusal>,
+        known: Extra,
         cost: fn(&[i64], &[Shape], &Shape) -> Cost<Count>,
         explain: fn(&[i64], &[Shape], &Shape) -> Cost<Formula>,
         sides: fn(&[i64], &[Shape], &Shape) -> Vec<Formula>,
@@ -301,6 +317,7 @@ impl Kind {
             role: R::ROLE,
             rule: AnyRule::Static {
                 output: R::output,
+                known: R::known,
                 cost: R::cost::<Count>,
                 explain: R::cost::<Formula>,
                 sides: R::sides,
@@ -374,6 +391,24 @@ impl Kind {
         Ok(output)
     }
 
+    /// As `Rule::known`; the states that a recurrent layer begins with are as large as its own.
+    pub(super) fn known(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        let mut known = match &self.rule {
+            AnyRule::Static { known, .. } => known(args, inputs),
+            AnyRule::Dynamic(rule) => rule.known(args, inputs),
+        }?;
+        if self.role == Role::Recurrent && known.len() > 1 {
+            let input = unknown::first(&known[..1])[0];
+            let own = self.output(args, &[input]).and_then(|_| self.states(args, &input));
+            for (given, own) in known[1..].iter_mut().zip(own.into_iter().flatten()) {
+                if given.rank() == own.rank() {
+                    *given = given.known_as(|axis| own[axis]);
+                }
+            }
+        }
+        Ok(known)
+    }
+
     /// The shapes of the states of one recurrent layer or cell, for an input that [`Self::output`] accepted.
     pub(super) fn states(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         match &self.rule {
@@ -445,7 +480,10 @@ impl Kind {
     /// Whether the MACs of one layer can be told, given inputs that [`Self::output`] accepted: they may depend on a side
     /// that is unknown.
     pub fn macs_are_known(&self, args: &[i64], inputs: &[Shape]) -> bool {
-        !self.tries(inputs) || unknown::macs_are_known(self, args, inputs)
+        if self.tries(inputs) {
+            return unknown::macs_are_known(self, args, inputs);
+        }
+        !unknown::any(inputs) || unknown::cost_is_known(self, args, inputs)
     }
 
     /// A cost without MACs that are unknown.
@@ -463,6 +501,9 @@ impl Kind {
         if self.tries(inputs) {
             let (shapes, output) = unknown::case(self, args, inputs);
             return self.without_unknown(args, inputs, self.explain(args, &shapes, &output));
+        }
+        if unknown::any(inputs) && !self.macs_are_known(args, inputs) {
+            return Cost::none();
         }
         match &self.rule {
             AnyRule::Static { explain, .. } => explain(args, inputs, output),
@@ -487,7 +528,7 @@ impl Kind {
     /// What the layer is built for by inputs that [`Self::output`] accepted.
     pub fn built(&self, args: &[i64], inputs: &[Shape]) -> Built {
         if self.tries(inputs) {
-            return self.built(args, &unknown::first(inputs));
+            return self.built(args, &unknown::case(self, args, inputs).0);
         }
         match &self.rule {
             AnyRule::Static { built, .. } => built(args, inputs),
@@ -566,6 +607,10 @@ impl Kind {
 impl unknown::Asked for Kind {
     fn output(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Shape, Refusal> {
         self.output(args, inputs)
+    }
+
+    fn known(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        self.known(args, inputs)
     }
 
     fn extra(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {

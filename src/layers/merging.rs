@@ -203,6 +203,21 @@ impl Rule for Dot {
         }
     }
 
+    fn known(args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        let axes = [
+            axis_beside_batch(args[0], &inputs[0])?,
+            axis_beside_batch(args[1], &inputs[1])?,
+        ];
+        if (inputs[0][axes[0]] == UNKNOWN) != (inputs[1][axes[1]] == UNKNOWN) {
+            return Err(Refusal::new(
+                "it must know both sides that are multiplied, or neither: axis {} of the one and axis {} of the other \
+                 input; give their numbers in Input",
+                axes.map(|axis| axis as i64 + 1),
+            ));
+        }
+        Ok(inputs.to_vec())
+    }
+
     fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
         let mut all = Vec::new();
         for input in 0..2 {

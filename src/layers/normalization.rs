@@ -8,7 +8,7 @@ use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::Quantity;
 use super::refusal::Refusal;
-use super::shape::{MAX_RANK, Shape};
+use super::shape::{MAX_RANK, Shape, UNKNOWN};
 
 /// What is trained for each position that is normalised.
 fn trained<Q: Quantity>(center: i64, scale: i64) -> Q {
@@ -371,6 +371,17 @@ impl Rule for Normalization {
             }
         }
         Ok(inputs[0])
+    }
+
+    fn known(args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        let kept = Self::axes(&args[Self::SIDES..], &inputs[0])?.sides();
+        if kept.contains(&UNKNOWN) {
+            return Err(Refusal::new(
+                "it must know the sides along its axis; give their numbers in Input",
+                [],
+            ));
+        }
+        Ok(inputs.to_vec())
     }
 
     /// A mean and a variance for each position of the axes that are kept, and the number of samples seen.

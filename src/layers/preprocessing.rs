@@ -7,7 +7,7 @@ use super::kind::{Columns, Rule};
 use super::parameter::{Arity, Domain, Parameter, UNSET};
 use super::quantity::{Formula, Quantity, Rounded};
 use super::refusal::Refusal;
-use super::shape::{MAX_RANK, Shape};
+use super::shape::{MAX_RANK, Shape, UNKNOWN};
 use super::sides;
 
 /// Rules of layers that leave the shape of an image as it is, each with the numbers of channels that it takes (any if
@@ -20,6 +20,7 @@ macro_rules! images {
             const NAME: &'static str = stringify!($kind);
             const PARAMETERS: &'static [Parameter] = &[Parameter::data_format()];
             const IN_PLACE: bool = true;
+            const TAKES_UNKNOWN: bool = true;
             const PURPOSE: &'static str = $purpose;
 
             fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -32,9 +33,10 @@ macro_rules! images {
 const COLOURS: &[i64] = &[3];
 const GREY: &[i64] = &[1, 3];
 
-/// The shape of an image that has one of these numbers of channels.
+/// The shape of an image that has one of these numbers of channels, or may have it.
 fn coloured(image: Image<2>, channels: &[i64]) -> Result<Shape, Refusal> {
     match channels {
+        _ if image.channels == UNKNOWN => Ok(image.shape()),
         [one] if image.channels != *one => Err(Refusal::new(
             "it needs images of {} channels, not {}",
             [*one, image.channels],
@@ -251,6 +253,17 @@ impl Rule for STFTSpectrogram {
         .shape())
     }
 
+    fn known(args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        let signal = Image::<1>::of(&inputs[0], Self::parse(args)?.data_format)?;
+        if signal.channels == UNKNOWN {
+            return Err(Refusal::new(
+                "it must know its channels; give their number in Input",
+                [],
+            ));
+        }
+        Ok(inputs.to_vec())
+    }
+
     fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {
         let layer = Self::parse(args).expect("`output` accepted the arguments");
         let (signal, _) = layer.count(&inputs[0]).expect("`output` accepted the input");
@@ -292,6 +305,7 @@ impl Rule for MelSpectrogram {
         Parameter::new("sequence_length", Domain::OptionalInt(1), Arity::One, Some(UNSET)),
         Parameter::new("num_mel_bins", Domain::Int(1), Arity::One, Some(128)),
     ];
+    const TAKES_UNKNOWN: bool = true;
     const PURPOSE: &'static str = "it multiplies with a fixed matrix, which is no weight";
 
     fn output(args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal> {
@@ -310,6 +324,9 @@ impl Rule for MelSpectrogram {
                 [inputs[0].rank() as i64],
             ));
         };
+        if samples == UNKNOWN {
+            return Ok(Shape::new(&[bins, UNKNOWN]));
+        }
         // Half of a frame is put before and after the samples.
         let steps = (samples - fft_length % 2) / stride + 1;
         let described = samples.checked_add(1).ok_or_else(Refusal::overflow)? / stride + 1;

@@ -10,7 +10,7 @@ use super::mask::Mask;
 use super::parameter::{Arity, Domain, Parameter};
 use super::quantity::{Formula, Quantity};
 use super::refusal::Refusal;
-use super::shape::{MAX_RANK, Shape};
+use super::shape::{MAX_RANK, Shape, UNKNOWN};
 use super::sides;
 
 const UNITS: Parameter = Parameter::int("units", 1);
@@ -379,6 +379,21 @@ impl<const N: usize> Rule for ConvLSTM<N> {
         let mut sides = [steps; MAX_RANK];
         sides[1..N + 2].copy_from_slice(&state);
         Ok(Shape::new(&sides[..N + 2]))
+    }
+
+    /// Keras makes its first states, as large as an image, when it is built.
+    fn known(args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal> {
+        let image = match inputs[0].split_first() {
+            Some((_, step)) if step.len() == N + 1 => Image::<N>::of(&Shape::new(step), Self::parse(args).data_format)?,
+            _ => return Ok(inputs.to_vec()),
+        };
+        if image.spatial.contains(&UNKNOWN) {
+            return Err(Refusal::new(
+                "it must know the spatial sides of its images; give their numbers in Input",
+                [],
+            ));
+        }
+        Ok(inputs.to_vec())
     }
 
     fn states(args: &[i64], input: &Shape) -> Result<Vec<Shape>, Refusal> {

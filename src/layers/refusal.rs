@@ -98,6 +98,14 @@ impl Refusal {
         }
     }
 
+    /// Keras makes weights when it is built, and must know then how many.
+    pub(super) fn unknown_weights() -> Self {
+        Self::new(
+            "its weights depend on a side that is unknown; give its number in Input",
+            [],
+        )
+    }
+
     /// A number would not fit into 63 bits.
     pub fn overflow() -> Self {
         Self::new(Self::OVERFLOW, [])

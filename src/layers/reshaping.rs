@@ -359,43 +359,36 @@ const WINDOW: [Parameter; 4] = [
     Parameter::new("padding", Domain::Int(0), Arity::Each(2), Some(0)),
 ];
 
-/// How often that window fits into an image, and how many values it covers in each channel.
-fn blocks(window: &[i64], spatial: [i64; 2]) -> Result<(i64, i64), Refusal> {
+/// What is read of that window.
+fn read_window<T>(window: &[i64], read: impl FnOnce(Window<'_>) -> T) -> T {
     let [size, strides, dilation, padding] = window.as_chunks().0 else {
         unreachable!("four pairs")
     };
     let [vertical, horizontal]: [i64; 2] = *padding;
-    let around = [[vertical; 2], [horizontal; 2]];
-    let window = Window {
+    read(Window {
         size,
         strides,
         dilation,
-        padding: Padding::Explicit(&around),
-    };
-    let [rows, columns] = window.positions(spatial)?;
+        padding: Padding::Explicit(&[[vertical; 2], [horizontal; 2]]),
+    })
+}
+
+/// How often that window fits into an image, and how many values it covers in each channel.
+fn blocks(window: &[i64], spatial: [i64; 2]) -> Result<(i64, i64), Refusal> {
+    let [rows, columns] = read_window(window, |window| window.positions(spatial))?;
     let positions = rows.checked_mul(columns).ok_or_else(Refusal::overflow)?;
-    let values = size[0].checked_mul(size[1]).ok_or_else(Refusal::overflow)?;
+    let values = window[0].checked_mul(window[1]).ok_or_else(Refusal::overflow)?;
     Ok((positions, values))
 }
 
 /// The same as formulas.
 fn block_sides(window: &[i64], spatial: &[i64]) -> (Formula, Formula) {
-    let [size, strides, dilation, padding] = window.as_chunks().0 else {
-        unreachable!("four pairs")
-    };
-    let [vertical, horizontal]: [i64; 2] = *padding;
-    let around = [[vertical; 2], [horizontal; 2]];
-    let window = Window {
-        size,
-        strides,
-        dilation,
-        padding: Padding::Explicit(&around),
-    };
-    let sides = window.sides(spatial, &sides::KERNEL, false).into_iter();
-    let positions = sides
-        .reduce(|product, side| product * side)
-        .expect("an image has two sides");
-    (positions, Formula::spatial(size, "kernel_size"))
+    let sides = read_window(window, |window| window.sides(spatial, &sides::KERNEL, false));
+    let positions = sides.into_iter().reduce(|product, side| product * side);
+    (
+        positions.expect("an image has two sides"),
+        Formula::spatial(&window[..2], "kernel_size"),
+    )
 }
 
 /// Positions and channels in the order of the data format.
@@ -509,7 +502,13 @@ impl Rule for Reshape {
                 [open as i64],
             ));
         }
-        if inputs[0].has_unknown() && !args.contains(&0) {
+        if args.contains(&0) {
+            return Err(Refusal::new(
+                "its target_shape has a side of 0, which holds no values",
+                [],
+            ));
+        }
+        if inputs[0].has_unknown() {
             return Ok(filled(args, UNKNOWN));
         }
         let elements = inputs[0].elements().ok_or_else(Refusal::overflow)?;
@@ -520,7 +519,7 @@ impl Rule for Reshape {
         let fits = if open == 0 {
             known == elements
         } else {
-            known != 0 && elements % known == 0
+            elements % known == 0
         };
         if !fits {
             return Err(Refusal::new(
@@ -528,7 +527,7 @@ impl Rule for Reshape {
                 [elements, known],
             ));
         }
-        Ok(filled(args, elements.checked_div(known).unwrap_or(0)))
+        Ok(filled(args, elements / known))
     }
 
     fn sides(args: &[i64], inputs: &[Shape], _: &Shape) -> Vec<Formula> {

@@ -14,6 +14,8 @@ use super::shape::{Shape, UNKNOWN};
 pub(super) trait Asked {
     /// As `Rule::output`.
     fn output(&self, args: &[i64], inputs: &[Shape]) -> Result<Shape, Refusal>;
+    /// As `Rule::known`.
+    fn known(&self, args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal>;
     /// As `Rule::extra`.
     fn extra(&self, args: &[i64], inputs: &[Shape]) -> Result<Vec<Shape>, Refusal>;
     /// As `Rule::mask`, for several.
@@ -61,8 +63,9 @@ fn tried(
     inputs: &[Shape],
     places: fn(&[Shape], i64) -> Vec<Shape>,
 ) -> Result<[(Vec<Shape>, Shape); 2], Refusal> {
+    let inputs = kind.known(args, inputs)?;
     let one = |stand| {
-        let shapes = places(inputs, stand);
+        let shapes = places(&inputs, stand);
         kind.output(args, &shapes).map(|output| (shapes, output))
     };
     Ok([one(STANDS[0])?, one(STANDS[1])?])
@@ -100,10 +103,7 @@ pub(super) fn output(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> Resul
     }
     let [one, other] = [&first, &second].map(|(shapes, output)| kind.cost(args, shapes, output));
     if one.trainable != other.trainable || one.non_trainable != other.non_trainable {
-        return Err(Refusal::new(
-            "its weights depend on a side that is unknown; give its number in Input",
-            [],
-        ));
+        return Err(Refusal::unknown_weights());
     }
     let mut output = common(&first.1, &second.1);
     if tried(kind, args, inputs, with).is_err() {
@@ -159,5 +159,14 @@ pub(super) fn macs_are_known(kind: &impl Asked, args: &[i64], inputs: &[Shape]) 
         return false;
     };
     let [one, other] = cases.map(|(shapes, output)| kind.cost(args, &shapes, &output).macs);
+    one == other
+}
+
+/// The same for a layer whose rule reads unknown sides itself.
+pub(super) fn cost_is_known(kind: &impl Asked, args: &[i64], inputs: &[Shape]) -> bool {
+    let Ok(output) = kind.output(args, inputs) else {
+        return false;
+    };
+    let [one, other] = STANDS.map(|stand| kind.cost(args, &with(inputs, stand), &output.known_as(|_| stand)).macs);
     one == other
 }

@@ -191,6 +191,19 @@ impl<W: Around> DynamicRule for Made<W> {
         W::output(own, &parts, &inputs[0])
     }
 
+    /// The input as it is, if what is inside knows enough of it.
+    fn known(&self, args: &[i64], inputs: &[Shape]) -> std::result::Result<Vec<Shape>, Refusal> {
+        let on = match inputs[0].split_first() {
+            Some((_, step)) if W::STEPS => Shape::new(step),
+            _ => inputs[0],
+        };
+        let seen = if W::ROW { 1 } else { self.inner.len() };
+        for part in &self.parts(args).1[..seen] {
+            part.known(&on)?;
+        }
+        Ok(inputs.to_vec())
+    }
+
     fn states(&self, args: &[i64], input: &Shape) -> std::result::Result<Vec<Shape>, Refusal> {
         let (own, parts) = self.parts(args);
         W::states(own, &parts, input)
@@ -277,6 +290,15 @@ impl Part<'_> {
     fn output(&self, input: &Shape) -> std::result::Result<Shape, Refusal> {
         let output = self.inner.kind.output(self.args, std::slice::from_ref(input));
         output.map_err(|refusal| refusal.inside(self.inner.kind.name.clone(), *input))
+    }
+
+    /// Refuses unknown sides that it needs to know; a refusal says that it is the inner layer which does.
+    fn known(&self, input: &Shape) -> std::result::Result<(), Refusal> {
+        let kind = &self.inner.kind;
+        let known = kind.known(self.args, std::slice::from_ref(input));
+        known
+            .map(|_| ())
+            .map_err(|refusal| refusal.inside(kind.name.clone(), *input))
     }
 
     /// Refuses a mask, for an input that it accepted; a refusal says that it is the inner layer which does not take it.

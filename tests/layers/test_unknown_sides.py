@@ -18,19 +18,10 @@ from support.layer_records import KINDS, count
 from support.random_layers import random_case
 
 FINER = {
-    **dict.fromkeys(
-        ("AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"), "inputs must agree"
-    ),
+    **dict.fromkeys(("GroupQueryAttention", "MultiHeadAttention"), "inputs must agree"),
     **dict.fromkeys(("Bidirectional", "GRU", "LSTM", "RNN", "SimpleRNN"), "states are as many as units"),
-    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "Keras makes states of known sides only"),
-    **dict.fromkeys(
-        ("AugMix", "RandAugment", "RandomColorDegeneration", "RandomGrayscale"), "colours are three channels"
-    ),
-    **dict.fromkeys(("RandomHue", "RandomSaturation"), "colours are three channels"),
-    **dict.fromkeys(("MelSpectrogram", "STFTSpectrogram"), "a window must fit a signal"),
-    "Dot": "inputs must agree",
+    **dict.fromkeys(("STFTSpectrogram",), "a window must fit a signal"),
     "Input": "it has no input",
-    "Normalization": "numbers of the caller's stretch along any side",
 }
 """The layers of which a side follows from others where Keras says it is unknown, or the other way round, and why."""
 
@@ -238,3 +229,36 @@ def test_modules_are_made_for_known_sides(space: ab.Space) -> None:
     pytest.importorskip("torch")
     with pytest.raises(SpaceError, match="to_torch makes modules for shapes that are known"):
         space.architecture(filters=4).to_torch()
+
+
+def test_sides_that_keras_needs_to_know_are_refused_and_others_follow() -> None:
+    def shape(layer: Any, *sides: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        inputs = [layers.Input(each) for each in sides]
+        return (
+            ab.Space(inputs=inputs, outputs=layer(inputs if len(inputs) > 1 else inputs[0]))
+            .architecture()
+            .layers[-1]
+            .output_shape
+        )
+
+    refused = [
+        (layers.ConvLSTM2D(2, 3), (5, None, 8, 3)),
+        (layers.Bidirectional(layers.ConvLSTM1D(2, 3)), (5, None, 3)),
+        (layers.TimeDistributed(layers.ConvLSTM1D(2, 3)), (4, 5, None, 3)),
+        (layers.Normalization(axis=1, mean=0.0, variance=1.0), (None, 3)),
+        (layers.STFTSpectrogram(), (1000, None)),
+    ]
+    for layer, sides in refused:
+        with pytest.raises(InvalidArchitectureError, match="must know .*; give their numbers? in Input"):
+            shape(layer, sides)
+    with pytest.raises(InvalidArchitectureError, match="must know both sides that are multiplied, or neither"):
+        shape(layers.Dot(1), (None, 4), (3, 4))
+    with pytest.raises(InvalidArchitectureError, match="target_shape has a side of 0"):
+        shape(layers.Reshape((0, 4)), (None, 4))
+    assert shape(layers.ConvLSTM2D(2, 3), (None, 8, 8, 3)) == (6, 6, 2)
+    assert shape(layers.RandomHue(0.5), (8, 8, None)) == (8, 8, None)
+    assert shape(layers.Attention(), (3, None), (4, 2)) == (3, 2)
+    assert shape(layers.Dot(1), (None, 4), (None, 5)) == (4, 5)
+    mel = ab.Space([layers.Input((None,)), layers.MelSpectrogram(sequence_stride=9)]).architecture()
+    assert (mel.layers[-1].output_shape, mel.macs) == ((128, None), None)
+    assert "unknown" in mel.explain("mel_spectrogram")
