@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from support.onnx_graphs import branch_of, constant, model_of, weight
+
 if TYPE_CHECKING:
     from random import Random
 
@@ -22,33 +24,7 @@ PATHS = ["../../../etc/passwd", "/etc/passwd", "/dev/zero", OUTSIDE, OUTSIDE, OU
 def seeds() -> list[bytes]:
     """The graphs that are mutated."""
     made = [_image(8, 8), _image("h", None), _attention(5), _attention("steps"), _shapes()]
-    return [each.SerializeToString() for each in (*made, _cell(), _quantised(), _function())]
-
-
-def _weight(name: str, *sides: int, kind: Any = np.float32) -> Any:
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(np.ones(sides, dtype=kind), name)
-
-
-def _numbers(name: str, value: Any) -> Any:
-    from onnx import numpy_helper
-
-    return numpy_helper.from_array(np.array(value, dtype=np.int64), name)
-
-
-def _model(nodes: list[Any], weights: list[Any], shape: Any, functions: Any = ()) -> Any:
-    from onnx import TensorProto, helper
-
-    graph = helper.make_graph(
-        nodes,
-        "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
-        weights,
-    )
-    imports = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1), helper.make_opsetid("own", 1)]
-    return helper.make_model(graph, opset_imports=imports, ir_version=8, functions=list(functions))
+    return [each.SerializeToString() for each in (*made, _cell(), _quantised(), _function(), _branches())]
 
 
 def _image(*sides: Any) -> Any:
@@ -67,9 +43,9 @@ def _image(*sides: Any) -> Any:
         helper.make_node("Flatten", ["q"], ["f"], "/Flatten"),
         helper.make_node("Gemm", ["f", "head.weight", "head.bias"], ["y"], "/head/Gemm", transB=1),
     ]
-    weights = [_weight("stem.weight", 4, 3, 3, 3), _weight("stem.bias", 4), *(_weight(name, 4) for name in "gbmv")]
-    weights += [_weight("deep.weight", 4, 1, 3, 3), _weight("up.weight", 4, 2, 3, 3)]
-    return _model(nodes, [*weights, _weight("head.weight", 5, 4), _weight("head.bias", 5)], ("n", 3, *sides))
+    weights = [weight("stem.weight", 4, 3, 3, 3), weight("stem.bias", 4), *(weight(name, 4) for name in "gbmv")]
+    weights += [weight("deep.weight", 4, 1, 3, 3), weight("up.weight", 4, 2, 3, 3)]
+    return model_of(nodes, [*weights, weight("head.weight", 5, 4), weight("head.bias", 5)], ("n", 3, *sides))
 
 
 def _attention(steps: Any) -> Any:
@@ -86,7 +62,7 @@ def _attention(steps: Any) -> Any:
         helper.make_node("Einsum", ["p", "t"], ["o"], "sum", equation="bhij,bhjk->bhik"),
         helper.make_node("ReduceMean", ["o"], ["y"], "mean", axes=[1, 2], keepdims=0),
     ]
-    return _model(nodes, [_weight("scale", 8), _weight("w", 8, 8), _numbers("heads", [0, 0, 2, 4])], ("n", steps, 8))
+    return model_of(nodes, [weight("scale", 8), weight("w", 8, 8), constant("heads", [0, 0, 2, 4])], ("n", steps, 8))
 
 
 def _shapes() -> Any:
@@ -111,9 +87,9 @@ def _shapes() -> Any:
         helper.make_node("MatMul", ["padded", "w"], ["y"], "product"),
     ]
     own = {"zero": 0, "axes": [0], "two": [2], "eight": [8], "minus": [-1], "count": 4, "step": 1, "times": [1, 1, 1]}
-    constants = [_numbers(name, value) for name, value in own.items()]
-    constants += [_numbers("pads", [0] * 6), _weight("scales", 3), _weight("w", 16, 4)]
-    return _model(nodes, constants, ("n", 3, 8, 8))
+    constants = [constant(name, value) for name, value in own.items()]
+    constants += [constant("pads", [0] * 6), weight("scales", 3), weight("w", 16, 4)]
+    return model_of(nodes, constants, ("n", 3, 8, 8))
 
 
 def _cell() -> Any:
@@ -126,8 +102,8 @@ def _cell() -> Any:
         helper.make_node("Split", ["o"], ["first", "second"], axis=1),
         helper.make_node("Mul", ["first", "second"], ["y"]),
     ]
-    weights = [_weight("w", 2, 12, 4), _weight("r", 2, 12, 3), _weight("b", 2, 24), _numbers("axis", [1])]
-    return _model(nodes, weights, (1, 6, 4))
+    weights = [weight("w", 2, 12, 4), weight("r", 2, 12, 3), weight("b", 2, 24), constant("axis", [1])]
+    return model_of(nodes, weights, (1, 6, 4))
 
 
 def _quantised() -> Any:
@@ -141,9 +117,23 @@ def _quantised() -> Any:
         helper.make_node("DequantizeLinear", ["v", "s"], ["dv"]),
         helper.make_node("Conv", ["d", "dv"], ["y"], "second"),
     ]
-    weights = [_weight("s"), _weight("z", kind=np.uint8), _weight("zw", kind=np.int8)]
-    weights += [_weight("w", 2, 3, 3, 3, kind=np.int8), _weight("b", 2, kind=np.int32)]
-    return _model(nodes, [*weights, _weight("v", 4, 2, 1, 1, kind=np.int8)], (1, 3, 6, 6))
+    weights = [weight("s"), weight("z", kind=np.uint8), weight("zw", kind=np.int8)]
+    weights += [weight("w", 2, 3, 3, 3, kind=np.int8), weight("b", 2, kind=np.int32)]
+    return model_of(nodes, [*weights, weight("v", 4, 2, 1, 1, kind=np.int8)], (1, 3, 6, 6))
+
+
+def _branches() -> Any:
+    """Graphs within the graph, one in the other, of which one is taken."""
+    from onnx import helper
+
+    wide = branch_of([helper.make_node("MatMul", ["a", "w"], ["b"])], [weight("w", 5, 7)])
+    inner = helper.make_node("If", ["yes"], ["c"], then_branch=wide, else_branch=wide)
+    outer = branch_of([helper.make_node("MatMul", ["x", "w"], ["a"]), inner], [weight("w", 4, 5)])
+    nodes = [
+        helper.make_node("Not", ["yes"], ["no"]),
+        helper.make_node("If", ["no"], ["y"], then_branch=wide, else_branch=outer),
+    ]
+    return model_of(nodes, [constant("yes", True, kind=bool)], (1, 4))
 
 
 def _function() -> Any:
@@ -164,7 +154,7 @@ def _function() -> Any:
         helper.make_node("Second", ["x"], ["a"], "call", domain="own"),
         helper.make_node("Dropout", ["a"], ["y"], "out"),
     ]
-    return _model(nodes, [_weight("unused", 3, 2)], (1, 4), functions)
+    return model_of(nodes, [weight("unused", 3, 2)], (1, 4), functions=functions)
 
 
 def mutated(rng: Random, content: bytes) -> bytes:

@@ -11,34 +11,13 @@ import pytest
 
 import archbudget as ab
 from archbudget.errors import ArchbudgetError, FileError, SpaceError, TranslationError
+from support.onnx_graphs import branch_of, constant, model_of, weight
 
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 FLOAT = TensorProto.FLOAT
-
-
-def weight(name: str, *sides: int, kind: Any = np.float32) -> Any:
-    return numpy_helper.from_array(np.zeros(sides, dtype=kind), name)
-
-
-def model_of(
-    nodes: list[Any],
-    weights: list[Any],
-    shape: Any = (1, 3, 8, 8),
-    opset: int = 17,
-    kind: int = FLOAT,
-) -> Any:
-    graph = helper.make_graph(
-        nodes,
-        "net",
-        [helper.make_tensor_value_info("x", kind, shape)],
-        [helper.make_tensor_value_info(nodes[-1].output[0], FLOAT, None)],
-        weights,
-    )
-    imports = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-    return helper.make_model(graph, opset_imports=imports, ir_version=8)
 
 
 def network(opset: int = 17, batch: Any = "batch") -> Any:
@@ -213,10 +192,6 @@ def test_open_sides_are_unknown_until_they_are_given() -> None:
         ab.from_onnx(model, input_shapes={"z": (3, 10, 12)})
 
 
-def numbers_of(name: str, *values: int) -> Any:
-    return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
-
-
 @pytest.mark.skipif(onnx.defs.onnx_opset_version() < 23, reason="this onnx has no Attention")
 @pytest.mark.parametrize("earlier", [0, 3])
 @pytest.mark.parametrize("axes", [3, 4])
@@ -247,7 +222,7 @@ def upsampled() -> Any:
         helper.make_node("Resize", ["a", "", "", "size"], ["large"]),
         helper.make_node("Conv", ["large", "head"], ["y"], "last"),
     ]
-    constants = [numbers_of("two", 2), numbers_of("four", 4), numbers_of("zero", 0)]
+    constants = [constant("two", [2]), constant("four", [4]), constant("zero", [0])]
     return model_of(nodes, [weight("stem", 4, 3, 3, 3), weight("head", 5, 4, 1, 1), *constants], ("n", 3, "h", "w"))
 
 
@@ -264,7 +239,7 @@ def attending() -> Any:
         helper.make_node("Softmax", ["scores"], ["weights"]),
         helper.make_node("MatMul", ["weights", "q"], ["y"]),
     ]
-    constants = [numbers_of("one", 1), numbers_of("two", 2), numbers_of("zero", 0)]
+    constants = [constant("one", [1]), constant("two", [2]), constant("zero", [0])]
     return model_of(nodes, [weight("positions", 1, 512, 8), weight("w", 8, 8), *constants], ("n", "steps", 8))
 
 
@@ -288,7 +263,7 @@ def rests() -> Any:
         helper.make_node("Slice", ["x", "zero", "rows", "two"], ["y"], "part"),
     ]
     small = {"zero": 0, "one": 1, "two": 2, "three": 3, "step": 32}
-    return model_of(nodes, [numbers_of(name, value) for name, value in small.items()], ("n", 3, "h", "w"))
+    return model_of(nodes, [constant(name, [value]) for name, value in small.items()], ("n", 3, "h", "w"))
 
 
 @pytest.mark.parametrize(
@@ -467,7 +442,7 @@ def _wrong_shapes(model: Any) -> None:
         (_twice, "'a' is made twice"),
         (_old, "operators of version 11 or newer are read, not 9"),
         (_no_operators, "it has no operators"),
-        (_graph_inside, "graphs within the graph are not followed"),
+        (_graph_inside, "its condition is known only when the network runs"),
         (_wrong_shapes, "does not go with 3 channels"),
     ],
 )
@@ -546,3 +521,54 @@ def test_an_unknown_operator_keeps_its_shape_and_its_macs_are_unknown() -> None:
     arch = ab.from_onnx(model, strict=False).architecture()
     assert (arch.params, arch.macs) == (5, None)
     assert [record.output_shape for record in arch.layers] == [(5, 3, 3), (5,), (5,)]
+
+
+def chosen(node: str, condition: list[Any], constants: list[Any], shape: Any = (1, 4)) -> Any:
+    """A graph that takes one of two products: by 5 or by 7 columns."""
+    branches = {
+        f"{name}_branch": branch_of(
+            [helper.make_node("MatMul", ["x", "w"], ["out"])], [weight("w", shape[-1], columns)]
+        )
+        for name, columns in (("then", 5), ("else", 7))
+    }
+    nodes = [
+        *condition,
+        helper.make_node("If", [node], ["made"], **branches),
+        helper.make_node("Relu", ["made"], ["y"]),
+    ]
+    return model_of(nodes, constants, shape)
+
+
+def test_a_branch_whose_condition_is_known_is_read() -> None:
+    for value, columns in ((True, 5), (False, 7)):
+        arch = ab.from_onnx(chosen("yes", [], [constant("yes", value, kind=bool)])).architecture()
+        assert (arch.params, arch.macs) == (4 * columns, 4 * columns)
+        assert arch.layers[-1].output_shape == (columns,)
+    asks = [
+        helper.make_node("Shape", ["x"], ["sides"]),
+        helper.make_node("Gather", ["sides", "last"], ["side"]),
+        helper.make_node("Equal", ["side", "four"], ["is_four"]),
+    ]
+    constants = [constant("last", -1), constant("four", 4)]
+    assert ab.from_onnx(chosen("is_four", asks, constants)).architecture().params == 4 * 5
+    assert ab.from_onnx(chosen("is_four", asks, constants, (1, 3))).architecture().params == 3 * 7
+    first = [asks[0], helper.make_node("Gather", ["sides", "one"], ["side"]), asks[2]]
+    model = chosen("is_four", first, [constant("one", 1), constant("four", 4)], (1, "n", 3))
+    with pytest.raises(TranslationError, match=r"\(If\): its condition is known only when .* It has open sides"):
+        ab.from_onnx(model)
+    assert ab.from_onnx(model, input_shapes={"x": (4, 3)}).architecture().params == 3 * 5
+    assert ab.from_onnx(model, input_shapes={"x": (6, 3)}).architecture().params == 3 * 7
+
+
+def test_branches_within_branches_read_what_is_around_them() -> None:
+    def product(read: str, *sides: int) -> Any:
+        return branch_of([helper.make_node("MatMul", [read, "w"], ["out"])], [weight("w", *sides)])
+
+    inside = [
+        helper.make_node("MatMul", ["x", "w"], ["wide"]),
+        helper.make_node("If", ["yes"], ["z"], then_branch=product("wide", 5, 2), else_branch=product("wide", 5, 3)),
+    ]
+    outer = branch_of(inside, [weight("w", 4, 5)])
+    node = helper.make_node("If", ["yes"], ["y"], then_branch=outer, else_branch=product("x", 4, 9))
+    arch = ab.from_onnx(model_of([node], [constant("yes", True, kind=bool)], (1, 4))).architecture()
+    assert (arch.params, arch.macs) == (4 * 5 + 5 * 2, 4 * 5 + 5 * 2)

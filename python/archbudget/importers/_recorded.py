@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, wraps
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -70,15 +70,9 @@ def _recorded(
 def _kind(name: str, purpose: str, *, in_place: bool = False, knows_macs: bool = True) -> type[CustomLayer]:
     """A layer that has what was recorded; they differ in what the engine may do with them."""
 
-    def rule(
-        input_shapes: Sequence[Shape],
-        operation: str,
-        reads: Sequence[Shape],
-        output_shape: Shape,
-        macs: int | None = 0,
-        weights: Sequence[int] = (0, 0),
-    ) -> Counts:
-        return _recorded(input_shapes, operation, reads, output_shape, macs, weights)
+    @wraps(_recorded)
+    def rule(*args: Any, **named: Any) -> Counts:
+        return _recorded(*args, **named)
 
     rule.__name__ = rule.__qualname__ = name
     rule.__doc__ = purpose

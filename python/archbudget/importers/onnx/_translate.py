@@ -164,6 +164,29 @@ def _sides(given: onnx.ValueInfoProto) -> list[int | str | None]:
     return [side.dim_value if side.HasField("dim_value") else (side.dim_param or None) for side in dims]
 
 
+def _made_in(graph: onnx.GraphProto) -> list[str]:
+    """The names of the tensors that a graph makes."""
+    return [each.name for each in graph.initializer] + [name for each in graph.node for name in each.output if name]
+
+
+def _renamed(node: onnx.NodeProto, names: Mapping[str, str]) -> onnx.NodeProto:
+    """A copy of an operator that reads and makes tensors under other names, also in graphs within it."""
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.input[:] = [names.get(name, name) for name in node.input]
+    copy.output[:] = [names.get(name, name) for name in node.output]
+    for attribute in copy.attribute:
+        for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+            own = set(_made_in(graph))
+            others = {name: new for name, new in names.items() if name not in own}
+            inside = [_renamed(each, others) for each in graph.node]
+            del graph.node[:]
+            graph.node.extend(inside)
+            for output in graph.output:
+                output.name = others.get(output.name, output.name)
+    return copy
+
+
 class Translator:
     """Writes a graph down as a recording.
 
@@ -195,6 +218,10 @@ class Translator:
         self._constants: dict[str, Constant] = {}
         self._types: dict[str, onnx.TypeProto] = {}
         self._given = shapes
+        self._given_values: set[str] = set()
+        """The constants that stand in the file, and do not depend on a side."""
+        self._nodes: list[onnx.NodeProto] = []
+        """The operators that were looked at, those of graphs within the graph too."""
 
     def recorded(self) -> Recorded:
         """The network as it is written down.
@@ -229,13 +256,14 @@ class Translator:
         """Scales and zero points, which are no weights."""
         return {
             node.input[place]
-            for node in self._graph.node
+            for node in self._nodes
             for place in SETTINGS.get(node.op_type, ())
             if place < len(node.input)
         }
 
     def _constant(self, name: str, tensor: onnx.TensorProto, initial: bool) -> None:
         """A tensor of the file."""
+        self._given_values.add(name)
         try:
             shape = require_shape(tuple(tensor.dims), f"the shape of {name!r}") if all(tensor.dims) else (0,)
         except ArchbudgetError as error:
@@ -289,6 +317,7 @@ class Translator:
 
     def _node(self, node: onnx.NodeProto) -> None:
         """One operator."""
+        self._nodes.append(node)
         kind = node.op_type
         title = node.name or (node.output[0] if node.output else kind)
         for name in node.input:
@@ -322,11 +351,14 @@ class Translator:
         if kind == "Constant" and "value" in attributes:
             self._constant(node.output[0], attributes["value"], False)
             return
+        if kind == "If" and node.domain in DOMAINS:
+            self._branch(node, title, attributes)
+            return
         quantised = node.domain == "com.microsoft" and kind in QUANTISED
         if node.domain not in DOMAINS and not quantised:
             raise SpaceError(f"operators of {node.domain} are not known")
         if any(isinstance(each, onnx.GraphProto) for each in attributes.values()):
-            raise SpaceError("graphs within the graph are not followed")
+            raise SpaceError("graphs within the graph are not followed, but for an If whose condition is known")
         shapes = self._infer_quantised(node, kind) if quantised else self._infer(node)
         data = [name for name in node.input if name in self._recording]
         if not data or kind in ("Shape", "Size"):
@@ -357,6 +389,30 @@ class Translator:
         for other in made[1:]:
             step = Step(f"{_plain(title)}.output", kind, list(data), other, for_one_input(shapes[other] or ()))
             self._recording.add(step)
+
+    def _branch(self, node: onnx.NodeProto, title: str, attributes: Mapping[str, Any]) -> None:
+        """An `If` whose condition is known: the operators of the branch that is taken, in its place."""
+        condition = self._value(node.input[0])
+        open_ended = self._stands and node.input[0] not in self._given_values
+        if condition is None or condition.size != 1 or open_ended:
+            raise SpaceError("its condition is known only when the network runs, which may take either branch")
+        graph = attributes["then_branch" if condition.item() else "else_branch"]
+        if graph.input or graph.sparse_initializer or len(graph.output) != len(node.output):
+            raise SpaceError("its branch is not well formed")
+        names = {name: f"{title}.{name}" for name in _made_in(graph)}
+        for tensor in graph.initializer:
+            self._constant(names[tensor.name], tensor, True)
+        for each in graph.node:
+            inside = _renamed(each, names)
+            inside.name = f"{title}.{each.name or each.output[0]}"
+            self._node(inside)
+        for name, output in zip(node.output, graph.output, strict=True):
+            inner = names.get(output.name, output.name)
+            self._types[name] = self._types[inner]
+            if inner in self._recording:
+                self._recording.alias(name, inner)
+            elif inner in self._constants:
+                self._constants[name] = self._constants[inner]
 
     def _record(
         self, node: onnx.NodeProto, kind: str, title: str, call: Call, data: list[str], macs: int | None
