@@ -223,7 +223,11 @@ def _other(rng: Random, kind: Any, found: list[tuple[Any, Any]]) -> Any:
         if descriptor.type == descriptor.TYPE_MESSAGE and descriptor.message_type is kind.DESCRIPTOR:
             value = getattr(message, descriptor.name)
             alike += list(value) if _is_repeated(descriptor) else [value]
-    return rng.choice(alike) if alike else None
+    if not alike:
+        return None
+    copy = kind()  # One may hold the other, where a graph is within a graph.
+    copy.CopyFrom(rng.choice(alike))
+    return copy
 
 
 def _value(rng: Random, descriptor: Any, found: list[tuple[Any, Any]]) -> Any:

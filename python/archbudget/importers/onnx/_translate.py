@@ -397,8 +397,10 @@ class Translator:
         if condition is None or condition.size != 1 or open_ended:
             raise SpaceError("its condition is known only when the network runs, which may take either branch")
         graph = attributes["then_branch" if condition.item() else "else_branch"]
-        if graph.input or graph.sparse_initializer or len(graph.output) != len(node.output):
+        whole = isinstance(graph, onnx.GraphProto) and not (graph.input or graph.sparse_initializer)
+        if not whole or len(graph.output) != len(node.output):
             raise SpaceError("its branch is not well formed")
+        require_layers(len(self._nodes) + len(graph.node), self._source)
         names = {name: f"{title}.{name}" for name in _made_in(graph)}
         for tensor in graph.initializer:
             self._constant(names[tensor.name], tensor, True)
