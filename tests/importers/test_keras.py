@@ -317,3 +317,16 @@ def test_a_model_that_was_read_can_be_varied() -> None:
     space = ab.from_keras(model).vary({"*_expand.filters": ab.scale(0.5, 1.0, divisor=8)})
     assert space.architecture(space.within(ab.Budget(params=3_000_000)).smallest("params")).params < 3_000_000
     assert space.range("params")[1] == model.count_params()
+
+
+def test_a_sequential_at_each_step_is_refused_with_what_is_read_in_its_place() -> None:
+    steps = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
+    inside = keras.Sequential([keras.Input((8, 8, 1)), *steps])
+    model = keras.Sequential([keras.Input((5, 8, 8, 1)), keras.layers.TimeDistributed(inside)])
+    with pytest.raises(
+        TranslationError, match="a TimeDistributed around each layer of that, in a row, is the same network"
+    ):
+        ab.from_keras(model)
+    row = keras.Sequential([keras.Input((5, 8, 8, 1)), *map(keras.layers.TimeDistributed, steps)])
+    arch = ab.from_keras(row).architecture()
+    assert arch.params == row.count_params() == model.count_params() == 40 + 3 * 145

@@ -261,6 +261,15 @@ class Layers:
             if name in ("name", "trainable"):
                 continue
             if name in made.LAYERS:
+                if (
+                    made is layers.TimeDistributed
+                    and isinstance(value, dict)
+                    and value.get("class_name") == "Sequential"
+                ):
+                    raise SpaceError(
+                        "its layer is a Sequential: a TimeDistributed around each layer of that, in a row, is the same "
+                        "network, and is read"
+                    )
                 taken[name] = self._inside(value, f"its {name}", getattr(live, name, None), frozen=frozen)
             elif name in known:
                 taken.update(_kept(name, value))
