@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -114,6 +117,45 @@ def test_samplers_of_optuna_are_taken(keras: Any, tmp_path: Path) -> None:
         ab.BudgetOracle(3, BUDGET)
     with pytest.raises(SpaceError, match="a hypermodel, or a function"):
         ab.BudgetTuner(space=SPACE, budget=BUDGET)
+
+
+WORKER = """
+import sys
+
+import archbudget as ab
+from tests.search.test_oracle import searched, tuner
+
+import keras
+from pathlib import Path
+
+searched(tuner(keras, Path(sys.argv[1]), 4))
+"""
+
+
+def test_a_chief_and_its_workers_share_one_search(keras: Any, tmp_path: Path) -> None:
+    assert keras is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), *sys.path])),
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+    }
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path)],
+            env={**environment, "KERASTUNER_TUNER_ID": name},
+            stdout=subprocess.DEVNULL,
+        )
+        for name in ("chief", "worker_0", "worker_1")
+    ]
+    assert [each.wait(timeout=300) for each in started] == [0, 0, 0]
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "project" / "archbudget.log"))
+    study = optuna.load_study(study_name="archbudget", storage=optuna.storages.JournalStorage(backend))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+    assert all(trial.user_attrs["params"] <= 400 for trial in study.trials)
 
 
 def test_without_keras_tuner_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
