@@ -168,6 +168,8 @@ def test_budgets_and_samplers_take_it_as_any_other_space() -> None:
     assert narrow.size == 2 * 2 + 4 * 16
     study.optimize(lambda trial: narrow.suggest(trial).macs, n_trials=1)
     assert pickle.loads(pickle.dumps(space)) == space
+    with pytest.raises(SpaceError, match="cannot hold what a function returns: keep the function"):
+        space.to_yaml()
     assert space.with_metrics([ab.metrics.weighted_layers()]).range("weighted_layers")[0] == 2
 
 

@@ -71,7 +71,7 @@ from archbudget.layers._base import as_tensor, flat, leaves
 from archbudget.layers._structure import Part, Sequential, names_within
 from archbudget.metrics import LatencyTable, Metric
 from archbudget.space.description import check_domains, described, uses_of
-from archbudget.space.family import difference
+from archbudget.space.family import difference, turns_of
 from archbudget.space.space import Space
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ def text_of_space(space: Family) -> str:
     Raises:
         SpaceError: If the space has what a file cannot hold, with its name.
     """
+    if turns_of(space) is not None:
+        raise SpaceError("a space file cannot hold what a function returns: keep the function, or pickle the space")
     text = dump(content_of(space))
     try:
         again = parse(text).space
