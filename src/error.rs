@@ -89,8 +89,53 @@ impl PartialEq for Cause {
 
 impl Eq for Cause {}
 
-/// Asked now and then during long work: whether to stop.
-pub type Interrupt<'a> = &'a (dyn Fn() -> bool + Sync);
+/// What long work does at the moment, and the unit that it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Compiling a diagram: steps, tensors and decisions that are looked at. How many there will be is not known.
+    Compile,
+    /// Listing the sums that can be told apart: nodes. How often a node is looked at is not known.
+    Sums,
+    /// Counting completions: steps from partial sum to partial sum.
+    Count,
+    /// Counting with rounded sums: steps. How many it takes to come close is not known.
+    Round,
+    /// Counting how many candidates take each arc: arcs.
+    Marginals,
+    /// Counting the values of a metric: arcs.
+    Distribution,
+    /// Counting a grid of budgets: arcs.
+    Grid,
+    /// Evaluating candidates.
+    Evaluate,
+    /// Drawing candidates.
+    Sample,
+    /// Writing candidates in the order of their ranks.
+    Members,
+}
+
+/// Whoever waits for long work: is asked now and then whether to stop, and told how far the work is.
+///
+/// It is told of tasks, one after the other. A task may end before its total is reached, where another way is taken.
+pub trait Watch: Sync {
+    /// Whether to stop.
+    fn stops(&self) -> bool;
+
+    /// A task begins, of this many units, where that is known.
+    fn begin(&self, _task: Task, _total: Option<u64>) {}
+
+    /// So many units more are done; from any thread.
+    fn advance(&self, _units: u64) {}
+}
+
+impl<F: Fn() -> bool + Sync> Watch for F {
+    fn stops(&self) -> bool {
+        self()
+    }
+}
+
+/// Asked now and then during long work whether to stop, and told how far it is.
+pub type Interrupt<'a> = &'a dyn Watch;
 
 /// The result of every fallible function of the crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -19,4 +19,4 @@ pub mod space;
 #[cfg(feature = "python")]
 mod python;
 
-pub use error::{Argument, Cause, Error, ErrorKind, Interrupt, Refused, Result};
+pub use error::{Argument, Cause, Error, ErrorKind, Interrupt, Refused, Result, Task, Watch};

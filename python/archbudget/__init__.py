@@ -6,6 +6,7 @@ fit a budget, and search under Optuna with every trial inside of it. Start with 
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from archbudget._expressions import (
     round_to,
 )
 from archbudget._message import nearest
+from archbudget._progress import Progress, watch_notebook
 from archbudget._records import Formula, LayerRecord
 from archbudget.layers import InputChoice, OneOf, Repeat, Require, Residual
 from archbudget.metrics import LatencyTable, Metric
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archbudget import plot, spaces
+    from archbudget._progress import ProgressLike
     from archbudget.checking.assertion import assert_within
     from archbudget.importers.huggingface import from_huggingface
     from archbudget.importers.keras import from_keras
@@ -86,6 +89,7 @@ __all__ = [
     "Metric",
     "OneOf",
     "Optional",
+    "Progress",
     "Repeat",
     "Require",
     "Residual",
@@ -141,7 +145,7 @@ def _text(space: Family) -> str:
     return files.text_of_space(space)
 
 
-def _evaluate(space: Any, source: Any, target: str, metrics: list[str], progress: bool) -> int:
+def _evaluate(space: Any, source: Any, target: str, metrics: list[str], progress: ProgressLike) -> int:
     """Counts candidates into a file, in the same way."""
     from archbudget.files.streaming import evaluate_to_file
 
@@ -155,6 +159,9 @@ def _enumerate(space: Any, fits: Any, budget: Any, file: str | None, *options: A
     return write_parquet(Source(space, fits, budget, file), *options, **named)
 
 
+# What the library decides is said only to those who ask for it, by logging.basicConfig() or a handler of their own.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+watch_notebook()
 store_with(Format(_read, _parse, _text, _evaluate, _enumerate))
 
 

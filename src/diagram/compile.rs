@@ -3,7 +3,7 @@
 use super::arcs::{Arcs, Beyond, DEAD, Diagram, LiveState, NodesByState, Open, ROOT, Stage};
 use super::optimize::ANY;
 use crate::space::{Outcome, Pause, Place, Program, State, Values};
-use crate::{Error, ErrorKind, Interrupt, Result};
+use crate::{Error, ErrorKind, Interrupt, Result, Task};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -75,11 +75,14 @@ impl Diagram {
             held: 0,
             widest: 0,
             asked: 0,
+            // Whoever is asked by the program may take long for each answer.
+            every: if program.asks_outside() { 1 } else { INTERRUPT_EVERY },
             interrupt,
             completed: u32::MAX,
             known: Continuations::default(),
         };
         let metrics = program.metrics().len();
+        interrupt.begin(Task::Compile, None);
         let scheduled = program.scheduled(interrupt)?;
         let running = scheduled.as_ref().unwrap_or(&program);
         let mut state = running.start();
@@ -212,6 +215,8 @@ struct Compiler<'a> {
     interrupt: Interrupt<'a>,
     /// How much was visited when the caller was asked last whether to stop.
     asked: u64,
+    /// The caller is asked each time that this much was visited.
+    every: u64,
     /// One more than the first stage that led to the terminal.
     completed: u32,
     known: Continuations,
@@ -447,9 +452,10 @@ fn together(program: &Program, place: Place, states: &[(LiveState, u32, u32)], f
 impl Compiler<'_> {
     /// Asks now and then whether to stop.
     fn look_up(&mut self, work: u64) -> Result<()> {
-        if work - self.asked >= INTERRUPT_EVERY {
+        if work - self.asked >= self.every {
+            self.interrupt.advance(work - self.asked);
             self.asked = work;
-            if (self.interrupt)() {
+            if self.interrupt.stops() {
                 return Err(Error::interrupted());
             }
         }
@@ -459,6 +465,7 @@ impl Compiler<'_> {
     /// Runs from a step on, at most up to another one.
     fn run(&mut self, program: &Program, state: &mut State, from: usize, until: usize) -> Result<Outcome> {
         let mut from = from;
+        self.look_up(state.work())?;
         loop {
             let pause = Pause {
                 work: self.asked + INTERRUPT_EVERY,

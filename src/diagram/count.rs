@@ -44,7 +44,7 @@ impl Diagram {
         paths[self.terminal() as usize] = one;
         let mut reader = self.reader();
         for node in (0..self.terminal()).rev() {
-            if node % 1024 == 0 && interrupt() {
+            if node % 1024 == 0 && interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let mut sum = C::default();

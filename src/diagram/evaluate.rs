@@ -8,7 +8,7 @@ use super::kernel::{self, Key, Keys};
 use super::parallel::{Workers, work_off_until};
 use super::table::{Costs, Group, LookupTables, Lookups, Source, position};
 use crate::space::Combine;
-use crate::{Error, Result};
+use crate::{Error, Result, Task};
 use num_integer::Integer;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -374,6 +374,7 @@ impl Evaluator {
                 })
                 .collect(),
         };
+        workers.interrupt.begin(Task::Evaluate, Some(n as u64));
         work_off_until(
             jobs.enumerate(),
             workers,
@@ -391,7 +392,9 @@ impl Evaluator {
                         totals: &scratch.totals,
                         ends: self.tables.can_die.then(|| &scratch.bases[..rows.len()]),
                     };
+                    let done = rows.len() as u64;
                     finish(&mut job, rows, &block);
+                    workers.interrupt.advance(done);
                 }
                 Ok(())
             },

@@ -11,9 +11,9 @@ use super::arcs::{DEAD, Diagram, ROOT};
 use super::evaluate::{Evaluator, check_columns, check_outputs};
 use super::input::{Column, Domain};
 use super::parallel::{Workers, work_off_until};
-use crate::Result;
 use crate::layers::MAX_RANK;
 use crate::space::{Outcome, State};
+use crate::{Result, Task};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most layers that a thread keeps: some 30 MB.
@@ -167,12 +167,14 @@ impl Evaluator {
             rank: 0,
         };
         let rank = AtomicUsize::new(0);
+        workers.interrupt.begin(Task::Evaluate, Some(n as u64));
         work_off_until(jobs, workers, scratch, |scratch, (start, mut table), ended| {
             table.shapes.fill(0);
             for costs in &mut table.costs {
                 costs.fill(0);
             }
-            for row in 0..table.shapes.len() / (layers * MAX_RANK) {
+            let rows = table.shapes.len() / (layers * MAX_RANK);
+            for row in 0..rows {
                 if ended() {
                     break;
                 }
@@ -185,6 +187,7 @@ impl Evaluator {
                 write_row(diagram, metrics, scratch, &mut table, row * layers)?;
             }
             rank.fetch_max(scratch.rank, Ordering::Relaxed);
+            workers.interrupt.advance(rows as u64);
             Ok(())
         })?;
         Ok(rank.into_inner())

@@ -41,7 +41,7 @@ impl Diagram {
         for node in (0..self.terminal()).rev() {
             found.fill((Extremes::NONE, -1));
             for value in self.values(node, fixed) {
-                if value % 1024 == 0 && interrupt() {
+                if value % 1024 == 0 && interrupt.stops() {
                     return Err(Error::interrupted());
                 }
                 let arc = reader.arc(node, value);

@@ -101,12 +101,12 @@ pub(crate) fn work_off_until<J: Send, S>(
                 break;
             }
         }
-        run(interrupt);
+        run(&|| interrupt.stops());
         while let Ok(running) = running.lock()
             && *running > 0
         {
             drop(done.wait_timeout(running, PAUSE));
-            if !ended.load(Ordering::Relaxed) && interrupt() {
+            if !ended.load(Ordering::Relaxed) && interrupt.stops() {
                 fail(usize::MAX, Error::interrupted());
             }
         }

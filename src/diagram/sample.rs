@@ -10,7 +10,7 @@ use super::kept::{Draw, Sampler};
 use super::levels::{Levels, Walks, settle, share};
 use super::parallel::{Workers, work_off, work_off_until};
 use crate::space::Outcome;
-use crate::{Error, ErrorKind, Interrupt, Result};
+use crate::{Error, ErrorKind, Interrupt, Result, Task};
 use num_bigint::BigUint;
 use num_traits::Zero;
 
@@ -44,7 +44,7 @@ impl Diagram {
                 continue;
             }
             for next in next.chunks(stage.size) {
-                if interrupt() {
+                if interrupt.stops() {
                     return Err(Error::interrupted());
                 }
                 levels.state((0..).zip(next.iter().copied()), &sums(next.iter().copied(), paths));
@@ -58,7 +58,7 @@ impl Diagram {
         let (mut draws, mut shares) = (Vec::with_capacity(self.terminal() as usize), Vec::new());
         let mut reader = self.reader();
         for node in 0..self.terminal() {
-            if node % 1024 == 0 && interrupt() {
+            if node % 1024 == 0 && interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let ways = |reader: &mut Reader<'_>, value| match reader.arc(node, value).next {
@@ -102,6 +102,7 @@ impl Diagram {
         }
         let paths = self.paths(workers.interrupt)?;
         let sampler = self.sampler(workers.interrupt)?;
+        workers.interrupt.begin(Task::Sample, Some(n as u64));
         work_off(
             blocks(n, columns),
             workers,
@@ -117,6 +118,7 @@ impl Diagram {
                         let arcs = arcs.filter_map(|value| self.stored_arc(node, value));
                         sums(arcs.map(|arc| self.next[arc]), paths)
                     });
+                    workers.interrupt.advance(rows as u64);
                     return Ok(());
                 }
                 let mut rng = Ahead::of(seed, block as u64);
@@ -129,6 +131,7 @@ impl Diagram {
                         node = reader.arc(node, value).next;
                     }
                 }
+                workers.interrupt.advance(rows as u64);
                 Ok(())
             },
         )
@@ -149,13 +152,15 @@ impl Diagram {
         let program = self.program();
         let decisions = program.decisions();
         let scratch = || (program.start(), vec![0; decisions.len()]);
+        workers.interrupt.begin(Task::Sample, Some(n as u64));
         work_off_until(
             blocks(n, columns),
             workers,
             scratch,
             |(state, choices), (block, mut columns), ended| {
                 let mut rng = stream(seed, block as u64);
-                for row in 0..(n - block * BLOCK).min(BLOCK) {
+                let rows = (n - block * BLOCK).min(BLOCK);
+                for row in 0..rows {
                     let (mut found, mut tries, end) = (false, 0, state.work() + WORK);
                     while tries < TRIES && state.work() < end {
                         tries += 1;
@@ -192,6 +197,7 @@ impl Diagram {
                         column[row] = T::of(choice);
                     }
                 }
+                workers.interrupt.advance(rows as u64);
                 Ok(())
             },
         )

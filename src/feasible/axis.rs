@@ -235,9 +235,10 @@ pub(super) fn reachable(graph: &Graph, dim: usize, effort: Effort, interrupt: In
         // Nodes that no arc joins are measured together, so that the effort is known before any of them is listed.
         let block = next..block_end(graph, next);
         for node in block.clone() {
-            if interrupt() {
+            if interrupt.stops() {
                 return Err(Error::interrupted());
             }
+            interrupt.advance(1);
             lists[node] = pending[node].take().map(distinct);
             for arc in graph.arcs_of(node as u32) {
                 let end = graph.arcs[arc].end as usize;
@@ -298,9 +299,10 @@ pub(super) fn breakpoints(
     let mut rest = effort.all;
     lists[terminal] = Some(ends(graph, dim));
     for node in (0..terminal).rev() {
-        if interrupt() {
+        if interrupt.stops() {
             return Err(Error::interrupted());
         }
+        interrupt.advance(1);
         let arcs = graph.arcs_of(node as u32);
         let known: Option<Vec<_>> = arcs
             .map(|arc| Some((graph.cost(arc)[dim], lists[graph.arcs[arc].end as usize].as_ref()?)))

@@ -377,7 +377,9 @@ impl<'a, const D: usize> Bracket<'a, D> {
                     .map(|(from, _)| before[from as usize].len())
                     .sum::<usize>()
             };
-            work += block.clone().map(sent).sum::<usize>();
+            let steps = block.clone().map(sent).sum::<usize>();
+            workers.interrupt.advance(steps as u64);
+            work += steps;
             let reached = block.clone().zip(own).filter(|&(node, _)| self.reached[node]);
             let (joined, passed): (Vec<_>, Vec<_>) = reached.partition(|&(node, _)| self.joins[node]);
             work_off(passed.into_iter(), workers, Vec::new, |cells, (node, own)| {
@@ -447,7 +449,7 @@ impl<'a, const D: usize> Bracket<'a, D> {
         cells.clear();
         cells.resize(lens.iter().product(), Prefixes::none());
         for (number, arrival) in arrivals.enumerate() {
-            if number % (1 << 16) == 0 && (workers.interrupt)() {
+            if number % (1 << 16) == 0 && workers.interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let mut cell = 0;
@@ -557,7 +559,7 @@ impl<'a, const D: usize> Bracket<'a, D> {
         // A few boxes meet all arcs before the next ones, so that what is looked up stays in the cache.
         for arcs in arcs.chunk_by(|(one, _), (other, _)| one == other) {
             for boxes in before[arcs[0].0 as usize].chunks(TOGETHER) {
-                if (workers.interrupt)() {
+                if workers.interrupt.stops() {
                     return Err(Error::interrupted());
                 }
                 for &(_, arc) in arcs {

@@ -57,7 +57,7 @@ impl Composites {
         while from + 1 < places.len() {
             let mut joined = None;
             for to in from + 1..places.len() {
-                if interrupt() {
+                if interrupt.stops() {
                     return Err(Error::interrupted());
                 }
                 let part = places[from]..places[to];

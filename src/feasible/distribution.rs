@@ -6,7 +6,7 @@ use super::graph::Graph;
 use super::number::Number;
 use crate::diagram::{Diagram, ROOT};
 use crate::space::Combine;
-use crate::{Error, Interrupt, Result};
+use crate::{Error, Interrupt, Result, Task};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
 
@@ -108,6 +108,7 @@ impl Diagram {
             unit = divisor;
         }
         let start = if combine == Combine::Sum { 0 } else { offset };
+        interrupt.begin(Task::Distribution, Some(graph.arcs.len() as u64));
         let (ranges, prefixes) = prefixes(graph, &costs, start, combine);
         let most = finest(graph, &ranges, &prefixes);
         let mut errors = vec![0_i64; nodes];
@@ -127,12 +128,14 @@ impl Diagram {
         sums[ROOT as usize] = Some(root);
         for node in 0..terminal {
             let Some(own) = sums[node as usize].take() else {
+                interrupt.advance(graph.arcs_of(node).len() as u64);
                 continue;
             };
             for arc in graph.arcs_of(node) {
-                if interrupt() {
+                if interrupt.stops() {
                     return Err(Error::interrupted());
                 }
+                interrupt.advance(1);
                 let end = graph.arcs[arc].end as usize;
                 let (target, error) = match sums[end].take() {
                     Some(Sums::Dense { first, step, counts }) => (Sums::Dense { first, step, counts }, step - 1),

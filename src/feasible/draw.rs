@@ -13,7 +13,7 @@ use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
 use crate::diagram::{BLOCK, Index, ROOT, Walks, Workers, below, blocks, stream, work_off};
-use crate::{Error, ErrorKind, Interrupt, Result};
+use crate::{Error, ErrorKind, Interrupt, Result, Task};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use rand_chacha::ChaCha8Rng;
@@ -53,6 +53,7 @@ impl Feasible {
             Some(_) => self.superset(answer.count().lower(), workers.interrupt)?,
         };
         let drawn = superset.map_or(Ok(answer), |superset| superset.answer(workers.interrupt))?;
+        workers.interrupt.begin(Task::Sample, Some(n as u64));
         match &drawn.table {
             AnyTable::Narrow(table) => self.sample_from(drawn, table, seed, n, columns, workers),
             AnyTable::Wide(table) => self.sample_from(drawn, table, seed, n, columns, workers),
@@ -118,6 +119,7 @@ impl Feasible {
                     });
                     self.drawn.fetch_add(rows as u64, Ordering::Relaxed);
                     self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
+                    workers.interrupt.advance(rows as u64);
                     Ok(())
                 },
             );
@@ -129,6 +131,7 @@ impl Feasible {
                 column.fill(T::of(0));
             }
             if is_single {
+                workers.interrupt.advance(rows as u64);
                 return Ok(());
             }
             let mut next = || table.place(&answer.ranks, &draw(&mut rng, &answer.ranks, &total));
@@ -150,6 +153,7 @@ impl Feasible {
             };
             self.drawn.fetch_add(drawn as u64, Ordering::Relaxed);
             self.accepted.fetch_add(rows as u64, Ordering::Relaxed);
+            workers.interrupt.advance(rows as u64);
             Ok(())
         };
         work_off(blocks(n, columns), workers, || (), work)

@@ -213,7 +213,7 @@ impl Master<'_> {
         let rounds = (WORK / (self.net.ends.len() * (self.net.dims() + 1)).max(1)).clamp(16, 400);
         let mut passes = 0;
         for _ in 0..8 * rounds {
-            if interrupt() {
+            if interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let in_basis: Vec<_> = basis.iter().map(|&column| self.column(column)).collect();

@@ -179,7 +179,7 @@ impl<N: Number> Table<N> {
         let mut best: Vec<Vec<i64>> = vec![Vec::new(); terminal as usize + 1];
         best[terminal as usize] = vec![0; self.cells.count(terminal)];
         for node in (1..terminal).rev() {
-            if interrupt() {
+            if interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let mut own = vec![worst; if graph.is_live(node) { self.cells.count(node) } else { 0 }];

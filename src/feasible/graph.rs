@@ -100,7 +100,7 @@ impl Graph {
                 continue;
             }
             for value in diagram.values(node, fixed) {
-                if value % 1024 == 0 && interrupt() {
+                if value % 1024 == 0 && interrupt.stops() {
                     return Err(Error::interrupted());
                 }
                 let arc = reader.arc(node, value);
@@ -308,7 +308,7 @@ impl Graph {
         let mut reader = diagram.reader();
         let mut values = Vec::with_capacity(self.arcs.len());
         for node in 0..self.terminal() {
-            if interrupt() {
+            if interrupt.stops() {
                 return Err(Error::interrupted());
             }
             for arc in self.arcs_of(node) {

@@ -51,7 +51,7 @@ impl<N: Number> Table<N> {
         let mut arcs: Vec<(u32, u32, u32)> = Vec::new();
         let mut ends = Vec::new();
         for node in 0..terminal {
-            if interrupt() {
+            if interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let own = std::mem::take(&mut found[node as usize]);

@@ -7,7 +7,7 @@ use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
 use crate::diagram::ROOT;
-use crate::{Error, Interrupt, Result};
+use crate::{Error, Interrupt, Result, Task};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
 
@@ -67,6 +67,7 @@ impl<N: Number> Table<N> {
         let graph = &self.cells.graph;
         let terminal = graph.terminal();
         let mut through = vec![W::default(); graph.arcs.len()];
+        interrupt.begin(Task::Marginals, Some(graph.arcs.len() as u64));
         if graph.empty || terminal == ROOT {
             return Ok(through);
         }
@@ -83,9 +84,10 @@ impl<N: Number> Table<N> {
                     self.cells.sum_before(node, &mut own);
                 }
                 for arc in graph.arcs_of(node) {
-                    if interrupt() {
+                    if interrupt.stops() {
                         return Err(Error::interrupted());
                     }
+                    interrupt.advance(1);
                     let next = &mut before[graph.arcs[arc].end as usize];
                     let each = W::of(graph.ways(arc));
                     self.cells.each_completion(node, arc, |item, ways, ranges| {
@@ -111,12 +113,14 @@ impl<N: Number> Table<N> {
                 continue;
             }
             if own.is_empty() {
+                interrupt.advance(graph.arcs_of(node).len() as u64);
                 continue;
             }
             for arc in graph.arcs_of(node) {
-                if interrupt() {
+                if interrupt.stops() {
                     return Err(Error::interrupted());
                 }
+                interrupt.advance(1);
                 let end = graph.arcs[arc].end;
                 let next = &mut prefixes[end as usize];
                 if next.is_empty() {

@@ -19,6 +19,7 @@ mod draw;
 mod dual;
 mod extreme;
 mod graph;
+mod grid;
 mod listed;
 mod marginals;
 mod members;

@@ -275,7 +275,7 @@ pub(super) fn simplified(graph: &Graph, values: &[i128], interrupt: Interrupt<'_
     let terminal = graph.terminal();
     let mut least = vec![0_i128; terminal as usize + 1];
     for node in (0..terminal).rev() {
-        if interrupt() {
+        if interrupt.stops() {
             return Err(Error::interrupted());
         }
         let sums = graph

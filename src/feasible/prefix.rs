@@ -397,7 +397,7 @@ impl Search<'_> {
     /// Begins to look behind a partial candidate.
     fn open(&mut self, node: u32, sums: Box<[i64]>) -> Result<Visit> {
         self.left -= 1;
-        if self.left.is_multiple_of(1024) && (self.interrupt)() {
+        if self.left.is_multiple_of(1024) && self.interrupt.stops() {
             return Err(Error::interrupted());
         }
         let arcs = self.graph.arcs_of(node);

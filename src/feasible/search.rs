@@ -372,7 +372,7 @@ impl Search<'_> {
         }
         let mut sums = vec![0; net.dims()];
         for node in net.start..net.terminal() {
-            if (self.interrupt)() {
+            if self.interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let mut own = std::mem::take(&mut at[node as usize]);
@@ -440,7 +440,7 @@ impl Search<'_> {
                 break;
             }
             rounds += 1;
-            if rounds.is_multiple_of(256) && (self.interrupt)() {
+            if rounds.is_multiple_of(256) && self.interrupt.stops() {
                 return Err(Error::interrupted());
             }
             let value = labels.all[label as usize].value;
@@ -577,7 +577,7 @@ impl Search<'_> {
                 continue;
             };
             visited += 1;
-            if visited.is_multiple_of(1024) && (self.interrupt)() {
+            if visited.is_multiple_of(1024) && self.interrupt.stops() {
                 return Err(Error::interrupted());
             }
             if visited > 16 * self.effort.labels || barren.len() > self.effort.labels {

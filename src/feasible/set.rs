@@ -11,7 +11,7 @@ use super::listed::Members;
 use super::rounded::Plans;
 use super::table::{Cells, Special};
 use crate::diagram::{Diagram, ROOT, Workers, default_threads};
-use crate::{Error, Interrupt, Result};
+use crate::{Error, Interrupt, Result, Task};
 use num_bigint::BigUint;
 use num_traits::Zero;
 use rustc_hash::FxHashMap;
@@ -171,6 +171,7 @@ impl Feasible {
     pub(super) fn exact(&self, graph: &Arc<Graph>, interrupt: Interrupt<'_>) -> Result<Option<Answer>> {
         let width = Width::of(graph);
         let effort = self.effort();
+        interrupt.begin(Task::Sums, None);
         // Cells are numbered by 32 bits.
         let most = (self.memory / width.bytes()).min(u32::MAX as usize);
         let cells = if graph.dims() <= 1 {
@@ -191,6 +192,7 @@ impl Feasible {
                 None => return Ok(None),
             }
         };
+        interrupt.begin(Task::Count, Some(cells.size().1 as u64));
         let table = width.table(cells, interrupt)?;
         Ok(Some(Answer {
             ranks: table.ranks(),
@@ -201,6 +203,7 @@ impl Feasible {
 
     /// The rounded table that comes close, or as close as the limits allow.
     fn rounded(&self, composites: &Arc<Composites>, interrupt: Interrupt<'_>) -> Result<Answer> {
+        interrupt.begin(Task::Round, None);
         let graph = &composites.graph;
         let width = Width::of(graph);
         let plain = self.plans(composites, graph, Rounding::Down, interrupt)?;
@@ -315,6 +318,7 @@ impl Feasible {
             return Ok(self.answer(interrupt)?.count());
         }
         drop(plans);
+        interrupt.begin(Task::Round, None);
         let workers = Workers {
             threads: default_threads(),
             interrupt,

@@ -241,9 +241,10 @@ impl Cells {
         counts[ROOT as usize] = 1;
         let (mut cells, mut arcs) = (1, 0);
         for node in 0..graph.terminal() {
-            if interrupt() {
+            if interrupt.stops() {
                 return Err(Error::interrupted());
             }
+            interrupt.advance(1);
             let own = std::mem::take(&mut sums[node as usize]);
             found[node as usize] = FxHashMap::default();
             arcs += graph.arcs_of(node).len() * counts[node as usize];
@@ -726,19 +727,22 @@ impl<N: Number> Table<N> {
                     own.resize(cells.count(node), N::default());
                     if cells.is_scattered(node) {
                         cells.scatter(node, own);
+                        interrupt.advance(own.len() as u64);
                         return Ok(());
                     }
                     for arc in graph.arcs_of(node) {
-                        if interrupt() {
+                        if interrupt.stops() {
                             return Err(Error::interrupted());
                         }
                         cells.add(node, arc, own, &later[(graph.arcs[arc].end - last) as usize]);
+                        interrupt.advance(own.len() as u64);
                     }
                     Ok(())
                 },
             )?;
             last = first;
         }
+        workers.interrupt.advance(graph.arcs_of(ROOT).len() as u64);
         let mut sums = Vec::new();
         let mut sum = BigUint::zero();
         for arc in graph.arcs_of(ROOT) {

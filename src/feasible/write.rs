@@ -10,7 +10,7 @@ use super::number::Number;
 use super::set::Feasible;
 use super::table::Table;
 use crate::diagram::{BLOCK, Diagram, Index, ROOT, Workers, blocks, work_off};
-use crate::{Error, Result};
+use crate::{Error, Result, Task};
 use num_bigint::BigUint;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -54,11 +54,14 @@ impl Feasible {
         columns: &mut [T],
         workers: Workers<'_>,
     ) -> Result<()> {
+        workers.interrupt.begin(Task::Members, Some(n as u64));
         let work = |known: &mut Remembered<T>, (block, mut columns): (usize, Vec<&mut [T]>)| {
             for column in &mut columns {
                 column.fill(T::of(0));
             }
+            let rows = (n - block * BLOCK).min(BLOCK);
             if table.cells.graph.terminal() == ROOT {
+                workers.interrupt.advance(rows as u64);
                 return Ok(());
             }
             let rank = answer.ranks.rank(&(start + block * BLOCK));
@@ -68,7 +71,8 @@ impl Feasible {
                 columns: &mut columns,
                 known,
             };
-            writer.members(table.place(&answer.ranks, &rank), (n - block * BLOCK).min(BLOCK));
+            writer.members(table.place(&answer.ranks, &rank), rows);
+            workers.interrupt.advance(rows as u64);
             Ok(())
         };
         work_off(blocks(n, columns), workers, Remembered::default, work)

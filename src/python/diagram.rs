@@ -94,6 +94,23 @@ impl Diagram {
         Ok((found.values, found.counts, found.error))
     }
 
+    /// For each combination of upper bounds on some metrics, ascending for each, the last metric changing fastest, how
+    /// many networks keep all of them; `None` where that takes more memory or steps than are allowed.
+    fn count_grid(
+        &self,
+        py: Python<'_>,
+        bounds: Vec<(String, Vec<i64>)>,
+        memory: usize,
+        work: u64,
+    ) -> PyResult<Option<Vec<BigUint>>> {
+        let (metrics, bounds): (Vec<_>, Vec<_>) = bounds.into_iter().unzip();
+        let (compiled, metrics) = self.of(py, &metrics)?;
+        let diagram = compiled.diagram();
+        detached(py, |interrupt| {
+            diagram.count_grid(&metrics, &bounds, (memory, work), interrupt)
+        })
+    }
+
     /// The metrics that its arcs have costs for.
     fn metrics(&self) -> Vec<String> {
         let metrics = self.diagrams.any().diagram().program().metrics().iter();
@@ -107,6 +124,12 @@ impl Diagram {
         stages
             .map(|(stage, (decision, nodes, arcs))| (decision, nodes, arcs, !diagram.is_implicit(stage)))
             .collect()
+    }
+
+    /// Why it was not compiled to its end, so that its networks are not counted; `None` if it was.
+    fn beyond(&self) -> Option<String> {
+        let closed = self.diagrams.any().diagram().require_closed();
+        closed.err().map(|error| error.message)
     }
 
     /// The bytes that its nodes and arcs take.

@@ -26,6 +26,8 @@ mod _core {
     #[pymodule_export]
     use super::program::{Arguments, Program};
     #[pymodule_export]
+    use super::raise::tell;
+    #[pymodule_export]
     use super::registry::{Parameter, layer_parameters, layer_purpose, metrics};
     #[pymodule_export]
     use super::trace::{LayerTrace, Trace};

@@ -193,6 +193,11 @@ impl Program {
         &self.steps
     }
 
+    /// Whether functions from outside give metrics, or the rules of layers.
+    pub(crate) fn asks_outside(&self) -> bool {
+        self.measures.is_some() || self.layers.iter().any(|layer| layer.kind.opaque)
+    }
+
     /// The same networks without [`BuiltIn::PeakActivationBytes`] among the metrics; nothing where functions give custom
     /// metrics, as these may look at peaks.
     ///

@@ -152,8 +152,9 @@ impl Allowance<'_> {
     /// `Interrupted`.
     fn goes_on(&mut self) -> Result<bool> {
         if self.done - self.asked >= INTERRUPT_EVERY {
+            self.interrupt.advance((self.done - self.asked) as u64);
             self.asked = self.done;
-            if (self.interrupt)() {
+            if self.interrupt.stops() {
                 return Err(Error::interrupted());
             }
         }

@@ -893,20 +893,6 @@ def test_evaluate_all_formats(
     )
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a terminal of POSIX")
-def test_evaluate_shows_a_bar_on_a_terminal_only(space: ab.Space, folder: Path) -> None:
-    np.save(folder / "in.npy", space.sample(1000, seed=0).indices)
-    command = [sys.executable, "-m", "archbudget", "evaluate", "toy:space", "-i", "in.npy", "-o", "out.csv"]
-    ours, theirs = os.openpty()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=60)
-    os.close(theirs)
-    with os.fdopen(ours, "rb") as terminal:
-        shown = terminal.read1(1 << 16).decode()
-    assert done.stdout == "out.csv: 1,000 candidates, 0 of them cannot be built\n"
-    assert "of 1,000 candidates" in shown
-    assert run(*command[3:]).stderr == ""
-
-
 def _caches(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir() if entry.name == "__pycache__"}
 

@@ -191,8 +191,16 @@ CALLS: dict[str, list[Call]] = {
     "Space.with_constraints": [SPACE.with_constraints, lambda v: SPACE.with_constraints([v])],
     "Space.with_metrics": [SPACE.with_metrics, lambda v: SPACE.with_metrics([v])],
     "Space.range": [SPACE.range],
-    "Space.distribution": [SPACE.distribution, lambda v: SPACE.distribution("params", memory=v)],
-    "Space.sample": [lambda v: SPACE.sample(number_of(v)), lambda v: SPACE.sample(3, v)],
+    "Space.distribution": [
+        SPACE.distribution,
+        lambda v: SPACE.distribution("params", memory=v),
+        lambda v: SPACE.distribution("params", progress=v),
+    ],
+    "Space.sample": [
+        lambda v: SPACE.sample(number_of(v)),
+        lambda v: SPACE.sample(3, v),
+        lambda v: SPACE.sample(3, progress=v),
+    ],
     "Space.evaluate_to_file": [
         lambda v: SPACE.evaluate_to_file(v, "counts.csv"),
         lambda v: SPACE.evaluate_to_file(iter([v]), "counts.npz"),
@@ -220,6 +228,7 @@ CALLS: dict[str, list[Call]] = {
         lambda v: SPACE.evaluate(BATCH, [v]),
         lambda v: SPACE.evaluate(BATCH, per_layer=v),
         lambda v: SPACE.evaluate(BATCH, threads=v),
+        lambda v: SPACE.evaluate(BATCH, progress=v),
     ],
     "Space.architecture": [
         SPACE.architecture,
@@ -250,12 +259,20 @@ CALLS: dict[str, list[Call]] = {
         lambda v: ab.FeasibleSet(SPACE, v),
         lambda v: ab.FeasibleSet(SPACE, BUDGET, memory=v),
     ],
-    "FeasibleSet.sample": [lambda v: FITS.sample(number_of(v)), lambda v: FITS.sample(3, v)],
+    "FeasibleSet.count": [lambda v: SPACE.within(BUDGET).count(progress=v)],
+    "FeasibleSet.bounds": [lambda v: SPACE.within(BUDGET).bounds(progress=v)],
+    "FeasibleSet.marginals": [lambda v: SPACE.within(BUDGET).marginals(progress=v)],
+    "FeasibleSet.sample": [
+        lambda v: FITS.sample(number_of(v)),
+        lambda v: FITS.sample(3, v),
+        lambda v: FITS.sample(3, progress=v),
+    ],
     "FeasibleSet.candidates": [
         FITS.candidates,
         lambda v: FITS.candidates(0, v),
         lambda v: FITS.candidates(v, v),
         lambda v: FITS.candidates(threads=v),
+        lambda v: FITS.candidates(progress=v),
     ],
     "FeasibleSet.write_parquet": [
         lambda v: FITS.write_parquet(v, workers=1),
@@ -588,6 +605,7 @@ NOT_GIVEN_ANYTHING = {
     "Stage",
     "Formula",
     "LayerRecord",
+    "Progress",
     "search",  # Tested on its own.
     "release_memory",
 }

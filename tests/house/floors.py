@@ -38,6 +38,7 @@ PYTHON: list[list[Room]] = [
     [Room("_atomic", "files that are written whole or not at all")],
     [Room("_regular", "files that are read: regular ones, of bounded size")],
     [Room("_guard", "foreign errors become ours"), Room("_extras", "packages that need not be there")],
+    [Room("_progress", "how far long calls are")],
     [Room("errors", "the exceptions")],
     [Room("_nested", "the one walk over lists, tuples and dicts")],
     [Room("_markup", "text as HTML and Markdown, and small pictures")],

@@ -5,7 +5,7 @@ use super::{Bytes, Network, build, cells, distinct, enumerate, returns};
 use archbudget::diagram::{Column, Diagram, Evaluator, INVALID, Limits, Output, Outputs, Strided, Workers};
 use archbudget::feasible::{Bound, Count, End, Feasible, MEMORY, Taken};
 use archbudget::space::Program;
-use archbudget::{ErrorKind, Result};
+use archbudget::{ErrorKind, Interrupt, Result};
 use num_bigint::BigUint;
 use num_traits::{CheckedSub, ToPrimitive, Zero};
 use proptest::collection::vec;
@@ -472,8 +472,6 @@ fn holds(right: Counted, lower: &BigUint, upper: &BigUint, what: &str) {
     );
 }
 
-type Interrupted<'a> = &'a (dyn Fn() -> bool + Sync);
-
 impl Known {
     fn new(networks: Vec<Network>, chain: Option<Chain>) -> Self {
         let all = Counted { lower: 0, upper: 0 };
@@ -499,7 +497,7 @@ impl Known {
         bounds: &[Bound],
         memory: usize,
         listed: bool,
-        stop: Interrupted<'_>,
+        stop: Interrupt<'_>,
     ) -> Result<bool> {
         let case = format!("{bounds:?} within {memory} bytes");
         let program = diagram.program();

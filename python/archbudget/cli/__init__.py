@@ -16,6 +16,7 @@ import typer
 from archbudget import _core
 from archbudget._core import VERSION
 from archbudget._extras import EXTRAS
+from archbudget._progress import reporting
 from archbudget.cli import _check, _commands, _enumerate, _report, _search, _tables
 from archbudget.workers.failure import describe, report
 
@@ -117,7 +118,8 @@ def _run(given: list[str]) -> int:
     """Runs a command; returns the exit code."""
     words = [word for word in given if word != "--debug"]
     try:
-        code = app(args=words, prog_name="archbudget", standalone_mode=False)
+        with reporting("--json" not in words):
+            code = app(args=words, prog_name="archbudget", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

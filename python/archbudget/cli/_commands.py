@@ -75,7 +75,7 @@ def evaluate(
     loaded = files.load(space, code=not no_code).space
     wanted = _options.metric_names(loaded, metrics)
     _options.check_table(loaded, candidates.format_of(source, candidates.READ))
-    rows, valid = evaluate_to_file(loaded, source, target, wanted, lines=as_json, progress=not as_json)
+    rows, valid = evaluate_to_file(loaded, source, target, wanted, lines=as_json)
     if target == "-":
         return
     if as_json:

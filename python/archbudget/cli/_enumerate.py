@@ -80,7 +80,6 @@ def enumerate_candidates(
             "executor": executor,
             "workers": workers,
             "shard": number_in_shard,
-            "progress": not as_json,
         }
         if budget is None:
             number = loaded.space.write_parquet(target, wanted, candidates=source, **options)

@@ -23,6 +23,7 @@ from archbudget._atomic import atomic
 from archbudget._budget import title_of
 from archbudget._machine import cores
 from archbudget._message import show
+from archbudget._progress import reporting
 from archbudget.cli import _options, _tables
 from archbudget.cli._options import (
     NO_BOUNDS,
@@ -268,7 +269,7 @@ class _Run:
         )
         progress = _Progress(self._console, study, job.trials)
         try:
-            with progress, Pool(job, study, count, self._out, trial_timeout) as pool:
+            with reporting(False), progress, Pool(job, study, count, self._out, trial_timeout) as pool:
                 for _ in pool.run():
                     self._look(progress)
         except KeyboardInterrupt:

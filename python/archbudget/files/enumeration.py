@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import pickle
@@ -12,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from concurrent.futures.process import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,22 +23,25 @@ from archbudget._core import VERSION
 from archbudget._extras import imported
 from archbudget._machine import cores
 from archbudget._message import one_line, show
+from archbudget._progress import counting, require_progress
 from archbudget._regular import path_of
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.files import candidates as files
 from archbudget.files import folder as folders
 from archbudget.files.shards import Job, Range
-from archbudget.files.streaming import bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from archbudget._budget import Budget
+    from archbudget._progress import ProgressLike
     from archbudget.files.shards import Check
     from archbudget.space.feasible import FeasibleSet
     from archbudget.space.space import Space
 
     Submit = Callable[[Range], Future[None]]
+
+_logger = logging.getLogger(__name__)
 
 AHEAD = 2048
 """How many shards an executor is given before the first of them is done; more than it has workers."""
@@ -66,18 +70,21 @@ def write_parquet(
     executor: Executor | None,
     workers: int | None,
     shard: int,
-    progress: bool,
+    progress: ProgressLike,
 ) -> int:
     """Writes candidates and their counts into a folder; see `FeasibleSet.write_parquet`. Returns their number."""
     imported("pyarrow.parquet", "write_parquet")
-    _check_options(executor, workers, shard, progress)
+    _check_options(executor, workers, shard)
+    require_progress(progress)
     if not source.space.decisions:
         raise SpaceError("the space has no decisions, and so a table of its candidates no columns")
     job = _job(source, os.path.abspath(path_of(directory)), metrics, int(shard))  # noqa: PTH100  # As it is written.
     found = folders.prepared(job) if job.is_kept else {}
     done = sum(ranks.stop - ranks.start for ranks in found)
+    if found:
+        _logger.info("%s: %s of %s shards are there already", job.folder, f"{len(found):,}", f"{job.number:,}")
     todo = (ranks for ranks in job.ranges() if ranks not in found)
-    with bar(job.total, shown=progress) as report:
+    with counting("enumerate", job.total, progress) as report:
         report(done)
         for ranks in _written(job, todo, job.number - len(found), executor, workers):
             done += ranks.stop - ranks.start
@@ -87,7 +94,7 @@ def write_parquet(
     return job.total
 
 
-def _check_options(executor: object, workers: object, shard: object, progress: object) -> None:
+def _check_options(executor: object, workers: object, shard: object) -> None:
     """Refuses options before anything is done.
 
     Raises:
@@ -105,8 +112,6 @@ def _check_options(executor: object, workers: object, shard: object, progress: o
             raise SpaceError(f"{name} must be an integer of at least 1, not {show(number)}")
     if workers is not None and executor is not None:
         raise SpaceError("workers is the number of processes on this machine, and an executor has its own: give one")
-    if not isinstance(progress, bool):
-        raise SpaceError(f"progress must be True or False, not {show(progress)}")
 
 
 def _job(source: Source, directory: str, metrics: list[str], shard: int) -> Job:
@@ -155,8 +160,11 @@ def _written(
         sent = _pickled(job)
         yield from _gathered(lambda ranks: executor.submit(write_sent, VERSION, sent, ranks), todo, AHEAD, _go_on)
     else:
-        with _processes(job, workers) as (pool, stop_all):
-            yield from _gathered(lambda ranks: pool.submit(_write_own, ranks), todo, 4 * workers, stop_all)
+        # This process is one of them: it has counted the set already, and has little else to do.
+        with _processes(job, workers - 1) as (pool, stop_all):
+            submit: Submit = lambda ranks: pool.submit(_write_own, ranks)  # noqa: E731
+            write = partial(job.write, check=_go_on, threads=1)
+            yield from _gathered(submit, todo, 2 * (workers - 1), stop_all, write)
 
 
 def _go_on() -> None:
@@ -178,8 +186,21 @@ class _Stopped:
             raise _StoppedError
 
 
-def _gathered(submit: Submit, todo: Iterator[Range], ahead: int, stop: Callable[[], None]) -> Iterator[Range]:
+def _gathered(
+    submit: Submit,
+    todo: Iterator[Range],
+    ahead: int,
+    stop: Callable[[], None],
+    write: Callable[[Range], None] | None = None,
+) -> Iterator[Range]:
     """Has an executor write shards, some ahead, and yields the range of each that is done.
+
+    Args:
+        submit: Gives a shard to the executor.
+        todo: The ranges of the shards.
+        ahead: How many shards the executor is given before the first of them is done.
+        stop: Ends the work of the executor.
+        write: Writes a shard here while the executor writes others; if there is none, this process waits.
 
     Raises:
         ArchbudgetError: If a shard cannot be written, or a worker is lost; what waits is withdrawn then.
@@ -189,9 +210,13 @@ def _gathered(submit: Submit, todo: Iterator[Range], ahead: int, stop: Callable[
         while True:
             for ranks in islice(todo, ahead - len(pending)):
                 pending[submit(ranks)] = ranks
-            if not pending:
+            own = None if write is None else next(todo, None)
+            if write is not None and own is not None:
+                write(own)
+                yield own
+            elif not pending:
                 return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            for future in wait(pending, 0 if own else None, FIRST_COMPLETED).done:
                 future.result()
                 yield pending.pop(future)
     except BrokenExecutor as error:

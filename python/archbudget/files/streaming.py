@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from archbudget._progress import counting, require_progress
 from archbudget._regular import path_of
 from archbudget.files import candidates as files
 from archbudget.space.candidates import Candidates
 from archbudget.space.outputs import VALID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from archbudget._progress import ProgressLike
     from archbudget.space.candidates import CandidatesLike
     from archbudget.space.space import Space
 
@@ -36,14 +37,15 @@ def evaluate_to_file(
     metrics: Sequence[str],
     *,
     lines: bool = False,
-    progress: bool = False,
+    progress: ProgressLike = None,
 ) -> Counted:
     """Counts candidates chunk by chunk into a file, or to standard output; see `Space.evaluate_to_file`."""
     files.format_of(target)
+    require_progress(progress)
     number, batches = _batches(space, source)
     counted = valid = 0
     with (
-        bar(number, shown=progress and target != "-") as report,
+        counting("evaluate", number, False if target == "-" else progress) as report,
         files.writing(target, [*metrics, VALID], lines=lines) as write,
     ):
         for batch in batches:
@@ -74,23 +76,3 @@ def _at_least_one(space: Space, batches: Iterator[CandidatesLike]) -> Iterator[C
         yield batch
     if none:
         yield space.sample(0, seed=0)
-
-
-@contextmanager
-def bar(total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A function that is told how many candidates are done; on a terminal, which is standard error, it moves a bar."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.completed:,}" + ("" if total is None else f" of {total:,} candidates")),
-        BarColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not shown or not console.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("", total=total)
-        yield lambda done: bar.update(task, completed=done)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from archbudget._budget import Budget
+    from archbudget._progress import ProgressLike
     from archbudget.search.objective import Direction
     from archbudget.search.run import Callback
     from archbudget.space.space import Space
@@ -41,6 +42,7 @@ def search(
     catch: Iterable[type[Exception]] | type[Exception] = (),
     callbacks: Sequence[Callback] | None = None,
     show_progress_bar: bool = False,
+    progress: ProgressLike = None,
     max_tries: int = 2,
     max_consecutive_failures: int = 20,
     grace_period: float = 60.0,
@@ -83,6 +85,7 @@ def search(
         catch: Exceptions of the objective that fail the trial, but not the search.
         callbacks: Functions that are called with the study and each ended trial; `study.stop()` ends the search.
         show_progress_bar: Whether Optuna shows its progress.
+        progress: Who is told how many trials have finished; see [`Progress`][archbudget.Progress].
         max_tries: How often the same values are tried in total, if the process of the trial is lost each time.
         max_consecutive_failures: The search gives up after this many failed trials in a row, whatever made them fail:
             an exception that `catch` names, nan, a lost process.
@@ -126,6 +129,7 @@ def search(
         catch=catch,
         callbacks=callbacks,
         show_progress_bar=show_progress_bar,
+        progress=progress,
         max_tries=max_tries,
         max_consecutive_failures=max_consecutive_failures,
         grace_period=grace_period,

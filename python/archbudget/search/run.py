@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from archbudget._budget import BUILT_IN, require_budget
 from archbudget._extras import imported
 from archbudget._message import show
+from archbudget._progress import counting, require_progress
 from archbudget.errors import SearchError, SpaceError
 from archbudget.search.interrupt import interrupts
 from archbudget.search.noting import note_down
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from archbudget._budget import Budget
+    from archbudget._progress import ProgressLike
     from archbudget.space.space import Space
 
     Callback = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
@@ -70,6 +72,7 @@ def search(
     catch: Iterable[type[Exception]] | type[Exception] = (),
     callbacks: Sequence[Callback] | None = None,
     show_progress_bar: bool = False,
+    progress: ProgressLike = None,
     max_tries: int = 2,
     max_consecutive_failures: int = 20,
     grace_period: float = 60.0,
@@ -99,6 +102,7 @@ def search(
         raise SpaceError("a search needs an end: n_trials, timeout or both")
     if study_name is not None and storage is None:
         raise SpaceError("study_name needs a storage to keep the study in")
+    require_progress(progress)
     called = Objective(objective)
     patience = limits(grace_period, max_tries, max_consecutive_failures)
     with interrupts.patient():
@@ -124,12 +128,21 @@ def search(
             limits=patience,
             catch=caught,
         )
-        with storage_errors(storage):
+        # Optuna's bar and ours would be one over the other.
+        shown = False if show_progress_bar and progress is None else progress
+        with storage_errors(storage), counting("search", n_trials, shown) as report:
+            report(_counted(study, n_trials))
+            told = (*told, lambda study, _: report(_counted(study, n_trials)))
             run.work(n_jobs=n_jobs, callbacks=told, show_progress_bar=show_progress_bar)
             note_down(study, space, budget)
     if run.failure is not None:
         raise run.failure
     return study
+
+
+def _counted(study: optuna.Study, most: int | None) -> int:
+    """The finished trials of a study, among those that a search is to have at its end."""
+    return finished(study) if most is None else min(finished(study), most)
 
 
 def _directions(direction: Direction | None, directions: Sequence[Direction] | None) -> Sequence[Direction]:

@@ -103,6 +103,11 @@ class BudgetSampler(BaseSampler):
         self._inside = Inside(fits)
         self._parts: dict[tuple[Any, ...], Inside] = {}
         self._proposer = proposer_for(learner)
+        if self._proposer is None:
+            _logger.info(
+                f"fallback: {type(learner).__name__} is none of the samplers that are asked for whole networks: it is "
+                "asked decision by decision, for the values that can be completed"
+            )
         self._random = _Random(learner)
 
     def __repr__(self) -> str:

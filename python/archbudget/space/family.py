@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from archbudget._budget import BUILT_IN, Metrics
 from archbudget._face import Faced
 from archbudget._guard import answering, guards
 from archbudget._message import grouped, listed, show, with_nearest
+from archbudget._progress import reporting
 from archbudget._records import unknown
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 from archbudget.metrics import Metric
@@ -29,12 +31,15 @@ if TYPE_CHECKING:
 
     from archbudget._core import Diagram
     from archbudget._expressions import Decision, Expression, Scalar
+    from archbudget._progress import ProgressLike
     from archbudget._records import LayerRecord, Use
     from archbudget.layers import Layer
     from archbudget.layers._base import TensorLike
     from archbudget.layers._structure import BlockLike, Sequential
     from archbudget.space.turns import Turn
 
+
+_logger = logging.getLogger(__name__)
 
 FEW_ARCS = 50_000
 """A space of at most so many arcs is counted where it is printed."""
@@ -108,7 +113,9 @@ class Family(metaclass=Faced):
         constraints: Iterable[Expression] = (),
         metrics: Iterable[Metric] = (),
         name: str | None = None,
+        progress: ProgressLike = None,
     ) -> None:
+        compiling = reporting(progress)
         if (layers is None) == (inputs is None and outputs is None):
             raise SpaceError("a space is given as a list of layers, or as inputs and outputs, and not as both")
         self._name = None if name is None else description.require_title(name)
@@ -168,8 +175,11 @@ class Family(metaclass=Faced):
         self._metrics = Metrics(counted, unknown(uses))
         for metric in self._custom:
             metric.check(uses, whole=not kept)
+        with compiling:
+            diagram = writer.program.compile()
+        _log_limits(diagram, list(writer.decisions))
         self._compiled = Compiled(
-            writer.program.compile(),
+            diagram,
             uses,
             tuple(returned),
             {name: position for position, name in enumerate(writer.decisions)},
@@ -458,6 +468,23 @@ def customs(space: Family) -> Mapping[str, Metric]:
 def compiled(family: Family) -> Compiled:
     """The result of compiling a family, for the modules above this one."""
     return family._compiled
+
+
+def _log_limits(diagram: Diagram, names: Sequence[str]) -> None:
+    """Says where a diagram was too large to be stored, or to be compiled to its end; `names` are the decisions."""
+    beyond = diagram.beyond()
+    if beyond is not None:
+        _logger.info("open: %s", beyond)
+        return
+    for decision, nodes, arcs, stored in diagram.stages():
+        if not stored:
+            _logger.info(
+                "implicit: the %s arcs of decision '%s' (%s states) are not stored, but computed again whenever they "
+                "are looked at",
+                f"{arcs:,}",
+                names[decision],
+                f"{nodes:,}",
+            )
 
 
 def definition(family: Family) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -16,6 +17,7 @@ from archbudget._core import MEMORY
 from archbudget._guard import answering, guards
 from archbudget._message import grouped, hint, listed, show
 from archbudget._nested import SetOnce
+from archbudget._progress import reporting
 from archbudget.errors import (
     BudgetError,
     CountOverflowError,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from archbudget._budget import Budget
     from archbudget._core import Feasible
     from archbudget._expressions import Scalar
+    from archbudget._progress import ProgressLike
     from archbudget.space.candidates import CandidatesLike
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ else:
     S_co = TypeVar("S_co", bound=Family, covariant=True)
 
 Answer = TypeVar("Answer")
+
+_logger = logging.getLogger(__name__)
 
 NOTHING: Mapping[str, Scalar] = MappingProxyType({})
 """No value of any decision."""
@@ -173,30 +178,46 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         """Whether the set was counted without rounding a cost, so that its members have ranks. It costs one count."""
         return self._core.is_exact()
 
-    def count(self) -> int:
+    def count(self, *, progress: ProgressLike = None) -> int:
         """The exact number of distinct networks that fit.
 
         The first call builds the table: O(arcs of the diagram * partial sums that matter).
+
+        Args:
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Raises:
             InexactError: If the number is known within bounds only; `bounds` returns them, and so does the error.
             LimitError: If the part of the space within the budget does not fit into memory at all.
         """
-        bounds = self.bounds()
+        bounds = self.bounds(progress=progress)
         if not bounds.exact:
             raise self._inexact("the number of networks that fit is not known exactly", "ask for bounds()")
         return bounds.lower
 
-    def bounds(self) -> Bounds[int]:
+    def bounds(self, *, progress: ProgressLike = None) -> Bounds[int]:
         """The certified [`Bounds`][archbudget.Bounds] of the number of networks that fit; equal where it is exact.
 
         They cost one count, as `count` does. Mostly they are within one per cent, with one bound far closer; more
         `memory` brings them closer.
 
+        Args:
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
+
         Raises:
             LimitError: If the part of the space within the budget does not fit into memory at all.
         """
-        lower, upper = self._core.count()
+        with reporting(progress):
+            lower, upper = self._core.count()
+        if upper is not None:
+            _logger.info(
+                "rounded: an exact count of what fits %s would take too much memory or work (memory=%s): it is from %s "
+                "to %s",
+                self._described(),
+                f"{self.memory:_}",
+                f"{lower:,}",
+                f"{upper:,}",
+            )
         return Bounds(lower, lower if upper is None else upper)
 
     def fraction(self) -> float:
@@ -211,7 +232,9 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             raise self._inexact("the share that fits is not known exactly", "ask for bounds() / space.size")
         return bounds.lower / size
 
-    def sample(self, n: int, seed: int | None = None, *, replace: bool = True) -> Candidates:
+    def sample(
+        self, n: int, seed: int | None = None, *, replace: bool = True, progress: ProgressLike = None
+    ) -> Candidates:
         """Draws networks uniformly among those that fit, however rare they are.
 
         O(n * D) after the count, on all cores. Where costs are rounded, draws come from a superset (the rounded one, or
@@ -223,6 +246,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             seed: The same seed draws the same candidates, on any number of threads; `None` takes a fresh one.
             replace: Whether draws are independent, so that a network may be drawn again. If not, all are different, and
                 each choice of `n` networks is equally likely, in each order.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Returns:
             `n` candidates, with index 0 where a decision is inactive.
@@ -234,6 +258,10 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             LimitError: If a million draws in a row were rejected.
         """
         require_flag(replace)
+        with reporting(progress):
+            return self._sample(n, seed, replace=replace)
+
+    def _sample(self, n: int, seed: int | None, *, replace: bool) -> Candidates:
         columns = empty_columns(self.space.decisions, n)
         if not n:
             return unchecked(self.space, columns.T)
@@ -259,16 +287,33 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         drawn, accepted = self._core.drawn()
         return accepted / drawn if drawn else 1.0
 
-    def candidates(self, start: int = 0, stop: int | None = None, *, threads: int | None = None) -> Candidates:
+    def candidates(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        *,
+        threads: int | None = None,
+        progress: ProgressLike = None,
+    ) -> Candidates:
         """The networks of the ranks from `start` to `stop`, without `stop`; by default up to the last.
 
         Networks are ordered by their choices, in the order in which the space asks for them. O(number * D) after the
-        count, on all cores, or on this many threads.
+        count.
+
+        Args:
+            start: The first rank.
+            stop: The rank behind the last one.
+            threads: The number of threads; by default as many as the process has cores.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Raises:
             SpaceError: If the ranks are not a range within the number of networks that fit.
             InexactError: If the set is not counted without rounding; see `exact`.
         """
+        with reporting(progress):
+            return self._candidates(start, stop, threads)
+
+    def _candidates(self, start: int, stop: int | None, threads: int | None) -> Candidates:
         total = self._exact_count("a candidate of a rank")
         stop = total if stop is None else stop
         for name, rank in (("start", start), ("stop", stop)):
@@ -356,7 +401,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         executor: Executor | None = None,
         workers: int | None = None,
         shard: int = SHARD,
-        progress: bool = False,
+        progress: ProgressLike = None,
     ) -> int:
         """Writes all networks that fit, with their counts, into a folder of Parquet files; on any number of machines.
 
@@ -376,9 +421,9 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             executor: What runs the work: any `concurrent.futures.Executor`, such as `client.get_executor()` of Dask or
                 `mpi4py.futures.MPIPoolExecutor()`, whose workers see the folder under the same path. By default
                 processes of this machine. The set is unpickled and counted once in each worker.
-            workers: The number of these processes; by default as many as the process has cores.
+            workers: The number of these processes, this one among them; by default as many as it has cores.
             shard: The number of networks in a file.
-            progress: Whether to show a bar, if standard error is a terminal.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Returns:
             The number of networks.
@@ -502,17 +547,21 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         taken = zip(self.space.decisions, arch.indices, fixed, strict=True)
         return [name for name, own, index in taken if index is not None and name in arch and own != index]
 
-    def marginals(self) -> Marginals:
+    def marginals(self, *, progress: ProgressLike = None) -> Marginals:
         """For each decision and each of its values, the share of the feasible networks that take it.
 
         The first time it passes over the table once; afterwards it is O(values).
+
+        Args:
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Raises:
             InfeasibleBudgetError: If nothing fits.
             SpaceError: If a decision has equal values, such as 1 and True.
         """
-        self.require_some()
-        counts, total, exact = self._core.marginals()
+        with reporting(progress):
+            self.require_some()
+            counts, total, exact = self._core.marginals()
         shares = {
             name: {value: count / total for value, count in zip(decision.values, own, strict=True)}
             for (name, decision), own in zip(self.space.decisions.items(), counts, strict=True)

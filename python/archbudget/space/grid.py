@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -15,6 +16,7 @@ from archbudget._budget import MOST, Budget, require_metrics
 from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import grouped, listed, show
+from archbudget._progress import counting, reporting, require_progress
 from archbudget.errors import BudgetError, OutOfRangeError, SpaceError
 from archbudget.space.bounds import Bounds
 from archbudget.space.distribution import Distribution
@@ -27,13 +29,19 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from archbudget._progress import ProgressLike
     from archbudget.space.family import Family
 
     Range = tuple[int, int]
     Ranges = Mapping[str, Sequence[Range]]
 
+_logger = logging.getLogger(__name__)
+
 FEW = 1 << 22
-"""A space of at most this many networks is gone through once; of a larger one each budget is counted."""
+"""A space of at most this many networks is gone through once."""
+
+WORK_OF_ONE, MOST_WORK = 1 << 24, 1 << 28
+"""The most steps of counting all budgets of a grid at once: for each budget, and in all: some twenty seconds."""
 
 MOST_CELLS = 1_000_000
 """The most budgets of a grid."""
@@ -157,19 +165,23 @@ def _upper(count: Any) -> int:
     return int(count.upper if isinstance(count, Bounds) else count)
 
 
-def count_grid(space: Family, axes: Mapping[str, object], memory: int) -> CountGrid:
+def count_grid(space: Family, axes: Mapping[str, object], memory: int, progress: ProgressLike = None) -> CountGrid:
     """Counts the networks within each budget of a grid; see `Space.count_grid`."""
+    require_progress(progress)
     ranges = _checked(space, axes)
+    with reporting(progress):
+        reach = {metric: space.range(metric) for metric in ranges}
+        together = _together(space, ranges, reach, memory) if len(ranges) > 1 else None
+    if together is not None:
+        return CountGrid(space.size, ranges, together)
     shape = tuple(map(len, ranges.values()))
-    reach = {metric: space.range(metric) for metric in ranges}
     counts = np.empty(shape, dtype=object)
-    counts[:] = None
-    if space.size <= FEW and len(ranges) > 1:
-        counts[:] = _gone_through(space, ranges).astype(object)
-    else:
+    with counting("budgets", counts.size, progress) as report:
         known: dict[tuple[tuple[str, Range], ...], Any] = {}
         sums = _Sums(space, memory)
-        for place, ends in zip(np.ndindex(shape), itertools.product(*ranges.values()), strict=True):
+        each = zip(np.ndindex(shape), itertools.product(*ranges.values()), strict=True)
+        for done, (place, ends) in enumerate(each):
+            report(done)
             bounds = {
                 metric: (max(low, reach[metric][0]), min(high, reach[metric][1]))
                 for metric, (low, high) in zip(ranges, ends, strict=True)
@@ -181,6 +193,7 @@ def count_grid(space: Family, axes: Mapping[str, object], memory: int) -> CountG
             if binding not in known:
                 known[binding] = sums.count(dict(binding))
             counts[place] = known[binding]
+        report(counts.size)
     return CountGrid(space.size, ranges, counts)
 
 
@@ -238,16 +251,38 @@ class _Sums:
         return found
 
 
-def _gone_through(space: Family, ranges: Ranges) -> npt.NDArray[np.int64]:
-    """Counts the budgets of a grid by going through all networks once.
+def _together(space: Family, ranges: Ranges, reach: Mapping[str, Range], memory: int) -> npt.NDArray[np.object_] | None:
+    """Counts all budgets of a grid at once; `None` where that takes too much memory or work.
 
-    Each metric is cut at the ends of its ranges; a network is in one piece of each. The sums of the pieces up to each
-    cut then give every range as a difference.
+    Each metric is cut at the ends of its ranges. The numbers of the networks that are below a cut in each metric then
+    give every range as a difference.
     """
-    cuts = {
-        metric: np.unique([*(low for low, _ in ends), *(min(high, MOST - 1) + 1 for _, high in ends)])
-        for metric, ends in ranges.items()
-    }
+    cuts = {}
+    for metric, ends in ranges.items():
+        lowest, highest = reach[metric]
+        both = (cut for low, high in ends for cut in (low, min(high, MOST - 1) + 1))
+        cuts[metric] = sorted({min(max(cut, lowest), highest + 1) for cut in both})
+    if space.size <= FEW:
+        below = _gone_through(space, cuts)
+    else:
+        bounds = [(metric, [cut - 1 for cut in own]) for metric, own in cuts.items()]
+        work = min(MOST_WORK, WORK_OF_ONE * math.prod(map(len, ranges.values())))
+        counted = compiled(space).diagram.count_grid(bounds, memory, work)
+        if counted is None:
+            _logger.info("fallback: the budgets of a grid are counted one by one, as one pass for all takes too much")
+            return None
+        below = np.array(counted, dtype=object).reshape([len(own) for own in cuts.values()])
+    for axis, (metric, ends) in enumerate(ranges.items()):
+        lowest, highest = reach[metric]
+        own = cuts[metric]
+        first = [own.index(min(max(low, lowest), highest + 1)) for low, _ in ends]
+        last = [own.index(min(max(min(high, MOST - 1) + 1, lowest), highest + 1)) for _, high in ends]
+        below = below.take(last, axis) - below.take(first, axis)
+    return below
+
+
+def _gone_through(space: Family, cuts: Mapping[str, list[int]]) -> npt.NDArray[np.object_]:
+    """How many networks are below each combination of cuts, by going through all of them once."""
     shape = tuple(len(each) + 1 for each in cuts.values())
     sums = np.zeros(math.prod(shape), np.int64)
     for chunk in FeasibleSet(space, Budget(params=MOST)).chunks():
@@ -255,9 +290,6 @@ def _gone_through(space: Family, ranges: Ranges) -> npt.NDArray[np.int64]:
         pieces = [np.searchsorted(each, counts[metric], "right") for metric, each in cuts.items()]
         sums += np.bincount(np.ravel_multi_index(pieces, shape), minlength=len(sums))
     table = sums.reshape(shape)
-    for axis, (metric, ends) in enumerate(ranges.items()):
-        upto = np.cumsum(table, axis)
-        first = np.searchsorted(cuts[metric], [low for low, _ in ends])
-        last = np.searchsorted(cuts[metric], [min(high, MOST - 1) + 1 for _, high in ends])
-        table = upto.take(last, axis) - upto.take(first, axis)
-    return table
+    for axis in range(len(shape)):
+        table = table.cumsum(axis)
+    return table.astype(object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from archbudget._budget import MOST, Budget, refuse_loose_bounds, require_metric
 from archbudget._core import MEMORY
 from archbudget._guard import answering, guards, has, reworded
 from archbudget._message import grouped, listed, one_line, show
+from archbudget._progress import reporting
 from archbudget._regular import path_of
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 from archbudget.space import html, trials
@@ -45,7 +47,10 @@ if TYPE_CHECKING:
 
     from archbudget._budget import BoundLike
     from archbudget._expressions import Scalar
+    from archbudget._progress import ProgressLike
     from archbudget.space.describe import Description
+
+_logger = logging.getLogger(__name__)
 
 
 @guards(but=["suggest", "best"])  # Trials and studies raise what their storage does, and what prunes a trial.
@@ -75,6 +80,7 @@ class Space(Family):
             Decisions have their names in the space: those within a `Repeat` are `width_1`, `width_2`, ...
         metrics: The custom metrics, counted beside the built-in ones: each a [`Metric`][archbudget.Metric].
         name: What the space is called in texts and figures, and in its file.
+        progress: Who is told how far compiling is; see [`Progress`][archbudget.Progress].
 
     Raises:
         SpaceError: If the description is not well formed, or `domains` has an unknown decision or value, or leaves a
@@ -316,7 +322,9 @@ class Space(Family):
         """All networks, as the set of those within a bound that each keeps."""
         return FeasibleSet(self, Budget(params=MOST))
 
-    def sample(self, n: int, seed: int | None = None, *, replace: bool = True) -> Candidates:
+    def sample(
+        self, n: int, seed: int | None = None, *, replace: bool = True, progress: ProgressLike = None
+    ) -> Candidates:
         """Draws candidates uniformly among the distinct networks that can be built.
 
         O(n * D) after one count of the space, on all cores; releases the GIL.
@@ -326,6 +334,7 @@ class Space(Family):
             seed: The same seed draws the same candidates, on any number of threads; `None` takes a fresh one.
             replace: Whether draws are independent, so that a network may be drawn again. If not, all are different, and
                 each choice of `n` networks is equally likely, in each order.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Returns:
             `n` candidates; each column of their (n, D) indices is contiguous.
@@ -337,13 +346,18 @@ class Space(Family):
             OutOfMemoryError: If there is not enough memory.
         """
         require_flag(replace)
+        with reporting(progress):
+            return self._sample(n, seed, replace=replace)
+
+    def _sample(self, n: int, seed: int | None, *, replace: bool) -> Candidates:
         columns = empty_columns(self.decisions, n)
         if replace or not n:
             self._compiled.diagram.sample(columns, fresh_seed(seed))
             return unchecked(self, columns.T)
         try:
             every = self._every
-        except LimitError:
+        except LimitError as error:
+            _logger.info("fallback: repetitions are left out one by one, as %s", error)
             if n > self.combinations:
                 raise SpaceError(
                     f"{grouped(n)} different networks are asked for, of {grouped(self.combinations)}; see replace"
@@ -360,6 +374,7 @@ class Space(Family):
         out: Mapping[str, npt.NDArray[Any]] | None = None,
         per_layer: bool = False,
         threads: int | None = None,
+        progress: ProgressLike = None,
     ) -> Evaluation:
         """Counts a batch of candidates exactly.
 
@@ -382,6 +397,7 @@ class Space(Family):
             per_layer: Whether to return the costs of each layer, too, and the shape of its first output: O(layers) time
                 and memory for each candidate.
             threads: The number of threads, at most 1,024; by default as many as the process has cores.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Returns:
             For each metric (N,) totals, int64 or as in `out`, and whether each candidate is valid. The total of one
@@ -394,7 +410,8 @@ class Space(Family):
                 another or with the candidates. Nothing is written before that is known, but where a value is outside
                 its domain, `out` may hold the totals of other candidates.
         """
-        return evaluate(self, candidates, metrics, out=out, per_layer=per_layer, threads=threads)
+        with reporting(progress):
+            return evaluate(self, candidates, metrics, out=out, per_layer=per_layer, threads=threads)
 
     def evaluate_to_file(
         self,
@@ -402,7 +419,7 @@ class Space(Family):
         file: str | os.PathLike[str],
         metrics: Iterable[str] | None = None,
         *,
-        progress: bool = False,
+        progress: ProgressLike = None,
     ) -> int:
         """Counts any number of candidates, chunk by chunk, into a file; the memory does not grow with their number.
 
@@ -416,7 +433,7 @@ class Space(Family):
                 `evaluate` takes, such as the batches of a Parquet file. Or one such batch.
             file: The file to write; its name ends in `.csv`, `.npz` or `.parquet`.
             metrics: The names of the metrics; all by default.
-            progress: Whether to show a bar, if standard error is a terminal.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Returns:
             The number of candidates.
@@ -425,8 +442,6 @@ class Space(Family):
             SpaceError: If the candidates are not those of the space; with the row or the line.
             FileError: If a file cannot be read or written.
         """
-        if not isinstance(progress, bool):
-            raise SpaceError(f"progress must be True or False, not {show(progress)}")
         return stored().evaluate(self, candidates, path_of(file), metric_names(self, metrics), progress)
 
     def write_parquet(
@@ -438,7 +453,7 @@ class Space(Family):
         executor: Executor | None = None,
         workers: int | None = None,
         shard: int = SHARD,
-        progress: bool = False,
+        progress: ProgressLike = None,
     ) -> int:
         """Writes all networks, or the candidates of a file, with their counts into a folder of Parquet files.
 
@@ -452,9 +467,9 @@ class Space(Family):
                 indices, or `.parquet` with a column of values for each decision. Shards are ranges of its rows, and
                 have a column `valid`; the counts of a candidate that cannot be built are null.
             executor: What runs the work: any `concurrent.futures.Executor`; by default processes of this machine.
-            workers: The number of these processes; by default as many as the process has cores.
+            workers: The number of these processes, this one among them; by default as many as it has cores.
             shard: The number of candidates in a file.
-            progress: Whether to show a bar, if standard error is a terminal.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Returns:
             The number of candidates.
@@ -523,7 +538,7 @@ class Space(Family):
         """
         return FeasibleSet(self, budget, memory=memory)
 
-    def distribution(self, metric: str, *, memory: int = MEMORY) -> Distribution:
+    def distribution(self, metric: str, *, memory: int = MEMORY, progress: ProgressLike = None) -> Distribution:
         """How many networks have each value of a metric; exact where the values can be told apart in some seconds.
 
         As slow as counting a feasible set, each time; releases the GIL.
@@ -531,6 +546,7 @@ class Space(Family):
         Args:
             metric: The name of the metric.
             memory: The bytes that the computation may take.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
 
         Example:
             The budget that 5 % of the space keeps is `space.distribution("params").quantile(0.05)`.
@@ -540,17 +556,30 @@ class Space(Family):
             LimitError: If the space is too wide to be counted.
         """
         require_metrics(self.metrics, [metric])
-        return Distribution(metric, *self._compiled.diagram.distribution(metric, memory))
+        with reporting(progress):
+            found = Distribution(metric, *self._compiled.diagram.distribution(metric, memory))
+        if not found.exact:
+            _logger.info(
+                "rounded: %s of this space come to too many sums to keep apart: values of its distribution are up to "
+                "%s too small",
+                metric,
+                f"{found.error:,}",
+            )
+        return found
 
-    def count_grid(self, *, memory: int = MEMORY, **bounds: Iterable[BoundLike]) -> CountGrid:
+    def count_grid(
+        self, *, memory: int = MEMORY, progress: ProgressLike = None, **bounds: Iterable[BoundLike]
+    ) -> CountGrid:
         """How many networks fit each budget of a grid: `space.count_grid(params=[...], macs=[...])`.
 
-        A space of up to four million networks is gone through once. In a larger one, all budgets with bounds of one
-        metric cost one pass for its distribution, and every other budget a count, except those that some network meets
-        always or never. Each is counted once, however often it occurs. Releases the GIL.
+        A space of up to four million networks is gone through once. In a larger one all budgets of one metric cost one
+        pass for its distribution, and those of two to four metrics one pass together, in which partial networks that no
+        budget tells apart go on as one. Where these are too many for `memory`, or some twenty seconds, each budget is
+        counted alone, once however often it occurs. Releases the GIL.
 
         Args:
             memory: The bytes that a count may take before it is rounded to certified bounds.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
             **bounds: For each metric of the grid, built-in or custom, its bounds: upper bounds, or ranges (low, high).
 
         Returns:
@@ -566,7 +595,7 @@ class Space(Family):
             >>> grid[1, 0], grid[1, 1]
             (1844, 5783)
         """
-        return count_grid(self, bounds, memory)
+        return count_grid(self, bounds, memory, progress)
 
     def vary(self, *changes: Mapping[str, Any] | Optional) -> Self:
         """A space in which arguments of layers are decisions: a model, or a space, made searchable in one line.

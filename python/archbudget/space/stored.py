@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from archbudget._progress import ProgressLike
     from archbudget.space.family import Family
 
 
@@ -22,8 +23,8 @@ class Format:
     """The space of a text, and `code`."""
     text: Callable[[Family], str]
     """The text of a space."""
-    evaluate: Callable[[Any, Any, str, list[str], bool], int]
-    """Counts candidates of a space into a file, of these metrics, and with a bar of progress; how many there were."""
+    evaluate: Callable[[Any, Any, str, list[str], ProgressLike], int]
+    """Counts candidates of a space into a file, of these metrics, and tells how far it is; how many there were."""
     enumerate: Callable[..., int]
     """Writes the candidates of a set, or of a file, into a folder; how many there are. See `FeasibleSet.write_parquet`.
     """
