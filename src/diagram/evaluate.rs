@@ -6,7 +6,7 @@ use super::input::{Buffer, Column, Domain, Indices, Rows};
 use super::instructions::Instructions;
 use super::kernel::{self, Key, Keys};
 use super::parallel::{Workers, work_off_until};
-use super::table::{Costs, Group, LookupTables, Lookups, Source, position};
+use super::table::{Costs, Group, Lines, LookupTables, Lookups, Source, position};
 use crate::space::Combine;
 use crate::{Error, Result, Task};
 use num_integer::Integer;
@@ -414,20 +414,23 @@ impl Evaluator {
             let room = (&mut scratch.raw, &mut scratch.apart[..], BLOCK);
             rows.read(batch.columns, start, n, self.instructions, room);
         }
-        scratch.bases[..n].fill(0);
         let mut fresh = true;
+        if batch.tables.is_entered(0) {
+            scratch.bases[..n].fill(0);
+        }
         for (number, group) in batch.tables.groups.iter().enumerate() {
+            let goes_on = batch.tables.is_entered(number + 1);
             match &group.step {
                 Lookups::Tables { .. } | Lookups::Rising { .. } => {
                     let narrow = batch.tables.places(group) <= usize::from(u16::MAX) + 1;
                     if narrow {
                         let mut keys = std::mem::take(&mut scratch.narrow);
-                        let done = self.look_up(batch, (start, n), group, scratch, &mut keys, fresh);
+                        let done = self.look_up(batch, (start, n), (group, goes_on), scratch, &mut keys, fresh);
                         scratch.narrow = keys;
                         done?;
                     } else {
                         let mut keys = std::mem::take(&mut scratch.wide);
-                        let done = self.look_up(batch, (start, n), group, scratch, &mut keys, fresh);
+                        let done = self.look_up(batch, (start, n), (group, goes_on), scratch, &mut keys, fresh);
                         scratch.wide = keys;
                         done?;
                     }
@@ -463,7 +466,7 @@ impl Evaluator {
         &self,
         batch: &Batch<'_>,
         (start, n): (usize, usize),
-        group: &Group,
+        (group, goes_on): (&Group, bool),
         scratch: &mut Scratch<'_>,
         keys: &mut [K],
         fresh: bool,
@@ -493,16 +496,16 @@ impl Evaluator {
         match &group.step {
             Lookups::Tables { next, costs } => {
                 let keys = Keys::below(instructions, keys, batch.tables.items(group));
-                self.add(batch, keys, (next, costs), scratch, fresh);
+                self.add(batch, keys, (next, costs), scratch, fresh, goes_on);
                 Ok(())
             }
             Lookups::Rising { decision, .. } => {
                 let indices = batch.read(*decision, start, n, instructions, &scratch.apart, &mut scratch.buffer)?;
                 let room = (&mut scratch.totals[..], &mut scratch.bases[..n]);
                 match indices {
-                    Indices::U8(indices) => self.rise(batch, group, keys, indices, room, fresh),
-                    Indices::U16(indices) => self.rise(batch, group, keys, indices, room, fresh),
-                    Indices::U32(indices) => self.rise(batch, group, keys, indices, room, fresh),
+                    Indices::U8(indices) => self.rise(batch, (group, goes_on), keys, indices, room, fresh),
+                    Indices::U16(indices) => self.rise(batch, (group, goes_on), keys, indices, room, fresh),
+                    Indices::U32(indices) => self.rise(batch, (group, goes_on), keys, indices, room, fresh),
                 }
                 Ok(())
             }
@@ -518,6 +521,7 @@ impl Evaluator {
         (next, costs): (&[u32], &[Option<Costs>]),
         scratch: &mut Scratch<'_>,
         fresh: bool,
+        goes_on: bool,
     ) {
         let instructions = self.instructions;
         let n = keys.len();
@@ -549,10 +553,10 @@ impl Evaluator {
                 _ => unreachable!("a metric that is looked up has tables as wide as its totals"),
             }
         }
-        if next.is_empty() {
-            bases.fill(0);
-        } else {
-            kernel::follow(instructions, keys, next, bases);
+        match next {
+            _ if !goes_on => {}
+            [] => bases.fill(0),
+            next => kernel::follow(instructions, keys, next, bases),
         }
     }
 
@@ -560,48 +564,47 @@ impl Evaluator {
     fn rise<K: Key, I: kernel::Indexed>(
         &self,
         batch: &Batch<'_>,
-        group: &Group,
+        (group, goes_on): (&Group, bool),
         keys: &mut [K],
         indices: &[I],
         (totals, bases): (&mut [Totals], &mut [u32]),
         fresh: bool,
     ) {
-        let Lookups::Rising {
-            next, costs, slopes, ..
-        } = &group.step
-        else {
+        let Lookups::Rising { next, lines, .. } = &group.step else {
             unreachable!("a group that rises");
         };
         let (instructions, n) = (self.instructions, keys.len());
         let proved = Keys::below(instructions, keys, batch.tables.items(group));
         for (&metric, totals) in batch.metrics.iter().zip(totals) {
             let base = batch.diagram.base()[metric];
-            match (&costs[metric], &slopes[metric], totals) {
-                (Some(Costs::Narrow(costs)), Some(Costs::Narrow(slopes)), Totals::Narrow(totals)) => {
+            match (&lines[metric], totals) {
+                (Some(Lines::Narrow(lines)), Totals::Narrow(totals)) => {
                     let totals = &mut totals[..n];
                     if fresh {
-                        kernel::begin_rising(instructions, proved, costs, slopes, indices, base as u32, totals);
+                        kernel::begin_rising(instructions, proved, lines, indices, base as u32, totals);
                     } else {
-                        kernel::add_rising(instructions, proved, costs, slopes, indices, totals);
+                        kernel::add_rising(instructions, proved, lines, indices, totals);
                     }
                 }
-                (Some(Costs::Wide(costs)), Some(Costs::Wide(slopes)), Totals::Wide(totals)) => {
+                (Some(Lines::Wide(lines)), Totals::Wide(totals)) => {
                     let totals = &mut totals[..n];
                     if fresh {
-                        kernel::begin_rising(instructions, proved, costs, slopes, indices, base, totals);
+                        kernel::begin_rising(instructions, proved, lines, indices, base, totals);
                     } else {
-                        kernel::add_rising(instructions, proved, costs, slopes, indices, totals);
+                        kernel::add_rising(instructions, proved, lines, indices, totals);
                     }
                 }
                 _ => unreachable!("a metric that is looked up has tables as wide as its totals"),
             }
         }
-        if next.is_empty() {
-            bases.fill(0);
-        } else {
-            // Keys are wide enough for all places of this table, too.
-            kernel::begin(instructions, indices, 1, keys);
-            kernel::follow(instructions, Keys::below(instructions, keys, next.len()), next, bases);
+        match &next[..] {
+            _ if !goes_on => {}
+            [] => bases.fill(0),
+            next => {
+                // Keys are wide enough for all places of this table, too.
+                kernel::begin(instructions, indices, 1, keys);
+                kernel::follow(instructions, Keys::below(instructions, keys, next.len()), next, bases);
+            }
         }
     }
 

@@ -38,6 +38,12 @@ keys! { u16 u32 }
 
 /// A total of a metric, or the cost of a part.
 pub(super) trait Total: Copy + Ord {
+    /// A cost and the slope with which it rises, which are looked up as one item.
+    type Line: Copy;
+    /// The item of a cost and a slope.
+    fn line(cost: Self, slope: Self) -> Self::Line;
+    /// The cost and the slope of an item.
+    fn of_line(line: Self::Line) -> (Self, Self);
     /// The sum; in this type, as all below. The caller knows that the total fits.
     fn plus(self, other: Self) -> Self;
     /// The difference.
@@ -47,8 +53,17 @@ pub(super) trait Total: Copy + Ord {
 }
 
 macro_rules! totals {
-    ($($total:ty)*) => {$(
+    ($($total:ty, $line:ty, $join:expr, $part:expr;)*) => {$(
         impl Total for $total {
+            type Line = $line;
+            #[inline]
+            fn line(cost: Self, slope: Self) -> $line {
+                $join(cost, slope)
+            }
+            #[inline]
+            fn of_line(line: $line) -> (Self, Self) {
+                $part(line)
+            }
             #[inline]
             fn plus(self, other: Self) -> Self {
                 self.wrapping_add(other)
@@ -65,7 +80,10 @@ macro_rules! totals {
     )*};
 }
 
-totals! { u32 i64 }
+totals! {
+    u32, u64, |cost, slope| u64::from(cost) | u64::from(slope) << 32, |line: u64| (line as u32, (line >> 32) as u32);
+    i64, (i64, i64), |cost, slope| (cost, slope), |line| line;
+}
 
 /// Keys that were all found to be below a number.
 #[derive(Debug, Clone, Copy)]
@@ -150,20 +168,20 @@ compiled_for_each! {
 
     /// Begins totals with a first cost and a slope times an index.
     fn begin_rising<K: Key, I: Indexed, T: Total>(
-        keys: Keys<'_, K>, costs: &[T], slopes: &[T], indices: &[I], base: T, totals: &mut [T],
+        keys: Keys<'_, K>, lines: &[T::Line], indices: &[I], base: T, totals: &mut [T],
     ) {
-        let rows = keys.read(costs).zip(keys.read(slopes));
-        for ((total, (cost, slope)), &index) in totals.iter_mut().zip(rows).zip(indices) {
+        for ((total, line), &index) in totals.iter_mut().zip(keys.read(lines)).zip(indices) {
+            let (cost, slope) = T::of_line(line);
             *total = base.plus(cost).risen(slope, index.into());
         }
     }
 
     /// Adds a cost and a slope times an index to totals.
     fn add_rising<K: Key, I: Indexed, T: Total>(
-        keys: Keys<'_, K>, costs: &[T], slopes: &[T], indices: &[I], totals: &mut [T],
+        keys: Keys<'_, K>, lines: &[T::Line], indices: &[I], totals: &mut [T],
     ) {
-        let rows = keys.read(costs).zip(keys.read(slopes));
-        for ((total, (cost, slope)), &index) in totals.iter_mut().zip(rows).zip(indices) {
+        for ((total, line), &index) in totals.iter_mut().zip(keys.read(lines)).zip(indices) {
+            let (cost, slope) = T::of_line(line);
             *total = total.plus(cost).risen(slope, index.into());
         }
     }

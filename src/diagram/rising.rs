@@ -15,7 +15,7 @@
 
 use super::cache::Caches;
 use super::kernel::Total;
-use super::table::{Costs, Group, LookupTables, Lookups, Source, scale};
+use super::table::{Costs, Group, Lines, LookupTables, Lookups, Source, scale};
 use crate::space::Combine;
 
 /// What the rows of a table begin with, and by how much they rise.
@@ -166,13 +166,27 @@ impl LookupTables {
 
 impl Even {
     fn step(&self, rows: impl Iterator<Item = Option<Rows>>) -> Lookups {
-        let (costs, slopes) = rows.map(Option::unzip).unzip();
         Lookups::Rising {
             decision: self.decision,
             next: self.next.clone(),
-            costs,
-            slopes,
+            lines: rows.map(|rows| rows.map(lines)).collect(),
         }
+    }
+}
+
+/// Rows as they are looked up.
+fn lines(rows: Rows) -> Lines {
+    fn joined<T: Total>(costs: Vec<T>, slopes: Vec<T>) -> Vec<T::Line> {
+        costs
+            .into_iter()
+            .zip(slopes)
+            .map(|(cost, slope)| T::line(cost, slope))
+            .collect()
+    }
+    match rows {
+        (Costs::Narrow(costs), Costs::Narrow(slopes)) => Lines::Narrow(joined(costs, slopes)),
+        (Costs::Wide(costs), Costs::Wide(slopes)) => Lines::Wide(joined(costs, slopes)),
+        _ => unreachable!("slopes are as wide as the costs"),
     }
 }
 

@@ -19,6 +19,7 @@
 
 use super::arcs::{DEAD, Diagram};
 use super::cache::Caches;
+use super::kernel::Total;
 use super::optimize::ANY;
 use crate::Result;
 use crate::space::Combine;
@@ -39,6 +40,15 @@ pub(super) enum Costs {
     Narrow(Vec<u32>),
     /// Any totals.
     Wide(Vec<i64>),
+}
+
+/// Costs and the slopes with which they rise, as narrow as the largest total allows.
+#[derive(Debug, Clone)]
+pub(super) enum Lines {
+    /// Totals below 2^32.
+    Narrow(Vec<<u32 as Total>::Line>),
+    /// Any totals.
+    Wide(Vec<<i64 as Total>::Line>),
 }
 
 /// How a metric is found.
@@ -81,10 +91,9 @@ pub(super) enum Lookups {
         decision: usize,
         /// The entry of the next group, times its width, by the index of that decision; empty where it is always 0.
         next: Vec<u32>,
-        /// The costs at its first index, of each metric that adds up and has tables.
-        costs: Vec<Option<Costs>>,
-        /// By how much they rise from each index to the next.
-        slopes: Vec<Option<Costs>>,
+        /// The costs at its first index, and by how much they rise from each index to the next, of each metric that
+        /// adds up and has tables.
+        lines: Vec<Option<Lines>>,
     },
     /// Arc by arc: stages with too many arcs for tables.
     Arcs,
@@ -235,6 +244,17 @@ impl LookupTables {
     /// The rows of the tables of a group: its entries, and one for the dead where there may be some.
     pub(super) fn rows(&self, group: &Group) -> usize {
         group.entries.len() + usize::from(self.can_die)
+    }
+
+    /// Whether something asks where candidates enter a group, or the end.
+    pub(super) fn is_entered(&self, number: usize) -> bool {
+        match self.groups.get(number) {
+            None => self.can_die,
+            Some(group) => match group.step {
+                Lookups::Tables { .. } | Lookups::Rising { .. } => self.rows(group) > 1,
+                Lookups::Arcs | Lookups::Run => true,
+            },
+        }
     }
 
     /// The items of the tables of a group.
