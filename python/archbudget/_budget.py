@@ -247,6 +247,9 @@ def _constraint_of(budget: Budget, candidates: object, what: str) -> Any:
     return space.constraint(budget)  # type: ignore[union-attr]
 
 
+FILL = 0.9
+"""The share of the budget that networks use among which a search looks first."""
+
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 FACTORS |= {f"{prefix}i": 1024**power for power, prefix in enumerate("kmgt", 1)}
 """The factors of a number by what stands behind it, as 64Ki is 65,536."""

@@ -436,13 +436,13 @@ def test_samplers_learn_from_trials_outside_the_budget(base: str, space: ab.Spac
 
 
 @each_base("qmc", "stubborn")
-def test_trials_of_the_start_are_uniform(base: str) -> None:
+def test_trials_of_the_start_are_uniform_without_a_fill(base: str) -> None:
     """A correct sampler fails with a chance of 0.1 %; the seed is fixed."""
     known = random_space(111)
     budget = random_budget(Random(111), known)
     networks = fitting(known, budget)
     assert 5 < len(networks) < 200
-    study = quiet_study(ab.BudgetSampler(known.space, budget, BASES[base](7)))
+    study = quiet_study(ab.BudgetSampler(known.space, budget, BASES[base](7), fill=None))
     # Trials that are asked for and never end keep a sampler in its start.
     found = Counter(frozenset(known.space.suggest(study.ask()).items()) for _ in range(8 * len(networks) + 400))
     assert set(found) <= {frozenset(network.items()) for network in networks}

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from archbudget import files, plot
 from archbudget._atomic import atomic
-from archbudget._budget import title_of
+from archbudget._budget import FILL, title_of
 from archbudget._machine import cores
 from archbudget._message import show
 from archbudget._progress import reporting
@@ -40,6 +40,7 @@ from archbudget.search.interrupt import interrupts
 from archbudget.search.noting import note_down
 from archbudget.search.run import SAMPLERS, base_sampler, limits
 from archbudget.search.running import Limits, best, finished, is_finished
+from archbudget.search.sampler import check_fill
 from archbudget.search.storage import is_in_memory, sqlite_url, storage_errors, without_password
 from archbudget.space.feasible import FeasibleSet
 from archbudget.space.space import Space
@@ -98,6 +99,10 @@ def search(
         str,
         typer.Option(metavar="NAME", help=f"The base sampler: {', '.join(SAMPLERS)}.", autocompletion=lambda: SAMPLERS),
     ] = "tpe",
+    fill: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Look first at networks that use this share of the budget; 0: anywhere."),
+    ] = FILL,
     goals: Annotated[
         list[Goal] | None,
         typer.Option(
@@ -202,6 +207,7 @@ def search(
         )
     function(objective)
     base_sampler(sampler, seed)  # Refuses an unknown name before anything begins.
+    check_fill(fill)
     quiet()
     out.mkdir(parents=True, exist_ok=True)
     study_name = study_name or loaded.name
@@ -217,6 +223,7 @@ def search(
         timeout=timeout,
         sampler=sampler,
         seed=seed,
+        fill=fill,
         models=str((out / "models" / quote(study_name, safe="")).resolve()),
         **dataclasses.asdict(patience),
     )

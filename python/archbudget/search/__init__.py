@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from archbudget._budget import refuse_loose_bounds
+from archbudget._budget import FILL, refuse_loose_bounds
 from archbudget._guard import answered, answering
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def search(
     timeout: float | None = None,
     sampler: str | BaseSampler | None = None,
     seed: int | None = None,
+    fill: float | None = FILL,
     storage: str | optuna.storages.BaseStorage | None = None,
     study_name: str | None = None,
     direction: Direction | None = None,
@@ -76,6 +77,8 @@ def search(
         sampler: The sampler that proposes values: a name (tpe, random, nsgaii, nsgaiii, cmaes, gp, qmc) or an Optuna
             sampler; TPE by default. It is wrapped in a [`BudgetSampler`][archbudget.BudgetSampler].
         seed: The seed of a sampler that is given by name; a sampler object has its own.
+        fill: Where to look first: at networks that use at least this share of the budget; 0 for anywhere. See
+            [`BudgetSampler`][archbudget.BudgetSampler].
         storage: Where Optuna keeps the study, such as `sqlite:///search.db`; in memory by default.
         study_name: The name of the study in the storage; needed to resume it.
         direction: `"maximize"`, which is the default, or `"minimize"`.
@@ -120,6 +123,7 @@ def search(
         timeout=timeout,
         sampler=sampler,
         seed=seed,
+        fill=fill,
         storage=storage,
         study_name=study_name,
         direction=direction,

@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from archbudget._budget import BUILT_IN, require_budget
+from archbudget._budget import BUILT_IN, FILL, require_budget
 from archbudget._extras import imported
 from archbudget._message import show
 from archbudget._progress import counting, require_progress
@@ -24,7 +24,7 @@ from archbudget.search.interrupt import interrupts
 from archbudget.search.noting import note_down
 from archbudget.search.objective import Direction, Objective, reference_to
 from archbudget.search.running import Heart, Limits, Watch, finished, is_finished, is_own, lose, put_back, release
-from archbudget.search.sampler import BudgetSampler, check_seed
+from archbudget.search.sampler import BudgetSampler, check_fill, check_seed
 from archbudget.search.storage import open_storage, storage_errors
 from archbudget.space.recognition import digest_of_counts
 from archbudget.space.space import require_space
@@ -63,6 +63,7 @@ def search(
     timeout: float | None = None,
     sampler: str | BaseSampler | None = None,
     seed: int | None = None,
+    fill: float | None = FILL,
     storage: str | optuna.storages.BaseStorage | None = None,
     study_name: str | None = None,
     direction: Direction | None = None,
@@ -88,6 +89,7 @@ def search(
     if not (timeout is None or (is_number and timeout >= 0)):
         raise SpaceError(f"timeout must be None or a number of seconds of at least 0, not {show(timeout)}")
     check_seed(seed, sampler)
+    check_fill(fill)
     sought = _directions(direction, directions)
     caught = (catch,) if isinstance(catch, type) else tuple(catch) if isinstance(catch, Iterable) else (catch,)
     if not all(isinstance(each, type) and issubclass(each, Exception) for each in caught):
@@ -125,6 +127,7 @@ def search(
             n_trials=n_trials,
             timeout=timeout,
             base=base_sampler(sampler, None if seed is None else seed + begun),
+            fill=fill,
             limits=patience,
             catch=caught,
         )
@@ -221,6 +224,7 @@ class Run:
         n_trials: How many finished trials the study has at the end; `None` for no limit.
         timeout: The time limit in seconds; `None` for no limit.
         base: The sampler that proposes values.
+        fill: The share of the budget that is used where it looks first.
         limits: The limits at which it gives up.
         catch: Exceptions of the objective that fail the trial, but not the search.
         mends: Whether it fails lost trials; if not, another process does.
@@ -236,6 +240,7 @@ class Run:
         n_trials: int | None,
         timeout: float | None,
         base: BaseSampler,
+        fill: float | None,
         limits: Limits,
         catch: tuple[type[Exception], ...] = (),
         mends: bool = True,
@@ -243,7 +248,7 @@ class Run:
         self.failure: BaseException | None = None
         self._study = study
         self._space = space
-        self._sampler = BudgetSampler(space, budget, base)
+        self._sampler = BudgetSampler(space, budget, base, fill=fill)
         self._ask = objective
         self._n_trials = n_trials
         self._end = None if timeout is None else time.monotonic() + timeout

@@ -11,11 +11,11 @@ import optuna
 from optuna.samplers import BaseSampler, BruteForceSampler, GridSampler, TPESampler
 from optuna.trial import TrialState
 
-from archbudget._budget import refuse_loose_bounds
+from archbudget._budget import FILL, refuse_loose_bounds
 from archbudget._guard import answering, guards
 from archbudget._message import listed, show
 from archbudget.errors import ArchbudgetError, SpaceError
-from archbudget.search.propose import Inside, Question, ask_narrowed, proposer_for
+from archbudget.search.propose import Inside, Question, Start, Tried, ask_narrowed, proposer_for
 from archbudget.space.columns import is_gap
 from archbudget.space.family import compiled
 from archbudget.space.space import require_space
@@ -41,14 +41,23 @@ _logger = optuna.logging.get_logger(__name__)
 class BudgetSampler(BaseSampler):
     """Keeps every trial of a study inside a budget, with any sampler that proposes the values.
 
-    Each trial gets a whole candidate that fits. Random ones, and those with which a base sampler starts, are exactly
-    uniform draws of the candidates that fit; then the base sampler learns, and proposes among them:
+    Each trial gets a whole candidate that fits. Networks that fill their budget tend to be better, so a search looks
+    there first: a base sampler that learns starts with networks that use at least the share `fill` of the budget,
+    spread evenly over the values of each decision, and so over depths, too. Then TPE and GP propose among them as long
+    as the best network so far is one; each tenth of their trials looks anywhere inside the budget. Base samplers
+    propose in their own ways:
 
-    - TPE draws from its density of the good trials, given that a candidate fits, and takes the one with the best ratio;
+    - TPE draws from its density of the good trials, given that a candidate fits and was not tried yet, and takes the
+      one with the best ratio;
     - NSGA-II and NSGA-III have their children repaired;
     - CMA-ES and QMC move in a cube in which each point is a candidate that fits;
     - GP maximizes its acquisition function over candidates that fit;
+    - `RandomSampler` draws exactly uniformly among all candidates that fit, whatever `fill` is;
     - any other sampler is asked decision by decision, with only the values that still have a completion.
+
+    Give `fill=0` where the best networks need not be large: where small ones win because there are few data, or where
+    the objective is the cost itself. With several objectives trials look anywhere in any case, as small networks are
+    wanted, too. With `fill=None` a search starts with exactly uniform draws.
 
     The distributions stored in the study stay complete and static, and parameters that are not in the space go to the
     base sampler unchanged. Values that were enqueued, or fixed by a `PartialFixedSampler`, are kept; if they cannot
@@ -57,9 +66,9 @@ class BudgetSampler(BaseSampler):
     neither a decision nor a parameter of the objective is an error once the trial is told, or a warning if the
     objective has other parameters of its own, as it may ask for this one in other trials.
 
-    Making a sampler asks whether the feasible set is empty; the first trial counts it; each further one takes about as
-    long as a proposal of the base sampler. The sampler keeps no state of a trial: threads and processes may share a
-    study. Its methods hold the GIL, except while they count, draw and evaluate.
+    Making a sampler asks whether the feasible set is empty; the first trial counts it, and what fills the budget; each
+    further one takes about as long as a proposal of the base sampler. The sampler keeps no state of a trial: threads
+    and processes may share a study. Its methods hold the GIL, except while they count, draw and evaluate.
 
     Args:
         space: The space.
@@ -67,13 +76,16 @@ class BudgetSampler(BaseSampler):
         base: The sampler that proposes values; `TPESampler(seed=seed)` by default. If it has a seed, all is
             reproducible.
         seed: The seed of the default sampler; one that is given as `base` has its own.
+        fill: The share of the budget, from 0 to 1, that networks use among which a search looks first. Of several
+            bounds that exclude networks each counts in turn. Where no network uses so much of a bound, it is the share
+            of the most that is used. Where the sets are not counted exactly, trials look anywhere, and start uniformly.
 
     Raises:
         BudgetError: If it is not a budget, or bounds a metric that the space does not have.
         InfeasibleBudgetError: If no network of the space fits.
         SpaceError: If `space` is not a space, or `base` not an Optuna sampler; or if `base` is a `GridSampler` or
             `BruteForceSampler`, which go through values that they take from no proposal, or another `BudgetSampler`;
-            or if there is a `seed` beside a `base`.
+            or if there is a `seed` beside a `base`, or `fill` is no share.
 
     Example:
         >>> import archbudget as ab
@@ -87,12 +99,19 @@ class BudgetSampler(BaseSampler):
 
     @answering(refuse_loose_bounds)
     def __init__(
-        self, space: Space, budget: Budget, base: BaseSampler | None = None, *, seed: int | None = None
+        self,
+        space: Space,
+        budget: Budget,
+        base: BaseSampler | None = None,
+        *,
+        seed: int | None = None,
+        fill: float | None = FILL,
     ) -> None:
         require_space(space, "BudgetSampler")
         if base is not None and not isinstance(base, BaseSampler):
             raise SpaceError(f"base must be an Optuna sampler, not {show(base)}")
         check_seed(seed, base)
+        check_fill(fill)
         self.space = space
         self.budget = budget
         self.base: BaseSampler = TPESampler(seed=seed) if base is None else base
@@ -100,7 +119,8 @@ class BudgetSampler(BaseSampler):
         _refuse_base(learner)
         fits = space.within(budget)
         fits.require_some()
-        self._inside = Inside(fits)
+        self.fill = None if fill is None else float(fill)
+        self._inside = Inside(fits, self.fill)
         self._parts: dict[tuple[Any, ...], Inside] = {}
         self._proposer = proposer_for(learner)
         if self._proposer is None:
@@ -109,12 +129,14 @@ class BudgetSampler(BaseSampler):
                 "asked decision by decision, for the values that can be completed"
             )
         self._random = _Random(learner)
+        self._start = None if fill is None else Start(self._random.key)
+        self._tried = Tried()
 
     def __repr__(self) -> str:
         return f"<BudgetSampler {self.budget.describe()}, base {type(self.base).__name__}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.space, self.budget, self.base))
+        return (_remade, (self.space, self.budget, self.base, self.fill))
 
     def reseed_rng(self) -> None:
         """Makes the random numbers of another thread or process differ; called by Optuna."""
@@ -157,7 +179,8 @@ class BudgetSampler(BaseSampler):
         if self._proposer is None or REFUSED in trial.user_attrs or is_other:
             return self.base.sample_relative(study, trial, own)
         inside = self._part(self._of_decisions(self._fixed(study, trial)))
-        proposed = self._proposer.propose(Question(study, trial, inside, own, self._random.of(trial)))
+        rng, tried = self._random.of(trial), self._tried.of(study, trial, inside)
+        proposed = self._proposer.propose(Question(study, trial, inside, own, rng, self._start, tried))
         return {name: value for name, value in proposed.items() if name in search_space}
 
     def sample_independent(
@@ -255,6 +278,23 @@ class BudgetSampler(BaseSampler):
         raise SpaceError(f"decision '{name}' was asked for where it is not active; let space.suggest(trial) ask")
 
 
+def _remade(space: Space, budget: Budget, base: BaseSampler, fill: float | None) -> BudgetSampler:
+    return BudgetSampler(space, budget, base, fill=fill)
+
+
+def check_fill(fill: object) -> None:
+    """Refuses what is no share of a budget.
+
+    Raises:
+        SpaceError: With what it must be.
+    """
+    is_number = isinstance(fill, (int, float, np.integer, np.floating)) and not isinstance(fill, bool)
+    if not (fill is None or (is_number and 0 <= fill <= 1)):  # type: ignore[operator]
+        raise SpaceError(
+            f"fill must be None or a number from 0 to 1, the share of the budget that is used, not {show(fill)}"
+        )
+
+
 def check_seed(seed: object, sampler: object) -> None:
     """Refuses what is no seed, and a seed beside a sampler object, which has its own.
 
@@ -307,6 +347,8 @@ class _Random:
         state = getattr(rng, "_rng", None)
         seed = base.__dict__.get("_seed") if state is None else int(state.randint(2**31 - 1))
         self._sequence = np.random.SeedSequence(seed)
+        self.key = int(self._sequence.generate_state(1)[0])
+        """A number that the seed determines, and that stays when it is forgotten."""
 
     def of(self, trial: FrozenTrial) -> np.random.Generator:
         """Fresh random numbers; the number of the trial makes workers with the same seed differ."""

@@ -46,6 +46,7 @@ class Job:
     timeout: float | None
     sampler: str | None
     seed: int | None
+    fill: float
     models: str
     grace_period: float
     max_tries: int
@@ -89,6 +90,7 @@ class Job:
             n_trials=self.trials,
             timeout=self.timeout,
             base=base_sampler(self.sampler, self.seed),
+            fill=self.fill,
             limits=self.limits,
             mends=False,
         )

@@ -55,7 +55,7 @@ class Cube(Proposer):
     """A sampler that proposes points of the unit cube with an axis for each decision, ordered or not.
 
     The point is stored with the trial. The base sampler sees the axes beside the decisions, so that it learns from what
-    it proposed. Until the first trial has ended, candidates are uniform.
+    it proposed. Until the first trial has ended, candidates are those with which any search begins.
     """
 
     def propose(self, question: Question) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Cube(Proposer):
         if not study._get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED), use_cache=True):
             # CMA-ES raises here if there are several objectives, which it does not support.
             self.base.sample_relative(study, question.trial, {})
-            return question.uniform()
+            return question.begin()
         axes: dict[str, BaseDistribution] = {
             AXIS + name: FloatDistribution(0.0, 1.0) for name, each in inside.distributions.items() if not each.single()
         }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Genetic(Proposer):
-    """A genetic sampler. The first generation is uniform; a child is repaired decision by decision.
+    """A genetic sampler. The first generation is the start of any search; a child is repaired decision by decision.
 
     A decision that is inactive in a parent still has a random gene, so that conditional decisions are inherited like
     all others.
@@ -34,7 +34,7 @@ class Genetic(Proposer):
             return {**genes(inside, trial), **trial.params}, {**inside.distributions, **trial.distributions}
 
         child = self.base.sample_relative(self.view(question.study, complete), question.trial, space)
-        return question.mend(child) if child else question.uniform()
+        return question.mend(child) if child else question.begin()
 
 
 def genes(inside: Inside, trial: FrozenTrial) -> dict[str, Any]:

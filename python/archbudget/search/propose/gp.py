@@ -46,7 +46,7 @@ class Gp(Proposer):
         base, study, inside = self.base, question.study, question.inside
         completed = study._get_trials(deepcopy=False, states=(TrialState.COMPLETE,), use_cache=True)
         if len(completed) < getattr(base, "_n_startup_trials", 10):
-            return question.uniform()
+            return question.begin()
         if not all(hasattr(base, name) for name in PRIVATE):
             return dict(base.sample_relative(study, question.trial, question.own))
         space = {name: each for name, each in inside.distributions.items() if not each.single()} | question.own
@@ -87,7 +87,7 @@ def neutral(inside: Inside) -> dict[str, Any]:
 
 def maximize(acqf: Any, best: Floats | None, question: Question, space: dict[str, BaseDistribution]) -> Floats:
     """The point with the greatest acquisition among uniform draws, the best known points, and their neighbours."""
-    inside, rng = question.inside, question.rng
+    inside, rng = question.near, question.rng
     encode = _Encoding(inside, space)
     rows = inside.draw(POOL, rng)
     own = encode.draw_own(acqf, len(rows), rng)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archbudget._budget import MOST, Budget
 from archbudget.errors import LimitError
 from archbudget.space.evaluation import evaluate
 from archbudget.space.family import compiled
+from archbudget.space.feasible import FeasibleSet
 from archbudget.space.trials import distribution_of
 
 if TYPE_CHECKING:
@@ -17,9 +21,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from optuna.distributions import BaseDistribution
 
-    from archbudget.space.feasible import FeasibleSet
-
     Rows = npt.NDArray[np.uint32]
+    Key = tuple[int | None, ...]
+    """The indices of the active decisions of a network, and `None` for the others."""
 
 
 class Inside:
@@ -29,10 +33,14 @@ class Inside:
 
     Args:
         fits: The feasible set; it must not be empty.
+        fill: The share of the budget that is used in the parts of it in which searches look first; `None` for no such
+            parts.
     """
 
-    def __init__(self, fits: FeasibleSet) -> None:
+    def __init__(self, fits: FeasibleSet, fill: float | None = None) -> None:
         self.fits = fits
+        self._fill = fill
+        self._filled: tuple[Inside, ...] | None = None
         self.space = fits.space
         self.names = tuple(self.space.decisions)
         self.positions = {name: position for position, name in enumerate(self.names)}
@@ -47,10 +55,62 @@ class Inside:
         part: Inside = object.__new__(Inside)
         part.__dict__.update(self.__dict__)
         part.fits = self.fits.fix(values)
+        part._filled = None
         part._fixed = [
             (self.positions[name], self.space.decisions[name].index(value)) for name, value in values.items()
         ]
         return part
+
+    def filled(self, number: int) -> Inside:
+        """The candidates among which a trial looks first: those that fill the budget, in turn for each of its metrics.
+
+        Asking for the first time costs a count for each metric. Metrics whose upper bound excludes no network say
+        nothing; if there is no other one, or if it cannot be told what fills the budget, these are all candidates.
+
+        Args:
+            number: The number of the trial.
+        """
+        parts = self._parts()
+        return parts[number % len(parts)] if parts else self
+
+    def is_filled(self, row: Rows) -> bool:
+        """Whether a row fills the budget in one of its metrics; so does any row where nothing can be told."""
+        parts = self._parts()
+        return not parts or any(part.holds(row[None])[0] for part in parts)
+
+    def _parts(self) -> tuple[Inside, ...]:
+        if self._filled is None:
+            # Where the set is not counted exactly, each question after a completion may be a search.
+            metrics = self.fits.budget if self._fill and self.fits.exact else ()
+            self._filled = tuple(part for metric in metrics if (part := self._filling(metric)) is not None)
+        return self._filled
+
+    def _filling(self, metric: str) -> Inside | None:
+        """The candidates that use nearly all of the bound of a metric; or of what can be used, if that is less."""
+        low, high = self.fits.budget[metric]
+        if high == MOST:
+            return None
+        try:
+            if self.space.range(metric)[1] <= high:
+                return None
+            fits = self._least(metric, low, high)
+            if fits.is_empty():
+                fits = self._least(metric, low, self.fits.largest(metric).costs[metric])
+            if not fits.exact:
+                return None
+        except LimitError:
+            return None
+        part: Inside = object.__new__(Inside)
+        part.__dict__.update(self.__dict__)
+        part.fits, part._filled = fits, ()
+        return part
+
+    def _least(self, metric: str, low: int, full: int) -> FeasibleSet:
+        """Those that use at least the wanted share of `full`."""
+        least = math.ceil(Fraction(repr(self._fill)) * full)
+        fits = self.fits
+        budget = Budget.of({**fits.budget, metric: (max(low, least), fits.budget[metric][1])})
+        return FeasibleSet(fits.space, budget, memory=fits.memory).fix(fits.fixed)
 
     def impose(self, rows: Rows) -> None:
         """Sets the fixed values in rows, in place."""
@@ -128,6 +188,13 @@ class Inside:
         while (position := walk.open) is not None:
             yield position
             walk.choose(int(row[position]))
+
+    def key(self, row: Sequence[int] | Rows) -> Key:
+        """What makes a candidate a network of its own."""
+        key: list[int | None] = [None] * len(self.names)
+        for position in self.active(row):
+            key[position] = int(row[position])
+        return tuple(key)
 
     def params(self, row: Sequence[int] | Rows) -> dict[str, Any]:
         """A candidate as parameters: the values of its active decisions."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -53,11 +54,14 @@ class Tpe(Proposer):
         base, study, trial = self.base, question.study, question.trial
         finished = study._get_trials(deepcopy=False, states=FINISHED, use_cache=True)
         if len(finished) < getattr(base, "_n_startup_trials", 10):
-            return question.uniform()
+            return question.begin()
         if not self.is_supported:
             return dict(base.sample_relative(study, trial, question.own))
         blocks = self._blocks(question)
-        row, own = _best(question.inside, blocks, base._n_ei_candidates, question.rng)
+        for inside in (question.near, question.inside):
+            row, own = _best(inside, blocks, base._n_ei_candidates, question)
+            if inside.key(row) not in question.tried:
+                break
         params = {**question.inside.params(row), **own}
         self._share(study, trial, params)
         return params
@@ -243,11 +247,15 @@ def _draw_own(kernels: Any, picked: npt.NDArray[np.intp], rng: np.random.Generat
     return np.asarray(np.clip(values, kernels.low, kernels.high), np.float64)
 
 
-def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator) -> tuple[Rows, dict[str, Any]]:
-    """The best of `n` candidates by the first block; then the best of `n` moves in each further block."""
+def _best(inside: Inside, blocks: list[_Block], n: int, question: Question) -> tuple[Rows, dict[str, Any]]:
+    """The best of `n` candidates by the first block; then the best of `n` moves in each further block.
+
+    Networks that were tried are no candidates, as long as there are others.
+    """
+    rng, tried = question.rng, question.tried
     if not blocks:
         return inside.draw(1, rng)[0], {}
-    rows, kernels = _candidates(inside, blocks, n, rng)
+    rows, kernels = _candidates(inside, blocks, n, question)
     first = blocks[0]
     own = first.draw_own(kernels, rng)
     best = int(np.argmax(first.scores(rows, own)))
@@ -263,7 +271,10 @@ def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
         inside.impose(moves)
         moves[0] = row
         own = block.draw_own(kernels, rng)
-        scores = np.where(inside.holds(moves), block.scores(moves, own), -np.inf)
+        good = inside.holds(moves)
+        if tried:  # The first one stays in any case.
+            good[1:] &= [fits and inside.key(move) not in tried for fits, move in zip(good[1:], moves[1:], strict=True)]
+        scores = np.where(good, block.scores(moves, own), -np.inf)
         best = int(np.argmax(scores))
         if best:
             row = moves[best]
@@ -272,17 +283,18 @@ def _best(inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
     return row, chosen
 
 
-def _candidates(
-    inside: Inside, blocks: list[_Block], n: int, rng: np.random.Generator
-) -> tuple[Rows, npt.NDArray[np.intp]]:
-    """`n` candidates that fit, and for each the kernel of the first block from which it was drawn."""
+def _candidates(inside: Inside, blocks: list[_Block], n: int, question: Question) -> tuple[Rows, npt.NDArray[np.intp]]:
+    """At most `n` candidates that fit, and for each the kernel of the first block from which it was drawn."""
+    rng, tried = question.rng, question.tried
     size = max(BATCH, 2 * n)
     rows = np.zeros((size, len(inside.names)), np.uint32)
     picked = [block.pick(size, rng) for block in blocks]
     for block, kernels in zip(blocks, picked, strict=True):
         block.draw(rows, kernels, rng)
     inside.impose(rows)
-    good = np.flatnonzero(inside.holds(rows))[:n]
+    fits = inside.holds(rows)
+    new = (number for number in np.flatnonzero(fits) if inside.key(rows[number]) not in tried)
+    good = np.fromiter(itertools.islice(new, n), np.intp)
     if len(good) == n:
         return rows[good], picked[0][good]
     # Few fit: the others are drawn decision by decision, each onto a row that did not fit. So inactive decisions have
@@ -298,4 +310,6 @@ def _candidates(
 
         inside.walk(choose, rows[other])
     taken = np.concatenate([good, others])
+    fresh = [number for number in taken if inside.key(rows[number]) not in tried]
+    taken = np.asarray(fresh or taken, np.intp)
     return rows[taken], picked[0][taken]
