@@ -1,8 +1,10 @@
-"""The quality of searches that stay inside a budget: `python benches/search_quality.py [--part 1|2|3]`.
+"""The quality of searches that stay inside a budget: `python benches/search_quality.py [--part 1|2|3|4]`.
 
 1. A synthetic score on a space of 4.7 million networks of which 1 % fit, its optimum known by evaluating every one.
 2. The study of optuna/optuna issue 2969: does the suggested depth collapse?
 3. Training on the digits inside 3,000 parameters, with the same number of trained networks for each method.
+4. The 6,561 trained networks of NAS-Bench-Macro, if `--table` names the file of its authors,
+   nas-bench-macro_cifar10.json of github.com/xiusu/NAS-Bench-Macro.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ Result = dict[str, Any]
 Study = tuple[str, list[str], list[list[str]], dict[str, list[Result]]]
 """A title, the head and the rows of a table, and the result of each seed of each method."""
 
-INSIDE, CONSTRAINED, PRUNED = "inside", "set_constraint", "pruning"
-"""What a method does with networks outside the budget; the first never meets one."""
+INSIDE, CONSTRAINED, PRUNED, INDIFFERENT = "inside", "set_constraint", "pruning", "own constraints"
+"""What a method does with networks outside the budget; the first never meets one, the last asks for itself."""
 
 
 QUIET = {"warn_independent_sampling": False}
@@ -72,9 +74,29 @@ def sampler_of(method: str, space: ab.Space, budget: ab.Budget, seed: int) -> tu
     """The sampler of a method, and what it does with networks outside the budget."""
     base, _, way = method.partition(" + ")
     if base.startswith("BudgetSampler"):
-        name = base.removeprefix("BudgetSampler(").removesuffix(")")
-        return ab.BudgetSampler(space, budget, BASES[name](seed)), INSIDE
+        name, _, fill = base.removeprefix("BudgetSampler(").removesuffix(")").partition(", fill=")
+        filled = {"fill": None if fill == "None" else float(fill)} if fill else {}
+        return ab.BudgetSampler(space, budget, BASES[name](seed), **filled), INSIDE
+    if base == CTPE:
+        return c_tpe(space.constraint(budget), seed), INDIFFERENT
     return BASES[base](seed), way
+
+
+CTPE = "c-TPE"
+REGISTRY = os.environ.get("OPTUNAHUB_REGISTRY")
+"""A folder with a copy of OptunaHub's registry, for machines that do not reach it."""
+
+
+def c_tpe(constraint: ab.Constraint, seed: int) -> BaseSampler:
+    """c-TPE of Watanabe and Hutter, IJCAI 2023, by the first author, from OptunaHub."""
+    import optunahub
+
+    package = "samplers/ctpe"
+    module = (
+        optunahub.load_local_module(package, registry_root=REGISTRY) if REGISTRY else optunahub.load_module(package)
+    )
+    sampler: BaseSampler = module.cTPESampler(constraints_func=constraint, seed=seed)
+    return sampler
 
 
 # 1. The synthetic score -----------------------------------------------------------------------------------------------
@@ -84,6 +106,7 @@ GP_TRIALS = 80
 """A GP takes seconds for what the others do in milliseconds, and needs fewer trials."""
 SYNTHETIC = (
     "BudgetSampler(TPE)",
+    "BudgetSampler(TPE, fill=None)",
     "BudgetSampler(TPE univariate)",
     "BudgetSampler(TPE group)",
     *(["BudgetSampler(GP)"] if importlib.util.find_spec("torch") else []),
@@ -223,6 +246,7 @@ def layered_space() -> ab.Space:
 LAYERED_BUDGET = 50_000
 LAYERED = (
     "BudgetSampler(TPE)",
+    "BudgetSampler(TPE, fill=None)",
     "BudgetSampler(TPE univariate)",
     "BudgetSampler(TPE group)",
     "BudgetSampler(uniform)",
@@ -276,7 +300,13 @@ def layered(seeds: int, trials: int) -> Study:
 # 3. Training ----------------------------------------------------------------------------------------------------------
 
 TRAINED_BUDGET = 3_000
-TRAINED = ("BudgetSampler(TPE)", "BudgetSampler(uniform)", "TPE + set_constraint", "TPE + pruning")
+TRAINED = (
+    "BudgetSampler(TPE)",
+    "BudgetSampler(TPE, fill=None)",
+    "BudgetSampler(uniform)",
+    "TPE + set_constraint",
+    "TPE + pruning",
+)
 EPOCHS = 10
 MOST_ASKED = 50
 """A method may propose this many networks for each one to train."""
@@ -338,6 +368,88 @@ def trained(seeds: int, networks: int) -> Study:
     return title, head, rows, results
 
 
+# 4. NAS-Bench-Macro ---------------------------------------------------------------------------------------------------
+
+QUANTILES = (0.02, 0.1, 0.3)
+AFTER = (10, 20, 60)
+"""The regret is told after this many trained networks."""
+MACRO = (
+    "BudgetSampler(TPE)",
+    "BudgetSampler(TPE, fill=0)",
+    "BudgetSampler(TPE, fill=None)",
+    "BudgetSampler(uniform)",
+    *(["BudgetSampler(GP)"] if importlib.util.find_spec("torch") else []),
+    *([CTPE] if importlib.util.find_spec("optunahub") else []),
+    *(["GP + set_constraint"] if importlib.util.find_spec("torch") else []),
+    "TPE + set_constraint",
+    "TPE + pruning",
+)
+MACRO_ASKED = 10
+"""A method may propose this many networks for each one to train."""
+
+
+@functools.cache
+def macro_table(file: Path) -> dict[tuple[str, ...], tuple[float, int]]:
+    """The mean accuracy of three trainings and the MACs of each network, by its operations."""
+    names = ("Identity", "MB3_K3", "MB6_K5")
+    table = json.loads(file.read_text())
+    return {tuple(names[int(digit)] for digit in key): (row["mean_acc"], row["flops"]) for key, row in table.items()}
+
+
+def macro_budget(file: Path, quantile: float) -> tuple[ab.Budget, float]:
+    """The budget that a share of the networks keeps, and the greatest accuracy within it."""
+    accuracies, macs = map(np.array, zip(*macro_table(file).values(), strict=True))
+    bound = int(np.quantile(macs, quantile))
+    return ab.Budget(macs=bound), float(accuracies[macs <= bound].max())
+
+
+def run_macro(file: Path, quantile: float, networks: int, method: str, seed: int) -> Result:
+    """The regret after each trained network; one outside the budget is not trained, and counts as nothing."""
+    quieten()
+    space, (budget, best), table = ab.spaces.nas_bench_macro(), macro_budget(file, quantile), macro_table(file)
+    constraint = space.constraint(budget)
+    sampler, way = sampler_of(method, space, budget, seed)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    trained: list[float] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        arch = space.suggest(trial)
+        fits = not budget.violations(arch.costs)
+        if way == PRUNED and not fits:
+            raise optuna.TrialPruned
+        if way == CONSTRAINED:
+            constraint(trial)
+        if not fits:
+            return 0.0  # Samplers with constraints do not look at it.
+        accuracy = table[tuple(str(value) for value in arch.values())][0]
+        trained.append(accuracy)
+        if len(trained) == networks:
+            study.stop()
+        return accuracy
+
+    study.optimize(objective, n_trials=MACRO_ASKED * networks)
+    found = np.maximum.accumulate([0.0, *trained])
+    regret = [float(best - found[min(number, len(trained))]) for number in AFTER if number <= networks]
+    return {"asked": len(study.trials), "regret": regret}
+
+
+def macro(file: Path, seeds: int, networks: int) -> Study:
+    """Part 4."""
+    results, rows = {}, []
+    for quantile in QUANTILES:
+        run = functools.partial(run_macro, file, quantile, networks)
+        for method, runs in gather(run, MACRO, seeds).items():
+            results[f"{quantile:.0%} {method}"] = runs
+            regrets = np.array([each["regret"] for each in runs])
+            errors = regrets.std(axis=0, ddof=1) / np.sqrt(len(runs))
+            asked = f"{np.median([each['asked'] for each in runs]):g}"
+            means = [f"{mean:.2f} +- {error:.2f}" for mean, error in zip(regrets.mean(axis=0), errors, strict=True)]
+            rows.append([f"{quantile:.0%}", method, asked, *means])
+    title = f"4. regret in points of accuracy on NAS-Bench-Macro, mean and standard error; {seeds} seeds"
+    head = ["MACs quantile", "method", "trials", *(f"after {number}" for number in AFTER if number <= networks)]
+    return title, head, rows, results
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -347,8 +459,13 @@ def quieten() -> None:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
+ONLY: list[str] = []
+"""The methods that are run; all of them where it is empty."""
+
+
 def gather(run: Callable[[str, int], Result], methods: Sequence[str], seeds: int) -> dict[str, list[Result]]:
     """The results of each method for each seed, two at a time."""
+    methods = [method for method in methods if not ONLY or method in ONLY]
     # JAX and torch do not take it well to be forked.
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         started = {method: [pool.submit(run, method, seed) for seed in range(seeds)] for method in methods}
@@ -386,18 +503,26 @@ PARTS: dict[int, tuple[Callable[[int, int], Study], int, int]] = {
 def main() -> None:
     """Runs the parts and prints their tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", type=int, choices=list(PARTS), action="append", help="a part; all by default")
-    parser.add_argument("--seeds", type=int, help="studies for each method (20, 20 and 5)")
+    parser.add_argument("--part", type=int, choices=[*PARTS, 4], action="append", help="a part; all by default")
+    parser.add_argument("--seeds", type=int, help="studies for each method (20, 20, 5 and 20)")
     parser.add_argument(
-        "--trials", type=int, help="trials of a study; of part 3 networks that are trained (200, 200, 20)"
+        "--trials", type=int, help="trials of a study; of parts 3 and 4 networks that are trained (200, 200, 20, 60)"
     )
+    parser.add_argument("--method", action="append", help="a method, as the tables call it; all by default")
+    parser.add_argument("--table", type=Path, help="the table of NAS-Bench-Macro; part 4 needs it")
     parser.add_argument("--json", type=Path, help="a file for the result of each study")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     given = parser.parse_args()
+    ONLY.extend(given.method or ())
+    parts = dict(PARTS)
+    if given.table:
+        parts[4] = functools.partial(macro, given.table), 20, 60
+    elif 4 in (given.part or ()):
+        parser.error("part 4 needs --table")
     kept: dict[str, Any] = {"machine": machine()}
     print(machine())
-    for number in given.part or PARTS:
-        part, seeds, trials = PARTS[number]
+    for number in given.part or parts:
+        part, seeds, trials = parts[number]
         start = time.monotonic()
         study = part(given.seeds or seeds, given.trials or trials)
         show(study, markdown=given.markdown)
