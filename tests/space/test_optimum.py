@@ -274,6 +274,25 @@ def test_two_tight_bounds_of_a_large_space(bounds: dict[str, int]) -> None:
     assert budget.count(best) == 200
 
 
+def test_a_space_without_decisions_has_one_network() -> None:
+    space = ab.Space([layers.Input((4,)), layers.Dense(3)])
+    fits = space.within(ab.Budget(params=20))
+    assert fits.best("params", k=5).indices.shape == (1, 0)
+    assert len(fits.pareto("params", "macs")) == 1
+    with pytest.raises(ab.errors.InfeasibleBudgetError):
+        space.within(ab.Budget(params=2)).pareto("params", "macs")
+
+
+def test_best_and_fronts_keep_what_is_fixed() -> None:
+    space, budget = ab.spaces.lenet(), ab.Budget(params=60_000, macs=5_000_000)
+    fits = space.within(budget).fix(f1=8)
+    members = fits.candidates()
+    macs = np.asarray(space.evaluate(members)["macs"]).astype(np.int64)
+    order = np.argsort(-macs, kind="stable")[:50]
+    assert np.array_equal(fits.best("macs", k=50).indices, members.indices[order])
+    assert all(arch["f1"] == 8 for arch in fits.pareto("macs", "params", largest=["params"]))
+
+
 def test_best_refuses_what_is_no_number() -> None:
     fits = ab.spaces.lenet().within(ab.Budget(params=60_000))
     for k in (0, -1, 1.5, True, "3"):

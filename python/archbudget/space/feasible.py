@@ -735,7 +735,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         found = core.fix(self.space.indices_of(self.fixed)).extreme(name, sign < 0)
         if found is None:
             return None
-        value = int(evaluate(self.space, np.array([found]), [name])[name][0])
+        value = int(evaluate(self.space, np.array([found], dtype=np.int64), [name])[name][0])
         return sign * value, found
 
     def closest(self, metric: str, value: float) -> Architecture:
