@@ -75,7 +75,7 @@ def ladder(
         raise BudgetError(f"budget must be a Budget, not {show(budget)}")
     if not hasattr(given, "__iter__") or isinstance(given, (str, bytes)):
         raise BudgetError(f"{metric}: a ladder needs a list of sizes, not {show(given)}")
-    sizes = []
+    sizes: list[float] = []
     for size in given:
         is_number = isinstance(size, (int, float, np.number)) and not isinstance(size, bool)
         if not is_number or not 0 < float(size) < LARGEST:
