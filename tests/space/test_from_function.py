@@ -269,9 +269,16 @@ def swallowing(trial: Any) -> list[Any]:
     return [layers.Input((8,)), layers.Dense(first(trial))]
 
 
+def never_ending(trial: Any) -> list[Any]:
+    while trial.suggest_categorical("again", [False, True]):
+        pass
+    return [layers.Input((8,)), layers.Dense(2)]
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (never_ending, "does not come to an end.*100,000 times.*'again'"),
         (lambda trial: [layers.Input((8,)), layers.Dense(random.randint(1, 10**6) + first(trial))], "random numbers"),
         (keeps, "kept from an earlier call"),
         (lambda trial: [layers.Input((8,)), layers.Dense(isinstance(first(trial), int) + 1)], "isinstance"),

@@ -37,6 +37,9 @@ S = TypeVar("S", bound=Family)
 MOST_PATHS = 10_000
 """The most paths of a function that are followed."""
 
+MOST_STEPS = 100_000
+"""This often something may be suggested, or its value needed, on one path."""
+
 
 class Answers(Protocol):
     """What a function is suggested."""
@@ -327,6 +330,13 @@ class Found:
     turn: Turn
 
 
+def _refuse_steps(name: str) -> NoReturn:
+    raise SpaceError(
+        f"the function does not come to an end: on one path it asks for decisions or needs their values more than "
+        f"{MOST_STEPS:,} times, the last time {show(name)}"
+    )
+
+
 class Run:
     """One run of a function: it answers by symbols, and takes the next way where Python needs a value."""
 
@@ -337,10 +347,18 @@ class Run:
         self._place = 0
         self._left: dict[str, Sequence[int]] = {}
         self._asked: dict[str, Asked] = {}
+        self._steps = 0
         self.error: ArchbudgetError | None = None
+
+    def _step(self, name: str) -> None:
+        """Notes that something was suggested, or its value needed."""
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            self._fail(lambda: _refuse_steps(name))
 
     def ask(self, name: str, values: Sequence[Any] | None, spec: Spec) -> Any:
         """A symbol, the same for the same name."""
+        self._step(name)
         given = self._following.symbol(name, values, spec)
         if name in self._asked:
             return self._special(self._asked[name])
@@ -383,6 +401,7 @@ class Run:
         for parameter in parameters:
             self._fail(parameter.refuse)
         decisions = {each.name: each for each in value.decisions() if isinstance(each, Suggested)}
+        self._step(next(iter(decisions), ""))
         while True:
             several = [each for each in decisions.values() if len(self.left(each)) > 1]
             several.sort(key=lambda each: len(self.left(each)))
