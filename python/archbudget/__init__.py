@@ -6,7 +6,6 @@ fit a budget, and search under Optuna with every trial inside of it. Start with 
 
 from __future__ import annotations
 
-import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -159,8 +158,6 @@ def _enumerate(space: Any, fits: Any, budget: Any, file: str | None, *options: A
     return write_parquet(Source(space, fits, budget, file), *options, **named)
 
 
-# What the library decides is said only to those who ask for it, by logging.basicConfig() or a handler of their own.
-logging.getLogger(__name__).addHandler(logging.NullHandler())
 watch_notebook()
 store_with(Format(_read, _parse, _text, _evaluate, _enumerate))
 

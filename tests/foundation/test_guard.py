@@ -287,6 +287,13 @@ CALLS: dict[str, list[Call]] = {
     "FeasibleSet.largest": [FITS.largest],
     "FeasibleSet.smallest": [FITS.smallest],
     "FeasibleSet.best": [FITS.best, lambda v: FITS.best("params", v), lambda v: FITS.best("params", smallest=v)],
+    "FeasibleSet.pareto": [
+        FITS.pareto,
+        lambda v: FITS.pareto("params", v),
+        lambda v: FITS.pareto("params", "macs", epsilon=v),
+        lambda v: FITS.pareto("params", "macs", largest=v),
+        lambda v: FITS.pareto("params", "macs", smallest=v),
+    ],
     "FeasibleSet.closest": [lambda v: FITS.closest(v, 3), lambda v: FITS.closest("params", v)],
     "FeasibleSet.fix": [FITS.fix, lambda v: FITS.fix({"filters": v})],
     "FeasibleSet.allowed": [

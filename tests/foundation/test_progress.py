@@ -261,6 +261,7 @@ def test_a_notebook_has_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.Monkey
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(_progress, "DELAY", 0.0)
+    monkeypatch.setattr(_progress, "OFTEN", 0.0)
     assert _progress.in_notebook()
     _progress.watch_notebook()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from pathlib import Path
@@ -36,10 +37,15 @@ def test_the_blocks_run_and_print_what_is_shown(page: str, tmp_path: Path, monke
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     before = set(sys.modules)
+    root, own = logging.getLogger(), logging.getLogger("archbudget")
+    levels = root.level, own.level
+    monkeypatch.setattr(root, "handlers", [])  # As in a program of its own.
     try:
         shown = sum(each.language == "text" for each in blocks(PAGES[page]))
         assert run(page, PAGES[page]) == shown
     finally:
+        root.setLevel(levels[0])
+        own.setLevel(levels[1])
         for name in set(sys.modules) - before:
             if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]  # A file of the page.
