@@ -209,6 +209,16 @@ _BY_POSITION = frozenset(
 """Layers with multiply-accumulates that do the same at each position of a sequence."""
 
 
+_UNITS = {"MixtureOfExperts": "units", "TopKExperts": "intermediate_size"}
+"""What layers of experts call the hidden units of one."""
+
+
+def _units(layer: LayerRecord) -> tuple[int, int]:
+    """The hidden units of an expert, and the columns of its first matrix, twice as many where it is gated."""
+    units = layer.arguments[_UNITS[layer.type]]
+    return units, (2 if layer.arguments.get("gated", True) else 1) * units
+
+
 @guarded
 def active_params(*, name: str = "active_params") -> Metric:
     """The metric of the weights that work on one token: all but those of experts that it does not take.
@@ -221,12 +231,11 @@ def active_params(*, name: str = "active_params") -> Metric:
     """
 
     def active(layer: LayerRecord) -> int:
-        given = layer.arguments
-        if layer.type not in ("MixtureOfExperts", "TopKExperts") or layer.reused:
+        if layer.type not in _UNITS or layer.reused:
             return layer.params
-        units = given["units"] if layer.type == "MixtureOfExperts" else given["intermediate_size"]
-        matrices = 3 if given.get("gated", True) else 2
-        expert = matrices * layer.input_shapes[0][-1] * units
+        given = layer.arguments
+        units, inner = _units(layer)
+        expert = layer.input_shapes[0][-1] * (inner + units)
         return int(layer.params - (given["num_experts"] - given["experts_per_token"]) * expert)
 
     return Metric(name, active)
@@ -331,11 +340,10 @@ def _rows(layer: LayerRecord) -> list[tuple[int, int]]:
             (heads * (given["qk_nope_head_dim"] + given["v_head_dim"]), rank),
             (features, heads * given["v_head_dim"]),
         ]
-    if layer.type in ("MixtureOfExperts", "TopKExperts"):
-        units = given["units"] if layer.type == "MixtureOfExperts" else given["intermediate_size"]
+    if layer.type in _UNITS:
+        units, inner = _units(layer)
         number = given["num_experts"] + given.get("shared_experts", 0)
         router = [(given["num_experts"], features)] if layer.type == "MixtureOfExperts" else []
-        inner = (2 if given.get("gated", True) else 1) * units
         return [*router, (number * inner, features), (number * features, units)]
     if layer.type == "MultiHeadAttention":
         heads, key = given["num_heads"], given["key_dim"]

@@ -137,10 +137,8 @@ def transformer(
                     activation=activation,
                 )
             ]
-        first, last = (
-            layers.Dense(units, activation=activation, use_bias=use_bias),
-            layers.Dense(width, use_bias=use_bias),
-        )
+        first = layers.Dense(units, activation=activation, use_bias=use_bias)
+        last = layers.Dense(width, use_bias=use_bias)
         if not gated:
             return [first, last]
         calls = [
