@@ -265,7 +265,7 @@ def test_a_notebook_has_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.Monkey
     assert _progress.in_notebook()
     _progress.watch_notebook()
     try:
-        dense(4, WIDE).distribution("params")
+        dense(4, 2 * WIDE).distribution("params")  # Longer than from one look at the clock to the next.
     finally:
         tell(None)
     assert any(drawn.startswith("counting values") and "%" in drawn for drawn in handle.drawn)
