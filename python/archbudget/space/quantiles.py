@@ -53,18 +53,15 @@ def as_points(given: Any, axes: int) -> npt.NDArray[np.float64]:
 def rows_at(points: npt.NDArray[np.float64], positions: dict[str, int], shares: Shares) -> npt.NDArray[np.uint32]:
     """The indices of the candidate at each point; 0 where a decision is inactive."""
     rows = np.zeros(points.shape, np.uint32)
-    waiting: list[tuple[list[int], npt.NDArray[np.intp]]] = [([], np.arange(len(points)))] if len(points) else []
-    while waiting:
-        prefix, here = waiting.pop()
-        found = shares(prefix)
-        if found is None:
-            continue
-        position = positions[found[0]]
-        ends = _ends(found[1])
-        taken = np.searchsorted(ends, points[here, position], side="right")
-        taken = np.minimum(taken, int(np.flatnonzero(found[1])[-1]))
+
+    def take(name: str, found: Sequence[float], here: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+        position = positions[name]
+        taken: npt.NDArray[Any] = np.searchsorted(_ends(found), points[here, position], side="right")
+        taken = np.minimum(taken, int(np.flatnonzero(found)[-1]))
         rows[here, position] = taken
-        waiting.extend((([*prefix, int(index)]), here[taken == index]) for index in np.unique(taken))
+        return taken
+
+    _walk(len(points), shares, take)
     return rows
 
 
@@ -75,22 +72,41 @@ def points_of(rows: npt.NDArray[Any], positions: dict[str, int], shares: Shares)
         SpaceError: If one does not fit, with its row.
     """
     points = np.full(rows.shape, 0.5)
-    waiting: list[tuple[list[int], npt.NDArray[np.intp]]] = [([], np.arange(len(rows)))] if len(rows) else []
+
+    def take(name: str, found: Sequence[float], here: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+        position = positions[name]
+        taken: npt.NDArray[Any] = rows[here, position]
+        outside = here[np.array(found)[taken] == 0]
+        if len(outside):
+            raise SpaceError(f"candidate {int(outside.min())} is not in the set, so it lies at no point of the cube")
+        ends = np.concatenate([[0.0], _ends(found)])
+        points[here, position] = (ends[taken] + ends[taken + 1]) / 2
+        return taken
+
+    _walk(len(rows), shares, take)
+    return points
+
+
+def _walk(
+    number: int,
+    shares: Shares,
+    take: Callable[[str, Sequence[float], npt.NDArray[np.intp]], npt.NDArray[Any]],
+) -> None:
+    """Goes from decision to decision with so many candidates, together as long as they have the same values.
+
+    Args:
+        number: How many there are.
+        shares: The next decision behind some values, and the share of each of its values.
+        take: The indices that some of them take, given the decision, its shares, and which they are.
+    """
+    waiting: list[tuple[list[int], npt.NDArray[np.intp]]] = [([], np.arange(number))] if number else []
     while waiting:
         prefix, here = waiting.pop()
         found = shares(prefix)
         if found is None:
             continue
-        position = positions[found[0]]
-        taken = rows[here, position]
-        ends = np.concatenate([[0.0], _ends(found[1])])
-        for index in np.unique(taken):
-            own = here[taken == index]
-            if not found[1][index]:
-                raise SpaceError(f"candidate {int(own.min())} is not in the set, so it lies at no point of the cube")
-            points[own, position] = (ends[index] + ends[index + 1]) / 2
-            waiting.append(([*prefix, int(index)], own))
-    return points
+        taken = take(*found, here)
+        waiting.extend(([*prefix, int(index)], here[taken == index]) for index in np.unique(taken))
 
 
 def _ends(shares: Sequence[float]) -> npt.NDArray[np.float64]:
