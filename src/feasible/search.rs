@@ -380,25 +380,11 @@ impl Search<'_> {
             own.truncate(width);
             for (_, label) in own {
                 for arc in net.arcs_of(node) {
-                    let end = net.ends[arc];
-                    for (dim, sum) in sums.iter_mut().enumerate() {
-                        *sum = labels.sums(label)[dim] + net.cost(arc)[dim];
-                    }
-                    let value = self.join.of(labels.all[label as usize].value, net.values[arc]);
-                    let Some(promise) = self.bounds.promise(net, end, value, &sums) else {
+                    let Some((promise, next)) = self.follow(&labels, label, arc, &mut sums) else {
                         continue;
                     };
-                    if !self.best.is_better(promise.value) {
-                        continue;
-                    }
-                    let next = Label {
-                        before: label,
-                        arc: arc as u32,
-                        node: end,
-                        value,
-                    };
+                    let list = &mut at[next.node as usize];
                     let next = labels.push(next, &sums);
-                    let list = &mut at[end as usize];
                     list.push((promise, next));
                     if list.len() >= 8 * width {
                         list.sort_by(order);
@@ -454,37 +440,41 @@ impl Search<'_> {
             }
             settled[node as usize].push(label);
             for arc in net.arcs_of(node) {
-                let end = net.ends[arc];
-                let (own, cost) = (labels.sums(label), net.cost(arc));
-                for ((sum, own), cost) in sums.iter_mut().zip(own).zip(cost) {
-                    *sum = own + cost;
-                }
-                let value = self.join.of(value, net.values[arc]);
-                let Some(promise) = self.bounds.promise(net, end, value, &sums) else {
+                let Some((promise, next)) = self.follow(&labels, label, arc, &mut sums) else {
                     continue;
                 };
-                if !self.best.is_better(promise.value) {
-                    continue;
-                }
                 if labels.all.len() >= self.effort.labels {
                     return Ok(false);
                 }
-                let next = Label {
-                    before: label,
-                    arc: arc as u32,
-                    node: end,
-                    value,
-                };
-                let next = labels.push(next, &sums);
                 waiting.push(Waiting {
                     promise: promise.value,
                     fine: promise.fine,
-                    node: end,
-                    label: next,
+                    node: next.node,
+                    label: labels.push(next, &sums),
                 });
             }
         }
         Ok(true)
+    }
+
+    /// What an arc makes of a label, with its sums, if that may still become better than what is known.
+    fn follow(&self, labels: &Labels, label: u32, arc: usize, sums: &mut [i64]) -> Option<(Promise, Label)> {
+        let net = &self.net;
+        for ((sum, own), cost) in sums.iter_mut().zip(labels.sums(label)).zip(net.cost(arc)) {
+            *sum = own + cost;
+        }
+        let node = net.ends[arc];
+        let value = self.join.of(labels.all[label as usize].value, net.values[arc]);
+        let promise = self.bounds.promise(net, node, value, sums)?;
+        self.best.is_better(promise.value).then_some((
+            promise,
+            Label {
+                before: label,
+                arc: arc as u32,
+                node,
+                value,
+            },
+        ))
     }
 
     /// Whether as many labels of a node as are asked for have come to at least the value of another one, and leave every
