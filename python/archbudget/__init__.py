@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from archbudget.importers.onnx import from_onnx
     from archbudget.importers.torch import from_torch
     from archbudget.reporting import report
+    from archbudget.search.oracle import BudgetOracle, BudgetTuner
     from archbudget.search.sampler import BudgetSampler
     from archbudget.space.family import Family
 
@@ -69,7 +70,9 @@ __all__ = [
     "Architecture",
     "Bounds",
     "Budget",
+    "BudgetOracle",
     "BudgetSampler",
+    "BudgetTuner",
     "Candidates",
     "Choice",
     "Constraint",

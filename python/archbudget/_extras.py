@@ -29,7 +29,7 @@ EXTRAS = {
     "jax": Extra("JAX", "jax"),
     "kaleido": Extra("kaleido", "kaleido"),
     "keras": Extra("Keras", "keras"),
-    "keras_tuner": Extra("KerasTuner", "keras-tuner"),
+    "keras_tuner": Extra("KerasTuner", "keras-tuner six"),
     "numba": Extra("numba", "numba"),
     "optuna_dashboard": Extra("optuna-dashboard", "optuna-dashboard"),
     "onnx": Extra("onnx", "onnx"),

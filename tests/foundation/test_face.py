@@ -135,9 +135,14 @@ def test_dir_shows_the_public_face(name: str) -> None:
 def test_every_public_class_is_looked_at() -> None:
     """Those that are made by hand; of layers every class is asked below."""
     classes = {name for name in ab.__all__ if inspect.isclass(getattr(ab, name))}
-    assert classes - set(FACES) == {"BudgetSampler", "LayerRecord", "Progress", "Stage"}, (
-        "samplers have Optuna's names, records fields"
-    )
+    assert classes - set(FACES) == {
+        "BudgetOracle",
+        "BudgetSampler",
+        "BudgetTuner",
+        "LayerRecord",
+        "Progress",
+        "Stage",
+    }, "samplers have the names of Optuna and KerasTuner, records fields"
     assert _public(ARCH.layers[1]) == {each.name for each in fields(ab.LayerRecord)} | {"non_trainable_params"}
 
 

@@ -456,6 +456,20 @@ CALLS: dict[str, list[Call]] = {
         lambda v: ab.report(ARCH, "report.html", title=v),
         lambda v: ab.report(ARCH, "report.html", command=v),
     ],
+    "BudgetOracle": [
+        lambda v: ab.BudgetOracle(v, BUDGET),
+        lambda v: ab.BudgetOracle(SPACE, v),
+        lambda v: ab.BudgetOracle(SPACE, BUDGET, v),
+        lambda v: ab.BudgetOracle(SPACE, BUDGET, "val_loss", v),
+        lambda v: ab.BudgetOracle(SPACE, BUDGET, "val_loss", base=v),
+        lambda v: ab.BudgetOracle(SPACE, BUDGET, "val_loss", fill=v),
+    ],
+    "BudgetTuner": [
+        lambda v: ab.BudgetTuner(space=v, budget=BUDGET, compile=len),
+        lambda v: ab.BudgetTuner(space=SPACE, budget=v, compile=len),
+        lambda v: ab.BudgetTuner(space=SPACE, budget=BUDGET, compile=v),
+        lambda v: ab.BudgetTuner(v, space=SPACE, budget=BUDGET),
+    ],
     "BudgetSampler": [
         lambda v: ab.BudgetSampler(v, BUDGET),
         lambda v: ab.BudgetSampler(SPACE, v),
@@ -598,6 +612,9 @@ NOT_GIVEN_ANYTHING = {
     "Architecture.text",
     "Architecture.use_of",
     "Architecture.chosen_in",
+    "BudgetOracle.end_trial",  # KerasTuner gives these what they take.
+    "BudgetOracle.populate_space",
+    "BudgetOracle.set_state",
     "BudgetSampler.before_trial",  # Optuna gives these what they take.
     "BudgetSampler.infer_relative_search_space",
     "BudgetSampler.sample_relative",
@@ -654,7 +671,8 @@ def public() -> list[str]:
             if not each.startswith("_") and vars(module)[each].__module__.startswith(module.__name__)
         )
         found += [f"{module.__name__.rpartition('.')[2]}.{each}" for each in own]
-    inherited = set(dir(dict)) | set(dir(Mapping)) | set(dir(tuple)) | set(dir(ab.BudgetSampler.__base__))
+    samplers = (ab.BudgetSampler, ab.BudgetOracle, ab.BudgetTuner)
+    inherited = {each for kind in (dict, Mapping, tuple, *(made.__base__ for made in samplers)) for each in dir(kind)}
     return [each for each in found if each.rpartition(".")[2] not in inherited or each.rpartition(".")[0] == "plot"]
 
 

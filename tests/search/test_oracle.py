@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +160,40 @@ def test_a_chief_and_its_workers_share_one_search(keras: Any, tmp_path: Path) ->
     assert all(trial.user_attrs["params"] <= 400 for trial in study.trials)
 
 
+def test_a_search_begins_with_networks_that_fill_the_budget(keras: Any, tmp_path: Path) -> None:
+    assert keras is not None
+    first = tuner(keras, tmp_path, 8, fill=1)
+    most = SPACE.within(BUDGET).largest("params").params
+    for number in range(3):
+        values = first.oracle.populate_space(str(number))["values"]
+        assert SPACE.architecture({name: values[name] for name in SPACE.decisions if name in values}).params == most
+    with pytest.raises(SpaceError, match="fill must be None or a number from 0 to 1"):
+        tuner(keras, tmp_path, 8, fill=2)
+
+
 def test_without_keras_tuner_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "keras_tuner"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "archbudget.search.oracle", raising=False)
     monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    assert {"BudgetOracle", "BudgetTuner"} <= set(dir(ab))
     with pytest.raises(MissingPackageError, match="BudgetOracle needs KerasTuner: pip install keras-tuner"):
-        _ = ab.BudgetOracle
+        ab.BudgetOracle(SPACE, BUDGET)
+    with pytest.raises(MissingPackageError, match="BudgetTuner needs KerasTuner: pip install keras-tuner"):
+        ab.BudgetTuner(space=SPACE, budget=BUDGET, compile=len)
+
+
+def test_on_a_backend_that_trains() -> None:
+    """The suite has Keras on numpy, on which the tests above are skipped: here they run on JAX."""
+    for package in ("keras_tuner", "jax"):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    if os.environ.get("KERAS_BACKEND") != "numpy":
+        pytest.skip("the tests above ran")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    found = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=900
+    )
+    assert found.returncode == 0, found.stdout[-2000:]
+    assert re.search(r"\b[5-9] passed, 1 skipped", found.stdout), found.stdout[-2000:]

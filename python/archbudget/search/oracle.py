@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from archbudget._budget import FILL
 from archbudget._extras import imported
+from archbudget._guard import guards
 from archbudget._message import listed, show
-from archbudget.errors import ArchbudgetError, SpaceError
+from archbudget.errors import ArchbudgetError, MissingPackageError, SpaceError
 from archbudget.search.sampler import BudgetSampler
 from archbudget.space.architecture import architecture_of
 from archbudget.space.space import require_space
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
     from archbudget.space.architecture import Architecture
     from archbudget.space.space import Space
 
-keras_tuner: Any = imported("keras_tuner", "BudgetOracle")
+keras_tuner: Any = None
+"""KerasTuner; without it, the classes have their names and documentation, but no objects."""
+with suppress(MissingPackageError):
+    keras_tuner = imported("keras_tuner", "BudgetOracle")
+ORACLE, TUNER = (object, object) if keras_tuner is None else (keras_tuner.Oracle, keras_tuner.Tuner)
 
 JOURNAL = "archbudget.log"
 """The journal of a search, in the folder of its project."""
@@ -32,7 +39,26 @@ STATE = "archbudget"
 """Where the state of an oracle says which trial of the journal each trial is."""
 
 
-class BudgetOracle(keras_tuner.Oracle):  # type: ignore[misc]
+def synchronized(method: Callable[..., Any]) -> Any:
+    """A method of an oracle that one thread at a time calls."""
+    return method if keras_tuner is None else keras_tuner.synchronized(method)
+
+
+def require_keras_tuner(what: str) -> None:
+    """Says what to install.
+
+    Raises:
+        MissingPackageError: If KerasTuner, Keras or its backend is not installed.
+    """
+    if keras_tuner is None:
+        imported("keras_tuner", what)
+        raise MissingPackageError(
+            f"{what}: KerasTuner was installed after archbudget had looked for it: restart Python"
+        )
+
+
+@guards(only=["__init__"])  # KerasTuner calls the others.
+class BudgetOracle(ORACLE):  # type: ignore[misc,valid-type]
     """Proposes hyperparameters of KerasTuner so that every model fits a budget, by any sampler of Optuna.
 
     Hyperparameters whose names are decisions of the space take the values of a candidate that fits; all others, such as
@@ -48,12 +74,19 @@ class BudgetOracle(keras_tuner.Oracle):  # type: ignore[misc]
         max_trials: As KerasTuner's.
         base: The sampler that proposes; by default Optuna's TPE.
         seed: The seed of the default sampler.
+        fill: The share of the budget that networks use among which a search looks first, as for `BudgetSampler`.
         options: The other arguments of `keras_tuner.Oracle`.
 
     Raises:
+        MissingPackageError: If KerasTuner, Keras or its backend is not installed.
         BudgetError: If it is not a budget, or bounds a metric that the space does not have.
         InfeasibleBudgetError: If no network of the space fits.
-        SpaceError: As for `BudgetSampler`.
+        SpaceError: As for `BudgetSampler`, or if KerasTuner refuses one of its own arguments.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> oracle = ab.BudgetOracle(space, budget, "val_loss", max_trials=20)  # doctest: +SKIP
     """
 
     def __init__(
@@ -65,12 +98,14 @@ class BudgetOracle(keras_tuner.Oracle):  # type: ignore[misc]
         *,
         base: BaseSampler | None = None,
         seed: int | None = None,
+        fill: float | None = FILL,
         **options: Any,
     ) -> None:
+        require_keras_tuner("BudgetOracle")
         require_space(space, "BudgetOracle")
         self.space = space
         self.budget = budget
-        self._sampler = BudgetSampler(space, budget, base, seed=seed)
+        self._sampler = BudgetSampler(space, budget, base, seed=seed, fill=fill)
         self._numbers: dict[str, int] = {}
         """The number of the trial of the journal, by the id of the trial of KerasTuner."""
         self._study: optuna.Study | None = None
@@ -108,7 +143,7 @@ class BudgetOracle(keras_tuner.Oracle):  # type: ignore[misc]
                 values[hp.name] = _ask(trial, hp)
         return {"status": keras_tuner.engine.trial.TrialStatus.RUNNING, "values": values}
 
-    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
+    @synchronized
     def end_trial(self, trial: Any) -> None:
         """Tells the study how a trial ended; called by KerasTuner."""
         number = self._numbers.get(trial.trial_id)
@@ -164,7 +199,8 @@ def _ask(trial: optuna.Trial, hp: Any) -> Any:
     return trial.suggest_float(hp.name, low, high, step=step)
 
 
-class BudgetTuner(keras_tuner.Tuner):  # type: ignore[misc]
+@guards(only=["__init__"])
+class BudgetTuner(TUNER):  # type: ignore[misc,valid-type]
     """A tuner of KerasTuner whose every model fits a budget.
 
     The models of `build(hp)` are compared with the space when they are built: `count_params()` is that of the network
@@ -180,7 +216,25 @@ class BudgetTuner(keras_tuner.Tuner):  # type: ignore[misc]
         max_trials: As KerasTuner's.
         base: The sampler that proposes; by default Optuna's TPE.
         seed: The seed of the default sampler.
+        fill: As in `BudgetOracle`.
         options: The other arguments of `keras_tuner.Tuner`.
+
+    Raises:
+        MissingPackageError: If KerasTuner, Keras or its backend is not installed.
+        BudgetError: As for `BudgetOracle`.
+        InfeasibleBudgetError: If no network of the space fits.
+        SpaceError: As for `BudgetOracle`, if it is given neither or both of a hypermodel and `compile`, or if the model
+            that is built first is not that of the space.
+
+    Example:
+        >>> import archbudget as ab
+        >>> space, budget = ab.spaces.lenet(), ab.Budget(params=60_000)
+        >>> tuner = ab.BudgetTuner(  # doctest: +SKIP
+        ...     space=space,
+        ...     budget=budget,
+        ...     compile=lambda model, hp: model.compile("adam", "sparse_categorical_crossentropy"),
+        ...     objective="val_loss",
+        ... )
     """
 
     def __init__(
@@ -194,14 +248,16 @@ class BudgetTuner(keras_tuner.Tuner):  # type: ignore[misc]
         max_trials: int = 10,
         base: BaseSampler | None = None,
         seed: int | None = None,
+        fill: float | None = FILL,
         **options: Any,
     ) -> None:
+        require_keras_tuner("BudgetTuner")
         require_space(space, "BudgetTuner")
         if (hypermodel is None) == (compile is None):
             raise SpaceError("BudgetTuner takes a hypermodel, or a function that compiles the model of the space")
         self._space = space
         self._budget = budget
-        oracle = BudgetOracle(space, budget, objective, max_trials, base=base, seed=seed)
+        oracle = BudgetOracle(space, budget, objective, max_trials, base=base, seed=seed, fill=fill)
         if hypermodel is None:
             assert compile is not None
             hypermodel = _model_of(space, compile)
