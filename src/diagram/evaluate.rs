@@ -20,6 +20,9 @@ const BLOCK: usize = 1024;
 /// Candidates in a job for a thread.
 const JOB: usize = 32 * BLOCK;
 
+/// A thread takes about as long to begin as this many columns, keys and totals of candidates.
+const WORTH: usize = 1 << 20;
+
 /// From this many bytes on totals are written past the caches: they would not stay there, and need not be read first.
 const STREAMED: usize = 32 << 20;
 
@@ -375,9 +378,13 @@ impl Evaluator {
                 .collect(),
         };
         workers.interrupt.begin(Task::Evaluate, Some(n as u64));
+        let paid = n.saturating_mul(batch.work()) / WORTH;
         work_off_until(
             jobs.enumerate(),
-            workers,
+            Workers {
+                threads: workers.threads.min(paid).max(1),
+                ..workers
+            },
             scratch,
             |scratch, (number, mut job), ended| {
                 let start = number * JOB;
@@ -722,6 +729,15 @@ pub(super) fn check_outputs(
 }
 
 impl Batch<'_> {
+    /// The columns, keys and totals that a candidate takes; without end where it may be run on its own.
+    fn work(&self) -> usize {
+        let groups = self.tables.groups.iter().map(|group| match group.step {
+            Lookups::Tables { .. } | Lookups::Rising { .. } => group.decisions().count() + 1 + self.metrics.len(),
+            Lookups::Arcs | Lookups::Run => usize::MAX,
+        });
+        groups.fold(1, usize::saturating_add)
+    }
+
     /// The indices of a decision in a block, each inside of its domain.
     fn read<'r>(
         &self,
