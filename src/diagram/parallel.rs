@@ -4,12 +4,13 @@
 
 use crate::{Error, ErrorKind, Interrupt, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
-/// The number of threads that this process may run at once.
+/// The number of threads that this process may run at once; asked once, as the answer is read from files.
 pub fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static FOUND: OnceLock<usize> = OnceLock::new();
+    *FOUND.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Who does the work of a call.
