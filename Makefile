@@ -95,7 +95,7 @@ $(VENV)/.docs: $(VENV)/.installed requirements-docs.txt
 	@touch $@
 
 docs: $(VENV)/.docs ## Build the site of the documentation in target/docs/site, and look for broken links in it
-	$(BIN)/python docs/site/build.py
+	PYTHONPATH=tests $(BIN)/python docs/site/build.py
 
 # What cargo-fuzz would say, without a sanitizer: so it needs no nightly compiler, but a C++ one for libFuzzer.
 COVERAGE := -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3 \

@@ -1,7 +1,8 @@
-"""Builds the site of the documentation into target/docs/site: `make docs`, or `python docs/site/build.py [FOLDER]`.
+"""Builds the site of the documentation into target/docs/site: `make docs`.
 
-Pages are copied beside the configuration, so that nothing is written into the checkout. Nothing is fetched. Warnings
-fail the build, and so does what `check.py` finds in it.
+That is `python docs/site/build.py [FOLDER]` with `tests` on the path, where that is which runs pages. Pages are copied
+beside the configuration, so that nothing is written into the checkout. Nothing is fetched. Warnings fail the build, and
+so does what `check.py` finds in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 import check
+import figures
 import notebook
 
 HERE = Path(__file__).parent
@@ -28,6 +30,8 @@ def stage(folder: Path) -> None:
     shutil.copyfile(ROOT / "CHANGELOG.md", folder / "docs/changelog.md")
     for path in (folder / "docs").rglob("*.ipynb"):
         path.with_suffix(".md").write_text(notebook.as_markdown(path), encoding="utf-8")
+    shutil.copyfile(HERE / figures.SCRIPT, folder / "docs" / figures.SCRIPT)
+    figures.draw(folder / "docs")
     for name in ("zensical.toml", "public.py"):
         shutil.copyfile(HERE / name, folder / name)
 
@@ -48,7 +52,8 @@ def write_llms(folder: Path) -> None:
     for title, pages in _navigation(folder):
         lines += [f"## {title}", ""]
         for name, path in pages:
-            text = (folder / "docs" / path).read_text(encoding="utf-8")
+            source = DOCS / path  # Without figures; what is made for the site has no other.
+            text = (source if source.is_file() else folder / "docs" / path).read_text(encoding="utf-8")
             (site / path).write_text(text, encoding="utf-8")
             lines.append(f"- [{name}]({path}): {_sentence(text)}")
         lines.append("")

@@ -5,12 +5,11 @@ It needs no Jupyter: a cell is Python, and what its last line gives is shown by 
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import io
 import json
 import re
 from typing import TYPE_CHECKING, Any
+
+from support.pages import cell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,28 +23,18 @@ def as_markdown(path: Path) -> str:
     """
     names: dict[str, Any] = {"__name__": "__main__"}
     parts = []
-    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"], 1):
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown":
+    for number, each in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"], 1):
+        source = "".join(each["source"])
+        if each["cell_type"] == "markdown":
             parts.append(source)
         else:
             parts.append(f"```python\n{source}\n```")
-            printed, shown = _run(source, f"{path.name}, cell {number}", names)
+            printed, shown = cell(source, f"{path.name}, cell {number}", names)
             if printed:
                 parts.append(f"```text\n{printed.rstrip()}\n```")
             if shown is not None:
                 parts.append(_shown(shown))
     return "\n\n".join(parts) + "\n"
-
-
-def _run(source: str, where: str, names: dict[str, Any]) -> tuple[str, Any]:
-    """What a cell prints, and what its last line gives."""
-    tree = ast.parse(source, where)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(compile(tree, where, "exec"), names)
-        value = None if last is None else eval(compile(ast.Expression(last.value), where, "eval"), names)
-    return out.getvalue(), value
 
 
 def _shown(value: Any) -> str:

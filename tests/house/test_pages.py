@@ -6,9 +6,11 @@ import logging
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import archbudget as ab
 from support.pages import DOCS, ROOT, blocks, needs, run
 
 ELSEWHERE = {
@@ -102,6 +104,42 @@ def test_what_is_printed_is_compared(tmp_path: Path, monkeypatch: pytest.MonkeyP
         run("page", "```python\n1 / 0\n```\n")
     assert needs("<!-- needs: torch, onnx -->\n# Page") == ["torch", "onnx"]
     assert not needs("# Page")
+
+
+FIGURE = """\
+```python
+from plotly.graph_objects import Figure
+print("drawn")
+Figure(layout_title_text="Shown")
+```
+
+<!-- figure -->
+
+```text
+drawn
+```
+"""
+
+
+def test_figures_have_marks_and_marks_have_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("plotly")
+    monkeypatch.chdir(tmp_path)
+    shown: list[Any] = []
+    assert run("page", FIGURE, shown.append) == 1
+    assert [each.layout.title.text for each in shown] == ["Shown"]
+    with pytest.raises(AssertionError, match="page:1 makes a figure"):
+        run("page", FIGURE.replace("<!-- figure -->", ""))
+    with pytest.raises(AssertionError, match="page:1 makes a figure"):
+        run("page", FIGURE.replace("Figure(layout", "figure = Figure(layout"))
+
+
+def test_what_is_plotted_is_shown() -> None:
+    drawn = re.compile(r"plot\.(?!save|kind_of)\w+\(")
+    found = [each for text in PAGES.values() for each in blocks(text) if each.language == "python"]
+    assert [each.code for each in found if drawn.search(each.code) and not each.has_figure] == []
+    assert {each for block in found if block.has_figure for each in re.findall(r"plot\.(\w+)", block.code)} == {
+        *ab.plot.__all__
+    } - {"save", "kind_of", "ALONE", "FORMATS"}
 
 
 def test_numbers_of_benchmarks_have_their_commands() -> None:

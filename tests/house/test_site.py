@@ -45,11 +45,13 @@ def check() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def build(check: ModuleType) -> ModuleType:
-    sys.modules["check"], sys.modules["notebook"] = check, _module("notebook")
+    beside = {"check": check, **{name: _module(name) for name in ("figures", "notebook")}}
+    sys.modules.update(beside)
     try:
         return _module("build")
     finally:
-        del sys.modules["check"], sys.modules["notebook"]
+        for name in beside:
+            del sys.modules[name]
 
 
 HTML = """<!doctype html>
@@ -263,6 +265,35 @@ def test_a_notebook_shows_what_its_cells_print_and_give(tmp_path: Path) -> None:
     assert as_markdown(written(table)).endswith("```\n\n<div><p> a</p></div>\n")
     with pytest.raises(ZeroDivisionError):
         as_markdown(written("1 / 0"))
+
+
+def test_figures_stand_below_the_code_that_makes_them(tmp_path: Path) -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("the site is built with Python 3.11 or newer")
+    figures = _module("figures")
+    page = (
+        '# A\n\n```python title="two.py"\ntwo = 2\n```\n\n```python\nfrom two import two\n'
+        'from plotly.graph_objects import Figure\nFigure([{"y": [1, two]}], {"title": {"text": "Two"}})\n'
+        "```\n\n<!-- figure -->\n\nBelow.\n"
+    )
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/page.md").write_text(page)
+    (tmp_path / "other.md").write_text("# B\n")
+    before = Path.cwd(), [*sys.path]
+    figures.draw(tmp_path)
+    del sys.modules["two"]
+    assert before == (Path.cwd(), sys.path)
+    text = (tmp_path / "more/page.md").read_text()
+    code, _, below = text.partition("<figure>")
+    assert code == page.partition("<!--")[0] + '<script src="../plotly.js"></script>\n\n'
+    assert re.search(
+        r'^<div role="img" aria-label="Two">.*\[1,2\].*<figcaption>Two</figcaption></figure>\n\nBelow', below, re.S
+    )
+    assert text.endswith('<script src="../figures.js"></script>\n')
+    assert (tmp_path / "other.md").read_text() == "# B\n"
+    assert "Plotly" in (tmp_path / "plotly.js").read_text(encoding="utf-8")
+    with pytest.raises(AssertionError, match="no block of code"):
+        figures.with_figures("page", "# A\n\n<!-- figure -->\n", "")
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:

@@ -3,11 +3,13 @@
 - Python blocks share their names. What they print is the `text` block below them, and nothing else is printed.
 - A block with a title is a file of that name: `title="space.yaml"`. `yaml` without one is a space file, which is read.
 - Lines of `sh` blocks that call `archbudget` or `python` are run; others only tell how to install something.
+- A Python block whose last line gives a figure of plotly has `<!-- figure -->` below it, where the site shows it.
 - `<!-- needs: torch -->` at the top of a page names packages without which it cannot run.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -17,13 +19,18 @@ import sys
 import textwrap
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archbudget import files
 from archbudget.cli import main
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+FIGURE = "<!-- figure -->"
+"""Stands below a block of code where the figure that it makes is shown."""
 TOLD = ("pip install ", "make ", "git ", "export ")
 """What a line of a shell may begin with that is told and not run."""
 
@@ -35,6 +42,7 @@ class Block(NamedTuple):
     language: str
     title: str
     code: str
+    has_figure: bool = False
 
 
 def blocks(text: str) -> list[Block]:
@@ -42,9 +50,11 @@ def blocks(text: str) -> list[Block]:
     text = re.sub(
         r'^--8<-- "([\w/]+\.py)"$', lambda name: (DOCS / name[1]).read_text("utf-8"), text, flags=re.MULTILINE
     )
-    found = re.finditer(r'^ *```(\w+)(?: +title="([^"]+)")?[^\n]*\n(.*?)^ *```$', text, flags=re.DOTALL | re.MULTILINE)
+    fence = r'^ *```(\w+)(?: +title="([^"]+)")?[^\n]*\n(.*?)^ *```$'
+    found = re.finditer(rf"{fence}(\s+{FIGURE}$)?", text, flags=re.DOTALL | re.MULTILINE)
     return [
-        Block(text.count("\n", 0, each.start()) + 1, each[1], each[2] or "", textwrap.dedent(each[3])) for each in found
+        Block(text.count("\n", 0, each.start()) + 1, each[1], each[2] or "", textwrap.dedent(each[3]), bool(each[4]))
+        for each in found
     ]
 
 
@@ -54,15 +64,35 @@ def needs(text: str) -> list[str]:
     return found[1].replace(",", " ").split() if found else []
 
 
-def run(page: str, text: str) -> int:
+def cell(code: str, where: str, names: dict[str, Any]) -> tuple[str, Any]:
+    """What Python code prints, and what its last line gives."""
+    tree = ast.parse(code, where)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(tree, where, "exec"), names)
+        value = None if last is None else eval(compile(ast.Expression(last.value), where, "eval"), names)
+    return out.getvalue(), value
+
+
+def is_figure(value: object) -> bool:
+    """Whether it is a figure of plotly, which need not be installed."""
+    return type(value).__module__.startswith("plotly.")
+
+
+def run(page: str, text: str, show: Callable[[Any], None] | None = None) -> int:
     """Runs a page in the current folder, and says how many outputs were compared.
 
+    Args:
+        page: The name of the page.
+        text: Its text.
+        show: Takes each figure, in the order of the marks.
+
     Raises:
-        AssertionError: If something else is printed than is shown.
+        AssertionError: If something else is printed than is shown, or a figure has no mark, or a mark no figure.
     """
     module = ModuleType("__main__")
     printed, compared = "", 0
-    for line, language, title, code in blocks(text):
+    for line, language, title, code, has_figure in blocks(text):
         if language == "text":
             # A line of dots stands for any number of lines.
             assert _matches(code, printed), f"{page}:{line} shows\n{code}\nbut this is printed:\n{printed}"
@@ -72,9 +102,10 @@ def run(page: str, text: str) -> int:
         if title:
             Path(title).write_text(code, encoding="utf-8")
         elif language == "python":
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile("\n" * line + code, page, "exec"), module.__dict__)
-            printed = out.getvalue()
+            printed, value = cell("\n" * line + code, page, module.__dict__)
+            assert has_figure == is_figure(value), f"{page}:{line} makes a figure, or has {FIGURE} below it: not both"
+            if has_figure and show is not None:
+                show(value)
         elif language == "yaml":
             assert files.parse(code).space.size > 0
         elif language == "sh":
