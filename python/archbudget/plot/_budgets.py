@@ -43,7 +43,8 @@ def budgets(
 
     Args:
         source: A grid of two metrics, from [`Space.count_grid`][archbudget.Space.count_grid]; or a space, of which the
-            budgets are counted that keep a tenth of it, two tenths, ... by each metric alone: what some 100 budgets of `Space.count_grid` cost.
+            budgets are counted that keep a tenth of it, two tenths, ... by each metric alone.
+            That costs what a grid of some 100 budgets does.
         budget: A budget, whose upper bounds of the two metrics are marked.
         metrics: The two metrics, where a space is given.
         name: The name of the space, for the title; by default its own, where a space is given.
