@@ -139,6 +139,61 @@ def test_bad_input_is_one_line(make: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+OTHER_POSITIONS: list[tuple[str, Any]] = [
+    ("a convolution without padding", lambda: [layers.Conv1D(6, 3)]),
+    ("a convolution with strides", lambda: [layers.Conv1D(6, 3, strides=2, padding="same")]),
+    ("a transposed convolution", lambda: [layers.Conv1DTranspose(6, 3, strides=2)]),
+    ("the last state", lambda: [layers.LSTM(6)]),
+    ("the last states of both ways", lambda: [layers.Bidirectional(layers.GRU(6))]),
+    ("a long vector", lambda: [layers.Flatten(), layers.Dense(6)]),
+    ("a reshaped vector", lambda: [layers.Reshape((-1,)), layers.Dense(6)]),
+    ("channels as positions", lambda: [layers.Permute((2, 1)), layers.Dense(6)]),
+    ("an equation of positions", lambda: [layers.EinsumDense("abc,bd->adc", (8, 8))]),
+    ("an equation that moves positions", lambda: [layers.EinsumDense("abc,cd->adb", (8, 8))]),
+    ("parts of positions", lambda: [layers.Reshape((-1, 4)), layers.Dense(6)]),
+    ("pooling", lambda: [layers.MaxPooling1D(2), layers.Dense(6)]),
+    ("a mean of channels", lambda: [layers.GlobalAveragePooling1D(data_format="channels_first"), layers.Dense(6)]),
+    ("a mean that is a position", lambda: [layers.GlobalAveragePooling1D(keepdims=True), layers.Dense(6)]),
+    ("a row more", lambda: [layers.ZeroPadding1D((1, 0)), layers.Dense(6)]),
+    ("a row less", lambda: [layers.Cropping1D((1, 0)), layers.Dense(6)]),
+    ("rows twice", lambda: [layers.UpSampling1D(2), layers.Dense(6)]),
+    ("rows of a vector", lambda: [layers.GlobalMaxPooling1D(), layers.RepeatVector(8), layers.Dense(6)]),
+    ("a vector that is divided", lambda: [layers.GlobalMaxPooling1D(), layers.Reshape((8, 1)), layers.Dense(6)]),
+    ("attention behind a pooling", lambda: [layers.MaxPooling1D(2), layers.MultiHeadAttention(2, 4)]),
+]
+
+
+@pytest.mark.parametrize("make", [make for _, make in OTHER_POSITIONS], ids=[name for name, _ in OTHER_POSITIONS])
+@pytest.mark.parametrize("metric", [metrics.prefill_macs, metrics.decode_macs])
+def test_networks_whose_positions_change_are_refused(make: Any, metric: Any) -> None:
+    """What they cost at another length is no multiple of what they cost at this one."""
+    with pytest.raises(SpaceError, match=r"makes other positions|not known to work position by position"):
+        cost(ab.Space([layers.Input((8, 8)), *make()]), metric(64))
+
+
+def test_caches_of_other_positions_are_refused() -> None:
+    pooled = ab.Space([layers.Input((8, 8)), layers.MaxPooling1D(2), layers.MultiHeadAttention(2, 4)])
+    with pytest.raises(SpaceError, match=r"layer 'max_pooling1d' \(MaxPooling1D\) makes other positions"):
+        cost(pooled, metrics.kv_cache_bytes(64))
+
+
+KEPT_POSITIONS: list[tuple[str, Any]] = [
+    ("a mean", lambda _: [layers.Dense(6), layers.GlobalAveragePooling1D(), layers.Dense(3)]),
+    ("heads", lambda _: [layers.Reshape((-1, 2, 4)), layers.Dense(6), layers.Permute((1, 3, 2)), layers.Dense(3)]),
+    ("an equation", lambda tokens: [layers.EinsumDense("abc,cd->abd", (tokens, 4)), layers.Dense(6)]),
+    ("an equation of the last axis", lambda _: [layers.EinsumDense("...x,xy->...y", (4,)), layers.Dense(6)]),
+    ("layers at each position", lambda _: [layers.Reshape((-1, 4, 2)), layers.TimeDistributed(layers.LSTM(3))]),
+]
+
+
+@pytest.mark.parametrize("make", [make for _, make in KEPT_POSITIONS], ids=[name for name, _ in KEPT_POSITIONS])
+@pytest.mark.parametrize("tokens", [1, 8])
+def test_networks_whose_positions_stay_cost_what_longer_ones_do(make: Any, tokens: int) -> None:
+    space = ab.Space([layers.Input((tokens, 8)), *make(tokens)])
+    longer = ab.Space([layers.Input((64, 8)), *make(64)])
+    assert cost(space, metrics.prefill_macs(64)) == longer.architecture().macs
+
+
 def test_layers_that_mix_positions_are_refused() -> None:
     mixing = ab.Space([layers.Input((8, 4)), layers.Conv1D(6, 3, padding="same")])
     with pytest.raises(SpaceError, match=r"layer 'conv1d' \(Conv1D\) is not known to work position by position"):

@@ -80,12 +80,50 @@ _ATTENTION: Mapping[str, Callable[[LayerRecord], _Attention]] = {
 }
 
 
+def _keeps_positions(layer: LayerRecord) -> bool:
+    """Whether the positions of a sequence, the first axis, stay what they are, or are gone behind the layer.
+
+    A vector has no positions: what stands behind the whole sequence does not grow with it.
+    """
+    before = max((len(shape) for shape in layer.input_shapes), default=0)
+    after = len(layer.output_shape)
+    if before == 0 or layer.type == "InputChoice":
+        return True
+    first = max(shape[0] for shape in layer.input_shapes if len(shape) == before)
+    if layer.type == "Permute":
+        return bool(layer.arguments["dims"][0] == 1)
+    if layer.type == "EinsumDense":
+        return before < 2 or _einsum_keeps_positions(layer)
+    if before == 1:
+        made = after > 1 and layer.type in ("RepeatVector", "Reshape")
+        return not made and (after < 2 or layer.output_shape[0] == first)
+    if after > 1:
+        return layer.output_shape[0] == first and not layer.arguments.get("keepdims", False)
+    return after == 0 or (
+        layer.type not in ("Flatten", "Reshape") and layer.arguments.get("data_format") != "channels_first"
+    )
+
+
+def _einsum_keeps_positions(layer: LayerRecord) -> bool:
+    """Whether the first axis goes through an `EinsumDense` as it is, or is one that its equation does not name."""
+    elided, *axes = layer.arguments["equation"]
+    sides = len(axes) // 3  # Those of the input, and twice as many of the kernel.
+    read, kernel = axes[:sides], axes[sides:]
+    named = sum(axis is not None for axis in read)
+    return (elided == 1 and len(layer.input_shapes[0]) > named) or (read[0] == 0 and 0 not in kernel)
+
+
 def _attention(layer: LayerRecord, metric: str) -> _Attention | None:
     """The attention of a layer; `None` if it has none.
 
     Raises:
-        SpaceError: If it looks at another sequence than its own.
+        SpaceError: If it looks at another sequence than its own, or the positions behind it are others than before it.
     """
+    if not _keeps_positions(layer):
+        raise SpaceError(
+            f"{metric}: layer '{layer.name}' ({layer.type}) makes other positions of those of its input, so that "
+            "what stands behind it cannot be counted for another length"
+        )
     told = _ATTENTION.get(layer.type)
     if told is None:
         return None
@@ -111,7 +149,8 @@ def kv_cache_bytes(context: int, batch: int = 1, bits: int = 16, *, name: str = 
         name: The name of the metric.
 
     Raises:
-        SpaceError: If a number is not an integer of at least 1.
+        SpaceError: If a number is not an integer of at least 1; while a space is compiled, if attention looks at
+            another sequence than its own, or a layer makes other positions of those of its input, as a pooling does.
 
     Example:
         >>> import archbudget as ab
@@ -145,7 +184,7 @@ def prefill_macs(context: int, *, name: str = "prefill_macs") -> Metric:
 
     Raises:
         SpaceError: If `context` is not an integer of at least 1; while a space is compiled, if a layer mixes positions
-            in another way than attention does.
+            in another way than attention does, or makes other positions of them, as a pooling does.
 
     Example:
         >>> import archbudget as ab
@@ -185,13 +224,12 @@ def decode_macs(context: int, *, name: str = "decode_macs") -> Metric:
 
 def _macs(layer: LayerRecord, metric: str, positions: int, seen: int) -> int:
     """The multiply-accumulates of a layer on so many new positions, of which each sees some."""
+    found = _attention(layer, metric)
     if not layer.macs:
         return 0
-    shape = layer.input_shapes[0] if layer.input_shapes else ()
-    found = _attention(layer, metric)
-    if not shape or len(layer.output_shape) < 2 or layer.output_shape[0] != shape[0]:
+    if max(map(len, layer.input_shapes), default=0) < 2:
         return int(layer.macs)  # Behind the sequence, such as a classifier.
-    tokens = shape[0]
+    tokens = layer.input_shapes[0][0]
     pairs = 0 if found is None else found.pairs
     alone, rest = divmod(layer.macs - pairs * tokens * tokens, tokens)
     if rest or alone < 0 or (found is None and layer.type not in _BY_POSITION):
