@@ -89,7 +89,7 @@ struct EinsumArgs<'a> {
     /// Which axes of the output the bias has.
     bias: &'a [i64],
     lora_rank: i64,
-    /// The sides of the output that the equation names.
+    /// The sides of the output that the equation names; [`UNSET`] for that of the input on the same axis.
     output_shape: &'a [i64],
 }
 
@@ -133,6 +133,39 @@ impl EinsumArgs<'_> {
         }
     }
 
+    /// The axis of the input that an axis of the output is.
+    fn source(&self, to: usize) -> Option<usize> {
+        self.input.iter().position(|&axis| axis == to as i64)
+    }
+
+    /// The sides of the output that the equation names: those that are left open are the input's.
+    ///
+    /// As in Keras, weights need a side that is said: the output has it from the input only when data arrives.
+    fn output(&self, named: &[i64]) -> Result<Vec<i64>, Refusal> {
+        let side = |(to, &side): (usize, &i64)| {
+            if side != UNSET {
+                return Ok(side);
+            }
+            let axis = [to as i64 + 1];
+            match self.source(to) {
+                None => Err(Refusal::new(
+                    "its output_shape has None at position {}, for an axis that the input does not have; give its side",
+                    axis,
+                )),
+                Some(from) if self.kernel.contains(&(from as i64)) => Err(Refusal::new(
+                    "its output_shape has None at position {}, for an axis of its kernel; give its side",
+                    axis,
+                )),
+                Some(_) if self.bias[to] == 1 => Err(Refusal::new(
+                    "its output_shape has None at position {}, for an axis of its bias; give its side",
+                    axis,
+                )),
+                Some(from) => Ok(named[from]),
+            }
+        };
+        self.output_shape.iter().enumerate().map(side).collect()
+    }
+
     /// A side of the kernel.
     fn side(&self, code: i64, named: &[i64]) -> i64 {
         match usize::try_from(code) {
@@ -150,7 +183,7 @@ impl Rule for EinsumDense {
         Parameter::new("equation", Domain::OptionalInt(-1), Arity::Each(1 + 3 * MAX_RANK), None),
         Parameter::new("bias_axes", Domain::Flag, Arity::Each(MAX_RANK), Some(0)),
         Parameter::new("lora_rank", Domain::OptionalInt(0), Arity::One, Some(UNSET)),
-        Parameter::new("output_shape", Domain::Int(1), Arity::Any, None),
+        Parameter::new("output_shape", Domain::OptionalInt(1), Arity::Any, None),
     ];
     const COLUMNS: Option<Columns> = Some(|args, input| {
         let layer = Self::parse(args);
@@ -177,13 +210,14 @@ impl Rule for EinsumDense {
         }
         for (&to, &known) in layer.input.iter().zip(named) {
             let Ok(to) = usize::try_from(to) else { continue };
-            if given[to] != known {
+            if given[to] != UNSET && given[to] != known {
                 return Err(Refusal::new(
                     "its output_shape has {} at position {} for an axis of the input, which has {}",
                     [given[to], to as i64 + 1, known],
                 ));
             }
         }
+        let given = layer.output(named)?;
         let mut sides = [1; MAX_RANK];
         if layer.elided == FIRST_ELIDED {
             if !others.iter().eq(others.iter().rev()) {
@@ -193,9 +227,9 @@ impl Rule for EinsumDense {
                 ));
             }
             sides[..others.len()].copy_from_slice(others);
-            sides[others.len()..rank].copy_from_slice(given);
+            sides[others.len()..rank].copy_from_slice(&given);
         } else {
-            sides[..given.len()].copy_from_slice(given);
+            sides[..given.len()].copy_from_slice(&given);
             sides[given.len()..rank].copy_from_slice(others);
         }
         Ok(Shape::new(&sides[..rank]))
@@ -264,7 +298,14 @@ impl Rule for EinsumDense {
         let layer = Self::parse(args);
         let input = &inputs[0];
         let others = input.rank() - layer.input.len();
-        let given = sides::listed(layer.output_shape, "output_shape");
+        let first = if layer.elided == FIRST_ELIDED { others } else { 0 };
+        let mut given = sides::listed(layer.output_shape, "output_shape");
+        for (to, side) in given.iter_mut().enumerate() {
+            if layer.output_shape[to] == UNSET {
+                let from = layer.source(to).expect("`output` accepted the input");
+                *side = sides::axis(input, first + from);
+            }
+        }
         if layer.elided == FIRST_ELIDED {
             (0..others).map(|axis| sides::axis(input, axis)).chain(given).collect()
         } else {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import pickle
 from pathlib import Path
 from random import Random
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import SpaceError, TranslationError
+from archbudget.errors import InvalidArchitectureError, SpaceError, TranslationError
 
 keras = pytest.importorskip("keras")
 
@@ -319,14 +321,72 @@ def test_a_model_that_was_read_can_be_varied() -> None:
     assert space.range("params")[1] == model.count_params()
 
 
-def test_a_sequential_at_each_step_is_refused_with_what_is_read_in_its_place() -> None:
-    steps = [keras.layers.Conv2D(4, 3), keras.layers.Flatten(), keras.layers.Dense(3)]
-    inside = keras.Sequential([keras.Input((8, 8, 1)), *steps])
-    model = keras.Sequential([keras.Input((5, 8, 8, 1)), keras.layers.TimeDistributed(inside)])
-    with pytest.raises(
-        TranslationError, match="a TimeDistributed around each layer of that, in a row, is the same network"
-    ):
+def test_a_model_at_each_step_is_each_of_its_layers_at_each_step() -> None:
+    kinds = keras.layers
+    image = keras.Input((8, 8, 1))
+    steps = [kinds.Conv2D(4, 3), kinds.BatchNormalization(), kinds.Flatten(), kinds.Dense(3)]
+    row = keras.Sequential([image, *steps])
+    padded = kinds.Conv2D(1, 3, padding="same", name="padded")(image)
+    joined = kinds.Concatenate(axis=1)([padded * keras.ops.sigmoid(padded), kinds.Add()([image, padded])])
+    graph = keras.Model(image, kinds.LayerNormalization()(joined))
+    for length in (5, None):
+        for inner, around in itertools.product((row, graph), (1, 2)):
+            layer = inner
+            for _ in range(around):
+                layer = kinds.TimeDistributed(layer, name="steps")
+            x = keras.Input((*([2] * (around - 1)), length, 8, 8, 1))
+            model = keras.Model(x, layer(x))
+            for form in (model, model.to_json()):
+                arch = ab.from_keras(form).architecture()
+                assert arch.params == model.count_params()
+                assert arch.trainable_params == sum(math.prod(w.shape) for w in model.trainable_weights)
+                assert arch.layers[-1].output_shape == model.output_shape[1:]
+                assert all(record.name.startswith("steps.") for record in arch.layers[1:])
+    wrapped = keras.Sequential([keras.Input((5, 8, 8, 1)), *map(kinds.TimeDistributed, steps)])
+    inside = keras.Sequential([keras.Input((5, 8, 8, 1)), kinds.TimeDistributed(row)])
+    assert ab.from_keras(inside).architecture().macs == ab.from_keras(wrapped).architecture().macs
+
+
+def test_what_a_model_at_each_step_cannot_have_is_refused() -> None:
+    x = keras.Input((4, 6))
+    y = keras.layers.Attention()([x, x])
+    inner = keras.Model(x, keras.ops.sum(y, axis=-1))
+    model = keras.Sequential([keras.Input((3, 4, 6)), keras.layers.TimeDistributed(inner)])
+    with pytest.raises(TranslationError, match="has 2 parts") as caught:
         ab.from_keras(model)
-    row = keras.Sequential([keras.Input((5, 8, 8, 1)), *map(keras.layers.TimeDistributed, steps)])
-    arch = ab.from_keras(row).architecture()
-    assert arch.params == row.count_params() == model.count_params() == 40 + 3 * 145
+    assert [kind for _, kind, _ in caught.value.parts] == ["Attention", "Sum"]
+    assert "it reads several tensors in a model within a TimeDistributed" in str(caught.value)
+
+
+EINSUMS = [
+    ("abc,cd->abd", (None, 8), (None, 16), "d"),
+    ("abc,cd->abd", (None, 8), (7, 16), None),
+    ("abc,cde->abde", (None, 2, 8), (None, 16), "de"),
+    ("abc,bd->adc", (3, None), (7, None), "d"),
+    ("abc,d->abcd", (None, None, 3), (None, 9), None),
+    ("...ab,bc->...ac", (None, 4), (2, None, 5), "c"),
+    ("abc,cd->abd", (None, 8), (7, 16), "b"),
+    ("abc,bc->abc", (None, None), (7, 16), None),
+    ("abc,bd->adc", (3, None), (None, 16), None),
+    ("abc,bd->adc", (None, None), (7, 16), None),
+    ("abc,cd->abd", (7, 8), (None, 16), None),
+]
+
+
+@pytest.mark.parametrize(("equation", "sides", "shape", "bias"), EINSUMS)
+def test_sides_that_an_equation_leaves_open(equation: str, sides: Any, shape: Any, bias: Any) -> None:
+    x = keras.Input(shape)
+    made = ab.layers.EinsumDense(equation, sides, bias_axes=bias)
+    try:
+        model = keras.Model(x, keras.layers.EinsumDense(equation, sides, bias_axes=bias)(x))
+    except ValueError:
+        with pytest.raises(InvalidArchitectureError):
+            ab.Space([ab.layers.Input(shape), made]).architecture()
+        return
+    own = ab.Space([ab.layers.Input(shape), made]).architecture()
+    for arch in (own, ab.from_keras(model).architecture(), ab.from_keras(own.to_keras()).architecture()):
+        assert arch.params == model.count_params()
+        output = model(keras.ops.zeros([2, *(side or 11 for side in shape)])).shape[1:]
+        known = arch.layers[-1].output_shape
+        assert known == tuple(None if side == 11 else side for side in output)
+        assert (arch.macs is None) == (None in shape)

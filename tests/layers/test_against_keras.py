@@ -137,7 +137,7 @@ def test_frozen_attention_is_frozen_inside_of_others_and_by_decisions() -> None:
         ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 3, "bias_axes": "a"}, [[4]]),
         ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 3, "bias_axes": ""}, [[4]]),
         ("EinsumDense", {"equation": "ab,bc,cd->ad", "output_shape": 3}, [[4]]),
-        ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": [None, 3]}, [[5, 4]]),
+        ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": [None, 3], "bias_axes": "b"}, [[5, 4]]),
         ("Embedding", {"input_dim": 5, "output_dim": 2, "lora_rank": 2, "embeddings_constraint": "non_neg"}, [[3]]),
         ("GaussianNoise", {"stddev": 2}, [[3]]),
         ("LayerNormalization", {"axis": 0}, [[3]]),

@@ -21,6 +21,7 @@ FINER = {
     **dict.fromkeys(("GroupQueryAttention", "MultiHeadAttention"), "inputs must agree"),
     **dict.fromkeys(("Bidirectional", "GRU", "LSTM", "RNN", "SimpleRNN"), "states are as many as units"),
     **dict.fromkeys(("STFTSpectrogram",), "a window must fit a signal"),
+    "EinsumDense": "a side that its output_shape leaves open is the input's",
     "Input": "it has no input",
 }
 """The layers of which a side follows from others where Keras says it is unknown, or the other way round, and why."""

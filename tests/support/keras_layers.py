@@ -96,6 +96,9 @@ def describe(kind: str, arguments: dict[str, Any], shapes: list[list[int]]) -> d
         dtype = int if kind == "CategoryEncoding" else float
         if kind in (*WRAPPERS, *RECURRENT, *FED, *IMAGES):
             made = keras.tree.flatten(call(kind, layer, [np.zeros((2, *shape), dtype) for shape in shapes]))
+            if kind == "EinsumDense":
+                # What its output_shape leaves open is a side of its input.
+                output = [own if side is None else side for side, own in zip(output, made[0].shape[1:], strict=True)]
             if [list(each.shape[1:]) for each in made] != [list(output), *extra]:
                 # Keras describes another tensor than it makes: of two layers of different widths in both directions, or
                 # of axes that an equation does not name, which it takes in the reverse order.

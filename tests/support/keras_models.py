@@ -26,6 +26,13 @@ def layers_of(model: Any, *, inner: bool = False) -> Iterator[Any]:
             yield each
 
 
+def innermost(layer: Any) -> Any:
+    """What stands within several `TimeDistributed`: a layer, or a model, whose layers are then at each step."""
+    while isinstance(layer, keras.layers.TimeDistributed):
+        layer = layer.layer
+    return layer
+
+
 def differences(model: Any, arch: ab.Architecture) -> list[str]:
     """Where a network differs from a model: in all weights, or in a layer of which no other one has the name."""
     found = []
@@ -37,7 +44,7 @@ def differences(model: Any, arch: ab.Architecture) -> list[str]:
     for record in arch.layers:
         records.setdefault(record.name, []).append(record)
     for each in real.values():
-        if names[each.name] > 1 or len(each._inbound_nodes) > 1:
+        if names[each.name] > 1 or len(each._inbound_nodes) > 1 or isinstance(innermost(each), keras.Model):
             continue
         if each.name not in records:
             found.append(f"{each.name} is missing")

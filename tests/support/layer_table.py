@@ -59,7 +59,7 @@ Some arguments that Keras accepts are refused:
 - negative numbers of `ZeroPadding2D` and `3D`, which most backends do not run;
 - `MultiHeadAttention` along the batch, whose multiply-accumulates are not those of one input;
 - initial states of another number or other shapes than those of the layer: Keras notices when it runs;
-- an axis that occurs twice in a term of an equation of `EinsumDense`, and sides of its output that are `None`;
+- an axis that occurs twice in a term of an equation of `EinsumDense`;
 - layers whose shapes Keras states wrongly: two layers of different widths in both directions, several axes before those
   that an equation names, which it takes in the reverse order, and steps of a `MelSpectrogram` that it does not reach.
 

@@ -123,8 +123,21 @@ def _single(rng: Random) -> Any:
         lambda: kinds.RNN([kinds.LSTMCell(5), kinds.GRUCell(6)], return_sequences=True, trainable=trainable),
         lambda: kinds.Bidirectional(kinds.SimpleRNN(6, return_sequences=True), "sum", trainable=trainable),
         lambda: kinds.TimeDistributed(kinds.Dense(6, trainable=rng.random() < 0.8), trainable=trainable),
+        lambda: kinds.TimeDistributed(_at_each_step(rng), trainable=trainable),
         lambda: kinds.SpectralNormalization(kinds.Dense(6), trainable=trainable),
         lambda: kinds.MultiHeadAttention(2, 3, trainable=trainable),
         lambda: kinds.EinsumDense("abc,cd->abd", output_shape=(None, 6), bias_axes="d", trainable=trainable),
     ]
     return rng.choice(made)()
+
+
+def _at_each_step(rng: Random) -> Any:
+    """A model of vectors of six numbers, for `TimeDistributed`: a row, or a graph with a sum."""
+    kinds = keras.layers
+    dense = kinds.Dense(6, trainable=rng.random() < 0.8)
+    row = keras.Sequential([keras.Input((6,)), dense, kinds.BatchNormalization(), kinds.ReLU()])
+    if rng.random() < 0.5:
+        return row
+    x = keras.Input((6,))
+    y = kinds.Concatenate()([row(x), kinds.Add()([x, dense(x)]) * 2.0])
+    return keras.Model(x, kinds.Dense(6)(y), trainable=rng.random() < 0.8)

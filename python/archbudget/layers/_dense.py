@@ -71,8 +71,9 @@ class Dense(Layer):
 class EinsumDense(Layer):
     """A kernel on some axes of a tensor, such as `abc,cd->abd` or `...x,xy->...y`.
 
-    Each side of the output shape must be known, as `None` would leave it open in Keras too. Axes of the input that
-    stand neither in the kernel nor in the output are summed up before they are multiplied.
+    A side of `output_shape` that is `None` is that of the input on the same axis, which must not be one of the kernel
+    or of the bias. Keras leaves it open, also where the input's is known. Axes of the input that stand neither in the
+    kernel nor in the output are summed up before they are multiplied.
     Input shape: as the first term of `equation` says.
     Output shape: as its last term says, with the sides of `output_shape`.
     Weights: the product of the sides of the second term, and of the sides in `bias_axes`.
@@ -82,7 +83,8 @@ class EinsumDense(Layer):
 
     Args:
         equation: The axes of input, kernel and output, the batch first or within `...`: each axis once in a term.
-        output_shape: The sides of the output that the equation names, without the batch: an integer or several.
+        output_shape: The sides of the output that the equation names, without the batch: an integer or several; `None`
+            in the place of one for that of the input.
         activation: The function of each output value, by its name or as a function; `None` for none. It changes no
             count. Default: `None`.
         bias_axes: The axes of the output that the bias has; `None` for no bias. Default: `None`.
@@ -173,7 +175,9 @@ class EinsumDense(Layer):
 
     def keras_arguments(self, counted: Any, chosen: Any) -> dict[str, Any]:
         """The arguments of the real layer: equation and bias as they were given."""
-        told = {"equation": self.equation, "bias_axes": self.bias_axes, "output_shape": tuple(counted["output_shape"])}
+        sides = counted["output_shape"]
+        sides = (None,) * len(self.terms()[3]) if sides is None else tuple(sides)
+        told = {"equation": self.equation, "bias_axes": self.bias_axes, "output_shape": sides}
         return super().keras_arguments({**counted, **told}, chosen)
 
 

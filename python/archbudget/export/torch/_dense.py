@@ -124,10 +124,9 @@ def _einsum_dense(given: Given) -> nn.Module:
 
 def _sides(given: Given, source: str, named: str) -> dict[str, int]:
     """The side of each axis but the batch: of the input, and of those of the output that the equation names."""
-    sides = given["output_shape"]
-    return dict(zip(source[1:], given.inputs[0], strict=True)) | dict(
-        zip(reversed(named), reversed(sides), strict=False)
-    )
+    sides = dict(zip(source[1:], given.inputs[0], strict=True))
+    said = zip(reversed(named), reversed(given["output_shape"] or ()), strict=False)
+    return sides | {axis: side for axis, side in said if side is not None}
 
 
 def _einsum(given: Given, source: str, weights: str, target: str, sides: dict[str, int]) -> nn.Module:

@@ -71,7 +71,9 @@ class Entry:
     live: Any
     calls: list[Call] = field(default_factory=list)
     model: Graph | None = None
-    """What it is made of, if it is a model."""
+    """What it is made of, if it is a model, or several `TimeDistributed` around one."""
+    steps: int = 0
+    """How many `TimeDistributed` stand around the model."""
 
 
 @dataclass
@@ -138,8 +140,15 @@ class Reader:
         given = configured(each, f"a layer of {self.what}")
         live = alive.get(given.name)
         entry = Entry(given, live)
-        if is_graph(given):
-            entry.model = self.graph(given, live, depth + 1)
+        inner = given
+        while inner.kind == "TimeDistributed" and inner.is_builtin and isinstance(inner.config.get("layer"), Mapping):
+            inner, live = (
+                configured(inner.config["layer"], f"the layer of {show(given.name)}"),
+                getattr(live, "layer", None),
+            )
+            entry.steps += 1
+        if is_graph(inner):
+            entry.model = self.graph(inner, live, depth + 1)
         return entry
 
     def _row(self, given: Configured, entries: list[Any], alive: Mapping[str, Any], depth: int) -> Graph:
@@ -351,7 +360,7 @@ def _number_calls(graph: Graph, *, is_new: bool) -> None:
     `Sequential`; Keras 1 and 2 count it everywhere, or nowhere. As each call that is kept leads to an output, the
     numbers in use say which.
     """
-    nested = {name for name, entry in graph.entries.items() if entry.model is not None}
+    nested = {name for name, entry in graph.entries.items() if entry.model is not None and not entry.steps}
     read: dict[str, set[int]] = {name: set() for name in nested}
     returned: dict[str, set[int]] = {name: set() for name in nested}
     calls = [call for entry in graph.entries.values() for call in entry.calls] if nested else []

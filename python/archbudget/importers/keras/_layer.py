@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from archbudget import layers
-from archbudget._expressions import channels, require_name
+from archbudget._expressions import require_name
 from archbudget._message import listed, one_line, show
 from archbudget.errors import ArchbudgetError, SpaceError
 from archbudget.importers.keras._legacy import modern
@@ -243,9 +243,7 @@ class Layers:
                 raise SpaceError(f"it {UNCOUNTED[kind].replace('; use Input', '')}")
             raise SpaceError(f"archbudget has no such layer; custom={{{kind!r}: ...}} takes a function that makes one")
         _check_types(config)
-        if kind == "EinsumDense":
-            config["output_shape"] = _known_sides(config)
-        elif kind == "RandomShear":
+        if kind == "RandomShear":
             config.update({name: _largest(config[name]) for name in ("x_factor", "y_factor") if name in config})
         arguments = self._arguments(made, config, live, frozen=frozen)
         missing = [each.name for each in fields(made) if each.default is MISSING and each.name not in arguments]
@@ -333,23 +331,6 @@ def trained(given: Configured, live: Any) -> bool:
         weights = [] if live is None or KINDS[given.kind].LAYERS else list(live.weights)
         return not weights or any(weight.trainable for weight in weights)
     return given.config.get("trainable", True) is not False
-
-
-def _known_sides(config: Mapping[str, Any]) -> Any:
-    """The output shape of an `EinsumDense`: sides that it leaves open are those of the input with the same letter."""
-    equation, given = config.get("equation"), config.get("output_shape")
-    if not isinstance(given, list) or None not in given or not isinstance(equation, str):
-        return given
-    source, target = equation.split(",")[0], equation.rpartition("->")[2]
-    source, target = (term.strip().removeprefix("...") for term in (source, target))
-    named = target[len(target) - len(given) :]
-    sides = []
-    for letter, side in zip(named, given, strict=False):
-        if side is None and letter in source:
-            sides.append(channels(source.index(letter) - len(source)))
-        else:
-            sides.append(side)
-    return sides
 
 
 def _largest(factor: Any) -> Any:

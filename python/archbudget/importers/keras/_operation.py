@@ -435,6 +435,11 @@ MAKERS: dict[str, Maker] = {
 }
 """How each operation of `keras.ops` becomes layers, by the name of its class."""
 
+AT_EACH_STEP = frozenset(kind for kind, maker in MAKERS.items() if maker in (_unary, _identity, _both, _where)) | {
+    *ACTIVATIONS
+}
+"""The operations that are the same with more axes in front."""
+
 TENSORFLOW = {
     "__operators__.add": "Add",
     "__operators__.getitem": "GetItem",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from archbudget import layers
@@ -11,7 +12,7 @@ from archbudget.errors import SpaceError
 from archbudget.importers._refusals import Beside, Refusals, require_side
 from archbudget.importers.keras._graph import Entry, Graph, Reference, Unknown
 from archbudget.importers.keras._layer import Configured, Custom, Layers, identity, plain_name
-from archbudget.importers.keras._operation import TENSORFLOW, Operation
+from archbudget.importers.keras._operation import AT_EACH_STEP, TENSORFLOW, Operation
 from archbudget.layers import CustomLayer, Layer
 from archbudget.layers._base import Tensor, as_tensor, flat
 from archbudget.layers._recurrent import WithStates
@@ -33,6 +34,9 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """The arguments of calls by position, where there are more than the inputs."""
+
+WITH_MORE_AXES = ("Add", "Average", "DropPath", "LayerScale", "Maximum", "Minimum", "Multiply", "Subtract")
+"""The layers that are the same with more axes in front, and that `TimeDistributed` does not take."""
 
 FIRST = ("inputs", "sequences", "sequence", "x", "input", "data", "images", "hidden_states")
 """What the first argument of a call is named."""
@@ -56,6 +60,8 @@ class Translator:
         self._all_frozen = frozen
         self._is_old = is_old
         self._has_unknown = False
+        self._steps = 0
+        """How many `TimeDistributed` stand around the model that is being translated."""
         self._refusals = refusals
         self._made: dict[int, Layer | None] = {}
         """The layer of each entry, by the identity of the entry."""
@@ -66,12 +72,15 @@ class Translator:
         self._read: set[Tensor] = set()
         """What layers read of it."""
         self._ranks: dict[Tensor, int] = {}
+        self._in_steps: set[int] = set()
+        """The entries of models with a `TimeDistributed` around them."""
         self.names: dict[int, str] = {}
         """The names in the space, by the identity of the entries."""
 
     def name_all(self, graph: Graph) -> None:
         """Gives each layer its name: its own, or where several have that, with the models around it in front."""
         found = list(_layers_of(graph, ()))
+        self._in_steps = set(_within_steps(graph, inside=False))
         owners: dict[str, set[object]] = {}
         for entry, _ in found:
             name = plain_name(entry.given.name)
@@ -79,7 +88,7 @@ class Translator:
                 owners.setdefault(name, set()).add(identity(entry.given, entry.live) or id(entry))
         for entry, around in found:
             name = plain_name(entry.given.name) or ""
-            if name and (len(owners[name]) > 1 and around):
+            if name and around and (len(owners[name]) > 1 or id(entry) in self._in_steps):
                 name = ".".join([*around, name])
             self.names[id(entry)] = name
         self._freeze(graph, self._all_frozen)
@@ -87,7 +96,9 @@ class Translator:
     def _freeze(self, graph: Graph, frozen: bool) -> None:
         """Notes the layers that are frozen with a model around them."""
         for entry in graph.entries.values():
-            own = self._is_old and entry.given.config.get("trainable", True) is False
+            own = self._is_old and any(
+                config.get("trainable", True) is False for config in _configurations(entry.given.config, entry.steps)
+            )
             if entry.model is not None:
                 self._freeze(entry.model, frozen or own)
             elif frozen:
@@ -181,6 +192,10 @@ class Translator:
         with self._refusals.part(given.name, given.kind):
             operation = _operation(given)
             if operation is not None:
+                if self._steps and operation not in AT_EACH_STEP:
+                    raise SpaceError(
+                        "it is in a model within a TimeDistributed, where archbudget knows no such operation"
+                    )
                 if untranslated:
                     Operation(operation, None, {}, {}, []).maker()
                     return [UNKNOWN]
@@ -201,7 +216,12 @@ class Translator:
         if id(entry) not in self._made:
             self._made[id(entry)] = None
             name = self.names.get(id(entry)) or None
-            self._made[id(entry)] = self._layers.of(entry.given, name, entry.live, frozen=id(entry) in self._frozen)
+            frozen = id(entry) in self._frozen
+            if self._steps:
+                inner = self._layers.of(entry.given, plain_name(entry.given.name), entry.live, frozen=frozen)
+                self._made[id(entry)] = _at_each_step(inner, self._steps, name)
+            else:
+                self._made[id(entry)] = self._layers.of(entry.given, name, entry.live, frozen=frozen)
         return self._made[id(entry)]
 
     def _within(self, entry: Entry, args: list[Any], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -219,7 +239,10 @@ class Translator:
                 f"it is called on {len(tensors)} values, and has {len(graph.inputs)} inputs",
             )
             return [UNKNOWN]
-        return self.outputs(graph, tensors)
+        self._steps += entry.steps
+        made = self.outputs(graph, tensors)
+        self._steps -= entry.steps
+        return made
 
 
 def _layers_of(graph: Graph, around: tuple[str, ...]) -> Iterator[tuple[Entry, tuple[str, ...]]]:
@@ -229,6 +252,42 @@ def _layers_of(graph: Graph, around: tuple[str, ...]) -> Iterator[tuple[Entry, t
             yield from _layers_of(entry.model, (*around, plain_name(entry.given.name) or name))
         elif entry.given.kind != "InputLayer" or not around:
             yield entry, around
+
+
+def _within_steps(graph: Graph, *, inside: bool) -> Iterator[int]:
+    """The identities of the entries of a model that have a `TimeDistributed` around them, or are in one that has."""
+    for entry in graph.entries.values():
+        if inside:
+            yield id(entry)
+        if entry.model is not None:
+            yield from _within_steps(entry.model, inside=inside or entry.steps > 0)
+
+
+def _configurations(config: Any, steps: int) -> Iterator[Mapping[str, Any]]:
+    """The configurations of several `TimeDistributed`, and of the model in them."""
+    yield config
+    for _ in range(steps):
+        config = config["layer"]["config"]
+        if isinstance(config, Mapping):
+            yield config
+
+
+def _at_each_step(layer: Layer, steps: int, name: str | None) -> Layer:
+    """A layer of a model within `TimeDistributed`: such a model is each of its layers at each step.
+
+    Raises:
+        SpaceError: If it reads several tensors, and is not the same with more axes in front.
+    """
+    if layer.kind in WITH_MORE_AXES:
+        return replace(layer, name=name)
+    if isinstance(layer, layers.Concatenate):
+        axis: Any = layer.axis
+        return replace(layer, name=name, axis=axis + steps if axis > 0 else axis)
+    if layer.MERGES or layer.kind.endswith("Attention"):
+        raise SpaceError("it reads several tensors in a model within a TimeDistributed; archbudget reads one there")
+    for left in reversed(range(steps)):
+        layer = layers.TimeDistributed(layer, name=None if left else name)
+    return layer
 
 
 def _operation(given: Configured) -> str | None:
