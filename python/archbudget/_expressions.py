@@ -401,7 +401,7 @@ OPERATORS: Mapping[str, Callable[[int, int], int]] = {
 """The functions of the engine's operators."""
 
 
-def _builtin(value: object) -> object:
+def builtin(value: object) -> object:
     """A number of numpy, or of a class derived from Python's, as one of Python; anything else as it is."""
     if isinstance(value, np.generic):
         return value.item()
@@ -414,7 +414,7 @@ def _builtin(value: object) -> object:
 
 def _integer(value: object) -> int:
     """A plain integer in an expression; 8.0 is 8."""
-    value = _builtin(value)
+    value = builtin(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -698,7 +698,7 @@ def compared(sign: str, left: object, right: object) -> Expression:
     if not isinstance(left, Expression) and isinstance(right, Expression):
         left, right, sign = right, left, MIRRORED[sign]
     if isinstance(left, Decision) and not isinstance(right, Expression):
-        right = _builtin(right)
+        right = builtin(right)
         if not (left.is_integer and _is_number(right) and right == int(right)):  # type: ignore[call-overload]
             return _taken(sign, left, right)
     if isinstance(left, Decision) and isinstance(right, Decision) and not (left.is_integer and right.is_integer):

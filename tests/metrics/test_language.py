@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 from typing import Any
 
+import numpy as np
 import pytest
 
 import archbudget as ab
@@ -121,6 +124,20 @@ def test_they_are_bounds_like_the_built_in_ones() -> None:
     assert 0 < space.within(budget).count() == inside.sum() < len(inside)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int64])
+def test_sizes_of_numpy_are_what_they_stand_for(kind: type[np.signedinteger]) -> None:
+    sizes = {"width": 120, "depth": 2, "heads": 4, "kv_heads": 2, "units": 100, "vocabulary": 90, "context": 7}
+    made = ab.spaces.transformer(**sizes)
+    assert ab.spaces.transformer(**{name: kind(size) for name, size in sizes.items()}) == made
+    assert cost(made, metrics.kv_cache_bytes(kind(120), kind(3), kind(16))) == cost(
+        made, metrics.kv_cache_bytes(120, 3, 16)
+    )
+    assert cost(made, metrics.quantized_bytes((kind(4), kind(120), kind(16)))) == cost(
+        made, metrics.quantized_bytes((4, 120, 16))
+    )
+    assert ab.scale(kind(1), kind(2), divisor=kind(8)).widths(120) == ab.scale(1, 2, divisor=8).widths(120)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -207,3 +224,29 @@ def test_layers_that_mix_positions_are_refused() -> None:
 def test_layers_of_transformers_say_their_shapes() -> None:
     space = ab.Space([layers.Input((5, WIDTH)), transformers.SelfAttention(HEADS, head_norms=True)])
     assert space.architecture().params == 4 * WIDTH * WIDTH + 2 * (WIDTH // HEADS)
+
+
+MADE = [
+    metrics.kv_cache_bytes(100, batch=3, bits=8, name="cache"),
+    metrics.prefill_macs(100),
+    metrics.decode_macs(100),
+    metrics.active_params(),
+    metrics.quantized_bytes("q4_0"),
+    metrics.quantized_bytes((4, 32, 16), other_bits=16),
+]
+
+
+@pytest.mark.parametrize("metric", MADE, ids=repr)
+def test_a_space_with_them_can_be_sent_and_saved(metric: ab.Metric) -> None:
+    """Workers on other machines are sent a space by pickle, and a search compares the one that it is given."""
+    space = network(depth=ab.Int("depth", 1, 3), experts=4).with_metrics([metric])
+    wanted = space.evaluate(space[:])[metric.name].tolist()
+    for other in (pickle.loads(pickle.dumps(space)), copy.deepcopy(space), ab.Space.from_yaml(space.to_yaml())):
+        assert other == space
+        assert other.evaluate(other[:])[metric.name].tolist() == wanted
+
+
+def test_equal_metrics_count_the_same() -> None:
+    assert metrics.kv_cache_bytes(100) == metrics.kv_cache_bytes(100)
+    assert metrics.kv_cache_bytes(100) != metrics.kv_cache_bytes(101)
+    assert metrics.prefill_macs(100, name="macs_of") != metrics.decode_macs(100, name="macs_of")

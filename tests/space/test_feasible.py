@@ -737,6 +737,18 @@ def test_nothing_is_drawn_from_an_empty_set(lenet: ab.Space) -> None:
             ask()
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.uint64, np.int16, np.int64, np.float32])
+def test_numbers_of_numpy_are_what_they_stand_for(lenet: ab.Space, kind: type[np.generic]) -> None:
+    """An unsigned one has no numbers below 0: a difference of two would be a huge one."""
+    fits = lenet.within(ab.Budget(params=60_000))
+    spread = lenet.distribution("params")
+    for value in (200, 30_000, 50_125, 59_999):
+        if not np.issubdtype(kind, np.floating) and value > np.iinfo(kind).max:
+            continue
+        assert fits.closest("params", kind(value)) == fits.closest("params", value)
+        assert spread.cdf(kind(value)) == spread.cdf(value)
+
+
 def test_the_ends_of_a_set_are_closest_to_infinity(lenet: ab.Space) -> None:
     fits = lenet.within(ab.Budget(params=60_000))
     for wanted, end in ((float("inf"), fits.largest), (float("-inf"), fits.smallest), (-5, fits.smallest)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 import random
 from typing import Any
 
@@ -143,3 +145,11 @@ def test_what_is_no_grid_is_refused(what: str, lenet: ab.Space) -> None:
         lenet.count_grid(**bounds)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, ArchbudgetError if what == "unknown" else BudgetError)
+
+
+def test_grids_can_be_sent_and_copied(lenet: ab.Space) -> None:
+    rounded = lenet.count_grid(params=[50_000, 60_000], macs=[2_000_000, 5_000_000], memory=1 << 12)
+    for grid in (lenet.count_grid(params=[20_000, 60_000]), rounded):
+        for other in (pickle.loads(pickle.dumps(grid)), copy.copy(grid), copy.deepcopy(grid)):
+            assert other == grid
+            assert (other.size, other.shape, list(other.budgets())) == (grid.size, grid.shape, list(grid.budgets()))

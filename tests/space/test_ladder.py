@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import archbudget as ab
@@ -69,3 +70,11 @@ def test_bad_input_is_one_line(given: dict[str, Any], message: str) -> None:
     with pytest.raises(BudgetError, match=message) as caught:
         ab.ladder(space(), **given)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tolerance_is_the_number_that_is_written() -> None:
+    """1 + 0.15 times 100 is less than 115 in binary numbers."""
+    units = ab.Choice("units", [115])
+    space = ab.Space([layers.Input((1,)), layers.Dense(units, use_bias=False)])
+    assert [arch.params for arch in ab.ladder(space, params=[100], tolerance=0.15)] == [115]
+    assert [arch.params for arch in ab.ladder(space, params=[np.uint8(100)], tolerance=np.float64(0.15))] == [115]

@@ -20,6 +20,7 @@ from archbudget.layers import Block, CustomLayer, InputChoice, Layer, OneOf, Rep
 from archbudget.layers._base import leaves
 from archbudget.layers._structure import Part, Sequential, as_block
 from archbudget.metrics import LatencyTable
+from archbudget.metrics._language import LanguageRule
 from archbudget.program.writer import snake_case
 from archbudget.space.family import definition
 
@@ -183,6 +184,10 @@ class _Description:
         if type(metric) is LatencyTable:
             entries = [{**said, "value": value} for said, value in metric.entries()]
             return {"entries": entries, **({} if metric.combine == "sum" else {"combine": metric.combine})}
+        if isinstance(metric.function, LanguageRule):
+            given = {each.name: getattr(metric.function, each.name) for each in fields(metric.function)}
+            del given["name"]  # It is the key already.
+            return {f"archbudget.metrics:{metric.function.MAKER}": self._value(given, metric.name)}
         module = getattr(metric.function, "__module__", None)
         for name, each in vars(sys.modules.get(str(module), object)).items():
             if each is metric and module != "__main__":

@@ -7,9 +7,11 @@ that `from_huggingface` reads.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from archbudget._expressions import builtin
 from archbudget._guard import guarded
 from archbudget._message import listed, show, with_nearest
 from archbudget.errors import SpaceError
@@ -159,16 +161,9 @@ def kv_cache_bytes(context: int, batch: int = 1, bits: int = 16, *, name: str = 
         >>> llama.with_metrics([cache]).architecture().costs["kv_cache_bytes"]
         2147483648
     """
-    _whole(name, context=context, batch=batch, bits=bits)
+    context, batch, bits = _whole(name, context=context, batch=batch, bits=bits)
 
-    def kept(layer: LayerRecord) -> int:
-        found = _attention(layer, name)
-        if found is None:
-            return 0
-        positions = context if found.window is None else min(context, found.window)
-        return -(-batch * positions * found.kept * bits // 8)
-
-    return Metric(name, kept)
+    return Metric(name, _Cache(name, context, batch, bits))
 
 
 @guarded
@@ -194,8 +189,8 @@ def prefill_macs(context: int, *, name: str = "prefill_macs") -> Metric:
         >>> counted == long.architecture().macs
         True
     """
-    _whole(name, context=context)
-    return Metric(name, lambda layer: _macs(layer, name, context, context))
+    (context,) = _whole(name, context=context)
+    return Metric(name, _Prefill(name, context))
 
 
 @guarded
@@ -218,8 +213,8 @@ def decode_macs(context: int, *, name: str = "decode_macs") -> Metric:
         >>> space.with_metrics([ab.metrics.decode_macs(1)]).architecture().costs["decode_macs"]
         123550464
     """
-    _whole(name, context=context)
-    return Metric(name, lambda layer: _macs(layer, name, 1, context))
+    (context,) = _whole(name, context=context)
+    return Metric(name, _Decode(name, context))
 
 
 def _macs(layer: LayerRecord, metric: str, positions: int, seen: int) -> int:
@@ -267,16 +262,7 @@ def active_params(*, name: str = "active_params") -> Metric:
         >>> mixtral.with_metrics([ab.metrics.active_params()]).architecture().costs["active_params"]
         12879925248
     """
-
-    def active(layer: LayerRecord) -> int:
-        if layer.type not in _UNITS or layer.reused:
-            return layer.params
-        given = layer.arguments
-        units, inner = _units(layer)
-        expert = layer.input_shapes[0][-1] * (inner + units)
-        return int(layer.params - (given["num_experts"] - given["experts_per_token"]) * expert)
-
-    return Metric(name, active)
+    return Metric(name, _Active(name))
 
 
 FORMATS: Mapping[str, tuple[int, int]] = {
@@ -331,28 +317,93 @@ def quantized_bytes(
         >>> round(sized.costs["quantized_bytes"] * 8 / sized.params, 2)
         4.5
     """
-    if isinstance(format, tuple) and len(format) == 3:
+    if isinstance(format, (tuple, list)) and len(format) == 3:
         bits, group, scale = format
-        _whole(name, bits=bits, group=group)
-        _whole(name, least=0, scale_bits=scale)
-        block, block_bits = group, group * bits + scale
-    elif isinstance(format, str) and format in FORMATS:
-        block, block_bytes = FORMATS[format]
-        block_bits = 8 * block_bytes
-    else:
+        bits, group = _whole(name, bits=bits, group=group)
+        (scale,) = _whole(name, least=0, scale_bits=scale)
+        format = (bits, group, scale)  # noqa: A001
+    elif not isinstance(format, str) or format not in FORMATS:
         shown = with_nearest(format, FORMATS) if isinstance(format, str) else show(format)
         raise SpaceError(f"{name}: format must be (bits, group, scale_bits) or one of {listed(FORMATS)}, not {shown}")
-    _whole(name, other_bits=other_bits)
+    (other_bits,) = _whole(name, other_bits=other_bits)
+    return Metric(name, _Stored(name, format, other_bits))
 
-    def stored(layer: LayerRecord) -> int:
+
+@dataclass(frozen=True)
+class LanguageRule:
+    """What a metric counts of a layer: a function that pickle writes, and space files by the arguments of its maker."""
+
+    MAKER: ClassVar[str]
+    """The function of `archbudget.metrics` whose arguments the fields are."""
+    name: str
+    """The name of the metric."""
+
+
+@dataclass(frozen=True)
+class _Cache(LanguageRule):
+    MAKER = "kv_cache_bytes"
+    context: int
+    batch: int
+    bits: int
+
+    def __call__(self, layer: LayerRecord) -> int:
+        found = _attention(layer, self.name)
+        if found is None:
+            return 0
+        positions = self.context if found.window is None else min(self.context, found.window)
+        return -(-self.batch * positions * found.kept * self.bits // 8)
+
+
+@dataclass(frozen=True)
+class _Prefill(LanguageRule):
+    MAKER = "prefill_macs"
+    context: int
+
+    def __call__(self, layer: LayerRecord) -> int:
+        return _macs(layer, self.name, self.context, self.context)
+
+
+@dataclass(frozen=True)
+class _Decode(LanguageRule):
+    MAKER = "decode_macs"
+    context: int
+
+    def __call__(self, layer: LayerRecord) -> int:
+        return _macs(layer, self.name, 1, self.context)
+
+
+@dataclass(frozen=True)
+class _Active(LanguageRule):
+    MAKER = "active_params"
+
+    def __call__(self, layer: LayerRecord) -> int:
+        if layer.type not in _UNITS or layer.reused:
+            return layer.params
+        given = layer.arguments
+        units, inner = _units(layer)
+        expert = layer.input_shapes[0][-1] * (inner + units)
+        return int(layer.params - (given["num_experts"] - given["experts_per_token"]) * expert)
+
+
+@dataclass(frozen=True)
+class _Stored(LanguageRule):
+    MAKER = "quantized_bytes"
+    format: str | tuple[int, int, int]
+    other_bits: int
+
+    def __call__(self, layer: LayerRecord) -> int:
         if layer.params == 0:
             return 0
+        if isinstance(self.format, str):
+            block, block_bytes = FORMATS[self.format]
+            block_bits = 8 * block_bytes
+        else:
+            bits, block, scale = self.format
+            block_bits = block * bits + scale
         rows = _rows(layer)
         inside = sum(number * length for number, length in rows)
-        bits = sum(number * -(-length // block) * block_bits for number, length in rows)
-        return -(-(bits + (layer.params - inside) * other_bits) // 8)
-
-    return Metric(name, stored)
+        stored = sum(number * -(-length // block) * block_bits for number, length in rows)
+        return -(-(stored + (layer.params - inside) * self.other_bits) // 8)
 
 
 def _rows(layer: LayerRecord) -> list[tuple[int, int]]:
@@ -395,8 +446,12 @@ def _rows(layer: LayerRecord) -> list[tuple[int, int]]:
     return []
 
 
-def _whole(metric: str, least: int = 1, **given: object) -> None:
-    """Refuses what is no integer of at least so much."""
+def _whole(metric: str, least: int = 1, **given: object) -> list[int]:
+    """Integers of Python of at least so much; refuses what is none."""
+    found = []
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        number = builtin(value)
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise SpaceError(f"{metric}: {name} must be an integer of at least {least}, not {show(value)}")
+        found.append(number)
+    return found

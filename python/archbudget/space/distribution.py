@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archbudget._expressions import builtin
 from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._markup import division, paragraph
@@ -97,9 +98,10 @@ class Distribution:
         Raises:
             SpaceError: If `value` is not a number.
         """
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or math.isnan(value):
+        number = builtin(value)
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or number != number:
             raise SpaceError(f"{self.metric} are compared with a number, not with {show(value)}")
-        place = bisect_right(self.values, value - self.error)
+        place = bisect_right(self.values, number - self.error)
         return self._sums[place - 1] / self.total if place else 0.0
 
     def __len__(self) -> int:

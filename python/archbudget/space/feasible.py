@@ -14,6 +14,7 @@ import numpy as np
 
 from archbudget._budget import MOST, refuse_loose_bounds, require_budget, require_metrics
 from archbudget._core import MEMORY
+from archbudget._expressions import builtin
 from archbudget._guard import answering, guards
 from archbudget._message import grouped, hint, listed, show
 from archbudget._nested import SetOnce
@@ -749,10 +750,11 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             LimitError: As for `largest`.
         """
         require_metrics(self.space.metrics, [metric])
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or value != value:
+        wanted = builtin(value)
+        if isinstance(wanted, bool) or not isinstance(wanted, (int, float)) or wanted != wanted:
             raise BudgetError(f"{metric}: a value must be a number, not {show(value)}")
         low, high = self.budget.get(metric, (0, MOST))
-        below = -1 if value < 0 else high if value >= high else int(value)
+        below = -1 if wanted < 0 else high if wanted >= high else int(wanted)
         near = []
         if below >= low:
             near.append((self._bounded(metric, low, below), True))
@@ -763,7 +765,9 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         found = [architecture_at(self.space, side) for side in sides if side is not None]
         if not found:
             raise self._nothing()
-        return min(found, key=lambda arch: (abs(arch.costs[metric] - value), arch.costs[metric]))
+        if len(found) == 1:
+            return found[0]  # `wanted` may be infinite.
+        return min(found, key=lambda arch: (abs(arch.costs[metric] - Fraction(wanted)), arch.costs[metric]))
 
     def _knowing(self, metric: str) -> Feasible:
         """The set as the engine keeps it, where it can be asked about a metric."""

@@ -119,6 +119,9 @@ class CountGrid:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[type[CountGrid], tuple[int, Ranges, npt.NDArray[np.object_]]]:
+        return type(self), (self.size, dict(self.ranges), self._counts)
+
     def __repr__(self) -> str:
         shape = " x ".join(f"{number} {metric}" for metric, number in zip(self.ranges, self.shape, strict=True))
         return f"<CountGrid of {shape} in a space of {grouped(self.size)} networks>"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil, floor
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from archbudget._budget import Budget
+from archbudget._expressions import builtin
 from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import BudgetError
@@ -41,7 +42,7 @@ def ladder(
 
     Args:
         space: The space.
-        tolerance: How far a network may be from its size, as a share of it, from 0 on.
+        tolerance: How far a network may be from its size, as a share of it, from 0 to below 1.
         score: The metric that tells which of the networks within the tolerance is taken; without one, that of the size
             itself: the closest network.
         prefer: Whether the largest or the smallest score is the best.
@@ -67,7 +68,8 @@ def ladder(
     if len(targets) != 1:
         raise BudgetError(f"a ladder needs the sizes of one metric, such as params=[10e6, 30e6], not of {len(targets)}")
     ((metric, given),) = targets.items()
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float, np.number)) or not 0 <= tolerance < 1:
+    share = builtin(tolerance)
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
         raise BudgetError(f"tolerance must be a number from 0 to below 1, not {show(tolerance)}")
     if prefer not in ("largest", "smallest"):
         raise BudgetError(f"prefer must be 'largest' or 'smallest', not {show(prefer)}")
@@ -77,20 +79,21 @@ def ladder(
         raise BudgetError(f"{metric}: a ladder needs a list of sizes, not {show(given)}")
     sizes: list[float] = []
     for size in given:
-        is_number = isinstance(size, (int, float, np.number)) and not isinstance(size, bool)
-        if not is_number or not 0 < float(size) < LARGEST:
+        number = builtin(size)
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < LARGEST:
             raise BudgetError(f"{metric}: a size must be a number above 0, not {show(size)}")
         if len(sizes) == RUNGS:
             raise BudgetError(f"a ladder has at most {RUNGS:,} sizes")
-        sizes.append(float(size))
-    return [_rung(space, metric, size, float(tolerance), score, prefer, budget) for size in sizes]
+        sizes.append(number)
+    return [_rung(space, metric, size, share, score, prefer, budget) for size in sizes]
 
 
 def _rung(
     space: Space, metric: str, size: float, tolerance: float, score: str | None, prefer: str, budget: Budget | None
 ) -> Architecture:
     """The network of one size."""
-    low, high = -int(-size * (1 - tolerance) // 1), int(size * (1 + tolerance))
+    away = Fraction(size) * Fraction(repr(tolerance))  # 0.05 is five hundredths, which a float is not.
+    low, high = ceil(size - away), floor(size + away)
     bounds = dict(budget or {})
     least, most = bounds.get(metric, (low, high))
     bounds[metric] = max(low, least), min(high, most)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Union
 
-from archbudget._expressions import Choice, Expression, channels, require_name
+from archbudget._expressions import Choice, Expression, builtin, channels, require_name
 from archbudget._face import Faced
 from archbudget._guard import guarded, guards
 from archbudget._message import hint, listed, show
@@ -110,6 +110,7 @@ def scale(low: float, high: float, *, divisor: int = 1, name: str | None = None,
         >>> ab.scale(0.25, 1.5, divisor=8).widths(32)
         [8, 16, 24, 32, 40, 48]
     """
+    low, high, divisor, step = (builtin(each) for each in (low, high, divisor, step))  # type: ignore[assignment]
     for what, number in (("low", low), ("high", high), ("step", step)):
         is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
         if not is_number or not 0 < number < 1e6:

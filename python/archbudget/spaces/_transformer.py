@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from archbudget import layers
-from archbudget._expressions import Choice, Int
+from archbudget._expressions import Choice, Int, builtin
 from archbudget._guard import guarded
 from archbudget._message import listed, show, with_nearest
 from archbudget.errors import SpaceError
@@ -95,6 +95,16 @@ def transformer(
         >>> ab.spaces.transformer(**ab.spaces.TRANSFORMERS["llama_3_2_1b"]).architecture().params
         1235814400
     """
+    sizes: list[Any] = [
+        builtin(each)
+        for each in (
+            width, depth, heads, kv_heads, units, vocabulary, context, head_dim, experts, experts_per_token,
+            shared_experts,
+        )
+    ]  # fmt: skip
+    width, depth, heads, kv_heads, units, vocabulary, context, head_dim, experts, experts_per_token, shared_experts = (
+        sizes
+    )
     _known("positions", positions, POSITIONS)
     _known("norm", norm, NORMS)
     if latent is not None and (kv_heads is not None or head_dim is not None or head_norms or positions == "learned"):
