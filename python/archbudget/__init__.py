@@ -48,6 +48,7 @@ from archbudget.space.removing import Optional, optional
 from archbudget.space.space import Space
 from archbudget.space.stored import Format, store_with
 from archbudget.space.varying import Scale, scale
+from archbudget.tflite import Arena
 
 __version__ = VERSION
 
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
+    "Arena",
     "Bounds",
     "Budget",
     "BudgetOracle",

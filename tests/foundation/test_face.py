@@ -27,6 +27,8 @@ FACES: dict[str, tuple[Any, set[str]]] = {
         ARCH,
         MAPPING
         | {
+            "arena",
+            "arena_bytes",
             "costs",
             "explain",
             "flops",
@@ -51,6 +53,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
             "weight_bytes",
         },
     ),
+    "Arena": (ab.Arena(1, 0, 1, 1, 1), {"at_least", "planning", "scratch", "structures", "tensors", "total"}),
     "Bounds": (ab.Bounds(1, 2), {"exact", "lower", "ratio", "upper"}),
     "Budget": (ab.Budget(params=1), MAPPING | {"count", "describe", "mask", "of", "violations"}),
     "Candidates": (BATCH, {"indices", "load", "save", "space", "to_pandas", "values"}),
@@ -97,7 +100,17 @@ FACES: dict[str, tuple[Any, set[str]]] = {
     "Scale": (ab.scale(1, 2), {"divisor", "high", "low", "multipliers", "name", "rounded", "step", "widths"}),
     "Space": (
         SPACE,
-        {"architecture", "best", "combinations", "constraint", "constraints", "decisions", "describe", "domains"}
+        {
+            "architecture",
+            "arena",
+            "best",
+            "combinations",
+            "constraint",
+            "constraints",
+            "decisions",
+            "describe",
+            "domains",
+        }
         | {
             "count_grid",
             "from_function",

@@ -214,6 +214,12 @@ CALLS: dict[str, list[Call]] = {
         lambda v: SPACE.write_parquet("of a file", candidates=v),
         lambda v: SPACE.write_parquet("all", workers=1, shard=v),
     ],
+    "Space.arena": [
+        SPACE.arena,
+        lambda v: SPACE.arena(BATCH, v),
+        lambda v: SPACE.arena(BATCH, kernels=v),
+        lambda v: SPACE.arena(BATCH, progress=v),
+    ],
     "Space.evaluate": [
         SPACE.evaluate,
         lambda v: SPACE.evaluate(SPACE.sample(3, 0), out=v),
@@ -328,6 +334,8 @@ CALLS: dict[str, list[Call]] = {
     ],
     "Architecture.__getitem__": [ARCH.__getitem__],
     "Architecture.layer": [ARCH.layer],
+    "Architecture.arena": [ARCH.arena, lambda v: ARCH.arena(kernels=v)],
+    "Architecture.arena_bytes": [ARCH.arena_bytes, lambda v: ARCH.arena_bytes(kernels=v)],
     "Architecture.to_code": [ARCH.to_code],
     "Architecture.to_onnx": [ARCH.to_onnx],
     "Optional": [
@@ -623,6 +631,7 @@ NOT_GIVEN_ANYTHING = {
     "Metric.check",  # Asked by a space.
     "LatencyTable.check",
     "LatencyTable.look_up",
+    "Arena",
     "Bounds",
     "Marginals",
     "Description",

@@ -29,7 +29,10 @@ PYTHON: list[list[Room]] = [
     [Room("importers", "models of frameworks, read into spaces without decisions")],
     [Room("search", "Optuna: `BudgetSampler`, `search`, and what proposes values")],
     [Room("space", "a family, one network, batches, and what is asked about them")],
-    [Room("export", "real models of Keras and PyTorch, and their source text, made of a `Network`")],
+    [
+        Room("export", "real models of Keras and PyTorch, and their source text, made of a `Network`"),
+        Room("tflite", "a `Network` as TensorFlow Lite Micro runs it: operators and memory"),
+    ],
     [Room("network", "one network, layer by layer, and its texts"), Room("program", "writing a program of the engine")],
     [Room("metrics", "custom metrics and latency tables")],
     [Room("_records", "what is said of one layer of a network")],

@@ -19,6 +19,7 @@ from archbudget.space.description import check_names
 from archbudget.space.family import compiled
 from archbudget.space.stored import stored
 from archbudget.space.table import row_of, values_by_decision
+from archbudget.tflite import Arena, arena
 
 if TYPE_CHECKING:
     import os
@@ -217,6 +218,45 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
             (3888, 7776, 4176)
         """
         return flops(self.network, convention)
+
+    def arena(self, runtime: str = "tflm", kernels: str = "reference") -> Arena:
+        """The memory that a runtime of microcontrollers needs for the network in int8, and what it is made of.
+
+        The network is what TensorFlow's converter makes of it for inputs of one at a time: normalization and ReLU are
+        part of the operators before them. Its tensors are put where the greedy planner of TensorFlow Lite Micro puts
+        them, which is exact; see [Definitions](../definitions.md#arena-on-a-microcontroller) for what was measured, and
+        for the rest. O(layers^2).
+
+        Args:
+            runtime: `"tflm"`, TensorFlow Lite Micro.
+            kernels: Whose scratch memory is counted: `"reference"`, of the kernels in plain C++; or an upper bound of
+                that of CMSIS-NN, `"cmsis_nn_dsp"` on Cortex-M4, M7 and M33, `"cmsis_nn_mve"` on Cortex-M55 and M85.
+
+        Raises:
+            SpaceError: If there is no such runtime or kernel; or it is not known what the converter makes of a layer.
+
+        Example:
+            >>> import archbudget as ab
+            >>> arch = ab.spaces.ds_cnn().architecture(width=64, stride=2, depth=1, kernel_1=3)
+            >>> arch.arena("tflm").tensors
+            16000
+        """
+        return arena(self.network, runtime, kernels)
+
+    def arena_bytes(self, runtime: str = "tflm", kernels: str = "reference") -> int:
+        """The bytes of the whole arena: what is to be given to the interpreter as `tensor_arena`.
+
+        It is the `total` of `arena`; arguments and errors are the same. In what was measured it was never less than the
+        interpreter takes on a 64-bit machine with reference kernels, and 0 to 32 bytes more; in networks so small that
+        planning takes more than their tensors, up to some hundred bytes more.
+
+        Example:
+            >>> import archbudget as ab
+            >>> arch = ab.spaces.ds_cnn().architecture(width=64, stride=2, depth=1, kernel_1=3)
+            >>> arch.arena_bytes(runtime="tflm"), arch.arena_bytes(kernels="cmsis_nn_dsp")
+            (19552, 20720)
+        """
+        return self.arena(runtime, kernels).total
 
     def producer(self, tensor: int) -> LayerRecord | None:
         """The layer that wrote a tensor, through all of its aliases; `None` for an unknown number."""

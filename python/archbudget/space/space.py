@@ -20,6 +20,7 @@ from archbudget._regular import path_of
 from archbudget.errors import ArchbudgetError, LimitError, SpaceError
 from archbudget.space import html, trials
 from archbudget.space.architecture import Architecture, architecture_at, architecture_of, network_in
+from archbudget.space.arenas import arenas
 from archbudget.space.candidates import Candidates, CandidatesLike, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.constraint import Constraint
@@ -412,6 +413,40 @@ class Space(Family):
         """
         with reporting(progress):
             return evaluate(self, candidates, metrics, out=out, per_layer=per_layer, threads=threads)
+
+    def arena(
+        self,
+        candidates: CandidatesLike,
+        runtime: str = "tflm",
+        kernels: str = "reference",
+        *,
+        progress: ProgressLike = None,
+    ) -> Evaluation:
+        """The memory that a runtime of microcontrollers needs for each candidate in int8; see `Architecture.arena`.
+
+        Each network is planned by itself, in Python, as plans do not add up over layers: 10 to 100 milliseconds.
+
+        Args:
+            candidates: As for `evaluate`.
+            runtime: `"tflm"`, TensorFlow Lite Micro.
+            kernels: Whose scratch memory is counted: `"reference"`, `"cmsis_nn_dsp"` or `"cmsis_nn_mve"`.
+            progress: Who is told how far the call is; see [`Progress`][archbudget.Progress].
+
+        Returns:
+            The columns `arena_bytes`, the whole arena, and what it is made of, as in
+            [`Arena`][archbudget.Arena].
+
+        Raises:
+            SpaceError: As for `evaluate` and `Architecture.arena`; the message names the first such candidate.
+
+        Example:
+            >>> import archbudget as ab
+            >>> space = ab.spaces.ds_cnn()
+            >>> space.arena([{"width": 64, "stride": 2, "depth": 1, "kernel_1": 3}])["tensors"].tolist()
+            [16000]
+        """
+        with reporting(progress):
+            return arenas(self, candidates, runtime, kernels)
 
     def evaluate_to_file(
         self,
