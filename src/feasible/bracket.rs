@@ -15,12 +15,13 @@
 use super::axis::{self, block_end};
 use super::bound::{largest, ratio};
 use super::graph::Graph;
+use super::marked::{Completions, Marked};
 use super::rounded::{Allowed, completions};
 use super::table::Items;
 use crate::diagram::{ROOT, Workers, work_off};
 use crate::{Error, Result};
 use num_bigint::BigUint;
-use std::ops::{Add, AddAssign, Mul};
+use std::ops::{Add, Mul};
 use std::sync::{Arc, Mutex};
 
 /// The most look-ups and boxes that are sent on.
@@ -87,12 +88,6 @@ trait Ways: Copy + PartialEq + Send + Sync + From<u64> + Into<u128> + Add<Output
 impl Ways for u64 {}
 impl Ways for u128 {}
 
-/// A number of completions.
-trait Completions: Copy + Default + AddAssign + TryFrom<u64> + Into<u64> {}
-
-impl Completions for u32 {}
-impl Completions for u64 {}
-
 /// Prefixes of one node.
 #[derive(Debug, Clone, Copy)]
 struct Prefixes<W, const D: usize> {
@@ -135,69 +130,25 @@ impl<W: Ways, const D: usize> Prefixes<W, D> {
     }
 }
 
-/// Classes of sums that are not negative: as many sums in each as a power of two. The last class is beyond all that count.
-#[derive(Debug, Clone, Copy)]
-struct Scale {
-    len: usize,
-    shift: u32,
-}
-
-impl Scale {
-    /// Of sums up to `most`.
-    fn new(most: i64, classes: usize) -> Self {
-        let mut shift = 0;
-        while (most >> shift) as usize + 2 > classes.max(2) && shift < 62 {
-            shift += 1;
+/// At most and at least how many candidates keep within a room: prefixes, put together with completions.
+#[inline]
+fn put_together<W: Ways, C: Completions, const D: usize>(
+    marked: &Marked<C, D>,
+    room: &[i64; D],
+    boxes: &[Prefixes<W, D>],
+) -> (u128, u128) {
+    let (mut upper, mut lower) = (0_u128, 0_u128);
+    for own in boxes {
+        let most = std::array::from_fn(|dim| room[dim] - own.least[dim]);
+        if most.iter().any(|&left| left < 0) {
+            continue;
         }
-        Self {
-            len: (most >> shift) as usize + 2,
-            shift,
-        }
+        let least = std::array::from_fn(|dim| room[dim] - own.most[dim]);
+        let prefixes: u128 = own.ways.into();
+        upper += prefixes * u128::from(marked.perhaps_within(&most));
+        lower += prefixes * u128::from(marked.surely_within(&least));
     }
-
-    #[inline]
-    fn class(&self, sum: i64) -> usize {
-        ((sum >> self.shift) as usize).min(self.len - 1)
-    }
-}
-
-/// How many completions of a node come to at most the sums of a class.
-struct Marked<C, const D: usize> {
-    scales: [Scale; D],
-    counts: Vec<C>,
-}
-
-impl<C: Completions, const D: usize> Marked<C, D> {
-    /// At most and at least how many candidates keep within a room: prefixes, put together with completions.
-    #[inline]
-    #[allow(clippy::needless_range_loop)] // A constraint stands in several arrays.
-    fn sum<W: Ways>(&self, room: &[i64; D], boxes: &[Prefixes<W, D>]) -> (u128, u128) {
-        let (mut upper, mut lower) = (0_u128, 0_u128);
-        for own in boxes {
-            let mut beyond = false;
-            let (mut most, mut least, mut some) = (0, 0, true);
-            for dim in 0..D {
-                let scale = &self.scales[dim];
-                let left = room[dim] - own.least[dim];
-                beyond |= left < 0;
-                most = most * scale.len + scale.class(left.max(0));
-                // In the class of a sum there may be larger ones, in those before it there are none; and in that of the
-                // last sum of a class there are none, either.
-                let class = scale.class((room[dim] - own.most[dim] + 1).max(0));
-                some &= class > 0;
-                least = least * scale.len + class.saturating_sub(1);
-            }
-            if beyond {
-                continue;
-            }
-            let prefixes: u128 = own.ways.into();
-            upper += prefixes * u128::from(self.counts[most].into());
-            if some {
-                lower += prefixes * u128::from(self.counts[least].into());
-            }
-        }
-        (upper, lower)
-    }
+    (upper, lower)
 }
 
 /// The numbers of candidates that may fit, and that certainly do; each as what is added and what is subtracted.
@@ -504,18 +455,10 @@ impl<'a, const D: usize> Bracket<'a, D> {
         let most = std::array::from_fn(|dim| graph.to_go(node, dim).min(self.high[dim]));
         let worth = lookups.saturating_add(passed).saturating_mul(8).max(1 << 10);
         let cells = (self.memory / 64).min(worth);
-        let scales = scales(most, if D == 1 { cells.min(LINE) } else { cells }, &self.high);
-        let mut counts = vec![C::default(); scales.iter().map(|scale| scale.len).product()];
+        let mut marked = Marked::new(most, if D == 1 { cells.min(LINE) } else { cells }, &self.high);
         let mut mark = |costs: &[i64; D], ways: u64| {
-            let mut cell = 0;
-            for dim in 0..D {
-                if costs[dim] > self.high[dim] {
-                    return;
-                }
-                cell = cell * scales[dim].len + scales[dim].class(costs[dim]);
-            }
-            if let Ok(ways) = C::try_from(ways) {
-                counts[cell] += ways;
+            if costs.iter().zip(&self.high).all(|(cost, high)| cost <= high) {
+                marked.mark(costs, ways);
             }
         };
         if node == graph.terminal() {
@@ -530,18 +473,8 @@ impl<'a, const D: usize> Bracket<'a, D> {
                 mark(&std::array::from_fn(|dim| cost[dim] + after[dim]), ways * each);
             }
         }
-        let mut stride = 1;
-        for scale in scales.iter().rev() {
-            let block = stride * scale.len;
-            for block in counts.chunks_exact_mut(block) {
-                for cell in stride..block.len() {
-                    let before = block[cell - stride];
-                    block[cell] += before;
-                }
-            }
-            stride = block;
-        }
-        Ok(Marked { scales, counts })
+        marked.add_up();
+        Ok(marked)
     }
 
     /// Adds the candidates whose prefixes come along some arcs to a node with marked completions.
@@ -572,7 +505,7 @@ impl<'a, const D: usize> Bracket<'a, D> {
                                 room[dim] = windows[dim].low - 1 - cost[dim];
                             }
                         }
-                        let (upper, lower) = marked.sum(&room, boxes);
+                        let (upper, lower) = put_together(marked, &room, boxes);
                         let (upper, lower) = (upper * ways, lower * ways);
                         if corner.count_ones() % 2 == 0 {
                             found.upper[0] += upper;
@@ -591,29 +524,6 @@ impl<'a, const D: usize> Bracket<'a, D> {
             sums.lower[place] += found.lower[place];
         }
         Ok(())
-    }
-}
-
-/// Classes in each constraint, for sums up to these, that make at most this many cells together.
-fn scales<const D: usize>(most: [i64; D], cells: usize, high: &[i64; D]) -> [Scale; D] {
-    let mut scales = most.map(|most| Scale::new(most.max(0), 2));
-    loop {
-        let count = scales
-            .iter()
-            .fold(1_usize, |count, scale| count.saturating_mul(scale.len));
-        // The one whose classes are the widest, as parts of its budget, gets more.
-        let finer = (0..D).filter(|&dim| scales[dim].shift > 0).map(|dim| {
-            let shift = scales[dim].shift - 1;
-            let len = (most[dim].max(0) >> shift) as usize + 2;
-            (dim, Scale { len, shift })
-        });
-        let finer = finer.filter(|&(dim, finer)| count / scales[dim].len <= cells / finer.len);
-        let width = |dim: usize, finer: Scale| 2_f64.powi(finer.shift as i32) / (high[dim] as f64 + 1.0);
-        let Some((dim, finer)) = finer.max_by(|&(a, one), &(b, other)| width(a, one).total_cmp(&width(b, other)))
-        else {
-            return scales;
-        };
-        scales[dim] = finer;
     }
 }
 

@@ -22,6 +22,7 @@ mod graph;
 mod grid;
 mod listed;
 mod marginals;
+mod marked;
 mod members;
 mod net;
 mod number;
