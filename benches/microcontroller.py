@@ -165,7 +165,7 @@ def main() -> None:
     }
     for name in options.spaces:
         differences: dict[str, Counter[object]] = {part: Counter() for part in ("operators", "head", "tail", "peak")}
-        rows = []
+        rows, sizes = [], []
         for seed, arch in enumerate(space_of(name).sample(options.networks, seed=options.seed)):
             row = measured(arch, seed)
             planned = arch.arena()
@@ -173,12 +173,14 @@ def main() -> None:
             differences["head"][planned.tensors + planned.scratch - row["head"]] += 1
             differences["tail"][planned.structures - row["tail"]] += 1
             differences["peak"][planned.tensors > planned.at_least] += 1
+            sizes.append(arch.flash_bytes() / row["size"] - 1)
             rows.append(row)
         kept["spaces"][name] = rows[: options.keep]
         print(f"{name}: {len(rows)} networks", flush=True)
         print(f"  operators are the expected ones: {dict(differences['operators'])}")
         for part in ("head", "tail"):
             print(f"  bytes by which archbudget has more in the {part}: {dict(sorted(differences[part].items()))}")
+        print(f"  the size of the file, in relation to the measured one: {min(sizes):+.2%} to {max(sizes):+.2%}")
         print(f"  the plan needs more than what is alive at once: {dict(differences['peak'])}", flush=True)
     if options.write is not None:
         options.write.write_text(json.dumps(kept, indent=None, separators=(",", ":")) + "\n")

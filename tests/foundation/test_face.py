@@ -31,6 +31,7 @@ FACES: dict[str, tuple[Any, set[str]]] = {
             "arena_bytes",
             "costs",
             "explain",
+            "flash_bytes",
             "flops",
             "from_dict",
             "indices",

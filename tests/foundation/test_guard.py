@@ -335,6 +335,7 @@ CALLS: dict[str, list[Call]] = {
     "Architecture.__getitem__": [ARCH.__getitem__],
     "Architecture.layer": [ARCH.layer],
     "Architecture.arena": [ARCH.arena, lambda v: ARCH.arena(kernels=v)],
+    "Architecture.flash_bytes": [ARCH.flash_bytes, lambda v: ARCH.flash_bytes(names=v)],
     "Architecture.arena_bytes": [ARCH.arena_bytes, lambda v: ARCH.arena_bytes(kernels=v)],
     "Architecture.to_code": [ARCH.to_code],
     "Architecture.to_onnx": [ARCH.to_onnx],

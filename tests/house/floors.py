@@ -31,7 +31,7 @@ PYTHON: list[list[Room]] = [
     [Room("space", "a family, one network, batches, and what is asked about them")],
     [
         Room("export", "real models of Keras and PyTorch, and their source text, made of a `Network`"),
-        Room("tflite", "a `Network` as TensorFlow Lite Micro runs it: operators and memory"),
+        Room("tflite", "a `Network` as TensorFlow Lite Micro runs it: operators, memory, file"),
     ],
     [Room("network", "one network, layer by layer, and its texts"), Room("program", "writing a program of the engine")],
     [Room("metrics", "custom metrics and latency tables")],

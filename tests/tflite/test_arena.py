@@ -53,6 +53,37 @@ def test_the_arena_is_that_of_the_interpreter(name: str, number: int) -> None:
     assert found.total >= row["total"]
 
 
+@pytest.mark.parametrize(("name", "number"), NETWORKS)
+def test_the_size_is_that_of_the_file(name: str, number: int) -> None:
+    row = MEASURED["spaces"][name][number]
+    arch = SPACES[name].architecture(row["values"])
+    assert arch.flash_bytes(weights="int8") == pytest.approx(row["size"], rel=0.02)
+    assert arch.flash_bytes(names=False) < arch.flash_bytes()
+
+
+def test_normalization_that_is_folded_gives_a_bias() -> None:
+    def size(*blocks: Any) -> int:
+        return ab.Space([layers.Input((8, 8, 16)), *blocks]).architecture().flash_bytes(names=False)
+
+    convolution = layers.Conv2D(64, 3, use_bias=False)
+    dense = layers.Dense(64, use_bias=False)
+    # The converter gives a convolution a bias in any case, and a dense layer one of 4 bytes, with 12 for its scale.
+    assert size(convolution, layers.BatchNormalization()) == size(convolution)
+    flat = [layers.GlobalAveragePooling2D(), dense]
+    assert 64 * 16 < size(*flat, layers.BatchNormalization()) - size(*flat) < 64 * 16 + 100
+    # A weight takes a byte: 64 * 9 * 16 more filters' weights, and 2 * 12 + 4 for each filter.
+    wide = layers.Conv2D(128, 3, use_bias=False)
+    assert size(wide) - size(convolution) == 64 * (9 * 16 + 2 * 12 + 4)
+
+
+def test_other_weights_are_refused() -> None:
+    arch = SPACES["digits"].sample(1, seed=0)[0]
+    with pytest.raises(SpaceError, match="weights must be 'int8'"):
+        arch.flash_bytes("float32")
+    with pytest.raises(SpaceError, match="names must be True or False"):
+        arch.flash_bytes(names=1)  # type: ignore[arg-type]
+
+
 def test_a_batch_has_the_arena_of_each_network() -> None:
     space = SPACES["ds_cnn"]
     batch = space.sample(5, seed=7)

@@ -2,5 +2,6 @@
 
 from archbudget.tflite.graph import Graph, converted
 from archbudget.tflite.memory import Arena, arena, check
+from archbudget.tflite.size import flash
 
-__all__ = ["Arena", "Graph", "arena", "check", "converted"]
+__all__ = ["Arena", "Graph", "arena", "check", "converted", "flash"]

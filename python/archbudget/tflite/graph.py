@@ -132,7 +132,7 @@ class _Draft:
 
     def _fuse(self, node: Node, into: Node, **changes: object) -> None:
         """Takes a node out; what read it reads its input, and the operator that does its work changes."""
-        self.nodes[self.nodes.index(into)] = replace(into, **changes, names=(*into.names, *node.names))  # type: ignore[arg-type]
+        self.nodes[self.nodes.index(into)] = replace(into, **changes, parts=(*into.parts, *node.parts))  # type: ignore[arg-type]
         self.nodes.remove(node)
         self._rename(node.output, node.inputs[0])
 
@@ -154,10 +154,11 @@ class _Draft:
             shape = self.shapes[node.output]
             between = self._new(shape)
             constants = (Constant(shape[-1:], 1, 1),)
+            shift = tuple(("SHIFT", scope, layer) for _, scope, layer in node.parts)
             at = self.nodes.index(node)
             self.nodes[at : at + 1] = [
                 replace(node, kind="MUL", output=between, constants=constants),
-                replace(node, kind="ADD", inputs=(between,), constants=constants, names=(), normalised=True),
+                replace(node, kind="ADD", inputs=(between,), constants=constants, parts=shift, normalised=True),
             ]
 
     def simplify(self) -> None:
@@ -207,8 +208,8 @@ class _Draft:
             elif len({self.shapes[source] for source in sources}) == 1 and len(sources) + bool(node.constants) == 2:
                 added = self._new(self.shapes[sources[0]])
                 self.nodes[at : at + 1] = [
-                    replace(node, inputs=sources, output=added),
-                    replace(sides[0], inputs=(added,), output=node.output, layer=node.layer, names=()),
+                    replace(node, inputs=sources, output=added, hoisted=True),
+                    replace(sides[0], inputs=(added,), output=node.output, layer=node.layer, parts=()),
                 ]
         read = {*self.outputs, *(tensor for node in self.nodes for tensor in node.inputs)}
         self.nodes = [node for node in self.nodes if node.kind != "RESHAPE" or node.output in read]

@@ -65,8 +65,12 @@ class Node:
     """The constant tensors that it reads."""
     activation: str | None = None
     """The activation that it applies to what it writes."""
-    names: tuple[str, ...] = ()
-    """The layers whose work it does."""
+    parts: tuple[tuple[str, str, str], ...] = ()
+    """What it does, each by the name of an operator, the scope of its layer, and the type of that."""
+    biased: bool = True
+    """Whether a convolution has a bias before normalisation is folded into it."""
+    hoisted: bool = False
+    """Whether it is done before reshapes that stood before it."""
     geometry: Geometry | None = None
     """Of a convolution or a pooling."""
     normalised: bool = False
@@ -101,7 +105,9 @@ class _Nodes:
     def add(self, call: Call, scope: str, kind: str, inputs: Sequence[int], shape: Sequence[int], **more: Any) -> int:
         """Adds a node, and returns what it writes."""
         output = self.tensor(shape)
-        self.nodes.append(Node(kind, call.name, scope, tuple(inputs), output, names=(call.name,), **more))
+        self.nodes.append(
+            Node(kind, call.name, scope, tuple(inputs), output, parts=((kind, scope, call.record.type),), **more)
+        )
         return output
 
     def call(self, call: Call) -> None:
@@ -221,7 +227,8 @@ def _convolution(nodes: _Nodes, call: Call, scope: str, sources: Sequence[int]) 
         sides = (Constant((4,), 4, 0),)
         source = nodes.add(call, scope, "RESHAPE", [source], (1, *nodes.shapes[source][1:]), constants=sides)
         shape = (1, *shape)
-    made = nodes.add(call, scope, "CONV_2D", [source], shape, constants=constants, geometry=geometry)
+    biased = bool(given["use_bias"])
+    made = nodes.add(call, scope, "CONV_2D", [source], shape, constants=constants, geometry=geometry, biased=biased)
     if long:
         sides = (Constant((3,), 4, 0),)
         made = nodes.add(call, scope, "RESHAPE", [made], shape[1:], constants=sides, squeezes=True)
@@ -245,6 +252,7 @@ def _depthwise(nodes: _Nodes, call: Call, scope: str, sources: Sequence[int]) ->
         call.record.output_shape,
         constants=(Constant((1, *kernel, width), 1, width), *_bias(width)),
         geometry=Geometry(_two(kernel), _two(strides), given["padding"] == "same"),
+        biased=bool(given["use_bias"]),
     )
     return _activated(nodes, call, scope, made, call.record.other_arguments.get("activation"))
 
