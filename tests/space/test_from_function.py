@@ -281,6 +281,8 @@ def never_ending(trial: Any) -> list[Any]:
         (never_ending, "does not come to an end.*100,000 times.*'again'"),
         (lambda trial: [layers.Input((8,)), layers.Dense(random.randint(1, 10**6) + first(trial))], "random numbers"),
         (keeps, "kept from an earlier call"),
+        (lambda trial: [layers.Input((8,)), layers.Dense(first(trial) + trial.number)], "nothing but what it is"),
+        (lambda trial: [layers.Input((8,)), layers.Dense(first(trial) + trial.number % 2)], "nothing but what it is"),
         (lambda trial: [layers.Input((8,)), layers.Dense(isinstance(first(trial), int) + 1)], "isinstance"),
         (too_many_times, r"10,000 paths.*'times'.*layers\.Repeat"),
         (raising, r"ValueError: too many with units=4; raise optuna.TrialPruned"),

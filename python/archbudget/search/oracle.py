@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from archbudget._budget import FILL
+from archbudget._expressions import builtin
 from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._message import listed, show
@@ -71,7 +72,7 @@ class BudgetOracle(ORACLE):  # type: ignore[misc,valid-type]
             with layers of archbudget.
         budget: The budget.
         objective: As KerasTuner's.
-        max_trials: As KerasTuner's.
+        max_trials: The number of trials, an integer of at least 1, or `None` for no end.
         base: The sampler that proposes; by default Optuna's TPE.
         seed: The seed of the default sampler.
         fill: The share of the budget that networks use among which a search looks first, as for `BudgetSampler`.
@@ -94,7 +95,7 @@ class BudgetOracle(ORACLE):  # type: ignore[misc,valid-type]
         space: Space,
         budget: Budget,
         objective: Any = None,
-        max_trials: int = 10,
+        max_trials: int | None = 10,
         *,
         base: BaseSampler | None = None,
         seed: int | None = None,
@@ -103,13 +104,16 @@ class BudgetOracle(ORACLE):  # type: ignore[misc,valid-type]
     ) -> None:
         require_keras_tuner("BudgetOracle")
         require_space(space, "BudgetOracle")
+        trials = builtin(max_trials)
+        if trials is not None and (isinstance(trials, bool) or not isinstance(trials, int) or trials < 1):
+            raise SpaceError(f"max_trials must be None or an integer of at least 1, not {show(max_trials)}")
         self.space = space
         self.budget = budget
         self._sampler = BudgetSampler(space, budget, base, seed=seed, fill=fill)
         self._numbers: dict[str, int] = {}
         """The number of the trial of the journal, by the id of the trial of KerasTuner."""
         self._study: optuna.Study | None = None
-        super().__init__(objective=objective, max_trials=max_trials, seed=seed, **options)
+        super().__init__(objective=objective, max_trials=trials, seed=seed, **options)
 
     @property
     def study(self) -> optuna.Study:
@@ -213,7 +217,7 @@ class BudgetTuner(TUNER):  # type: ignore[misc,valid-type]
         budget: The budget.
         compile: What compiles the model of the space: a function of the model and the hyperparameters.
         objective: As KerasTuner's.
-        max_trials: As KerasTuner's.
+        max_trials: The number of trials, an integer of at least 1, or `None` for no end.
         base: The sampler that proposes; by default Optuna's TPE.
         seed: The seed of the default sampler.
         fill: As in `BudgetOracle`.
@@ -245,7 +249,7 @@ class BudgetTuner(TUNER):  # type: ignore[misc,valid-type]
         budget: Budget,
         compile: Callable[[Any, Any], Any] | None = None,  # noqa: A002
         objective: Any = None,
-        max_trials: int = 10,
+        max_trials: int | None = 10,
         base: BaseSampler | None = None,
         seed: int | None = None,
         fill: float | None = FILL,

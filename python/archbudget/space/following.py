@@ -54,12 +54,13 @@ class Question:
 
     Args:
         answers: What answers.
+        number: The number of the trial, which no network may depend on.
     """
 
-    number = 0
     datetime_start = None
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: Answers, number: int = 0) -> None:
+        self.number = number
         self._answers = answers
         self._known: dict[str, Any] = {}
         self._scopes: list[str] = []
@@ -756,6 +757,10 @@ CHECKED = 200
 """The most paths on which what was followed is compared with what the function returns for known values."""
 
 
+LATER_TRIAL = 10_007
+"""The number of the first trial with known values."""
+
+
 MOST_LOOKED_AT = 5_000
 """After this many layers no further path is compared."""
 
@@ -794,7 +799,8 @@ def _difference(build: Callable[[Any], Any], space: Family, turns: Turn) -> str:
     random = Random(0)
     paths = list(islice(turns.paths(), MOST_PATHS))
     looked_at = 0
-    for path in random.sample(paths, min(len(paths), CHECKED)) + random.choices(paths, k=CHECKED // 4):
+    compared = random.sample(paths, min(len(paths), CHECKED)) + random.choices(paths, k=CHECKED // 4)
+    for number, path in enumerate(compared, LATER_TRIAL):
         values: dict[str, Any] = {}
 
         def ask(each: Asked, path: Mapping[str, frozenset[int]] = path, values: dict[str, Any] = values) -> int | None:
@@ -810,7 +816,7 @@ def _difference(build: Callable[[Any], Any], space: Family, turns: Turn) -> str:
         given = Given(values)
         shown = ", ".join(f"{name}={value!r}" for name, value in [*values.items()][:12]) or "without any"
         try:
-            inputs, outputs, settings = network_of(build(Question(given)))
+            inputs, outputs, settings = network_of(build(Question(given, number)))
             alone = Family(inputs=inputs, outputs=outputs, **settings)
         except (TrialPruned, InvalidArchitectureError):
             if end.unwanted is None and _built(space, values) is not None:
