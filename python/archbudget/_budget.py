@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, DecimalException
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from archbudget._core import metrics as built_in_metrics
 from archbudget._guard import answering, guards, has
 from archbudget._message import hint, line, listed, show, with_nearest
+from archbudget._unit import MOST as MOST
+from archbudget._unit import rational
 from archbudget.errors import BudgetError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 BUILT_IN: tuple[str, ...] = tuple(name for name, _ in built_in_metrics())
 """The metrics that are counted for every network."""
 
-MOST = 2**63 - 1
-
 TITLES = {"macs": "MACs"}
 """The titles of those built-in metrics whose names are more than words with underscores between them."""
 
@@ -47,6 +48,24 @@ MEANT: dict[str, str] = {
 
 BoundLike = Union[int, "tuple[int | None, int | None]"]
 """An upper bound, or a range (low, high), both included; `None` leaves an end open."""
+
+CustomBoundLike = Union[float, Decimal, Fraction, "tuple[Any, Any]"]
+"""A bound of a custom metric, whose values may be fractions, and negative."""
+
+
+def least_of(metric: str) -> int:
+    """The lower end of a bound of a metric that has none: built-in metrics are at least 0."""
+    return 0 if metric in BUILT_IN else -MOST
+
+
+def is_open(metric: str, low: Any) -> bool:
+    """Whether the lower end of a bound of a metric is none."""
+    return bool(low == least_of(metric))
+
+
+def text_of(value: Any) -> str:
+    """A value of a metric as text."""
+    return f"{float(value) if isinstance(value, Fraction) else value:,}"
 
 
 def title_of(metric: str) -> str:
@@ -75,11 +94,12 @@ def _refuse_bounds(args: Sequence[object], named: Mapping[str, object]) -> None:
 
 
 @guards()
-class Budget(Mapping[str, "tuple[int, int]"]):
+class Budget(Mapping[str, "tuple[Any, Any]"]):
     """The bounds of metrics: a mapping from each bounded metric to its range (low, high), both ends included.
 
     A budget never changes, so it is safe to use from several threads; its methods take O(bounds). Each bound is an
-    integer, the upper bound, or a range (low, high) in which `None` leaves an end open.
+    integer, the upper bound, or a range (low, high) in which `None` leaves an end open. An open end is 2^63 - 1, or 0,
+    or of a custom metric 1 - 2^63, as its values may be negative.
 
     Args:
         params: The bound of the number of weights.
@@ -87,7 +107,8 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         macs: The bound of the multiply-accumulates for one input.
         weight_bytes: The bound of the bytes of weights.
         peak_activation_bytes: The bound of the most bytes of activations alive at once.
-        custom: The bounds of custom metrics, by their names. A space without these metrics refuses the budget.
+        custom: The bounds of custom metrics, by their names, in their units: any numbers. A space without these metrics
+            refuses the budget.
 
     Raises:
         BudgetError: If nothing is bounded, an upper bound is not positive, or a range is empty; or if a bound has no
@@ -107,9 +128,9 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         macs: BoundLike | None = None,
         weight_bytes: BoundLike | None = None,
         peak_activation_bytes: BoundLike | None = None,
-        custom: Mapping[str, BoundLike | None] | None = None,
+        custom: Mapping[str, CustomBoundLike | None] | None = None,
     ) -> None:
-        given = {
+        given: dict[str, Any] = {
             "params": params,
             "trainable_params": trainable_params,
             "macs": macs,
@@ -128,7 +149,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
             raise BudgetError(f"a budget bounds at least one metric: {', '.join(BUILT_IN)}")
 
     @classmethod
-    def of(cls, bounds: Mapping[str, BoundLike | None]) -> Budget:
+    def of(cls, bounds: Mapping[str, Any]) -> Budget:
         """The budget with these bounds, by the names of built-in or custom metrics.
 
         Raises:
@@ -139,7 +160,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         built_in = {metric: bound for metric, bound in bounds.items() if metric in BUILT_IN}
         return cls(**built_in, custom={metric: bound for metric, bound in bounds.items() if metric not in BUILT_IN})
 
-    def __getitem__(self, metric: str) -> tuple[int, int]:
+    def __getitem__(self, metric: str) -> tuple[Any, Any]:
         if metric not in self._bounds:
             raise UnknownNameError(f"{show(metric)} is not bounded{hint(metric, self)}")
         return self._bounds[metric]
@@ -160,7 +181,7 @@ class Budget(Mapping[str, "tuple[int, int]"]):
 
     def _show(self, metric: str) -> str:
         low, high = self[metric]
-        if low == 0:
+        if is_open(metric, low):
             return str(high)
         return f"({low}, {'None' if high == MOST else high})"
 
@@ -168,15 +189,15 @@ class Budget(Mapping[str, "tuple[int, int]"]):
         """The budget as text: `params <= 60,000, macs 1,000,000 to 5,000,000`."""
         texts = []
         for metric, (low, high) in self.items():
-            if low == 0:
-                texts.append(f"{metric} <= {high:,}")
+            if is_open(metric, low):
+                texts.append(f"{metric} <= {text_of(high)}")
             elif high == MOST:
-                texts.append(f"{metric} >= {low:,}")
+                texts.append(f"{metric} >= {text_of(low)}")
             else:
-                texts.append(f"{metric} {low:,} to {high:,}")
+                texts.append(f"{metric} {text_of(low)} to {text_of(high)}")
         return ", ".join(texts)
 
-    def violations(self, cost: Mapping[str, int]) -> dict[str, int]:
+    def violations(self, cost: Mapping[str, Any]) -> dict[str, Any]:
         """The metrics whose value is outside its range, with that value; empty where the costs fit.
 
         Args:
@@ -257,13 +278,14 @@ COUNTED = ("params", "trainable_params", "macs")
 """The metrics that are not bytes."""
 
 
-def number(text: str, what: str, *, bytes_too: bool = False) -> int:
+def number(text: str, what: str, *, bytes_too: bool = False, fractions: bool = False) -> Any:
     """A whole number as people write it: `5000`, `5_000`, `5k`, `1.5M`, `5e6`; of bytes also `64KiB`.
 
     Args:
         text: The text.
         what: What the number is of, for errors.
         bytes_too: Whether it may be bytes, with a B behind it.
+        fractions: Whether it need not be whole.
 
     Raises:
         BudgetError: If it is not one.
@@ -279,13 +301,15 @@ def number(text: str, what: str, *, bytes_too: bool = False) -> int:
         value = Decimal(digits) * FACTORS[prefix.lower()]
     except (DecimalException, KeyError):
         value = Decimal("nan")
-    if not value.is_finite() or abs(value) > 10**24 or value != value.to_integral_value() or (unit and not bytes_too):
+    whole = value.is_finite() and value == value.to_integral_value()
+    if not value.is_finite() or abs(value) > 10**24 or not (whole or fractions) or (unit and not bytes_too):
         examples = "5000, 5k, 1.5M or 64KiB" if bytes_too else "5000, 5k or 1.5M"
-        raise BudgetError(f"{what}: {show(text)} is not a whole number; write it like {examples}")
-    return int(value)
+        kind = "a number" if fractions else "a whole number"
+        raise BudgetError(f"{what}: {show(text)} is not {kind}; write it like {examples}")
+    return int(value) if whole else float(value)
 
 
-def bound_of(metric: str, text: str, what: str) -> tuple[int | None, int | None]:
+def bound_of(metric: str, text: str, what: str) -> tuple[Any, Any]:
     """The bound of a metric as people write it: a number, the upper bound, or a range `LOW:HIGH` with an open end.
 
     Raises:
@@ -293,8 +317,8 @@ def bound_of(metric: str, text: str, what: str) -> tuple[int | None, int | None]
     """
     low, colon, high = text.partition(":")
 
-    def end(part: str) -> int:
-        return number(part, what, bytes_too=metric not in COUNTED)
+    def end(part: str) -> Any:
+        return number(part, what, bytes_too=metric not in COUNTED, fractions=metric not in BUILT_IN)
 
     if not colon:
         return (None, end(text))
@@ -394,17 +418,32 @@ def _range(metric: str, bound: object) -> tuple[int, int]:
             raise BudgetError(f"{metric}: a range needs an end, not (None, None)", metric=metric, bound=bound)
     else:
         low, high = None, bound
-    low = 0 if low is None else _whole(metric, low, bound)
-    high = MOST if high is None else _whole(metric, high, bound)
-    if high < 1:
+    end = _whole if metric in BUILT_IN else _number
+    low = least_of(metric) if low is None else end(metric, low, bound)
+    high = MOST if high is None else end(metric, high, bound)
+    if high < 1 and metric in BUILT_IN:
         raise BudgetError(f"{metric}: the upper bound must be at least 1, not {show(high)}", metric=metric, bound=bound)
-    if low < 0:
+    if low < 0 and metric in BUILT_IN:
         raise BudgetError(f"{metric}: the lower bound must be at least 0, not {show(low)}", metric=metric, bound=bound)
     if low > high:
         raise BudgetError(
             f"{metric}: the range ({show(low)}, {show(high)}) is empty: low exceeds high", metric=metric, bound=bound
         )
     return low, high
+
+
+def _number(metric: str, end: object, bound: object) -> Any:
+    """An end of a bound of a custom metric: an integer where it is one."""
+    found = None if isinstance(end, (bool, np.bool_)) else rational(end)
+    if found is None:
+        raise BudgetError(f"{metric}: a bound must be a finite number, not {show(end)}", metric=metric, bound=bound)
+    if abs(found) > MOST:
+        raise BudgetError(
+            f"{metric}: a bound must be from 1 - 2^63 to 2^63 - 1, not {show(end)}", metric=metric, bound=bound
+        )
+    if found.denominator == 1:
+        return int(found)
+    return end if isinstance(end, Fraction) else float(found)
 
 
 def _whole(metric: str, end: object, bound: object) -> int:

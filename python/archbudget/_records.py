@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Union
 
 from archbudget._budget import BUILT_IN
 from archbudget._message import show
 from archbudget._nested import fixed
+from archbudget._unit import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from archbudget._core import LayerTrace
     from archbudget._expressions import Scalar
+    from archbudget._unit import Unit
     from archbudget.layers import Layer
+
+NO_UNITS: Mapping[str, Unit] = MappingProxyType({})
 
 Shape = tuple[Union[int, Any], ...]
 """The sides of a tensor; `None` for one that is unknown."""
@@ -117,7 +122,7 @@ class LayerRecord:
     peak_activation_bytes: int | Any
     """The bytes of the activations alive while it runs: its inputs and outputs, the tensors that later layers read, and
     the outputs of the network made so far; `None` where a side of an input of the network is unknown."""
-    custom: dict[str, int]
+    custom: dict[str, Any]
     """The value of each custom metric of the space, by name."""
     reused: bool
     """Whether an earlier use of the same layer counted its weights."""
@@ -152,6 +157,7 @@ def layer_record(
     *,
     connected: bool = True,
     sided: bool = True,
+    units: Mapping[str, Unit] = NO_UNITS,
 ) -> LayerRecord:
     """The record of a layer.
 
@@ -162,6 +168,7 @@ def layer_record(
         chosen: The values of the decisions that the layer reads, by their names in the layer.
         connected: Whether the record has the tensors that the layer reads and writes.
         sided: Whether the sides of all inputs of the network are known.
+        units: The units of the metrics that have some.
     """
 
     def formula(parts: _Parts) -> Formula:
@@ -190,7 +197,7 @@ def layer_record(
         other_arguments=fixed(use.layer.other_arguments(chosen)),
         weight_bits=trace.bits,
         **{metric: cost.pop(metric) for metric in BUILT_IN},
-        custom=fixed(cost),
+        custom=fixed({metric: units.get(metric, PLAIN).number(value) for metric, value in cost.items()}),
         reused=trace.reused,
         reused_inside=trace.reused_inside,
         trainable_formula=formula(trace.trainable),

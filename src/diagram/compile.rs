@@ -192,7 +192,9 @@ impl Diagram {
             });
         }
         for metric in 0..self.metrics() {
-            if self.range(metric, interrupt)?.1 == i64::MAX {
+            let (_, largest) = self.range(metric, interrupt)?;
+            let base = self.base[metric];
+            if largest == i64::MAX || !self.extremes(metric, interrupt)?.is_counted(base) {
                 return Err(self.overflow(metric));
             }
         }

@@ -105,8 +105,8 @@ struct Block<'a> {
 enum Condition {
     /// No candidate meets it.
     Never,
-    /// The totals at a place are from `low` to `low + span`.
-    Within { place: usize, low: i64, span: i64 },
+    /// The totals at a place are from `low` to `high`.
+    Within { place: usize, low: i64, high: i64 },
 }
 
 /// What a thread keeps from block to block.
@@ -791,30 +791,21 @@ fn join<K: Key, T: kernel::Total>(
 }
 
 impl Recipe {
-    /// A range of a metric as one of the totals that it is found from, which are at least 0.
+    /// A range of a metric as one of the totals that it is found from.
     fn condition(self, range: &Range) -> Condition {
-        let (low, high) = (range.low.max(0), range.high);
+        let (low, high) = match self.factor {
+            0 if (range.low..=range.high).contains(&0) => (i64::MIN, i64::MAX),
+            0 => return Condition::Never,
+            factor => (
+                Integer::div_ceil(&range.low, &factor),
+                Integer::div_floor(&range.high, &factor),
+            ),
+        };
         if low > high {
             return Condition::Never;
         }
         let place = self.place;
-        if self.factor == 0 {
-            let all = Condition::Within {
-                place,
-                low: 0,
-                span: i64::MAX,
-            };
-            return if low == 0 { all } else { Condition::Never };
-        }
-        let (least, most) = (Integer::div_ceil(&low, &self.factor), high / self.factor);
-        if least > most {
-            return Condition::Never;
-        }
-        Condition::Within {
-            place,
-            low: least,
-            span: most - least,
-        }
+        Condition::Within { place, low, high }
     }
 }
 
@@ -845,14 +836,14 @@ impl Block<'_> {
                     flags.fill(false);
                     return;
                 }
-                Condition::Within { place, low, span } => match &self.totals[place] {
+                Condition::Within { place, low, high } => match &self.totals[place] {
                     Totals::Narrow(totals) => {
-                        let most = i64::from(u32::MAX);
-                        if low > most {
+                        let (low, high) = (low.max(0), high.min(i64::from(u32::MAX)));
+                        if low > high {
                             flags.fill(false);
                             return;
                         }
-                        let (low, span) = (low as u32, span.min(most - low) as u32);
+                        let (low, span) = (low as u32, (high - low) as u32);
                         if begun {
                             kernel::within(instructions, totals, low, span, flags);
                         } else {
@@ -860,6 +851,7 @@ impl Block<'_> {
                         }
                     }
                     Totals::Wide(totals) => {
+                        let span = high.wrapping_sub(low);
                         if begun {
                             kernel::within(instructions, totals, low, span, flags);
                         } else {

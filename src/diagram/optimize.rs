@@ -29,7 +29,7 @@ impl Diagram {
         let mut extremes: Vec<_> = (0..self.metrics())
             .map(|_| Extremes {
                 smallest: vec![Extremes::NONE; terminal + 1],
-                largest: vec![-1; terminal + 1],
+                largest: vec![Extremes::NOWHERE; terminal + 1],
             })
             .collect();
         for extremes in &mut extremes {
@@ -37,9 +37,9 @@ impl Diagram {
             extremes.largest[terminal] = 0;
         }
         let mut reader = self.reader();
-        let mut found = vec![(Extremes::NONE, -1); self.metrics()];
+        let mut found = vec![(Extremes::NONE, Extremes::NOWHERE); self.metrics()];
         for node in (0..self.terminal()).rev() {
-            found.fill((Extremes::NONE, -1));
+            found.fill((Extremes::NONE, Extremes::NOWHERE));
             for value in self.values(node, fixed) {
                 if value % 1024 == 0 && interrupt.stops() {
                     return Err(Error::interrupted());

@@ -106,7 +106,7 @@ pub(super) enum Lookups {
 pub(super) struct LookupTables {
     pub(super) groups: Vec<Group>,
     pub(super) sources: Vec<Source>,
-    /// The largest total of each metric; 2^63 - 1 where it is not known.
+    /// The largest total of each metric; 2^63 - 1 where it is not known, or some costs are negative.
     pub(super) largest: Vec<i64>,
     /// Whether some candidate is invalid.
     pub(super) can_die: bool,
@@ -156,7 +156,12 @@ impl LookupTables {
             let extremes = diagram.extremes(ANY, &|| false)?;
             let lives: Vec<bool> = extremes.largest.iter().map(|&largest| largest >= 0).collect();
             let ranges: Vec<i64> = (0..diagram.metrics())
-                .map(|metric| diagram.range(metric, &|| false).map(|(_, largest)| largest))
+                .map(|metric| {
+                    if diagram.base()[metric] < 0 || diagram.extremes(metric, &|| false)?.falls() {
+                        return Ok(i64::MAX);
+                    }
+                    diagram.range(metric, &|| false).map(|(_, largest)| largest)
+                })
                 .collect::<Result<_>>()?;
             (lives, ranges)
         } else {
@@ -324,7 +329,8 @@ impl LookupTables {
         };
         let (a, b) = pairs().find(|&(_, b)| b != 0)?;
         let factor = a / b;
-        pairs().all(|(a, b)| b.checked_mul(factor) == Some(a)).then_some(factor)
+        let multiple = pairs().all(|(a, b)| b.checked_mul(factor) == Some(a));
+        (factor >= 0 && multiple).then_some(factor)
     }
 }
 

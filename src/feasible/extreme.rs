@@ -53,7 +53,7 @@ impl Feasible {
         if graph.empty || graph.terminal() == ROOT {
             return Ok((!graph.empty).then(|| self.choices(&[])));
         }
-        let values = graph.values(&self.diagram, metric, interrupt)?;
+        let values = self.values(graph, metric, interrupt)?;
         let is_exact = |answer: &&Answer| answer.rounded.is_none();
         let mut known = self.answer.get().filter(is_exact);
         if known.is_none() {
@@ -90,12 +90,24 @@ impl Feasible {
             let all = (!graph.empty).then(|| self.choices(&[]));
             return Ok(all.into_iter().take(most).collect());
         }
-        let values = graph.values(&self.diagram, metric, interrupt)?;
+        let values = self.values(graph, metric, interrupt)?;
         let effort = self.search_effort(graph);
         match self.best_of(graph, &values, metric, end, most, effort, interrupt)? {
             search::Found::All(found) => Ok(found.iter().map(|(_, path)| self.choices(path)).collect()),
             search::Found::Unknown => Err(gave_up("next best")),
         }
+    }
+
+    /// For each arc the value of a metric; where the largest counts, not below what precedes all arcs.
+    fn values(&self, graph: &Graph, metric: usize, interrupt: Interrupt<'_>) -> Result<Vec<i64>> {
+        let mut values = graph.values(&self.diagram, metric, interrupt)?;
+        if self.diagram.program().combine(metric) == Combine::Max {
+            let base = self.diagram.base()[metric];
+            for value in &mut values {
+                *value = base.max(*value);
+            }
+        }
+        Ok(values)
     }
 
     /// How much a search may take that nothing else can replace.
@@ -138,8 +150,7 @@ impl Feasible {
             let net = Net::new(graph, ROOT, &start, &values);
             return search::best(net, Join::Sum, most, false, effort, interrupt);
         }
-        let base = self.diagram.base()[metric];
-        let values: Vec<_> = values.iter().map(|&value| sign * value.max(base)).collect();
+        let values: Vec<_> = values.iter().map(|&value| sign * value).collect();
         let join = if end == End::Largest {
             Join::Greater
         } else {
@@ -196,16 +207,19 @@ impl<N: Number> Table<N> {
         }
         let mut path = Vec::new();
         let (mut node, mut cell) = (ROOT, 0);
+        // What the prefix came to: where it decides which value is the largest, all that follows may be equal.
+        let mut reached = 0;
         while node != terminal {
             let arcs = graph.arcs_of(node).filter_map(|arc| {
                 let next = self.leads_on(node, cell, arc)?;
                 let value = combine.join(values[arc], best[graph.arcs[arc].end as usize][next]);
-                Some((value, arc, next))
+                Some((combine.join(reached, value), arc, next))
             });
             let Some((_, arc, next)) = arcs.reduce(|a, b| if end.prefers(b.0, a.0) { b } else { a }) else {
                 return Ok(None);
             };
             path.push((node, arc));
+            reached = combine.join(reached, values[arc]);
             (node, cell) = (graph.arcs[arc].end, next);
         }
         Ok(Some(path))

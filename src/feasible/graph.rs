@@ -6,7 +6,7 @@
 //! dropped, and so are arcs and nodes that no candidate within the budget uses.
 
 use super::bound::Bound;
-use crate::diagram::{DEAD, Diagram, Fixed, ROOT};
+use crate::diagram::{DEAD, Diagram, Extremes, Fixed, ROOT};
 use crate::space::Combine;
 use crate::{Error, ErrorKind, Interrupt, Result};
 use num_integer::Integer;
@@ -442,7 +442,7 @@ impl Counted {
 struct Raw<'a> {
     diagram: &'a Diagram,
     bounds: &'a [Bound],
-    extremes: Vec<std::sync::Arc<crate::diagram::Extremes>>,
+    extremes: Vec<std::sync::Arc<Extremes>>,
     /// For each node and bound, the least and the most that a prefix comes to.
     so_far: Vec<(i64, i64)>,
     counted: Vec<Counted>,
@@ -504,7 +504,7 @@ impl<'a> Raw<'a> {
             let combine = self.diagram.program().combine(bound.metric);
             let join = |a, b| combine.join(a, b);
             let (smallest, largest) = (extremes.smallest[node as usize], extremes.largest[node as usize]);
-            largest >= 0 && join(least, smallest) <= bound.high && join(most, largest) >= bound.low
+            largest != Extremes::NOWHERE && join(least, smallest) <= bound.high && join(most, largest) >= bound.low
         })
     }
 
@@ -519,7 +519,8 @@ impl<'a> Raw<'a> {
             let (least, most) = self.so_far[before + place];
             let (least, most) = (join(least, cost[bound.metric]), join(most, cost[bound.metric]));
             let (smallest, largest) = (extremes.smallest[to as usize], extremes.largest[to as usize]);
-            if largest < 0 || join(least, smallest) > bound.high || join(most, largest) < bound.low {
+            let nowhere = largest == Extremes::NOWHERE;
+            if nowhere || join(least, smallest) > bound.high || join(most, largest) < bound.low {
                 return false;
             }
             if combine == Combine::Max && cost[bound.metric] > bound.high {

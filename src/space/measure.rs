@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 /// Gives the value of each custom metric for one layer.
 pub trait Measure: fmt::Debug + Send + Sync {
-    /// One value for each metric, at least 0 and below 2^63 - 1.
+    /// One value for each metric, below 2^63 - 1; of metrics of which the largest value counts, at least 0.
     ///
     /// The numbers of the tensors that it is given are those of the first layer like it.
     ///

@@ -12,11 +12,13 @@ pub enum Combine {
 }
 
 impl Combine {
-    /// Joins the values of two parts of a network; saturating.
+    /// Joins the values of two parts of a network. A sum beyond 64 bits, at either end, is 2^63 - 1, and stays it
+    /// whatever is added.
     #[inline]
     pub(crate) fn join(self, a: i64, b: i64) -> i64 {
         match self {
-            Self::Sum => a.saturating_add(b),
+            Self::Sum if a == i64::MAX || b == i64::MAX => i64::MAX,
+            Self::Sum => a.checked_add(b).unwrap_or(i64::MAX),
             Self::Max => a.max(b),
         }
     }

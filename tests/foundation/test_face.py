@@ -20,7 +20,7 @@ BATCH = SPACE.sample(3, seed=0)
 COUNTS = SPACE.evaluate(BATCH, per_layer=True)
 ARCH = SPACE.architecture(width=1)
 MAPPING = {"get", "items", "keys", "values"}
-METRIC = {"combine", "function", "name"}
+METRIC = {"combine", "function", "name", "resolution"}
 
 FACES: dict[str, tuple[Any, set[str]]] = {
     "Architecture": (

@@ -38,6 +38,7 @@ PYTHON: list[list[Room]] = [
     [Room("_records", "what is said of one layer of a network")],
     [Room("layers", "the vocabulary: one file a family, and the blocks")],
     [Room("_expressions", "decisions, and expressions over them"), Room("_budget", "budgets")],
+    [Room("_unit", "the units of metrics: integers of the engine, numbers of users")],
     [Room("_atomic", "files that are written whole or not at all")],
     [Room("_regular", "files that are read: regular ones, of bounded size")],
     [Room("_guard", "foreign errors become ours"), Room("_extras", "packages that need not be there")],

@@ -430,7 +430,7 @@ def test_whole_numbers_of_any_kind_are_counted(value: Any) -> None:
     ("value", "message"),
     [
         (-1, "must be at least 0, not -1"),
-        (0.5, "must be an integer, not 0.5; choose a unit in which it is whole"),
+        (0.5, "must be an integer, not 0.5; give the metric a resolution, such as 1e-6"),
         (np.float32(2), "must be an integer, not"),
         (None, "must be an integer, not None"),
         ("3", "must be an integer, not '3'"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import BUILT_IN, MOST, Budget, require_metrics
+from archbudget._budget import BUILT_IN, MOST, Budget, is_open, require_metrics, text_of
 from archbudget._message import line
 from archbudget.checking.advice import Advice, narrower
 from archbudget.errors import BudgetError
@@ -26,17 +26,17 @@ PEAK = "peak_activation_bytes"
 """The metric that is no sum over the layers, but the largest of them."""
 
 
-def percent(part: int, total: int) -> str:
+def percent(part: float, total: float) -> str:
     """A share of a total as text: three digits, or more where it is many times the total."""
     share = 100 * part / total
     return f"{share:.3g} %" if share < 999.5 else f"{share:,.0f} %"
 
 
-def range_text(low: int, high: int) -> str:
-    """The two ends of a bound in a few words."""
-    if low == 0:
-        return f"at most {high:,}"
-    return f"at least {low:,}" if high == MOST else f"{low:,} to {high:,}"
+def range_text(metric: str, low: Any, high: Any) -> str:
+    """The two ends of a bound of a metric in a few words."""
+    if is_open(metric, low):
+        return f"at most {text_of(high)}"
+    return f"at least {text_of(low)}" if high == MOST else f"{text_of(low)} to {text_of(high)}"
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class BoundCheck:
     """One bound, and what a network has of its metric."""
 
     metric: str
-    value: int
-    low: int
-    high: int
+    value: Any
+    low: Any
+    high: Any
 
     @property
     def met(self) -> bool:
         """Whether the value is within the bound."""
-        return self.low <= self.value <= self.high
+        return bool(self.low <= self.value <= self.high)
 
     @property
-    def limit(self) -> int:
+    def limit(self) -> Any:
         """The end of the range that is missed; where none is, the upper one, or the lower one where that is open."""
         if self.value < self.low or (self.met and self.high == MOST):
             return self.low
@@ -69,13 +69,13 @@ class BoundCheck:
     def text(self) -> str:
         """By how much it is met or missed, as a sentence."""
         gap = abs(self.value - self.limit)
-        share = f"{percent(gap, self.limit)} of the bound"
+        share = f" ({percent(gap, self.limit)} of the bound)" if self.limit > 0 else ""
         if not self.met:
             side = "over" if self.value > self.high else "under"
-            return f"{self.metric}: {self.value:,} is {gap:,} {side} {self.limit:,} ({share})"
+            return f"{self.metric}: {self.value:,} is {gap:,} {side} {self.limit:,}{share}"
         room = "above" if self.limit == self.low else "below"
         return (
-            f"{self.metric}: {self.value:,} is {gap:,} {room} {self.limit:,} ({share})"
+            f"{self.metric}: {self.value:,} is {gap:,} {room} {self.limit:,}{share}"
             if gap
             else (f"{self.metric}: {self.value:,} is exactly the bound")
         )
@@ -85,7 +85,7 @@ class BoundCheck:
         return {
             "metric": self.metric,
             "value": self.value,
-            "low": self.low,
+            "low": None if self.low == -MOST else self.low,
             "high": None if self.high == MOST else self.high,
             "met": self.met,
             "gap": abs(self.value - self.limit),
@@ -149,7 +149,7 @@ class Verdict:
     @cached_property
     def weighed(self) -> str:
         """The metric of the shares: of the bounds the one that is missed by the largest factor, or nearest to it."""
-        upper = [bound for bound in self.bounds if bound.high < MOST and bound.metric in self._metrics]
+        upper = [bound for bound in self.bounds if 0 < bound.high < MOST and bound.metric in self._metrics]
         return max(upper, key=lambda bound: bound.value / bound.high).metric if upper else "params"
 
     @property
@@ -176,7 +176,7 @@ class Verdict:
                     record.params,
                     record.macs,
                     record.peak_activation_bytes,
-                    None if own is None or not total else own / total,
+                    None if own is None or not total else max(own / total, 0.0),
                     record.reused,
                 )
             )
@@ -198,7 +198,9 @@ class Verdict:
     def heaviest_text(self, metric: str) -> str:
         """The same as text."""
         total = self.arch.costs[metric]
-        shown = ", ".join(f"{line(name)} {own:,} ({percent(own, total)})" for name, own in self.heaviest(metric))
+        heavy = self.heaviest(metric)
+        shares = [f" ({percent(own, total)})" if total > 0 else "" for _, own in heavy]
+        shown = ", ".join(f"{line(name)} {own:,}{share}" for (name, own), share in zip(heavy, shares, strict=True))
         return f"most {metric}: {shown}"
 
     @property

@@ -153,7 +153,7 @@ def _markdown(result: Verdict, difference: Comparison | None) -> Iterable[str]:
             (
                 bound.metric,
                 f"{bound.value:,}",
-                range_text(bound.low, bound.high),
+                range_text(bound.metric, bound.low, bound.high),
                 "met" if bound.met else f"missed by {abs(bound.value - bound.limit):,}",
             )
             for bound in result.bounds

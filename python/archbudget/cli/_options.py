@@ -200,7 +200,7 @@ def memory(text: str | None, budget: Budget | None) -> int:
         return BYTES
     if budget is None:
         raise ArchbudgetError("--memory is that of a count inside a budget, and there is none: give --params N")
-    found = number(text, "--memory", bytes_too=True)
+    found: int = number(text, "--memory", bytes_too=True)
     if found < 1:
         raise ArchbudgetError(f"--memory: a count needs at least 1 byte, not {found}")
     return found

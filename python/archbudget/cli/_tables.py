@@ -138,7 +138,7 @@ def ranges(space: Space, fits: FeasibleSet | None = None) -> tuple[Table, dict[s
     return made, data
 
 
-def _extreme(choose: Callable[[str], Architecture], metric: str) -> int | None:
+def _extreme(choose: Callable[[str], Architecture], metric: str) -> Any:
     """The value of a metric in the network that `choose` returns for it; `None` if that needs too much memory."""
     try:
         return choose(metric).costs[metric]
@@ -153,7 +153,7 @@ def spread(candidates: Candidates) -> tuple[Table, dict[str, dict[str, int]]]:
     counts = evaluate(candidates.space, candidates)
     for metric in candidates.space.metrics:
         ordered = np.sort(counts[metric])
-        found = [int(ordered[place]) for place in (0, len(ordered) // 2, -1)]
+        found = [ordered[place].item() for place in (0, len(ordered) // 2, -1)]
         made.add_row(title_of(metric), *(f"{cost:,}" for cost in found))
         data[metric] = dict(zip(("smallest", "median", "largest"), found, strict=True))
     return made, data

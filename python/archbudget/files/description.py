@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import MISSING, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from archbudget._expressions import Decision, Expression, tied
@@ -183,7 +184,13 @@ class _Description:
         """The entry of a custom metric."""
         if type(metric) is LatencyTable:
             entries = [{**said, "value": value} for said, value in metric.entries()]
-            return {"entries": entries, **({} if metric.combine == "sum" else {"combine": metric.combine})}
+            described: dict[str, Any] = {"entries": entries}
+            if metric.combine != "sum":
+                described["combine"] = metric.combine
+            if metric.resolution is not None:
+                is_fraction = isinstance(metric.resolution, Fraction)
+                described["resolution"] = str(metric.resolution) if is_fraction else metric.resolution
+            return described
         if isinstance(metric.function, LanguageRule):
             given = {each.name: getattr(metric.function, each.name) for each in fields(metric.function)}
             del given["name"]  # It is the key already.

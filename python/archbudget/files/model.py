@@ -72,6 +72,10 @@ class Table(BaseModel):
     column: StrictStr | None = Field(None, description="The column of the values; by default the name of the metric.")
     decimals: StrictInt = Field(0, description="The decimal point is moved to the right by this many digits.")
     combine: Literal["sum", "max"] = Field("sum", description="How the values of the layers are combined.")
+    resolution: Union[StrictInt, StrictFloat, StrictStr, None] = Field(
+        None,
+        description="What values are multiples of, such as 1e-6 or 1/3: they may be fractions then, and negative.",
+    )
 
 
 class Made(RootModel[dict[Annotated[str, Field(pattern=r"^[\w.]+:[\w.]+$")], Any]]):

@@ -30,6 +30,7 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import fields
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -366,14 +367,20 @@ class _Reader:
         if isinstance(given, Table):
             if (given.table is None) == (given.entries is None):
                 raise SpaceError("a latency table is given as a file (table), or by its entries, and not as both")
+            resolution = _resolution(given.resolution)
             if given.entries is not None:
                 pairs = [
                     ({key: each[key] for key in each if key != "value"}, each.get("value")) for each in given.entries
                 ]
-                return LatencyTable(name, pairs, combine=given.combine)  # type: ignore[arg-type]
+                return LatencyTable(name, pairs, combine=given.combine, resolution=resolution)
             file = self.path.parent / str(given.table)
             return LatencyTable.read_csv(
-                file, name, column=given.column, decimals=given.decimals, combine=given.combine
+                file,
+                name,
+                column=given.column,
+                decimals=given.decimals,
+                combine=given.combine,
+                resolution=resolution,
             )
         if isinstance(given, Made):
             ((kind, arguments),) = given.root.items()
@@ -698,13 +705,27 @@ class _Reader:
         return value
 
 
-def _range(metric: str, bound: Bound) -> tuple[int, int]:
+def _resolution(given: int | float | str | None) -> Any:
+    """The resolution of a metric: a number, which may be written as a fraction."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return Fraction(given)
+    except (ValueError, ZeroDivisionError):
+        raise SpaceError(f"a resolution is a positive number, such as 1e-6 or 1/3, not {show(given)}") from None
+
+
+def _range(metric: str, bound: Bound) -> tuple[Any, Any]:
     """The range of a metric in a budget."""
     if isinstance(bound, str):
         ends: Any = bound_of(metric, bound, metric)
     elif isinstance(bound, list):
         bytes_too = metric not in COUNTED
-        ends = tuple(number(end, metric, bytes_too=bytes_too) if isinstance(end, str) else end for end in bound)
+        fractions = metric not in BUILT_IN
+        ends = tuple(
+            number(end, metric, bytes_too=bytes_too, fractions=fractions) if isinstance(end, str) else end
+            for end in bound
+        )
     else:
         ends = bound
     return Budget.of({metric: ends})[metric]

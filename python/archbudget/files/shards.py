@@ -15,6 +15,7 @@ from archbudget._extras import imported
 from archbudget._message import one_line, show
 from archbudget.errors import SpaceError
 from archbudget.files.candidates import read_rows
+from archbudget.space.family import compiled
 from archbudget.space.outputs import VALID
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Job:
         options: dict[str, Any] = {
             "compression": "zstd",
             "use_dictionary": decisions,
-            "column_encoding": dict.fromkeys(self.metrics, "DELTA_BINARY_PACKED"),
+            "column_encoding": {name: "DELTA_BINARY_PACKED" for name in self.metrics if self._is_whole(name)},
         }
         with (
             atomic(self.path(ranks), sweep=False) as part,
@@ -126,6 +127,10 @@ class Job:
                 yield self.fits.candidates(start, stop, threads=threads)
             elif self.source is not None:
                 yield from read_rows(self.space, self.source, start, stop)
+
+    def _is_whole(self, metric: str) -> bool:
+        """Whether the values of a metric are integers."""
+        return compiled(self.space).unit(metric).is_whole
 
     def _table(self, batch: Candidates, schema: Any, threads: int | None) -> Any:
         """The values and counts of some candidates; the counts of those that cannot be built are null."""
@@ -162,7 +167,7 @@ class Job:
     def schema(self) -> Any:
         """The columns: the decisions, the metrics, and in the place of ranks whether each candidate can be built."""
         pa = imported("pyarrow", "a Parquet file")
-        counts = {metric: pa.int64() for metric in self.metrics}
+        counts = {metric: pa.int64() if self._is_whole(metric) else pa.float64() for metric in self.metrics}
         flags = {} if self.fits is not None else {VALID: pa.bool_()}
         twice = [name for name in self._values if name in counts or name in flags]
         if twice:

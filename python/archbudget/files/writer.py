@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archbudget._atomic import atomic
-from archbudget._budget import MOST, Budget
+from archbudget._budget import MOST, Budget, is_open
 from archbudget.files.reference import is_file
 from archbudget.files.yaml import dump
 
@@ -35,7 +36,7 @@ class Loaded:
         """A copy with a part of the space, and another budget."""
         description = {key: value for key, value in self.description.items() if key != "domains"}
         if budget is not None and budget != self.budget:
-            description["budget"] = {metric: _bound(*ends) for metric, ends in budget.items()}
+            description["budget"] = {metric: _bound(metric, *ends) for metric, ends in budget.items()}
         if space.domains:
             description["domains"] = {name: domain_of(space.decisions[name]) for name in space.domains}
         ordered = {key: description[key] for key in [*self.description, *description] if key in description}
@@ -63,9 +64,10 @@ class Loaded:
             part.write_text(text, encoding="utf-8")
 
 
-def _bound(low: int, high: int) -> int | list[int | None]:
+def _bound(metric: str, low: Any, high: Any) -> Any:
     """A range of a budget in a file."""
-    return high if low == 0 else [low, None if high == MOST else high]
+    low, high = (float(end) if isinstance(end, Fraction) else end for end in (low, high))
+    return high if is_open(metric, low) else [None if low == -MOST else low, None if high == MOST else high]
 
 
 def domain_of(decision: Decision) -> Any:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from archbudget._budget import BUILT_IN, MOST
 from archbudget._guard import guarded, guards
 from archbudget._message import hint, nearest, show
 from archbudget._regular import path_of, read_text
+from archbudget._unit import rational
 from archbudget.errors import MissingEntryError, MissingFileError, SpaceError
 from archbudget.layers._base import ENGINE_PARAMETERS
 from archbudget.metrics._distinct import Layered, arguments_of, distinct_layers
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from archbudget._records import LayerRecord, Use
+    from archbudget._unit import Number
 
 MOST_BYTES = 1 << 26
 """The most bytes of a table."""
@@ -36,6 +39,9 @@ CELLS = (str, bool, int, float, np.generic, type(None))
 
 DIGITS = 20
 """No number of this many digits is below 2^63."""
+
+LONGEST = 300
+"""The most digits in front of or behind the decimal point that floats have."""
 
 
 @guards(but=("write_template",))  # The exceptions of the function that measures are the caller's.
@@ -53,10 +59,12 @@ class LatencyTable(Metric):
             `Dense(units=3,use_bias=True)` for an inner layer, where several are joined by `;`. An entry fits layers
             with any value of the keys that it omits. Where several entries fit a layer, the one with most keys counts.
         combine: As in [`Metric`][archbudget.Metric]. `"sum"` is right for layers that run one after the other.
+        resolution: As in [`Metric`][archbudget.Metric]: with one, values may be fractions, and negative, as those of
+            scores are.
 
     Raises:
         SpaceError: If an entry has no type, or a key that its type of layer does not have, two equal descriptions have
-            different values, or a value is not an integer from 0 to 2^63 - 2.
+            different values, or a value is not an integer from 0 to 2^63 - 2, or with a resolution no finite number.
 
     Inputs need no entry. A layer that costs nothing needs an entry with the value 0, such as `Dropout,,,0`; a space
     with layers that no entry fits is refused with a [`MissingEntryError`][archbudget.errors.MissingEntryError] that
@@ -77,11 +85,12 @@ class LatencyTable(Metric):
     def __init__(
         self,
         name: str,
-        entries: Sequence[tuple[Mapping[str, str], int]],
+        entries: Sequence[tuple[Mapping[str, str], Any]],
         *,
         combine: Literal["sum", "max"] = "sum",
+        resolution: Number | None = None,
     ) -> None:
-        super().__init__(name, self.look_up, combine=combine)
+        super().__init__(name, self.look_up, combine=combine, resolution=resolution)
         if not isinstance(entries, Iterable):
             raise SpaceError(f"a latency table needs a sequence of entries, not {show(entries)}")
         self._build(
@@ -89,9 +98,9 @@ class LatencyTable(Metric):
             for number, entry in enumerate(entries, start=1)
         )
 
-    def _build(self, entries: Iterable[tuple[str, Mapping[str, str], int]]) -> None:
+    def _build(self, entries: Iterable[tuple[str, Mapping[str, str], Any]]) -> None:
         """Sets the entries, each with its position for errors."""
-        self._values: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}
+        self._values: dict[tuple[str, ...], dict[tuple[str, ...], Any]] = {}
         """For each set of keys that some entries have, their values by the values of these keys."""
         self._keys: dict[str, dict[str, str]] = {}
         """For each type of layer the keys that its entries have, each with the position of one of them."""
@@ -104,19 +113,32 @@ class LatencyTable(Metric):
             if kind in ENGINE_PARAMETERS:
                 arguments = [each.name for each in fields(getattr(layers, kind))]
                 _check_keys(kind, self._keys[kind], [*arguments, *ENGINE_PARAMETERS[kind]])
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
-                raise SpaceError(f"{position} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}")
+            number = self._number(position, value)
             columns = tuple(sorted(said))
             row = tuple(said[column] for column in columns)
-            before = self._values.setdefault(columns, {}).setdefault(row, int(value))
-            if before != value:
+            before = self._values.setdefault(columns, {}).setdefault(row, number)
+            if before != number:
                 raise SpaceError(f"{position} contradicts an earlier one: {value} and {before} for {_shown(said)}")
         self._patterns = sorted(self._values, key=len, reverse=True)
 
-    def _parts(self) -> tuple[object, ...]:
-        return (self.name, self.combine, self._values)
+    def _number(self, position: str, value: object) -> Any:
+        """The value of an entry."""
+        if self.unit.signed:
+            found = None if isinstance(value, (bool, np.bool_)) else rational(value)
+            if found is None:
+                raise SpaceError(f"{position} must have a finite number, not {show(value)}")
+            return int(found) if found.denominator == 1 else float(found)
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < MOST:
+            hint = "; a table with a resolution has any numbers" if rational(value) is not None else ""
+            raise SpaceError(
+                f"{position} must have an integer of at least 0 and below 2^63 - 1, not {show(value)}{hint}"
+            )
+        return int(value)
 
-    def entries(self) -> Iterator[tuple[dict[str, str], int]]:
+    def _parts(self) -> tuple[object, ...]:
+        return (self.name, self.combine, self.unit, self._values)
+
+    def entries(self) -> Iterator[tuple[dict[str, str], Any]]:
         """The entries, as they can be given to another table."""
         for columns, rows in self._values.items():
             for row, value in rows.items():
@@ -129,7 +151,7 @@ class LatencyTable(Metric):
             if use.layer.kind in self._keys and use.layer.kind not in ENGINE_PARAMETERS:
                 _check_keys(use.layer.kind, self._keys[use.layer.kind], use.layer.arguments())
 
-    def look_up(self, layer: LayerRecord) -> int:
+    def look_up(self, layer: LayerRecord) -> Any:
         """The value of a layer, in O(sets of keys that entries have).
 
         Raises:
@@ -139,7 +161,7 @@ class LatencyTable(Metric):
         if layer.type == "Input":
             return 0
         facts = described(layer)
-        found: dict[int, tuple[str, ...]] = {}
+        found: dict[Any, tuple[str, ...]] = {}
         for columns in self._patterns:
             if found and len(columns) < len(next(iter(found.values()))):
                 break
@@ -179,6 +201,7 @@ class LatencyTable(Metric):
         column: str | None = None,
         decimals: int = 0,
         combine: Literal["sum", "max"] = "sum",
+        resolution: Number | None = None,
     ) -> LatencyTable:
         """Reads a table from a file: a heading, and a row for each entry, which fits any value where a cell is empty.
 
@@ -190,6 +213,8 @@ class LatencyTable(Metric):
             decimals: The decimal point is moved to the right by this many digits, so that values become integers: 3 for
                 a column in milliseconds and a metric in microseconds.
             combine: As in [`Metric`][archbudget.Metric].
+            resolution: As in [`Metric`][archbudget.Metric]; values need not be integers then, and `decimals` changes
+                their unit only.
 
         Raises:
             SpaceError: If the file cannot be read, is too large, or is not such a table; with the line.
@@ -213,11 +238,13 @@ class LatencyTable(Metric):
                     )
             for row in rows:
                 line = f"{file}:{rows.line_num}"
-                entries.append((f"{line}: the row", *_entry(row, column, decimals, line)))
+                entries.append(
+                    (f"{line}: the row", *_entry(row, column, decimals, line, any_number=resolution is not None))
+                )
         except csv.Error as error:
             raise SpaceError(f"{file}:{rows.line_num + 1}: not valid CSV: {error}") from None
         table = cls.__new__(cls)
-        Metric.__init__(table, name, table.look_up, combine=combine)
+        Metric.__init__(table, name, table.look_up, combine=combine, resolution=resolution)
         table._build(entries)
         return table
 
@@ -298,7 +325,7 @@ def _check_keys(kind: str, keys: Mapping[str, str], arguments: Iterable[str]) ->
             raise SpaceError(f"{position}: {show(key)} is no hyperparameter of {kind}{hint(key, known)}")
 
 
-def _pair(entry: object) -> tuple[Mapping[str, str], int]:
+def _pair(entry: object) -> tuple[Mapping[str, str], Any]:
     """An entry: its description of layers, and its value."""
     if isinstance(entry, (tuple, list)) and len(entry) == 2 and isinstance(entry[0], Mapping):
         said, value = entry
@@ -308,7 +335,9 @@ def _pair(entry: object) -> tuple[Mapping[str, str], int]:
     raise SpaceError(f"an entry of a latency table is a mapping of what it says, and a value; not {show(entry)}")
 
 
-def _entry(row: dict[str | None, Any], column: str, decimals: int, line: str) -> tuple[dict[str, str], int]:
+def _entry(
+    row: dict[str | None, Any], column: str, decimals: int, line: str, *, any_number: bool
+) -> tuple[dict[str, str], Any]:
     """An entry from a row of a file; `line` is the file and the line for errors."""
     if None in row or any(cell is None for cell in row.values()):
         raise SpaceError(f"{line}: the row has not as many cells as the heading")
@@ -321,6 +350,11 @@ def _entry(row: dict[str | None, Any], column: str, decimals: int, line: str) ->
         value = Decimal("nan")
     if not value.is_finite():
         raise SpaceError(f"{line}: the {column} must be a number, not {show(given)}")
+    said = {str(name): cell for name, cell in row.items() if name != column}
+    if any_number:
+        if value and abs(value.adjusted()) + decimals > LONGEST:
+            raise SpaceError(f"{line}: the {column} must have fewer than {LONGEST} digits, not {show(given)}")
+        return said, Fraction(value) * 10**decimals
     try:
         whole = int(value.scaleb(decimals)) if value.adjusted() + decimals < DIGITS else MOST
         exact = Decimal(whole).scaleb(-decimals) == value
@@ -333,7 +367,7 @@ def _entry(row: dict[str | None, Any], column: str, decimals: int, line: str) ->
             f"{line}: the {column} must be an integer after moving the decimal point by decimals={decimals}, not "
             f"{given}"
         )
-    return {str(name): cell for name, cell in row.items() if name != column}, whole
+    return said, whole
 
 
 def described(layer: LayerRecord) -> dict[str, str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from archbudget._budget import BUILT_IN
 from archbudget._guard import guarded, guards
 from archbudget._message import listed, show, with_nearest
 from archbudget._nested import Opaque, SetOnce
+from archbudget._unit import unit_of
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from archbudget._records import LayerRecord, Use
+    from archbudget._unit import Number
 
 
 @guards()
@@ -27,13 +29,18 @@ class Metric(SetOnce):
     Args:
         name: The name of the metric in budgets and results, an identifier.
         function: The value of one layer: a function from a [`LayerRecord`][archbudget.LayerRecord] to an integer of at
-            least 0. It must always return the same for the same record. The record does not say which tensors the layer
-            is connected to, and its `custom` is empty. Where the value is not an integer, choose a smaller unit:
-            microseconds rather than milliseconds.
+            least 0, or with a `resolution` to any number. It must always return the same for the same record. The
+            record does not say which tensors the layer is connected to, and its `custom` is empty.
         combine: Whether the value of a network is the sum of its layers (`"sum"`), or the largest (`"max"`).
+        resolution: What the values of layers are multiples of, such as 1e-6: they may be fractions then, and negative.
+            The value of each layer is rounded to it, halves to the even multiple, and held as an integer number of
+            resolutions; from there on nothing is rounded. So the sum of L layers is at most L / 2 resolutions off what
+            the function returned. Values, sums and bounds are in the unit of the function: floats, or integers where
+            the resolution is 1. Values are less than 2^61 resolutions from 0.
 
     Raises:
-        SpaceError: If the name is not an identifier or that of a built-in metric, or the function cannot be called.
+        SpaceError: If the name is not an identifier or that of a built-in metric, the function cannot be called, or the
+            resolution is not a positive number.
 
     Example:
         >>> import archbudget as ab
@@ -48,12 +55,21 @@ class Metric(SetOnce):
         ... )
         >>> space.within(ab.Budget(custom={"convolutions": 2})).count()
         6
+        >>> gain = ab.Metric("gain", lambda layer: 0.1 - layer.params / 8000, resolution=1e-6)
+        >>> fits = space.with_metrics([gain]).within(ab.Budget(custom={"gain": (-0.25, None)}))
+        >>> fits.count(), fits.largest("gain").costs["gain"]
+        (29, 0.271)
     """
 
-    INTERNAL: ClassVar[tuple[str, ...]] = ("check",)
+    INTERNAL: ClassVar[tuple[str, ...]] = ("check", "unit")
 
     def __init__(
-        self, name: str, function: Callable[[LayerRecord], int], *, combine: Literal["sum", "max"] = "sum"
+        self,
+        name: str,
+        function: Callable[[LayerRecord], Any],
+        *,
+        combine: Literal["sum", "max"] = "sum",
+        resolution: Number | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
             raise SpaceError(f"a metric needs a name that is an identifier, not {show(name)}")
@@ -66,6 +82,12 @@ class Metric(SetOnce):
         self.name = name
         self.function = function
         self.combine = combine
+        self.unit = unit_of(resolution, f"metric '{name}'", largest=combine == "max")
+
+    @property
+    def resolution(self) -> Any:
+        """What the values of layers are multiples of; `None` for integers of at least 0."""
+        return self.unit.given
 
     def check(self, uses: Sequence[Use], *, whole: bool) -> None:
         """Checks the layers of a space before they are counted; this class accepts all.
@@ -86,7 +108,7 @@ class Metric(SetOnce):
 
     def _parts(self) -> tuple[object, ...]:
         """The parts that equal metrics have in common."""
-        return (self.name, self.combine, Opaque(self.function))
+        return (self.name, self.combine, self.unit, Opaque(self.function))
 
     def __repr__(self) -> str:
         return f"<Metric {self.name} ({self.combine})>"

@@ -11,6 +11,7 @@ from archbudget._budget import BUILT_IN, SIDED
 from archbudget._expressions import Expression
 from archbudget._message import listed, with_nearest
 from archbudget._records import layer_record, unknown
+from archbudget._unit import PLAIN
 from archbudget.errors import SpaceError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from archbudget._core import Trace
     from archbudget._expressions import Scalar
     from archbudget._records import LayerRecord, Use
+    from archbudget._unit import Unit
     from archbudget.layers import Layer
 
 
@@ -91,6 +93,7 @@ class Network:
         outputs: The output tensors of the space.
         metrics: The names of the metrics, in the order of the costs.
         values: The values of the active decisions, by their names in the space.
+        units: The units of the metrics that have some.
     """
 
     def __init__(
@@ -100,11 +103,14 @@ class Network:
         outputs: Sequence[int],
         metrics: Sequence[str],
         values: Mapping[str, Scalar],
+        units: Mapping[str, Unit],
     ) -> None:
         self.metrics = tuple(metrics)
         hidden = unknown(uses)
         self.costs = {
-            metric: cost for metric, cost in zip(metrics, trace.cost, strict=True) if not (hidden and metric in SIDED)
+            metric: units.get(metric, PLAIN).number(cost)
+            for metric, cost in zip(metrics, trace.cost, strict=True)
+            if not (hidden and metric in SIDED)
         }
         """The value of each metric that is known."""
         self._sources = {target: source for source, target in trace.aliases}
@@ -112,7 +118,7 @@ class Network:
         for each in trace.layers:
             use = uses[each.layer]
             chosen = use.chosen(values)
-            record = layer_record(use, each, metrics, chosen, sided=not hidden)
+            record = layer_record(use, each, metrics, chosen, sided=not hidden, units=units)
             inputs = tuple(self.source(tensor) for tensor in record.inputs)
             made.append(Call(use, record, each.args, chosen, inputs, record.outputs))
         self.calls = tuple(made)

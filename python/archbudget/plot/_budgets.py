@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import MOST, Budget, title_of
+from archbudget._budget import BUILT_IN, MOST, Budget, is_open, text_of, title_of
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
@@ -72,7 +72,7 @@ def budgets(
     if len(grid.metrics) != 2:
         raise BudgetError(f"a heat map has two metrics, and this grid {len(grid.metrics)}: {', '.join(grid.metrics)}")
     for metric, ranges in grid.ranges.items():
-        if any(low for low, _ in ranges):
+        if not all(is_open(metric, low) for low, _ in ranges):
             raise BudgetError(f"a heat map has upper bounds, and the {metric} of this grid have lower ones, too")
     across, up = grid.metrics
     # Ascending, each once, whatever the order of the grid is.
@@ -136,7 +136,8 @@ def _grid(space: Space, metrics: Sequence[str], budget: Mapping[str, tuple[int, 
     bounds: dict[str, Any] = {}
     for metric in metrics:
         distribution = space.distribution(metric)
-        ends = {max(1, distribution.quantile(step / STEPS)) for step in range(1, STEPS + 1)}
+        ends = {distribution.quantile(step / STEPS) for step in range(1, STEPS + 1)}
+        ends = {max(1, end) for end in ends} if metric in BUILT_IN else ends
         high = budget.get(metric, (0, MOST))[1]
         ends |= set() if high == MOST else {high}
         bounds[metric] = sorted(ends)
@@ -149,8 +150,8 @@ def _share(count: Any, size: int) -> float:
     return twice / (2 * size)
 
 
-def _bound(high: int) -> str:
-    return "any" if high == MOST else f"{high:,}"
+def _bound(high: Any) -> str:
+    return "any" if high == MOST else text_of(high)
 
 
 def _rgb(color: tuple[int, int, int]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from archbudget._budget import MOST, Budget, Metrics, title_of
+from archbudget._budget import MOST, Budget, Metrics, least_of, title_of
 from archbudget._extras import imported
 from archbudget._guard import guarded
 from archbudget._message import show
@@ -97,8 +97,10 @@ def distribution(
     if len(values) == 0:
         raise SpaceError("there are no networks to show the distribution of")
     total = sum(counts)
-    low, high = (0, MOST) if budget is None or metric not in budget else budget[metric]
-    bars = _bars(values, counts, low, high)
+    everything = (least_of(metric), MOST)
+    low, high = everything if budget is None or metric not in budget else budget[metric]
+    is_whole = values.dtype == np.int64
+    bars = (_bars if is_whole else _fine_bars)(values, counts, low, high)
     figure = go.Figure(
         go.Bar(
             x=[bar.low for bar in bars],
@@ -107,7 +109,7 @@ def distribution(
             offset=0,
             marker={"color": [INSIDE if low <= bar.low <= high else OUTSIDE for bar in bars], "line": {"width": 0}},
             customdata=[
-                (f"{bar.low:,}" if bar.high - bar.low == 1 else f"{bar.low:,} to {bar.high - 1:,}", f"{bar.networks:,}")
+                (_interval(bar) if is_whole else f"{bar.low:,.6g} to {bar.high:,.6g}", f"{bar.networks:,}")
                 for bar in bars
             ],
             hovertemplate=f"{title} %{{customdata[0]}}<br>%{{customdata[1]}} {what}<br>%{{y:.3g}} %<extra></extra>",
@@ -120,17 +122,18 @@ def distribution(
         bargap=0,
     )
     figure.update_xaxes(type="log" if _is_wide(values) else "linear", exponentformat="SI")
-    if (low, high) != (0, MOST):
+    if (low, high) != everything:
         inside = sum(bar.networks for bar in bars if low <= bar.low <= high)
-        mark(figure, low, high, f"{range_text(low, high)}: {percent(inside / total)}", [bars[0].low, bars[-1].high])
+        text = f"{range_text(metric, low, high)}: {percent(inside / total)}"
+        mark(figure, metric, (low, high), text, [bars[0].low, bars[-1].high])
     return figure
 
 
 class _Bar(NamedTuple):
     """The number of networks in an interval of costs."""
 
-    low: int
-    high: int
+    low: Any
+    high: Any
     """The first cost after the interval."""
     networks: int
 
@@ -158,6 +161,23 @@ def _bars(values: npt.NDArray[np.int64], counts: Sequence[int], low: int, high: 
         for (left, right), (begin, stop) in zip(pairwise(ordered), pairwise([*starts, len(values)]), strict=True)
         if stop > begin
     ]
+
+
+def _interval(bar: _Bar) -> str:
+    """The integers of a bar as text."""
+    return f"{bar.low:,}" if bar.high - bar.low == 1 else f"{bar.low:,} to {bar.high - 1:,}"
+
+
+def _fine_bars(values: npt.NDArray[np.float64], counts: Sequence[int], low: Any, high: Any) -> list[_Bar]:
+    """The same for values that are no integers, or may be negative."""
+    first, end = float(values[0]), float(np.nextafter(values[-1], np.inf))
+    inner = (float(low), float(np.nextafter(float(high), np.inf)))
+    edges = {first, end, *(edge for edge in inner if first < edge < end), *np.linspace(first, end, BARS).tolist()}
+    ordered = np.array(sorted(edges))
+    places = np.searchsorted(values, ordered).tolist()
+    exact = np.array(counts, dtype=object)
+    pairs = zip(pairwise(ordered.tolist()), pairwise(places), strict=True)
+    return [_Bar(left, right, int(exact[begin:stop].sum())) for (left, right), (begin, stop) in pairs if stop > begin]
 
 
 def _is_wide(values: npt.NDArray[np.int64]) -> bool:

@@ -105,5 +105,5 @@ def history(study: optuna.Study, budget: Budget, *, name: str | None = None) -> 
     )
     figure.update_xaxes(exponentformat="SI")
     costs = [trial.user_attrs[metric] for trial in trials]
-    mark(figure, *budget[metric], f"budget: {range_text(*budget[metric])}", costs)
+    mark(figure, metric, budget[metric], f"budget: {range_text(metric, *budget[metric])}", costs)
     return figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from archbudget._budget import MOST
+from archbudget._budget import MOST, is_open, text_of
 from archbudget._message import show
 from archbudget.errors import SpaceError
 
@@ -31,28 +31,29 @@ def require(source: object, types: tuple[type, ...], what: str, takes: str) -> N
         raise SpaceError(f"{what} can be drawn of {takes}, not of {show(source)}")
 
 
-def mark(figure: Figure, low: int, high: int, text: str, values: Sequence[float]) -> None:
+def mark(figure: Figure, metric: str, ends: tuple[Any, Any], text: str, values: Sequence[float]) -> None:
     """Draws the bounds of a budget, and extends the axis to them; a bound that is very far away is in the text alone.
 
     Args:
         figure: The figure.
-        low: The lower bound, 0 for none.
-        high: The upper bound, `MOST` for none.
+        metric: The metric of the axis.
+        ends: Its bounds.
         text: What is written above the bounds.
         values: What the figure shows on this axis.
     """
-    ends = [end for end, left_open in ((low, 0), (high, MOST)) if end != left_open]
+    low, high = ends
+    drawn = [*([] if is_open(metric, low) else [low]), *([] if high == MOST else [high])]
     is_log = figure.layout.xaxis.type == "log"
-    at = {end: math.log10(max(end, 1)) if is_log else float(end) for end in (*ends, *values)}
-    first, last = (at[of(values)] if len(values) else at[of(ends)] for of in (min, max))
-    room = FAR * max(last - first, 1 / FAR if is_log else last)
-    near = [end for end in ends if first - room <= at[end] <= last + room]
+    at = {end: math.log10(max(end, 1)) if is_log else float(end) for end in (*drawn, *values)}
+    first, last = (at[of(values)] if len(values) else at[of(drawn)] for of in (min, max))
+    room = FAR * max(last - first, 1 / FAR if is_log else abs(last))
+    near = [end for end in drawn if first - room <= at[end] <= last + room]
     first, last = min([first, *map(at.__getitem__, near)]), max([last, *map(at.__getitem__, near)])
     margin = MARGIN * (last - first or 1)
     figure.update_xaxes(range=[first - margin, last + margin])
-    for end in ends:
-        figure.add_vline(x=end, line={"color": LINE, "width": 1.5, "dash": "dash"})
-    x = at[near[-1]] if near else last if at[ends[-1]] > last else first
+    for end in drawn:
+        figure.add_vline(x=float(end), line={"color": LINE, "width": 1.5, "dash": "dash"})
+    x = at[near[-1]] if near else last if at[drawn[-1]] > last else first
     figure.add_annotation(x=x, y=1, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"color": LINE})
 
 
@@ -77,10 +78,10 @@ def layout(title: str, subtitle: str = "", *, name: str | None = None) -> dict[s
     }
 
 
-def range_text(low: int, high: int) -> str:
-    if low == 0:
-        return f"<= {high:,}"
-    return f">= {low:,}" if high == MOST else f"{low:,} to {high:,}"
+def range_text(metric: str, low: Any, high: Any) -> str:
+    if is_open(metric, low):
+        return f"<= {text_of(high)}"
+    return f">= {text_of(low)}" if high == MOST else f"{text_of(low)} to {text_of(high)}"
 
 
 def percent(share: float) -> str:

@@ -63,13 +63,15 @@ class Measure:
             raise reworded(error, f"{what}: {one_line(error)}") from error
         except Exception as error:
             raise SpaceError(f"{what}: its function failed: {type(error).__name__}: {one_line(error)}") from error
+        if metric.unit.signed:
+            return metric.unit.raw(value, what)
         try:
             whole = index(value)
         except TypeError:
-            hint = "; choose a unit in which it is whole" if isinstance(value, float) else ""
+            hint = "; give the metric a resolution, such as 1e-6" if isinstance(value, float) else ""
             raise SpaceError(f"{what} must be an integer, not {show(value)}{hint}") from None
         if whole < 0:
-            raise SpaceError(f"{what} must be at least 0, not {whole}")
+            raise SpaceError(f"{what} must be at least 0, not {whole}; give the metric a resolution, such as 1")
         if whole >= MOST:
             raise CountOverflowError(f"{what} must be below 2^63 - 1, not {whole}")
         return whole

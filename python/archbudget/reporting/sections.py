@@ -278,4 +278,4 @@ def _marginals(fits: FeasibleSet[Any]) -> Section:
 
 def _bound(metric: str, budget: Budget | None) -> str:
     """The bounds of a metric in a few words."""
-    return "" if budget is None or metric not in budget else range_text(*budget[metric])
+    return "" if budget is None or metric not in budget else range_text(metric, *budget[metric])

@@ -75,7 +75,8 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
     def network(self) -> Network:
         """The network layer by layer, as exporters and texts read it."""
         parts = compiled(self.space)
-        return Network(self._trace, parts.uses, parts.outputs, parts.metrics, {**self._beside, **self._values})
+        values = {**self._beside, **self._values}
+        return Network(self._trace, parts.uses, parts.outputs, parts.metrics, values, parts.units)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -125,14 +126,15 @@ class Architecture(SetOnce, Mapping[str, Any], metaclass=FacedABC):
         return (_restored, (self.space, self.indices, dict(self._beside)))
 
     @property
-    def costs(self) -> dict[str, int]:
+    def costs(self) -> dict[str, Any]:
         """The value of each metric that is known."""
         return dict(self._costs)
 
     @cached_property
-    def _costs(self) -> dict[str, int]:
-        totals = dict(zip(compiled(self.space).metrics, self._totals, strict=True))
-        return {metric: totals[metric] for metric in self.space.metrics}
+    def _costs(self) -> dict[str, Any]:
+        parts = compiled(self.space)
+        totals = dict(zip(parts.metrics, self._totals, strict=True))
+        return {metric: parts.unit(metric).number(totals[metric]) for metric in self.space.metrics}
 
     def _total(self, metric: str) -> int:
         """The value of a metric that is always known."""

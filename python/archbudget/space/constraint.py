@@ -93,8 +93,9 @@ def _kinds(value: object) -> tuple[type, ...]:
 class Constraint(SetOnce):
     """How far candidates are from a budget: `log(cost / bound)` for each bound, which is at most 0 inside the budget.
 
-    A range has two numbers, the second of which is `log(low / cost)`. A candidate that cannot be built is infinitely
-    far away.
+    A range has two numbers, the second of which is `log(low / cost)`. For a metric with a resolution, whose values may
+    be negative, and for bounds below 1 they are the differences `cost - bound` and `low - cost`. A candidate that
+    cannot be built is infinitely far away.
 
     Called with
 
@@ -127,12 +128,16 @@ class Constraint(SetOnce):
         self.budget = budget
         bounds = []
         require_metrics(space.metrics, budget)
-        for metric, (low, high) in budget.items():
-            position = compiled(space).metrics.index(metric)
-            if high < MOST:
-                bounds.append((metric, position, 1, high, math.log(high)))
-            if low > 0:
-                bounds.append((f"{metric}_low", position, -1, low, -math.log(low)))
+        parts = compiled(space)
+        self._ends = parts.bounds(budget)
+        self._steps = [parts.unit(metric).step for metric in parts.metrics]
+        for metric, (low, high) in self._ends.items():
+            position, unit = parts.metrics.index(metric), parts.unit(metric)
+            lowest = -MOST if unit.signed else 0
+            for name, sign, end in ((metric, 1, high), (f"{metric}_low", -1, low)):
+                if (sign > 0 and end < MOST) or (sign < 0 and end > lowest):
+                    logarithm = None if unit.signed or end < 1 else sign * math.log(end)
+                    bounds.append((name, position, sign, end, logarithm))
         self._bounds = tuple(bounds)
         self._names = tuple(name for name, *_ in bounds)
         # A live trial is asked once for each network: plain dicts are several times faster than `Decision.index`.
@@ -201,7 +206,12 @@ class Constraint(SetOnce):
             return (math.inf,) * len(self._bounds)
         return tuple(
             [
-                _settle(sign * math.log(cost[position]) - log_bound, sign * (cost[position] - bound) > 0)
+                _settle(
+                    sign * (float(cost[position]) - float(bound)) * self._steps[position],
+                    sign * (cost[position] - bound) > 0,
+                )
+                if log_bound is None
+                else _settle(sign * math.log(cost[position]) - log_bound, sign * (cost[position] - bound) > 0)
                 if cost[position]
                 else -sign * math.inf
                 for _, position, sign, bound, log_bound in self._bounds
@@ -245,7 +255,7 @@ class Constraint(SetOnce):
         return self._fit(*columns_of(self.space, candidates), None, threads)
 
     def _fit(self, columns: list[Any], rows: int, mask: npt.NDArray[np.bool_] | None, threads: int | None) -> int:
-        bounds = [(metric, low, high) for metric, (low, high) in self.budget.items()]
+        bounds = [(metric, low, high) for metric, (low, high) in self._ends.items()]
         return compiled(self.space).diagram.fit(columns, rows, bounds, mask, threads=checked_threads(threads))
 
     @guarded
@@ -276,7 +286,13 @@ class Constraint(SetOnce):
                 diagram.fit(columns, rows, [], None)
                 raise
             for row, (_, position, sign, bound, log_bound) in enumerate(self._bounds):
-                _distances(costs[names[position]], sign, bound, log_bound, numbers[row, part], flags[:size])
+                counted_costs = costs[names[position]]
+                if log_bound is not None:
+                    _distances(counted_costs, sign, bound, log_bound, numbers[row, part], flags[:size])
+                    continue
+                gaps = sign * (counted_costs.astype(np.float64) - float(bound)) * self._steps[position]
+                outside = counted_costs > bound if sign > 0 else counted_costs < bound
+                numbers[row, part] = np.where(outside, np.maximum(gaps, JUST_OUTSIDE), np.minimum(gaps, 0.0))
             if diagram.can_fail(counted):
                 numbers[:, part][:, ~valid[:size]] = np.inf
         return numbers.T

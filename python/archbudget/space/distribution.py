@@ -16,6 +16,7 @@ from archbudget._extras import imported
 from archbudget._guard import guards
 from archbudget._markup import division, paragraph
 from archbudget._message import grouped, show
+from archbudget._unit import PLAIN
 from archbudget.errors import SpaceError
 from archbudget.space import html
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from archbudget._markup import Markup
+    from archbudget._unit import Unit
 
 
 @guards()
@@ -43,14 +45,17 @@ class Distribution:
         0.07881673177083333
     """
 
-    def __init__(self, metric: str, values: list[int], counts: list[int], error: int) -> None:
+    def __init__(self, metric: str, values: list[int], counts: list[int], error: int, unit: Unit = PLAIN) -> None:
         self.metric = metric
         """The metric."""
-        self.values: npt.NDArray[np.int64] = np.array(values, dtype=np.int64)
-        """The values that occur: (M,) int64, ascending."""
+        self._raw: npt.NDArray[np.int64] = np.array(values, dtype=np.int64)
+        self._error = error
+        self._unit = unit
+        self.values: npt.NDArray[Any] = unit.numbers(self._raw)
+        """The values that occur, ascending: (M,) int64, or float64 of a metric with a resolution."""
         self.counts = counts
         """The number of networks that have each value: M Python integers, of any size."""
-        self.error = error
+        self.error = unit.gap(error)
         """A network counted under a value has that value or one larger by at most this; 0 where `exact`."""
 
     def __eq__(self, other: object) -> bool:
@@ -65,7 +70,7 @@ class Distribution:
     @property
     def exact(self) -> bool:
         """Whether each network is counted under its own value."""
-        return self.error == 0
+        return self._error == 0
 
     @cached_property
     def _sums(self) -> list[int]:
@@ -76,7 +81,7 @@ class Distribution:
         """The number of networks."""
         return self._sums[-1]
 
-    def quantile(self, q: float) -> int:
+    def quantile(self, q: float) -> Any:
         """The smallest upper bound that keeps at least the share `q` of all networks. O(log M).
 
         If the values are not exact, the bound keeps that share for certain, but a smaller one might do.
@@ -88,7 +93,8 @@ class Distribution:
             raise SpaceError(f"a quantile is taken at a number from 0 to 1, not at {show(q)}")
         # As it is written: 0.05 is a twentieth, not the binary number next to it.
         wanted = math.ceil(self.total * Fraction(repr(float(q))))
-        return int(self.values[min(bisect_left(self._sums, wanted), len(self._sums) - 1)]) + self.error
+        place = min(bisect_left(self._sums, wanted), len(self._sums) - 1)
+        return self._unit.number(int(self._raw[place]) + self._error)
 
     def cdf(self, value: float) -> float:
         """The share of the networks whose value is at most `value`. O(log M).
@@ -101,8 +107,13 @@ class Distribution:
         number = builtin(value)
         if isinstance(number, bool) or not isinstance(number, (int, float)) or number != number:
             raise SpaceError(f"{self.metric} are compared with a number, not with {show(value)}")
-        place = bisect_right(self.values, number - self.error)
+        place = bisect_right(self._raw, self._unit.most(number) - self._error)
         return self._sums[place - 1] / self.total if place else 0.0
+
+    @property
+    def _largest(self) -> Any:
+        """The largest value that occurs, or where values are not exact, one that is not exceeded."""
+        return self._unit.number(int(self._raw[-1]) + self._error)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -110,7 +121,7 @@ class Distribution:
     def __repr__(self) -> str:
         return (
             f"<Distribution of {self.metric}: {grouped(self.total)} networks, {len(self):,} values from "
-            f"{int(self.values[0]):,} to {int(self.values[-1]) + self.error:,}>"
+            f"{self._unit.number(int(self._raw[0])):,} to {self._largest:,}>"
         )
 
     @html.shown
@@ -132,6 +143,5 @@ class Distribution:
 
 def picture_of(distribution: Distribution) -> Markup:
     """A small picture of a distribution: how many networks have which values. O(M)."""
-    values = [int(value) for value in distribution.values]
-    end = values[-1] + distribution.error
-    return html.distribution_picture(repr(distribution)[1:-1], values, distribution.counts, end)
+    ends = (f"{distribution.values[0]:,}", f"{distribution._largest:,}")
+    return html.distribution_picture(repr(distribution)[1:-1], distribution._raw.tolist(), distribution.counts, ends)

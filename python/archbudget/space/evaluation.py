@@ -24,7 +24,8 @@ from archbudget.space.outputs import VALID, check_apart, check_array, check_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from archbudget.space.candidates import CandidatesLike
+    from archbudget._unit import Unit
+    from archbudget.space.candidates import Candidates, CandidatesLike
     from archbudget.space.family import Family
 
 
@@ -54,8 +55,8 @@ class LayerEvaluation:
 
     names: tuple[str, ...]
     """The L layers of the space, by name."""
-    costs: dict[str, npt.NDArray[np.int64]]
-    """For each metric its (N, L) int64 costs; 0 where a layer is not in the network."""
+    costs: dict[str, npt.NDArray[Any]]
+    """For each metric its (N, L) costs, of the type of its totals; 0 where a layer is not in the network."""
     shapes: npt.NDArray[np.int64]
     """(N, L, rank) int64 sides of the output of each layer, without the batch axis; of the first output where a layer
     has several. They are 0 where a layer is not in the network, and after the last axis; -1 where one is unknown."""
@@ -69,7 +70,7 @@ class LayerEvaluation:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __getitem__(self, metric: str) -> npt.NDArray[np.int64]:
+    def __getitem__(self, metric: str) -> npt.NDArray[Any]:
         if metric not in self.costs:
             raise _unknown(metric, self.costs)
         return self.costs[metric]
@@ -88,7 +89,8 @@ class Evaluation(dict[str, "npt.NDArray[Any]"], metaclass=Faced):
     """The costs of N candidates: a read-only mapping from each metric to its (N,) totals.
 
     Totals are int64, or uint32 where `out` gave such an array. A candidate that cannot be built has `valid` False and
-    the largest number of the type, 2^63 - 1 or 2^32 - 1, which no total reaches. archbudget changes an evaluation that
+    the largest number of the type, 2^63 - 1 or 2^32 - 1, which no total reaches. Totals of a metric with a `resolution`
+    are float64, and infinite where a candidate cannot be built. archbudget changes an evaluation that
     it returned only if it is given as `out`: otherwise it is safe to read from several threads. It is a `dict`, so that
     `pandas.DataFrame(evaluation)` has a column for each metric.
 
@@ -191,19 +193,39 @@ def evaluate(
     threads = checked_threads(threads)
     columns, rows = columns_of(space, candidates)
     given = {} if out is None else _checked(space, names, out, rows, columns)
-    fresh = {name: new_array(rows, np.int64) for name in names if name not in given}
+    units = {name: parts.unit(name) for name in names if parts.unit(name).signed}
+    fresh = {name: new_array(rows, np.int64) for name in names if name not in given or name in units}
     valid: npt.NDArray[np.bool_] | None = given.get(VALID)
     if valid is None and parts.diagram.can_fail(names):
         valid = new_array(rows, np.bool_)
-    totals = {name: given[name] if name in given else fresh[name] for name in names}
+    totals = {name: fresh[name] if name in fresh else given[name] for name in names}
     parts.diagram.evaluate(columns, rows, list(totals), list(totals.values()), valid, threads=threads)
+    for name, unit in units.items():
+        found = unit.numbers(totals[name])
+        if name in given:
+            given[name][:] = found
+        totals[name] = given.get(name, found)
     layers = None
     if per_layer:
         costs = [np.empty((rows, len(parts.uses)), np.int64) for _ in names]
         shapes = np.empty((rows, len(parts.uses), MAX_RANK), np.int64)
         rank = parts.diagram.evaluate_layers(columns, names, costs, shapes, threads=threads)
-        layers = LayerEvaluation(space.layer_names, dict(zip(names, costs, strict=True)), shapes[:, :, :rank])
+        own = {name: _of_layers(parts.unit(name), raw) for name, raw in zip(names, costs, strict=True)}
+        layers = LayerEvaluation(space.layer_names, own, shapes[:, :, :rank])
     return Evaluation(totals, valid, layers, rows=rows)
+
+
+def raw_totals(space: Family, candidates: Candidates, names: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """The totals of candidates that can be built, as the engine counts them."""
+    columns, rows = columns_of(space, candidates)
+    totals = {name: new_array(rows, np.int64) for name in names}
+    compiled(space).diagram.evaluate(columns, rows, list(totals), list(totals.values()), None)
+    return totals
+
+
+def _of_layers(unit: Unit, raw: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """The costs of layers: where there is none, the engine has 0."""
+    return np.where(raw == 0, 0, unit.numbers(raw)) if unit.signed else raw
 
 
 def checked_threads(threads: int | None) -> int | None:
@@ -230,7 +252,8 @@ def _checked(
     checked = {}
     for name, array in out.items():
         what = f"out[{show(name)}]"
-        types = ("bool",) if name == VALID else ("int64", "uint32")
+        whole = name == VALID or compiled(space).unit(name).is_whole
+        types = ("bool",) if name == VALID else ("int64", "uint32") if whole else ("float64",)
         checked[name] = check_array(what, array, rows, types)
         if name != VALID and array.dtype == np.uint32 and not narrow[name]:
             raise SpaceError(

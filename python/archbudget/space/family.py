@@ -16,6 +16,7 @@ from archbudget._guard import answering, guards
 from archbudget._message import grouped, listed, show, with_nearest
 from archbudget._progress import reporting
 from archbudget._records import unknown
+from archbudget._unit import PLAIN
 from archbudget.errors import ArchbudgetError, CountOverflowError, SpaceError
 from archbudget.metrics import Metric
 from archbudget.metrics._distinct import Collector
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from archbudget._expressions import Decision, Expression, Scalar
     from archbudget._progress import ProgressLike
     from archbudget._records import LayerRecord, Use
+    from archbudget._unit import Unit
     from archbudget.layers import Layer
     from archbudget.layers._base import TensorLike
     from archbudget.layers._structure import BlockLike, Sequential
@@ -64,6 +66,19 @@ class Compiled:
     """The names of the decisions, by their positions."""
     metrics: tuple[str, ...]
     """All that the engine counts, by its position in costs."""
+    units: Mapping[str, Unit]
+    """The unit of each custom metric."""
+
+    def unit(self, metric: str) -> Unit:
+        """The unit of a metric."""
+        return self.units.get(metric, PLAIN)
+
+    def bounds(self, bounds: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[int, int]]:
+        """Bounds of metrics as the engine compares them."""
+        return {
+            metric: (self.unit(metric).least(low), self.unit(metric).most(high))
+            for metric, (low, high) in bounds.items()
+        }
 
 
 class _Decisions(dict[str, "Decision"]):
@@ -185,6 +200,7 @@ class Family(metaclass=Faced):
             {name: position for position, name in enumerate(writer.decisions)},
             tuple(writer.decisions),
             counted,
+            {metric.name: metric.unit for metric in self._custom},
         )
         if writer.measure is not None:
             writer.measure.settle()
@@ -390,7 +406,7 @@ class Family(metaclass=Faced):
         """The names of the layers, each once, in the order of the description."""
         return tuple(use.name for use in self._compiled.uses)
 
-    def range(self, metric: str) -> tuple[int, int]:
+    def range(self, metric: str) -> tuple[Any, Any]:
         """The smallest and the largest value of a metric over all networks. O(arcs) the first time.
 
         Raises:
@@ -398,7 +414,9 @@ class Family(metaclass=Faced):
             LimitError: If the space is too wide to look at every arc.
         """
         description.check_metrics(self.metrics, [metric])
-        return self._compiled.diagram.range(metric)
+        low, high = self._compiled.diagram.range(metric)
+        unit = self._compiled.unit(metric)
+        return unit.number(low), unit.number(high)
 
     def __repr__(self) -> str:
         """The size of the space, if it is known or takes some milliseconds; otherwise an upper bound of it."""

@@ -19,6 +19,7 @@ from archbudget._guard import answering, guards
 from archbudget._message import grouped, hint, listed, show
 from archbudget._nested import SetOnce
 from archbudget._progress import reporting
+from archbudget._unit import rational
 from archbudget.errors import (
     BudgetError,
     CountOverflowError,
@@ -36,7 +37,7 @@ from archbudget.space.candidates import Candidates, indices_of, unchecked
 from archbudget.space.columns import empty_columns, fresh_seed
 from archbudget.space.description import check_names
 from archbudget.space.drawing import distinct, require_flag
-from archbudget.space.evaluation import checked_threads, evaluate, metric_names
+from archbudget.space.evaluation import checked_threads, metric_names
 from archbudget.space.family import Family, compiled, customs
 from archbudget.space.front import front
 from archbudget.space.quantiles import as_points, points_of, rows_at
@@ -140,7 +141,8 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         require_metrics(space.metrics, budget)
         self.fixed: Mapping[str, Scalar] = MappingProxyType({})
         """The values that `fix` has fixed, by the names of their decisions."""
-        self._core = compiled(space).diagram.within(_bounds(budget), self.memory)
+        self._ends = compiled(space).bounds(budget)
+        self._core = compiled(space).diagram.within(_triples(self._ends), self.memory)
 
     def __eq__(self, other: object) -> bool:
         """Whether another set has an equal space and budget, the same fixed values, and may take the same memory."""
@@ -720,24 +722,35 @@ class FeasibleSet(SetOnce, Generic[S_co]):
     def _least(
         self, signs: Mapping[str, int], metric: int, below: Sequence[int | None]
     ) -> tuple[int, list[int]] | None:
-        """The least value of a metric of a front, and the network, in the part of the set below some values."""
-        bounds = dict(self.budget)
+        """The least value of a metric of a front, and the network, in the part of the set below some values.
+
+        Values are integer numbers of the resolution of their metric.
+        """
+        parts = compiled(self.space)
+        bounds = dict(self._ends)
         for (name, sign), value in zip(signs.items(), below, strict=True):
-            low, high = bounds.get(name, (0, MOST))
+            low, high = bounds.get(name, (-MOST, MOST))
             if value is not None and sign > 0:
-                high = min(high, value - 1)
+                high = min(high, parts.unit(name).of_steps(value - 1))
             elif value is not None:
-                low = max(low, 1 - value)
-            if low > high or high < 0:
+                low = max(low, parts.unit(name).of_steps(1 - value))
+            if low > high:
                 return None
             bounds[name] = (low, high)
         name, sign = list(signs.items())[metric]
-        core = compiled(self.space).diagram.within(_bounds(bounds), self.memory)
+        core = parts.diagram.within(_triples(bounds), self.memory)
         found = core.fix(self.space.indices_of(self.fixed)).extreme(name, sign < 0)
         if found is None:
             return None
-        value = int(evaluate(self.space, np.array([found], dtype=np.int64), [name])[name][0])
-        return sign * value, found
+        return sign * parts.unit(name).steps(self._total(found, name)), found
+
+    def _total(self, row: Sequence[int], metric: str) -> int:
+        """The value of a metric for a network, as the engine counts it."""
+        parts = compiled(self.space)
+        costs = parts.diagram.cost(row)
+        if costs is None:
+            raise self._nothing()
+        return costs[parts.metrics.index(metric)]
 
     def closest(self, metric: str, value: float) -> Architecture:
         """The network that fits whose value of a metric is nearest to `value`; of two equally near ones the smaller.
@@ -753,39 +766,43 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         wanted = builtin(value)
         if isinstance(wanted, bool) or not isinstance(wanted, (int, float)) or wanted != wanted:
             raise BudgetError(f"{metric}: a value must be a number, not {show(value)}")
-        low, high = self.budget.get(metric, (0, MOST))
-        below = -1 if wanted < 0 else high if wanted >= high else int(wanted)
+        unit = compiled(self.space).unit(metric)
+        low, high = self._ends.get(metric, (-MOST, MOST))
+        middle = min(unit.most(wanted), high)
         near = []
-        if below >= low:
-            near.append((self._bounded(metric, low, below), True))
-        above = max(low, below + 1)
+        if middle >= low:
+            near.append((self._bounded(metric, low, middle), True))
+        above = max(low, middle + 1)
         if above <= high:
             near.append((self._bounded(metric, above, high), False))
         sides = [part._core.extreme(metric, largest) for part, largest in near]
-        found = [architecture_at(self.space, side) for side in sides if side is not None]
+        found = [(self._total(side, metric), side) for side in sides if side is not None]
         if not found:
             raise self._nothing()
         if len(found) == 1:
-            return found[0]  # `wanted` may be infinite.
-        return min(found, key=lambda arch: (abs(arch.costs[metric] - Fraction(wanted)), arch.costs[metric]))
+            return architecture_at(self.space, found[0][1])  # `wanted` may be infinite.
+        exact = rational(wanted) or Fraction(0)
+        _, nearest = min(found, key=lambda each: (abs(unit.exact(each[0]) - exact), each[0]))
+        return architecture_at(self.space, nearest)
 
     def _knowing(self, metric: str) -> Feasible:
         """The set as the engine keeps it, where it can be asked about a metric."""
         diagram = compiled(self.space).diagram
         if diagram.is_asked_alike([metric]) or not diagram.is_asked_alike(list(self.budget)):
             return self._core
-        core = diagram.within(_bounds(self.budget), self.memory, [metric])
+        core = diagram.within(_triples(self._ends), self.memory, [metric])
         return core.fix(self.space.indices_of(self.fixed))
 
     def _bounded(self, metric: str, low: int, high: int) -> FeasibleSet[S_co]:
-        """The part of the set within a range of a metric."""
-        core = compiled(self.space).diagram.within(_bounds({**self.budget, metric: (low, high)}), self.memory)
+        """The part of the set within a range of a metric, as the engine counts it."""
+        core = compiled(self.space).diagram.within(_triples({**self._ends, metric: (low, high)}), self.memory)
         return self._part(core.fix(self.space.indices_of(self.fixed)), self.fixed)
 
     def _part(self, core: Feasible, fixed: Mapping[str, Scalar]) -> FeasibleSet[S_co]:
         """A part of the set, as the engine returned it."""
         part: FeasibleSet[S_co] = object.__new__(FeasibleSet)
         part.space, part.budget, part.memory, part._core = self.space, self.budget, self.memory, core
+        part._ends = self._ends
         part.fixed = MappingProxyType(dict(fixed))
         return part
 
@@ -905,7 +922,7 @@ class FeasibleSet(SetOnce, Generic[S_co]):
         )
 
 
-def _bounds(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:
+def _triples(ranges: Mapping[str, tuple[int, int]]) -> list[tuple[str, int, int]]:
     """Ranges in the form that the engine takes."""
     return [(metric, low, high) for metric, (low, high) in ranges.items()]
 

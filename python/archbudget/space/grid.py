@@ -19,8 +19,7 @@ from archbudget._message import grouped, listed, show
 from archbudget._progress import counting, reporting, require_progress
 from archbudget.errors import BudgetError, OutOfRangeError, SpaceError
 from archbudget.space.bounds import Bounds
-from archbudget.space.distribution import Distribution
-from archbudget.space.evaluation import evaluate
+from archbudget.space.evaluation import raw_totals
 from archbudget.space.family import compiled
 from archbudget.space.feasible import FeasibleSet
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from archbudget._progress import ProgressLike
     from archbudget.space.family import Family
 
-    Range = tuple[int, int]
+    Range = tuple[Any, Any]
     Ranges = Mapping[str, Sequence[Range]]
 
 _logger = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class CountGrid:
         self.size = size
         """The number of networks of the space."""
         self.ranges = MappingProxyType({metric: tuple(ends) for metric, ends in ranges.items()})
-        """The ranges (low, high) of each metric, in the order of the axes; 0 and 2^63 - 1 are open ends."""
+        """The ranges (low, high) of each metric, in the order of the axes; open ends are as those of a `Budget`."""
         self._counts = counts
         self._counts.flags.writeable = False
 
@@ -171,12 +170,15 @@ def _upper(count: Any) -> int:
 def count_grid(space: Family, axes: Mapping[str, object], memory: int, progress: ProgressLike = None) -> CountGrid:
     """Counts the networks within each budget of a grid; see `Space.count_grid`."""
     require_progress(progress)
-    ranges = _checked(space, axes)
+    given = _checked(space, axes)
+    parts = compiled(space)
+    # From here on as the engine counts.
+    ranges = {metric: [parts.bounds({metric: ends})[metric] for ends in own] for metric, own in given.items()}
     with reporting(progress):
-        reach = {metric: space.range(metric) for metric in ranges}
+        reach = {metric: parts.diagram.range(metric) for metric in ranges}
         together = _together(space, ranges, reach, memory) if len(ranges) > 1 else None
     if together is not None:
-        return CountGrid(space.size, ranges, together)
+        return CountGrid(space.size, given, together)
     shape = tuple(map(len, ranges.values()))
     counts = np.empty(shape, dtype=object)
     with counting("budgets", counts.size, progress) as report:
@@ -197,7 +199,7 @@ def count_grid(space: Family, axes: Mapping[str, object], memory: int, progress:
                 known[binding] = sums.count(dict(binding))
             counts[place] = known[binding]
         report(counts.size)
-    return CountGrid(space.size, ranges, counts)
+    return CountGrid(space.size, given, counts)
 
 
 def _checked(space: Family, axes: Mapping[str, object]) -> dict[str, list[Range]]:
@@ -240,16 +242,21 @@ class _Sums:
             if sums is not None:
                 values, totals = sums
                 return totals[np.searchsorted(values, high, "right")] - totals[np.searchsorted(values, low, "left")]
-        found = FeasibleSet(self._space, Budget.of(bounds), memory=self._memory).bounds()
+        parts = compiled(self._space)
+        exact = {
+            metric: tuple(parts.unit(metric).exact(end) if abs(end) < MOST else end for end in ends)
+            for metric, ends in bounds.items()
+        }
+        found = FeasibleSet(self._space, Budget.of(exact), memory=self._memory).bounds()
         return found.lower if found.exact else found
 
     def _sums(self, metric: str) -> tuple[npt.NDArray[np.int64], list[int]] | None:
         """The values of a metric, and how many networks are below each; `None` where that is not exact."""
         if metric not in self._by_metric:
             diagram = compiled(self._space).diagram
-            distribution = Distribution(metric, *diagram.distribution(metric, self._memory))
-            totals = list(itertools.accumulate(distribution.counts, initial=0))
-            self._by_metric[metric] = (distribution.values, totals) if distribution.exact else None
+            values, counts, error = diagram.distribution(metric, self._memory)
+            totals = list(itertools.accumulate(counts, initial=0))
+            self._by_metric[metric] = None if error else (np.array(values, dtype=np.int64), totals)
         found: tuple[npt.NDArray[np.int64], list[int]] | None = self._by_metric[metric]
         return found
 
@@ -289,7 +296,7 @@ def _gone_through(space: Family, cuts: Mapping[str, list[int]]) -> npt.NDArray[n
     shape = tuple(len(each) + 1 for each in cuts.values())
     sums = np.zeros(math.prod(shape), np.int64)
     for chunk in FeasibleSet(space, Budget(params=MOST)).chunks():
-        counts = evaluate(space, chunk, list(cuts))
+        counts = raw_totals(space, chunk, list(cuts))
         pieces = [np.searchsorted(each, counts[metric], "right") for metric, each in cuts.items()]
         sums += np.bincount(np.ravel_multi_index(pieces, shape), minlength=len(sums))
     table = sums.reshape(shape)

@@ -83,14 +83,14 @@ def batch_html(heading: str, columns: Mapping[str, Sequence[Any]], rows: int, le
     return division(paragraph(heading), table(tuple(columns), cells, left=0), _more(left, "candidates"))
 
 
-def distribution_picture(heading: str, values: Sequence[int], counts: Sequence[int], end: int) -> Markup:
+def distribution_picture(heading: str, values: Sequence[int], counts: Sequence[int], ends: tuple[str, str]) -> Markup:
     """A picture of a distribution.
 
     Args:
         heading: What it is.
-        values: The values, ascending.
+        values: The values, ascending, as the engine counts them.
         counts: The number of networks that have each.
-        end: The largest value that a network may have.
+        ends: The smallest and the largest value that a network may have, as texts.
     """
     low, high = values[0], values[-1]
     bins = min(BINS, high - low + 1)
@@ -101,7 +101,7 @@ def distribution_picture(heading: str, values: Sequence[int], counts: Sequence[i
         sums[bisect_right(edges, value)] += count
     most = max(sums)
     heights = [10_000 * each // most / 10_000 for each in sums]
-    return histogram(heights, f"{low:,}", f"{end:,}", heading)
+    return histogram(heights, *ends, heading)
 
 
 def number_text(count: int, what: str) -> str:

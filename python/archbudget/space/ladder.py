@@ -11,6 +11,7 @@ from archbudget._expressions import builtin
 from archbudget._guard import guarded
 from archbudget._message import show
 from archbudget.errors import BudgetError
+from archbudget.space.family import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +94,9 @@ def _rung(
 ) -> Architecture:
     """The network of one size."""
     away = Fraction(size) * Fraction(repr(tolerance))  # 0.05 is five hundredths, which a float is not.
-    low, high = ceil(size - away), floor(size + away)
+    low, high = size - away, size + away
+    if compiled(space).unit(metric).is_whole:
+        low, high = ceil(low), floor(high)
     bounds = dict(budget or {})
     least, most = bounds.get(metric, (low, high))
     bounds[metric] = max(low, least), min(high, most)

@@ -592,7 +592,8 @@ class Space(Family):
         """
         require_metrics(self.metrics, [metric])
         with reporting(progress):
-            found = Distribution(metric, *self._compiled.diagram.distribution(metric, memory))
+            counted = self._compiled.diagram.distribution(metric, memory)
+        found = Distribution(metric, *counted, self._compiled.unit(metric))
         if not found.exact:
             _logger.info(
                 "rounded: %s of this space come to too many sums to keep apart: values of its distribution are up to "

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archbudget._budget import MOST, Budget
+from archbudget._budget import BUILT_IN, MOST, Budget
+from archbudget._unit import rational
 from archbudget.errors import LimitError
-from archbudget.space.evaluation import evaluate
+from archbudget.space.constraint import Constraint
 from archbudget.space.family import compiled
 from archbudget.space.feasible import FeasibleSet
 from archbudget.space.trials import distribution_of
@@ -88,7 +89,7 @@ class Inside:
     def _filling(self, metric: str) -> Inside | None:
         """The candidates that use nearly all of the bound of a metric; or of what can be used, if that is less."""
         low, high = self.fits.budget[metric]
-        if high == MOST:
+        if high == MOST or high <= 0:
             return None
         try:
             if self.space.range(metric)[1] <= high:
@@ -105,10 +106,11 @@ class Inside:
         part.fits, part._filled = fits, ()
         return part
 
-    def _least(self, metric: str, low: int, full: int) -> FeasibleSet:
+    def _least(self, metric: str, low: Any, full: Any) -> FeasibleSet:
         """Those that use at least the wanted share of `full`."""
-        least = math.ceil(Fraction(repr(self._fill)) * full)
         fits = self.fits
+        share = Fraction(repr(self._fill)) * (rational(full) or 0)
+        least = math.ceil(share) if metric in BUILT_IN else share
         budget = Budget.of({**fits.budget, metric: (max(low, least), fits.budget[metric][1])})
         return FeasibleSet(fits.space, budget, memory=fits.memory).fix(fits.fixed)
 
@@ -119,13 +121,8 @@ class Inside:
 
     def holds(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Whether each row fits, assuming that it has the fixed values."""
-        budget = self.fits.budget
         # One thread is enough for so few rows.
-        counts = evaluate(self.space, rows, list(budget), threads=1)
-        fits = counts.valid.copy()
-        for metric, (low, high) in budget.items():
-            fits &= (low <= counts[metric]) & (counts[metric] <= high)
-        return fits
+        return Constraint(self.space, self.fits.budget).mask(rows, threads=1)
 
     def draw(self, n: int, rng: np.random.Generator) -> Rows:
         """`n` rows, drawn exactly uniformly and independently among the distinct networks that fit.
