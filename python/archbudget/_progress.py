@@ -55,7 +55,7 @@ class Progress(NamedTuple):
     A call may be at several tasks, one after the other; one of them may end before its total is reached, where another
     way is taken. While a task goes on, `done` never falls. A function is called a few times a second, and once more at
     the end, never twice at once, but maybe from another thread; what is known already is told nobody. What the function
-    raises ends the call, and is raised by it.
+    raises ends the call: errors of archbudget and interrupts as they are, others as the cause of a `SpaceError`.
 
     Example:
         >>> import archbudget as ab

@@ -110,8 +110,9 @@ def test_what_a_function_raises_ends_the_call(space: ab.Space) -> None:
     def refuse(progress: ab.Progress) -> None:
         raise ValueError(progress.task)
 
-    with pytest.raises(SpaceError, match="ValueError: sample"):
+    with pytest.raises(SpaceError, match="ValueError: sample") as caught:
         space.sample(10, progress=refuse)
+    assert isinstance(caught.value.__cause__, ValueError)
     assert tell(None) is None
     assert len(space.sample(10)) == 10
 

@@ -158,6 +158,8 @@ def test_a_front_refuses_what_makes_none() -> None:
             fits.pareto("params", "macs", epsilon=epsilon)
     with pytest.raises(ab.errors.BudgetError, match="largest: 'trainable_params' is no metric of the front"):
         fits.pareto("params", "macs", largest=["trainable_params"])
+    with pytest.raises(ab.errors.BudgetError, match="'macs' is both in largest and in smallest"):
+        fits.pareto("params", "macs", largest=["macs"], smallest=["macs"])
     with pytest.raises(ab.errors.BudgetError, match="smallest must be a sequence of metrics"):
         fits.pareto("params", "macs", smallest="params")
     with pytest.raises(ab.errors.BudgetError, match="flops"):

@@ -710,12 +710,15 @@ class FeasibleSet(SetOnce, Generic[S_co]):
             raise BudgetError(f"a front needs two or more different metrics, not {show(list(metrics))}")
         custom = customs(self.space)
         signs = {name: -1 if name in custom and not isinstance(custom[name], LatencyTable) else 1 for name in metrics}
+        said: dict[str, int] = {}
         for keyword, names, sign in (("largest", largest, -1), ("smallest", smallest, 1)):
             if isinstance(names, str) or not isinstance(names, Iterable):
                 raise BudgetError(f"{keyword} must be a sequence of metrics, not {show(names)}")
             for name in names:
                 if name not in signs:
                     raise BudgetError(f"{keyword}: {show(name)} is no metric of the front, {listed(metrics)}")
+                if said.setdefault(name, sign) != sign:
+                    raise BudgetError(f"{show(name)} is both in largest and in smallest")
                 signs[name] = sign
         return signs
 
