@@ -141,8 +141,10 @@ def kv_cache_bytes(context: int, batch: int = 1, bits: int = 16, *, name: str = 
 
     Each layer of attention keeps, for each position, keys and values of its heads that have their own:
     `2 * num_key_value_heads * head_dim` numbers; of latent attention `kv_lora_rank + qk_rope_head_dim` (DeepSeek-V2,
-    arXiv 2405.04434). A layer with a sliding window keeps at most so many positions. Exact, for caches that hold
-    nothing else; runtimes that reserve pages keep up to a page a sequence more.
+    arXiv 2405.04434). A layer with a sliding window keeps at most so many positions. (Windows in the configuration
+    that `from_huggingface` reads are not known here: such a model is counted as if each position saw all, which is an
+    upper bound.) Exact, for caches that hold nothing else; runtimes that reserve pages keep up to a page a sequence
+    more.
 
     Args:
         context: The positions of each sequence.
@@ -197,7 +199,8 @@ def prefill_macs(context: int, *, name: str = "prefill_macs") -> Metric:
 def decode_macs(context: int, *, name: str = "decode_macs") -> Metric:
     """The metric of the multiply-accumulates of one more token, behind `context - 1` whose keys and values are kept.
 
-    Everything is done for one position, and it sees `context` positions; in a window at most so many. Latent attention
+    Everything is done for one position, and it sees `context` positions; in a window, but for those of
+    `from_huggingface`, at most so many. Latent attention
     is counted as it is written, with keys and values made of what is kept for the new position only.
 
     Args:
