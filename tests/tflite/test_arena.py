@@ -167,6 +167,12 @@ SHARED = layers.Conv2D(3, 3, padding="same")
             "merge of these shapes",
         ),
         (ab.Space([X, layers.Dropout(0.5)]), "without operators"),
+        (ab.Space([X, layers.Conv2D(4, 3, activation="relu"), layers.ReLU()]), "ReLU behind another one"),
+        (ab.Space(inputs=X, outputs=layers.Concatenate()([Y, layers.Activation("sigmoid")(Y)])), "scales of their own"),
+        (
+            ab.Space(inputs=X, outputs=layers.Concatenate()([Y, layers.Concatenate()([Y, layers.ReLU()(Y)])])),
+            "scales of their own",
+        ),
     ],
 )
 def test_what_was_not_measured_is_refused(space: ab.Space, said: str) -> None:

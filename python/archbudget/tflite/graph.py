@@ -25,6 +25,12 @@ FUSES = frozenset({"ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FU
 MOVES = frozenset({"ADD", "FULLY_CONNECTED", "MUL", "RESHAPE"})
 """Operators that read what is before a reshape, where they can."""
 
+FIXED = frozenset({"LOGISTIC", "SOFTMAX", "TANH"})
+"""Operators whose output has a scale that does not depend on data."""
+
+PASSES = frozenset({"AVERAGE_POOL_2D", "MAX_POOL_2D", "REDUCE_MAX", "RESHAPE"})
+"""Operators whose output has the scale of what they read."""
+
 FOLDS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 """Operators into whose weights normalisation is folded."""
 
@@ -87,7 +93,18 @@ class _Draft:
         self._next = max(self.shapes) + 1
 
     def graph(self) -> Graph:
+        joined: set[int] = set()
         for node in self.nodes:
+            before = [each for each in self.nodes if each.output in node.inputs]
+            if node.kind in ("RELU", "RELU6") and any(each.activation or "RELU" in each.kind for each in before):
+                raise SpaceError(f"layer '{node.layer}': the conversion of a ReLU behind another one is not known")
+            if node.kind == "CONCATENATION":
+                if any(self._scale_is_fixed(tensor) for tensor in node.inputs) or not joined.isdisjoint(node.inputs):
+                    raise SpaceError(
+                        f"layer '{node.layer}': the conversion of a Concatenate whose inputs have scales of their own "
+                        "is not known, as of a sigmoid, or of what another Concatenate reads"
+                    )
+                joined.update(node.inputs)
             if len(node.inputs) == 2 and not self._merges(node):
                 raise SpaceError(f"layer '{node.layer}': the conversion of a merge of these shapes is not known")
             if node.kind == "FULLY_CONNECTED" and self._scaled(node.inputs[0]):
@@ -96,6 +113,14 @@ class _Draft:
                     "it is where an activation stands between them"
                 )
         return Graph(tuple(self.nodes), self.shapes, self.inputs, self.outputs)
+
+    def _scale_is_fixed(self, tensor: int) -> bool:
+        """Whether a tensor has a scale that is not chosen for it."""
+        writer = next((each for each in self.nodes if each.output == tensor), None)
+        while writer is not None and writer.kind in PASSES:
+            source = writer.inputs[0]
+            writer = next((each for each in self.nodes if each.output == source), None)
+        return writer is not None and writer.kind in FIXED
 
     def _merges(self, node: Node) -> bool:
         """Whether it is known how tensors of these shapes are merged."""
