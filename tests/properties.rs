@@ -395,6 +395,14 @@ proptest! {
     }
 
     #[test]
+    fn a_product_is_the_number_of_distinct_networks(program in any_program()) {
+        let program = program.without_peaks().expect("no custom metrics");
+        if let Some(product) = program.product(NEVER).expect("never interrupted") {
+            prop_assert_eq!(product, BigUint::from(distinct(&enumerate(&program)).len()));
+        }
+    }
+
+    #[test]
     fn the_range_of_a_metric_is_that_of_all_networks(program in any_program()) {
         let known = enumerate(&program);
         let networks = distinct(&known);
@@ -790,6 +798,18 @@ fn most_programs_have_networks_and_many_have_candidates_that_cannot_be_built() {
     }
     assert!(some > 150, "{some}");
     assert!(mixed > 30, "{mixed}");
+}
+
+#[test]
+fn the_size_of_several_programs_is_a_product() {
+    let mut runner = TestRunner::new(config(0));
+    let products = (0..300).filter(|_| {
+        let program = any_program().new_tree(&mut runner).expect("a program").current();
+        let program = program.without_peaks().expect("no custom metrics");
+        let product = program.product(NEVER).expect("never interrupted");
+        product.is_some_and(|product| product > BigUint::from(1_u8))
+    });
+    assert!(products.count() > 5);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::arcs::Diagram;
 use super::compile::Limits;
 use super::evaluate::Evaluator;
 use crate::space::{BuiltIn, Program, Trace};
-use crate::{Interrupt, Result};
+use crate::{ErrorKind, Interrupt, Result};
+use num_bigint::BigUint;
 use std::sync::{Arc, OnceLock};
 
 /// A diagram, and its tables once they are needed.
@@ -88,6 +89,22 @@ impl Diagrams {
             whole,
             additive,
         })
+    }
+
+    /// The number of distinct networks that can be built.
+    ///
+    /// Where the diagram is open, it is known if each combination of values is a network.
+    ///
+    /// # Errors
+    /// `Limit` where it is not known; `Interrupted`.
+    pub fn size(&self, interrupt: Interrupt<'_>) -> Result<BigUint> {
+        let counted = self.any().diagram().size(interrupt);
+        match (&counted, self.program.without_peaks()) {
+            (Err(error), Some(program)) if error.kind == ErrorKind::Limit => {
+                program.product(interrupt)?.map_or(counted, Ok)
+            }
+            _ => counted,
+        }
     }
 
     /// The program with all its metrics.

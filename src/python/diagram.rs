@@ -76,7 +76,7 @@ fn read<'a>(borrowed: &'a [Borrowed<'_>]) -> crate::Result<Vec<Column<'a>>> {
 impl Diagram {
     /// The number of distinct networks that can be built.
     fn size(&self, py: Python<'_>) -> PyResult<BigUint> {
-        detached(py, |interrupt| self.diagrams.any().diagram().size(interrupt))
+        detached(py, |interrupt| self.diagrams.size(interrupt))
     }
 
     /// The smallest and the largest value of a metric.

@@ -23,6 +23,7 @@ mod liveness;
 mod measure;
 mod metric;
 mod needs;
+mod product;
 mod program;
 mod refused;
 mod residual;

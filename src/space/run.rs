@@ -171,7 +171,7 @@ impl Program {
     }
 
     /// The inputs of a layer, and the masks that its call gives behind them.
-    fn data<'a>(&self, layer: usize, inputs: &'a [Shape]) -> (&'a [Shape], &'a [Shape]) {
+    pub(super) fn data<'a>(&self, layer: usize, inputs: &'a [Shape]) -> (&'a [Shape], &'a [Shape]) {
         inputs.split_at(inputs.len() - self.layers[layer].masks.len())
     }
 
@@ -414,7 +414,7 @@ impl Program {
     }
 
     /// The value of each built-in metric for one layer.
-    fn price(
+    pub(super) fn price(
         &self,
         in_place: bool,
         written: i64,
@@ -601,7 +601,7 @@ fn use_again(here: Here, state: &mut State, slot: usize) -> std::result::Result<
 
 /// The bytes of the weights of a layer: those of a layer inside with bits of its own are taken out, innermost first, and
 /// rounded up by themselves.
-fn bytes_of_weights(
+pub(super) fn bytes_of_weights(
     counted: &[i64],
     bits: i64,
     held: &[Held],

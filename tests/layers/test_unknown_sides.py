@@ -65,6 +65,25 @@ def test_random_layers_with_unknown_sides_are_counted_or_refused_as_by_keras(kin
     assert not disagreements
 
 
+@pytest.mark.keras
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in CELLS and kind != "Input"])
+def test_what_is_refused_and_keras_describes_runs_with_no_number(kind: str) -> None:
+    """Keras describes some layers on open sides that it never runs, such as images of four colours to be made grey."""
+    rng = Random(f"refused {kind}")
+    for _ in range(15):
+        arguments, shapes = random_case(rng, kind)
+        open_shapes: list[Any] = [[None if rng.random() < 0.4 else side for side in shape] for shape in shapes]
+        if not any(None in shape for shape in open_shapes) or count(kind, arguments, open_shapes) is not None:
+            continue
+        if symbolic(kind, arguments, open_shapes) is None:
+            continue
+        for number in (1, 2, 3, 4, 6, 12):
+            known = [[number if side is None else side for side in shape] for shape in open_shapes]
+            assert describe(kind, arguments, known) is None, (arguments, open_shapes, number)
+        mixed = [[rng.choice([1, 2, 3, 5, 8]) if side is None else side for side in shape] for shape in open_shapes]
+        assert describe(kind, arguments, mixed) is None, (arguments, open_shapes, mixed)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in CELLS and kind != "Input"])
 def test_what_is_known_of_an_unknown_side_holds_for_each_number(kind: str) -> None:
     """A side, weight or MAC that is said to be known is the same where a number stands for what is unknown."""

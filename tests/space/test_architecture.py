@@ -104,6 +104,7 @@ def test_weights_that_are_not_trained_are_explained_apart() -> None:
     text = arch.explain("batch_normalization")
     assert "non-trainable params: 2 * input_channels = 2*3 = 6" in text
     assert re.search(r"^trainable params: 2 \* input_channels = 2\*3 = 6$", text, re.MULTILINE)
+    assert "\nparams: trainable_params + non_trainable_params = 6 + 6 = 12\n" in text
 
 
 def test_a_layer_that_is_used_again_says_so() -> None:

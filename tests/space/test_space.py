@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import archbudget as ab
 from archbudget import layers
-from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, SpaceError
+from archbudget.errors import ArchbudgetError, CountOverflowError, InvalidArchitectureError, LimitError, SpaceError
 from support.layer_records import ALL_KINDS
 from support.random_spaces import METRICS, SEEDS, random_space
 from support.usual_layers import applied, usual
@@ -83,6 +83,21 @@ def test_sizes_beyond_64_bits_are_exact() -> None:
     assert space.size == 10**30
     deep = ab.Space([layers.Input((4,)), layers.Repeat(ab.Int("depth", 0, 100), layers.Dense(ab.Int("units", 1, 10)))])
     assert deep.size == sum(10**depth for depth in range(101))
+
+
+def test_the_size_of_a_space_too_wide_for_a_diagram_is_a_product() -> None:
+    """Three widths of a residual network are alive at once."""
+    x = layers.Input((4, 4, 3))
+    width = ab.Int("width", 1, 300)
+    y = layers.Conv2D(width, 3, padding="same")(x)
+    for block in range(3):
+        z = layers.Conv2D(ab.Int(f"first_{block}", 1, 300), 1)(y)
+        z = layers.Conv2D(ab.Int(f"second_{block}", 1, 300), 3, padding="same")(z)
+        y = layers.Add()([y, layers.Conv2D(width, 1)(z)])
+    space = ab.Space(inputs=x, outputs=layers.GlobalAveragePooling2D()(y))
+    assert space.size == space.combinations == 300**7
+    with pytest.raises(LimitError):
+        space.range("params")
 
 
 def test_the_bytes_of_weights_and_activations_are_set_by_the_space() -> None:

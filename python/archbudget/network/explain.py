@@ -120,6 +120,10 @@ def explain(network: Network, call: Call) -> Explanation:
             without = ("", "without the weights of a layer inside, which an earlier use already counted")
             what, said, notes = lines.pop()
             lines.append(Line(what, said, (*notes, without)))
+        trained = record.trainable_formula.value
+        if 0 < trained < record.params:
+            parts = f"{trained:,} + {record.params - trained:,}"
+            lines.append(Line("params", f"trainable_params + non_trainable_params = {parts} = {record.params:,}"))
     if record.macs is None:
         why = (
             "they depend on a side of its input that is unknown" if layer.KNOWS_MACS else "archbudget has no such layer"
