@@ -13,7 +13,7 @@ use super::needs::Needs;
 use super::shapes::{Beside, looks};
 use super::skip::Skips;
 use super::step::{Action, Step};
-use crate::layers::{Kind, Mask, Role};
+use crate::layers::{Kind, Mask, Parameter, Role};
 use crate::{Error, Result};
 use rustc_hash::FxHashSet;
 use std::sync::{Arc, OnceLock};
@@ -36,6 +36,8 @@ pub struct Layer {
     pub kind: Arc<Kind>,
     /// The values of the rule's parameters, flattened.
     pub args: Vec<Expr>,
+    /// Those that are computed, by their positions, with what takes them. All others were checked when it was added.
+    pub(super) computed: Vec<(usize, Parameter)>,
     /// Whether training changes its weights: 1, or 0 where all of them count as non-trainable.
     pub trainable: Expr,
     /// The bits of one of its weights, where they are not those of the settings.
@@ -306,10 +308,16 @@ impl Program {
     }
 
     fn add_layer(&mut self, name: &str, kind: Arc<Kind>, args: Vec<Expr>, trainable: bool) -> usize {
+        let owners = args.iter().zip(kind.owners(args.len())).enumerate();
+        let computed = owners.filter(|(_, (arg, _))| matches!(arg, Expr::Incoming { .. } | Expr::Binary(..)));
+        let computed = computed
+            .map(|(position, (_, parameter))| (position, *parameter))
+            .collect();
         self.layers.push(Layer {
             name: name.to_owned(),
             kind,
             args,
+            computed,
             trainable: Expr::Constant(trainable.into()),
             bits: None,
             notes: Vec::new(),

@@ -148,21 +148,30 @@ impl Program {
         values: &mut Vec<i64>,
         state: &State,
     ) -> std::result::Result<Shape, Refusal> {
-        let Layer { kind, args, masks, .. } = &self.layers[layer];
+        let Layer {
+            kind,
+            args,
+            computed,
+            masks,
+            ..
+        } = &self.layers[layer];
         values.clear();
-        for (position, arg) in args.iter().enumerate() {
-            let value = arg.value(state)?;
-            // Numbers and tables were checked when the layer was added.
-            if matches!(arg, Expr::Incoming { .. } | Expr::Binary(..))
-                && let Some(parameter) = kind.owners(args.len()).nth(position)
-                && parameter.check(value).is_err()
-            {
+        for arg in args {
+            values.push(match arg {
+                Expr::Constant(value) => *value,
+                arg => arg.value(state)?,
+            });
+        }
+        for (position, parameter) in computed {
+            let value = values[*position];
+            if parameter.check(value).is_err() {
+                // From this one on the arguments are not known.
+                values.truncate(*position);
                 return Err(Refusal::new(
                     "an expression gives {} where a hyperparameter cannot take it",
                     [value],
                 ));
             }
-            values.push(value);
         }
         let (inputs, given) = self.data(layer, &state.inputs);
         let output = kind.output(values, inputs)?;
