@@ -103,6 +103,12 @@ def test_equal_candidates_and_none_at_all() -> None:
     assert len(space.arena(space.sample(0, seed=0))["tensors"]) == 0
 
 
+def test_what_is_done_twice_is_done_once() -> None:
+    sums = [layers.Add()([X, SIDE]), layers.Add()([SIDE, X]), layers.ReLU()(X), layers.ReLU()(X)]
+    graph = converted(ab.Space(inputs=X, outputs=layers.Concatenate()(sums)).architecture().network)
+    assert [node.kind for node in graph.operators] == ["CONV_2D", "ADD", "RELU", "CONCATENATION"]
+
+
 def test_a_candidate_that_cannot_be_built_has_no_arena() -> None:
     space = ab.Space([layers.Input((4, 4, 1)), layers.Conv2D(2, ab.Choice("kernel", [3, 5]))])
     found = space.arena(np.array([[0], [1]]))
@@ -144,6 +150,7 @@ def aligned(size: int) -> int:
 
 X = layers.Input((8, 8, 3))
 Y = layers.Conv2D(4, 3)(X)
+SIDE = layers.Conv2D(3, 1)(X)
 SHARED = layers.Conv2D(3, 3, padding="same")
 
 

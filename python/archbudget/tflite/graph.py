@@ -202,7 +202,8 @@ class _Draft:
             node = next(each for each in self.nodes if each.output == old)
             if node.kind in FOLDS or node.kind == "NORM" or (node.kind in ("ADD", "MUL") and node.constants):
                 continue
-            key = (node.kind, node.inputs, self.shapes[old], node.activation, node.geometry)
+            inputs = tuple(sorted(node.inputs)) if node.kind in ("ADD", "MUL") else node.inputs
+            key = (node.kind, inputs, self.shapes[old], node.activation, node.geometry)
             if key in found:
                 self.nodes.remove(node)
                 self._rename(old, found[key])
