@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from archbudget.importers.keras import from_keras
     from archbudget.importers.onnx import from_onnx
     from archbudget.importers.torch import from_torch
+    from archbudget.pruning import channel_importance, prune_channels
     from archbudget.reporting import report
     from archbudget.search.oracle import BudgetOracle, BudgetTuner
     from archbudget.search.sampler import BudgetSampler
@@ -103,6 +104,7 @@ __all__ = [
     "__version__",
     "assert_within",
     "both",
+    "channel_importance",
     "channels",
     "different",
     "either",
@@ -119,6 +121,7 @@ __all__ = [
     "minimum",
     "optional",
     "plot",
+    "prune_channels",
     "release_memory",
     "report",
     "round_to",
@@ -188,6 +191,8 @@ LATER = {
     "from_keras": "importers.keras",
     "from_onnx": "importers.onnx",
     "from_torch": "importers.torch",
+    "channel_importance": "pruning",
+    "prune_channels": "pruning",
     "report": "reporting",
 }
 """What is loaded when it is first asked for, and the module that it is in."""

@@ -6,6 +6,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,22 @@ def own(returned: Any) -> ab.Space:
         return returned
 
     return row(layers.custom(gives)())
+
+
+@cache
+def keras_model() -> Any:
+    """A model of Keras with weights."""
+    keras = pytest.importorskip("keras")
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, name="made"), keras.layers.Dense(2)])
+
+
+def is_hashable(value: Any) -> bool:
+    """Whether a value may be the key of a dict."""
+    try:
+        hash(value)
+    except Exception:
+        return False
+    return True
 
 
 def within_budget(model: Any, budget: Any, **options: Any) -> None:
@@ -464,6 +481,22 @@ CALLS: dict[str, list[Call]] = {
         lambda v: ab.report(ARCH, "report.html", input_shape=v),
         lambda v: ab.report(ARCH, "report.html", title=v),
         lambda v: ab.report(ARCH, "report.html", command=v),
+    ],
+    "prune_channels": [
+        lambda v: ab.prune_channels(v, {}),
+        lambda v: ab.prune_channels(keras_model(), v),
+        lambda v: ab.prune_channels(keras_model(), {"made": v}),
+        lambda v: ab.prune_channels(keras_model(), {v: [0]} if is_hashable(v) else {}),
+        lambda v: ab.prune_channels(keras_model(), ARCH, v),
+        lambda v: ab.prune_channels(keras_model(), ab.from_keras(keras_model()).architecture(), {"made": v}),
+        lambda v: ab.prune_channels(keras_model(), {}, strict=v),
+    ],
+    "channel_importance": [
+        ab.channel_importance,
+        lambda v: ab.channel_importance(keras_model(), v),
+        lambda v: ab.channel_importance(keras_model(), {"made": v}),
+        lambda v: ab.channel_importance(keras_model(), name=v),
+        lambda v: ab.channel_importance(keras_model(), strict=v),
     ],
     "BudgetOracle": [
         lambda v: ab.BudgetOracle(v, BUDGET),

@@ -26,6 +26,7 @@ PYTHON: list[list[Room]] = [
     [Room("plot", "figures"), Room("spaces", "the shelf of published spaces")],
     [Room("checking", "one model in any form, against a budget or another model")],
     [Room("files", "space files and files of candidates")],
+    [Room("pruning", "trained models of Keras with fewer channels")],
     [Room("importers", "models of frameworks, read into spaces without decisions")],
     [Room("search", "Optuna: `BudgetSampler`, `search`, and what proposes values")],
     [Room("space", "a family, one network, batches, and what is asked about them")],

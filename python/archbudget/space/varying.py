@@ -300,11 +300,16 @@ class Ties:
             return None
 
         def past(chosen: list[Slot], now: Refused, depth: int = 0) -> list[Slot] | None:
-            """What is chosen, and what lets the network go on past the layer that refuses: the nearest that do."""
+            """What is chosen, and what lets the network go on past the layer that refuses: the nearest that do.
+
+            Of several sides of one shape, channels are the one that is as wide as what is chosen, or else the last.
+            """
             place, error = now
             near = [slot for slot in others if slot not in chosen and stands[slot] <= place]
             half = []
-            for slot in sorted(near, key=lambda each: -stands[each]):
+            for slot in sorted(
+                near, key=lambda each: (-stands[each], each.value != chosen[0].value, -(each.item or 0))
+            ):
                 later = refusing([*chosen, slot])
                 if later is None or later[0] > place:
                     return [*chosen, slot]

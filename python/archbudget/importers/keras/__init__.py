@@ -11,7 +11,7 @@ from archbudget._message import listed, show
 from archbudget.errors import SpaceError
 from archbudget.importers._refusals import Refusals
 from archbudget.importers.keras._graph import Reader
-from archbudget.importers.keras._layer import Configured, configured
+from archbudget.importers.keras._layer import Configured, configured, plain_name
 from archbudget.importers.keras._source import source_of
 from archbudget.importers.keras._translator import UNKNOWN, Translator, shapes_by_input
 from archbudget.space.space import Space
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from archbudget.layers import Layer
 
-__all__ = ["from_keras"]
+__all__ = ["from_keras", "plain_name"]
 
 
 @guarded
