@@ -25,6 +25,9 @@ FAR = 2**61
 EXACT = 2**53
 """Up to this number all integers are floats."""
 
+LONGEST = 400
+"""Decimals are read with fewer digits in front of or behind the decimal point, which is more than floats have."""
+
 Number = Union[int, float, Decimal, Fraction]
 
 
@@ -33,7 +36,7 @@ def rational(value: object) -> Fraction | None:
     if isinstance(value, Rational):
         return Fraction(value)
     if isinstance(value, Decimal):
-        return Fraction(value) if value.is_finite() else None
+        return Fraction(value) if value.is_finite() and abs(value.adjusted()) < LONGEST else None
     if isinstance(value, (str, bytes, complex)):
         return None
     if not isinstance(value, float):

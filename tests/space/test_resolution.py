@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_sets_keep_such_bounds(seed: int) -> None:
 
 
 def test_a_resolution_refuses_what_is_none() -> None:
-    for resolution in (0, -1, float("nan"), float("inf"), True, "fine"):
+    for resolution in (0, -1, float("nan"), float("inf"), True, "fine", Decimal("1e999999")):
         with pytest.raises(ab.errors.SpaceError, match="a resolution is a positive number"):
             ab.Metric("score", lambda _: 1, resolution=resolution)  # type: ignore[arg-type]
 
