@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["channel_importance", "prune_channels"]
 
-STEPS = 10**9
-"""The importance of a whole model, in the units of the metric."""
+DIGITS = 9
+"""So many digits of the importance of a whole model are counted."""
 
 
 @guarded
@@ -150,7 +151,7 @@ def channel_importance(
 
     It is for spaces made by `from_keras(model)` and `vary`: `fits.largest("importance")` is the network that keeps
     most, and `prune_channels` with the same importances the model. The value of a layer of width w is the sum of its w
-    largest importances; channels that layers share count once.
+    largest importances, to nine digits of that of the whole model; channels that layers share count once.
 
     Args:
         model: As for `prune_channels`.
@@ -176,13 +177,11 @@ def channel_importance(
         raise SpaceError(f"channel_importance: strict must be True or False, not {show(strict)}")
     selection = Selection(Walk(model, "channel_importance", strict), importances)
     gains = selection.gains()
-    if any(np.nanmin(each.total) < 0 for each in gains.values()):
-        raise SpaceError("channel_importance: importances must sum up to numbers of at least 0")
-    unit = sum(float(np.nanmax(each.total)) for each in gains.values()) / STEPS or 1.0
-    return Metric(name, partial(_gain, gains=gains, unit=unit))
+    most = sum(float(np.nanmax(np.abs(each.total))) for each in gains.values()) or 1.0
+    return Metric(name, partial(_gain, gains=gains), resolution=10.0 ** (math.ceil(math.log10(most)) - DIGITS))
 
 
-def _gain(record: LayerRecord, *, gains: Mapping[str, Gain], unit: float) -> int:
+def _gain(record: LayerRecord, *, gains: Mapping[str, Gain]) -> float:
     """The importance that a layer keeps.
 
     Raises:
@@ -190,7 +189,7 @@ def _gain(record: LayerRecord, *, gains: Mapping[str, Gain], unit: float) -> int
     """
     gain = gains.get(record.name)
     if gain is None or record.reused:
-        return 0
+        return 0.0
     width = record.arguments[gain.width]
     if width >= len(gain.total) or np.isnan(gain.total[width]):
         because = f": {gain.why}" if gain.why else ""
@@ -198,4 +197,4 @@ def _gain(record: LayerRecord, *, gains: Mapping[str, Gain], unit: float) -> int
             f"channel_importance: layer {show(record.name)} has {len(gain.total) - 1} channels and cannot have {width}"
             f"{because}"
         )
-    return round(float(gain.total[width]) / unit)
+    return float(gain.total[width])
