@@ -489,10 +489,10 @@ def test_a_file_without_its_metrics_can_be_loaded(own: Path) -> None:
         ("latency_us: 1500", "latency_ms: 1500", r":1: budget.latency_ms: unknown key; did you mean latency_us\?"),
         (
             "latency_us: 1500",
-            "latency_us: 0",
-            r":1: budget.latency_us: latency_us: the upper bound must be at least 1, not 0",
+            "latency_us: [3, 1]",
+            r":1: budget.latency_us: latency_us: the range \(3, 1\) is empty",
         ),
-        ("latency_us: 1500", "latency_us: x", r":1: budget.latency_us: latency_us: 'x' is not a whole number"),
+        ("latency_us: 1500", "latency_us: x", r":1: budget.latency_us: latency_us: 'x' is not a number"),
         ("tables/latency", "latency", r":9: metrics.latency_us: .*latency.csv cannot be read: .*No such file"),
         ("column: ms", "column: us", r":9: metrics.latency_us: .*latency.csv:1: a latency table has one column 'us'"),
         ("decimals: 3", "decimals: 0", r":9: metrics.latency_us: .*latency.csv:2: the ms must be an integer after"),
@@ -534,7 +534,9 @@ def test_errors_of_custom_metrics_and_layers_are_one_line(own: Path, before: str
 
 def test_the_schema_has_custom_metrics_and_layers() -> None:
     schema = files.schema()
-    assert {"table", "entries", "column", "decimals", "combine"} == set(schema["$defs"]["Table"]["properties"])
+    assert {"table", "entries", "column", "decimals", "combine", "resolution"} == set(
+        schema["$defs"]["Table"]["properties"]
+    )
     name, block = schema["$defs"]["Layer"]["anyOf"][1:]
     assert re.fullmatch(name["pattern"], "my_layers:Scale")
     assert not re.fullmatch(name["pattern"], "Dense")

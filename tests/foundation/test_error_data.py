@@ -23,7 +23,7 @@ SMALL = ab.Space([layers.Input((4,)), layers.Dense(ab.Int("units", 1, 9))])
         ({"weight_bytes": "much"}, "weight_bytes"),
         ({"params": (1, 2, 3)}, "params"),
         ({"params": (None, None)}, "params"),
-        ({"custom": {"latency": -1}}, "latency"),
+        ({"custom": {"latency": (1, -1)}}, "latency"),
         ({"trainable_params": (-4, 5)}, "trainable_params"),
         ({"peak_activation_bytes": 2**63}, "peak_activation_bytes"),
         ({"params": (True, 5)}, "params"),

@@ -183,9 +183,8 @@ def test_without_keras_tuner_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         ab.BudgetTuner(space=SPACE, budget=BUDGET, compile=len)
 
 
-def test_a_number_of_trials_is_a_number() -> None:
+def test_a_number_of_trials_is_a_number(keras: Any) -> None:  # noqa: ARG001
     """KerasTuner takes 0 for no end, ends at once with -1, and fails in the first trial with text."""
-    pytest.importorskip("keras_tuner")
     for wrong in (0, -1, 1.5, True, "3", float("nan")):
         with pytest.raises(SpaceError, match="max_trials must be None or an integer of at least 1"):
             ab.BudgetOracle(SPACE, BUDGET, "val_loss", wrong)  # type: ignore[arg-type]

@@ -234,14 +234,15 @@ def test_spaces_that_are_too_wide_to_be_counted_are_drawn_from(monkeypatch: pyte
         return row_of((1, 40), (1, 40), (1, 40))
 
     space = little(make, monkeypatch, stored=8, visited=8)
-    assert repr(space) == "<Space of at most 64,000 networks: 3 decisions, 4 layers>"
+    assert repr(space) == "<Space of 64,000 networks: 3 decisions, 4 layers>"
     assert bool(space)
     drawn = space.sample(3000, seed=0, replace=False)
     assert len(np.unique(drawn.indices, axis=0)) == 3000
     assert drawn[0] in space
     with pytest.raises(SpaceError, match="64,001 different networks are asked for, of 64,000"):
         space.sample(64_001, replace=False)
-    for ask in (lambda: space.size, lambda: len(space), lambda: space[0], lambda: next(iter(space))):
+    assert space.size == len(space) == 64_000
+    for ask in (lambda: space.range("params"), lambda: space[0], lambda: next(iter(space))):
         with pytest.raises(LimitError):
             ask()
 

@@ -101,6 +101,8 @@ def run(page: str, text: str, show: Callable[[Any], None] | None = None) -> int:
         assert not printed.strip(), f"before {page}:{line} this is printed and not shown:\n{printed}"
         if title:
             Path(title).write_text(code, encoding="utf-8")
+            # Another page may have made, and imported, a module of this name.
+            sys.modules.pop(Path(title).stem, None)
         elif language == "python":
             printed, value = cell("\n" * line + code, page, module.__dict__)
             assert has_figure == is_figure(value), f"{page}:{line} makes a figure, or has {FIGURE} below it: not both"
