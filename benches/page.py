@@ -121,8 +121,8 @@ def why(on_threads: list[list[str]]) -> str:
     return (
         f"What bounds them: a candidate of the LeNet family is {read} bytes to read and, in int64, {write} to write. "
         f"On all cores archbudget takes {own[2]} for these {threads.ROWS:,} candidates, and reading the columns and "
-        f"filling the totals, without any counting, {memory[2]}: where the two are alike, memory is all that is waited "
-        "for, by the loop of numba, too, and no loop can be 1.5 times as fast. Memory is what cores share: reading and "
+        f"filling the totals, without any counting, {memory[2]} by NumPy: where the two are alike, memory bounds the "
+        "loop more than counting does, as it does that of numba. Memory is what cores share: reading and "
         f"filling alone gain {memory[3]} by {cores()} threads. Five totals are {five:.2f} times the bytes of one, and "
         f"{narrow:.2f} times in uint32, so that they take as much longer where memory bounds both. The second table "
         "shows the same loops where memory does not: in the caches of one core."
